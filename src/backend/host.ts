@@ -1,0 +1,53 @@
+/** What a runtime gives backend/: sockets, crypto, clock, and the TLS module. Implemented in host/. */
+import type { BundleEndpoint } from "../bundle/types.ts";
+
+/** One side of a byte stream. Exactly one read and one write are outstanding at a time. */
+export interface ByteStream {
+  /** The next bytes, or null at the peer's end. The view is the caller's until its next read. Rejects when the connection broke. */
+  read(): Promise<Uint8Array | null>;
+  /** Resolves when the runtime can take more; keeps no view of `bytes` after that. Rejects when the connection broke. */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends both directions, idempotent, never throws; outstanding reads answer null. */
+  close(): void;
+}
+
+/** Opens a connection. Rejects with a {@link DialError}; an abort closes the attempt. */
+export type Dial = (endpoint: BundleEndpoint, signal: AbortSignal) => Promise<ByteStream>;
+
+/** Why no connection came about. `refused`: the peer answered so; `unreachable`: no route or no such name. */
+export class DialError extends Error {
+  readonly reason: "refused" | "unreachable" | "timeout" | "prohibited";
+  constructor(reason: DialError["reason"], message: string) {
+    super(message);
+    this.name = "DialError";
+    this.reason = reason;
+  }
+}
+
+/**
+ * AES-GCM in place and synchronous, for large records (ring in WASM has no AES-NI: a host call is ten times faster).
+ * Every host we know has it through node:crypto; without it ChaCha20-Poly1305 is offered first.
+ */
+export interface HostAead {
+  /** A key of 16 or 32 bytes (copied); answers a handle. */
+  newKey(key: Uint8Array): number;
+  freeKey(handle: number): void;
+  /** Decrypts `buffer` = ciphertext and 16-byte tag in place; false when the tag is wrong. */
+  open(handle: number, nonce: Uint8Array, aad: Uint8Array, buffer: Uint8Array): boolean;
+  /** Encrypts all but the last 16 bytes of `buffer` in place and writes the tag into those. */
+  seal(handle: number, nonce: Uint8Array, aad: Uint8Array, buffer: Uint8Array): boolean;
+}
+
+export interface Host {
+  /** "workerd", "node", "deno", "bun": for logs. */
+  readonly name: string;
+  readonly tlsModule: WebAssembly.Module;
+  readonly aead: HostAead | null;
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds from some start, never backwards. */
+  monotonicMs(): number;
+  randomFill(bytes: Uint8Array): void;
+  sha256(bytes: Uint8Array): Uint8Array;
+  readonly dial: Dial;
+}
