@@ -1,0 +1,28 @@
+/** One record a request: what was asked, who answered, and why not. Hosts write it where their logs go. */
+import type { BundleEndpoint } from "../bundle/types.ts";
+import type { FailureCode } from "./failures.ts";
+
+export interface AccessRecord {
+  readonly method: string;
+  readonly authority: string;
+  /** Without the query: it may carry secrets. */
+  readonly path: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly listener: string | null;
+  readonly route: string | null;
+  readonly rule: number | null;
+  readonly backend: string | null;
+  readonly endpoint: string | null;
+  /** What the TLS connection to the backend was, or null for plaintext and failures before it. */
+  readonly tls: { readonly version: string; readonly sni: string; readonly resumed: boolean; readonly matched: string } | null;
+  readonly protocol: string | null;
+  readonly code: FailureCode | null;
+  readonly detail: string | null;
+}
+
+export type AccessLog = (record: AccessRecord) => void;
+
+export function endpointText({ host, port }: BundleEndpoint): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}

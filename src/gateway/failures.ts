@@ -1,0 +1,103 @@
+/** The one place where a failure becomes HTTP: status, `Proxy-Status` error type, problem body. */
+import type { BackendFailure, TransportCode } from "../backend/failure.ts";
+import type { ExchangeResponse } from "../backend/exchange.ts";
+import type { ConfigCode } from "../bundle/types.ts";
+import type { RefusalCode } from "../trust/index.ts";
+
+/** Failures that never reach backend/. */
+export type RequestCode = "no-listener" | "no-route" | "bad-host" | "bundle-refused";
+
+/** Every code a client, an access log or a metric can show. Stable: never rename one. */
+export type FailureCode = RequestCode | ConfigCode | RefusalCode | TransportCode;
+
+export interface Failure {
+  readonly code: FailureCode;
+  readonly status: number;
+  /** A proxy error type of RFC 9209 §2.3. */
+  readonly proxyError: string;
+  /** For the access log alone: it may name hosts and certificates. */
+  readonly detail: string;
+}
+
+const REQUEST: Readonly<Record<RequestCode, readonly [status: number, proxyError: string]>> = {
+  "no-listener": [404, "destination_not_found"],
+  "no-route": [404, "destination_not_found"],
+  "bad-host": [400, "http_request_error"],
+  "bundle-refused": [500, "proxy_configuration_error"],
+};
+
+const TRANSPORT: Readonly<Record<TransportCode, readonly [status: number, proxyError: string]>> = {
+  "no-endpoint": [503, "destination_unavailable"],
+  "connection-refused": [502, "connection_refused"],
+  "connection-unreachable": [502, "destination_ip_unroutable"],
+  "connection-prohibited": [502, "destination_ip_prohibited"],
+  "connection-timeout": [504, "connection_timeout"],
+  "connection-terminated": [502, "connection_terminated"],
+  "connection-limit": [503, "connection_limit_reached"],
+  "tls-protocol-error": [502, "tls_protocol_error"],
+  "tls-alert-received": [502, "tls_alert_received"],
+  "http-protocol-error": [502, "http_protocol_error"],
+  "response-timeout": [504, "http_response_timeout"],
+  "response-incomplete": [502, "http_response_incomplete"],
+  "request-body-failed": [400, "http_request_error"],
+  "client-gone": [499, "http_request_error"],
+  "engine-trapped": [502, "proxy_internal_error"],
+  "internal-error": [500, "proxy_internal_error"],
+};
+
+export function requestFailure(code: RequestCode, detail: string): Failure {
+  const [status, proxyError] = REQUEST[code];
+  return { code, status, proxyError, detail };
+}
+
+export function configurationFailure(code: ConfigCode, detail: string): Failure {
+  return { code, status: 500, proxyError: "proxy_configuration_error", detail };
+}
+
+export function failureOf(failure: BackendFailure): Failure {
+  switch (failure.kind) {
+    case "configuration":
+      return configurationFailure(failure.code, failure.detail);
+    case "chain-refused": {
+      const { code, position, expected, presented } = failure.refusal;
+      const where = position === null ? "chain" : position < 0 ? "trust anchor" : `certificate ${position}`;
+      const detail = `${where}: expected ${expected}, presented ${presented}`;
+      return { code, status: 502, proxyError: "tls_certificate_error", detail };
+    }
+    case "transport": {
+      const [status, proxyError] = TRANSPORT[failure.code];
+      return { code: failure.code, status, proxyError, detail: failure.detail };
+    }
+  }
+}
+
+const TITLES: Readonly<Record<number, string>> = {
+  400: "Bad Request",
+  404: "Not Found",
+  499: "Client Closed Request",
+  500: "Internal Server Error",
+  502: "Bad Gateway",
+  503: "Service Unavailable",
+  504: "Gateway Timeout",
+};
+
+/**
+ * The answer to the client: `Proxy-Status` with the error type and the code (RFC 9209), and a problem document
+ * (RFC 9457). The detail stays in the access log.
+ */
+export function failureResponse({ code, status, proxyError }: Failure): ExchangeResponse {
+  const problem = { type: "about:blank", title: TITLES[status] ?? "Error", status, code };
+  const bytes = new TextEncoder().encode(`${JSON.stringify(problem)}\n`);
+  return {
+    status,
+    headers: [
+      ["content-type", "application/problem+json"],
+      ["content-length", String(bytes.length)],
+      ["cache-control", "no-store"],
+      ["proxy-status", `lasthop; error=${proxyError}; details="${code}"`],
+    ],
+    body: new Blob([bytes]).stream(),
+    trailers: null,
+    upgrade: null,
+  };
+}

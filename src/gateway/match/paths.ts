@@ -1,0 +1,81 @@
+/** The matches of one hostname, by path: exact paths in a map, prefixes in a trie of segments, patterns in a list. */
+import type { BundleHost, BundleRule } from "../../bundle/types.ts";
+import { type Candidate, fullMatch, matches, PredicateIndex } from "./predicates.ts";
+import { type MatchRequest, normalizePath } from "./request.ts";
+
+interface Node {
+  /** By segment; null for a leaf. */
+  children: Map<string, Node> | null;
+  index: PredicateIndex | null;
+}
+
+export class PathIndex {
+  readonly #exact: ReadonlyMap<string, PredicateIndex> | null;
+  readonly #root: Node = { children: null, index: null };
+  /** Sorted by ordinal. */
+  readonly #patterns: Candidate[] = [];
+
+  constructor(host: BundleHost, rules: readonly BundleRule[]) {
+    const exact = new Map<string, Candidate[]>();
+    const prefixes = new Map<string, Candidate[]>();
+    for (const [ordinal, [rule, index]] of host.order.entries()) {
+      const match = rules[rule]?.matches[index];
+      if (match === undefined) throw new RangeError(`bundle: no match ${index} in rule ${rule}`);
+      const candidate: Candidate = { ordinal, rule, match };
+      if (match.path.type === "RegularExpression") this.#patterns.push(candidate);
+      else append(match.path.type === "Exact" ? exact : prefixes, normalizePath(match.path.value), candidate);
+    }
+    const indexed = [...exact].map(([path, candidates]) => [path, new PredicateIndex(candidates)] as const);
+    this.#exact = indexed.length === 0 ? null : new Map(indexed);
+    for (const [prefix, candidates] of prefixes) this.#insert(prefix, new PredicateIndex(candidates));
+  }
+
+  #insert(prefix: string, index: PredicateIndex): void {
+    let node = this.#root;
+    if (prefix !== "/") {
+      for (const segment of prefix.slice(1).split("/")) {
+        node.children ??= new Map();
+        let child = node.children.get(segment);
+        if (child === undefined) node.children.set(segment, (child = { children: null, index: null }));
+        node = child;
+      }
+    }
+    node.index = index;
+  }
+
+  /** The candidate of the highest precedence, or null. */
+  find(request: MatchRequest): Candidate | null {
+    let best = this.#exact?.get(request.path)?.find(request, null) ?? null;
+    for (const index of this.#prefixes(request.path)) best = index.find(request, best);
+    for (const candidate of this.#patterns) {
+      if (best !== null && candidate.ordinal >= best.ordinal) break;
+      if (fullMatch(candidate.match.path.value, request.path) && matches(candidate.match, request)) return candidate;
+    }
+    return best;
+  }
+
+  /**
+   * Indexes of the prefixes of `path`, longest first. Whole segments only: `/abc` is no prefix of `/abcd`
+   * (`PathMatchPathPrefix`). The walk ends where the trie does, however long the path.
+   */
+  #prefixes(path: string): PredicateIndex[] {
+    const found: PredicateIndex[] = [];
+    let node: Node | undefined = this.#root;
+    let start = 1;
+    while (node !== undefined) {
+      if (node.index !== null) found.unshift(node.index);
+      if (node.children === null || start > path.length) break;
+      const slash = path.indexOf("/", start);
+      const end = slash < 0 ? path.length : slash;
+      node = node.children.get(path.slice(start, end));
+      start = end + 1;
+    }
+    return found;
+  }
+}
+
+function append(map: Map<string, Candidate[]>, key: string, candidate: Candidate): void {
+  const list = map.get(key);
+  if (list === undefined) map.set(key, [candidate]);
+  else list.push(candidate);
+}

@@ -1,0 +1,38 @@
+/** Small bundles for tests of gateway/ and backend/; real ones come from `lasthop build`. */
+import { type Bundle, BUNDLE_FORMAT, type BundleHost, type BundleMatch, type BundleRule } from "../../src/bundle/types.ts";
+import { compareMatches, type SlowRoute } from "./slow-router.ts";
+
+export const EMPTY: Bundle = {
+  format: BUNDLE_FORMAT,
+  digest: "0".repeat(64),
+  gateway: "test/edge",
+  requires: [],
+  listeners: [],
+  rules: [],
+  backends: {},
+  policies: {},
+  anchorSets: {},
+  anchors: {},
+};
+
+export function matchOf(match: Partial<BundleMatch>): BundleMatch {
+  return { path: { type: "PathPrefix", value: "/" }, method: null, headers: [], queryParams: [], ...match };
+}
+
+export function ruleOf(route: string, matches: readonly BundleMatch[]): BundleRule {
+  return { route, index: 0, name: null, matches, action: { kind: "refused", code: "backend-refs-empty" } };
+}
+
+/** One HTTP listener on port 80 for every host, with the rules in precedence order per hostname. */
+export function bundleOf(routes: readonly SlowRoute[]): Bundle {
+  const rules = routes.map(({ rule }) => rule);
+  const hostnames = [...new Set(routes.map(({ hostname }) => hostname))].sort();
+  const hosts: BundleHost[] = hostnames.map((hostname) => ({
+    hostname,
+    order: routes
+      .flatMap((route, number) => (route.hostname === hostname ? route.rule.matches.map((match, index) => ({ route, number, match, index })) : []))
+      .sort((a, b) => compareMatches(a.match, b.match) || a.route.seniority - b.route.seniority || a.index - b.index)
+      .map(({ number, index }) => [number, index] as const),
+  }));
+  return { ...EMPTY, rules, listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: null, hosts }] };
+}

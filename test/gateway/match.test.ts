@@ -1,0 +1,112 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { BundleMatch } from "../../src/bundle/types.ts";
+import { matchRequest } from "../../src/gateway/match/request.ts";
+import { candidateHostnames, createRouter } from "../../src/gateway/match/router.ts";
+import { bundleOf, EMPTY, matchOf, ruleOf } from "./bundles.ts";
+import { slowRoute, type SlowRoute } from "./slow-router.ts";
+
+const HOSTNAMES = ["a.example.com", "b.a.example.com", "*.example.com", "*.a.example.com", "*.com", "*"];
+const PATHS = ["/", "/a", "/a/b", "/a/bc", "/a/b/c", "/b", "/a/", "/a//b"];
+
+const arbitraryMatch: fc.Arbitrary<BundleMatch> = fc.record({
+  path: fc.record({
+    type: fc.constantFrom("Exact" as const, "PathPrefix" as const),
+    value: fc.constantFrom(...PATHS.filter((path) => path === "/" || !path.endsWith("/"))),
+  }),
+  method: fc.constantFrom(null, "GET", "POST"),
+  headers: values(["x-a", "x-b", "x-c"]),
+  queryParams: values(["q", "r"]),
+});
+
+function values(names: readonly string[]): fc.Arbitrary<BundleMatch["headers"]> {
+  return fc
+    .uniqueArray(fc.constantFrom(...names), { maxLength: names.length })
+    .chain((chosen) =>
+      fc.tuple(...chosen.sort().map((name) => fc.record({ type: fc.constant("Exact" as const), name: fc.constant(name), value: fc.constantFrom("1", "2") }))),
+    );
+}
+
+const arbitraryRoutes = fc
+  .array(fc.tuple(fc.constantFrom(...HOSTNAMES), fc.array(arbitraryMatch, { minLength: 1, maxLength: 3 })), { maxLength: 25 })
+  .map((routes) => routes.map(([hostname, matches], index): SlowRoute => ({ hostname, rule: ruleOf(`test/r${index}`, matches), seniority: index })));
+
+const arbitraryRequest = fc.record({
+  hostname: fc.constantFrom("a.example.com", "b.a.example.com", "c.example.com", "x.y.example.com", "example.com", "com", "other.org"),
+  method: fc.constantFrom("GET", "POST", "PUT"),
+  path: fc.constantFrom(...PATHS, "/zzz", "/a/b/c/d"),
+  headers: fc.dictionary(fc.constantFrom("x-a", "x-b", "x-c", "x-d"), fc.constantFrom("1", "2")),
+  query: fc.dictionary(fc.constantFrom("q", "r", "s"), fc.constantFrom("1", "2")),
+});
+
+describe("the router", () => {
+  it("agrees with a slow transcription of the spec", () => {
+    fc.assert(
+      fc.property(arbitraryRoutes, fc.array(arbitraryRequest, { minLength: 5, maxLength: 20 }), (routes, requests) => {
+        const router = createRouter(bundleOf(routes));
+        for (const { hostname, method, path, headers, query } of requests) {
+          const search = new URLSearchParams(query).toString();
+          const target = search === "" ? path : `${path}?${search}`;
+          const routed = router.route(80, hostname, matchRequest(method, target, Object.entries(headers)));
+          const expected = slowRoute(routes, { hostname, method, path, headers: new Map(Object.entries(headers)), query: new Map(Object.entries(query)) });
+          expect(routed.kind === "rule" ? routed.rule : null).toBe(expected);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("serves a request from the most specific listener alone", () => {
+    const rule = ruleOf("test/r", [matchOf({})]);
+    const hosts = [{ hostname: "*", order: [[0, 0] as const] }];
+    const listener = { protocol: "HTTP" as const, port: 80 };
+    const router = createRouter({
+      ...EMPTY,
+      rules: [rule],
+      listeners: [
+        { ...listener, name: "any", hostname: null, hosts },
+        { ...listener, name: "wild", hostname: "*.example.com", hosts: [] },
+        { ...listener, name: "other-port", port: 8080, hostname: "a.example.com", hosts },
+      ],
+    });
+    const route = (hostname: string, port = 80) => router.route(port, hostname, matchRequest("GET", "/", [])).kind;
+    expect(route("a.org")).toBe("rule");
+    expect(route("a.example.com"), "the wildcard listener has no route, and no other listener steps in").toBe("no-route");
+    expect(route("a.example.com", 8080)).toBe("rule");
+    expect(route("b.example.com", 8080)).toBe("no-listener");
+    expect(route("a.org", 81)).toBe("no-listener");
+    expect(route("a.".repeat(200)), "longer than a hostname can be").toBe("no-listener");
+  });
+
+  it("lists hostnames from most to least specific", () => {
+    expect(candidateHostnames("a.b.c")).toEqual(["a.b.c", "*.b.c", "*.c", "*"]);
+  });
+
+  it("matches regular expressions in full, in linear time", () => {
+    const pattern = matchOf({ path: { type: "RegularExpression", value: "/(a+)+" } });
+    const header = matchOf({ headers: [{ type: "RegularExpression", name: "x", value: "v[0-9]" }] });
+    const router = createRouter(bundleOf([{ hostname: "*", seniority: 0, rule: ruleOf("test/r", [pattern, header]) }]));
+    const kind = (path: string, x = "") => router.route(80, "h", matchRequest("GET", path, [["x", x]])).kind;
+    expect(kind("/aaa")).toBe("rule");
+    expect(kind("/aaab")).toBe("no-route");
+    expect(kind("/b", "v1")).toBe("rule");
+    expect(kind("/b", "xv12")).toBe("no-route");
+    // A backtracking engine would need 2^5000 steps.
+    expect(kind(`/${"a".repeat(5_000)}!`)).toBe("no-route");
+  });
+
+  it("compares paths after decoding unreserved characters, and keeps reserved ones apart", () => {
+    const admin = ruleOf("test/admin", [matchOf({ path: { type: "PathPrefix", value: "/admin" } })]);
+    const router = createRouter(bundleOf([{ hostname: "*", seniority: 0, rule: admin }]));
+    const kind = (path: string) => router.route(80, "h", matchRequest("GET", path, [])).kind;
+    expect(kind("/%61dmin/users")).toBe("rule");
+    expect(kind("/admin%2Fusers")).toBe("no-route");
+    expect(kind("/%zz")).toBe("no-route");
+  });
+
+  it("joins repeated headers and takes the first of repeated parameters", () => {
+    const request = matchRequest("GET", "/?a=1&a=2&b=%20c", [["x", "1"], ["x", "2"]]);
+    expect(request.headers.get("x")).toBe("1, 2");
+    expect([...request.query()]).toEqual([["a", "1"], ["b", " c"]]);
+  });
+});
