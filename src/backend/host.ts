@@ -44,10 +44,10 @@ export interface Host {
   readonly tlsModule: WebAssembly.Module;
   readonly aead: HostAead | null;
   /** Milliseconds since the epoch. */
-  now(): number;
+  readonly now: () => number;
   /** Milliseconds from some start, never backwards. */
-  monotonicMs(): number;
-  randomFill(bytes: Uint8Array): void;
-  sha256(bytes: Uint8Array): Uint8Array;
+  readonly monotonicMs: () => number;
+  readonly randomFill: (bytes: Uint8Array<ArrayBuffer>) => void;
+  readonly sha256: (bytes: Uint8Array) => Uint8Array;
   readonly dial: Dial;
 }

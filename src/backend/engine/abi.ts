@@ -1,0 +1,69 @@
+/** The border to wasm/: the numbers of `wasm/src/ffi.rs`, `engine.rs`, `error.rs` and `connection.rs`. */
+
+export const ABI_VERSION = 1;
+
+/** Every function answers a number at or above 0, or -1 with a failure in the report. */
+export interface Exports {
+  readonly memory: WebAssembly.Memory;
+  _initialize(): void;
+  abi_version(): number;
+  init(hostAead: number): number;
+  input_pointer(): number;
+  input_capacity(): number;
+  report_pointer(): number;
+  config_new(length: number): number;
+  config_free(config: number): number;
+  connect_tls(config: number, sniLength: number): number;
+  connect_plain(http2: number): number;
+  connection_free(connection: number): number;
+  feed(connection: number, length: number): number;
+  end(connection: number, broken: number): number;
+  turn(connection: number): number;
+  drain(connection: number): number;
+  presented(connection: number): number;
+  approve(connection: number): number;
+  refuse(connection: number, alert: number, tag: number): number;
+  failure(connection: number): number;
+  close(connection: number): number;
+  request(connection: number, length: number, hasBody: number): number;
+  request_write(connection: number, request: number, length: number): number;
+  request_end(connection: number, request: number, length: number): number;
+  request_cancel(connection: number, request: number): number;
+  next_ready(connection: number): number;
+  response_next(connection: number, request: number): number;
+}
+
+/** Indices into the report, eight u32. */
+export const REPORT = { status: 0, pointer: 1, length: 2, code: 3, aux: 4, sent: 5, capacity: 6, inFlight: 7 } as const;
+export const REPORT_WORDS = 8;
+
+/** The low three bits of a status. */
+export const PHASE = { handshaking: 0, awaitingVerdict: 1, completing: 2, open: 3, closed: 4 } as const;
+export const PHASE_MASK = 7;
+export const STATUS = { output: 8, ready: 16, accepts: 32, http2: 64, draining: 128 } as const;
+
+/** What `response_next` answers; 0 is "nothing new". */
+export const EVENT = { informational: 1, head: 2, data: 3, trailers: 4, upgraded: 5, end: 6, failed: 7 } as const;
+
+/** Failure codes by number (`wasm/src/error.rs`). */
+export const CODES = {
+  badArgument: 1,
+  badHandle: 2,
+  wrongState: 3,
+  busy: 4,
+  tooLarge: 5,
+  cancelled: 6,
+  tlsProtocol: 7,
+  tlsAlert: 8,
+  certificateRejected: 9,
+  refused: 10,
+  peerClosed: 11,
+  peerTruncated: 12,
+  http1Protocol: 13,
+  http2Protocol: 14,
+  responseIncomplete: 15,
+  streamReset: 16,
+  goAway: 17,
+  requestBody: 18,
+  internal: 19,
+} as const;

@@ -1,0 +1,155 @@
+/**
+ * The binary forms that cross the border (`wasm/src/codec.rs`), little-endian. Header values are bytes: each is one
+ * character below U+0100 here ("latin1", as Fetch has it), never UTF-8.
+ */
+import type { TlsVersion } from "../../bundle/types.ts";
+import { ConnectionError } from "./errors.ts";
+
+export type Headers = readonly (readonly [name: string, value: string])[];
+
+/** Writes into the module's input buffer and answers the length written; refuses what does not fit. */
+export class Writer {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(input: Uint8Array) {
+    this.#bytes = input;
+  }
+
+  get length(): number {
+    return this.#at;
+  }
+
+  u8(value: number): void {
+    this.#room(1);
+    this.#bytes[this.#at++] = value;
+  }
+
+  u16(value: number): void {
+    if (value > 0xffff) throw new ConnectionError("too-large", "a field above 64 kB");
+    this.u8(value & 0xff);
+    this.u8(value >>> 8);
+  }
+
+  u32(value: number): void {
+    this.u16(value & 0xffff);
+    this.u16(value >>> 16);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#room(value.length);
+    this.#bytes.set(value, this.#at);
+    this.#at += value.length;
+  }
+
+  /** Length in two bytes, then each character as one byte. */
+  short(value: string): void {
+    this.u16(value.length);
+    this.#room(value.length);
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0xff) throw new ConnectionError("bad-request", "a character above U+00FF in a header");
+      this.#bytes[this.#at++] = code;
+    }
+  }
+
+  headers(headers: Headers): void {
+    this.u16(headers.length);
+    for (const [name, value] of headers) {
+      this.short(name);
+      this.short(value);
+    }
+  }
+
+  #room(count: number): void {
+    if (this.#at + count > this.#bytes.length) throw new ConnectionError("too-large", "a message above 128 kB");
+  }
+}
+
+/** Reads what the module wrote; it is ours, so a short read is our bug. */
+export class Reader {
+  readonly #bytes: Uint8Array;
+  #at = 0;
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes;
+  }
+
+  u8(): number {
+    const value = this.#bytes[this.#at++];
+    if (value === undefined) throw new RangeError("the module's message is cut short");
+    return value;
+  }
+
+  u16(): number {
+    return this.u8() | (this.u8() << 8);
+  }
+
+  u32(): number {
+    return this.u16() + this.u16() * 0x10000;
+  }
+
+  /** A copy: the module's memory changes with the next call. */
+  take(length: number): Uint8Array {
+    return this.#bytes.slice(this.#at, (this.#at += length));
+  }
+
+  latin1(length: number): string {
+    return latin1(this.#bytes.subarray(this.#at, (this.#at += length)));
+  }
+
+  headers(): [string, string][] {
+    const headers: [string, string][] = [];
+    for (let count = this.u16(); count > 0; count--) {
+      const name = this.latin1(this.u16());
+      headers.push([name, this.latin1(this.u16())]);
+    }
+    return headers;
+  }
+}
+
+/** What the peer presented, and what was negotiated. */
+export interface PresentedChain {
+  readonly sni: string;
+  /** DER, end-entity certificate first: the one whose key signed the handshake (on a resumed one: the original's). */
+  readonly chain: readonly Uint8Array[];
+  /** Stapled to the chain (RFC 6066 §8), DER; null without one and on a resumed connection. */
+  readonly ocspResponse: Uint8Array | null;
+  readonly tlsVersion: TlsVersion;
+  /** The cipher suite's number (RFC 8446 §B.4). */
+  readonly cipherSuite: number;
+  readonly alpn: string | null;
+  readonly resumed: boolean;
+}
+
+export function readPresented(bytes: Uint8Array, sni: string): PresentedChain {
+  const reader = new Reader(bytes);
+  const tlsVersion = reader.u8() === 3 ? "1.3" : "1.2";
+  const resumed = reader.u8() === 1;
+  const cipherSuite = reader.u16();
+  const alpn = reader.latin1(reader.u16());
+  const chain = Array.from({ length: reader.u16() }, () => reader.take(reader.u32()));
+  const staple = reader.take(reader.u32());
+  return {
+    sni,
+    chain,
+    ocspResponse: staple.length === 0 ? null : staple,
+    tlsVersion,
+    cipherSuite,
+    alpn: alpn === "" ? null : alpn,
+    resumed,
+  };
+}
+
+/** One character a byte. `TextDecoder("latin1")` would be windows-1252. */
+function latin1(bytes: Uint8Array): string {
+  if (bytes.length <= CALL_ARGUMENTS) return String.fromCharCode(...bytes);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CALL_ARGUMENTS) {
+    text += String.fromCharCode(...bytes.subarray(at, at + CALL_ARGUMENTS));
+  }
+  return text;
+}
+
+/** Safe number of arguments of one call in every engine. */
+const CALL_ARGUMENTS = 4096;

@@ -1,0 +1,212 @@
+/** Opening a backend connection, and what an open one can do. */
+import type { Sha256Hex, TlsVersion } from "../../bundle/types.ts";
+import { VerifiedPeer, type Refusal, type Verdict } from "../../trust/verdict.ts";
+import type { ByteStream } from "../host.ts";
+import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
+import { PHASE } from "./abi.ts";
+import { readPresented, Writer, type PresentedChain } from "./codec.ts";
+import type { Engine, TlsConfig } from "./engine.ts";
+import { ConnectionError } from "./errors.ts";
+import { Exchange, type BackendResponse, type RequestHead, type RequestOptions } from "./exchange.ts";
+import { Pump } from "./pump.ts";
+
+export interface TlsTarget {
+  readonly config: TlsConfig;
+  readonly sni: string;
+  /** The verdict must name this policy. */
+  readonly policyDigest: Sha256Hex;
+  readonly judge: (presented: PresentedChain) => Promise<Verdict>;
+  readonly signal: AbortSignal;
+}
+
+export type Opened =
+  | { readonly kind: "open"; readonly connection: Connection }
+  | { readonly kind: "refused"; readonly refusal: Refusal }
+  | { readonly kind: "failed"; readonly error: ConnectionError };
+
+/** Who is at the other end. */
+export type Security =
+  | {
+      readonly kind: "tls";
+      readonly peer: VerifiedPeer;
+      readonly sni: string;
+      readonly version: TlsVersion;
+      readonly cipherSuite: number;
+      readonly resumed: boolean;
+    }
+  | { readonly kind: "plaintext" };
+
+/**
+ * Shakes hands over `stream`, has the presented chain judged, and opens the gate only for a VerifiedPeer of this
+ * policy and this end-entity certificate. On any other outcome the stream is closed and no request byte has left.
+ */
+export async function openTls(engine: Engine, stream: ByteStream, target: TlsTarget): Promise<Opened> {
+  try {
+    const { instance } = engine;
+    const sni = new Writer(instance.input);
+    for (const byte of new TextEncoder().encode(target.sni)) sni.u8(byte);
+    const handle = instance.demand((wasm) => wasm.connect_tls(target.config.handle, sni.length));
+    return await shakeHands(new Pump(instance, handle, stream), target);
+  } catch (error) {
+    stream.close();
+    if (error instanceof ConnectionError) return { kind: "failed", error };
+    throw error;
+  }
+}
+
+export interface PlainOptions {
+  readonly protocol: "http/1.1" | "h2c";
+  readonly signal?: AbortSignal;
+}
+
+/** A connection without TLS: for Services that no policy covers. */
+export function openPlain(
+  engine: Engine,
+  stream: ByteStream,
+  options: PlainOptions,
+): Exclude<Opened, { kind: "refused" }> {
+  try {
+    if (options.signal?.aborted === true) throw new ConnectionError("cancelled", "aborted before it started");
+    const { instance } = engine;
+    const handle = instance.demand((wasm) => wasm.connect_plain(options.protocol === "h2c" ? 1 : 0));
+    return { kind: "open", connection: new Connection(new Pump(instance, handle, stream), { kind: "plaintext" }) };
+  } catch (error) {
+    stream.close();
+    if (error instanceof ConnectionError) return { kind: "failed", error };
+    throw error;
+  }
+}
+
+async function shakeHands(pump: Pump, target: TlsTarget): Promise<Opened> {
+  const abort = () => pump.close();
+  target.signal.addEventListener("abort", abort, { once: true });
+  try {
+    if (target.signal.aborted) abort();
+    if ((await pump.leaves(PHASE.handshaking)) !== PHASE.awaitingVerdict) return ended(pump, target.config);
+
+    const judged = await judge(pump, target);
+    if (judged.kind !== "verified") return judged;
+    if ((await pump.leaves(PHASE.completing)) !== PHASE.open) return ended(pump, target.config);
+    const { sni, tlsVersion, cipherSuite, resumed } = judged.presented;
+    const security: Security = { kind: "tls", peer: judged.peer, sni, version: tlsVersion, cipherSuite, resumed };
+    return { kind: "open", connection: new Connection(pump, security) };
+  } finally {
+    target.signal.removeEventListener("abort", abort);
+  }
+}
+
+type NotOpened = Exclude<Opened, { kind: "open" }>;
+type Judged =
+  | { readonly kind: "verified"; readonly peer: VerifiedPeer; readonly presented: PresentedChain }
+  | NotOpened;
+
+async function judge(pump: Pump, target: TlsTarget): Promise<Judged> {
+  pump.call((wasm) => wasm.presented(pump.handle));
+  const presented = readPresented(pump.instance.output, target.sni);
+  let verdict: Verdict;
+  try {
+    verdict = await target.judge(presented);
+  } catch (error) {
+    pump.refuse(BAD_CERTIFICATE, 0);
+    return {
+      kind: "failed",
+      error: new ConnectionError("verdict-failed", error instanceof Error ? error.message : String(error)),
+    };
+  }
+  if (pump.phase !== PHASE.awaitingVerdict) return ended(pump, target.config); // Cut or cancelled meanwhile.
+  if (verdict.kind === "refused") {
+    pump.refuse(ALERTS[verdict.refusal.code], target.config.remember(verdict.refusal));
+    return verdict;
+  }
+  if (!proves(verdict.peer, target.policyDigest, presented)) {
+    pump.refuse(BAD_CERTIFICATE, 0);
+    return {
+      kind: "failed",
+      error: new ConnectionError("verdict-mismatch", "a verdict on another policy or certificate"),
+    };
+  }
+  pump.approve();
+  return { kind: "verified", peer: verdict.peer, presented };
+}
+
+/** The verdict is about this policy, and about the certificate whose key signed this handshake. */
+function proves(peer: VerifiedPeer, policy: Sha256Hex, presented: PresentedChain): boolean {
+  const [judged] = peer.path.path;
+  const [endEntity] = presented.chain;
+  if (!(peer instanceof VerifiedPeer) || peer.policy !== policy || judged === undefined || endEntity === undefined)
+    return false;
+  return judged.length === endEntity.length && judged.every((byte, at) => byte === endEntity[at]);
+}
+
+/** A handshake that came to no connection; the module may have refused a chain it remembers. */
+function ended(pump: Pump, config: TlsConfig): NotOpened {
+  const error = pump.over ?? new ConnectionError("internal", "a handshake in no state");
+  const refusal = pump.refusedTag === null ? null : config.recall(pump.refusedTag);
+  return refusal === null ? { kind: "failed", error } : { kind: "refused", refusal };
+}
+
+/** An open connection. Only the functions above make one, after a verdict or without TLS. */
+export class Connection {
+  readonly #pump: Pump;
+  readonly security: Security;
+  readonly protocol: "h2" | "h2c" | "http/1.1";
+  /** Resolves when the connection is over and its stream closed. */
+  readonly closed: Promise<void>;
+
+  constructor(pump: Pump, security: Security) {
+    this.#pump = pump;
+    this.security = security;
+    this.protocol = !pump.http2 ? "http/1.1" : security.kind === "tls" ? "h2" : "h2c";
+    this.closed = pump.closed;
+  }
+
+  /**
+   * Not known to be over, nor going away (GOAWAY; requests in flight then still finish). A peer may have closed
+   * without our knowing yet: that request fails.
+   */
+  get alive(): boolean {
+    return this.#pump.over === null && !this.#pump.draining;
+  }
+
+  /** A request can start now. */
+  get ready(): boolean {
+    return this.#pump.accepts && this.#pump.inFlight < this.#pump.capacity;
+  }
+
+  get inflight(): number {
+    return this.#pump.inFlight;
+  }
+
+  /** 1 on HTTP/1.1; on HTTP/2 what the peer's SETTINGS and our bound allow. */
+  get maxConcurrent(): number {
+    return this.#pump.capacity;
+  }
+
+  /**
+   * Sends a request; resolves with the response's head. Rejects with a ConnectionError whose `sent` says whether a
+   * retry is safe. A body given as bytes leaves together with its head.
+   */
+  async request(
+    head: RequestHead,
+    body: ReadableStream<Uint8Array> | Uint8Array | null,
+    options: RequestOptions = {},
+  ): Promise<BackendResponse> {
+    if (options.signal?.aborted === true) throw new ConnectionError("cancelled", "aborted before it started");
+    if (this.#pump.over !== null) throw this.#pump.over.asSeenBy("nothing");
+    const exchange = new Exchange(this.#pump, head, body !== null, options);
+    const { signal } = options;
+    if (signal !== undefined) {
+      const abort = () => exchange.cancel(new ConnectionError("cancelled", "aborted by the caller", { sent: "maybe" }));
+      signal.addEventListener("abort", abort, { once: true });
+      void exchange.settled.then(() => signal.removeEventListener("abort", abort));
+    }
+    this.#pump.schedule();
+    if (body !== null) void exchange.upload(body);
+    return exchange.response;
+  }
+
+  /** Ends the connection; requests in flight fail. Idempotent. */
+  close(): void {
+    this.#pump.close();
+  }
+}

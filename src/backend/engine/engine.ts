@@ -1,0 +1,96 @@
+/** The TLS and HTTP engine: an instance of wasm/ and the TLS configurations in it. */
+import type { TlsVersion } from "../../bundle/types.ts";
+import type { Refusal } from "../../trust/verdict.ts";
+import { Writer } from "./codec.ts";
+import { Instance, type EngineHost } from "./instance.ts";
+
+export interface TlsConfigSpec {
+  /** In order of preference. */
+  readonly alpn: readonly string[];
+  readonly minVersion: TlsVersion;
+  readonly maxVersion: TlsVersion;
+  /** DER, end-entity certificate first; the key as PKCS#8 DER, which the engine wipes from its input after reading. */
+  readonly clientIdentity: { readonly chain: readonly Uint8Array[]; readonly pkcs8: Uint8Array } | null;
+}
+
+/**
+ * Made on first use, so that importing costs nothing and workerd instantiates inside a request. One engine serves
+ * many connections; a trap kills them all, then `dead` is true and the owner makes a new engine.
+ */
+export class Engine {
+  readonly #host: EngineHost;
+  #instance: Instance | null = null;
+
+  constructor(host: EngineHost) {
+    this.#host = host;
+  }
+
+  get dead(): boolean {
+    return this.#instance !== null && this.#instance.trapped !== null;
+  }
+
+  /** For connections of this room. */
+  get instance(): Instance {
+    this.#instance ??= new Instance(this.#host);
+    return this.#instance;
+  }
+
+  /** One per policy and client identity: session tickets and refused chains are kept in it. Throws a ConnectionError on an unusable identity. */
+  config(spec: TlsConfigSpec): TlsConfig {
+    const { instance } = this;
+    const writer = new Writer(instance.input);
+    writer.u8(wireVersion(spec.minVersion));
+    writer.u8(wireVersion(spec.maxVersion));
+    writer.u8(spec.alpn.length);
+    for (const protocol of spec.alpn) writer.short(protocol);
+    const chain = spec.clientIdentity?.chain ?? [];
+    writer.u8(chain.length);
+    for (const certificate of chain) {
+      writer.u32(certificate.length);
+      writer.bytes(certificate);
+    }
+    const key = spec.clientIdentity?.pkcs8 ?? new Uint8Array(0);
+    writer.u32(key.length);
+    writer.bytes(key);
+    return new TlsConfig(
+      instance,
+      instance.demand((wasm) => wasm.config_new(writer.length)),
+    );
+  }
+}
+
+/** Refusals remembered; the module remembers as many chains (`wasm/src/verifier.rs`). */
+const MAX_REFUSALS = 64;
+
+export class TlsConfig {
+  readonly instance: Instance;
+  readonly handle: number;
+  readonly #refusals = new Map<number, Refusal>();
+  #nextTag = 1;
+
+  constructor(instance: Instance, handle: number) {
+    this.instance = instance;
+    this.handle = handle;
+  }
+
+  /** Keeps a refusal under a tag that the module hands back when it refuses the same chain itself. */
+  remember(refusal: Refusal): number {
+    const tag = this.#nextTag++;
+    this.#refusals.set(tag, refusal);
+    this.#refusals.delete(tag - MAX_REFUSALS);
+    return tag;
+  }
+
+  recall(tag: number): Refusal | null {
+    return this.#refusals.get(tag) ?? null;
+  }
+
+  /** Forgets its tickets; connections made with it go on. */
+  free(): void {
+    if (this.instance.trapped === null) this.instance.call((wasm) => wasm.config_free(this.handle));
+  }
+}
+
+function wireVersion(version: TlsVersion): number {
+  return version === "1.2" ? 2 : 3;
+}

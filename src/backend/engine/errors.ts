@@ -1,0 +1,123 @@
+/** What can go wrong on a backend connection, once it is dialled. */
+import { CODES } from "./abi.ts";
+
+/** A closed list, never renamed: gateway/ maps each to one HTTP answer. */
+export type ConnectionErrorCode =
+  | "tls-protocol"
+  | "tls-alert"
+  | "certificate-rejected"
+  | "verdict-mismatch"
+  | "verdict-failed"
+  | "peer-closed"
+  | "peer-truncated"
+  | "transport"
+  | "http1-protocol"
+  | "http2-protocol"
+  | "response-incomplete"
+  | "stream-reset"
+  | "going-away"
+  | "too-large"
+  | "bad-request"
+  | "request-body"
+  | "busy"
+  | "cancelled"
+  | "engine-trapped"
+  | "internal";
+
+export interface ConnectionFailure {
+  readonly code: ConnectionErrorCode;
+  /** What we wanted at that point, for people. */
+  readonly expected: string;
+  /** What came instead, for people: printable ASCII, bounded. */
+  readonly received: string;
+  /** `nothing`: the peer has not processed the request, any method may be retried. */
+  readonly sent: "nothing" | "maybe";
+  /** `tls-alert`: the alert's description (RFC 8446 §6). */
+  readonly alert: number | null;
+  /** `stream-reset`, `going-away`, `http2-protocol`: the error code (RFC 9113 §7). */
+  readonly http2Error: number | null;
+}
+
+export class ConnectionError extends Error implements ConnectionFailure {
+  readonly code: ConnectionErrorCode;
+  readonly expected: string;
+  readonly received: string;
+  readonly sent: "nothing" | "maybe";
+  readonly alert: number | null;
+  readonly http2Error: number | null;
+
+  constructor(
+    code: ConnectionErrorCode,
+    received: string,
+    more: Partial<Pick<ConnectionFailure, "sent" | "alert" | "http2Error">> = {},
+  ) {
+    super(`${code}: expected ${EXPECTED[code]}, got ${received}`);
+    this.name = "ConnectionError";
+    this.code = code;
+    this.expected = EXPECTED[code];
+    this.received = received;
+    this.sent = more.sent ?? "nothing";
+    this.alert = more.alert ?? null;
+    this.http2Error = more.http2Error ?? null;
+  }
+
+  /** The same failure of the connection, as a request sees it that had left already, or had not begun. */
+  asSeenBy(sent: "nothing" | "maybe"): ConnectionError {
+    return new ConnectionError(this.code, this.received, { sent, alert: this.alert, http2Error: this.http2Error });
+  }
+}
+
+/** A failure the module reported. */
+export function fromReport(code: number, aux: number, sent: number, detail: string): ConnectionError {
+  const name = BY_NUMBER.get(code) ?? "internal";
+  return new ConnectionError(name, detail, {
+    sent: sent === 1 ? "maybe" : "nothing",
+    alert: name === "tls-alert" ? aux : null,
+    http2Error: name === "stream-reset" || name === "going-away" || name === "http2-protocol" ? aux : null,
+  });
+}
+
+const EXPECTED: Record<ConnectionErrorCode, string> = {
+  "tls-protocol": "a valid TLS handshake and records",
+  "tls-alert": "no fatal alert",
+  "certificate-rejected": "a certificate whose key signed this handshake",
+  "verdict-mismatch": "a verdict on this policy and this certificate",
+  "verdict-failed": "a verdict",
+  "peer-closed": "an open connection",
+  "peer-truncated": "close_notify or a complete message before the end",
+  transport: "a working byte stream",
+  "http1-protocol": "a valid HTTP/1.1 response",
+  "http2-protocol": "valid HTTP/2 frames",
+  "response-incomplete": "the whole response",
+  "stream-reset": "a response on the stream",
+  "going-away": "a connection that takes requests",
+  "too-large": "a message within the bounds",
+  "bad-request": "a request that can be written",
+  "request-body": "the request body its head announced",
+  busy: "room for a request",
+  cancelled: "a caller who waits",
+  "engine-trapped": "a live engine",
+  internal: "no fault of ours",
+};
+
+const BY_NUMBER: ReadonlyMap<number, ConnectionErrorCode> = new Map([
+  [CODES.badArgument, "bad-request"],
+  [CODES.badHandle, "internal"],
+  [CODES.wrongState, "internal"],
+  [CODES.busy, "busy"],
+  [CODES.tooLarge, "too-large"],
+  [CODES.cancelled, "cancelled"],
+  [CODES.tlsProtocol, "tls-protocol"],
+  [CODES.tlsAlert, "tls-alert"],
+  [CODES.certificateRejected, "certificate-rejected"],
+  [CODES.refused, "certificate-rejected"],
+  [CODES.peerClosed, "peer-closed"],
+  [CODES.peerTruncated, "peer-truncated"],
+  [CODES.http1Protocol, "http1-protocol"],
+  [CODES.http2Protocol, "http2-protocol"],
+  [CODES.responseIncomplete, "response-incomplete"],
+  [CODES.streamReset, "stream-reset"],
+  [CODES.goAway, "going-away"],
+  [CODES.requestBody, "request-body"],
+  [CODES.internal, "internal"],
+]);

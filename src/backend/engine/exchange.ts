@@ -1,0 +1,281 @@
+/** One request and its response, between the caller's streams and the module's queues. */
+import type { ByteStream } from "../host.ts";
+import { EVENT } from "./abi.ts";
+import { Reader, Writer, type Headers } from "./codec.ts";
+import { ConnectionError } from "./errors.ts";
+import type { Pump } from "./pump.ts";
+import { responseBody, upgradedStream } from "./streams.ts";
+
+export interface RequestHead {
+  readonly method: string;
+  /** `Host` or `:authority`; a `host` among the headers is ignored. */
+  readonly authority: string;
+  /** Origin form: path and query. */
+  readonly path: string;
+  /** Latin-1 values. Framing fields are the engine's, except a content-length, which the body must then meet. */
+  readonly headers: Headers;
+}
+
+export interface RequestOptions {
+  /** Asked for after the body ended. HTTP/1.1 sends those that a `trailer` header announced. */
+  readonly trailers?: () => Headers | Promise<Headers>;
+  readonly signal?: AbortSignal;
+  /** 100 and 103 responses; HTTP/1.1 only (hyper gives none on HTTP/2). */
+  readonly onInformational?: (status: number, headers: [string, string][]) => void;
+}
+
+export interface BackendResponse {
+  readonly status: number;
+  /** Lower-case names in the order received, Latin-1 values. */
+  readonly headers: [string, string][];
+  /** A byte stream, pulled: what is not read stays at the backend. Cancelling it cancels the request. */
+  readonly body: ReadableStream<Uint8Array>;
+  /** Resolves at the body's end, with none when there are none; rejects as the body does. */
+  readonly trailers: Promise<[string, string][]>;
+  /** After 101: the connection's bytes. */
+  readonly upgrade?: ByteStream;
+}
+
+/** What a reader of the response gets next. */
+export type Taken =
+  | { readonly kind: "data"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "nothing" }
+  | { readonly kind: "end" }
+  | { readonly kind: "failed"; readonly error: ConnectionError };
+
+/** What the module's queue for a request body holds at least. */
+const SMALL_BODY_BYTES = 32 * 1024;
+/** Body bytes taken before anyone asks, so that a small response frees its connection at once. */
+const EAGER_BYTES = 32 * 1024;
+
+export class Exchange {
+  readonly #pump: Pump;
+  readonly #request: number;
+  readonly #options: RequestOptions;
+  readonly #eager: Uint8Array<ArrayBuffer>[] = [];
+  #head: Deferred<BackendResponse> | null;
+  readonly #trailers = new Deferred<[string, string][]>();
+  #receivedTrailers: [string, string][] = [];
+  #end: "open" | "ended" | ConnectionError = "open";
+  #wakeReader: (() => void) | null = null;
+  #wakeWriter: (() => void) | null = null;
+  readonly response: Promise<BackendResponse>;
+  /** Resolves when the exchange is over, however it ended. */
+  readonly settled: Promise<unknown>;
+
+  /** Throws a ConnectionError when the request cannot start. */
+  constructor(pump: Pump, head: RequestHead, hasBody: boolean, options: RequestOptions) {
+    this.#pump = pump;
+    this.#options = options;
+    const writer = new Writer(pump.instance.input);
+    writer.short(head.method);
+    writer.short(head.authority);
+    writer.short(head.path);
+    writer.headers(head.headers);
+    const request = pump.call((wasm) => wasm.request(pump.handle, writer.length, hasBody ? 1 : 0));
+    if (request < 0) throw pump.instance.failure();
+    this.#request = request;
+    this.#head = new Deferred();
+    this.response = this.#head.promise;
+    this.settled = this.#trailers.promise.catch(() => undefined); // Failures are told by the head and the body.
+    pump.add(request, this);
+  }
+
+  /** From the pump: take the head and a little more, wake whoever waits for the rest. */
+  notify(): void {
+    if (this.#head !== null) this.#awaitHead(this.#head);
+    this.wake();
+  }
+
+  /** The next bytes; `nothing` means: wait for {@link changed}. */
+  take(): Taken {
+    const bytes = this.#eager.shift();
+    if (bytes !== undefined) return { kind: "data", bytes };
+    for (;;) {
+      if (this.#end === "ended") return { kind: "end" };
+      if (this.#end !== "open") return { kind: "failed", error: this.#end };
+      const event = this.#next();
+      if (event === EVENT.data) return { kind: "data", bytes: this.#pump.instance.output.slice() };
+      if (event === 0 && this.#end === "open") return { kind: "nothing" };
+    }
+  }
+
+  /** Resolves when there may be more to take. One reader at a time. */
+  changed(): Promise<void> {
+    return new Promise((resolve) => (this.#wakeReader = resolve));
+  }
+
+  /** Call after taking: the module may now read on. */
+  proceed(): void {
+    if (this.#end === "open") this.#pump.schedule();
+  }
+
+  /** Sends body bytes, as fast as there is room for them. False: the exchange is over, nobody wants them. */
+  async write(bytes: Uint8Array): Promise<boolean> {
+    const { instance, handle } = this.#pump;
+    for (let at = 0; at < bytes.length;) {
+      if (this.#end !== "open") return false;
+      const piece = bytes.subarray(at, at + instance.inputCapacity);
+      instance.input.set(piece);
+      const taken = this.#pump.call((wasm) => wasm.request_write(handle, this.#request, piece.length));
+      if (taken < 0) return false;
+      this.#pump.schedule();
+      at += taken;
+      if (taken < piece.length) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+    }
+    return this.#end === "open";
+  }
+
+  /** Sends the whole request body; a source that fails cancels the request. */
+  async upload(body: ReadableStream<Uint8Array> | Uint8Array): Promise<void> {
+    try {
+      if (body instanceof Uint8Array) {
+        if (this.#options.trailers === undefined && this.#uploadWhole(body)) return;
+        if (!(await this.write(body))) return;
+      } else if (!(await this.#uploadStream(body))) {
+        return;
+      }
+      this.finish((await this.#options.trailers?.()) ?? []);
+    } catch (error) {
+      const why =
+        error instanceof ConnectionError
+          ? error
+          : new ConnectionError("request-body", error instanceof Error ? error.message : String(error));
+      this.cancel(why.asSeenBy("maybe"));
+    }
+  }
+
+  /** A small body leaves with its head. False: it does not fit, or not yet. */
+  #uploadWhole(body: Uint8Array): boolean {
+    const { instance, handle } = this.#pump;
+    if (body.length > SMALL_BODY_BYTES) return false;
+    instance.input.set(body);
+    // The queue is empty, so it takes all of it.
+    if (body.length > 0) this.#pump.call((wasm) => wasm.request_write(handle, this.#request, body.length));
+    this.finish([]);
+    return true;
+  }
+
+  async #uploadStream(body: ReadableStream<Uint8Array>): Promise<boolean> {
+    const reader = body.getReader();
+    const stop = this.settled.then(() => reader.cancel());
+    stop.catch(() => undefined); // The source's own trouble; nobody reads it any more.
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return this.#end === "open";
+      if (!(await this.write(value))) return false;
+    }
+  }
+
+  /** Ends the request body. */
+  finish(trailers: Headers): void {
+    if (this.#end !== "open") return;
+    const writer = new Writer(this.#pump.instance.input);
+    if (trailers.length > 0) writer.headers(trailers);
+    if (this.#pump.call((wasm) => wasm.request_end(this.#pump.handle, this.#request, writer.length)) < 0) {
+      throw this.#pump.instance.failure();
+    }
+    this.#pump.schedule();
+  }
+
+  /** HTTP/2: RST_STREAM; HTTP/1.1: the connection closes. */
+  cancel(why: ConnectionError): void {
+    if (this.#end !== "open") return;
+    this.#finish(why);
+    this.#pump.cancel(this.#request);
+  }
+
+  wake(): void {
+    const [reader, writer] = [this.#wakeReader, this.#wakeWriter];
+    this.#wakeReader = null;
+    this.#wakeWriter = null;
+    reader?.();
+    writer?.();
+  }
+
+  #awaitHead(head: Deferred<BackendResponse>): void {
+    while (this.#end === "open") {
+      const event = this.#next();
+      if (event === 0) return;
+      const reader = new Reader(this.#pump.instance.output);
+      if (event === EVENT.informational) {
+        this.#options.onInformational?.(reader.u16(), reader.headers());
+      } else if (event === EVENT.head) {
+        return this.#answer(head, reader.u16(), reader.headers());
+      }
+    }
+  }
+
+  #answer(head: Deferred<BackendResponse>, status: number, headers: [string, string][]): void {
+    this.#head = null;
+    const trailers = this.#trailers.promise;
+    if (status === SWITCHING_PROTOCOLS) {
+      head.resolve({ status, headers, body: EMPTY_BODY(), trailers, upgrade: upgradedStream(this, this.#pump) });
+      return;
+    }
+    for (let eager = 0; eager < EAGER_BYTES && this.#end === "open";) {
+      const event = this.#next();
+      if (event === 0) break;
+      if (event !== EVENT.data) continue;
+      const bytes = this.#pump.instance.output.slice();
+      this.#eager.push(bytes);
+      eager += bytes.length;
+    }
+    this.proceed();
+    head.resolve({ status, headers, body: responseBody(this), trailers });
+  }
+
+  /** Takes one event and follows what ends the exchange; answers its kind. */
+  #next(): number {
+    const { instance, handle, over } = this.#pump;
+    if (instance.trapped !== null) return this.#finish(instance.trapped);
+    let event = this.#pump.call((wasm) => wasm.response_next(handle, this.#request));
+    if (event === 0 && over !== null) {
+      // The connection ended, but what it received may not all have come up to the queue.
+      this.#pump.call((wasm) => wasm.turn(handle));
+      event = this.#pump.call((wasm) => wasm.response_next(handle, this.#request));
+    }
+    if (event === EVENT.trailers) {
+      this.#receivedTrailers = new Reader(instance.output).headers();
+    } else if (event === EVENT.end) {
+      this.#finish("ended");
+    } else if (event === EVENT.failed) {
+      this.#finish(instance.failure());
+    } else if (event <= 0 && over !== null) {
+      return this.#finish(over.asSeenBy("maybe"));
+    }
+    return Math.max(event, 0);
+  }
+
+  #finish(end: "ended" | ConnectionError): 0 {
+    if (this.#end !== "open") return 0;
+    this.#end = end;
+    this.#pump.remove(this.#request);
+    if (end === "ended") {
+      this.#trailers.resolve(this.#receivedTrailers);
+    } else {
+      this.#head?.reject(end);
+      this.#head = null;
+      this.#trailers.reject(end);
+    }
+    this.wake();
+    return 0;
+  }
+}
+
+const SWITCHING_PROTOCOLS = 101;
+
+const EMPTY_BODY = (): ReadableStream<Uint8Array> => new ReadableStream({ start: (controller) => controller.close() });
+
+class Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve: (value: T) => void = () => undefined;
+  reject: (error: ConnectionError) => void = () => undefined;
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+  }
+}

@@ -1,0 +1,301 @@
+/**
+ * Moves bytes between one ByteStream and one connection in the module, and tells the connection's requests that
+ * something is new. No timers: every step follows a read, a write or a call.
+ */
+import type { ByteStream } from "../host.ts";
+import { CODES, PHASE, PHASE_MASK, REPORT, STATUS, type Exports } from "./abi.ts";
+import { ConnectionError } from "./errors.ts";
+import type { Instance } from "./instance.ts";
+
+/** A request in flight, as the pump sees it. */
+export interface Listener {
+  /** Something is new for this request in the module, or the connection is over. */
+  notify(): void;
+}
+
+/**
+ * How long queued work waits for more: enough for a stream that has its next chunk, or its end, to say so, so that a
+ * small request is one write. About a microsecond.
+ */
+const COALESCING_MICROTASKS = 12;
+
+export class Pump {
+  readonly instance: Instance;
+  readonly handle: number;
+  readonly #stream: ByteStream;
+  readonly #listeners = new Map<number, Listener>();
+  #status = 0;
+  #capacity = 0;
+  #scheduled = false;
+  #writing = false;
+  #freed = false;
+  #over: ConnectionError | null = null;
+  #refusedTag: number | null = null;
+  /** What the stream rejected with. */
+  #broken: string | null = null;
+  /** Wakes the reader after a consumer made room, or after a verdict. */
+  #resume: (() => void) | null = null;
+  readonly #unmourn: () => void;
+  #phaseChanged: (() => void) | null = null;
+  readonly closed: Promise<void>;
+  #resolveClosed: () => void = () => undefined;
+
+  constructor(instance: Instance, handle: number, stream: ByteStream) {
+    this.instance = instance;
+    this.handle = handle;
+    this.#stream = stream;
+    this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    this.#unmourn = instance.onTrap(() => this.#trap());
+    this.flush();
+    void this.#read();
+  }
+
+  get phase(): number {
+    return this.#over === null ? this.#status & PHASE_MASK : PHASE.closed;
+  }
+
+  get accepts(): boolean {
+    return this.#over === null && (this.#status & STATUS.accepts) !== 0;
+  }
+
+  get http2(): boolean {
+    return (this.#status & STATUS.http2) !== 0;
+  }
+
+  /** The peer takes no further request, but finishes those in flight. */
+  get draining(): boolean {
+    return (this.#status & STATUS.draining) !== 0;
+  }
+
+  /** Requests that may be in flight together. */
+  get capacity(): number {
+    return this.#capacity;
+  }
+
+  get inFlight(): number {
+    return this.#listeners.size;
+  }
+
+  /** Why the connection is over, or null while it lives. */
+  get over(): ConnectionError | null {
+    return this.#over;
+  }
+
+  /** The phase after `phase`, once it is left. One waiter: the opening. */
+  async leaves(phase: number): Promise<number> {
+    while (this.phase === phase) await new Promise<void>((resolve) => (this.#phaseChanged = resolve));
+    return this.phase;
+  }
+
+  add(request: number, listener: Listener): void {
+    this.#listeners.set(request, listener);
+  }
+
+  remove(request: number): void {
+    this.#listeners.delete(request);
+    this.#freeIfDone();
+  }
+
+  /** Calls the module about this connection and follows what it changed. -1 answers stay numbers. */
+  call(run: (wasm: Exports) => number): number {
+    const answer = this.instance.call(run);
+    const status = this.instance.report(REPORT.status);
+    this.#capacity = this.instance.report(REPORT.capacity);
+    const moved = ((status ^ this.#status) & PHASE_MASK) !== 0;
+    this.#status = status;
+    if (moved) {
+      const changed = this.#phaseChanged;
+      this.#phaseChanged = null;
+      changed?.();
+    }
+    return answer;
+  }
+
+  /** Lets the module act on what was queued, once for all that callers queue in the next microtasks. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    const hop = (left: number): void => {
+      if (left > 0) return queueMicrotask(() => hop(left - 1));
+      this.#scheduled = false;
+      this.flush();
+    };
+    hop(COALESCING_MICROTASKS);
+  }
+
+  /** Lets the module act now. */
+  flush(): void {
+    if (this.#freed || this.instance.trapped !== null) return;
+    this.#guard(() => {
+      this.call((wasm) => wasm.turn(this.handle));
+      this.#follow();
+    });
+    this.wakeReader();
+  }
+
+  wakeReader(): void {
+    const resume = this.#resume;
+    this.#resume = null;
+    resume?.();
+  }
+
+  /** The verdict was yes: the gate opens. */
+  approve(): void {
+    this.call((wasm) => wasm.approve(this.handle));
+    this.#follow();
+    this.wakeReader();
+  }
+
+  /** The verdict was no: `alert` is said and the connection closed. `tag` comes back as {@link refusedTag}. */
+  refuse(alert: number, tag: number): void {
+    if (this.#over !== null) return;
+    this.call((wasm) => wasm.refuse(this.handle, alert, tag));
+    this.#follow();
+  }
+
+  /** The tag of a chain that the module refused from memory. */
+  get refusedTag(): number | null {
+    return this.#refusedTag;
+  }
+
+  /** HTTP/2 resets the stream, HTTP/1.1 closes the connection. */
+  cancel(request: number): void {
+    if (this.#freed || this.instance.trapped !== null) return;
+    this.#guard(() => {
+      this.call((wasm) => wasm.request_cancel(this.handle, request));
+      this.#follow();
+    });
+    this.schedule();
+  }
+
+  /** Ends the connection from our side: in good order when idle, at once otherwise. */
+  close(): void {
+    if (this.#freed || this.instance.trapped !== null || this.#over !== null) return;
+    this.#guard(() => {
+      this.call((wasm) => wasm.close(this.handle));
+      this.#follow();
+    });
+    this.wakeReader();
+  }
+
+  async #read(): Promise<void> {
+    try {
+      for (;;) {
+        const bytes = await this.#stream.read();
+        if (this.#over !== null) return;
+        if (bytes === null) return this.#end(0);
+        await this.#feed(bytes);
+      }
+    } catch (error) {
+      this.#break(error);
+    }
+  }
+
+  async #feed(bytes: Uint8Array): Promise<void> {
+    let at = 0;
+    while (at < bytes.length && this.#over === null) {
+      const piece = bytes.subarray(at, at + this.instance.inputCapacity);
+      this.instance.input.set(piece);
+      const taken = this.call((wasm) => wasm.feed(this.handle, piece.length));
+      at += Math.max(taken, 0);
+      const resumed = taken < piece.length ? new Promise<void>((resolve) => (this.#resume = resolve)) : null;
+      this.#follow();
+      if (resumed !== null && this.#over === null) await resumed;
+    }
+  }
+
+  /** The stream rejected. A trap is no matter of the stream's; it is told through {@link Instance.onTrap}. */
+  #break(error: unknown): void {
+    if (error instanceof ConnectionError) return;
+    this.#broken ??= error instanceof Error ? error.message : String(error);
+    this.#end(1);
+  }
+
+  #end(broken: 0 | 1): void {
+    if (this.#over !== null || this.instance.trapped !== null) return;
+    this.#guard(() => {
+      // What was received before is still the requests': the module is over when they have taken it.
+      this.call((wasm) => wasm.end(this.handle, broken));
+      this.#follow();
+    });
+  }
+
+  /** After every call: tell the requests, write what waits, notice the end. */
+  #follow(): void {
+    if ((this.#status & STATUS.ready) !== 0) this.#tell();
+    if ((this.#status & STATUS.output) !== 0) void this.#write();
+    if ((this.#status & PHASE_MASK) === PHASE.closed && this.#over === null) {
+      this.instance.call((wasm) => wasm.failure(this.handle));
+      if (this.instance.report(REPORT.code) === CODES.refused) this.#refusedTag = this.instance.report(REPORT.aux);
+      this.#finish(this.instance.failure());
+    }
+  }
+
+  #tell(): void {
+    for (;;) {
+      const request = this.call((wasm) => wasm.next_ready(this.handle));
+      if (request <= 0) return;
+      this.#listeners.get(request)?.notify();
+    }
+  }
+
+  async #write(): Promise<void> {
+    if (this.#writing) return;
+    this.#writing = true;
+    try {
+      while (!this.#freed && this.call((wasm) => wasm.drain(this.handle)) > 0) {
+        // Copied: the module's memory changes, and may move, while the socket still reads.
+        const bytes = this.instance.output.slice();
+        if ((this.#status & STATUS.ready) !== 0) this.#tell();
+        await this.#stream.write(bytes);
+      }
+    } catch (error) {
+      this.#break(error);
+    } finally {
+      this.#writing = false;
+    }
+    if (this.#over !== null) this.#hangUp();
+    else this.#guard(() => this.#follow());
+  }
+
+  #finish(why: ConnectionError): void {
+    if (this.#over !== null) return;
+    this.#over = this.#broken === null ? why : new ConnectionError("transport", this.#broken);
+    this.wakeReader();
+    // A notified listener may remove itself, which iteration over a Map allows.
+    for (const listener of this.#listeners.values()) listener.notify();
+    const changed = this.#phaseChanged;
+    this.#phaseChanged = null;
+    changed?.();
+    // Alerts and close_notify leave first.
+    if (!this.#writing) this.#hangUp();
+  }
+
+  #hangUp(): void {
+    this.#stream.close();
+    this.#resolveClosed();
+    this.#freeIfDone();
+  }
+
+  #freeIfDone(): void {
+    if (this.#freed || this.#over === null || this.#writing || this.#listeners.size > 0) return;
+    this.#freed = true;
+    this.#unmourn();
+    if (this.instance.trapped === null) this.instance.call((wasm) => wasm.connection_free(this.handle));
+  }
+
+  #trap(): void {
+    if (this.instance.trapped === null) return;
+    this.#finish(this.instance.trapped);
+    this.#hangUp();
+  }
+
+  /** A trap is told to everyone through {@link Instance.onTrap}; here it only must not escape. */
+  #guard(run: () => void): void {
+    try {
+      run();
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+    }
+  }
+}

@@ -1,0 +1,131 @@
+/** A response as streams: the body pulled by its reader, and the duplex after an upgrade. */
+import type { ByteStream } from "../host.ts";
+import { ConnectionError } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
+import type { Pump } from "./pump.ts";
+
+/** Nothing is taken from the module before someone reads, so an unread body stops the backend. */
+export function responseBody(exchange: Exchange): ReadableStream<Uint8Array> {
+  const source = new BodySource(exchange);
+  return new ReadableStream({
+    type: "bytes",
+    pull: (controller) => source.pull(controller),
+    cancel: () => source.cancel(),
+  });
+}
+
+class BodySource {
+  readonly #exchange: Exchange;
+  /** What a caller's own buffer had no room for. */
+  #rest: Uint8Array<ArrayBuffer> | null = null;
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
+  }
+
+  async pull(controller: ReadableByteStreamController): Promise<void> {
+    while (!this.#give(controller)) await this.#exchange.changed();
+  }
+
+  cancel(): void {
+    this.#rest = null;
+    this.#exchange.cancel(new ConnectionError("cancelled", "the reader cancelled the body", { sent: "maybe" }));
+  }
+
+  /** True when the reader got something: bytes, the end, or an error. */
+  #give(controller: ReadableByteStreamController): boolean {
+    const own = controller.byobRequest;
+    const gave = own?.view ? this.#fill(own, own.view) : this.#enqueueAll(controller);
+    this.#exchange.proceed();
+    if (gave) return true;
+    const end = this.#exchange.take();
+    if (end.kind === "failed") {
+      controller.error(end.error);
+    } else if (end.kind === "end") {
+      controller.close();
+      controller.byobRequest?.respond(0); // A pending read of the caller's buffer is answered with nothing.
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  /** Copies into the caller's buffer as much as is there. */
+  #fill(request: ReadableStreamBYOBRequest, view: ArrayBufferView): boolean {
+    const room = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    let filled = 0;
+    while (filled < room.length) {
+      const bytes = this.#take();
+      if (bytes === null) break;
+      const fits = bytes.subarray(0, room.length - filled);
+      room.set(fits, filled);
+      filled += fits.length;
+      if (fits.length < bytes.length) this.#rest = bytes.subarray(fits.length);
+    }
+    if (filled > 0) request.respond(filled);
+    return filled > 0;
+  }
+
+  /** One chunk for all that is there: a chunk costs more than a copy. */
+  #enqueueAll(controller: ReadableByteStreamController): boolean {
+    const first = this.#take();
+    if (first === null) return false;
+    const chunks = [first];
+    let size = first.length;
+    for (let next = this.#take(); next !== null; next = size < CHUNK_BYTES ? this.#take() : null) {
+      chunks.push(next);
+      size += next.length;
+    }
+    controller.enqueue(chunks.length === 1 ? first : joined(chunks, size));
+    return true;
+  }
+
+  #take(): Uint8Array<ArrayBuffer> | null {
+    const rest = this.#rest;
+    if (rest !== null) {
+      this.#rest = null;
+      return rest;
+    }
+    const taken = this.#exchange.take();
+    return taken.kind === "data" ? taken.bytes : null;
+  }
+}
+
+/** About the size of a chunk; the module holds no more for one response. */
+const CHUNK_BYTES = 64 * 1024;
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(size);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+/** The connection after 101, as bytes. */
+export function upgradedStream(exchange: Exchange, pump: Pump): ByteStream {
+  return {
+    async read() {
+      for (;;) {
+        const taken = exchange.take();
+        exchange.proceed();
+        if (taken.kind === "data") return taken.bytes;
+        if (taken.kind === "end") return null;
+        if (taken.kind === "nothing") await exchange.changed();
+        else if (taken.error.code === "cancelled") return null;
+        else throw taken.error;
+      }
+    },
+    async write(bytes) {
+      if (!(await exchange.write(bytes)))
+        throw new ConnectionError("peer-closed", "the upgraded connection is over", { sent: "maybe" });
+    },
+    close() {
+      pump.flush();
+      exchange.cancel(new ConnectionError("cancelled", "closed by us", { sent: "maybe" }));
+      pump.close();
+    },
+  };
+}

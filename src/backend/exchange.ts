@@ -1,0 +1,32 @@
+/**
+ * The exchange: one request and its response as gateway/ and backend/ speak of them. Hosts adapt it to what their
+ * runtime has, because a web `Response` carries no trailers and, outside workerd, no 101.
+ */
+import type { ByteStream } from "./host.ts";
+
+/** In order; names lower case, values as latin-1 strings without CR, LF or NUL. A name may stand more than once. */
+export type HeaderList = readonly (readonly [name: string, value: string])[];
+
+export interface ExchangeRequest {
+  readonly method: string;
+  readonly scheme: "http" | "https";
+  /** Host and, where it was sent, port: the `Host` field or `:authority`. */
+  readonly authority: string;
+  /** Path and query as sent to us, starting with `/`, or `*`. */
+  readonly target: string;
+  /** Without `host`. */
+  readonly headers: HeaderList;
+  readonly body: ReadableStream<Uint8Array> | null;
+  /** Aborts when the client has left. */
+  readonly signal: AbortSignal;
+}
+
+export interface ExchangeResponse {
+  readonly status: number;
+  readonly headers: HeaderList;
+  readonly body: ReadableStream<Uint8Array> | null;
+  /** Settles when the body has ended. Null where there can be none. */
+  readonly trailers: Promise<HeaderList> | null;
+  /** The byte stream behind a 101. */
+  readonly upgrade: ByteStream | null;
+}

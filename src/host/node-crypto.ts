@@ -1,0 +1,68 @@
+/** AES-GCM and SHA-256 from node:crypto, synchronous: Node, Deno, Bun, and workerd with nodejs_compat. */
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  type CipherGCMTypes,
+  type KeyObject,
+} from "node:crypto";
+import type { HostAead } from "../backend/host.ts";
+
+const TAG_BYTES = 16;
+
+interface AeadKey {
+  readonly algorithm: CipherGCMTypes;
+  readonly key: KeyObject;
+}
+
+/** A cipher of its own: handles mean nothing to another one. */
+export function nodeAead(): HostAead {
+  const keys = new Map<number, AeadKey>();
+  let next = 1;
+  return {
+    newKey(key) {
+      const handle = next++;
+      // A copy: `key` may be a view of memory that changes.
+      keys.set(handle, {
+        algorithm: key.length === 16 ? "aes-128-gcm" : "aes-256-gcm",
+        key: createSecretKey(key.slice()),
+      });
+      return handle;
+    },
+    freeKey(handle) {
+      keys.delete(handle);
+    },
+    open(handle, nonce, aad, buffer) {
+      const entry = keys.get(handle);
+      if (entry === undefined || buffer.length < TAG_BYTES) return false;
+      const end = buffer.length - TAG_BYTES;
+      const decipher = createDecipheriv(entry.algorithm, entry.key, nonce, { authTagLength: TAG_BYTES });
+      decipher.setAAD(aad);
+      decipher.setAuthTag(buffer.subarray(end));
+      const plain = decipher.update(buffer.subarray(0, end));
+      try {
+        decipher.final();
+      } catch {
+        return false; // The tag is wrong; `buffer` still holds the ciphertext.
+      }
+      buffer.set(plain);
+      return true;
+    },
+    seal(handle, nonce, aad, buffer) {
+      const entry = keys.get(handle);
+      if (entry === undefined || buffer.length < TAG_BYTES) return false;
+      const end = buffer.length - TAG_BYTES;
+      const cipher = createCipheriv(entry.algorithm, entry.key, nonce, { authTagLength: TAG_BYTES });
+      cipher.setAAD(aad);
+      buffer.set(cipher.update(buffer.subarray(0, end)));
+      cipher.final();
+      buffer.set(cipher.getAuthTag(), end);
+      return true;
+    },
+  };
+}
+
+export function nodeSha256(bytes: Uint8Array): Uint8Array {
+  return createHash("sha256").update(bytes).digest();
+}

@@ -1,0 +1,89 @@
+//! One TLS configuration: a policy's wire settings and a client identity. Tickets and refused chains belong to it.
+
+use crate::codec::Reader;
+use crate::error::{Code, Failure};
+use crate::limits;
+use crate::sessions::Sessions;
+use crate::suites;
+use crate::verifier::{HostVerifier, Refusals};
+use rustls::client::Resumption;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
+use rustls::time_provider::TimeProvider;
+use rustls::{ClientConfig, SupportedProtocolVersion};
+use std::sync::Arc;
+
+pub struct Config {
+    pub tls: Arc<ClientConfig>,
+    pub refusals: Arc<Refusals>,
+}
+
+impl Config {
+    /// `min:u8 max:u8` (2 or 3, for TLS 1.2 or 1.3), `alpn:u8 (short)*`, `chain:u8 (long)*`, `pkcs8:long` (empty: no
+    /// client identity).
+    pub fn parse(bytes: &[u8], host_aead: bool) -> Result<Self, Failure> {
+        let mut reader = Reader::new(bytes);
+        let (min, max) = (reader.u8()?, reader.u8()?);
+        let alpn = list(&mut reader, limits::MAX_ALPN, Reader::short)?;
+        let chain = list(&mut reader, limits::MAX_CLIENT_CHAIN, Reader::long)?;
+        let key = reader.long()?;
+        reader.end()?;
+
+        let provider = Arc::new(suites::provider(host_aead));
+        let refusals = Arc::new(Refusals::default());
+        let verifier = HostVerifier::new(provider.signature_verification_algorithms, refusals.clone());
+        let builder = ClientConfig::builder_with_details(provider, Arc::new(WasiClock))
+            .with_protocol_versions(versions(min, max)?)
+            .map_err(|error| bad(&error.to_string()))?
+            .dangerous() // rustls' word for any verifier that is not its own; see verifier.rs.
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut tls = match (chain.is_empty(), key.is_empty()) {
+            (true, true) => builder.with_no_client_auth(),
+            (false, false) => {
+                let chain = chain.into_iter().map(|der| CertificateDer::from(der.to_vec())).collect();
+                // pki_types wipes this copy when it is dropped; the host wipes the input buffer (see engine.rs).
+                let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
+                builder.with_client_auth_cert(chain, key).map_err(|_| bad("client key or chain is unusable"))?
+            }
+            _ => return Err(bad("client chain and key come together")),
+        };
+        tls.alpn_protocols = alpn.into_iter().map(<[u8]>::to_vec).collect();
+        tls.resumption = Resumption::store(Arc::new(Sessions::default()));
+        tls.enable_early_data = false; // A request byte before a verdict; also rustls' default.
+        Ok(Self { tls: Arc::new(tls), refusals })
+    }
+}
+
+fn list<'a, T>(
+    reader: &mut Reader<'a>,
+    max: usize,
+    item: fn(&mut Reader<'a>) -> Result<T, Failure>,
+) -> Result<Vec<T>, Failure> {
+    let count = usize::from(reader.u8()?);
+    if count > max {
+        return Err(Failure::new(Code::TooLarge, "list is too long"));
+    }
+    (0..count).map(|_| item(reader)).collect()
+}
+
+fn versions(min: u8, max: u8) -> Result<&'static [&'static SupportedProtocolVersion], Failure> {
+    static BOTH: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
+    match (min, max) {
+        (2, 2) => Ok(&BOTH[1..]),
+        (2, 3) => Ok(&BOTH),
+        (3, 3) => Ok(&BOTH[..1]),
+        _ => Err(bad("no TLS version between the minimum and the maximum")),
+    }
+}
+
+fn bad(detail: &str) -> Failure {
+    Failure::new(Code::BadArgument, detail)
+}
+
+#[derive(Debug)]
+struct WasiClock;
+
+impl TimeProvider for WasiClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        Some(UnixTime::now())
+    }
+}

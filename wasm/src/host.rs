@@ -1,0 +1,153 @@
+//! What the host gives: AES-GCM, synchronously. Everything else it gives comes through WASI (clock, randomness).
+
+/// A key the host holds. Dropping it tells the host.
+pub struct HostKey(u32);
+
+/// The host answered no: a wrong tag, or its own failure.
+pub struct HostRefused;
+
+impl HostKey {
+    /// A key of 16 or 32 bytes.
+    pub fn new(key: &[u8]) -> Self {
+        Self(imports::new_key(key))
+    }
+
+    /// Decrypts ciphertext and tag in place.
+    pub fn open(&self, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> Result<(), HostRefused> {
+        if imports::open(self.0, nonce, aad, buffer) {
+            Ok(())
+        } else {
+            Err(HostRefused)
+        }
+    }
+
+    /// Encrypts all but the last 16 bytes in place and writes the tag into those.
+    pub fn seal(&self, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> Result<(), HostRefused> {
+        if imports::seal(self.0, nonce, aad, buffer) {
+            Ok(())
+        } else {
+            Err(HostRefused)
+        }
+    }
+}
+
+impl Drop for HostKey {
+    fn drop(&mut self) {
+        imports::free_key(self.0);
+    }
+}
+
+#[cfg(target_arch = "wasm32")]
+mod imports {
+    mod raw {
+        #[link(wasm_import_module = "lasthop")]
+        extern "C" {
+            pub fn aead_new_key(key: *const u8, key_bytes: usize) -> u32;
+            pub fn aead_free_key(handle: u32);
+            pub fn aead_open(
+                handle: u32,
+                nonce: *const u8,
+                aad: *const u8,
+                aad_bytes: usize,
+                buffer: *mut u8,
+                bytes: usize,
+            ) -> u32;
+            pub fn aead_seal(
+                handle: u32,
+                nonce: *const u8,
+                aad: *const u8,
+                aad_bytes: usize,
+                buffer: *mut u8,
+                bytes: usize,
+            ) -> u32;
+        }
+    }
+
+    pub fn new_key(key: &[u8]) -> u32 {
+        // SAFETY: the host reads `key.len()` bytes during the call and keeps a copy; the slice outlives the call.
+        unsafe { raw::aead_new_key(key.as_ptr(), key.len()) }
+    }
+
+    pub fn free_key(handle: u32) {
+        // SAFETY: only a number crosses.
+        unsafe { raw::aead_free_key(handle) }
+    }
+
+    pub fn open(handle: u32, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> bool {
+        // SAFETY: the host reads 12 bytes of nonce and the aad, and reads and writes exactly `buffer.len()` bytes,
+        // all during the call; the borrows last that long, and the host does not call back into this module.
+        unsafe {
+            raw::aead_open(handle, nonce.as_ptr(), aad.as_ptr(), aad.len(), buffer.as_mut_ptr(), buffer.len()) == 1
+        }
+    }
+
+    pub fn seal(handle: u32, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> bool {
+        // SAFETY: as in `open`.
+        unsafe {
+            raw::aead_seal(handle, nonce.as_ptr(), aad.as_ptr(), aad.len(), buffer.as_mut_ptr(), buffer.len()) == 1
+        }
+    }
+}
+
+/// Outside WASM (the crate's own tests) ring plays the host, and counts.
+#[cfg(not(target_arch = "wasm32"))]
+pub mod imports {
+    use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_256_GCM};
+    use std::cell::RefCell;
+    use std::collections::HashMap;
+
+    #[derive(Default)]
+    pub struct Double {
+        keys: HashMap<u32, LessSafeKey>,
+        next: u32,
+        pub calls: u32,
+    }
+
+    impl Double {
+        pub fn live_keys(&self) -> usize {
+            self.keys.len()
+        }
+    }
+
+    thread_local! {
+        pub static DOUBLE: RefCell<Double> = RefCell::default();
+    }
+
+    pub fn new_key(key: &[u8]) -> u32 {
+        let algorithm = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
+        let key = LessSafeKey::new(UnboundKey::new(algorithm, key).expect("16 or 32 bytes"));
+        DOUBLE.with_borrow_mut(|d| {
+            d.next += 1;
+            d.keys.insert(d.next, key);
+            d.next
+        })
+    }
+
+    pub fn free_key(handle: u32) {
+        // Ignored while the thread ends and the table is already gone.
+        let _ = DOUBLE.try_with(|d| d.borrow_mut().keys.remove(&handle));
+    }
+
+    pub fn open(handle: u32, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> bool {
+        DOUBLE.with_borrow_mut(|d| {
+            d.calls += 1;
+            let nonce = Nonce::assume_unique_for_key(*nonce);
+            d.keys[&handle].open_in_place(nonce, Aad::from(aad), buffer).is_ok()
+        })
+    }
+
+    pub fn seal(handle: u32, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> bool {
+        DOUBLE.with_borrow_mut(|d| {
+            d.calls += 1;
+            let (plain, tag_room) = buffer.split_at_mut(buffer.len() - 16);
+            let nonce = Nonce::assume_unique_for_key(*nonce);
+            match d.keys[&handle].seal_in_place_separate_tag(nonce, Aad::from(aad), plain) {
+                Ok(tag) => {
+                    tag_room.copy_from_slice(tag.as_ref());
+                    true
+                }
+                Err(_) => false,
+            }
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! The task of one request: from hyper's response to events for the host.
+
+use crate::codec::write_headers;
+use crate::error::{Code, Failure, Sent};
+use crate::exchange::{head, Event, Exchange, RequestBody};
+use crate::http::{Over, Protocol};
+use crate::limits;
+use crate::upgrade::{self, Upgrade};
+use crate::wire::Wire;
+use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, Request, Response, StatusCode, Version};
+use hyper::body::{Body, Bytes, Frame, Incoming};
+use hyper::client::conn::TrySendError;
+use std::cell::RefCell;
+use std::future::{poll_fn, Future};
+use std::pin::{pin, Pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+pub struct Call {
+    pub exchange: Exchange,
+    pub wire: Rc<RefCell<Wire>>,
+    /// What the wire had accepted before this request: still the same means that nothing of it was written.
+    pub accepted: u64,
+    pub protocol: Protocol,
+    pub over: Over,
+    /// Present when the request asked for an upgrade.
+    pub upgrade: Option<Upgrade>,
+}
+
+type Outcome = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
+
+/// Forwards 1xx responses; hyper gives them on HTTP/1.1 only.
+pub fn listen_informational(request: &mut Request<RequestBody>, exchange: &Exchange) {
+    let exchange = exchange.clone();
+    hyper::ext::on_informational(request, move |response| {
+        exchange.push_informational(response.status().as_u16(), response.headers());
+    });
+}
+
+impl Call {
+    pub async fn run(self, sending: impl Future<Output = Outcome>) {
+        let Some(outcome) = self.unless_cancelled(sending).await else { return };
+        let response = match outcome {
+            Ok(response) => response,
+            Err(mut error) => {
+                let unsent = error.take_message().is_some()
+                    || self.protocol == Protocol::Http1 && self.wire.borrow().accepted() == self.accepted;
+                let failure = self.explain(error.error());
+                let sent = if unsent || failure.is_unprocessed() { Sent::Nothing } else { Sent::Maybe };
+                return self.exchange.push(Event::Failed(failure.with_sent(sent)));
+            }
+        };
+        if let Err(failure) = self.answer(response).await {
+            self.exchange.push(Event::Failed(failure.with_sent(Sent::Maybe)));
+        }
+    }
+
+    async fn answer(&self, response: Response<Incoming>) -> Result<(), Failure> {
+        if let Err(failure) = self.check(&response) {
+            // The framing cannot be trusted, so nothing after it can.
+            self.over.borrow_mut().get_or_insert(failure.clone());
+            return Err(failure);
+        }
+        self.exchange.push(Event::Head(head(response.status().as_u16(), response.headers())));
+        match &self.upgrade {
+            Some(upgrade) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
+                let parts = upgrade.claim().await?;
+                self.exchange.push(Event::Upgraded);
+                let failure = upgrade::pump(parts, &self.exchange).await;
+                upgrade.finish(failure.clone());
+                self.exchange.push(if failure.code == Code::PeerClosed {
+                    Event::End
+                } else {
+                    Event::Failed(failure.with_sent(Sent::Maybe))
+                });
+                Ok(())
+            }
+            Some(_) => {
+                self.exchange.end(HeaderMap::new()); // No upgrade, so nothing more to send.
+                self.body(response.into_body()).await
+            }
+            None => self.body(response.into_body()).await,
+        }
+    }
+
+    /// What hyper lets pass and RFC 9112 does not.
+    fn check(&self, response: &Response<Incoming>) -> Result<(), Failure> {
+        let protocol_error = match self.protocol {
+            Protocol::Http1 => Code::Http1Protocol,
+            Protocol::Http2 => Code::Http2Protocol,
+        };
+        let headers = response.headers();
+        if headers.len() > limits::MAX_HEADERS {
+            return Err(Failure::new(Code::TooLarge, "too many header fields"));
+        }
+        // RFC 9112 §6.3: both together "ought to be handled as an error": it smells of response splitting.
+        if headers.contains_key(TRANSFER_ENCODING)
+            && (headers.contains_key(CONTENT_LENGTH) || response.version() == Version::HTTP_10)
+        {
+            return Err(Failure::new(protocol_error, "transfer-encoding beside content-length, or in HTTP/1.0"));
+        }
+        // RFC 9110 §15.2.2 and RFC 9113 §8.6: never unasked, never on HTTP/2.
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS && self.upgrade.is_none() {
+            return Err(Failure::new(protocol_error, "101 without an upgrade request"));
+        }
+        Ok(())
+    }
+
+    async fn body(&self, mut body: Incoming) -> Result<(), Failure> {
+        loop {
+            match poll_fn(|context| self.poll_frame(&mut body, context)).await {
+                Step::Cancelled => return Ok(()),
+                Step::Frame(Ok(frame)) => match frame.into_data() {
+                    Ok(data) if data.is_empty() => {}
+                    Ok(data) => self.exchange.push(Event::Data(data)),
+                    Err(frame) => {
+                        if let Ok(trailers) = frame.into_trailers() {
+                            let mut out = Vec::new();
+                            write_headers(&trailers, &mut out);
+                            self.exchange.push(Event::Trailers(out));
+                        }
+                    }
+                },
+                Step::Frame(Err(error)) => return Err(self.explain(&error)),
+                // hyper takes RST_STREAM(NO_ERROR) for the end, wherever it comes (RFC 9113 §8.1 allows it after a
+                // complete response): the declared length must have come too.
+                Step::End if !body.is_end_stream() && body.size_hint().exact().is_some_and(|left| left > 0) => {
+                    return Err(Failure::new(Code::ResponseIncomplete, "the stream ended before its content-length"));
+                }
+                Step::End => {
+                    self.exchange.push(Event::End);
+                    return Ok(());
+                }
+            }
+        }
+    }
+
+    /// h2 keeps an I/O error's words and drops the error, so what broke the wire is asked of the wire.
+    fn explain(&self, error: &hyper::Error) -> Failure {
+        let failure = Failure::from_http(error, self.protocol == Protocol::Http2);
+        match self.wire.borrow().failure() {
+            Some(broken) if !matches!(failure.code, Code::StreamReset | Code::GoAway) => broken.clone(),
+            _ => failure,
+        }
+    }
+
+    fn poll_frame(&self, body: &mut Incoming, context: &mut Context<'_>) -> Poll<Step> {
+        match self.exchange.poll_room(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(false) => return Poll::Ready(Step::Cancelled),
+            Poll::Ready(true) => {}
+        }
+        match Pin::new(body).poll_frame(context) {
+            Poll::Ready(Some(frame)) => Poll::Ready(Step::Frame(frame)),
+            Poll::Ready(None) => Poll::Ready(Step::End),
+            Poll::Pending => self.exchange.poll_cancelled(context).map(|()| Step::Cancelled),
+        }
+    }
+
+    async fn unless_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending => self.exchange.poll_cancelled(context).map(|()| None),
+        })
+        .await
+    }
+}
+
+enum Step {
+    Frame(Result<Frame<Bytes>, hyper::Error>),
+    End,
+    Cancelled,
+}

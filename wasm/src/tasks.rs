@@ -1,0 +1,99 @@
+//! A single-threaded executor for one connection: hyper's connection future and one future a request.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+type Queue = Arc<Mutex<VecDeque<usize>>>;
+
+/// Wakers must be `Send`, so the queue of woken tasks is locked although nothing contends for it.
+struct TaskWaker {
+    slot: usize,
+    queued: AtomicBool,
+    queue: Queue,
+}
+
+impl Wake for TaskWaker {
+    fn wake(self: Arc<Self>) {
+        if !self.queued.swap(true, Ordering::Relaxed) {
+            self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.slot);
+        }
+    }
+}
+
+struct Slot {
+    task: Task,
+    waker: Arc<TaskWaker>,
+}
+
+/// Starts tasks; also what hyper is given for HTTP/2.
+#[derive(Clone, Default)]
+pub struct Spawner(Rc<RefCell<Vec<Task>>>);
+
+impl Spawner {
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.0.borrow_mut().push(Box::pin(task));
+    }
+}
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Spawner {
+    fn execute(&self, task: F) {
+        self.spawn(task);
+    }
+}
+
+#[derive(Default)]
+pub struct Tasks {
+    slots: Vec<Option<Slot>>,
+    free: Vec<usize>,
+    woken: Queue,
+    spawner: Spawner,
+}
+
+impl Tasks {
+    pub fn spawner(&self) -> Spawner {
+        self.spawner.clone()
+    }
+
+    /// Polls woken tasks until none is left.
+    pub fn run_until_stalled(&mut self) {
+        loop {
+            self.adopt();
+            let Some(at) = self.woken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else { return };
+            // A waker may outlive its task: then the slot is empty, or another task is polled once too often.
+            let Some(slot) = self.slots.get_mut(at).and_then(Option::as_mut) else { continue };
+            slot.waker.queued.store(false, Ordering::Relaxed);
+            let waker = Waker::from(slot.waker.clone());
+            if let Poll::Ready(()) = slot.task.as_mut().poll(&mut Context::from_waker(&waker)) {
+                self.slots[at] = None;
+                self.free.push(at);
+            }
+        }
+    }
+
+    /// Drops every task.
+    pub fn clear(&mut self) {
+        self.slots.clear();
+        self.free.clear();
+        self.spawner.0.borrow_mut().clear();
+    }
+
+    fn adopt(&mut self) {
+        let spawned = std::mem::take(&mut *self.spawner.0.borrow_mut());
+        for task in spawned {
+            let at = self.free.pop().unwrap_or_else(|| {
+                self.slots.push(None);
+                self.slots.len() - 1
+            });
+            let waker = Arc::new(TaskWaker { slot: at, queued: AtomicBool::new(false), queue: self.woken.clone() });
+            self.slots[at] = Some(Slot { task, waker: waker.clone() });
+            waker.wake();
+        }
+    }
+}

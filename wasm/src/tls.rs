@@ -1,0 +1,197 @@
+//! TLS up to the verdict, a type per state.
+//!
+//! ```text
+//! Handshaking ──chain presented──▶ AwaitingVerdict ──approve──▶ Completing ──finished──▶ Verified
+//!      │                                 └──refuse──▶ (an alert)
+//!      └──error──▶ (an alert)
+//! ```
+//! Only [`AwaitingVerdict::approve`] makes a [`Completing`], only that a [`Verified`], and only a [`Verified`] can be
+//! written to (see `wire.rs`). An [`AwaitingVerdict`] has no way to give out a byte: what rustls queued since the
+//! chain was presented (in TLS 1.3 the client's Certificate and Finished) stays inside.
+
+use crate::codec::{push_u16, push_u32};
+use crate::config::Config;
+use crate::error::{Code, Failure};
+use crate::refusal::{self, AlertSeal};
+use crate::verifier;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
+use std::rc::Rc;
+
+/// Before the peer's chain is known. What it gives out is a ClientHello, perhaps two, or an alert.
+pub struct Handshaking {
+    tls: Box<ClientConnection>,
+    config: Rc<Config>,
+    alert: Option<AlertSeal>,
+    /// The stapled OCSP response; empty without one, and on a resumed connection.
+    staple: Vec<u8>,
+}
+
+pub enum Handshake {
+    /// More input is needed.
+    Going(Handshaking),
+    /// The peer's chain, its signature over this handshake checked; the host must judge it.
+    Presented(AwaitingVerdict),
+    /// With the bytes of our alert, if any.
+    Failed(Failure, Vec<u8>),
+}
+
+impl Handshaking {
+    pub fn start(config: Rc<Config>, sni: &[u8]) -> Result<Self, Failure> {
+        let name = std::str::from_utf8(sni).ok().and_then(|name| ServerName::try_from(name.to_owned()).ok());
+        let Some(name @ ServerName::DnsName(_)) = name else {
+            return Err(Failure::new(Code::BadArgument, "the SNI is not a DNS name"));
+        };
+        let mut tls = ClientConnection::new(config.tls.clone(), name).map_err(|error| Failure::from_tls(&error))?;
+        tls.set_buffer_limit(Some(crate::limits::OUTBOUND_BYTES));
+        Ok(Self { tls: Box::new(tls), config, alert: None, staple: Vec::new() })
+    }
+
+    /// Takes from the front of `input`; answers how much it took.
+    pub fn feed(mut self, input: &[u8]) -> (usize, Handshake) {
+        let mut rest = input;
+        // A short slice cannot fail to be read; a full deframer ends the handshake below.
+        let taken = self.tls.read_tls(&mut rest).unwrap_or(0);
+        let ((step, staple), noted) =
+            refusal::noting_first_write_key(|| verifier::noting_staple(|| self.tls.process_new_packets()));
+        if !staple.is_empty() {
+            self.staple = staple;
+        }
+        self.alert = self.alert.take().or(noted);
+        (
+            taken,
+            match step {
+                Err(error) => Handshake::Failed(Failure::from_tls(&error), self.output()),
+                Ok(_) if self.tls.peer_certificates().is_some() => Handshake::Presented(AwaitingVerdict {
+                    tls: self.tls,
+                    config: self.config,
+                    alert: self.alert,
+                    staple: self.staple,
+                }),
+                Ok(_) if !self.tls.is_handshaking() => {
+                    Handshake::Failed(Failure::new(Code::TlsProtocol, "no certificate was presented"), Vec::new())
+                }
+                Ok(_) if taken == 0 && !input.is_empty() => {
+                    Handshake::Failed(Failure::new(Code::TooLarge, "handshake message is too large"), Vec::new())
+                }
+                Ok(_) => Handshake::Going(self),
+            },
+        )
+    }
+
+    /// The bytes for the socket.
+    pub fn output(&mut self) -> Vec<u8> {
+        drain(&mut self.tls)
+    }
+}
+
+/// The chain is with the host. Nothing goes in, nothing comes out.
+pub struct AwaitingVerdict {
+    tls: Box<ClientConnection>,
+    config: Rc<Config>,
+    alert: Option<AlertSeal>,
+    /// The stapled OCSP response; empty without one, and on a resumed connection.
+    staple: Vec<u8>,
+}
+
+impl AwaitingVerdict {
+    /// `version:u8 resumed:u8 suite:u16 alpn:short chain:u16 (long)* ocsp:long`. On a resumed connection the chain is that of
+    /// the original handshake.
+    pub fn presented(&self) -> Vec<u8> {
+        let mut out = vec![version(&self.tls), u8::from(self.tls.handshake_kind() == Some(HandshakeKind::Resumed))];
+        push_u16(&mut out, self.tls.negotiated_cipher_suite().map_or(0, |s| u16::from(s.suite())).into());
+        let alpn = self.tls.alpn_protocol().unwrap_or_default();
+        push_u16(&mut out, alpn.len());
+        out.extend_from_slice(alpn);
+        let chain = self.tls.peer_certificates().unwrap_or_default();
+        push_u16(&mut out, chain.len());
+        for certificate in chain {
+            push_u32(&mut out, certificate.len());
+            out.extend_from_slice(certificate);
+        }
+        push_u32(&mut out, self.staple.len());
+        out.extend_from_slice(&self.staple);
+        out
+    }
+
+    pub fn approve(self) -> Completing {
+        Completing(self.tls)
+    }
+
+    /// Answers the alert to send. The chain is remembered with `tag`: next time the verifier itself refuses it.
+    pub fn refuse(self, alert: u8, tag: u32) -> Vec<u8> {
+        self.config.refusals.remember(self.tls.peer_certificates().unwrap_or_default(), tag);
+        match (version(&self.tls), self.alert) {
+            (3, Some(seal)) => seal.seal(alert),
+            (3, None) => Vec::new(),
+            _ => refusal::plain_alert(alert),
+        }
+    }
+}
+
+/// The verdict was yes; in TLS 1.2 the peer's Finished may be outstanding.
+pub struct Completing(Box<ClientConnection>);
+
+pub enum Completion {
+    Going(Completing),
+    Done(Verified),
+    Failed(Failure, Vec<u8>),
+}
+
+impl Completing {
+    /// Takes from the front of `input` (it may be empty); answers how much it took.
+    pub fn feed(mut self, input: &[u8]) -> (usize, Completion) {
+        if !self.0.is_handshaking() {
+            return (0, Completion::Done(Verified(self.0)));
+        }
+        if input.is_empty() {
+            return (0, Completion::Going(self)); // rustls would take an empty read for the end.
+        }
+        let mut rest = input;
+        let taken = self.0.read_tls(&mut rest).unwrap_or(0);
+        (
+            taken,
+            match self.0.process_new_packets() {
+                Err(error) => Completion::Failed(Failure::from_tls(&error), drain(&mut self.0)),
+                Ok(_) if self.0.is_handshaking() => Completion::Going(self),
+                Ok(_) => Completion::Done(Verified(self.0)),
+            },
+        )
+    }
+
+    pub fn output(&mut self) -> Vec<u8> {
+        drain(&mut self.0)
+    }
+}
+
+/// A connection whose peer was judged and whose handshake is done: the only kind that carries requests.
+pub struct Verified(Box<ClientConnection>);
+
+impl Verified {
+    pub fn is_http2(&self) -> bool {
+        self.0.alpn_protocol() == Some(b"h2")
+    }
+
+    pub fn into_inner(self) -> Box<ClientConnection> {
+        self.0
+    }
+}
+
+fn version(tls: &ClientConnection) -> u8 {
+    if tls.protocol_version() == Some(ProtocolVersion::TLSv1_3) {
+        3
+    } else {
+        2
+    }
+}
+
+fn drain(tls: &mut ClientConnection) -> Vec<u8> {
+    let mut out = Vec::new();
+    while tls.wants_write() {
+        // Writing to a Vec cannot fail.
+        if tls.write_tls(&mut out).unwrap_or(0) == 0 {
+            break;
+        }
+    }
+    out
+}
