@@ -1,5 +1,6 @@
 /** What path validation answers. See docs/trust.md for each code's usual cause and fix. */
-import type { ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
+import type { Sha256Hex } from "../bundle/types.ts";
+import type { TrustIdentifier } from "./identity.ts";
 
 /** Why a presented chain was refused: a closed list, never renamed (access log, metric, `Proxy-Status`). */
 export const REFUSAL_CODES = [
@@ -27,6 +28,38 @@ export const REFUSAL_CODES = [
 ] as const;
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
+/**
+ * The single rules that people argue about, so that a disagreement with x509-limbo names one. All but the last three
+ * are issuance rules: they refuse under `strict` alone, with the code `issuance-rule`.
+ */
+export const RULES = [
+  "aki-missing",
+  "aki-form",
+  "aki-critical",
+  "aki-mismatch",
+  "ski-missing",
+  "ski-critical",
+  "cn-not-in-san",
+  "public-suffix-wildcard",
+  "serial",
+  "rsa-modulo-8",
+  "basic-constraints-not-critical",
+  "name-constraints-not-critical",
+  "policy-constraints-not-critical",
+  "inhibit-any-policy-not-critical",
+  "san-critical",
+  "san-not-critical",
+  "eku-critical",
+  "eku-missing",
+  "ca-key-usage-missing",
+  "early-generalized-time",
+  "dns-name-syntax",
+  "ca-as-end-entity",
+  "any-purpose-end-entity",
+  "root-with-purposes",
+] as const;
+export type Rule = (typeof RULES)[number];
+
 /** One refusal, naming both sides. */
 export interface Refusal {
   readonly code: RefusalCode;
@@ -36,6 +69,8 @@ export interface Refusal {
   readonly expected: string;
   /** What the peer sent, for people: printable ASCII, bounded. */
   readonly presented: string;
+  /** The single rule behind the code, where docs/trust.md names one. */
+  readonly rule?: Rule;
 }
 
 /** What a verified chain proves. */
@@ -43,7 +78,7 @@ export interface VerifiedPath {
   /** DER, end-entity certificate first, trust anchor last. `path[0]` is byte-equal to the presented end-entity certificate. */
   readonly path: readonly Uint8Array[];
   /** The reference identifier that matched, and the presented identifier it matched. */
-  readonly matched: { readonly reference: ReferenceIdentifier; readonly presented: string };
+  readonly matched: { readonly reference: TrustIdentifier; readonly presented: string };
   /** Where the anchor came from (`ConfigMap team/ca`). */
   readonly anchorSource: string;
   /** The earliest notAfter of the path, or the earliest nextUpdate of a CRL used, in ms since the epoch. */
@@ -72,7 +107,7 @@ export type Verdict =
   | { readonly kind: "verified"; readonly peer: VerifiedPeer }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
-/** For verify.ts alone; the lint rule keeps other rooms from importing it. */
+/** For verifier.ts alone; the lint rule keeps other rooms from importing it. */
 export function mintVerifiedPeer(policy: Sha256Hex, path: VerifiedPath): VerifiedPeer {
   return new VerifiedPeer(mint, policy, path);
 }

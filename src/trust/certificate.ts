@@ -1,0 +1,130 @@
+/** One certificate, read strictly and once (RFC 5280 §4.1). What it means for a path is for path.ts and profile.ts. */
+import { type PublicKey, type SignatureAlgorithm, readPublicKey, readSignatureAlgorithm } from "./algorithms.ts";
+import { DerError, DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
+import { type Extensions, readExtensions } from "./extensions.ts";
+import { type DistinguishedName, readName } from "./names.ts";
+
+export interface Certificate extends Extensions {
+  /** The bytes that were read. Never written to. */
+  readonly der: Uint8Array;
+  /** The part the issuer signed. Shares memory with `der`, as every other byte string here. */
+  readonly tbs: Uint8Array;
+  readonly version: 1 | 2 | 3;
+  /** The INTEGER's contents, sign octet included. */
+  readonly serial: Uint8Array;
+  readonly signatureAlgorithm: SignatureAlgorithm;
+  readonly signature: Uint8Array;
+  readonly issuer: DistinguishedName;
+  readonly subject: DistinguishedName;
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+  /** A date before 2050 is a GeneralizedTime, which RFC 5280 §4.1.2.5 forbids CAs. */
+  readonly earlyGeneralizedTime: boolean;
+  readonly spki: Uint8Array;
+  readonly key: PublicKey;
+  /** RFC 5280 §3.3: issuer and subject are the same name. */
+  readonly selfIssued: boolean;
+}
+
+export type Parsed<T> =
+  | { readonly kind: "parsed"; readonly value: T }
+  | { readonly kind: "malformed"; readonly why: string };
+
+/** Parses one certificate. Refuses everything that is not strict DER of RFC 5280's shape, with the reason. */
+export function parseCertificate(der: Uint8Array): Parsed<Certificate> {
+  return parsing(() => readCertificate(der));
+}
+
+/** Runs a reader and turns what it throws on malformed bytes into a value. */
+export function parsing<T>(read: () => T): Parsed<T> {
+  try {
+    return { kind: "parsed", value: read() };
+  } catch (error) {
+    if (error instanceof DerError) return { kind: "malformed", why: error.message };
+    throw error;
+  }
+}
+
+function readCertificate(der: Uint8Array): Certificate {
+  const file = new DerReader(der);
+  const outer = file.enter(TAG.sequence, "Certificate");
+  file.finish("Certificate");
+  const tbsElement = outer.expect(TAG.sequence, "tbsCertificate");
+  const outerAlgorithm = outer.expect(TAG.sequence, "signatureAlgorithm");
+  const signature = outer.octetBits("signatureValue");
+  outer.finish("Certificate");
+
+  const tbs = new DerReader(der, tbsElement.content, tbsElement.end);
+  const version = readVersion(tbs);
+  const serial = tbs.integer("serialNumber");
+  const innerAlgorithm = tbs.expect(TAG.sequence, "signature");
+  // RFC 5280 §4.1.1.2: the same algorithm identifier inside and outside.
+  if (!sameBytes(outer.whole(outerAlgorithm), tbs.whole(innerAlgorithm))) {
+    throw new DerError("signatureAlgorithm differs inside and outside");
+  }
+  const signatureAlgorithm = readSignatureAlgorithm(new DerReader(der, outerAlgorithm.content, outerAlgorithm.end));
+  const issuer = readName(tbs, "issuer");
+  // RFC 5280 §4.1.2.4: the issuer MUST contain a non-empty distinguished name.
+  if (issuer.rdns.length === 0) throw new DerError("issuer is empty");
+  const validity = tbs.enter(TAG.sequence, "validity");
+  const notBefore = readTime(validity, "notBefore");
+  const notAfter = readTime(validity, "notAfter");
+  validity.finish("validity");
+  const subject = readName(tbs, "subject");
+  const spkiElement = tbs.expect(TAG.sequence, "subjectPublicKeyInfo");
+  const key = readPublicKey(new DerReader(der, spkiElement.content, spkiElement.end));
+  readUniqueIds(tbs, version);
+  const extensions = readExtensionField(tbs, version);
+  tbs.finish("tbsCertificate");
+  // RFC 5280 §4.1.2.6: a CA's subject MUST contain a non-empty distinguished name.
+  if (extensions.basicConstraints?.ca === true && subject.rdns.length === 0)
+    throw new DerError("a CA's subject is empty");
+
+  return {
+    ...extensions,
+    der,
+    tbs: outer.whole(tbsElement),
+    version,
+    serial,
+    signatureAlgorithm,
+    signature,
+    issuer,
+    subject,
+    notBeforeMs: notBefore.ms,
+    notAfterMs: notAfter.ms,
+    earlyGeneralizedTime: notBefore.early || notAfter.early,
+    spki: tbs.whole(spkiElement),
+    key,
+    selfIssued: issuer.key === subject.key,
+  };
+}
+
+/** RFC 5280 §4.1.2.1. Version 1 is the default, so DER never encodes it. */
+function readVersion(tbs: DerReader): 1 | 2 | 3 {
+  const field = tbs.optional(context(0, true), "version");
+  if (field === null) return 1;
+  const number = field.smallInteger("version");
+  field.finish("version");
+  if (number !== 1 && number !== 2) throw new DerError(`version is encoded as ${number}`);
+  return number === 1 ? 2 : 3;
+}
+
+/** RFC 5280 §4.1.2.8: only in version 2 or 3; nothing uses them. */
+function readUniqueIds(tbs: DerReader, version: number): void {
+  for (const number of [1, 2]) {
+    if (tbs.peek() !== context(number, false)) continue;
+    if (version === 1) throw new DerError("a version 1 certificate has a unique identifier");
+    tbs.next("uniqueIdentifier");
+  }
+}
+
+function readExtensionField(tbs: DerReader, version: number): Extensions {
+  const field = tbs.optional(context(3, true), "extensions");
+  if (field === null) return readExtensions(null);
+  // RFC 5280 §4.1.2.9: only in version 3.
+  if (version !== 3) throw new DerError(`a version ${version} certificate has extensions`);
+  const list = field.enter(TAG.sequence, "extensions");
+  field.finish("extensions");
+  if (list.empty) throw new DerError("extensions is empty");
+  return readExtensions(list);
+}

@@ -1,0 +1,156 @@
+/** Every signature goes through PKI.js; this engine gives it strict algorithms, remembered keys, Ed25519 and large RSA. */
+import { type BitString, fromBER } from "asn1js";
+import { AlgorithmIdentifier, Certificate as PkiCertificate, CryptoEngine, PublicKeyInfo } from "pkijs";
+import { type Curve, type PublicKey, type SignatureAlgorithm, positive } from "./algorithms.ts";
+import { type Certificate, parsing } from "./certificate.ts";
+import { DerReader, TAG, sameBytes } from "./der.ts";
+import { MAX_EXTENSIONS } from "./extensions.ts";
+import { MAX_ATTRIBUTES } from "./names.ts";
+import { verifyLargeRsa } from "./rsa.ts";
+
+const COORDINATE_BYTES: Readonly<Record<Curve, number>> = { "P-256": 32, "P-384": 48, "P-521": 66 };
+
+/** Deno's WebCrypto reads no RSA key above this; larger ones are verified in JavaScript, in every runtime alike. */
+export const WEBCRYPTO_RSA_BITS = 4096;
+
+interface KnownKey {
+  readonly spki: Uint8Array;
+  readonly key: PublicKey;
+  /** By the algorithm it was imported for. Resolved keys only: workerd forbids awaiting another request's promise. */
+  readonly imported: Map<string, CryptoKey>;
+}
+
+/** What our reader knows about the objects that PKI.js hands to the engine. */
+const keys = new WeakMap<PublicKeyInfo, KnownKey>();
+const algorithms = new WeakMap<AlgorithmIdentifier, SignatureAlgorithm>();
+
+/** Two names, the extensions (four elements each at most) and the fixed fields: what our reader lets pass. */
+const PARSE_LIMITS = {
+  parseEmbedded: false,
+  maxNodes: 4 * (2 * MAX_ATTRIBUTES + MAX_EXTENSIONS) + 64,
+  maxDepth: 24,
+} as const;
+
+/** PKI.js's view of a certificate that our reader accepted, or null when PKI.js refuses it or sees other bytes. */
+export function toPki(certificate: Certificate): PkiCertificate | null {
+  const asn1 = fromBER(certificate.der, PARSE_LIMITS);
+  if (asn1.offset !== certificate.der.length) return null;
+  let parsed: PkiCertificate;
+  try {
+    parsed = new PkiCertificate({ schema: asn1.result });
+  } catch {
+    return null; // PKI.js throws on what it cannot read: the caller refuses the certificate
+  }
+  if (!sameBytes(parsed.tbsView, certificate.tbs)) return null;
+  algorithms.set(parsed.signatureAlgorithm, certificate.signatureAlgorithm);
+  return parsed;
+}
+
+/** A key for the engine below. It spares PKI.js's parse of certificates that turn out to have signed nothing. */
+export function registerKey({ spki, key }: Certificate): PublicKeyInfo {
+  const info = new PublicKeyInfo();
+  keys.set(info, { spki, key, imported: new Map() });
+  return info;
+}
+
+/** An AlgorithmIdentifier for the engine below, for signatures outside certificates (CRLs). */
+export function registerAlgorithm(algorithm: SignatureAlgorithm): AlgorithmIdentifier {
+  const identifier = new AlgorithmIdentifier({ algorithmId: "0.0" });
+  algorithms.set(identifier, algorithm);
+  return identifier;
+}
+
+/** Refuses every key and algorithm that our reader has not approved. */
+class TrustEngine extends CryptoEngine {
+  override async verifyWithPublicKey(
+    data: BufferSource,
+    signature: BitString,
+    publicKeyInfo: PublicKeyInfo,
+    signatureAlgorithm: AlgorithmIdentifier,
+  ): Promise<boolean> {
+    const known = keys.get(publicKeyInfo);
+    const algorithm = algorithms.get(signatureAlgorithm);
+    if (known === undefined || algorithm === undefined) return false;
+    return this.check(known, algorithm, signature.valueBlock.valueHexView, data);
+  }
+
+  private async check(
+    known: KnownKey,
+    algorithm: SignatureAlgorithm,
+    signature: Uint8Array,
+    data: BufferSource,
+  ): Promise<boolean> {
+    const { key } = known;
+    switch (algorithm.kind) {
+      case "rsa-pkcs1":
+      case "rsa-pss": {
+        if (key.kind !== "rsa") return false;
+        if (key.bits > WEBCRYPTO_RSA_BITS) return verifyLargeRsa(key, algorithm, signature, data, this.subtle);
+        const name = algorithm.kind === "rsa-pss" ? "RSA-PSS" : "RSASSA-PKCS1-v1_5";
+        const imported = await this.import(known, { name, hash: algorithm.hash });
+        const parameters = algorithm.kind === "rsa-pss" ? { name, saltLength: algorithm.saltLength } : { name };
+        return this.subtle.verify(parameters, imported, owned(signature), data);
+      }
+      case "ecdsa": {
+        if (key.kind !== "ec") return false;
+        const raw = rawEcdsa(signature, COORDINATE_BYTES[key.curve]);
+        if (raw === null) return false;
+        const imported = await this.import(known, { name: "ECDSA", namedCurve: key.curve });
+        return this.subtle.verify({ name: "ECDSA", hash: algorithm.hash }, imported, raw, data);
+      }
+      case "ed25519":
+        if (key.kind !== "ed25519" || signature.length !== 64) return false;
+        return this.subtle.verify("Ed25519", await this.import(known, { name: "Ed25519" }), owned(signature), data);
+      case "unsupported":
+        return false;
+    }
+  }
+
+  private async import(known: KnownKey, algorithm: ImportAlgorithm): Promise<CryptoKey> {
+    const id = `${algorithm.name} ${algorithm.hash ?? ""}`;
+    const remembered = known.imported.get(id);
+    if (remembered !== undefined) return remembered;
+    const imported = await this.subtle.importKey("spki", owned(known.spki), algorithm, false, ["verify"]);
+    known.imported.set(id, imported);
+    return imported;
+  }
+}
+
+interface ImportAlgorithm {
+  readonly name: string;
+  readonly hash?: string;
+  readonly namedCurve?: string;
+}
+
+let engine: TrustEngine | null = null;
+
+/** The one engine. Made at first use: globalThis.crypto is not there while some runtimes load modules. */
+export function trustEngine(): TrustEngine {
+  engine ??= new TrustEngine({ name: "lasthop", crypto: globalThis.crypto });
+  return engine;
+}
+
+export type { TrustEngine };
+
+/** ECDSA-Sig-Value (RFC 3279 §2.2.3) as the fixed-length pair WebCrypto takes; null when it is not strict DER. */
+function rawEcdsa(signature: Uint8Array, size: number): Uint8Array<ArrayBuffer> | null {
+  const parsed = parsing(() => {
+    const file = new DerReader(signature);
+    const pair = file.enter(TAG.sequence, "signature");
+    file.finish("signature");
+    const r = positive(pair.integer("r"), "r");
+    const s = positive(pair.integer("s"), "s");
+    pair.finish("signature");
+    return { r, s };
+  });
+  if (parsed.kind === "malformed" || parsed.value.r.length > size || parsed.value.s.length > size) return null;
+  const raw = new Uint8Array(2 * size);
+  raw.set(parsed.value.r, size - parsed.value.r.length);
+  raw.set(parsed.value.s, 2 * size - parsed.value.s.length);
+  return raw;
+}
+
+/** A copy that WebCrypto's types accept (never a SharedArrayBuffer). */
+export function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(bytes);
+}

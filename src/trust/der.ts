@@ -1,0 +1,273 @@
+/** A strict DER reader (X.690 §10, §11): one pass, no recursion except where bounded, no allocation but the results. */
+
+/**
+ * What the readers of this room throw on anything that is not DER. It never leaves the room: `parseCertificate`,
+ * `parseCrl` and `parseOcspStatus` catch it and answer with its message.
+ */
+export class DerError extends Error {
+  override readonly name = "DerError";
+}
+
+export const TAG = {
+  boolean: 0x01,
+  integer: 0x02,
+  bitString: 0x03,
+  octetString: 0x04,
+  null: 0x05,
+  oid: 0x06,
+  enumerated: 0x0a,
+  utf8String: 0x0c,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
+  sequence: 0x30,
+  set: 0x31,
+} as const;
+
+/** The tag octet of `[number]` in the context class. */
+export const context = (number: number, constructed: boolean): number => (constructed ? 0xa0 : 0x80) | number;
+
+/** One element: its tag octet and the offsets of its header, its contents and its end. */
+export interface Element {
+  readonly tag: number;
+  readonly start: number;
+  readonly content: number;
+  readonly end: number;
+}
+
+/** Reads elements one after the other from `bytes[pos, end)`. */
+export class DerReader {
+  readonly bytes: Uint8Array;
+  readonly end: number;
+  pos: number;
+
+  constructor(bytes: Uint8Array, pos = 0, end = bytes.length) {
+    this.bytes = bytes;
+    this.pos = pos;
+    this.end = end;
+  }
+
+  get empty(): boolean {
+    return this.pos === this.end;
+  }
+
+  /** The next tag octet, or -1 at the end. */
+  peek(): number {
+    return this.pos < this.end ? this.byte(this.pos) : -1;
+  }
+
+  /** The next element, whatever its tag. Refuses high tag numbers, indefinite and non-minimal lengths. */
+  next(what: string): Element {
+    const start = this.pos;
+    if (start >= this.end) throw new DerError(`${what} is missing`);
+    const tag = this.byte(start);
+    if ((tag & 0x1f) === 0x1f) throw new DerError(`${what} has a multi-byte tag`);
+    let at = start + 1;
+    if (at >= this.end) throw new DerError(`${what} is truncated`);
+    let length = this.byte(at++);
+    if (length >= 0x80) {
+      const octets = length & 0x7f;
+      // X.690 §10.1: definite form, fewest octets. Four octets address more than any budget allows.
+      if (octets === 0 || octets > 4) throw new DerError(`${what} has no definite length`);
+      if (at + octets > this.end) throw new DerError(`${what} is truncated`);
+      length = 0;
+      for (let index = 0; index < octets; index++) length = length * 256 + this.byte(at++);
+      if (length < 0x80 || length < 256 ** (octets - 1)) throw new DerError(`${what} has a non-minimal length`);
+    }
+    const end = at + length;
+    if (end > this.end) throw new DerError(`${what} is truncated`);
+    this.pos = end;
+    return { tag, start, content: at, end };
+  }
+
+  /** The next element, which must have this tag. */
+  expect(tag: number, what: string): Element {
+    if (this.peek() !== tag) {
+      throw new DerError(this.empty ? `${what} is missing` : `${what} has tag 0x${this.peek().toString(16)}`);
+    }
+    return this.next(what);
+  }
+
+  /** A reader of the contents of the next element, which must have this tag. */
+  enter(tag: number, what: string): DerReader {
+    const element = this.expect(tag, what);
+    return new DerReader(this.bytes, element.content, element.end);
+  }
+
+  /** As `enter`, or null when the next element has another tag. */
+  optional(tag: number, what: string): DerReader | null {
+    return this.peek() === tag ? this.enter(tag, what) : null;
+  }
+
+  /** Calls `read` until nothing is left; it must take at least one element each time. */
+  each(read: (reader: DerReader) => void): void {
+    while (!this.empty) read(this);
+  }
+
+  /** Refuses what stands after the last expected element. */
+  finish(what: string): void {
+    if (!this.empty) throw new DerError(`${what} has trailing bytes`);
+  }
+
+  /** The bytes of an element with its header. Shares memory. */
+  whole(element: Element): Uint8Array {
+    return this.bytes.subarray(element.start, element.end);
+  }
+
+  /** The contents of an element. Shares memory. */
+  contents(element: Element): Uint8Array {
+    return this.bytes.subarray(element.content, element.end);
+  }
+
+  /** The rest of the bytes, unread. Shares memory. */
+  rest(): Uint8Array {
+    return this.bytes.subarray(this.pos, this.end);
+  }
+
+  integer(what: string, tag: number = TAG.integer): Uint8Array {
+    return checkInteger(this.contents(this.expect(tag, what)), what);
+  }
+
+  /** A non-negative INTEGER below 2^31. */
+  smallInteger(what: string, tag: number = TAG.integer): number {
+    const value = this.integer(what, tag);
+    if (value.length > 4 || at(value, 0) >= 0x80) throw new DerError(`${what} is out of range`);
+    return value.reduce((sum, octet) => sum * 256 + octet, 0);
+  }
+
+  /** `BOOLEAN DEFAULT FALSE`: an encoded FALSE is not DER (X.690 §11.5), and TRUE is 0xFF (§11.1). */
+  defaultFalse(what: string, tag: number = TAG.boolean): boolean {
+    if (this.peek() !== tag) return false;
+    const element = this.next(what);
+    if (element.end - element.content !== 1 || this.byte(element.content) !== 0xff) {
+      throw new DerError(`${what} is not an encoded TRUE`);
+    }
+    return true;
+  }
+
+  oid(what: string): string {
+    return readOid(this.contents(this.expect(TAG.oid, what)), what);
+  }
+
+  /** A BIT STRING of whole octets. */
+  octetBits(what: string): Uint8Array {
+    const element = this.expect(TAG.bitString, what);
+    if (element.end - element.content < 1 || this.byte(element.content) !== 0) {
+      throw new DerError(`${what} is not a string of whole octets`);
+    }
+    return this.bytes.subarray(element.content + 1, element.end);
+  }
+
+  /** A named-bit list (X.690 §11.2.2: trailing zero bits removed) of at most 16 bits, bit 0 in the highest place. */
+  namedBits(what: string, tag: number = TAG.bitString): number {
+    const value = this.contents(this.expect(tag, what));
+    if (value.length < 1 || value.length > 3) throw new DerError(`${what} is not a short named-bit list`);
+    const unused = at(value, 0);
+    const last = value.length === 1 ? 0 : at(value, value.length - 1);
+    const minimal = value.length === 1 ? unused === 0 : unused < 8 && last !== 0 && (last & -last) === 1 << unused;
+    if (!minimal) throw new DerError(`${what} is not a minimal named-bit list`);
+    return ((value[1] ?? 0) << 8) | (value[2] ?? 0);
+  }
+
+  private byte(index: number): number {
+    return at(this.bytes, index);
+  }
+}
+
+/** `bytes[index]`, which the caller knows to exist. */
+export function at(bytes: Uint8Array, index: number): number {
+  const value = bytes[index];
+  if (value === undefined) throw new DerError("read past the end");
+  return value;
+}
+
+/** X.690 §8.3.2: at least one octet, no redundant leading one. */
+function checkInteger(value: Uint8Array, what: string): Uint8Array {
+  const first = value[0];
+  const second = value[1];
+  if (first === undefined) throw new DerError(`${what} is an empty INTEGER`);
+  if (second !== undefined && ((first === 0 && second < 0x80) || (first === 0xff && second >= 0x80))) {
+    throw new DerError(`${what} is a non-minimal INTEGER`);
+  }
+  return value;
+}
+
+/** Dotted decimal. X.690 §8.19: minimal base-128 arcs. Arcs beyond 2^53 (UUIDs under 2.25) are exact too. */
+export function readOid(value: Uint8Array, what: string): string {
+  const last = value.length - 1;
+  if (last < 0 || last > 63 || at(value, last) >= 0x80) throw new DerError(`${what} is not an OBJECT IDENTIFIER`);
+  let dotted = "";
+  let arc = 0n;
+  let small = 0;
+  let octets = 0;
+  for (const octet of value) {
+    if (octets === 0 && octet === 0x80) throw new DerError(`${what} has a non-minimal arc`);
+    if (octets < 6) small = small * 128 + (octet & 0x7f);
+    else arc = ((octets === 6 ? BigInt(small) : arc) << 7n) | BigInt(octet & 0x7f);
+    octets++;
+    if (octet >= 0x80) continue;
+    if (dotted !== "") dotted += octets > 6 ? `.${arc}` : `.${small}`;
+    else if (octets > 6) dotted = `2.${arc - 80n}`;
+    else if (small < 80) dotted = `${Math.floor(small / 40)}.${small % 40}`;
+    else dotted = `2.${small - 80}`;
+    small = 0;
+    octets = 0;
+  }
+  return dotted;
+}
+
+/**
+ * A `Time` of RFC 5280 §4.1.2.5 in ms since the epoch: UTCTime with seconds, or GeneralizedTime with seconds and no
+ * fraction, both in Zulu. `early` tells that a date before 2050 was written as GeneralizedTime, which CAs must not do.
+ */
+export function readTime(reader: DerReader, what: string): { ms: number; early: boolean } {
+  const tag = reader.peek();
+  if (tag !== TAG.utcTime && tag !== TAG.generalizedTime) throw new DerError(`${what} is not a Time`);
+  const value = reader.contents(reader.next(what));
+  const yearDigits = tag === TAG.utcTime ? 2 : 4;
+  if (value.length !== yearDigits + 11 || value[yearDigits + 10] !== 0x5a) {
+    throw new DerError(`${what} is not a Time in seconds and Zulu`);
+  }
+  let offset = 0;
+  const digits = (count: number): number => {
+    let number = 0;
+    for (const end = offset + count; offset < end; offset++) {
+      const digit = at(value, offset) - 0x30;
+      if (digit < 0 || digit > 9) throw new DerError(`${what} is not a Time of digits`);
+      number = number * 10 + digit;
+    }
+    return number;
+  };
+  let year = digits(yearDigits);
+  if (tag === TAG.utcTime) year += year >= 50 ? 1900 : 2000;
+  const [month, day, hour, minute, second] = [digits(2), digits(2), digits(2), digits(2), digits(2)];
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, second);
+  const real = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
+  if (!real) throw new DerError(`${what} is not a date`);
+  return { ms: date.getTime(), early: tag === TAG.generalizedTime && year < 2050 };
+}
+
+/**
+ * That the contents are DER elements all the way down, at most `depth` levels: for types this room does not know.
+ * Returns how many there are.
+ */
+export function checkNested(reader: DerReader, depth: number, what: string): number {
+  if (depth === 0) throw new DerError(`${what} is nested too deep`);
+  let count = 0;
+  while (!reader.empty) {
+    const element = reader.next(what);
+    count++;
+    if ((element.tag & 0x20) !== 0) {
+      count += checkNested(new DerReader(reader.bytes, element.content, element.end), depth - 1, what);
+    }
+  }
+  return count;
+}
+
+/** Whether two byte strings are the same. Nothing here is secret: it stops at the first difference. */
+export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== other.length) return false;
+  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
+  return true;
+}

@@ -1,0 +1,292 @@
+/** The extensions of RFC 5280 §4.2 that decide something. Every known one is read whole, critical or not. */
+import { DerError, type DerReader, TAG, checkNested, context } from "./der.ts";
+import { type GeneralName, readGeneralName } from "./names.ts";
+
+export interface Extensions {
+  readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | null } | null;
+  /** KeyUsage: bit 0 (digitalSignature) is 0x8000. */
+  readonly keyUsage: number | null;
+  /** Purposes as dotted OIDs, never empty. */
+  readonly extendedKeyUsage: readonly string[] | null;
+  /** Never empty when present. */
+  readonly subjectAltNames: readonly GeneralName[] | null;
+  readonly nameConstraints: NameConstraints | null;
+  /** Policy OIDs; null: none asserted. */
+  readonly policies: readonly string[] | null;
+  readonly policyMappings: readonly (readonly [issuer: string, subject: string])[] | null;
+  readonly policyConstraints: {
+    readonly requireExplicit: number | null;
+    readonly inhibitMapping: number | null;
+  } | null;
+  readonly inhibitAnyPolicy: number | null;
+  readonly authorityKeyIdentifier: {
+    readonly keyIdentifier: Uint8Array | null;
+    readonly issuer: boolean;
+    readonly serial: boolean;
+  } | null;
+  readonly subjectKeyIdentifier: Uint8Array | null;
+  /** The fullName URIs of cRLDistributionPoints. */
+  readonly crlDistributionPoints: readonly string[] | null;
+  /** OIDs of the critical extensions. */
+  readonly critical: ReadonlySet<string>;
+  /** The first critical extension this validator does not process; such a certificate is in no path. */
+  readonly unknownCritical: string | null;
+}
+
+export interface NameConstraints {
+  readonly permitted: readonly GeneralName[];
+  readonly excluded: readonly GeneralName[];
+}
+
+export const OID = {
+  subjectKeyIdentifier: "2.5.29.14",
+  keyUsage: "2.5.29.15",
+  subjectAltName: "2.5.29.17",
+  basicConstraints: "2.5.29.19",
+  nameConstraints: "2.5.29.30",
+  crlDistributionPoints: "2.5.29.31",
+  certificatePolicies: "2.5.29.32",
+  policyMappings: "2.5.29.33",
+  authorityKeyIdentifier: "2.5.29.35",
+  policyConstraints: "2.5.29.36",
+  extendedKeyUsage: "2.5.29.37",
+  inhibitAnyPolicy: "2.5.29.54",
+  authorityInfoAccess: "1.3.6.1.5.5.7.1.1",
+} as const;
+
+/** Extensions in one certificate: PKI.js pays for each, and no CA needs more. */
+export const MAX_EXTENSIONS = 32;
+
+type Fields = { -readonly [Key in Exclude<keyof Extensions, "critical" | "unknownCritical">]: Extensions[Key] };
+
+/** What is processed, so what may be critical. AIA is only read: nothing here fetches. */
+const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerReader, into: Fields) => void }>> = {
+  [OID.subjectKeyIdentifier]: {
+    processed: true,
+    read: (value, into) => {
+      into.subjectKeyIdentifier = value.contents(value.expect(TAG.octetString, "subjectKeyIdentifier"));
+    },
+  },
+  [OID.keyUsage]: {
+    processed: true,
+    read: (value, into) => {
+      into.keyUsage = value.namedBits("keyUsage");
+      // RFC 5280 §4.2.1.3: at least one bit MUST be set.
+      if (into.keyUsage === 0) throw new DerError("keyUsage is empty");
+    },
+  },
+  [OID.subjectAltName]: {
+    processed: true,
+    read: (value, into) => {
+      into.subjectAltNames = readList(value, "subjectAltName", (list) =>
+        readGeneralName(list, "name", "subjectAltName"),
+      );
+    },
+  },
+  [OID.basicConstraints]: { processed: true, read: readBasicConstraints },
+  [OID.nameConstraints]: {
+    processed: true,
+    read: (value, into) => {
+      into.nameConstraints = readNameConstraints(value);
+    },
+  },
+  [OID.crlDistributionPoints]: {
+    processed: false,
+    read: (value, into) => {
+      into.crlDistributionPoints = readList(value, "cRLDistributionPoints", readDistributionPoint).flat();
+    },
+  },
+  [OID.certificatePolicies]: { processed: true, read: readPolicies },
+  [OID.policyMappings]: {
+    processed: true,
+    read: (value, into) => {
+      into.policyMappings = readList(value, "policyMappings", (list) => {
+        const pair = list.enter(TAG.sequence, "policyMappings");
+        const mapping = [pair.oid("policyMappings"), pair.oid("policyMappings")] as const;
+        pair.finish("policyMappings");
+        return mapping;
+      });
+    },
+  },
+  [OID.authorityKeyIdentifier]: { processed: true, read: readAuthorityKeyIdentifier },
+  [OID.policyConstraints]: { processed: true, read: readPolicyConstraints },
+  [OID.extendedKeyUsage]: {
+    processed: true,
+    read: (value, into) => {
+      into.extendedKeyUsage = readList(value, "extKeyUsage", (list) => list.oid("extKeyUsage"));
+    },
+  },
+  [OID.inhibitAnyPolicy]: {
+    processed: true,
+    read: (value, into) => {
+      into.inhibitAnyPolicy = value.smallInteger("inhibitAnyPolicy");
+    },
+  },
+  [OID.authorityInfoAccess]: {
+    processed: false,
+    read: (value) => {
+      readList(value, "authorityInfoAccess", (list) => {
+        const description = list.enter(TAG.sequence, "authorityInfoAccess");
+        description.oid("authorityInfoAccess");
+        readGeneralName(description, "name", "authorityInfoAccess");
+        description.finish("authorityInfoAccess");
+      });
+    },
+  },
+};
+
+/** Reads the contents of Extensions; null: the certificate has none. */
+export function readExtensions(list: DerReader | null): Extensions {
+  const fields: Fields = {
+    basicConstraints: null,
+    keyUsage: null,
+    extendedKeyUsage: null,
+    subjectAltNames: null,
+    nameConstraints: null,
+    policies: null,
+    policyMappings: null,
+    policyConstraints: null,
+    inhibitAnyPolicy: null,
+    authorityKeyIdentifier: null,
+    subjectKeyIdentifier: null,
+    crlDistributionPoints: null,
+  };
+  const seen = new Set<string>();
+  const critical = new Set<string>();
+  let unknownCritical: string | null = null;
+  list?.each(() => {
+    const extension = list.enter(TAG.sequence, "extension");
+    const oid = extension.oid("extnID");
+    // RFC 5280 §4.2: not more than one instance of a particular extension.
+    if (seen.has(oid)) throw new DerError(`extension ${oid} occurs twice`);
+    if (seen.add(oid).size > MAX_EXTENSIONS) throw new DerError(`more than ${MAX_EXTENSIONS} extensions`);
+    const isCritical = extension.defaultFalse("critical");
+    const value = extension.enter(TAG.octetString, "extnValue");
+    extension.finish("extension");
+    const reader = READERS[oid];
+    if (isCritical) critical.add(oid);
+    if (isCritical && !(reader?.processed ?? false)) unknownCritical ??= oid;
+    if (reader === undefined) return;
+    reader.read(value, fields);
+    value.finish(`extension ${oid}`);
+  });
+  return { ...fields, critical, unknownCritical };
+}
+
+/** `SEQUENCE SIZE (1..MAX) OF`. */
+function readList<T>(value: DerReader, what: string, item: (list: DerReader) => T): T[] {
+  const list = value.enter(TAG.sequence, what);
+  if (list.empty) throw new DerError(`${what} is empty`);
+  const items: T[] = [];
+  while (!list.empty) items.push(item(list));
+  return items;
+}
+
+/** RFC 5280 §4.2.1.9. */
+function readBasicConstraints(value: DerReader, into: Fields): void {
+  const what = "basicConstraints";
+  const sequence = value.enter(TAG.sequence, what);
+  const ca = sequence.defaultFalse(what);
+  const pathLength = sequence.empty ? null : sequence.smallInteger("pathLenConstraint");
+  sequence.finish(what);
+  // CAs MUST NOT include pathLenConstraint unless the cA boolean is asserted.
+  if (!ca && pathLength !== null) throw new DerError("pathLenConstraint without cA");
+  into.basicConstraints = { ca, pathLength };
+}
+
+/** RFC 5280 §4.2.1.10. An empty extension, empty lists, minimum and maximum are refused. */
+export function readNameConstraints(value: DerReader): NameConstraints {
+  const what = "nameConstraints";
+  const sequence = value.enter(TAG.sequence, what);
+  const permitted = readSubtrees(sequence, 0);
+  const excluded = readSubtrees(sequence, 1);
+  sequence.finish(what);
+  if (permitted === null && excluded === null) throw new DerError(`${what} is empty`);
+  return { permitted: permitted ?? [], excluded: excluded ?? [] };
+}
+
+function readSubtrees(sequence: DerReader, number: number): GeneralName[] | null {
+  const what = "nameConstraints";
+  const list = sequence.optional(context(number, true), what);
+  if (list === null) return null;
+  if (list.empty) throw new DerError(`${what} has an empty list`);
+  const subtrees: GeneralName[] = [];
+  while (!list.empty) {
+    const subtree = list.enter(TAG.sequence, what);
+    subtrees.push(readGeneralName(subtree, "constraint", what));
+    // minimum MUST be zero (the default) and maximum MUST be absent.
+    subtree.finish(`${what} subtree`);
+  }
+  return subtrees;
+}
+
+/** RFC 5280 §4.2.1.4. Qualifiers say nothing to a validator and are only checked to be DER. */
+function readPolicies(value: DerReader, into: Fields): void {
+  const what = "certificatePolicies";
+  into.policies = readList(value, what, (list) => {
+    const information = list.enter(TAG.sequence, what);
+    const oid = information.oid(what);
+    const qualifiers = information.optional(TAG.sequence, what);
+    if (qualifiers !== null) checkNested(qualifiers, 8, what);
+    information.finish(what);
+    return oid;
+  });
+  // A certificate policy OID MUST NOT appear more than once.
+  if (new Set(into.policies).size !== into.policies.length) throw new DerError(`${what} repeats a policy`);
+}
+
+/** RFC 5280 §4.2.1.11. */
+function readPolicyConstraints(value: DerReader, into: Fields): void {
+  const what = "policyConstraints";
+  const sequence = value.enter(TAG.sequence, what);
+  if (sequence.empty) throw new DerError(`${what} is empty`);
+  const skip = (number: number): number | null => {
+    const tag = context(number, false);
+    return sequence.peek() === tag ? sequence.smallInteger(what, tag) : null;
+  };
+  into.policyConstraints = { requireExplicit: skip(0), inhibitMapping: skip(1) };
+  sequence.finish(what);
+}
+
+/** RFC 5280 §4.2.1.1. */
+function readAuthorityKeyIdentifier(value: DerReader, into: Fields): void {
+  const what = "authorityKeyIdentifier";
+  const sequence = value.enter(TAG.sequence, what);
+  const keyIdentifier = sequence.peek() === context(0, false) ? sequence.contents(sequence.next(what)) : null;
+  const issuer = sequence.optional(context(1, true), what);
+  if (issuer?.empty === true) throw new DerError(`${what} has an empty authorityCertIssuer`);
+  issuer?.each((names) => readGeneralName(names, "name", what));
+  const serial = sequence.peek() === context(2, false);
+  if (serial) sequence.integer(what, context(2, false));
+  sequence.finish(what);
+  into.authorityKeyIdentifier = { keyIdentifier, issuer: issuer !== null, serial };
+}
+
+/** RFC 5280 §4.2.1.13: the URIs of a fullName; a point told otherwise yields none. */
+function readDistributionPoint(list: DerReader): string[] {
+  const what = "cRLDistributionPoints";
+  const point = list.enter(TAG.sequence, what);
+  const name = point.optional(context(0, true), what);
+  const reasons = point.peek() === context(1, false);
+  if (reasons) point.namedBits(what, context(1, false));
+  const issuer = point.optional(context(2, true), what);
+  issuer?.each((names) => readGeneralName(names, "name", what));
+  point.finish(what);
+  return name === null ? [] : readDistributionPointName(name, what);
+}
+
+/** DistributionPointName: also in a CRL's issuingDistributionPoint. */
+export function readDistributionPointName(name: DerReader, what: string): string[] {
+  const uris: string[] = [];
+  if (name.peek() === context(0, true)) {
+    const full = name.enter(context(0, true), what);
+    while (!full.empty) {
+      const general = readGeneralName(full, "name", what);
+      if (general.type === "uri") uris.push(general.value);
+    }
+  } else {
+    checkNested(name.enter(context(1, true), what), 8, what);
+  }
+  name.finish(what);
+  return uris;
+}

@@ -1,0 +1,16 @@
+/** The public face of trust/: other rooms import from here alone. */
+export { type AnchorProblem, type PemBundle, checkAnchor, parsePemBundle } from "./anchors.ts";
+export { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
+export type { TrustIdentifier } from "./identity.ts";
+export { CertificateStore } from "./store.ts";
+export {
+  REFUSAL_CODES,
+  RULES,
+  type Refusal,
+  type RefusalCode,
+  type Rule,
+  type Verdict,
+  VerifiedPeer,
+  type VerifiedPath,
+} from "./verdict.ts";
+export { type TrustPolicy, type Verifier, type VerifierOptions, createVerifier } from "./verifier.ts";

@@ -1,0 +1,53 @@
+/**
+ * A stapled OCSP response (RFC 6960). It only ever refuses: `good` loosens nothing, so its signature is not needed,
+ * and a `revoked` that the backend itself presents is believed.
+ */
+import { type Parsed, parsing } from "./certificate.ts";
+import { DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
+
+const BASIC = "1.3.6.1.5.5.7.48.1.1";
+/** responseStatus `successful` (§4.2.1); every other one is without content and says nothing. */
+const SUCCESSFUL = 0;
+
+/** Whether the response says `revoked` of this serial number. */
+export function parseOcspRevoked(response: Uint8Array, serial: Uint8Array): Parsed<boolean> {
+  return parsing(() => {
+    const file = new DerReader(response);
+    const outer = file.enter(TAG.sequence, "OCSPResponse");
+    file.finish("OCSPResponse");
+    const status = outer.smallInteger("responseStatus", TAG.enumerated);
+    const field = outer.optional(context(0, true), "responseBytes");
+    outer.finish("OCSPResponse");
+    if (status !== SUCCESSFUL || field === null) return false;
+    const bytes = field.enter(TAG.sequence, "responseBytes");
+    field.finish("responseBytes");
+    const type = bytes.oid("responseType");
+    const body = bytes.enter(TAG.octetString, "response");
+    bytes.finish("responseBytes");
+    return type === BASIC && isRevoked(body, serial);
+  });
+}
+
+function isRevoked(body: DerReader, serial: Uint8Array): boolean {
+  const basic = body.enter(TAG.sequence, "BasicOCSPResponse");
+  body.finish("BasicOCSPResponse");
+  const data = basic.enter(TAG.sequence, "tbsResponseData");
+  data.optional(context(0, true), "version");
+  data.next("responderID");
+  readTime(data, "producedAt");
+  const responses = data.enter(TAG.sequence, "responses");
+  let revoked = false;
+  while (!responses.empty) {
+    const single = responses.enter(TAG.sequence, "SingleResponse");
+    const id = single.enter(TAG.sequence, "certID");
+    id.expect(TAG.sequence, "hashAlgorithm");
+    id.expect(TAG.octetString, "issuerNameHash");
+    id.expect(TAG.octetString, "issuerKeyHash");
+    const named = sameBytes(id.integer("serialNumber"), serial);
+    id.finish("certID");
+    // certStatus: good [0], revoked [1], unknown [2].
+    const status = single.next("certStatus");
+    if (named && (status.tag & 0x1f) === 1) revoked = true;
+  }
+  return revoked;
+}

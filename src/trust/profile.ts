@@ -1,0 +1,171 @@
+/** What a single certificate must be for its place in a path: RFC 5280 §6.1.3 (a), §6.1.4 (k)-(n), §4.2.1.12. */
+import { keyProblem } from "./algorithms.ts";
+import type { Budget } from "./budget.ts";
+import type { Certificate } from "./certificate.ts";
+import { constraintsProblem } from "./constraints.ts";
+import type { OID } from "./extensions.ts";
+import { describeDn } from "./names.ts";
+import type { RefusalCode, Rule } from "./verdict.ts";
+
+/** A refusal before it has a position. */
+export interface Problem {
+  readonly code: RefusalCode;
+  readonly expected: string;
+  readonly presented: string;
+  readonly rule?: Rule;
+}
+
+const KEY_USAGE = { digitalSignature: 0x8000, keyCertSign: 0x0400, crlSign: 0x0200 } as const;
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const ANY_PURPOSE = "2.5.29.37.0";
+
+/** Whether keyUsage, if present, lacks a bit. */
+export const lacksUsage = (certificate: Certificate, usage: keyof typeof KEY_USAGE): boolean =>
+  certificate.keyUsage !== null && (certificate.keyUsage & KEY_USAGE[usage]) === 0;
+
+/** RFC 5280 §4.1.2.5: from notBefore through notAfter, inclusive, in whole seconds. */
+export function checkValidity(certificate: Certificate, nowMs: number): Problem | null {
+  const now = Math.floor(nowMs / 1000) * 1000;
+  const expected = `valid at ${formatTime(now)}`;
+  // Negated, so that a time that is no number is never within.
+  if (!(now >= certificate.notBeforeMs)) {
+    return { code: "not-yet-valid", expected, presented: `notBefore ${formatTime(certificate.notBeforeMs)}` };
+  }
+  if (!(now <= certificate.notAfterMs)) {
+    return { code: "expired", expected, presented: `notAfter ${formatTime(certificate.notAfterMs)}` };
+  }
+  return null;
+}
+
+/** A certificate that signs the one below it. `below` counts the certificates between it and the end entity. */
+export function checkCa(
+  certificate: Certificate,
+  place: { readonly anchor: boolean; readonly below: number },
+  nowMs: number,
+  budget: Budget,
+): Problem | null {
+  const unknown = checkCritical(certificate);
+  if (unknown !== null) return unknown;
+  if (!spendNames(certificate, budget)) return null;
+  const name = describeDn(certificate.subject);
+  // §6.1.4 (k): version 3 with basicConstraints and cA. A version 1 root is no exception: PKI.js refuses it too.
+  if (certificate.basicConstraints?.ca !== true) {
+    return { code: "not-a-ca", expected: "an issuer with basicConstraints cA", presented: `${name}, no CA` };
+  }
+  // §6.1.4 (n).
+  if (lacksUsage(certificate, "keyCertSign")) {
+    return { code: "not-a-ca", expected: "an issuer whose keyUsage has keyCertSign", presented: name };
+  }
+  const time = checkValidity(certificate, nowMs);
+  if (time !== null) return time;
+  // §6.1.4 (l)-(m): self-issued certificates do not count.
+  const limit = certificate.basicConstraints.pathLength;
+  if (limit !== null && place.below > limit) {
+    return {
+      code: "path-too-long",
+      expected: `at most ${limit} CAs below ${name} (pathLenConstraint)`,
+      presented: `${place.below}`,
+    };
+  }
+  const key = keyProblem(certificate.key, "ca");
+  if (key !== null) return key;
+  if (certificate.extendedKeyUsage !== null) {
+    // CA/Browser BR 7.1.2.1.2, and x509-limbo: a root has no purposes of its own.
+    if (place.anchor && certificate.selfIssued) {
+      return {
+        code: "wrong-usage",
+        expected: "a root without extKeyUsage",
+        presented: `extKeyUsage ${certificate.extendedKeyUsage.join(", ")}`,
+        rule: "root-with-purposes",
+      };
+    }
+    if (!certificate.extendedKeyUsage.some((purpose) => purpose === SERVER_AUTH || purpose === ANY_PURPOSE)) {
+      return wrongPurpose(certificate.extendedKeyUsage);
+    }
+  }
+  if (certificate.nameConstraints === null) return null;
+  const constraints = constraintsProblem(certificate.nameConstraints);
+  return constraints === null ? null : { code: "name-constraint", ...constraints };
+}
+
+/** The certificate whose key signed the handshake. `direct`: it is itself an anchor, as a self-signed backend's is. */
+export function checkEndEntity(
+  certificate: Certificate,
+  direct: boolean,
+  nowMs: number,
+  budget: Budget,
+): Problem | null {
+  const unknown = checkCritical(certificate);
+  if (unknown !== null) return unknown;
+  if (!spendNames(certificate, budget)) return null;
+  const time = checkValidity(certificate, nowMs);
+  if (time !== null) return time;
+  const key = keyProblem(certificate.key, "end-entity");
+  if (key !== null) return key;
+  const role = direct ? null : checkNotCa(certificate);
+  if (role !== null) return role;
+  // §4.2.1.3: TLS 1.3 and every (EC)DHE suite sign with this key.
+  if (lacksUsage(certificate, "digitalSignature")) {
+    return { code: "wrong-usage", expected: "keyUsage with digitalSignature", presented: "keyUsage without it" };
+  }
+  const purposes = certificate.extendedKeyUsage;
+  if (purposes !== null && !purposes.includes(SERVER_AUTH)) return wrongPurpose(purposes);
+  // CA/Browser BR 7.1.2.7.10, and x509-limbo: a server's certificate is not for every purpose.
+  if (purposes?.includes(ANY_PURPOSE) === true) {
+    return {
+      code: "wrong-usage",
+      expected: "extKeyUsage without anyExtendedKeyUsage",
+      presented: "anyExtendedKeyUsage",
+      rule: "any-purpose-end-entity",
+    };
+  }
+  return null;
+}
+
+/** A CA's key belongs in no server. Only a self-signed backend that is itself the anchor may be its own CA. */
+function checkNotCa(certificate: Certificate): Problem | null {
+  if (certificate.basicConstraints?.ca === true) {
+    return {
+      code: "wrong-usage",
+      expected: "an end-entity certificate",
+      presented: "a CA certificate",
+      rule: "ca-as-end-entity",
+    };
+  }
+  // §4.2.1.10: nameConstraints MUST be used only in a CA certificate.
+  if (certificate.nameConstraints !== null) {
+    return { code: "name-constraint", expected: "no nameConstraints in an end entity", presented: "nameConstraints" };
+  }
+  // §4.2.1.9: without cA, keyCertSign MUST NOT be asserted.
+  if (certificate.keyUsage !== null && !lacksUsage(certificate, "keyCertSign")) {
+    return { code: "wrong-usage", expected: "an end entity without keyCertSign", presented: "keyCertSign" };
+  }
+  return null;
+}
+
+/** §6.1.4 (o), §6.1.5 (e): every critical extension must be one that is processed. */
+function checkCritical(certificate: Certificate): Problem | null {
+  return certificate.unknownCritical === null
+    ? null
+    : {
+        code: "critical-extension",
+        expected: "only critical extensions this gateway processes",
+        presented: certificate.unknownCritical,
+      };
+}
+
+function spendNames(certificate: Certificate, budget: Budget): boolean {
+  return budget.check("names", certificate.subjectAltNames?.length ?? 0);
+}
+
+function wrongPurpose(purposes: readonly string[]): Problem {
+  return { code: "wrong-usage", expected: "extKeyUsage with serverAuth", presented: purposes.slice(0, 8).join(", ") };
+}
+
+/** Whether a critical flag is set, for the rules about it. */
+export const isCritical = (certificate: Certificate, oid: (typeof OID)[keyof typeof OID]): boolean =>
+  certificate.critical.has(oid);
+
+export function formatTime(ms: number): string {
+  return Number.isFinite(ms) ? new Date(ms).toISOString().replace(".000Z", "Z") : "no time";
+}

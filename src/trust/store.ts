@@ -1,0 +1,124 @@
+/** Certificates that were read before: parsing is the cost, so it is done once for each. */
+import type { BitString } from "asn1js";
+import type { AlgorithmIdentifier, Certificate as PkiCertificate, PublicKeyInfo } from "pkijs";
+import type { Budget } from "./budget.ts";
+import { type Certificate, type Parsed, parseCertificate } from "./certificate.ts";
+import { WEBCRYPTO_RSA_BITS, owned, registerKey, toPki, trustEngine } from "./crypto.ts";
+import { latin1 } from "./names.ts";
+
+const MAX_ISSUER_KEYS = 128;
+
+/** A parsed certificate with what was learned about it. The same under every policy. */
+export class Known {
+  readonly certificate: Certificate;
+  /** By the issuer's SubjectPublicKeyInfo: certificates of one key need one verification. */
+  readonly #verified = new Map<string, boolean>();
+  #keyId: string | null = null;
+  #key: PublicKeyInfo | null = null;
+  #pki: PkiCertificate | null | undefined;
+
+  constructor(certificate: Certificate) {
+    this.certificate = certificate;
+  }
+
+  /** PKI.js's view, parsed at first need; null when PKI.js refuses what our reader accepted. */
+  get pki(): PkiCertificate | null {
+    if (this.#pki === undefined) this.#pki = toPki(this.certificate);
+    return this.#pki;
+  }
+
+  /** Its key, as PKI.js's engine takes it. */
+  get key(): PublicKeyInfo {
+    this.#key ??= registerKey(this.certificate);
+    return this.#key;
+  }
+
+  /** Equal for equal keys. */
+  get keyId(): string {
+    this.#keyId ??= latin1(this.certificate.spki);
+    return this.#keyId;
+  }
+
+  /** Whether `issuer`'s key signed this certificate. Null: over budget. */
+  async isSignedBy(issuer: Known, budget: Budget): Promise<boolean | null> {
+    const remembered = this.#verified.get(issuer.keyId);
+    if (remembered !== undefined) return remembered;
+    if (!budget.spend("signatures", signatureCost(issuer.certificate))) return null;
+    const { pki } = this;
+    const verified =
+      pki !== null && (await verifySignature(pki.tbsView, pki.signatureValue, pki.signatureAlgorithm, issuer));
+    // Bounded: a remembered certificate would collect the keys of whoever bears its issuer's name.
+    if (this.#verified.size >= MAX_ISSUER_KEYS) this.#verified.clear();
+    this.#verified.set(issuer.keyId, verified);
+    return verified;
+  }
+}
+
+/** PKI.js's verification of a signed object with an issuer's key. */
+export async function verifySignature(
+  signed: Uint8Array,
+  signature: BitString,
+  algorithm: AlgorithmIdentifier,
+  issuer: Known,
+): Promise<boolean> {
+  try {
+    return await trustEngine().verifyWithPublicKey(owned(signed), signature, issuer.key, algorithm);
+  } catch {
+    return false; // WebCrypto throws on a key that is no point of its curve and the like: it verifies nothing
+  }
+}
+
+/** Measured on one core, relative to P-256. */
+export function signatureCost({ key }: Certificate): number {
+  if (key.kind === "ec") return key.curve === "P-256" ? 1 : key.curve === "P-384" ? 4 : 8;
+  return key.kind === "rsa" && key.bits > WEBCRYPTO_RSA_BITS ? 8 : 1;
+}
+
+/** Bytes of certificates remembered; with PKI.js's objects a certificate takes some twenty times its size. */
+const MAX_BYTES = 512 * 1024;
+
+/** Remembers certificates by their SHA-256, least recently used out first. Safe to share between policies. */
+export class CertificateStore {
+  readonly #byDigest = new Map<string, Known>();
+  readonly #sha256: (bytes: Uint8Array) => Uint8Array;
+  #bytes = 0;
+
+  constructor(sha256: (bytes: Uint8Array) => Uint8Array) {
+    this.#sha256 = sha256;
+  }
+
+  /** The certificate with these bytes, remembered or read. Reading does not remember it. */
+  read(der: Uint8Array): Parsed<Known> {
+    const digest = digestKey(this.#sha256(der));
+    const known = this.#byDigest.get(digest);
+    if (known !== undefined) {
+      this.#byDigest.delete(digest);
+      this.#byDigest.set(digest, known);
+      return { kind: "parsed", value: known };
+    }
+    const parsed = parseCertificate(der.slice());
+    return parsed.kind === "parsed" ? { kind: "parsed", value: new Known(parsed.value) } : parsed;
+  }
+
+  /** Only certificates of verified paths are remembered, so that nobody without a valid chain fills the store. */
+  remember(known: Known): void {
+    const { der } = known.certificate;
+    const digest = digestKey(this.#sha256(der));
+    if (this.#byDigest.has(digest)) return;
+    this.#byDigest.set(digest, known);
+    this.#bytes += der.length;
+    for (const [oldest, { certificate }] of this.#byDigest) {
+      if (this.#bytes <= MAX_BYTES) break;
+      this.#byDigest.delete(oldest);
+      this.#bytes -= certificate.der.length;
+    }
+  }
+}
+
+/** A SHA-256 digest as a map key: all of it, two octets a character. */
+export function digestKey(digest: Uint8Array): string {
+  const view = new DataView(digest.buffer, digest.byteOffset, digest.byteLength);
+  let key = "";
+  for (let offset = 0; offset + 1 < digest.length; offset += 2) key += String.fromCharCode(view.getUint16(offset));
+  return key;
+}

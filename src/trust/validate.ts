@@ -1,0 +1,157 @@
+/** Everything that must hold of one complete path before its peer is verified. PKI.js has the last word. */
+import type { Budget } from "./budget.ts";
+import type { Certificate } from "./certificate.ts";
+import { checkNameConstraints } from "./constraints.ts";
+import { type Crl, checkRevocation } from "./crl.ts";
+import type { NameConstraints } from "./extensions.ts";
+import type { Match, TrustIdentifier } from "./identity.ts";
+import { parseOcspRevoked } from "./ocsp.ts";
+import { secondOpinion } from "./opinion.ts";
+import { COMPLETE, type Failure, type Link, overBudget } from "./paths.ts";
+import { checkPolicies } from "./policies.ts";
+import { type Problem, checkEndEntity } from "./profile.ts";
+import { type IsPublicSuffix, checkIssuance, describeNames } from "./strict.ts";
+
+/** What a path is held against. */
+export interface PathRules {
+  /** Null: no name is asked for. Only x509-limbo does that; `createVerifier` never. */
+  readonly identifiers: readonly TrustIdentifier[] | null;
+  /** The end entity's match, found once for all its paths. */
+  readonly match: Match | null;
+  /** Null under `private`. */
+  readonly isPublicSuffix: IsPublicSuffix | null;
+  /** Raw SHA-256 values of SubjectPublicKeyInfos as map keys; empty: no pinning. */
+  readonly pins: ReadonlySet<string>;
+  readonly pinOf: (certificate: Certificate) => string;
+  readonly crls: readonly Crl[] | null;
+}
+
+export interface PathFacts {
+  readonly match: Match | null;
+  /** The latest notBefore and the earliest notAfter or CRL nextUpdate. */
+  readonly notBeforeMs: number;
+  readonly notAfterMs: number;
+}
+
+export type PathOutcome =
+  | { readonly kind: "accepted"; readonly path: readonly Link[]; readonly facts: PathFacts }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+/** `path` is end entity first, anchor last; one that is its own anchor stands alone. Signatures are verified. */
+export async function validatePath(
+  path: readonly Link[],
+  rules: PathRules,
+  nowMs: number,
+  budget: Budget,
+  ocspResponse: Uint8Array | null,
+): Promise<PathOutcome> {
+  const certificates = path.map(({ known }) => known.certificate);
+  const endEntity = certificates[0];
+  if (endEntity === undefined) throw new Error("a path has at least its end entity");
+  let stage = 0;
+  const fail = (problem: Problem, index: number | null): PathOutcome => ({
+    kind: "failed",
+    failure: {
+      problem,
+      position: index === null ? null : (path[index]?.position ?? null),
+      progress: COMPLETE + stage,
+    },
+  });
+
+  const direct = path.length === 1;
+  const own = checkEndEntity(endEntity, direct, nowMs, budget);
+  if (own !== null) return fail(own, 0);
+  const constrained = checkConstraints(certificates, budget);
+  if (budget.exceeded !== null) return { kind: "failed", failure: overBudget(budget) };
+  if (constrained !== null) return fail(constrained.problem, constrained.index);
+  const policy = checkPolicies(certificates);
+  if (policy !== null) return fail({ code: "policy-constraint", ...policy }, policy.index);
+
+  stage = 1;
+  const issuance = rules.isPublicSuffix === null ? null : checkIssuance(certificates, rules.isPublicSuffix);
+  if (issuance !== null) return fail(issuance.problem, issuance.index);
+
+  stage = 2;
+  const { identifiers, match } = rules;
+  if (identifiers !== null && match === null) return fail(nameMismatch(identifiers, endEntity), 0);
+
+  stage = 3;
+  let untilMs = Math.min(...certificates.map(({ notAfterMs }) => notAfterMs));
+  if (rules.crls !== null) {
+    // The anchor is not in question; an end entity that is its own anchor answers for itself.
+    const questioned = direct ? path : path.slice(0, -1);
+    for (const [index, { known }] of questioned.entries()) {
+      const issuer = path[index + 1] ?? path[index];
+      if (issuer === undefined) continue;
+      const answer = await checkRevocation(known.certificate, issuer.known, rules.crls, nowMs, budget);
+      if ("code" in answer) return fail(answer, index);
+      untilMs = Math.min(untilMs, answer.untilMs);
+    }
+  }
+  const stapled = checkStaple(ocspResponse, endEntity);
+  if (stapled !== null) return fail(stapled, 0);
+
+  stage = 4;
+  if (rules.pins.size > 0 && !certificates.some((certificate) => rules.pins.has(rules.pinOf(certificate)))) {
+    return fail(
+      { code: "pin-mismatch", expected: "a path with a pinned key", presented: `${certificates.length} other keys` },
+      null,
+    );
+  }
+
+  stage = 5;
+  // The engine knows no path of one certificate: there an exact copy of the anchor needs no signature.
+  if (!direct && !budget.spend("opinions", 1)) return { kind: "failed", failure: overBudget(budget) };
+  const objection = direct
+    ? null
+    : await secondOpinion(
+        path.map(({ known }) => known),
+        nowMs,
+      );
+  if (objection !== null) {
+    return fail({ code: "second-opinion", expected: "a path that PKI.js accepts too", presented: objection }, null);
+  }
+  const notBeforeMs = Math.max(...certificates.map((certificate) => certificate.notBeforeMs));
+  return { kind: "accepted", path, facts: { match, notBeforeMs, notAfterMs: untilMs } };
+}
+
+/** RFC 5280 §6.1.3 (b)-(c): from the top, each certificate under the constraints of all above it. */
+function checkConstraints(
+  certificates: readonly Certificate[],
+  budget: Budget,
+): { readonly index: number; readonly problem: Problem } | null {
+  const above: NameConstraints[] = [];
+  for (let index = certificates.length - 1; index >= 0; index--) {
+    const certificate = certificates[index];
+    if (certificate === undefined) continue;
+    // A self-issued certificate is exempt unless it is the last. An anchor is under nobody.
+    if (!certificate.selfIssued || index === 0) {
+      const problem = checkNameConstraints(certificate, above, budget);
+      if (problem !== null) return { index, problem: { code: "name-constraint", ...problem } };
+      if (budget.exceeded !== null) return null;
+    }
+    if (certificate.nameConstraints !== null) above.push(certificate.nameConstraints);
+  }
+  return null;
+}
+
+function nameMismatch(identifiers: readonly TrustIdentifier[], endEntity: Certificate): Problem {
+  const expected = identifiers.slice(0, 8).map(({ type, value }) => `${type}:${value}`);
+  return {
+    code: "name-mismatch",
+    expected: expected.length === 0 ? "a policy with a name to match" : expected.join(" or "),
+    presented: describeNames(endEntity),
+  };
+}
+
+/** Present, it must be readable and must not say revoked. */
+function checkStaple(response: Uint8Array | null, endEntity: Certificate): Problem | null {
+  if (response === null || response.length === 0) return null;
+  const revoked = parseOcspRevoked(response, endEntity.serial);
+  if (revoked.kind === "malformed") {
+    return { code: "revocation-unknown", expected: "a readable OCSP response", presented: revoked.why };
+  }
+  return revoked.value
+    ? { code: "revoked", expected: "a certificate that is not revoked", presented: "a stapled OCSP response: revoked" }
+    : null;
+}

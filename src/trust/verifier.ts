@@ -1,0 +1,319 @@
+/** One policy's verifier: presented chain in, verdict out. It never throws, and its work is bounded by counts. */
+import type { Sha256Hex } from "../bundle/types.ts";
+import { Budget, type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
+import { REFUSAL_MS, VerdictCache } from "./cache.ts";
+import { type Crl, parseCrl } from "./crl.ts";
+import { sameBytes } from "./der.ts";
+import { type TrustIdentifier, matchIdentity } from "./identity.ts";
+import { type AnchorIndex, type Failure, type Link, buildPath, further } from "./paths.ts";
+import { loadPublicSuffixes } from "./suffixes.ts";
+import { CertificateStore, digestKey } from "./store.ts";
+import { type PathOutcome, type PathRules, validatePath } from "./validate.ts";
+import { type Refusal, type Verdict, mintVerifiedPeer } from "./verdict.ts";
+
+/** What a policy means to trust/. `BundlePolicy` with its anchors and CRLs decoded. */
+export interface TrustPolicy {
+  /** One of these must match. Empty: nothing matches, every chain is refused. */
+  readonly identifiers: readonly TrustIdentifier[];
+  readonly anchors: readonly { readonly der: Uint8Array; readonly source: string }[];
+  readonly profile: "private" | "strict";
+  /** Base64 SHA-256 of a SubjectPublicKeyInfo; empty: no pinning. */
+  readonly spkiPins: readonly string[];
+  /** DER; null: revocation is not configured. */
+  readonly crls: readonly Uint8Array[] | null;
+  /** Certificates in a path, end entity and anchor included. */
+  readonly maxChainDepth: number;
+  readonly budgets?: Partial<Budgets>;
+}
+
+export interface VerifierOptions {
+  /** The digest of the policy, for the proof that a verified peer carries. */
+  readonly policy: Sha256Hex;
+  readonly trust: TrustPolicy;
+  /** Parsed certificates, shared with the verifiers of other policies. */
+  readonly cache?: CertificateStore;
+  /** Synchronous: an awaited digest costs several times a cached verdict. */
+  readonly sha256: (bytes: Uint8Array) => Uint8Array;
+}
+
+export interface Verifier {
+  /**
+   * `presented` is the chain in the order of the handshake, end entity first, as DER. `nowMs` is the time of the
+   * verdict in ms since the epoch. `ocspResponse` is a stapled DER OCSPResponse, if there was one.
+   */
+  verify(
+    presented: readonly Uint8Array[],
+    nowMs: number,
+    extra?: { readonly ocspResponse?: Uint8Array | null },
+  ): Promise<Verdict>;
+}
+
+/** A verifier for one policy. Anchors and CRLs are read here; one that cannot be read is never trusted. */
+export function createVerifier(options: VerifierOptions): Verifier {
+  return new PolicyVerifier(options, options.trust.identifiers);
+}
+
+/** As `createVerifier`, but accepting any name: for x509-limbo's cases without one. Not exported from the room. */
+export function createNamelessVerifier(options: VerifierOptions): Verifier {
+  return new PolicyVerifier(options, null);
+}
+
+class PolicyVerifier implements Verifier {
+  readonly #options: VerifierOptions;
+  readonly #identifiers: readonly TrustIdentifier[] | null;
+  readonly #limits: Budgets;
+  readonly #store: CertificateStore;
+  readonly #anchors: readonly Link[];
+  readonly #anchorIndex: AnchorIndex;
+  readonly #crls: readonly Crl[] | null;
+  readonly #pins: ReadonlySet<string>;
+  readonly #verdicts = new VerdictCache();
+
+  constructor(options: VerifierOptions, identifiers: readonly TrustIdentifier[] | null) {
+    const { trust, sha256 } = options;
+    this.#options = options;
+    this.#identifiers = identifiers;
+    this.#limits = { ...DEFAULT_BUDGETS, ...trust.budgets };
+    this.#store = options.cache ?? new CertificateStore(sha256);
+    this.#anchors = readAnchors(trust, this.#store);
+    this.#anchorIndex = Map.groupBy(this.#anchors, ({ known }) => known.certificate.subject.key);
+    this.#crls = trust.crls === null ? null : readCrls(trust.crls);
+    this.#pins = new Set(trust.spkiPins.map(decodePin));
+  }
+
+  verify(
+    presented: readonly Uint8Array[],
+    nowMs: number,
+    extra?: { readonly ocspResponse?: Uint8Array | null },
+  ): Promise<Verdict> {
+    const staple = extra?.ocspResponse ?? null;
+    const size = checkSizes(presented, staple, this.#limits);
+    if (size !== null) return Promise.resolve({ kind: "refused", refusal: size });
+    const key = digestKey(this.#options.sha256(frame(presented, staple)));
+    const cached = this.#verdicts.get(key, nowMs);
+    return cached === null ? this.#verifyNew(key, presented, nowMs, staple) : Promise.resolve(cached);
+  }
+
+  async #verifyNew(
+    key: string,
+    presented: readonly Uint8Array[],
+    nowMs: number,
+    staple: Uint8Array | null,
+  ): Promise<Verdict> {
+    const decision = await this.#decide(presented, nowMs, staple);
+    this.#verdicts.set(key, decision);
+    return decision.verdict;
+  }
+
+  async #decide(
+    presented: readonly Uint8Array[],
+    nowMs: number,
+    staple: Uint8Array | null,
+  ): Promise<{ verdict: Verdict; fromMs: number; untilMs: number }> {
+    let outcome: PathOutcome;
+    let chain: Chain | FailedPath | null = null;
+    try {
+      chain = this.#readChain(presented);
+      outcome = chain.kind === "failed" ? chain : await this.#search(chain, nowMs, staple);
+    } catch (error) {
+      // Our bug or PKI.js's: an answer that fails closed, never an exception on the connection's path.
+      const why = error instanceof Error ? error.message : "an unknown error";
+      const problem = { code: "second-opinion", expected: "a chain that can be validated", presented: why } as const;
+      outcome = { kind: "failed", failure: { problem, position: null, progress: 0 } };
+    }
+    if (outcome.kind === "failed") {
+      const verdict: Verdict = { kind: "refused", refusal: toRefusal(outcome.failure) };
+      return { verdict, fromMs: nowMs, untilMs: Math.min(nowMs + REFUSAL_MS, this.#nextStartMs(chain, nowMs) - 1) };
+    }
+    const { path, facts } = outcome;
+    const endEntity = path[0];
+    const anchor = path.at(-1);
+    if (endEntity === undefined || anchor === undefined) throw new Error("an accepted path has certificates");
+    for (const { known } of path.slice(1)) this.#store.remember(known);
+    const verified = mintVerifiedPeer(this.#options.policy, {
+      path: path.map(({ known }) => known.certificate.der),
+      matched: facts.match ?? NO_NAME,
+      anchorSource: anchor.source ?? endEntity.source ?? "",
+      notAfterMs: facts.notAfterMs,
+    });
+    // A certificate is valid until the end of its last second.
+    const untilMs = facts.notAfterMs + 999;
+    return { verdict: { kind: "verified", peer: verified }, fromMs: facts.notBeforeMs, untilMs };
+  }
+
+  /** When something that is not valid yet becomes so: no refusal is remembered beyond that. */
+  #nextStartMs(chain: Chain | FailedPath | null, nowMs: number): number {
+    const links = chain?.kind === "read" ? [chain.endEntity, ...chain.others, ...this.#anchors] : [];
+    const starts = links.map(({ known }) => known.certificate.notBeforeMs);
+    for (const { thisUpdateMs } of this.#crls ?? []) starts.push(thisUpdateMs);
+    return Math.min(...starts.filter((startMs) => startMs > nowMs));
+  }
+
+  async #search(chain: Chain, nowMs: number, staple: Uint8Array | null): Promise<PathOutcome> {
+    const budget = new Budget(this.#limits);
+    const names = chain.endEntity.known.certificate.subjectAltNames ?? [];
+    const identifiers = names.length > this.#limits.names ? [] : this.#identifiers;
+    const rules: PathRules = {
+      identifiers,
+      match: identifiers === null ? null : matchIdentity(identifiers, names),
+      isPublicSuffix: this.#options.trust.profile === "strict" ? await loadPublicSuffixes() : null,
+      pins: this.#pins,
+      pinOf: ({ spki }) => digestKey(this.#options.sha256(spki)),
+      crls: this.#crls,
+    };
+    let accepted: PathOutcome | null = null;
+    let worst: Failure | null = null;
+    const accept = async (path: readonly Link[]): Promise<Failure | null> => {
+      const outcome = await validatePath(path, rules, nowMs, budget, staple);
+      if (outcome.kind === "failed") return outcome.failure;
+      accepted = outcome;
+      return null;
+    };
+    // A self-signed backend: the policy's CA is the end entity itself, byte for byte.
+    const own = this.#anchorWith(chain.endEntity);
+    if (own !== null) worst = await accept([{ ...own, position: 0 }]);
+    if (accepted === null && budget.exceeded === null) {
+      const failure = await buildPath(chain.endEntity, {
+        presented: chain.others,
+        anchors: this.#anchorIndex,
+        nowMs,
+        budget,
+        maxLength: this.#options.trust.maxChainDepth,
+        accept,
+      });
+      if (failure !== null) worst = further(worst, failure);
+    }
+    if (accepted !== null) return accepted;
+    if (worst === null) throw new Error("neither accepted nor failed");
+    // When no issuer was found, a certificate that could not be read is the likelier reason.
+    if (worst.problem.code === "unknown-ca" && chain.unreadable !== null) worst = chain.unreadable;
+    return { kind: "failed", failure: worst };
+  }
+
+  /** The end entity is the first certificate, whose key signed the handshake. Copies of it and of anchors drop out. */
+  #readChain(presented: readonly Uint8Array[]): Chain | FailedPath {
+    const seen: Uint8Array[] = [];
+    let endEntity: Link | null = null;
+    let unreadable: Failure | null = null;
+    const others: Link[] = [];
+    for (const [position, der] of presented.entries()) {
+      if (seen.some((earlier) => sameBytes(earlier, der))) continue;
+      seen.push(der);
+      const parsed = this.#store.read(der);
+      if (parsed.kind === "malformed") {
+        const problem = {
+          code: "malformed",
+          expected: "a strict DER certificate (RFC 5280)",
+          presented: parsed.why,
+        } as const;
+        const failure: Failure = { problem, position, progress: 0 };
+        if (position === 0) return { kind: "failed", failure };
+        unreadable ??= failure;
+        continue;
+      }
+      const link: Link = { known: parsed.value, position, source: null };
+      if (position === 0) endEntity = link;
+      else if (this.#anchorWith(link) === null) others.push(link);
+    }
+    if (endEntity === null) throw new Error("checkSizes lets no empty chain pass");
+    return { kind: "read", endEntity, others, unreadable };
+  }
+
+  /** The anchor with the same bytes. */
+  #anchorWith({ known: { certificate } }: Link): Link | null {
+    const named = this.#anchorIndex.get(certificate.subject.key) ?? [];
+    return named.find(({ known }) => sameBytes(known.certificate.der, certificate.der)) ?? null;
+  }
+}
+
+type FailedPath = Extract<PathOutcome, { kind: "failed" }>;
+
+/** The presented chain, read. */
+interface Chain {
+  readonly kind: "read";
+  readonly endEntity: Link;
+  readonly others: readonly Link[];
+  /** The first certificate that could not be read, as the reason it may turn out to be. */
+  readonly unreadable: Failure | null;
+}
+
+const NO_NAME = { reference: { type: "dns", value: "" }, presented: "" } as const;
+
+/** Sizes come first: nothing is parsed, copied or hashed before. */
+function checkSizes(presented: readonly Uint8Array[], staple: Uint8Array | null, limits: Budgets): Refusal | null {
+  const endEntity = presented[0];
+  if (endEntity === undefined || endEntity.length === 0) {
+    return { code: "no-certificate", position: null, expected: "a certificate", presented: "none" };
+  }
+  const bytes = presented.reduce((sum, der) => sum + der.length, staple?.length ?? 0);
+  if (bytes > limits.presentedBytes || presented.length > limits.presentedCertificates) {
+    return {
+      code: "budget-exceeded",
+      position: null,
+      expected: `at most ${limits.presentedCertificates} certificates and ${limits.presentedBytes} bytes`,
+      presented: `${presented.length} certificates, ${bytes} bytes`,
+    };
+  }
+  return null;
+}
+
+/** What was presented as one string of bytes: each part after its length, so that no two chains share one. */
+function frame(presented: readonly Uint8Array[], staple: Uint8Array | null): Uint8Array {
+  const parts = staple === null ? presented : [...presented, staple];
+  let size = 1;
+  for (const part of parts) size += 4 + part.length;
+  const framed = new Uint8Array(size);
+  const view = new DataView(framed.buffer);
+  framed[0] = staple === null ? 0 : 1;
+  let offset = 1;
+  for (const part of parts) {
+    view.setUint32(offset, part.length);
+    framed.set(part, offset + 4);
+    offset += 4 + part.length;
+  }
+  return framed;
+}
+
+/** An anchor that cannot be read is never trusted; compile/ has said so with `checkAnchor`. */
+function readAnchors(trust: TrustPolicy, store: CertificateStore): Link[] {
+  const anchors: Link[] = [];
+  for (const { der, source } of trust.anchors) {
+    const parsed = store.read(der);
+    if (parsed.kind === "malformed") continue;
+    store.remember(parsed.value);
+    if (!anchors.some(({ known }) => sameBytes(known.certificate.der, der))) {
+      anchors.push({ known: parsed.value, position: -1, source });
+    }
+  }
+  return anchors;
+}
+
+/** A CRL that cannot be read covers nothing, so what it should cover is refused. */
+function readCrls(crls: readonly Uint8Array[]): Crl[] {
+  return crls.map(parseCrl).flatMap((parsed) => (parsed.kind === "parsed" ? [parsed.value] : []));
+}
+
+/** A pin as the key of the digest it names. One that is no base64 of 32 octets matches nothing, and still pins. */
+function decodePin(pin: string): string {
+  const unusable = `unusable pin ${pin}`;
+  try {
+    const octets = Uint8Array.from(atob(pin), (character) => character.charCodeAt(0));
+    return octets.length === 32 ? digestKey(octets) : unusable;
+  } catch {
+    return unusable;
+  }
+}
+
+function toRefusal({ problem, position }: Failure): Refusal {
+  const { code, expected, presented, rule } = problem;
+  const sides = { code, position, expected: printable(expected), presented: printable(presented) };
+  return rule === undefined ? sides : { ...sides, rule };
+}
+
+const MAX_TEXT = 240;
+
+/** Printable ASCII of bounded length: certificates are written by the peer, and logs are read by people. */
+function printable(text: string): string {
+  const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
+  return cut.replaceAll(/[^ -~]/gu, "?");
+}
