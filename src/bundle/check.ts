@@ -1,0 +1,201 @@
+/** Whether a parsed value is a bundle of types.ts: every field there, none besides, every reference kept. */
+import { BundleError } from "./refusal.ts";
+import { type Bundle, CONFIG_CODES } from "./types.ts";
+
+/** Throws a BundleError that names the field; returns otherwise. `at` makes the path, only when it is needed. */
+type Check = (value: unknown, at: Path) => void;
+/** Innermost step first, so that descending costs one small object. */
+type Path = { readonly step: string | number; readonly parent: Path } | null;
+
+/** The bundle, checked. Throws {@link BundleError}. */
+export function checkBundle(value: unknown): Bundle {
+  BUNDLE(value, null);
+  const bundle = value as Bundle;
+  checkReferences(bundle);
+  return bundle;
+}
+
+const string: Check = (value, at) => {
+  if (typeof value !== "string") wrong(value, at, "a string");
+};
+const nullableString: Check = (value, at) => {
+  if (value !== null && typeof value !== "string") wrong(value, at, "a string or null");
+};
+const sha256Hex: Check = (value, at) => {
+  if (typeof value !== "string" || !/^[0-9a-f]{64}$/.test(value)) wrong(value, at, "64 lower-case hex digits");
+};
+const integer =
+  (low: number, high: number): Check =>
+  (value, at) => {
+    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high) wrong(value, at, `an integer from ${low} to ${high}`);
+  };
+const oneOf = (...allowed: readonly unknown[]): Check => {
+  const set = new Set(allowed);
+  return (value, at) => {
+    if (!set.has(value)) wrong(value, at, `one of ${allowed.map((item) => JSON.stringify(item)).join(", ")}`);
+  };
+};
+const list =
+  (item: Check, least = 0): Check =>
+  (value, at) => {
+    if (!Array.isArray(value) || value.length < least) return wrong(value, at, `a list of at least ${least}`);
+    for (let index = 0; index < value.length; index++) item(value[index], { step: index, parent: at });
+  };
+const nullable =
+  (inner: Check): Check =>
+  (value, at) => {
+    if (value !== null) inner(value, at);
+  };
+const map =
+  (key: Check, item: Check): Check =>
+  (value, at) => {
+    for (const [name, child] of entries(value, at)) {
+      key(name, { step: name, parent: at });
+      item(child, { step: name, parent: at });
+    }
+  };
+const object = (fields: Readonly<Record<string, Check>>): Check => {
+  const checks = new Map(Object.entries(fields));
+  return (value, at) => {
+    let known = 0;
+    for (const [name, child] of entries(value, at)) {
+      const check = checks.get(name);
+      if (check === undefined) throw new BundleError("unknown-field", format({ step: name, parent: at }), "this version does not know it");
+      check(child, { step: name, parent: at });
+      known++;
+    }
+    if (known === checks.size) return;
+    const missing = [...checks.keys()].find((name) => !Object.hasOwn(value as object, name)) ?? "";
+    throw new BundleError("missing-field", format({ step: missing, parent: at }), "it is required");
+  };
+};
+/** A union told apart by `kind`, or by which of two fields is there. */
+const byKind = (variants: Readonly<Record<string, Check>>): Check => {
+  const checks = new Map(Object.entries(variants));
+  return (value, at) => {
+    entries(value, at);
+    const kind = (value as Record<string, unknown>)["kind"];
+    const check = typeof kind === "string" ? checks.get(kind) : undefined;
+    if (check === undefined) return wrong(kind, { step: "kind", parent: at }, `one of ${[...checks.keys()].join(", ")}`);
+    check(value, at);
+  };
+};
+
+const PORT = integer(1, 65_535);
+const CODE = oneOf(...CONFIG_CODES);
+const VALUES = list(object({ type: oneOf("Exact", "RegularExpression"), name: string, value: string }));
+const MATCH = object({
+  path: object({ type: oneOf("Exact", "PathPrefix", "RegularExpression"), value: string }),
+  method: nullableString,
+  headers: VALUES,
+  queryParams: VALUES,
+});
+const WEIGHT = integer(1, 1_000_000);
+const FORWARD = object({ weight: WEIGHT, backend: string });
+const REFUSED_SHARE = object({ weight: WEIGHT, refused: CODE });
+const BACKEND_REF: Check = (value, at) =>
+  (value !== null && typeof value === "object" && Object.hasOwn(value, "refused") ? REFUSED_SHARE : FORWARD)(value, at);
+const RULE = object({
+  route: string,
+  index: integer(0, 1_000_000),
+  name: nullableString,
+  matches: list(MATCH, 1),
+  action: byKind({
+    forward: object({ kind: string, backendRefs: list(BACKEND_REF, 1) }),
+    refused: object({ kind: string, code: CODE }),
+  }),
+});
+const ORDER: Check = (value, at) => {
+  if (!Array.isArray(value) || value.length !== 2 || !Number.isInteger(value[0]) || !Number.isInteger(value[1])) {
+    wrong(value, at, "a pair of integers");
+  }
+};
+const LISTENER = object({
+  name: string,
+  port: PORT,
+  protocol: oneOf("HTTP", "HTTPS"),
+  hostname: nullableString,
+  hosts: list(object({ hostname: string, order: list(ORDER) })),
+});
+const BACKEND = object({
+  service: string,
+  port: PORT,
+  protocol: oneOf("http", "h2c", "websocket"),
+  transport: byKind({
+    plaintext: object({ kind: string }),
+    tls: object({ kind: string, policy: sha256Hex }),
+    refused: object({ kind: string, code: CODE, policies: list(string) }),
+  }),
+  endpoints: list(object({ host: string, port: PORT })),
+});
+const POLICY = object({
+  sni: string,
+  identifiers: list(object({ type: oneOf("dns", "uri"), value: string }), 1),
+  anchorSet: sha256Hex,
+  minTlsVersion: oneOf("1.2", "1.3"),
+  maxTlsVersion: oneOf("1.2", "1.3"),
+  alpn: list(oneOf("h2", "http/1.1"), 1),
+  profile: oneOf("private", "strict"),
+  spkiPins: list(string),
+  crls: nullable(list(string)),
+  maxChainDepth: integer(1, 100),
+});
+const BUNDLE = object({
+  format: integer(1, 1_000),
+  digest: sha256Hex,
+  gateway: string,
+  requires: list(oneOf("client-certificates", "listener-certificates", "trailers", "websocket")),
+  listeners: list(LISTENER),
+  rules: list(RULE),
+  backends: map(string, BACKEND),
+  policies: map(sha256Hex, POLICY),
+  anchorSets: map(sha256Hex, object({ source: list(string), anchors: list(sha256Hex) })),
+  anchors: map(sha256Hex, string),
+});
+
+function checkReferences(bundle: Bundle): void {
+  for (const [index, { hosts }] of bundle.listeners.entries()) {
+    for (const { hostname, order } of hosts) {
+      for (const [rule, match] of order) {
+        if (bundle.rules[rule]?.matches[match] === undefined) dangling(`listeners[${index}].hosts`, `${hostname}: [${rule}, ${match}]`);
+      }
+    }
+  }
+  for (const [index, { action }] of bundle.rules.entries()) {
+    if (action.kind !== "forward") continue;
+    for (const ref of action.backendRefs) {
+      if ("backend" in ref && !Object.hasOwn(bundle.backends, ref.backend)) dangling(`rules[${index}]`, ref.backend);
+    }
+  }
+  for (const [id, { transport }] of Object.entries(bundle.backends)) {
+    if (transport.kind === "tls" && !Object.hasOwn(bundle.policies, transport.policy)) dangling(`backends.${id}`, transport.policy);
+  }
+  for (const [digest, { anchorSet }] of Object.entries(bundle.policies)) {
+    if (!Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(`policies.${digest}`, anchorSet);
+  }
+  for (const [digest, { anchors }] of Object.entries(bundle.anchorSets)) {
+    for (const anchor of anchors) if (!Object.hasOwn(bundle.anchors, anchor)) dangling(`anchorSets.${digest}`, anchor);
+  }
+}
+
+function dangling(path: string, detail: string): never {
+  throw new BundleError("dangling-reference", path, `${detail} is not in the bundle`);
+}
+
+function entries(value: unknown, at: Path): [string, unknown][] {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return wrong(value, at, "an object");
+  return Object.entries(value);
+}
+
+function wrong(value: unknown, at: Path, expected: string): never {
+  const found = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  throw new BundleError("wrong-type", format(at), `expected ${expected}, found ${found}`);
+}
+
+function format(path: Path): string {
+  let text = "";
+  for (let at = path; at !== null; at = at.parent) {
+    text = (typeof at.step === "number" ? `[${at.step}]` : `.${at.step}`) + text;
+  }
+  return text.startsWith(".") ? text.slice(1) : text;
+}

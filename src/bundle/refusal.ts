@@ -1,0 +1,26 @@
+/** Why a bundle is not loaded: a closed list. */
+export const BUNDLE_REFUSALS = [
+  /** Not UTF-8, not JSON, or no object: a truncated file, usually. */
+  "not-json",
+  "unknown-format",
+  /** The digest does not cover these bytes. */
+  "digest-mismatch",
+  "unknown-field",
+  "missing-field",
+  "wrong-type",
+  /** A rule, backend, policy or anchor that is named but not there. */
+  "dangling-reference",
+] as const;
+export type BundleRefusal = (typeof BUNDLE_REFUSALS)[number];
+
+/** Why a bundle is not loaded. `path` names the field at fault. */
+export class BundleError extends Error {
+  readonly reason: BundleRefusal;
+  readonly path: string;
+  constructor(reason: BundleRefusal, path: string, detail: string) {
+    super(`bundle refused: ${reason}${path === "" ? "" : ` at ${path}`}: ${detail}`);
+    this.name = "BundleError";
+    this.reason = reason;
+    this.path = path;
+  }
+}

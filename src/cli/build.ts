@@ -1,0 +1,192 @@
+/** `lasthop build`: manifests → bundle.json, status.yaml and diagnostics. Exit 0, 1 or 2 as in design.md. */
+import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { dump } from "js-yaml";
+import { compile, type CompileOptions, type CompileResult, type Diagnostic, type ObjectStatus, readInputs, reportJson, reportText, type Target } from "../compile/index.ts";
+
+export const BUILD_USAGE = `usage: lasthop build -f PATH… [options]
+
+  -f, --filename PATH          a file, directory or glob of YAML or JSON manifests, or - for standard input; repeatable
+  -o, --output FILE            the bundle (default: bundle.json)
+      --status FILE            what a controller would write into each object's status, as YAML
+      --format text|json       diagnostics for people (standard error) or as one JSON document (standard output)
+      --gateway NAMESPACE/NAME which Gateway the bundle serves, when the inputs have several
+      --target HOST            cloudflare, node, deno or bun: refuse what that host cannot do
+      --allow-loopback         let loopback, link-local, metadata, unspecified and multicast addresses in
+      --allow-address-annotation  honour lasthop.dev/addresses on Services
+      --allow-external-name    forward to Services of type ExternalName (CVE-2021-25740)
+
+exit status: 0 everything accepted; 1 an object or reference is refused, and the bundle fails closed there;
+2 wrong usage or unreadable input, and nothing is written
+`;
+
+export interface BuildOptions extends CompileOptions {
+  /** As `-f`. */
+  readonly paths: readonly string[];
+  readonly output: string;
+  readonly status?: string | undefined;
+  readonly format?: "text" | "json" | undefined;
+  readonly colour?: boolean | undefined;
+  /** Gets the report, when there is something to say. */
+  readonly print: (text: string) => void;
+}
+
+export interface StatusSummary extends ObjectStatus {
+  /** One line a condition: `BackendTLSPolicy shop/ledger under shop/edge: Accepted=False Invalid: …`. */
+  readonly summary: readonly string[];
+}
+
+export interface BuildResult {
+  readonly exitCode: 0 | 1 | 2;
+  readonly statuses: readonly StatusSummary[];
+  readonly diagnostics: readonly Diagnostic[];
+  /** Of the bundle; empty when none was written. */
+  readonly digest: string;
+  /** The port of the bundle's first listener; 80 when it has none. */
+  readonly listenerPort: number;
+}
+
+/** The command line. */
+export async function build(args: readonly string[]): Promise<number> {
+  const parsed = parseBuildArgs(args);
+  if (typeof parsed === "string") {
+    process.stderr.write(`lasthop build: ${parsed}\n\n${BUILD_USAGE}`);
+    return 2;
+  }
+  if (parsed === null) {
+    process.stdout.write(BUILD_USAGE);
+    return 0;
+  }
+  const stream = parsed.format === "json" ? process.stdout : process.stderr;
+  const colour = process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
+  const { exitCode } = await buildOnce({ ...parsed, colour, print: (text) => void stream.write(text) });
+  return exitCode;
+}
+
+/** Reads, compiles, reports and writes; nothing is written when the exit code is 2. */
+export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
+  const { documents, faults } = readInputs(options.paths);
+  // The other inputs are read all the same, so that one run tells everything.
+  const compiled = compile(documents, options);
+  const fatal = faults.length > 0 || compiled.fatal;
+  const noGateway = faults.length > 0 ? compiled.diagnostics.filter(({ code }) => code !== "gateway-not-found") : compiled.diagnostics;
+  const diagnostics = [...faults, ...noGateway];
+  const write = fatal ? null : writeOutputs(options, compiled);
+  if (write !== null) diagnostics.push(...write);
+  const exitCode = fatal || (write?.length ?? 0) > 0 ? 2 : diagnostics.some(({ severity }) => severity === "error") ? 1 : 0;
+  const report = { diagnostics, skipped: compiled.skipped };
+  const text = options.format === "json" ? reportJson(report) : reportText(report, options.colour ?? false);
+  if (text !== "") options.print(text);
+  return {
+    exitCode,
+    diagnostics,
+    statuses: compiled.statuses.map((status) => ({ ...status, summary: summarize(status) })),
+    digest: exitCode === 2 ? "" : (compiled.bundle?.digest ?? ""),
+    listenerPort: compiled.bundle?.listeners[0]?.port ?? 80,
+  };
+}
+
+/** Both files or neither: each is written beside its place, then renamed, so that readers see the old one or the new. */
+function writeOutputs({ output, status }: BuildOptions, { text, statuses }: CompileResult): Diagnostic[] {
+  const files: { path: string; temporary: string; contents: string }[] = [];
+  const add = (path: string, contents: string): void => {
+    files.push({ path, temporary: join(dirname(path), `.${basename(path)}.${process.pid}.tmp`), contents });
+  };
+  if (status !== undefined) add(status, statusYaml(statuses));
+  if (text !== null) add(output, text);
+  try {
+    for (const { path, temporary, contents } of files) {
+      if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error(`${path} is a directory`);
+      writeFileSync(temporary, contents);
+    }
+    for (const { path, temporary } of files) renameSync(temporary, path);
+    return [];
+  } catch (error) {
+    for (const { temporary } of files) rmSync(temporary, { force: true });
+    const message = `cannot write: ${error instanceof Error ? error.message : String(error)}`;
+    return [{ severity: "error", code: "output-unwritable", message, location: null, object: null, path: null, expected: "a writable file in a directory that exists", found: null, remedy: "correct -o or --status" }];
+  }
+}
+
+/** One document an object: apiVersion, kind, metadata and the whole status. */
+export function statusYaml(statuses: readonly ObjectStatus[]): string {
+  return statuses.map((status) => dump(status, { lineWidth: -1, noRefs: true })).join("---\n");
+}
+
+interface ConditionLike {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+function summarize({ kind, metadata, status }: ObjectStatus): string[] {
+  const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
+  const lines: string[] = [];
+  const add = (where: string, conditions: readonly ConditionLike[]): void => {
+    for (const { type, status: value, reason, message } of conditions) {
+      lines.push(`${name}${where}: ${type}=${value} ${reason}${value === "False" && type !== "Conflicted" ? `: ${message}` : ""}`);
+    }
+  };
+  const { conditions = [], listeners = [], parents = [], ancestors = [] } = status as {
+    conditions?: ConditionLike[];
+    listeners?: { name: string; conditions: ConditionLike[] }[];
+    parents?: { parentRef: { name: string }; conditions: ConditionLike[] }[];
+    ancestors?: { ancestorRef: { namespace: string; name: string }; conditions: ConditionLike[] }[];
+  };
+  add("", conditions);
+  for (const listener of listeners) add(` listener ${listener.name}`, listener.conditions);
+  for (const { parentRef, conditions: own } of parents) add(` under ${parentRef.name}`, own);
+  for (const { ancestorRef, conditions: own } of ancestors) add(` under ${ancestorRef.namespace}/${ancestorRef.name}`, own);
+  if (lines.length === 0) lines.push(`${name}: no ancestor`);
+  return lines;
+}
+
+const TARGETS: readonly Target[] = ["cloudflare", "node", "deno", "bun"];
+
+/** What is wrong, or null for `--help`. */
+function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "print"> | string | null {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        filename: { type: "string", short: "f", multiple: true },
+        output: { type: "string", short: "o", default: "bundle.json" },
+        status: { type: "string" },
+        format: { type: "string", default: "text" },
+        gateway: { type: "string" },
+        target: { type: "string" },
+        "allow-loopback": { type: "boolean", default: false },
+        "allow-address-annotation": { type: "boolean", default: false },
+        "allow-external-name": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) return null;
+    // `-f a b c`, as a shell expands a glob.
+    const paths = [...(values.filename ?? []), ...(values.filename === undefined ? [] : positionals)];
+    if (paths.length === 0) return positionals.length === 0 ? "no inputs: give at least one -f PATH" : "inputs are given with -f";
+    const { format, target, gateway } = values;
+    if (format !== "text" && format !== "json") return `--format must be text or json, not ${JSON.stringify(format)}`;
+    if (target !== undefined && !isTarget(target)) return `--target must be one of ${TARGETS.join(", ")}, not ${JSON.stringify(target)}`;
+    if (values.status !== undefined && resolve(values.status) === resolve(values.output)) return "-o and --status name the same file";
+    if (gateway !== undefined && !/^[^/]+\/[^/]+$/.test(gateway)) return `--gateway must be NAMESPACE/NAME, not ${JSON.stringify(gateway)}`;
+    return {
+      paths,
+      output: values.output,
+      status: values.status,
+      format,
+      gateway,
+      target,
+      allowLoopback: values["allow-loopback"],
+      allowAddressAnnotation: values["allow-address-annotation"],
+      allowExternalName: values["allow-external-name"],
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+const isTarget = (value: string): value is Target => (TARGETS as readonly string[]).includes(value);

@@ -1,0 +1,31 @@
+/** `lasthop COMMAND`: finds the command's file, which exports a function of the same name, and exits with its code. */
+
+const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<object> }>> = {
+  build: { about: "compile manifests into a bundle, statuses and diagnostics", load: () => import("./build.ts") },
+  dev: { about: "compile, serve with wrangler dev, and compile again on every change", load: () => import("./dev.ts") },
+  demo: { about: "the example cluster with demo backends on this machine", load: () => import("./demo.ts") },
+};
+
+const usage = `usage: lasthop COMMAND [options]
+
+${Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`).join("\n")}
+
+lasthop COMMAND --help tells a command's options.
+`;
+
+async function main([name = "", ...args]: readonly string[]): Promise<number> {
+  if (name === "--help" || name === "-h" || name === "help") {
+    process.stdout.write(usage);
+    return 0;
+  }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`${name === "" ? "" : `lasthop: no command ${JSON.stringify(name)}\n\n`}${usage}`);
+    return 2;
+  }
+  const run: unknown = Object.entries(await command.load()).find(([key]) => key === name)?.[1];
+  if (typeof run !== "function") throw new TypeError(`src/cli/${name}.ts exports no function ${name}`);
+  return await (run as (args: readonly string[]) => Promise<number>)(args);
+}
+
+process.exitCode = await main(process.argv.slice(2));

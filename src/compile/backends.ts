@@ -1,0 +1,100 @@
+/** backendRefs: what each names, whether the route may name it, and how the gateway speaks to it. */
+import type { BackendId, BundleBackend, ConfigCode } from "../bundle/types.ts";
+import type { UnresolvedReason } from "./conditions.ts";
+import { type FieldPath, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { GATEWAY_GROUP } from "./gateways.ts";
+import type { Grants } from "./grants.ts";
+import type { Cluster } from "./load.ts";
+import type { HTTPBackendRef, Service, ServicePort } from "./objects.ts";
+import { type Policies, type PolicyState, policyTransport } from "./policies.ts";
+
+export interface BackendTarget {
+  readonly id: BackendId;
+  readonly service: SourceObject<Service>;
+  readonly port: ServicePort;
+  readonly protocol: BundleBackend["protocol"];
+  /** The policy that decides about this port; null: plaintext. */
+  readonly policy: PolicyState | null;
+}
+
+export type BackendState =
+  | { readonly kind: "backend"; readonly target: BackendTarget; readonly problem: RefProblem | null }
+  | { readonly kind: "refused"; readonly code: ConfigCode; readonly problem: RefProblem };
+
+/** A fault with the reason that `ResolvedRefs` gives for it. */
+export interface RefProblem extends Problem<ConfigCode> {
+  readonly reason: UnresolvedReason;
+}
+
+export interface BackendContext {
+  readonly cluster: Cluster;
+  readonly grants: Grants;
+  readonly policies: Policies;
+  readonly allowExternalName: boolean;
+}
+
+/** `appProtocol` of a Service port (KEP-3726), and whether it promises TLS. */
+const APP_PROTOCOLS: Readonly<Record<string, { protocol: BundleBackend["protocol"]; tls: boolean }>> = {
+  http: { protocol: "http", tls: false },
+  https: { protocol: "http", tls: true },
+  "kubernetes.io/h2c": { protocol: "h2c", tls: false },
+  "kubernetes.io/ws": { protocol: "websocket", tls: false },
+  "kubernetes.io/wss": { protocol: "websocket", tls: true },
+};
+
+/** The Service that a ref names, existing or not: what makes a Gateway an ancestor of a policy. */
+export function referencedService(ref: HTTPBackendRef, namespace: string): string | null {
+  return ref.group === "" && ref.kind === "Service" ? `${ref.namespace ?? namespace}/${ref.name}` : null;
+}
+
+export function resolveBackendRef(ref: HTTPBackendRef, namespace: string, at: FieldPath, context: BackendContext): BackendState {
+  const { cluster, grants, policies, allowExternalName } = context;
+  const name = referencedService(ref, namespace);
+  if (name === null) {
+    return refused("backend-ref-kind", "InvalidKind", { path: [...at, "kind"], message: "lasthop forwards to Services alone", expected: 'group "" and kind Service', found: `${show(ref.group)} ${ref.kind}`, remedy: "name a Service" });
+  }
+  const from = { group: GATEWAY_GROUP, kind: "HTTPRoute", namespace };
+  const to = { group: "", kind: "Service", namespace: ref.namespace ?? namespace, name: ref.name };
+  if (!grants(from, to)) {
+    return refused("backend-ref-not-permitted", "RefNotPermitted", { path: [...at, "namespace"], message: `no ReferenceGrant in ${to.namespace} lets HTTPRoutes of ${namespace} name Service ${ref.name}`, expected: `a ReferenceGrant in namespace ${to.namespace}`, found: show(to.namespace), remedy: "add the ReferenceGrant, or move one of the two" });
+  }
+  const entry = cluster.Service.get(name);
+  if (entry?.kind !== "valid") {
+    return refused("backend-ref-not-found", "BackendNotFound", { path: [...at, "name"], message: `Service ${name} is ${entry === undefined ? "not among the inputs" : "refused itself"}`, expected: "a Service", found: show(ref.name), remedy: "add the Service, or correct the name" });
+  }
+  const service = entry.object;
+  const { ports, type } = service.value.spec;
+  const port = ports.find((own) => own.port === ref.port && own.protocol === "TCP");
+  if (port === undefined) {
+    return refused("backend-ref-port", "BackendNotFound", { path: [...at, "port"], message: `Service ${name} has no such TCP port`, expected: ports.length === 0 ? "a Service with ports" : `one of ${ports.map((own) => own.port).join(", ")}`, found: show(ref.port), remedy: "use one of the Service's ports" });
+  }
+  if (type === "ExternalName" && !allowExternalName) {
+    return refused("backend-external-name", "UnsupportedValue", { path: [...at, "name"], message: `Service ${name} is of type ExternalName, which its author can point anywhere (CVE-2021-25740)`, expected: "a Service with EndpointSlices", found: show(service.value.spec.externalName), remedy: "use a Service with EndpointSlices, or build with --allow-external-name" });
+  }
+  const known = Object.hasOwn(APP_PROTOCOLS, port.appProtocol ?? "http") ? APP_PROTOCOLS[port.appProtocol ?? "http"] : undefined;
+  if (known === undefined) {
+    return refused("backend-app-protocol", "UnsupportedProtocol", { path: [...at, "port"], message: `port ${port.port} of Service ${name} has an appProtocol that lasthop does not speak`, expected: `one of ${Object.keys(APP_PROTOCOLS).join(", ")}`, found: show(port.appProtocol), remedy: "correct appProtocol, or remove it" });
+  }
+  const covered = policyTransport(policies.coverage.get(name), port);
+  if (covered === null && known.tls) {
+    return refused("backend-requires-policy", "UnsupportedProtocol", { path: [...at, "port"], message: `appProtocol ${port.appProtocol} of Service ${name} promises TLS, and no BackendTLSPolicy says whom to trust`, expected: "an accepted BackendTLSPolicy for the port", found: "none", remedy: "add a BackendTLSPolicy for the Service" });
+  }
+  const target: BackendTarget = { id: `${name}:${port.port}`, service, port, protocol: known.protocol, policy: covered?.policy ?? null };
+  return { kind: "backend", target, problem: covered?.transport.kind === "refused" ? closed(at, name, port, covered.transport) : null };
+}
+
+/** "a BackendTLSPolicy is present that refers to the Service, and the implementation is unable to meet the requirement" */
+export function closed(at: FieldPath, service: string, port: ServicePort, transport: { code: ConfigCode; policies: readonly string[] }): RefProblem {
+  return {
+    code: transport.code,
+    reason: "InvalidBackendTLSPolicy",
+    path: [...at, "port"],
+    message: `port ${port.port} of Service ${service} is closed by BackendTLSPolicy ${transport.policies.join(", ")}, which is refused`,
+    expected: "an accepted BackendTLSPolicy",
+    remedy: "correct the policy",
+  };
+}
+
+function refused(code: ConfigCode, reason: UnresolvedReason, fault: Omit<Problem, "code">): BackendState {
+  return { kind: "refused", code, problem: { code, reason, ...fault } };
+}

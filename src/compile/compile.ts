@@ -1,0 +1,84 @@
+/** `compile`: manifests in, bundle, statuses and diagnostics out. Pure: the texts have been read, nothing is written. */
+import type { Bundle } from "../bundle/types.ts";
+import type { Target } from "./addresses.ts";
+import { type Diagnostic, Diagnostics } from "./diagnostics.ts";
+import { type RawObject, readObjects } from "./document/objects.ts";
+import type { InputDocument } from "./document/parse.ts";
+import { emitBundle } from "./emit.ts";
+import { load, type Skipped } from "./load.ts";
+import { type Model, resolveModel } from "./model.ts";
+import { selectGateway } from "./select.ts";
+import { computeStatuses, type ObjectStatus } from "./statuses.ts";
+
+export interface CompileOptions {
+  /** `namespace/name`: wanted when the inputs have several Gateways of ours. */
+  readonly gateway?: string | undefined;
+  /** Checks what that host can do; none: any host. */
+  readonly target?: Target | undefined;
+  readonly allowLoopback?: boolean | undefined;
+  readonly allowAddressAnnotation?: boolean | undefined;
+  readonly allowExternalName?: boolean | undefined;
+}
+
+export interface CompileResult {
+  /** Null exactly when `fatal`. */
+  readonly bundle: Bundle | null;
+  /** The bundle's canonical text: what is written. */
+  readonly text: string | null;
+  readonly statuses: readonly ObjectStatus[];
+  readonly diagnostics: readonly Diagnostic[];
+  readonly skipped: readonly Skipped[];
+  /** Nothing may be written: an input cannot be read, or no Gateway can be chosen. */
+  readonly fatal: boolean;
+}
+
+/** Reads, checks and resolves every object, then emits the bundle of one Gateway. Never throws on input. */
+export function compile(inputs: readonly InputDocument[], options: CompileOptions = {}): CompileResult {
+  const diagnostics = new Diagnostics();
+  const { objects, fatal } = readObjects(inputs, diagnostics);
+  return compileObjects(objects, options, diagnostics, fatal);
+}
+
+/** The same from objects that came from an API server. */
+export function compileObjects(objects: readonly RawObject[], options: CompileOptions, diagnostics: Diagnostics, unreadable = false): CompileResult {
+  const { cluster, skipped, fatal } = load(objects, diagnostics);
+  if (unreadable || fatal) return failed(diagnostics, skipped);
+  const model = resolveModel(cluster, options.allowExternalName ?? false, diagnostics);
+  const gateway = selectGateway(model, options.gateway, diagnostics);
+  if (gateway === null) return failed(diagnostics, skipped, model);
+  if (options.target === "cloudflare") checkPorts(model, gateway.name, diagnostics);
+  const { bundle, text } = emitBundle(
+    model,
+    gateway,
+    {
+      allowLoopback: options.allowLoopback ?? false,
+      allowAddressAnnotation: options.allowAddressAnnotation ?? false,
+      allowExternalName: options.allowExternalName ?? false,
+      publicOnly: options.target === "cloudflare",
+    },
+    diagnostics,
+  );
+  return { bundle, text, statuses: computeStatuses(model), diagnostics: diagnostics.sorted(), skipped, fatal: false };
+}
+
+function failed(diagnostics: Diagnostics, skipped: readonly Skipped[], model: Model | null = null): CompileResult {
+  const statuses = model === null ? [] : computeStatuses(model);
+  return { bundle: null, text: null, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
+}
+
+/** A deployed worker is reached on 80 and 443 alone. */
+function checkPorts({ gateways }: Model, name: string, diagnostics: Diagnostics): void {
+  const gateway = gateways.get(name);
+  if (gateway?.kind !== "valid") return;
+  for (const { spec, index, verdict } of gateway.listeners) {
+    if (verdict.kind !== "accepted" || spec.port === 80 || spec.port === 443) continue;
+    diagnostics.report(gateway.object, {
+      code: "target-port",
+      path: ["spec", "listeners", index, "port"],
+      message: "no request reaches a deployed worker on this port",
+      expected: "80 or 443",
+      found: String(spec.port),
+      remedy: "use port 80 or 443, or another target",
+    });
+  }
+}

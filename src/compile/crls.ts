@@ -1,0 +1,37 @@
+/** `lasthop.dev/crl-refs`: lists in ConfigMaps of the policy's namespace, under `crl.pem`. */
+import { CertificateRevocationList } from "pkijs";
+import { type TextResult, textOf } from "./config-data.ts";
+import type { Cluster } from "./load.ts";
+
+export type CrlResult = { readonly kind: "read"; readonly crls: readonly string[] } | { readonly kind: "invalid"; readonly why: string };
+
+/** Base64 DER of every list in one ConfigMap. Signatures and dates are judged per connection, by trust/. */
+export function readCrls(cluster: Cluster, name: string): CrlResult {
+  const text: TextResult = textOf(cluster, "ConfigMap", name, "crl.pem");
+  if (text.kind === "invalid") return text;
+  if (text.value.includes("PRIVATE KEY")) {
+    return { kind: "invalid", why: `crl.pem of ConfigMap ${name} holds a private key: remove it, and replace the key` };
+  }
+  const crls: string[] = [];
+  const rest = text.value.replaceAll(/-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]*)-----END X509 CRL-----/g, (_, body: string) => {
+    crls.push(body.replaceAll(/\s/g, ""));
+    return "";
+  });
+  if (rest.includes("-----")) return { kind: "invalid", why: `crl.pem of ConfigMap ${name} holds a block that is no X509 CRL` };
+  if (crls.length === 0) return { kind: "invalid", why: `crl.pem of ConfigMap ${name} holds no X509 CRL` };
+  const malformed = crls.findIndex((crl) => !parses(crl));
+  return malformed < 0
+    ? { kind: "read", crls }
+    : { kind: "invalid", why: `crl.pem of ConfigMap ${name}: list ${malformed + 1} is no DER CertificateList` };
+}
+
+function parses(base64: string): boolean {
+  const der = Buffer.from(base64, "base64");
+  if (der.toString("base64") !== base64) return false;
+  try {
+    CertificateRevocationList.fromBER(new Uint8Array(der));
+    return true;
+  } catch {
+    return false;
+  }
+}

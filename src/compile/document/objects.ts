@@ -1,0 +1,176 @@
+/** From documents to raw objects: `kind: List` unpacked, identity read, nulls pruned, what is no object diagnosed. */
+import { type Diagnostic, type Diagnostics, type FieldPath, type Location, type ObjectRef, show } from "../diagnostics.ts";
+import { field } from "../schema/validate.ts";
+import type { Locate } from "./locate.ts";
+import { type InputDocument, parseText } from "./parse.ts";
+
+/** An object as it was read: identity known, nothing else checked. */
+export interface RawObject {
+  readonly ref: ObjectRef;
+  readonly group: string;
+  readonly version: string;
+  readonly value: Record<string, unknown>;
+  readonly locate: (path: FieldPath) => Location | null;
+}
+
+/** Reads every text. `fatal`: one of them cannot be read, so nothing may be built from the rest. */
+export function readObjects(
+  inputs: readonly InputDocument[],
+  diagnostics: Diagnostics,
+): { objects: RawObject[]; fatal: boolean } {
+  const objects: RawObject[] = [];
+  let fatal = false;
+  for (const input of inputs) {
+    const parsed = parseText(input);
+    if ("fault" in parsed) {
+      diagnostics.add(parsed.fault);
+      fatal = true;
+      continue;
+    }
+    const before = objects.length;
+    for (const { value, locate, locateItems } of parsed.documents) {
+      // An empty document (`---` at the end, comments alone) is no object.
+      if (value === null || value === undefined) continue;
+      fatal = !addValue(value, locate, locateItems, objects, diagnostics) || fatal;
+    }
+    if (objects.length === before && !fatal) diagnostics.add(emptyInput(input.file));
+  }
+  return { objects, fatal };
+}
+
+/**
+ * An object, or the items of a list: `kind: List`, or a typed one (`HTTPRouteList`), whose items may leave out apiVersion
+ * and kind. False when something in it is no object that could even be skipped by name.
+ */
+function addValue(
+  value: unknown,
+  locate: Locate,
+  locateItems: (key: string) => readonly Locate[],
+  objects: RawObject[],
+  diagnostics: Diagnostics,
+): boolean {
+  const list = listOf(value);
+  if (list === null) return addObject(value, locate, objects, diagnostics);
+  const items = field(value, "items") ?? [];
+  if (!Array.isArray(items)) {
+    malformed(diagnostics, locate(["items"], true), "items of a list must be a list", "a list of objects", typeof items);
+    return false;
+  }
+  const places = locateItems("items");
+  let sound = true;
+  for (const [index, item] of (items as unknown[]).entries()) {
+    const place = places[index] ?? ((path, secret) => locate(["items", index, ...path], secret));
+    const nested = (key: string): Locate[] => {
+      const inner = field(item, key);
+      return Array.isArray(inner) ? inner.map((_, number): Locate => (path, secret) => place([key, number, ...path], secret)) : [];
+    };
+    sound = addValue(typed(item, list), place, nested, objects, diagnostics) && sound;
+  }
+  return sound;
+}
+
+interface ListType {
+  readonly apiVersion: string;
+  /** Null: items say their own kind. */
+  readonly kind: string | null;
+}
+
+function listOf(value: unknown): ListType | null {
+  const apiVersion = field(value, "apiVersion");
+  const kind = field(value, "kind");
+  if (typeof apiVersion !== "string" || typeof kind !== "string" || !kind.endsWith("List")) return null;
+  if (kind === "List") return { apiVersion, kind: null };
+  return field(value, "items") === undefined ? null : { apiVersion, kind: kind.slice(0, -"List".length) };
+}
+
+function typed(item: unknown, { apiVersion, kind }: ListType): unknown {
+  if (kind === null || item === null || typeof item !== "object" || Array.isArray(item)) return item;
+  return { apiVersion, kind, ...item };
+}
+
+/** False when the value is no object that could even be skipped by name. */
+function addObject(
+  value: unknown,
+  locate: Locate,
+  objects: RawObject[],
+  diagnostics: Diagnostics,
+): boolean {
+  const place = (path: FieldPath): Location => locate(path, true);
+  if (value === null || typeof value !== "object" || Array.isArray(value)) {
+    malformed(diagnostics, place([]), "a document must be one Kubernetes object", "a mapping with apiVersion and kind", typeof value);
+    return false;
+  }
+  const apiVersion = field(value, "apiVersion");
+  const kind = field(value, "kind");
+  if (typeof apiVersion !== "string" || apiVersion === "" || typeof kind !== "string" || kind === "") {
+    const missing = typeof apiVersion !== "string" || apiVersion === "" ? "apiVersion" : "kind";
+    malformed(diagnostics, place([missing]), `the object has no ${missing}`, `a string ${missing}`, show(field(value, missing)));
+    return false;
+  }
+  const metadata = field(value, "metadata");
+  const name = field(metadata, "name");
+  const namespace = field(metadata, "namespace");
+  const slash = apiVersion.indexOf("/");
+  objects.push({
+    ref: {
+      apiVersion,
+      kind,
+      namespace: typeof namespace === "string" ? namespace : null,
+      name: typeof name === "string" ? name : "",
+    },
+    group: slash < 0 ? "" : apiVersion.slice(0, slash),
+    version: apiVersion.slice(slash + 1),
+    value: pruneNulls(value as Record<string, unknown>),
+    locate: (path) => locate(path, maySecret(kind, path)),
+  });
+  return true;
+}
+
+/** Lines that are not printed: a Secret's (its annotations repeat its data), and what a ConfigMap holds by mistake. */
+function maySecret(kind: string, path: FieldPath): boolean {
+  if (kind === "ConfigMap") return path[0] === "data" || path[0] === "binaryData";
+  return kind === "Secret" && !(path[0] === "kind" || path[0] === "apiVersion" || (path[0] === "metadata" && (path[1] === "name" || path[1] === "namespace")));
+}
+
+/** The API server drops nulls before it sets defaults: a null field is an absent one. */
+export function pruneNulls<T extends object>(value: T): T {
+  const seen = new Set<object>();
+  const visit = (node: unknown): void => {
+    if (node === null || typeof node !== "object" || seen.has(node)) return;
+    seen.add(node);
+    for (const [key, child] of Object.entries(node)) {
+      if (child === null && !Array.isArray(node)) delete (node as Record<string, unknown>)[key];
+      else visit(child);
+    }
+  };
+  visit(value);
+  return value;
+}
+
+function emptyInput(file: string): Diagnostic {
+  return {
+    severity: "warning",
+    code: "input-empty",
+    message: `${file} holds no object`,
+    location: { file, line: 1, column: 1, length: 1, sourceLine: null },
+    object: null,
+    path: null,
+    expected: "Kubernetes objects",
+    found: null,
+    remedy: "remove the file, or add the objects",
+  };
+}
+
+function malformed(diagnostics: Diagnostics, location: Location, message: string, expected: string, found: string): void {
+  diagnostics.add({
+    severity: "error",
+    code: "object-malformed",
+    message,
+    location,
+    object: null,
+    path: null,
+    expected,
+    found,
+    remedy: "write one Kubernetes object per YAML document, separated by `---`",
+  });
+}

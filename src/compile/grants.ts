@@ -1,0 +1,28 @@
+/** ReferenceGrants: which references may cross from one namespace into another. */
+import type { Cluster } from "./load.ts";
+
+export interface Reference {
+  readonly group: string;
+  readonly kind: string;
+  readonly namespace: string;
+}
+
+/** Whether `from` may name the object `to`. A reference within one namespace needs no grant. */
+export type Grants = (from: Reference, to: Reference & { readonly name: string }) => boolean;
+
+export function resolveGrants(cluster: Cluster): Grants {
+  const allowed = new Set<string>();
+  for (const entry of cluster.ReferenceGrant.values()) {
+    if (entry.kind !== "valid") continue;
+    const namespace = entry.object.ref.namespace ?? "default";
+    for (const from of entry.object.value.spec.from) {
+      // "When unspecified, this policy refers to all resources of the specified Group and Kind": the empty name here.
+      for (const to of entry.object.value.spec.to) allowed.add(key(from, { ...to, namespace, name: to.name ?? "" }));
+    }
+  }
+  return (from, to) =>
+    from.namespace === to.namespace || allowed.has(key(from, to)) || allowed.has(key(from, { ...to, name: "" }));
+}
+
+const key = (from: Reference, to: Reference & { readonly name: string }): string =>
+  [from.group, from.kind, from.namespace, to.group, to.kind, to.namespace, to.name].join("\0");

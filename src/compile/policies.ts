@@ -1,0 +1,196 @@
+/** BackendTLSPolicies: their targets, which of them wins where, and what each means (`BackendTLSPolicySpec.targetRefs`). */
+import type { BundleTransport } from "../bundle/types.ts";
+import { Anchors } from "./anchors.ts";
+import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { type Cluster, type Entry, readTargets } from "./load.ts";
+import type { BackendTLSPolicy, PolicyTarget, Service, ServicePort } from "./objects.ts";
+import { judgePolicy, type PolicyEffect, type Unresolved } from "./policy-effect.ts";
+import { compareSeniority, seniorityOf } from "./seniority.ts";
+
+export interface TargetState {
+  readonly index: number;
+  readonly ref: PolicyTarget;
+  /** `namespace/name`; null when the target is no Service at all. */
+  readonly service: string | null;
+  readonly sectionName: string | null;
+  readonly verdict:
+    | { readonly kind: "won" }
+    /** An older policy has the same target and section. */
+    | { readonly kind: "lost"; readonly to: string; readonly message: string }
+    | { readonly kind: "not-found"; readonly message: string };
+}
+
+export interface PolicyState {
+  readonly name: string;
+  readonly object: SourceObject;
+  readonly targets: readonly TargetState[];
+  /** What its won targets get. */
+  readonly effect: PolicyEffect;
+  readonly unresolved: Unresolved | null;
+}
+
+/** Who decides about the ports of one Service. */
+export interface Coverage {
+  /** By port name. */
+  readonly sections: ReadonlyMap<string, PolicyState>;
+  readonly whole: PolicyState | null;
+  /** Policies that name a port the Service does not have: they close every port nobody else covers. */
+  readonly closers: readonly PolicyState[];
+}
+
+export interface Policies {
+  readonly all: ReadonlyMap<string, PolicyState>;
+  /** By `namespace/service`. */
+  readonly coverage: ReadonlyMap<string, Coverage>;
+  readonly anchors: Anchors;
+}
+
+/** A policy and its targets, before anything is decided. */
+interface Claimant {
+  readonly name: string;
+  readonly entry: Entry<BackendTLSPolicy>;
+  readonly targets: readonly { readonly index: number; readonly ref: PolicyTarget; readonly service: string | null }[];
+}
+
+export function resolvePolicies(cluster: Cluster, diagnostics: Diagnostics): Policies {
+  const claimants = [...cluster.BackendTLSPolicy].map(([name, entry]) => claim(name, entry)).sort((a, b) => compareSeniority(seniorityOf(a.name, a.entry.object.value), seniorityOf(b.name, b.entry.object.value)));
+  // Decided before validity: an invalid older policy wins, and fails closed.
+  const winners = new Map<string, string>();
+  for (const { name, targets } of claimants) {
+    for (const target of targets) if (target.service !== null && !winners.has(slot(target))) winners.set(slot(target), name);
+  }
+  const anchors = new Anchors(cluster);
+  const states = claimants.map((claimant) => settle(claimant, winners, cluster, anchors, diagnostics));
+  const all = new Map(states.map((state) => [state.name, state]).sort(([a], [b]) => compareStrings(String(a), String(b))) as [string, PolicyState][]);
+  return { all, coverage: coverageOf(states), anchors };
+}
+
+const slot = ({ service, ref }: { service: string | null; ref: PolicyTarget }): string => `${service}\0${ref.sectionName ?? ""}`;
+
+function claim(name: string, entry: Entry<BackendTLSPolicy>): Claimant {
+  const namespace = entry.object.ref.namespace ?? "default";
+  // load.ts stops the build when these cannot be read.
+  const refs = readTargets(entry.object.value) ?? [];
+  // A Service under a wrong group is still the Service its author means to protect.
+  const targets = refs.map((ref, index) => ({ index, ref, service: ref.kind === "Service" ? `${namespace}/${ref.name}` : null }));
+  return { name, entry, targets };
+}
+
+function settle(
+  { name, entry, targets }: Claimant,
+  winners: ReadonlyMap<string, string>,
+  cluster: Cluster,
+  anchors: Anchors,
+  diagnostics: Diagnostics,
+): PolicyState {
+  const { object } = entry;
+  const judged =
+    entry.kind === "valid"
+      ? judgePolicy(entry.object, cluster, anchors, diagnostics)
+      : { effect: refusedBySchema(object, entry.problem), unresolved: null };
+  let { effect, unresolved } = judged;
+  const states: TargetState[] = [];
+  for (const { index, ref, service } of targets) {
+    const at = ["spec", "targetRefs", index];
+    const base = { index, ref, service, sectionName: ref.sectionName ?? null };
+    const winner = winners.get(slot({ service, ref }));
+    const fault = targetFault(ref, service, cluster);
+    if (service !== null && winner !== undefined && winner !== name) {
+      const problem = conflict(at, ref, winner);
+      diagnostics.report(object, problem);
+      states.push({ ...base, verdict: { kind: "lost", to: winner, message: explain(object, problem) } });
+    } else if (fault !== null) {
+      const problem: Problem = { ...fault, path: [...at, ...fault.path] };
+      diagnostics.report(object, problem);
+      const message = explain(object, problem);
+      states.push({ ...base, verdict: { kind: "not-found", message } });
+      // "If a SectionName is specified, but does not exist on the targeted object, the Policy must fail to attach."
+      unresolved ??= { reason: "TargetNotFound", message };
+      if (problem.code === "policy-section-not-found" && effect.kind === "enforced") {
+        effect = { kind: "refused", code: "policy-section-not-found", reason: "TargetNotFound", message };
+      } else if (problem.code === "policy-target-kind" && service !== null && effect.kind === "enforced") {
+        effect = { kind: "refused", code: "policy-schema", reason: "TargetNotFound", message };
+      }
+    } else states.push({ ...base, verdict: { kind: "won" } });
+  }
+  return { name, object, targets: states, effect, unresolved };
+}
+
+function refusedBySchema(object: SourceObject, problem: Problem): PolicyEffect {
+  const code = problem.code === "policy-hostname" || problem.code === "policy-option" || problem.code === "policy-well-known-ca" ? problem.code : "policy-schema";
+  return { kind: "refused", code, reason: "Invalid", message: explain(object, problem) };
+}
+
+function conflict(at: (string | number)[], ref: PolicyTarget, winner: string): Problem {
+  const target = `Service ${ref.name}${ref.sectionName === undefined ? "" : ` port ${ref.sectionName}`}`;
+  return {
+    code: "policy-conflict",
+    path: at,
+    message: `${target} already has policy ${winner}, which is older or comes first by name`,
+    expected: "one policy for each Service and port",
+    found: show(ref.name),
+    remedy: `remove one of the two policies, or tell them apart by sectionName`,
+  };
+}
+
+function targetFault({ group, kind, name, sectionName }: PolicyTarget, service: string | null, cluster: Cluster): Problem | null {
+  if (group !== "" || kind !== "Service" || service === null) {
+    return { code: "policy-target-kind", path: ["kind"], message: "lasthop applies BackendTLSPolicy to Services alone", expected: 'group "" and kind Service', found: `${show(group)} ${kind}`, remedy: "target the Service" };
+  }
+  const entry = cluster.Service.get(service);
+  if (entry?.kind !== "valid") {
+    return { code: "policy-target-not-found", path: ["name"], message: `Service ${service} is ${entry === undefined ? "not among the inputs" : "refused itself"}`, expected: "a Service of the policy's namespace", found: show(name), remedy: "add the Service, or correct the name" };
+  }
+  const { ports } = entry.object.value.spec;
+  if (sectionName === undefined || ports.some((port) => port.name === sectionName)) return null;
+  const known = ports.map((port) => port.name).filter((port) => port !== "");
+  return {
+    code: "policy-section-not-found",
+    path: ["sectionName"],
+    message: `Service ${service} has no port of this name, so every port of it that no accepted policy covers is closed`,
+    expected: known.length === 0 ? "no sectionName: the Service's ports have no names" : `one of ${known.join(", ")}`,
+    found: show(sectionName),
+    remedy: "use the name of one of the Service's ports",
+  };
+}
+
+function coverageOf(states: readonly PolicyState[]): Map<string, Coverage> {
+  const coverage = new Map<string, { sections: Map<string, PolicyState>; whole: PolicyState | null; closers: PolicyState[] }>();
+  for (const state of states) {
+    for (const { service, sectionName, verdict } of state.targets) {
+      if (service === null || verdict.kind === "lost") continue;
+      const own = coverage.get(service) ?? { sections: new Map<string, PolicyState>(), whole: null, closers: [] };
+      coverage.set(service, own);
+      if (sectionName === null) own.whole = state;
+      else if (verdict.kind === "not-found") own.closers.push(state);
+      else own.sections.set(sectionName, state);
+    }
+  }
+  return coverage;
+}
+
+/** How the gateway connects to one port; null: no policy says anything about it. */
+export function policyTransport(coverage: Coverage | undefined, port: ServicePort): { policy: PolicyState; transport: BundleTransport } | null {
+  if (coverage === undefined) return null;
+  // A policy for the port beats one for the whole Service, valid or not.
+  const owner = (port.name === "" ? undefined : coverage.sections.get(port.name)) ?? coverage.whole;
+  if (owner !== null) {
+    const { effect } = owner;
+    return {
+      policy: owner,
+      transport: effect.kind === "enforced" ? { kind: "tls", policy: effect.digest } : { kind: "refused", code: effect.code, policies: [owner.name] },
+    };
+  }
+  const [closer] = coverage.closers;
+  if (closer === undefined) return null;
+  const policies = coverage.closers.map(({ name }) => name).sort(compareStrings);
+  return { policy: closer, transport: { kind: "refused", code: "policy-section-not-found", policies } };
+}
+
+/** Whether a target is about a port that some route uses. */
+export function targetsPort(target: TargetState, service: SourceObject<Service> | null, port: number): boolean {
+  if (target.sectionName === null || service === null) return true;
+  const named = service.value.spec.ports.filter(({ name }) => name === target.sectionName);
+  // An absent section closes ports of the whole Service.
+  return named.length === 0 || named.some((own) => own.port === port);
+}

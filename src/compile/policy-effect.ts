@@ -1,0 +1,178 @@
+/** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
+import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
+import { type AnchorSource, Anchors } from "./anchors.ts";
+import type { PolicyReason, UnresolvedReason } from "./conditions.ts";
+import { readCrls } from "./crls.ts";
+import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { digestJson } from "./digest.ts";
+import { isIpAddress } from "./hostnames.ts";
+import type { Cluster } from "./load.ts";
+import type { BackendTLSPolicy } from "./objects.ts";
+import { parseOptions } from "./policy-options.ts";
+
+export type PolicyEffect =
+  | {
+      readonly kind: "enforced";
+      readonly digest: Sha256Hex;
+      readonly policy: BundlePolicy;
+      readonly anchors: readonly Sha256Hex[];
+      readonly sources: readonly string[];
+    }
+  | { readonly kind: "refused"; readonly code: ConfigCode; readonly reason: PolicyReason; readonly message: string };
+
+export interface Unresolved {
+  readonly reason: UnresolvedReason;
+  readonly message: string;
+}
+
+export interface Judged {
+  readonly effect: PolicyEffect;
+  /** References that are not resolved; null: all are. A policy with one good CA of two is enforced all the same. */
+  readonly unresolved: Unresolved | null;
+}
+
+export function judgePolicy(object: SourceObject<BackendTLSPolicy>, cluster: Cluster, anchors: Anchors, diagnostics: Diagnostics): Judged {
+  const { validation, options: given = {} } = object.value.spec;
+  const { options, problems } = parseOptions(given);
+  problems.unshift(...judgeNames(validation));
+  for (const problem of problems) diagnostics.report(object, problem);
+  const unresolved: Unresolved[] = [];
+  const cas = judgeCertificates(object, anchors, diagnostics);
+  if (cas.unresolved !== null) unresolved.push(cas.unresolved);
+  const crls = options.crlRefs === null ? null : judgeCrls(object, options.crlRefs, cluster, diagnostics);
+  if (crls?.unresolved) unresolved.push(crls.unresolved);
+  const [first = null] = unresolved;
+
+  const [problem] = problems;
+  if (problem !== undefined) {
+    return { effect: { kind: "refused", code: codeOf(problem), reason: "Invalid", message: explain(object, problem) }, unresolved: first };
+  }
+  // "If ALL CACertificateRefs are invalid, … Accepted … False, with a Reason NoValidCACertificate."
+  if (cas.refused !== null) return { effect: cas.refused, unresolved: first };
+  if (crls !== null && crls.unresolved !== null) {
+    return { effect: { kind: "refused", code: "policy-option", reason: "Invalid", message: crls.unresolved.message }, unresolved: first };
+  }
+  const ids = [...new Set(cas.sources.flatMap((source) => source.anchors))].sort(compareStrings);
+  const policy: BundlePolicy = {
+    sni: validation.hostname.toLowerCase(),
+    identifiers: identifiers(validation),
+    anchorSet: digestJson(ids),
+    minTlsVersion: options.minTlsVersion,
+    maxTlsVersion: options.maxTlsVersion,
+    alpn: options.alpn,
+    profile: options.profile,
+    spkiPins: options.spkiPins,
+    crls: crls?.crls ?? null,
+    maxChainDepth: options.maxChainDepth,
+  };
+  const sources = cas.sources.map(({ name }) => name);
+  return { effect: { kind: "enforced", digest: digestJson(policy), policy, anchors: ids, sources }, unresolved: first };
+}
+
+type Validation = BackendTLSPolicy["spec"]["validation"];
+
+/** What the schema lets through: PreciseHostname "must not be an IP address". */
+function judgeNames({ hostname, subjectAltNames = [] }: Validation): Problem[] {
+  const problems: Problem[] = [];
+  if (isIpAddress(hostname)) problems.push(ipAddress(["spec", "validation", "hostname"], hostname));
+  for (const [index, san] of subjectAltNames.entries()) {
+    const at = ["spec", "validation", "subjectAltNames", index];
+    if (san.hostname !== undefined && isIpAddress(san.hostname)) problems.push(ipAddress([...at, "hostname"], san.hostname));
+    // RFC 9525 §6.3: trust/ would never match a wildcard directly above a single label.
+    if (san.hostname !== undefined && /^\*\.[^.]+$/.test(san.hostname)) {
+      problems.push({ code: "policy-hostname", path: [...at, "hostname"], message: "a wildcard directly above a top-level name matches no certificate", expected: "*.NAME.TLD or deeper", found: show(san.hostname), remedy: "write the names out" });
+    }
+  }
+  return problems;
+}
+
+function ipAddress(path: (string | number)[], hostname: string): Problem {
+  return {
+    code: "policy-hostname",
+    path,
+    message: "a hostname must not be an IP address, and a name whose last label is a number is one",
+    expected: "a DNS name",
+    found: show(hostname),
+    remedy: "use the DNS name in the backend's certificate",
+  };
+}
+
+const codeOf = ({ code }: Problem): ConfigCode => (code === "policy-hostname" ? code : "policy-option");
+
+/** Without subjectAltNames `hostname` is the identity; with them it is the SNI alone (`BackendTLSPolicyValidation.hostname`). */
+function identifiers({ hostname, subjectAltNames = [] }: Validation): ReferenceIdentifier[] {
+  if (subjectAltNames.length === 0) return [{ type: "dns", value: hostname.toLowerCase() }];
+  const names = subjectAltNames.map(({ type, hostname: name = "", uri = "" }): ReferenceIdentifier => (type === "Hostname" ? { type: "dns", value: name.toLowerCase() } : { type: "uri", value: uri }));
+  const unique = new Map(names.map((name) => [`${name.type}\0${name.value}`, name]));
+  return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, name]) => name);
+}
+
+interface Certificates {
+  readonly sources: readonly AnchorSource[];
+  readonly unresolved: Unresolved | null;
+  readonly refused: Extract<PolicyEffect, { kind: "refused" }> | null;
+}
+
+function judgeCertificates(object: SourceObject<BackendTLSPolicy>, anchors: Anchors, diagnostics: Diagnostics): Certificates {
+  const { wellKnownCACertificates, caCertificateRefs = [] } = object.value.spec.validation;
+  if (wellKnownCACertificates !== undefined) return judgeWellKnown(object, wellKnownCACertificates, anchors, diagnostics);
+  const sources: AnchorSource[] = [];
+  const faults: { reason: UnresolvedReason; code: ConfigCode; message: string }[] = [];
+  for (const [index, { group, kind, name }] of caCertificateRefs.entries()) {
+    const path = ["spec", "validation", "caCertificateRefs", index];
+    const supported = group === "" && (kind === "ConfigMap" || kind === "Secret");
+    const result = supported ? anchors.read(kind, `${object.ref.namespace}/${name}`) : null;
+    if (result?.kind === "read") {
+      sources.push(result.source);
+      continue;
+    }
+    const problem: Problem<ConfigCode> =
+      result === null
+        ? { code: "policy-ca-kind", path: [...path, "kind"], message: "lasthop reads CA certificates from ConfigMaps and Secrets alone", expected: 'group "" and kind ConfigMap or Secret', found: `${show(group)} ${kind}`, remedy: "put the certificates into a ConfigMap, under ca.crt" }
+        : { code: "policy-ca-ref", path: [...path, "name"], message: result.why, expected: `a ${kind} with PEM certificates under ca.crt`, found: show(name), remedy: "correct the reference, or the PEM under ca.crt" };
+    diagnostics.report(object, problem);
+    faults.push({ reason: result === null ? "InvalidKind" : "InvalidCACertificateRef", code: problem.code, message: explain(object, problem) });
+  }
+  const [first] = faults;
+  if (first === undefined) return { sources, unresolved: null, refused: null };
+  const message = faults.map((fault) => fault.message).join("; ");
+  const unresolved = { reason: first.reason, message };
+  if (sources.length > 0) return { sources, unresolved, refused: null };
+  return { sources, unresolved, refused: { kind: "refused", code: first.code, reason: "NoValidCACertificate", message } };
+}
+
+function judgeWellKnown(object: SourceObject<BackendTLSPolicy>, value: string, anchors: Anchors, diagnostics: Diagnostics): Certificates {
+  if (value === "System") return { sources: [anchors.wellKnown()], unresolved: null, refused: null };
+  // "the supplied value is not recognized … Accepted … False, with a Reason Invalid."
+  const problem: Problem<ConfigCode> = {
+    code: "policy-well-known-ca",
+    path: ["spec", "validation", "wellKnownCACertificates"],
+    message: "lasthop knows no such set of CA certificates",
+    expected: "System",
+    found: show(value),
+    remedy: "use System, or name a ConfigMap in caCertificateRefs",
+  };
+  diagnostics.report(object, problem);
+  return { sources: [], unresolved: null, refused: { kind: "refused", code: problem.code, reason: "Invalid", message: explain(object, problem) } };
+}
+
+function judgeCrls(
+  object: SourceObject<BackendTLSPolicy>,
+  names: readonly string[],
+  cluster: Cluster,
+  diagnostics: Diagnostics,
+): { crls: readonly string[]; unresolved: Unresolved | null } {
+  const crls: string[] = [];
+  const messages: string[] = [];
+  for (const name of names) {
+    const result = readCrls(cluster, `${object.ref.namespace}/${name}`);
+    if (result.kind === "read") {
+      crls.push(...result.crls);
+      continue;
+    }
+    const problem: Problem = { code: "policy-option", path: ["spec", "options", "lasthop.dev/crl-refs"], message: result.why, expected: "a ConfigMap with PEM X509 CRLs under crl.pem", found: show(name), remedy: "correct the reference, or the PEM under crl.pem" };
+    diagnostics.report(object, problem);
+    messages.push(explain(object, problem));
+  }
+  return { crls: [...new Set(crls)].sort(compareStrings), unresolved: messages.length === 0 ? null : { reason: "InvalidCRLRef", message: messages.join("; ") } };
+}

@@ -1,0 +1,82 @@
+/** From `-f` to texts: files, directories, globs, standard input. The only file of compile/ that touches the disk. */
+import { globSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { compareStrings, type Diagnostic } from "./diagnostics.ts";
+import type { InputDocument } from "./document/parse.ts";
+
+export interface InputsRead {
+  /** By name. A file that two paths lead to is read once. */
+  readonly documents: readonly InputDocument[];
+  /** Each is fatal: what was asked for cannot be read. */
+  readonly faults: readonly Diagnostic[];
+}
+
+const EXTENSION = /\.(ya?ml|json)$/;
+/** The longest text that JavaScript strings hold is not far above. */
+const MAX_FILE_BYTES = 256 * 1024 * 1024;
+
+/** Directories are walked to the bottom for `.yaml`, `.yml` and `.json`; `-` is standard input. */
+export function readInputs(paths: readonly string[]): InputsRead {
+  const documents = new Map<string, InputDocument>();
+  const faults: Diagnostic[] = [];
+  for (const path of paths) {
+    const files = path === "-" ? ["-"] : expand(path, faults);
+    for (const file of files) {
+      try {
+        const key = file === "-" ? "-" : realpathSync(file);
+        if (!documents.has(key)) documents.set(key, { file: file === "-" ? "<stdin>" : file, text: readText(file) });
+      } catch (error) {
+        faults.push(unreadable(file, reasonOf(error)));
+      }
+    }
+  }
+  return { documents: [...documents.values()].sort((a, b) => compareStrings(a.file, b.file)), faults };
+}
+
+function expand(path: string, faults: Diagnostic[]): string[] {
+  try {
+    if (/[*?[\]{}]/.test(path) && statSync(path, { throwIfNoEntry: false }) === undefined) {
+      const found = globSync(path).sort(compareStrings);
+      if (found.length === 0) faults.push(empty(path, "no file matches the pattern"));
+      return found.flatMap((file) => (statSync(file).isDirectory() ? [] : [file]));
+    }
+    if (!statSync(path).isDirectory()) return [path];
+    const found = readdirSync(path, { recursive: true, withFileTypes: true })
+      .filter((entry) => !entry.isDirectory() && EXTENSION.test(entry.name))
+      .map((entry) => join(entry.parentPath, entry.name))
+      .sort(compareStrings);
+    if (found.length === 0) faults.push(empty(path, "the directory holds no .yaml, .yml or .json file"));
+    return found;
+  } catch (error) {
+    faults.push(unreadable(path, reasonOf(error)));
+    return [];
+  }
+}
+
+function readText(file: string): string {
+  const bytes = readFileSync(file === "-" ? 0 : file);
+  if (bytes.length > MAX_FILE_BYTES) throw new RangeError(`larger than ${MAX_FILE_BYTES} bytes`);
+  // Kubernetes manifests are UTF-8; anything else would be read as something its author did not write.
+  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof TypeError) return "not UTF-8";
+  const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
+  if (code === "ENOENT") return "no such file or directory";
+  if (code === "EACCES") return "permission denied";
+  return error instanceof Error ? error.message : String(error);
+}
+
+function unreadable(file: string, why: string): Diagnostic {
+  return fault("input-unreadable", file, `cannot read ${file}: ${why}`, "a readable file of UTF-8 text", why === "not UTF-8" ? "save the file as UTF-8" : "correct the path given with -f");
+}
+
+function empty(path: string, why: string): Diagnostic {
+  return fault("input-empty", path, `${path}: ${why}`, "at least one manifest", "correct the path given with -f");
+}
+
+function fault(code: "input-unreadable" | "input-empty", file: string, message: string, expected: string, remedy: string): Diagnostic {
+  const location = { file, line: 1, column: 1, length: 1, sourceLine: null };
+  return { severity: "error", code, message, location, object: null, path: null, expected, found: null, remedy };
+}

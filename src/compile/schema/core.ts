@@ -1,0 +1,90 @@
+/** JSON Schemas of the core kinds: the fields lasthop reads, with the API server's types and bounds. Others pass. */
+
+const NAME = { type: "string", minLength: 1, maxLength: 253 };
+const STRINGS = { type: "object", additionalProperties: { type: "string" } };
+const PORT = { type: "integer", minimum: 1, maximum: 65_535 };
+const PROTOCOL = { type: "string", enum: ["TCP", "UDP", "SCTP"], default: "TCP" };
+const BASE64 = { type: "string", pattern: "^[A-Za-z0-9+/=\\s]*$" };
+
+export const METADATA = {
+  type: "object",
+  required: ["name"],
+  properties: {
+    name: { ...NAME, pattern: "^[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$" },
+    namespace: { type: "string", maxLength: 63, pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" },
+    generation: { type: "integer", minimum: 0 },
+    creationTimestamp: {
+      type: "string",
+      pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2})$",
+    },
+    labels: STRINGS,
+    annotations: STRINGS,
+  },
+} as const;
+
+const servicePort = {
+  type: "object",
+  required: ["port"],
+  properties: { name: { type: "string", default: "" }, protocol: PROTOCOL, port: PORT, appProtocol: { type: "string" } },
+};
+
+const service = {
+  type: "object",
+  properties: {
+    type: { enum: ["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"], default: "ClusterIP" },
+    externalName: { type: "string" },
+    ports: { type: "array", items: servicePort, default: [] },
+  },
+};
+
+const endpoint = {
+  type: "object",
+  required: ["addresses"],
+  properties: {
+    addresses: { type: "array", minItems: 1, maxItems: 100, items: { type: "string" } },
+    conditions: {
+      type: "object",
+      default: {},
+      properties: { ready: { type: "boolean" }, serving: { type: "boolean" }, terminating: { type: "boolean" } },
+    },
+  },
+};
+
+const endpointSlice = {
+  type: "object",
+  required: ["addressType"],
+  properties: {
+    addressType: { enum: ["IPv4", "IPv6", "FQDN"] },
+    endpoints: { type: "array", maxItems: 1000, items: endpoint, default: [] },
+    ports: {
+      type: "array",
+      maxItems: 20_000,
+      default: [],
+      items: {
+        type: "object",
+        properties: { name: { type: "string", default: "" }, protocol: PROTOCOL, port: PORT },
+      },
+    },
+  },
+};
+
+export interface CoreSchema {
+  readonly type: string;
+  readonly required?: readonly string[];
+  readonly properties?: object;
+}
+
+/** Of the whole object: these kinds have no `spec`, or one of many. */
+export const CORE_SCHEMAS = {
+  Namespace: { type: "object" },
+  Service: { type: "object", properties: { spec: { ...service, default: {} } } },
+  EndpointSlice: endpointSlice,
+  ConfigMap: {
+    type: "object",
+    properties: { data: STRINGS, binaryData: { type: "object", additionalProperties: BASE64 } },
+  },
+  Secret: {
+    type: "object",
+    properties: { data: { type: "object", additionalProperties: BASE64 }, stringData: STRINGS },
+  },
+} as const satisfies Record<string, CoreSchema>;

@@ -1,0 +1,177 @@
+/** Structural validation: what the API server's schemas refuse is refused here, with the field. Sets defaults too. */
+import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
+import { RE2JS } from "re2js";
+import { type DiagnosticCode, type FieldPath, formatPath, type Problem, show } from "../diagnostics.ts";
+import { CORE_SCHEMAS, type CoreSchema, METADATA } from "./core.ts";
+import gatewayApi from "./gateway-api.json" with { type: "json" };
+
+/** Kinds by API group, with the versions that are read. The first is what conversion yields. */
+export const KINDS = {
+  GatewayClass: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: false },
+  Gateway: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
+  HTTPRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
+  ReferenceGrant: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
+  BackendTLSPolicy: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha3", "v1alpha2"], namespaced: true },
+  Namespace: { group: "", versions: ["v1"], namespaced: false },
+  Service: { group: "", versions: ["v1"], namespaced: true },
+  EndpointSlice: { group: "discovery.k8s.io", versions: ["v1"], namespaced: true },
+  ConfigMap: { group: "", versions: ["v1"], namespaced: true },
+  Secret: { group: "", versions: ["v1"], namespaced: true },
+} as const;
+export type Kind = keyof typeof KINDS;
+
+/** Above this length a pattern runs in linear time, since several of the CRDs' backtrack. */
+const MAX_BACKTRACKING_LENGTH = 512;
+
+const regExp = Object.assign(
+  (source: string, flags: string) => {
+    const native = new RegExp(source, flags);
+    let linear: RE2JS | null = null;
+    return {
+      test: (text: string): boolean =>
+        text.length <= MAX_BACKTRACKING_LENGTH ? native.test(text) : (linear ??= RE2JS.compile(source)).matcher(text).find(),
+      // ajv keys its patterns by this.
+      toString: () => `/${source}/${flags}`,
+    };
+  },
+  { code: "regExp" },
+);
+
+const ajv = new Ajv({
+  allErrors: true,
+  strict: false,
+  useDefaults: true,
+  unicodeRegExp: false,
+  // Spec.addresses has some, and lasthop refuses that field.
+  validateFormats: false,
+  verbose: true,
+  code: { regExp },
+});
+ajv.addKeyword({
+  keyword: "uniqueKeys",
+  type: "array",
+  schemaType: "array",
+  validate: (keys: readonly string[], items: readonly unknown[]) => {
+    const seen = new Set(items.map((item) => JSON.stringify(keys.map((key) => field(item, key)))));
+    return seen.size === items.length;
+  },
+  error: { message: ({ schema }: { schema: readonly string[] }) => `must not repeat ${schema.join(", ")}` },
+});
+
+const compiled = new Map<Kind, ValidateFunction>();
+
+function validator(kind: Kind): ValidateFunction {
+  let validate = compiled.get(kind);
+  if (validate === undefined) {
+    validate = ajv.compile(schemaOf(kind));
+    compiled.set(kind, validate);
+  }
+  return validate;
+}
+
+function schemaOf(kind: Kind): object {
+  if (Object.hasOwn(CORE_SCHEMAS, kind)) {
+    const schema: CoreSchema = CORE_SCHEMAS[kind as keyof typeof CORE_SCHEMAS];
+    return {
+      ...schema,
+      required: ["metadata", ...(schema.required ?? [])],
+      properties: { ...schema.properties, metadata: METADATA },
+    };
+  }
+  return {
+    type: "object",
+    required: ["metadata", "spec"],
+    properties: {
+      apiVersion: {},
+      kind: {},
+      metadata: METADATA,
+      spec: gatewayApi[kind as keyof typeof gatewayApi],
+      status: {},
+    },
+    additionalProperties: false,
+  };
+}
+
+/**
+ * The structural faults of an object, in the order of its fields; sets the schema's defaults in place.
+ * Values of Secrets and ConfigMaps are never shown.
+ */
+export function validateStructure(kind: Kind, value: unknown): Problem[] {
+  const validate = validator(kind);
+  if (validate(value)) return [];
+  const problems = (validate.errors ?? []).map((error) => problemOf(kind, error));
+  const unique = new Map(problems.map((problem) => [`${formatPath(problem.path)} ${problem.message}`, problem]));
+  return [...unique.values()];
+}
+
+function problemOf(kind: Kind, error: ErrorObject): Problem {
+  const path = pathOf(error);
+  const redacted = kind === "Secret" ? path[1] !== "name" && path[1] !== "namespace" : kind === "ConfigMap" && path[0] !== "metadata";
+  const found = redacted ? "[redacted]" : show(error.data);
+  const fault = faultOf(error);
+  return { code: codeOf(kind, error, path), path, found, ...fault };
+}
+
+/** Faults of a policy's own fields carry the code its ports answer with. */
+function codeOf(kind: Kind, error: ErrorObject, path: FieldPath): DiagnosticCode {
+  if (kind === "BackendTLSPolicy") {
+    if (path[2] === "hostname") return "policy-hostname";
+    if (path[2] === "wellKnownCACertificates") return "policy-well-known-ca";
+    if (path[1] === "options") return "policy-option";
+  }
+  return error.keyword === "additionalProperties" ? "object-unknown-field" : "object-schema";
+}
+
+function pathOf(error: ErrorObject): FieldPath {
+  const steps: (string | number)[] = error.instancePath
+    .split("/")
+    .slice(1)
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step.replaceAll("~1", "/").replaceAll("~0", "~")));
+  if (error.keyword === "additionalProperties") steps.push(String(error.params["additionalProperty"]));
+  return steps;
+}
+
+function faultOf(error: ErrorObject): { message: string; expected: string; remedy: string } {
+  const { keyword, params } = error;
+  switch (keyword) {
+    case "required": {
+      const name = String(params["missingProperty"]);
+      return { message: `${name} is missing`, expected: `a field ${name}`, remedy: `add ${name}` };
+    }
+    case "additionalProperties": {
+      const name = String(params["additionalProperty"]);
+      return { message: `unknown field ${name}`, expected: knownFields(error), remedy: "correct the name, or remove the field: the API server would drop it" };
+    }
+    case "type":
+      return { message: `must be of type ${String(params["type"])}`, expected: String(params["type"]), remedy: error.data !== null && typeof error.data !== "object" && params["type"] === "string" ? "quote the value" : "write a value of that type" };
+    case "enum": {
+      const allowed = (params["allowedValues"] as unknown[]).map((value) => show(value)).join(", ");
+      return { message: "is not one of the allowed values", expected: `one of ${allowed}`, remedy: "use one of the allowed values" };
+    }
+    case "pattern":
+      return { message: "has a form the API does not allow", expected: `a match of ${String(params["pattern"])}`, remedy: "correct the value" };
+    case "maxLength":
+    case "maxItems":
+    case "maxProperties":
+    case "maximum":
+      return { message: error.message ?? keyword, expected: `at most ${String(params["limit"])}`, remedy: "use fewer, or a smaller value" };
+    case "minLength":
+    case "minItems":
+    case "minProperties":
+    case "minimum":
+      return { message: error.message ?? keyword, expected: `at least ${String(params["limit"])}`, remedy: "add what is missing, or use a larger value" };
+    default:
+      return { message: error.message ?? keyword, expected: error.message ?? keyword, remedy: "correct the value" };
+  }
+}
+
+function knownFields(error: ErrorObject): string {
+  const properties: unknown = error.parentSchema?.["properties"];
+  return properties !== null && typeof properties === "object" ? `one of ${Object.keys(properties).join(", ")}` : "a known field";
+}
+
+/** An own property of an untrusted value. */
+export function field(value: unknown, name: string | number): unknown {
+  if (value === null || typeof value !== "object" || !Object.hasOwn(value, name)) return undefined;
+  return (value as Record<string | number, unknown>)[name];
+}

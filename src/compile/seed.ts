@@ -1,0 +1,86 @@
+/**
+ * BackendTLSPolicy as v1.0 of the Gateway API had it: v1alpha2 with one `targetRef` and `tls`, v1alpha3 as v1 today.
+ * Converted before validation; the author's spelling of each field is kept for diagnostics.
+ */
+import type { RawObject } from "./document/objects.ts";
+import type { FieldPath, Problem } from "./diagnostics.ts";
+import { field } from "./schema/validate.ts";
+
+export interface Converted {
+  readonly value: Record<string, unknown>;
+  readonly spell: (path: FieldPath) => FieldPath;
+  readonly problems: readonly Problem[];
+}
+
+const RENAMED: Readonly<Record<string, string>> = {
+  caCertificateRefs: "caCertRefs",
+  wellKnownCACertificates: "wellKnownCACerts",
+};
+
+export function convertSeed(raw: RawObject): Converted {
+  const warning: Problem = {
+    severity: "warning",
+    code: "policy-converted",
+    path: ["apiVersion"],
+    message: `BackendTLSPolicy ${raw.version} was read as v1`,
+    expected: "gateway.networking.k8s.io/v1",
+    found: raw.ref.apiVersion,
+    remedy: raw.version === "v1alpha2" ? "write targetRefs and validation in place of targetRef and tls" : "change apiVersion",
+  };
+  const spec = field(raw.value, "spec");
+  if (raw.version !== "v1alpha2" || spec === null || typeof spec !== "object" || Array.isArray(spec)) {
+    return { value: raw.value, spell: (path) => path, problems: [warning] };
+  }
+  const { targetRef, tls, ...rest } = spec as Record<string, unknown>;
+  const problems = [warning, ...otherNamespace(raw, targetRef)];
+  const converted = { ...rest };
+  if (targetRef !== undefined) converted["targetRefs"] = [withoutNamespace(targetRef)];
+  if (tls !== undefined) converted["validation"] = renameTls(tls);
+  return {
+    value: { ...raw.value, spec: converted },
+    spell: (path) => spellSeed(path, targetRef !== undefined, tls !== undefined),
+    problems,
+  };
+}
+
+function spellSeed(path: FieldPath, hadTarget: boolean, hadTls: boolean): FieldPath {
+  const [first, second, third, ...rest] = path;
+  if (first !== "spec") return path;
+  if (hadTarget && second === "targetRefs") return ["spec", "targetRef", ...rest];
+  if (!hadTls || second !== "validation") return path;
+  if (third === undefined) return ["spec", "tls"];
+  return ["spec", "tls", typeof third === "string" ? (RENAMED[third] ?? third) : third, ...rest];
+}
+
+function renameTls(tls: unknown): unknown {
+  if (tls === null || typeof tls !== "object" || Array.isArray(tls)) return tls;
+  const { caCertRefs, wellKnownCACerts, ...rest } = tls as Record<string, unknown>;
+  return {
+    ...rest,
+    ...(caCertRefs === undefined ? {} : { caCertificateRefs: caCertRefs }),
+    // v1alpha2 spelled "none" as an empty string.
+    ...(wellKnownCACerts === undefined || wellKnownCACerts === "" ? {} : { wellKnownCACertificates: wellKnownCACerts }),
+  };
+}
+
+function withoutNamespace(targetRef: unknown): unknown {
+  if (targetRef === null || typeof targetRef !== "object" || Array.isArray(targetRef)) return targetRef;
+  const { namespace: _, ...rest } = targetRef as Record<string, unknown>;
+  return rest;
+}
+
+/** A policy reaches its own namespace only; v1alpha2 could name another. */
+function otherNamespace(raw: RawObject, targetRef: unknown): Problem[] {
+  const namespace = field(targetRef, "namespace");
+  if (namespace === undefined || namespace === (raw.ref.namespace ?? "default")) return [];
+  return [
+    {
+      code: "policy-schema",
+      path: ["spec", "targetRefs", 0, "namespace"],
+      message: "a policy applies to Services of its own namespace only",
+      expected: raw.ref.namespace ?? "default",
+      found: JSON.stringify(namespace),
+      remedy: "move the policy to the Service's namespace",
+    },
+  ];
+}
