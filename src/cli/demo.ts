@@ -1,0 +1,86 @@
+/**
+ * `npm start`: the main job on one machine. Mints a CA and backends on loopback, compiles routes.yaml with the objects
+ * a cluster would add, serves them with `wrangler dev`, and prints what to ask and what it answers.
+ * `npm run demo -- --check` asks those lines itself, on free ports, and exits 0 only if each answers as printed.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { BuildResult } from "./build.ts";
+import { type DemoBackends, startBackends } from "./demo/backends.ts";
+import { check, freePort } from "./demo/check.ts";
+import { clusterYaml } from "./demo/cluster.ts";
+import { curlLine, expectation, LINES } from "./demo/lines.ts";
+import { type DevServer, startDev, untilStopped } from "./dev.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const PORT = 8787;
+
+export async function demo(args: readonly string[]): Promise<number> {
+  const { values } = parseArgs({ args: [...args], options: { check: { type: "boolean", default: false } } });
+  const backends = await startBackends();
+  try {
+    return values.check ? await checked(backends) : await interactive(backends);
+  } finally {
+    await backends.close();
+  }
+}
+
+async function interactive(backends: DemoBackends): Promise<number> {
+  const directory = join(ROOT, ".lasthop/demo");
+  const server = await start(backends, directory, join(ROOT, "routes.yaml"), PORT, console.log);
+  if (server === null) return 2;
+  console.log(`\nServing on http://127.0.0.1:${PORT}. Ask, in another terminal:\n`);
+  for (const line of LINES) console.log(`# ${line.why}: ${expectation(line)}\n${curlLine(line, PORT)}\n`);
+  console.log("Edit routes.yaml while this runs: in policy storefront, write other-ca for shop-ca, and ask the first");
+  console.log("line again: 502, code unknown-ca, and no request byte reaches the backend. Stop with Ctrl-C.\n");
+  return untilStopped(server);
+}
+
+async function checked(backends: DemoBackends): Promise<number> {
+  const directory = join(ROOT, ".lasthop/check");
+  mkdirSync(directory, { recursive: true });
+  // A copy, because the check edits it.
+  const manifest = join(directory, "routes.yaml");
+  writeFileSync(manifest, readFileSync(join(ROOT, "routes.yaml")));
+  const port = await freePort();
+  const log: string[] = [];
+  const server = await start(backends, directory, manifest, port, (line) => void log.push(line));
+  if (server === null) {
+    console.error(log.join("\n"));
+    return 2;
+  }
+  try {
+    const failed = await check({ backends, port, manifest });
+    if (failed > 0) console.error(`The worker's log:\n${log.join("\n")}`);
+    return failed === 0 ? 0 : 1;
+  } finally {
+    await server.close();
+  }
+}
+
+function start(
+  backends: DemoBackends,
+  directory: string,
+  manifest: string,
+  port: number,
+  print: (line: string) => void,
+): Promise<DevServer | null> {
+  mkdirSync(directory, { recursive: true });
+  const cluster = join(directory, "cluster.yaml");
+  writeFileSync(cluster, clusterYaml(backends));
+  return startDev({
+    build: { paths: [manifest, cluster], allowLoopback: true, print },
+    directory,
+    port,
+    print,
+    built: (result, changed) => print(summary(result, changed)),
+    workerLine: print,
+  });
+}
+
+/** Every object's conditions, one line each. */
+function summary({ statuses, digest }: BuildResult, changed: boolean): string {
+  const lines = statuses.flatMap((status) => status.summary);
+  return `\n${changed ? "Compiled again" : "Compiled"}: bundle ${digest.slice(0, 12)}\n${lines.join("\n")}\n`;
+}

@@ -1,0 +1,102 @@
+/** What to ask the demo, and what it answers: printed for people, and run by `npm run demo -- --check`. */
+import type { BackendName } from "./backends.ts";
+
+export interface Line {
+  readonly host: string;
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What this line shows. */
+  readonly why: string;
+  readonly expect:
+    | { readonly kind: "answered"; readonly status: 200; readonly sni: string }
+    | {
+        readonly kind: "refused";
+        readonly status: number;
+        readonly code: string;
+        /** The backend that must not have received one request byte; null when none is dialled. */
+        readonly silent: BackendName | null;
+      };
+}
+
+const answered = (sni: string): Line["expect"] => ({ kind: "answered", status: 200, sni });
+const refused = (status: number, code: string, silent: BackendName | null): Line["expect"] => ({
+  kind: "refused",
+  status,
+  code,
+  silent,
+});
+
+export const LINES: readonly Line[] = [
+  {
+    host: "shop.example.com",
+    path: "/",
+    why: "storefront: SNI and certificate chosen by its policy",
+    expect: answered("storefront.shop.internal"),
+  },
+  {
+    host: "shop.example.com",
+    path: "/api/items?page=2",
+    why: "catalog: the same address, another SNI, another certificate",
+    expect: answered("catalog.shop.internal"),
+  },
+  {
+    host: "shop.example.com",
+    path: "/",
+    headers: { "x-preview": "on" },
+    why: "a header match precedes the plain rule",
+    expect: answered("catalog.shop.internal"),
+  },
+  {
+    host: "pay.example.com",
+    path: "/ledger/2026",
+    why: "ledger: identified by its SPIFFE ID, not by its hostname",
+    expect: answered("ledger.shop.internal"),
+  },
+  {
+    host: "pay.example.com",
+    path: "/partner/rates",
+    why: "partner: the policy trusts public CAs, this certificate comes from a private one",
+    expect: refused(502, "unknown-ca", "partner"),
+  },
+  {
+    host: "faults.example.com",
+    path: "/wrong-ca",
+    why: "signed by a CA that the policy does not name",
+    expect: refused(502, "unknown-ca", "wrongCa"),
+  },
+  {
+    host: "faults.example.com",
+    path: "/wrong-name",
+    why: "the right CA, a certificate for somebody else",
+    expect: refused(502, "name-mismatch", "wrongName"),
+  },
+  {
+    host: "faults.example.com",
+    path: "/expired",
+    why: "expired yesterday",
+    expect: refused(502, "expired", "expired"),
+  },
+  {
+    host: "faults.example.com",
+    path: "/no-ca",
+    why: "its policy names a missing ConfigMap: refused, never plaintext",
+    expect: refused(500, "policy-ca-ref", null),
+  },
+  {
+    host: "pay.example.com",
+    path: "/nothing-here",
+    why: "no rule matches",
+    expect: refused(404, "no-route", null),
+  },
+];
+
+export function curlLine(line: Line, port: number): string {
+  const headers = Object.entries({ Host: line.host, ...line.headers }).map(([name, value]) => `-H '${name}: ${value}'`);
+  return `curl -s -i ${headers.join(" ")} 'http://127.0.0.1:${port}${line.path}'`;
+}
+
+export function expectation({ expect }: Line): string {
+  return expect.kind === "answered"
+    ? `${expect.status}, the backend saw SNI ${expect.sni}`
+    : `${expect.status}, code ${expect.code}${expect.silent === null ? "" : ", no request byte reached the backend"}`;
+}

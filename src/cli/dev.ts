@@ -1,0 +1,215 @@
+/**
+ * `lasthop dev`: compiles manifests, serves them with `wrangler dev`, and compiles again when one changes. A broken
+ * edit is reported and the last good bundle keeps serving.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { watch } from "chokidar";
+import { buildOnce, type BuildOptions, type BuildResult } from "./build.ts";
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const START_TIMEOUT_MS = 60_000;
+/** Editors write a file in several steps. */
+const SETTLE_MS = 150;
+
+export const DEV_USAGE = `usage: lasthop dev -f PATH… [--port PORT] [--gateway NAMESPACE/NAME] [--allow-loopback]
+
+Compiles the manifests, serves them on 127.0.0.1 with wrangler dev, and compiles again when one changes.
+Every option but --port is one of lasthop build.
+`;
+
+/** The command line. */
+export async function dev(args: readonly string[]): Promise<number> {
+  let values;
+  try {
+    ({ values } = parseArgs({
+      args: [...args],
+      options: {
+        filename: { type: "string", short: "f", multiple: true, default: [] },
+        port: { type: "string", default: "8787" },
+        gateway: { type: "string" },
+        "allow-loopback": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    }));
+  } catch (error) {
+    process.stderr.write(`lasthop dev: ${error instanceof Error ? error.message : String(error)}\n\n${DEV_USAGE}`);
+    return 2;
+  }
+  const port = Number(values.port);
+  if (values.help) {
+    process.stdout.write(DEV_USAGE);
+    return 0;
+  }
+  if (values.filename.length === 0 || !Number.isInteger(port) || port < 1 || port > 65_535) {
+    process.stderr.write(`lasthop dev: give -f PATH, and a port from 1 to 65535\n\n${DEV_USAGE}`);
+    return 2;
+  }
+  const server = await startDev({
+    build: {
+      paths: values.filename,
+      gateway: values.gateway,
+      allowLoopback: values["allow-loopback"],
+      print: (text) => void process.stderr.write(text),
+    },
+    directory: join(ROOT, ".lasthop/dev"),
+    port,
+    print: console.log,
+    built: ({ digest }, changed) => console.log(`${changed ? "compiled again" : "compiled"}: bundle ${digest.slice(0, 12)}`),
+    workerLine: console.log,
+  });
+  if (server === null) return 2;
+  console.log(`serving on http://127.0.0.1:${port}; stop with Ctrl-C`);
+  return untilStopped(server);
+}
+
+/** Serves until a signal, or until wrangler ends by itself: then with its exit code. */
+export async function untilStopped(server: DevServer): Promise<number> {
+  let stopped = false;
+  const stop = (): void => {
+    stopped = true;
+    void server.close();
+  };
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
+  const code = await server.ended;
+  await server.close();
+  return stopped ? 0 : code;
+}
+
+export interface DevOptions {
+  readonly build: Omit<BuildOptions, "output">;
+  /** Gets bundle.json and the worker's entry. */
+  readonly directory: string;
+  readonly port: number;
+  /** One line for people. */
+  readonly print: (line: string) => void;
+  /** After each compile that wrote a bundle; `changed` is false the first time. */
+  readonly built: (result: BuildResult, changed: boolean) => void;
+  /** What the worker logs: one access record a line. */
+  readonly workerLine: (line: string) => void;
+}
+
+export interface DevServer {
+  /** Settles when wrangler ends, by itself or by `close`; its exit code. */
+  readonly ended: Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Null when the first compile wrote no bundle: nothing to serve, and the diagnostics have said why. */
+export async function startDev(options: DevOptions): Promise<DevServer | null> {
+  const { build, directory, port, print, built, workerLine } = options;
+  mkdirSync(directory, { recursive: true });
+  const output = join(directory, "bundle.json");
+  const first = await buildOnce({ ...build, output });
+  if (first.exitCode === 2) return null;
+  built(first, false);
+
+  const entry = writeEntry(directory);
+  const wrangler = startWrangler(entry, port, first.listenerPort);
+  const exit = { code: null as number | null };
+  const ended = new Promise<number>((done) => {
+    wrangler.once("exit", (code) => {
+      exit.code = code ?? 1;
+      done(exit.code);
+    });
+  });
+  await ready(wrangler, ended, workerLine);
+
+  // One compile at a time, and one more when something changed meanwhile.
+  let timer: NodeJS.Timeout | null = null;
+  let running: Promise<void> = Promise.resolve();
+  const rebuild = async (): Promise<void> => {
+    const result = await buildOnce({ ...build, output });
+    if (result.exitCode === 2) print("lasthop: the last good bundle keeps serving");
+    else built(result, true);
+  };
+  const watcher = watch([...build.paths], { ignoreInitial: true }).on("all", () => {
+    if (timer !== null) clearTimeout(timer);
+    timer = setTimeout(() => {
+      running = running.then(rebuild).catch((error: unknown) => print(`lasthop: ${String(error)}`));
+    }, SETTLE_MS);
+  });
+
+  return {
+    ended,
+    async close() {
+      if (timer !== null) clearTimeout(timer);
+      await watcher.close();
+      await running;
+      if (exit.code === null) wrangler.kill("SIGINT");
+      await ended;
+    },
+  };
+}
+
+/** The worker's entry beside its bundle, so that several can be served at once from one checkout. */
+function writeEntry(directory: string): string {
+  const path = join(directory, "entry.ts");
+  const worker = relative(directory, join(ROOT, "src/host/cloudflare/worker.ts"));
+  const specifier = worker.startsWith(".") ? worker : `./${worker}`;
+  writeFileSync(
+    path,
+    `// Written by lasthop dev.\nimport bundleText from "./bundle.json";\nimport { createWorker } from "${specifier}";\n\nexport default createWorker(bundleText);\n`,
+  );
+  return path;
+}
+
+function startWrangler(entry: string, port: number, listenerPort: number): ChildProcess {
+  const wrangler = join(dirname(createRequire(import.meta.url).resolve("wrangler/package.json")), "bin/wrangler.js");
+  const args = [
+    wrangler,
+    "dev",
+    entry,
+    ...["--config", join(ROOT, "wrangler.toml"), "--ip", "127.0.0.1", "--port", String(port)],
+    ...["--inspector-port", "0", "--show-interactive-dev-session=false", "--log-level", "log"],
+    ...["--var", `LASTHOP_PORT_MAP:${port}=${listenerPort}`],
+  ];
+  return spawn(process.execPath, args, {
+    cwd: ROOT,
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false", CLOUDFLARE_CF_FETCH_ENABLED: "false", NO_COLOR: "1" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+}
+
+/** Resolves when wrangler serves; its output goes on to `workerLine`. */
+async function ready(wrangler: ChildProcess, ended: Promise<number>, workerLine: (line: string) => void): Promise<void> {
+  const said: string[] = [];
+  const serving = new Promise<void>((resolve) => {
+    const line = (text: string): void => {
+      said.push(text);
+      if (said.length > 50) said.shift();
+      if (text.includes("Ready on")) resolve();
+      workerLine(text);
+    };
+    for (const stream of [wrangler.stdout, wrangler.stderr]) eachLine(stream, line);
+  });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`wrangler dev did not start:\n${said.join("\n")}`)), START_TIMEOUT_MS);
+  });
+  const gone = ended.then((code) => {
+    throw new Error(`wrangler dev ended with ${code}:\n${said.join("\n")}`);
+  });
+  try {
+    await Promise.race([serving, late, gone]);
+  } catch (error) {
+    wrangler.kill("SIGINT");
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    gone.catch(() => undefined);
+  }
+}
+
+function eachLine(stream: NodeJS.ReadableStream | null, line: (text: string) => void): void {
+  let rest = "";
+  stream?.on("data", (chunk: Buffer | string) => {
+    const lines = (rest + chunk.toString()).split("\n");
+    rest = lines.pop() ?? "";
+    for (const text of lines) line(text);
+  });
+}

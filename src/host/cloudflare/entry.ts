@@ -1,0 +1,5 @@
+/** The deployed worker: `lasthop build -o .lasthop/bundle.json`, then `wrangler deploy` embeds it as text. */
+import bundleText from "../../../.lasthop/bundle.json";
+import { createWorker } from "./worker.ts";
+
+export default createWorker(bundleText);

@@ -1,0 +1,72 @@
+/** Sockets of workerd, with 64 kB reads into one buffer: half the cost of large bodies against default reads. */
+import { connect } from "cloudflare:sockets";
+import { type ByteStream, type Dial, DialError } from "../../backend/host.ts";
+
+const READ_BYTES = 64 * 1024;
+
+export const cloudflareDial: Dial = async (endpoint, signal) => {
+  const hostname = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
+  let socket: Socket;
+  try {
+    socket = connect({ hostname, port: endpoint.port }, { secureTransport: "off", allowHalfOpen: false });
+  } catch (error) {
+    throw dialError(error);
+  }
+  const abort = (): void => void socket.close().catch(ignoreClosed);
+  signal.addEventListener("abort", abort, { once: true });
+  // `closed` rejects with the same error as `opened`; each has its own handler so that none goes unhandled.
+  socket.closed.catch(ignoreClosed);
+  try {
+    await socket.opened;
+    if (signal.aborted) throw new DialError("timeout", "aborted while connecting");
+  } catch (error) {
+    if (signal.aborted) throw new DialError("timeout", "aborted while connecting");
+    throw dialError(error);
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+  return byteStream(socket);
+};
+
+function byteStream(socket: Socket): ByteStream {
+  const reader = socket.readable.getReader({ mode: "byob" });
+  const writer = socket.writable.getWriter();
+  writer.closed.catch(ignoreClosed);
+  let buffer = new ArrayBuffer(READ_BYTES);
+  let closed = false;
+  return {
+    async read() {
+      if (closed) return null;
+      try {
+        const { value, done } = await reader.read(new Uint8Array(buffer));
+        if (value !== undefined) buffer = value.buffer;
+        return done || value === undefined ? null : value;
+      } catch (error) {
+        if (closed) return null;
+        throw error;
+      }
+    },
+    write: (bytes) => writer.write(bytes),
+    close() {
+      if (closed) return;
+      closed = true;
+      socket.close().catch(ignoreClosed);
+    },
+  };
+}
+
+/** A socket that breaks while we close it, or after, tells its reader; there is nobody else to tell. */
+function ignoreClosed(): void {
+  // See above.
+}
+
+/**
+ * workerd says why only in words, and "cannot connect to the specified address" alike for a closed port, a missing
+ * route and, deployed, an address that Cloudflare blocks: that is `unreachable`.
+ */
+function dialError(error: unknown): DialError {
+  const message = error instanceof Error ? error.message : String(error);
+  if (/timed? ?out/i.test(message)) return new DialError("timeout", message);
+  if (/refused/i.test(message)) return new DialError("refused", message);
+  return new DialError("unreachable", message);
+}
