@@ -1,0 +1,260 @@
+/** The engine against real Node servers: every protocol it speaks. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { openPlain, type Connection } from "../../src/backend/engine/connection.ts";
+import { mintCa, mintLeaf, type Minted } from "../pki.ts";
+import { dial, h2cBackend, plainBackend, tlsBackend, type Backend } from "./fixtures/backend.ts";
+import { accept, connectionOf, get, newConfig, newEngine, open, SNI, text } from "./fixtures/client.ts";
+
+let ca: Minted;
+const leaves: Partial<Record<string, Minted>> = {};
+const backends: Backend[] = [];
+
+beforeAll(async () => {
+  ca = await mintCa({ name: "engine test" });
+  leaves["ec"] = await mintLeaf({ issuer: ca, dns: [SNI] });
+  leaves["rsa"] = await mintLeaf({ issuer: ca, dns: [SNI], keyType: "rsa-2048" });
+});
+
+afterAll(async () => {
+  await Promise.all(backends.map((backend) => backend.close()));
+});
+
+function leaf(key: "ec" | "rsa"): Minted {
+  const minted = leaves[key];
+  if (minted === undefined) throw new Error("not minted");
+  return minted;
+}
+
+async function started(backend: Promise<Backend>): Promise<Backend> {
+  backends.push(await backend);
+  return backend;
+}
+
+const ENGINES = [
+  { cipher: "host AES", engine: newEngine() },
+  { cipher: "no host cipher", engine: newEngine({ aead: null }) },
+];
+
+describe.each(ENGINES)("$cipher", ({ cipher, engine }) => {
+  describe.each([
+    { tls: "1.2", key: "ec" },
+    { tls: "1.2", key: "rsa" },
+    { tls: "1.3", key: "ec" },
+    { tls: "1.3", key: "rsa" },
+  ] as const)("TLS $tls, $key leaf", ({ tls, key }) => {
+    test.each(["h2", "http/1.1"] as const)("%s: new, then resumed", async (alpn) => {
+      const backend = await started(tlsBackend({ leaf: leaf(key), version: `TLSv${tls}` }));
+      const config = newConfig(engine, { alpn: [alpn] });
+      for (const resumed of [false, true]) {
+        const stream = await dial(backend.port);
+        const presented: Uint8Array[][] = [];
+        const opened = await open(engine, config, stream, (chain) => {
+          presented.push([...chain.chain]);
+          expect(chain).toMatchObject({ sni: SNI, tlsVersion: tls, alpn, resumed });
+          return accept(chain);
+        });
+        const connection = connectionOf(opened);
+        expect(connection).toMatchObject({ protocol: alpn, alive: true, inflight: 0 });
+        expect(connection.security).toMatchObject({ kind: "tls", version: tls, resumed });
+        const response = await connection.request(get("/hello"), null);
+        expect(response.status).toBe(200);
+        expect(await text(response)).toBe(`GET /hello ${alpn === "h2" ? "2.0" : "1.1"}`);
+        expect(await response.trailers).toEqual([]);
+        expect(presented.map((chain) => Buffer.from(chain[0] ?? []).equals(leaf(key).der))).toEqual([true]);
+        // A second request on the same connection.
+        expect(await text(await connection.request(get("/again"), null))).toContain("/again");
+        connection.close();
+        await connection.closed;
+        expect(stream.closed).toBe(true);
+        expect(connection.alive).toBe(false);
+      }
+      expect(backend.seen.sni[0]).toBe(SNI); // Node knows no name of a resumed TLS 1.2 session.
+      config.free();
+    });
+  });
+
+  test("suites: ChaCha20 comes first exactly when the host has no cipher", async () => {
+    const backend = await started(tlsBackend({ leaf: leaf("ec") }));
+    // Node's server prefers AES unless the client prefers ChaCha20 (SSL_OP_PRIORITIZE_CHACHA is not set): so ask for it.
+    const connection = connectionOf(await open(engine, newConfig(engine), await dial(backend.port)));
+    if (connection.security.kind !== "tls") throw new Error("plaintext");
+    const chacha20 = 0x1303;
+    if (cipher === "host AES") expect(connection.security.cipherSuite).not.toBe(chacha20);
+    expect([0x1301, 0x1302, chacha20]).toContain(connection.security.cipherSuite);
+    connection.close();
+  });
+});
+
+const engine = newEngine();
+
+async function connectionTo(kind: "h2" | "http/1.1" | "h2c" | "plain"): Promise<Connection> {
+  if (kind === "h2c" || kind === "plain") {
+    const backend = await started(kind === "h2c" ? h2cBackend() : plainBackend());
+    const opened = openPlain(engine, await dial(backend.port), { protocol: kind === "h2c" ? "h2c" : "http/1.1" });
+    return connectionOf(opened);
+  }
+  const backend = await started(tlsBackend({ leaf: leaf("ec") }));
+  return connectionOf(await open(engine, newConfig(engine, { alpn: [kind] }), await dial(backend.port)));
+}
+
+describe.each(["h2", "http/1.1", "h2c", "plain"] as const)("%s", (kind) => {
+  test("GET, and what the connection says of itself", async () => {
+    const connection = await connectionTo(kind);
+    expect(connection.protocol).toBe(kind === "plain" ? "http/1.1" : kind);
+    expect(connection.security.kind).toBe(kind === "h2" || kind === "http/1.1" ? "tls" : "plaintext");
+    expect(await text(await connection.request(get("/x"), null))).toContain("GET /x");
+    connection.close();
+  });
+
+  test("streamed POST with trailers both ways", async () => {
+    const connection = await connectionTo(kind);
+    const pieces = Array.from({ length: 40 }, (_, at) => new Uint8Array(20_000).fill(at));
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await new Promise((resolve) => setImmediate(resolve));
+        const piece = pieces.shift();
+        if (piece === undefined) controller.close();
+        else controller.enqueue(piece);
+      },
+    });
+    const head = {
+      ...get("/echo", "POST"),
+      headers: [
+        ["te", "trailers"],
+        ["trailer", "x-up"],
+      ] as const,
+    };
+    const response = await connection.request(head, body, { trailers: () => [["x-up", "yes"]] });
+    expect(await text(response)).toBe("800000");
+    const sum = Array.from({ length: 40 }, (_, at) => at * 20_000).reduce((a, b) => a + b) % 65_536;
+    expect(await response.trailers).toEqual([["x-sum", String(sum)]]);
+    expect(new Map(response.headers).get("x-trailers")).toBe('{"x-up":"yes"}');
+    connection.close();
+  });
+
+  test("a small body given as bytes is one write with its head, and has a length", async () => {
+    const backend = await started(
+      kind === "h2c" ? h2cBackend() : kind === "plain" ? plainBackend() : tlsBackend({ leaf: leaf("ec") }),
+    );
+    const stream = await dial(backend.port);
+    const connection = connectionOf(
+      kind === "h2c" || kind === "plain"
+        ? openPlain(engine, stream, { protocol: kind === "h2c" ? "h2c" : "http/1.1" })
+        : await open(engine, newConfig(engine, { alpn: [kind] }), stream),
+    );
+    await text(await connection.request(get("/first"), null));
+    await new Promise((resolve) => setTimeout(resolve, 20)); // Let HTTP/2's acknowledgements pass.
+    const before = stream.writes;
+    const answered = connection.request(get("/echo", "POST"), new Uint8Array(100));
+    const response = await answered;
+    expect(await text(response)).toBe("100");
+    expect(stream.writes - before).toBe(1);
+    const streamed = new ReadableStream<Uint8Array>({
+      start(controller) {
+        controller.enqueue(new Uint8Array(50));
+        controller.close();
+      },
+    });
+    const again = stream.writes;
+    expect(await text(await connection.request(get("/echo", "POST"), streamed))).toBe("50");
+    expect(stream.writes - again).toBe(1);
+    if (connection.protocol === "http/1.1") expect(new Map(response.headers).get("x-framing")).toBe("100");
+    connection.close();
+  });
+
+  test("headers are bytes, and Host is the authority alone", async () => {
+    const connection = await connectionTo(kind);
+    const headers = [
+      ["host", "evil.example"],
+      ["x-caf", "caf\u00e9\u00ff"],
+      ["connection", "x-drop"],
+      ["keep-alive", "1"],
+    ] as const;
+    const response = await connection.request({ ...get("/headers"), headers }, null);
+    expect(new Map(response.headers).get("x-bytes")).toBe("c\u00e9\u00ff");
+    const seen: Record<string, string> = JSON.parse(await text(response));
+    expect(seen["x-caf"]).toBe("caf\u00e9\u00ff");
+    expect(seen["host"] ?? seen[":authority"]).toBe(SNI);
+    expect(JSON.stringify(seen)).not.toContain("evil.example");
+    if (kind === "h2" || kind === "h2c") expect(Object.keys(seen)).not.toContain("connection");
+    expect(Object.keys(seen)).not.toContain("keep-alive");
+    connection.close();
+  });
+
+  test("a request that cannot be written is refused, and the connection stays", async () => {
+    const connection = await connectionTo(kind);
+    for (const head of [
+      { ...get("/"), headers: [["x", "a\r\nb: c"]] as const },
+      { ...get("/"), headers: [["x y", "1"]] as const },
+      { ...get("/"), headers: [[":path", "/"]] as const },
+      { ...get("/"), headers: [["x", "\u0100"]] as const },
+      get("http://elsewhere/"),
+      get("/ HTTP/1.1\r\nx: y"),
+      get("/", "CONNECT"),
+      get("/", "BAD METHOD"),
+      { ...get("/"), authority: "a b" },
+    ]) {
+      await expect(connection.request(head, null)).rejects.toMatchObject({ code: "bad-request", sent: "nothing" });
+    }
+    await expect(connection.request({ ...get("/"), headers: [["x", "y".repeat(70_000)]] }, null)).rejects.toMatchObject(
+      { code: "too-large" },
+    );
+    expect((await connection.request(get("/"), null)).status).toBe(200);
+    connection.close();
+  });
+});
+
+test("a client certificate is shown, and its key is asked for by the server only after the verdict", async () => {
+  const clientCa = await mintCa({ name: "clients" });
+  const client = await mintLeaf({ issuer: clientCa, name: "gateway", usages: ["client"] });
+  for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+    const backend = await started(tlsBackend({ leaf: leaf("ec"), clientCa, version }));
+    const config = newConfig(engine, { clientIdentity: { chain: client.chain, pkcs8: client.pkcs8 } });
+    const connection = connectionOf(await open(engine, config, await dial(backend.port)));
+    expect((await connection.request(get("/"), null)).status).toBe(200);
+    expect(backend.seen.clientNames).toEqual(["gateway"]);
+    connection.close();
+  }
+});
+
+test("an unusable client identity is refused when the configuration is made", () => {
+  const clientIdentity = { chain: [leaf("ec").der], pkcs8: new Uint8Array([1, 2, 3]) };
+  expect(() => newConfig(engine, { clientIdentity })).toThrow(expect.objectContaining({ code: "bad-request" }));
+  expect(() => newConfig(engine, { minVersion: "1.3", maxVersion: "1.2" })).toThrow(
+    expect.objectContaining({ code: "bad-request" }),
+  );
+});
+
+test("informational responses come before the head", async () => {
+  const connection = await connectionTo("http/1.1");
+  const informed: number[] = [];
+  const response = await connection.request(get("/hints"), null, {
+    onInformational: (status) => informed.push(status),
+  });
+  expect(informed).toEqual([103]);
+  expect(await text(response)).toBe("hinted");
+  connection.close();
+});
+
+test.each(["http/1.1", "plain"] as const)("%s upgrade is a raw duplex", async (kind) => {
+  const connection = await connectionTo(kind);
+  const headers = [
+    ["connection", "upgrade"],
+    ["upgrade", "echo"],
+  ] as const;
+  const { status, upgrade } = await connection.request({ ...get("/ws"), headers }, null);
+  expect(status).toBe(101);
+  if (upgrade === undefined) throw new Error("no upgrade");
+  expect(connection.ready).toBe(false);
+  for (const size of [1, 5, 70_000, 300_000]) {
+    const sent = crypto.getRandomValues(new Uint8Array(Math.min(size, 65_536)));
+    await upgrade.write(sent);
+    let received = Buffer.alloc(0);
+    while (received.length < sent.length)
+      received = Buffer.concat([received, (await upgrade.read()) ?? expect.fail("ended")]);
+    expect(received.equals(sent)).toBe(true);
+  }
+  upgrade.close();
+  await connection.closed;
+  expect(await upgrade.read()).toBeNull();
+});

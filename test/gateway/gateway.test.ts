@@ -1,0 +1,153 @@
+import { describe, expect, it } from "vitest";
+import type { Backends, Sent } from "../../src/backend/backends.ts";
+import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchange.ts";
+import { TRANSPORT_CODES, transportFailure } from "../../src/backend/failure.ts";
+import { type Bundle, type BundleAction, CONFIG_CODES } from "../../src/bundle/types.ts";
+import type { AccessRecord } from "../../src/gateway/access-log.ts";
+import { configurationFailure, failureOf, failureResponse } from "../../src/gateway/failures.ts";
+import { choose, createGateway, hostnameOf } from "../../src/gateway/gateway.ts";
+import { endToEnd, forwardedHeaders } from "../../src/gateway/headers.ts";
+import { REFUSAL_CODES } from "../../src/trust/index.ts";
+import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
+
+const FRONT = { clientAddress: "192.0.2.7", scheme: "http", port: 80 } as const;
+
+function bundleWith(action: BundleAction): Bundle {
+  const rule = { ...ruleOf("shop/site", [matchOf({ path: { type: "PathPrefix", value: "/" } })]), action };
+  return bundleOf([{ hostname: "shop.example.com", seniority: 0, rule }]);
+}
+
+function requestTo(authority: string, more: Partial<ExchangeRequest> = {}): ExchangeRequest {
+  const signal = new AbortController().signal;
+  return { method: "GET", scheme: "http", authority, target: "/a?secret=1", headers: [], body: null, signal, ...more };
+}
+
+async function ask(action: BundleAction, answer: (id: string, request: ExchangeRequest) => Sent, request: ExchangeRequest) {
+  const sent: [string, ExchangeRequest][] = [];
+  const log: AccessRecord[] = [];
+  const backends: Backends = {
+    send: (id, exchange) => {
+      sent.push([id, exchange]);
+      return Promise.resolve(answer(id, exchange));
+    },
+    close: () => undefined,
+  };
+  const gateway = createGateway({ bundle: bundleWith(action), backends, log: (record) => log.push(record), monotonicMs: () => 0, random: () => 0.5 });
+  const response = await gateway.handle(request, FRONT);
+  return { response, sent, log, problem: response.body === null ? "" : await new Response(response.body).text() };
+}
+
+const FORWARD: BundleAction = { kind: "forward", backendRefs: [{ weight: 1, backend: "shop/web:443" }] };
+const endpoint = { host: "127.0.0.1", port: 8443 };
+const ok: ExchangeResponse = { status: 200, headers: [["x-from", "backend"], ["connection", "x-hop"], ["x-hop", "1"]], body: null, trailers: null, upgrade: null };
+const answered = (): Sent => ({ kind: "response", response: ok, endpoint, connection: { protocol: "h2", tls: null } });
+const never = (): Sent => {
+  throw new Error("nothing may be sent");
+};
+const proxyStatus = (response: ExchangeResponse) => response.headers.find(([name]) => name === "proxy-status")?.[1];
+
+describe("a request through the gateway", () => {
+  it("goes to the rule's backend and comes back without hop-by-hop fields", async () => {
+    const { response, sent, log } = await ask(FORWARD, answered, requestTo("shop.example.com:8080"));
+    expect(response.status).toBe(200);
+    expect(response.headers).toEqual([["x-from", "backend"]]);
+    expect(sent.map(([id, { authority, target }]) => [id, authority, target])).toEqual([["shop/web:443", "shop.example.com:8080", "/a?secret=1"]]);
+    expect(log).toHaveLength(1);
+    expect(log[0]).toMatchObject({ status: 200, route: "shop/site", backend: "shop/web:443", endpoint: "127.0.0.1:8443", path: "/a", code: null });
+  });
+
+  it("answers 404 for an unknown host, 400 for a malformed one, and sends nothing", async () => {
+    const unknown = await ask(FORWARD, never, requestTo("other.example.com"));
+    expect([unknown.response.status, proxyStatus(unknown.response)]).toEqual([404, 'lasthop; error=destination_not_found; details="no-route"']);
+    const malformed = await ask(FORWARD, never, requestTo("a b"));
+    expect([malformed.response.status, malformed.log[0]?.code]).toEqual([400, "bad-host"]);
+  });
+
+  it("answers 500 for a refused rule and for a refused backendRef, and sends nothing", async () => {
+    for (const action of [
+      { kind: "refused", code: "backend-refs-empty" },
+      { kind: "forward", backendRefs: [{ weight: 1, refused: "backend-ref-not-found" }] },
+    ] as const) {
+      const { response, problem } = await ask(action, never, requestTo("shop.example.com"));
+      const code = action.kind === "refused" ? "backend-refs-empty" : "backend-ref-not-found";
+      expect(response.status).toBe(500);
+      expect(proxyStatus(response)).toBe(`lasthop; error=proxy_configuration_error; details="${code}"`);
+      expect(JSON.parse(problem)).toEqual({ type: "about:blank", title: "Internal Server Error", status: 500, code });
+    }
+  });
+
+  it("tells the client a refusal's code, and the log both sides", async () => {
+    const refusal = { code: "name-mismatch", position: 0, expected: "dns a.internal", presented: "dns b.internal" } as const;
+    const failed = (): Sent => ({ kind: "failed", endpoint, failure: { kind: "chain-refused", refusal } });
+    const { response, problem, log } = await ask(FORWARD, failed, requestTo("shop.example.com"));
+    expect(response.status).toBe(502);
+    expect(proxyStatus(response)).toBe('lasthop; error=tls_certificate_error; details="name-mismatch"');
+    expect(problem).not.toContain("b.internal");
+    expect(log[0]).toMatchObject({ code: "name-mismatch", detail: "certificate 0: expected dns a.internal, presented dns b.internal", endpoint: "127.0.0.1:8443" });
+  });
+
+  it("answers 500 for a bug of ours and logs it", async () => {
+    const { response, log } = await ask(FORWARD, never, requestTo("shop.example.com"));
+    expect(response.status).toBe(500);
+    expect(log[0]).toMatchObject({ code: "internal-error", detail: "Error: nothing may be sent" });
+  });
+});
+
+describe("failures", () => {
+  it("map every code to a status and a proxy error type", () => {
+    const failures = [
+      ...CONFIG_CODES.map((code) => configurationFailure(code, "")),
+      ...TRANSPORT_CODES.map((code) => failureOf(transportFailure(code, "", "nothing"))),
+      ...REFUSAL_CODES.map((code) => failureOf({ kind: "chain-refused", refusal: { code, position: null, expected: "", presented: "" } })),
+    ];
+    for (const failure of failures) {
+      const response = failureResponse(failure);
+      expect(response.status).toBeGreaterThanOrEqual(400);
+      expect(proxyStatus(response)).toMatch(/^lasthop; error=[a-z_]+; details="[a-z0-9-]+"$/);
+    }
+    expect(new Set(failures.map(({ code }) => code)).size, "no code stands for two things").toBe(failures.length);
+  });
+});
+
+describe("fields", () => {
+  it("drop what belongs to one connection", () => {
+    const headers = [["connection", "close, X-Secret"], ["x-secret", "1"], ["te", "gzip"], ["transfer-encoding", "chunked"], ["upgrade", "h2c"], ["accept", "*/*"]] as const;
+    expect(endToEnd(headers)).toEqual([["accept", "*/*"]]);
+  });
+
+  it("say who asked, and keep a client from claiming it", () => {
+    const headers = [["x-forwarded-for", "198.51.100.1"], ["x-forwarded-proto", "https"], ["x-forwarded-host", "evil"], ["connection", "x-forwarded-for"]] as const;
+    expect(forwardedHeaders(headers, "shop.example.com", FRONT)).toEqual([
+      ["x-forwarded-for", "192.0.2.7"],
+      ["x-forwarded-proto", "http"],
+      ["x-forwarded-host", "shop.example.com"],
+      ["x-forwarded-port", "80"],
+    ]);
+    expect(forwardedHeaders([["x-forwarded-for", "198.51.100.1"], ["te", "trailers"]], "h", FRONT)).toContainEqual(["x-forwarded-for", "198.51.100.1, 192.0.2.7"]);
+    expect(forwardedHeaders([["te", "trailers"]], "h", FRONT)).toContainEqual(["te", "trailers"]);
+  });
+});
+
+describe("weights", () => {
+  const refs = [1, 3, 6].map((weight) => ({ weight, backend: `w${weight}` }));
+  it("give each ref its share", () => {
+    const counts = new Map<string, number>();
+    for (let point = 0; point < 1; point += 0.001) {
+      const chosen = choose(refs, point);
+      if ("backend" in chosen) counts.set(chosen.backend, (counts.get(chosen.backend) ?? 0) + 1);
+    }
+    expect([...counts]).toEqual([["w1", 100], ["w3", 300], ["w6", 601]].map(([name, count]) => [name, expect.closeTo(Number(count), -1)]));
+  });
+  it("stay within the list at the edges", () => {
+    expect(choose(refs, 0)).toBe(refs[0]);
+    expect(choose(refs, 1)).toBe(refs[2]);
+  });
+});
+
+describe("the hostname of an authority", () => {
+  it("is lower case, without its port, or nothing at all", () => {
+    expect(["Shop.Example.com:80", "[2001:DB8::1]:443", "a", "", "a/b", "a b", "user@a", "a:b", "a:123456"].map(hostnameOf)).toEqual([
+      "shop.example.com", "[2001:db8::1]", "a", null, null, null, null, null, null,
+    ]);
+  });
+});

@@ -1,0 +1,13 @@
+import { afterAll, beforeAll, describe } from "vitest";
+import { nodeHost } from "../../src/host/node/host.ts";
+import { startServers } from "./servers.ts";
+import { type Fixtures, lastHopSuite } from "./suite.ts";
+
+describe("the last hop on Node", () => {
+  let servers: Awaited<ReturnType<typeof startServers>>;
+  beforeAll(async () => {
+    servers = await startServers();
+  });
+  afterAll(() => servers.close());
+  lastHopSuite(nodeHost(), (): Fixtures => servers.fixtures);
+});

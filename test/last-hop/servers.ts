@@ -1,0 +1,116 @@
+/** TLS backends for the last-hop suite, on Node, and a control port by which a test in any runtime asks what they saw. */
+import { randomBytes } from "node:crypto";
+import { createServer as createHttp } from "node:http";
+import { createServer as createHttps, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Fixtures, type Seen, SNI } from "./suite.ts";
+
+const DAY_MS = 86_400_000;
+
+
+interface Running {
+  readonly server: Server;
+  /** Presents another chain from now on. */
+  readonly swap: (chain: string) => void;
+  readonly sockets: Set<TLSSocket>;
+  seen: Seen;
+}
+
+/** Certificates a backend can present, by name; each but `good` and `rsa` is at fault in one way. */
+async function mintAll() {
+  const root = await mintCa({ name: "last hop root" });
+  const issuing = await mintCa({ name: "last hop issuing", issuer: root, pathLength: 0 });
+  const other = await mintCa({ name: "some other root" });
+  const leaf = { issuer: issuing, dns: [SNI] };
+  const good = await mintLeaf(leaf);
+  const evil = await mintLeaf({ issuer: other, dns: [SNI] });
+  const chains: Record<string, { leaf: Minted; chainPem?: string }> = {
+    good: { leaf: good },
+    rsa: { leaf: await mintLeaf({ ...leaf, keyType: "rsa-2048" }) },
+    "unknown-ca": { leaf: evil },
+    "self-signed": { leaf: await mintLeaf({ dns: [SNI] }) },
+    "name-mismatch": { leaf: await mintLeaf({ ...leaf, dns: ["other.internal"] }) },
+    expired: { leaf: await mintLeaf({ ...leaf, notBefore: new Date(Date.now() - 3 * DAY_MS), notAfter: new Date(Date.now() - DAY_MS) }) },
+    "not-yet-valid": { leaf: await mintLeaf({ ...leaf, notBefore: new Date(Date.now() + DAY_MS), notAfter: new Date(Date.now() + 2 * DAY_MS) }) },
+    "wrong-usage": { leaf: await mintLeaf({ ...leaf, usages: ["client"] }) },
+    "not-a-ca": { leaf: await mintLeaf({ issuer: good, dns: [SNI] }) },
+    // PKI.js alone validates the last certificate here and calls the peer good (docs/trust.md, first fault).
+    substituted: { leaf: evil, chainPem: `${evil.certPem}\n${evil.certPem}\n${issuing.certPem}` },
+  };
+  return { root, chains };
+}
+
+export async function startServers(): Promise<{ fixtures: Fixtures; close: () => Promise<void> }> {
+  const { root, chains } = await mintAll();
+  const running = new Map<string, Running>();
+  const secure = (name: string) => {
+    const chain = chains[name];
+    if (chain === undefined) throw new RangeError(`no chain ${name}`);
+    return { key: chain.leaf.keyPem, cert: chain.chainPem ?? chain.leaf.chainPem };
+  };
+  const start = async (name: string, chain: string, maxVersion: "TLSv1.2" | "TLSv1.3"): Promise<void> => {
+    const server = createHttps({ ...secure(chain), maxVersion, ALPNProtocols: ["http/1.1"] }, (request, response) => {
+      request.resume().on("end", () => response.end(JSON.stringify({ name, resumed: (request.socket as TLSSocket).isSessionReused() })));
+    });
+    // New ticket keys with the new certificate: an old ticket would resume the session of the old one.
+    const swap = (next: string): void => server.setSecureContext({ ...secure(next), maxVersion, ticketKeys: randomBytes(48) });
+    const entry: Running = { server, swap, sockets: new Set(), seen: { sni: [], requestBytes: 0, connections: 0, resumed: 0 } };
+    server.on("secureConnection", (socket) => {
+      entry.seen.connections++;
+      if (socket.isSessionReused()) entry.seen.resumed++;
+      if (typeof socket.servername === "string") entry.seen.sni.push(socket.servername);
+      entry.sockets.add(socket);
+      socket.on("data", (chunk: Buffer) => (entry.seen.requestBytes += chunk.length));
+      socket.on("error", () => socket.destroy());
+      socket.on("close", () => entry.sockets.delete(socket));
+    });
+    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+    running.set(name, entry);
+  };
+  for (const chain of Object.keys(chains)) {
+    await start(chain, chain, "TLSv1.3");
+    await start(`${chain} 1.2`, chain, "TLSv1.2");
+  }
+
+  const control = createHttp((request, response) => {
+    const url = new URL(request.url ?? "/", "http://control");
+    const entry = running.get(url.searchParams.get("server") ?? "");
+    if (entry === undefined) return void response.writeHead(404).end();
+    switch (url.pathname) {
+      case "/seen":
+        break;
+      // Closes what is open; with a chain, presents that one from now on.
+      case "/close":
+        if (url.searchParams.has("chain")) entry.swap(url.searchParams.get("chain") ?? "");
+        for (const socket of entry.sockets) socket.destroy();
+        break;
+      default:
+        return void response.writeHead(404).end();
+    }
+    response.end(JSON.stringify(entry.seen));
+  });
+  await new Promise<void>((resolve) => void control.listen(0, "127.0.0.1", resolve));
+
+  const port = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
+  const good = chains["good"]?.leaf;
+  if (good === undefined) throw new RangeError("unreachable");
+  return {
+    fixtures: {
+      controlPort: port(control),
+      ports: Object.fromEntries([...running].map(([name, { server }]) => [name, port(server)])),
+      anchor: Buffer.from(root.der).toString("base64"),
+      goodNotAfterMs: good.certificate.notAfter.getTime(),
+      nowMs: Date.now(),
+    },
+    async close() {
+      control.closeAllConnections();
+      await new Promise((resolve) => control.close(resolve));
+      for (const { server, sockets } of running.values()) {
+        for (const socket of sockets) socket.destroy();
+        await new Promise((resolve) => server.close(resolve));
+      }
+    },
+  };
+}

@@ -1,0 +1,2 @@
+/** Tests call createWorker themselves. */
+export default { fetch: () => new Response(null, { status: 404 }) };
