@@ -3,6 +3,8 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
+    // What a passing test logs (the worker's access log) is noise.
+    silent: "passed-only",
     projects: [
       {
         test: {
@@ -17,7 +19,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/worker/**/*.test.ts"],
-          globalSetup: "./test/worker/global.ts",
+          globalSetup: "./test/last-hop/worker-setup.ts",
           testTimeout: 30_000,
         },
       },

@@ -61,7 +61,8 @@ function verifyDigest(text: string, value: object, sha256: Sha256): void {
   const field = `,"digest":"${digest}"`;
   const at = text.indexOf(field);
   const rest = at < 0 ? text : text.slice(0, at) + text.slice(at + field.length);
-  const found = hex(sha256(new TextEncoder().encode(rest.endsWith("\n") ? rest.slice(0, -1) : rest)));
+  if (!text.endsWith("\n")) throw new BundleError("digest-mismatch", "", "cut short: a bundle ends in a newline");
+  const found = hex(sha256(new TextEncoder().encode(rest.slice(0, -1))));
   if (at < 0 || found !== digest) throw new BundleError("digest-mismatch", "digest", `the contents have ${found}`);
 }
 

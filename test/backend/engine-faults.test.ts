@@ -7,7 +7,7 @@ import type { ByteStream } from "../../src/backend/host.ts";
 import { nodeAead } from "../../src/host/node-crypto.ts";
 import { mintCa, mintLeaf, type Minted } from "../pki.ts";
 import { BIG_BYTES, dial, distorted, portOf, tlsBackend, type Backend, type Distortion } from "./fixtures/backend.ts";
-import { bytes, connectionOf, get, newConfig, newEngine, open, text } from "./fixtures/client.ts";
+import { bytes, connectionOf, get, newConfig, newEngine, open, REFUSED, text } from "./fixtures/client.ts";
 
 const engine = newEngine();
 const config = newConfig(engine);
@@ -171,6 +171,56 @@ describe.each(VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
     });
     connection.close();
   });
+});
+
+test.each([
+  ["in order", null],
+  ["by a reset", new Error("reset")],
+])("a whole response is whole although its connection ended %s before it was read", async (_, ending) => {
+  const size = 500_000;
+  const head = `HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: ${size}\r\n\r\n`;
+  const reads: (Uint8Array | Error | null)[] = [new TextEncoder().encode(head), new Uint8Array(size), ending];
+  const stream: ByteStream = {
+    read: async () => {
+      const next = reads.shift() ?? null;
+      await pause(2);
+      if (next instanceof Error) throw next;
+      return next;
+    },
+    write: async () => undefined,
+    close: () => undefined,
+  };
+  const connection = connectionOf(openPlain(engine, stream, { protocol: "http/1.1" }));
+  const response = await connection.request(get("/"), null);
+  await pause(20);
+  const reader = response.body.getReader();
+  let total = 0;
+  for (let read = await reader.read(); !read.done; read = await reader.read()) {
+    total += read.value.length;
+    await pause(1);
+  }
+  expect(total).toBe(size);
+  expect(await response.trailers).toEqual([]);
+  await connection.closed;
+});
+
+test("many connections and faults leave the instance as small as it was", async () => {
+  const { instance } = engine;
+  const round = async () => {
+    const fresh = newConfig(engine);
+    await open(engine, fresh, await dial(backend.port, { cutAfterBytes: 300 }));
+    await open(engine, fresh, await dial(backend.port), () => REFUSED);
+    const connection = connectionOf(await open(engine, newConfig(engine), await dial(backend.port)));
+    await (await connection.request(get("/never"), null)).body.cancel();
+    await text(await connection.request(get("/x"), null));
+    connection.close();
+    await connection.closed;
+    fresh.free();
+  };
+  for (let at = 0; at < 20; at++) await round();
+  const before = instance.memoryBytes;
+  for (let at = 0; at < 100; at++) await round();
+  expect(instance.memoryBytes - before).toBeLessThanOrEqual(1 << 20);
 });
 
 test("garbage instead of TLS, and a silent close", async () => {

@@ -45,7 +45,7 @@ describe.skipIf(missing)("the last hop to openssl s_server", () => {
     return { port, said: () => said, child };
   }
   const ask = (port: number): Promise<Sent> => {
-    const fixtures = { controlPort: 0, ports: { it: port }, anchor: Buffer.from(root.der).toString("base64"), goodNotAfterMs: 0, nowMs: 0 };
+    const fixtures = { controlPort: 0, ports: { it: port }, anchor: Buffer.from(root.der).toString("base64"), anchorPem: root.certPem, goodNotAfterMs: 0, nowMs: 0 };
     return createBackends({ bundle: bundleFor(fixtures, "it", {}), host }).send("test/backend:443", {
       method: "GET",
       scheme: "http",

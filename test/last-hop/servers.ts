@@ -1,9 +1,10 @@
 /** TLS backends for the last-hop suite, on Node, and a control port by which a test in any runtime asks what they saw. */
-import { randomBytes } from "node:crypto";
-import { createServer as createHttp } from "node:http";
+import { createHash, randomBytes } from "node:crypto";
+import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { gzipSync } from "node:zlib";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 import { type Fixtures, type Seen, SNI } from "./suite.ts";
 
@@ -42,6 +43,59 @@ async function mintAll() {
   return { root, chains };
 }
 
+const MEGABYTE = Buffer.alloc(1 << 20, 0x61);
+
+/** Responses whose form a gateway can get wrong. */
+function answerSpecial(request: IncomingMessage, response: ServerResponse): boolean {
+  const url = new URL(request.url ?? "/", "http://backend");
+  switch (url.pathname) {
+    case "/echo-headers":
+      response.setHeader("set-cookie", ["a=1", "b=2"]);
+      response.setHeader("keep-alive", "timeout=5");
+      response.end(JSON.stringify(request.headers));
+      return true;
+    case "/gzip":
+      response.setHeader("content-encoding", "gzip").end(gzipSync("compressed once"));
+      return true;
+    case "/status":
+      response.writeHead(Number(url.searchParams.get("code")), url.searchParams.has("etag") ? { etag: '"e"' } : {}).end();
+      return true;
+    case "/upload":
+      void digestOf(request).then((answer) => response.end(answer));
+      return true;
+    case "/download": {
+      let left = Number(url.searchParams.get("mb"));
+      if (url.searchParams.has("length")) response.setHeader("content-length", left * MEGABYTE.length);
+      if (request.method === "HEAD") left = 0;
+      const more = (): void => {
+        while (left > 0) {
+          left--;
+          if (!response.write(MEGABYTE)) return void response.once("drain", more);
+        }
+        response.end();
+      };
+      more();
+      return true;
+    }
+    case "/cut":
+      response.setHeader("content-length", 1_000);
+      response.write("not all of it", () => response.destroy());
+      return true;
+    default:
+      return false;
+  }
+}
+
+async function digestOf(request: IncomingMessage): Promise<string> {
+  const hash = createHash("sha256");
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    hash.update(chunk);
+    bytes += chunk.length;
+  }
+  return JSON.stringify({ bytes, sha256: hash.digest("hex"), length: request.headers["content-length"] ?? null });
+}
+
 export async function startServers(): Promise<{ fixtures: Fixtures; close: () => Promise<void> }> {
   const { root, chains } = await mintAll();
   const running = new Map<string, Running>();
@@ -52,7 +106,9 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
   };
   const start = async (name: string, chain: string, maxVersion: "TLSv1.2" | "TLSv1.3"): Promise<void> => {
     const server = createHttps({ ...secure(chain), maxVersion, ALPNProtocols: ["http/1.1"] }, (request, response) => {
-      request.resume().on("end", () => response.end(JSON.stringify({ name, resumed: (request.socket as TLSSocket).isSessionReused() })));
+      if (!answerSpecial(request, response)) {
+        request.resume().on("end", () => response.end(JSON.stringify({ name, resumed: (request.socket as TLSSocket).isSessionReused() })));
+      }
     });
     // New ticket keys with the new certificate: an old ticket would resume the session of the old one.
     const swap = (next: string): void => server.setSecureContext({ ...secure(next), maxVersion, ticketKeys: randomBytes(48) });
@@ -103,6 +159,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       anchor: Buffer.from(root.der).toString("base64"),
       goodNotAfterMs: good.certificate.notAfter.getTime(),
       nowMs: Date.now(),
+      anchorPem: root.certPem,
     },
     async close() {
       control.closeAllConnections();

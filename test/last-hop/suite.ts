@@ -25,6 +25,7 @@ export interface Fixtures {
   readonly ports: Readonly<Record<string, number>>;
   /** Base64 DER of the root that signs `good`. */
   readonly anchor: string;
+  readonly anchorPem: string;
   readonly goodNotAfterMs: number;
   readonly nowMs: number;
 }

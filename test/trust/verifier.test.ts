@@ -130,6 +130,20 @@ describe("algorithms", () => {
   ])("an end entity's key: %s", async (_, spki, expected) => {
     expect(await check(root, server(root, { key: bareKey(spki) }))).toBe(expected);
   });
+  it.each([
+    ["the identity", "01".padEnd(64, "0"), "weak-key@-1"],
+    ["the identity, sign bit set", `${"01".padEnd(62, "0")}80`, "weak-key@-1"],
+    ["order 8", "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "weak-key@-1"],
+    ["not canonical", `ee${"ff".repeat(30)}7f`, "weak-key@-1"],
+    ["another point", `02${"ff".repeat(30)}7f`, "bad-signature@0"],
+  ])("an Ed25519 CA whose key is %s", async (_, key, expected) => {
+    const spki = seq(seq(oid("1.3.101.112")), tlv(3, bytes(0), new Uint8Array(Buffer.from(key, "hex"))));
+    // R the identity and S zero: under a key of small order, a signature of anything.
+    const signature = Uint8Array.from({ length: 64 }, (_unused, index) => (index === 0 ? 1 : 0));
+    const signer = { algorithm: seq(oid("1.3.101.112")), sign: () => signature };
+    const anchor = ca("anchor", null, { key: { spki, signer, id: bytes(1) } });
+    expect(await check(anchor, server(anchor))).toBe(expected);
+  });
   it("refuses a weak CA in the path, and a weak anchor", async () => {
     const intermediate = ca("intermediate", root, { key: rsaKey(1024) });
     expect(await check(root, server(intermediate), intermediate)).toBe("weak-key@1");
