@@ -99,7 +99,7 @@ export interface DevServer {
   close(): Promise<void>;
 }
 
-/** Null when the first compile wrote no bundle: nothing to serve, and the diagnostics have said why. */
+/** Null when there is nothing to serve (the first compile wrote no bundle) or wrangler did not start: it has been said why. */
 export async function startDev(options: DevOptions): Promise<DevServer | null> {
   const { build, directory, port, print, built, workerLine } = options;
   mkdirSync(directory, { recursive: true });
@@ -117,7 +117,11 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
       done(exit.code);
     });
   });
-  await ready(wrangler, ended, workerLine);
+  const failure = await ready(wrangler, ended, workerLine);
+  if (failure !== null) {
+    print(`lasthop: ${failure}`);
+    return null;
+  }
 
   // One compile at a time, and one more when something changed meanwhile.
   let timer: NodeJS.Timeout | null = null;
@@ -175,34 +179,31 @@ function startWrangler(entry: string, port: number, listenerPort: number): Child
   });
 }
 
-/** Resolves when wrangler serves; its output goes on to `workerLine`. */
-async function ready(wrangler: ChildProcess, ended: Promise<number>, workerLine: (line: string) => void): Promise<void> {
-  const said: string[] = [];
-  const serving = new Promise<void>((resolve) => {
+/** Null when wrangler serves, else why it does not; then it has been stopped. Its output goes on to `workerLine`. */
+async function ready(
+  wrangler: ChildProcess,
+  ended: Promise<number>,
+  workerLine: (line: string) => void,
+): Promise<string | null> {
+  const serving = new Promise<null>((resolve) => {
     const line = (text: string): void => {
-      said.push(text);
-      if (said.length > 50) said.shift();
-      if (text.includes("Ready on")) resolve();
+      if (text.includes("Ready on")) resolve(null);
       workerLine(text);
     };
     for (const stream of [wrangler.stdout, wrangler.stderr]) eachLine(stream, line);
   });
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`wrangler dev did not start:\n${said.join("\n")}`)), START_TIMEOUT_MS);
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`wrangler dev did not start within ${START_TIMEOUT_MS / 1_000} s`), START_TIMEOUT_MS);
   });
-  const gone = ended.then((code) => {
-    throw new Error(`wrangler dev ended with ${code}:\n${said.join("\n")}`);
-  });
-  try {
-    await Promise.race([serving, late, gone]);
-  } catch (error) {
+  const gone = ended.then((code) => `wrangler dev ended with ${code} before it served; is the port taken?`);
+  const failure = await Promise.race([serving, late, gone]);
+  clearTimeout(timer);
+  if (failure !== null && wrangler.exitCode === null) {
     wrangler.kill("SIGINT");
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    gone.catch(() => undefined);
+    await ended;
   }
+  return failure;
 }
 
 function eachLine(stream: NodeJS.ReadableStream | null, line: (text: string) => void): void {

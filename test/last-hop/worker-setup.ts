@@ -4,13 +4,6 @@ import { compile } from "../../src/compile/index.ts";
 import { startServers } from "./servers.ts";
 import { type Fixtures, SNI } from "./suite.ts";
 
-declare module "vitest" {
-  interface ProvidedContext {
-    fixtures: Fixtures;
-    bundleText: string;
-  }
-}
-
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { fixtures, close } = await startServers();
   const { text, diagnostics } = compile([{ file: "cluster.yaml", text: clusterYaml(fixtures) }], { allowLoopback: true });

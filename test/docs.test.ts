@@ -1,0 +1,19 @@
+/** The docs name every code, so that none appears that an operator cannot look up. */
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { TRANSPORT_CODES } from "../src/backend/failure.ts";
+import { CONFIG_CODES } from "../src/bundle/types.ts";
+import { INPUT_CODES } from "../src/compile/diagnostics.ts";
+import { OPTION_KEYS } from "../src/compile/policy-options.ts";
+import { REFUSAL_CODES } from "../src/trust/index.ts";
+
+const DOCS: readonly [string, readonly string[]][] = [
+  ["docs/build.md", [...INPUT_CODES, ...OPTION_KEYS]],
+  ["docs/failures.md", [...CONFIG_CODES, ...TRANSPORT_CODES]],
+  ["docs/trust.md", REFUSAL_CODES],
+];
+
+it.each(DOCS)("%s names every code", (path, codes) => {
+  const text = readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+  expect(codes.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
+});

@@ -1,0 +1,9 @@
+import type { Fixtures } from "./suite.ts";
+
+declare module "vitest" {
+  /** What worker-setup.ts hands to the tests in workerd. */
+  interface ProvidedContext {
+    fixtures: Fixtures;
+    bundleText: string;
+  }
+}
