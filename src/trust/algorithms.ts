@@ -1,5 +1,5 @@
 /** Signature algorithms and public keys: what this gateway knows, and what it refuses in every runtime alike. */
-import { DerError, DerReader, TAG, at, context } from "./der.ts";
+import { DerError, DerReader, TAG, at, context, hex } from "./der.ts";
 
 export type Hash = "SHA-256" | "SHA-384" | "SHA-512";
 export type Curve = "P-256" | "P-384" | "P-521";
@@ -15,7 +15,7 @@ export type SignatureAlgorithm =
 export type PublicKey =
   | { readonly kind: "rsa"; readonly bits: number; readonly modulus: Uint8Array; readonly exponent: Uint8Array }
   | { readonly kind: "ec"; readonly curve: Curve }
-  | { readonly kind: "ed25519" }
+  | { readonly kind: "ed25519"; readonly smallOrder: boolean }
   | { readonly kind: "unsupported"; readonly name: string };
 
 const RSA_ENCRYPTION = "1.2.840.113549.1.1.1";
@@ -148,9 +148,29 @@ export function readPublicKey(spki: DerReader): PublicKey {
   if (oid === ED25519) {
     algorithm.finish("Ed25519 parameters");
     if (bits.length !== 32) throw new DerError("the Ed25519 key has not 32 octets");
-    return { kind: "ed25519" };
+    return { kind: "ed25519", smallOrder: isSmallOrder(bits) };
   }
   return unsupported(oid);
+}
+
+/** The y of the points of order 1, 2, 4 and 8 on Curve25519's Edwards form, sign bit cleared, little-endian hex. */
+const SMALL_ORDER = new Set([
+  "0000000000000000000000000000000000000000000000000000000000000000",
+  "0100000000000000000000000000000000000000000000000000000000000000",
+  "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+  "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+  "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+]);
+
+/**
+ * Whether an Ed25519 key is a point of small order, under which one signature verifies any message, or no canonical
+ * encoding (RFC 8032 §5.1.3). Node refuses such keys; workerd, Deno and Bun take them (measured): so none may.
+ */
+function isSmallOrder(key: Uint8Array): boolean {
+  const y = key.slice();
+  y[31] = at(key, 31) & 0x7f;
+  const canonical = at(y, 31) !== 0x7f || at(y, 0) < 0xed || y.subarray(1, 31).some((octet) => octet !== 0xff);
+  return !canonical || SMALL_ORDER.has(hex(y));
 }
 
 function readRsa(bits: Uint8Array): PublicKey {
@@ -195,7 +215,9 @@ export function keyProblem(
         ? { code: "unsupported-algorithm", expected, presented: "P-521" }
         : null;
     case "ed25519":
-      return null;
+      return key.smallOrder
+        ? { code: "weak-key", expected: "an Ed25519 key of full order", presented: "one of small order" }
+        : null;
   }
 }
 

@@ -126,7 +126,7 @@ let engine: TrustEngine | null = null;
 
 /** The one engine. Made at first use: globalThis.crypto is not there while some runtimes load modules. */
 export function trustEngine(): TrustEngine {
-  engine ??= new TrustEngine({ name: "lasthop", crypto: globalThis.crypto });
+  engine ??= new TrustEngine({ name: "lasthop", crypto });
   return engine;
 }
 

@@ -1,5 +1,5 @@
 /** Names in certificates: distinguished names and GeneralName, in the form the checks compare. */
-import { DerError, DerReader, TAG, checkNested, context } from "./der.ts";
+import { DerError, DerReader, TAG, checkNested, context, hex } from "./der.ts";
 
 /** A Name (RFC 5280 §4.1.2.4). Two names are the same when their `key` is. */
 export interface DistinguishedName {
@@ -224,12 +224,6 @@ function wide(bytes: Uint8Array, width: 2 | 4): string {
     for (let octet = 0; octet < width; octet++) unit = unit * 256 + (bytes[at + octet] ?? 0);
     text += unit > 0x10ffff ? "\ufffd" : String.fromCodePoint(unit);
   }
-  return text;
-}
-
-export function hex(bytes: Uint8Array): string {
-  let text = "";
-  for (const octet of bytes) text += octet.toString(16).padStart(2, "0");
   return text;
 }
 

@@ -1,5 +1,5 @@
 /** The second opinion: PKI.js's engine on exactly one finished path. It can only refuse. */
-import { type Certificate as PkiCertificate, CertificateChainValidationEngine } from "pkijs";
+import { type Certificate as PkiCertificate, CertificateChainValidationEngine, type ICryptoEngine } from "pkijs";
 import { trustEngine } from "./crypto.ts";
 import { OID } from "./extensions.ts";
 import type { Known } from "./store.ts";
@@ -26,11 +26,16 @@ export async function secondOpinion(path: readonly Known[], nowMs: number): Prom
       return Promise.resolve(issuer === undefined ? [] : [issuer]);
     },
   });
-  const answer = await engine.verify({}, trustEngine());
+  const answer = await engine.verify({}, asCryptoEngine(trustEngine()));
   if (!answer.result) return answer.resultMessage === "" ? "PKI.js refuses the path" : answer.resultMessage;
   const validated = answer.certificatePath ?? [];
   const same = validated.length === views.length && views.every((view, index) => view === validated[index]);
   return same ? null : "PKI.js validated another path";
+}
+
+/** workerd's SubtleCrypto type has methods of its own, and PKI.js takes whichever is global: no runtime difference. */
+function asCryptoEngine(engine: object): ICryptoEngine {
+  return engine as ICryptoEngine;
 }
 
 /** What the engine gets wrong about certificate policies, it gets wrong by refusing; policies.ts has decided them. */

@@ -58,8 +58,8 @@ async function extend(path: readonly Link[], search: Search): Promise<Failure | 
     const problem: Problem = { code: "unsupported-algorithm", expected, presented: describeAlgorithm(algorithm) };
     return { problem, position: top.position, progress: progress + 2 };
   }
-  // A certificate whose key this gateway cannot use is in no path: not worth a signature.
-  const key = keyProblem(certificate.key, path.length === 1 ? "end-entity" : "ca");
+  // An end entity whose key is not to be used is in no path: not worth a signature.
+  const key = path.length === 1 ? keyProblem(certificate.key, "end-entity") : null;
   if (key !== null) return { problem: key, position: top.position, progress: progress + 2 };
   let worst: Failure | null = null;
   for (const candidate of candidates(path, search)) {
@@ -85,6 +85,9 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
       progress: progress + 4,
     };
   }
+  // Before its signature: a key that is too weak may verify anything, and runtimes differ about such keys.
+  const key = keyProblem(candidate.known.certificate.key, "ca");
+  if (key !== null) return { problem: key, position: candidate.position, progress: progress + 1 };
   const signed = await top.known.isSignedBy(candidate.known, search.budget);
   if (signed === null) return overBudget(search.budget);
   if (!signed) {

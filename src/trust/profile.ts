@@ -67,8 +67,6 @@ export function checkCa(
       presented: `${place.below}`,
     };
   }
-  const key = keyProblem(certificate.key, "ca");
-  if (key !== null) return key;
   if (certificate.extendedKeyUsage !== null) {
     // CA/Browser BR 7.1.2.1.2, and x509-limbo: a root has no purposes of its own.
     if (place.anchor && certificate.selfIssued) {

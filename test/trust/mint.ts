@@ -285,12 +285,17 @@ export interface CrlSpec {
   readonly extensions?: readonly Bytes[];
   readonly key?: Key;
   readonly version?: Bytes;
+  readonly tbsTail?: Bytes;
+  readonly outerAlgorithm?: Bytes;
+  readonly entryExtensions?: Bytes;
 }
 
 /** A CRL of `issuer`; `revoked` holds serial numbers as INTEGERs. */
 export function crl(issuer: Minted, spec: CrlSpec = {}): Bytes {
   const { signer } = spec.key ?? issuer.key;
-  const entries = (spec.revoked ?? []).map((serial) => seq(serial, utcTime(NOW - DAY)));
+  const entries = (spec.revoked ?? []).map((serial) =>
+    seq(serial, utcTime(NOW - DAY), spec.entryExtensions ?? bytes()),
+  );
   const tbs = seq(
     spec.version ?? int(1),
     signer.algorithm,
@@ -299,8 +304,9 @@ export function crl(issuer: Minted, spec: CrlSpec = {}): Bytes {
     spec.nextUpdate === null ? bytes() : utcTime(spec.nextUpdate ?? NOW + DAY),
     entries.length > 0 ? seq(...entries) : bytes(),
     tlv(0xa0, seq(...(spec.extensions ?? [extension("2.5.29.20", false, int(7))]))),
+    spec.tbsTail ?? bytes(),
   );
-  return seq(tbs, signer.algorithm, tlv(0x03, bytes(0), signer.sign(tbs)));
+  return seq(tbs, spec.outerAlgorithm ?? signer.algorithm, tlv(0x03, bytes(0), signer.sign(tbs)));
 }
 
 export const sha256 = (data: Bytes): Bytes => new Uint8Array(createHash("sha256").update(data).digest());

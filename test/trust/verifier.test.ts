@@ -225,6 +225,35 @@ describe("CRLs", () => {
       crl(intermediate, { extensions: [number, idp(tlv(0xa0, tlv(0xa0, uri("http://a/crl"))))] }),
       "revocation-unknown@0",
     ],
+    ["with more in tbsCertList", crl(intermediate, { tbsTail: bytes(5, 0) }), "revocation-unknown@0"],
+    [
+      "with another algorithm outside",
+      crl(intermediate, { outerAlgorithm: seq(oid("1.2.840.10045.4.3.3")) }),
+      "revocation-unknown@0",
+    ],
+    [
+      "with a loose distribution point",
+      crl(intermediate, { extensions: [number, extension("2.5.29.28", true, concat(seq(), bytes(5, 0)))] }),
+      "revocation-unknown@0",
+    ],
+    [
+      "with a certificate issuer",
+      crl(intermediate, { revoked: [int(1)], entryExtensions: seq(extension("2.5.29.29", true, seq())) }),
+      "revocation-unknown@0",
+    ],
+    [
+      "with a critical reason",
+      crl(intermediate, { revoked: [int(1)], entryExtensions: seq(extension("2.5.29.21", true, tlv(0x0a, bytes(1)))) }),
+      "revocation-unknown@0",
+    ],
+    [
+      "with a reason",
+      crl(intermediate, {
+        revoked: [int(1)],
+        entryExtensions: seq(extension("2.5.29.21", false, tlv(0x0a, bytes(1)))),
+      }),
+      "verified",
+    ],
     ["with trailing bytes", concat(crl(intermediate), bytes(0)), "revocation-unknown@0"],
   ])("%s", async (_, list, expected) => {
     expect(await under(ofRoot, list)).toBe(expected);
@@ -239,6 +268,13 @@ describe("CRLs", () => {
   });
   it("refuse when any current list revokes", async () => {
     expect(await under(ofRoot, crl(intermediate), crl(intermediate, { revoked: [int(serialOf)] }))).toBe("revoked@0");
+  });
+  it("say why they do not help", async () => {
+    const why = async (...crls: readonly Bytes[]): Promise<unknown> =>
+      verdictOf(policy([root], { crls }), [server(root)]);
+    expect(await why(crl(intermediate))).toMatchObject({ refusal: { presented: "no CRL of this issuer" } });
+    const forCas = crl(root, { extensions: [number, idp(tlv(0x82, FLAG))] });
+    expect(await why(forCas)).toMatchObject({ refusal: { presented: "a CRL that does not cover the certificate" } });
   });
   it("need cRLSign", async () => {
     const key = ecKey();
@@ -283,6 +319,22 @@ describe("a stapled OCSP response", () => {
     ["trailing bytes", concat(seq(tlv(0x0a, bytes(3))), bytes(0)), "revocation-unknown@0"],
   ])("%s", async (_, staple, expected) => {
     expect(brief(await verdictOf(policy([root]), [server(root, leafSpec)], NOW, staple))).toBe(expected);
+  });
+  it("is read to its end", async () => {
+    const good = response(serialOf, tlv(0x80));
+    const loose = (body: Bytes): Bytes =>
+      seq(tlv(0x0a, bytes(0)), tlv(0xa0, seq(oid("1.3.6.1.5.5.7.48.1.1"), tlv(4, body))));
+    const data = seq(tlv(0xa2, tlv(4, bytes(1))), generalizedTime(NOW), seq());
+    for (const staple of [
+      loose(concat(seq(data), bytes(5, 0))),
+      loose(concat(seq(seq()), bytes(5, 0))),
+      loose(seq()),
+      concat(good, bytes(0)),
+    ]) {
+      expect(brief(await verdictOf(policy([root]), [server(root, leafSpec)], NOW, staple))).toBe(
+        "revocation-unknown@0",
+      );
+    }
   });
 });
 

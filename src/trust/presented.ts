@@ -1,0 +1,58 @@
+/** The two ends of a verdict: what was presented, before it is read, and what a refusal says, before it is shown. */
+import type { Budgets } from "./budget.ts";
+import type { Failure } from "./paths.ts";
+import type { Refusal } from "./verdict.ts";
+
+/** Sizes come first: nothing is parsed, copied or hashed before. */
+export function checkSizes(
+  presented: readonly Uint8Array[],
+  staple: Uint8Array | null,
+  limits: Budgets,
+): Refusal | null {
+  const endEntity = presented[0];
+  if (endEntity === undefined || endEntity.length === 0) {
+    return { code: "no-certificate", position: null, expected: "a certificate", presented: "none" };
+  }
+  const bytes = presented.reduce((sum, der) => sum + der.length, staple?.length ?? 0);
+  if (bytes > limits.presentedBytes || presented.length > limits.presentedCertificates) {
+    return {
+      code: "budget-exceeded",
+      position: null,
+      expected: `at most ${limits.presentedCertificates} certificates and ${limits.presentedBytes} bytes`,
+      presented: `${presented.length} certificates, ${bytes} bytes`,
+    };
+  }
+  return null;
+}
+
+/** What was presented as one string of bytes: each part after its length, so that no two chains share one. */
+export function frame(presented: readonly Uint8Array[], staple: Uint8Array | null): Uint8Array {
+  const parts = staple === null ? presented : [...presented, staple];
+  let size = 1;
+  for (const part of parts) size += 4 + part.length;
+  const framed = new Uint8Array(size);
+  const view = new DataView(framed.buffer);
+  framed[0] = staple === null ? 0 : 1;
+  let offset = 1;
+  for (const part of parts) {
+    view.setUint32(offset, part.length);
+    framed.set(part, offset + 4);
+    offset += 4 + part.length;
+  }
+  return framed;
+}
+
+/** A failure as the peer's refusal. */
+export function toRefusal({ problem, position }: Failure): Refusal {
+  const { code, expected, presented, rule } = problem;
+  const sides = { code, position, expected: printable(expected), presented: printable(presented) };
+  return rule === undefined ? sides : { ...sides, rule };
+}
+
+const MAX_TEXT = 240;
+
+/** Printable ASCII of bounded length: certificates are written by the peer, and logs are read by people. */
+function printable(text: string): string {
+  const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
+  return cut.replaceAll(/[^ -~]/gu, "?");
+}

@@ -1,0 +1,155 @@
+/** The limbo command on a small file of our own, and that docs/trust.md names every code and rule. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, describe, expect, it } from "vitest";
+import { REFUSED_BY_CHOICE, WAIVED_UNDER_PRIVATE } from "../../scripts/limbo.ts";
+import { REFUSAL_CODES, RULES } from "../../src/trust/index.ts";
+import {
+  HOST,
+  type Minted,
+  NOW,
+  bytes,
+  ca,
+  crl,
+  dns,
+  ecKey,
+  ext,
+  extension,
+  int,
+  ip,
+  mint,
+  name,
+  seq,
+  server,
+} from "./mint.ts";
+
+const directory = mkdtempSync(join(tmpdir(), "lasthop-limbo-"));
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+const pem = (der: Uint8Array, label = "CERTIFICATE"): string =>
+  `-----BEGIN ${label}-----\n${Buffer.from(der).toString("base64")}\n-----END ${label}-----\n`;
+
+const root = ca("root");
+const intermediate = ca("intermediate", root);
+
+interface Extra {
+  readonly name?: { kind: string; value: string } | null;
+  readonly depth?: number;
+  readonly crls?: readonly Uint8Array[];
+  readonly kind?: string;
+}
+
+const testcase = (
+  id: string,
+  expected: "SUCCESS" | "FAILURE",
+  chain: readonly Minted[],
+  extra: Extra = {},
+): object => ({
+  id: `sample::${id}`,
+  expected_result: expected,
+  validation_kind: extra.kind ?? "SERVER",
+  trusted_certs: [pem(root.der)],
+  untrusted_intermediates: chain.slice(1).map(({ der }) => pem(der)),
+  peer_certificate: pem(chain[0]?.der ?? bytes()),
+  validation_time: new Date(NOW).toISOString(),
+  expected_peer_name: extra.name === undefined ? { kind: "DNS", value: HOST } : extra.name,
+  max_chain_depth: extra.depth ?? null,
+  extended_key_usage: ["serverAuth"],
+  crls: (extra.crls ?? []).map((der) => pem(der, "X509 CRL")),
+  features: [],
+});
+
+const good = server(intermediate);
+const agreed = [
+  testcase("good", "SUCCESS", [good, intermediate]),
+  testcase("missing", "FAILURE", [good]),
+  testcase("nameless", "SUCCESS", [good, intermediate], { name: null }),
+  testcase("depth-0", "FAILURE", [good, intermediate], { depth: 0 }),
+  testcase("depth-1", "SUCCESS", [good, intermediate], { depth: 1 }),
+  testcase("address", "SUCCESS", [server(root, { names: [dns(HOST), ip(192, 0, 2, 1)] })], {
+    name: { kind: "IP", value: "192.0.2.1" },
+  }),
+  testcase("revoked", "FAILURE", [server(root, { serial: int(5) })], { crls: [crl(root, { revoked: [int(5)] })] }),
+];
+
+function run(cases: readonly object[], ...more: readonly string[]): { status: number; output: string } {
+  const file = join(directory, `cases-${Math.abs(cases.length)}.json.gz`);
+  writeFileSync(file, gzipSync(JSON.stringify({ version: 1, testcases: cases })));
+  try {
+    const output = execFileSync(process.execPath, ["scripts/limbo.ts", file, ...more], {
+      encoding: "utf8",
+      stdio: "pipe",
+    });
+    return { status: 0, output };
+  } catch (error) {
+    if (error instanceof Error && "status" in error && "stdout" in error) {
+      return { status: Number(error.status), output: String(error.stdout) };
+    }
+    throw error;
+  }
+}
+
+describe("npm run limbo", () => {
+  it("agrees with good files under both profiles", () => {
+    for (const profile of ["private", "strict"]) {
+      const { status, output } = run(agreed, "--profile", profile);
+      expect(output).toContain("7 of 7 agree, 0 disagreements waived, 0 not waived");
+      expect(status).toBe(0);
+    }
+  });
+  it("waives rules: what strict refuses for a waived one, and what docs/trust.md names", () => {
+    const key = ecKey();
+    const noAki = mint(
+      { subject: name(HOST), key, extensions: [ext.eku("1.3.6.1.5.5.7.3.1"), ext.san(dns(HOST)), ext.ski(key.id)] },
+      root,
+    );
+    const caAsLeaf = server(root, { extensions: [extension("2.5.29.19", true, seq(bytes(1, 1, 0xff)))] });
+    const { status, output } = run([testcase("aki", "FAILURE", [noAki]), testcase("ca", "SUCCESS", [caAsLeaf])]);
+    expect(output).toContain("waived (aki-missing)  false-accept  sample::aki");
+    expect(output).toContain("waived (ca-as-end-entity)  false-reject  sample::ca");
+    expect(status).toBe(0);
+  });
+  it("exits 1 on any other disagreement, and on what it cannot ask", () => {
+    for (const [label, wrong] of Object.entries({
+      "false-accept": testcase("x", "FAILURE", [good, intermediate]),
+      "false-reject": testcase("x", "SUCCESS", [good]),
+      "not asked": testcase("x", "FAILURE", [good, intermediate], { kind: "CLIENT" }),
+      unsupported: testcase("x", "SUCCESS", [good, intermediate], { name: { kind: "OTHER", value: "x" } }),
+    })) {
+      const { status, output } = run([...agreed, wrong]);
+      expect(output).toContain("DISAGREES");
+      expect(output).toContain(label);
+      expect(status).toBe(1);
+    }
+  });
+  it("writes every outcome as JSON", () => {
+    const out = join(directory, "out.json");
+    run(agreed, "--json", out);
+    expect(JSON.parse(readFileSync(out, "utf8"))).toMatchObject({ profile: "private", outcomes: { length: 7 } });
+  });
+  it("exits 2 on wrong usage", () => {
+    expect(run(agreed, "--profile", "lax").status).toBe(2);
+  });
+});
+
+describe("docs/trust.md", () => {
+  const manual = readFileSync("docs/trust.md", "utf8");
+  it.each([...REFUSAL_CODES, ...RULES])("names %s", (code) => {
+    expect(manual).toContain(`\`${code}\``);
+  });
+  it("names exactly the waived rules", () => {
+    const section = manual.split("## Against x509-limbo")[1]?.split("## Refusal codes")[0] ?? "";
+    const waived = section.split("\n").find((line) => line.startsWith("- `private` may accept"));
+    const named = [...(waived ?? "").matchAll(/`([a-z0-9-]+)`/gu)]
+      .map(([, rule]) => rule)
+      .filter((rule) => rule !== "private" && rule !== "strict");
+    expect(new Set(named)).toEqual(WAIVED_UNDER_PRIVATE);
+    for (const rule of [...REFUSED_BY_CHOICE.private, ...REFUSED_BY_CHOICE.strict])
+      expect(section).toContain(`- \`${rule}\` (`);
+  });
+});
