@@ -20,7 +20,9 @@ export function generate({ routes, policies, services, endpoints }: Scale, caPem
   ];
   const perService = Math.max(1, Math.round(endpoints / services));
   for (let index = 0; index < NAMESPACES; index++) {
-    documents.push(`apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ca\n  namespace: ns-${index}\ndata:\n  ca.crt: |\n${indent(caPem, 4)}`);
+    documents.push(
+      `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: ca\n  namespace: ns-${index}\ndata:\n  ca.crt: |\n${indent(caPem, 4)}`,
+    );
   }
   for (let index = 0; index < services; index++) {
     documents.push(
@@ -40,7 +42,8 @@ export function generate({ routes, policies, services, endpoints }: Scale, caPem
 function route(index: number, services: number): string {
   const service = index % services;
   const hostname = index % 10 === 0 ? `"*.w${index}.example.com"` : `h${index}.example.com`;
-  const header = index % 5 === 0 ? `          headers:\n            - name: x-tenant\n              value: t${index}\n` : "";
+  const header =
+    index % 5 === 0 ? `          headers:\n            - name: x-tenant\n              value: t${index}\n` : "";
   return `apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata:\n  name: route-${index}\n  namespace: ns-${service % NAMESPACES}\n  generation: 1\n  creationTimestamp: "2026-01-01T00:00:00Z"\nspec:\n  parentRefs:\n    - name: edge\n      namespace: infra\n  hostnames:\n    - ${hostname}\n  rules:\n    - matches:\n        - path:\n            type: PathPrefix\n            value: /team${index % 100}/app${index}\n${header}      backendRefs:\n        - name: svc-${service}\n          port: 8443\n`;
 }
 
@@ -54,7 +57,11 @@ function addresses(service: number, count: number): string {
 }
 
 function indent(text: string, columns: number): string {
-  return `${text.trimEnd().split("\n").map((line) => " ".repeat(columns) + line).join("\n")}\n`;
+  return `${text
+    .trimEnd()
+    .split("\n")
+    .map((line) => " ".repeat(columns) + line)
+    .join("\n")}\n`;
 }
 
 if (process.argv[1] === import.meta.filename) {

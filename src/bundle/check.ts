@@ -2,14 +2,14 @@
 import { BundleError } from "./refusal.ts";
 import { type Bundle, CONFIG_CODES } from "./types.ts";
 
-/** Throws a BundleError that names the field; returns otherwise. `at` makes the path, only when it is needed. */
+/** Throws a BundleError that names the field; returns otherwise. */
 type Check = (value: unknown, at: Path) => void;
-/** Innermost step first, so that descending costs one small object. */
-type Path = { readonly step: string | number; readonly parent: Path } | null;
+/** Steps from the root; each check leaves it as it found it, so that descending allocates nothing. */
+type Path = (string | number)[];
 
 /** The bundle, checked. Throws {@link BundleError}. */
 export function checkBundle(value: unknown): Bundle {
-  BUNDLE(value, null);
+  BUNDLE(value, []);
   const bundle = value as Bundle;
   checkReferences(bundle);
   return bundle;
@@ -27,7 +27,8 @@ const sha256Hex: Check = (value, at) => {
 const integer =
   (low: number, high: number): Check =>
   (value, at) => {
-    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high) wrong(value, at, `an integer from ${low} to ${high}`);
+    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high)
+      wrong(value, at, `an integer from ${low} to ${high}`);
   };
 const oneOf = (...allowed: readonly unknown[]): Check => {
   const set = new Set(allowed);
@@ -39,7 +40,11 @@ const list =
   (item: Check, least = 0): Check =>
   (value, at) => {
     if (!Array.isArray(value) || value.length < least) return wrong(value, at, `a list of at least ${least}`);
-    for (let index = 0; index < value.length; index++) item(value[index], { step: index, parent: at });
+    for (let index = 0; index < value.length; index++) {
+      at.push(index);
+      item(value[index], at);
+      at.pop();
+    }
   };
 const nullable =
   (inner: Check): Check =>
@@ -49,34 +54,42 @@ const nullable =
 const map =
   (key: Check, item: Check): Check =>
   (value, at) => {
-    for (const [name, child] of entries(value, at)) {
-      key(name, { step: name, parent: at });
-      item(child, { step: name, parent: at });
+    const entries = record(value, at);
+    for (const name of Object.keys(entries)) {
+      at.push(name);
+      key(name, at);
+      item(entries[name], at);
+      at.pop();
     }
   };
 const object = (fields: Readonly<Record<string, Check>>): Check => {
-  const checks = new Map(Object.entries(fields));
+  const checks = Object.entries(fields);
   return (value, at) => {
-    let known = 0;
-    for (const [name, child] of entries(value, at)) {
-      const check = checks.get(name);
-      if (check === undefined) throw new BundleError("unknown-field", format({ step: name, parent: at }), "this version does not know it");
-      check(child, { step: name, parent: at });
-      known++;
+    const entries = record(value, at);
+    for (const [name, check] of checks) {
+      const child = entries[name];
+      at.push(name);
+      // JSON holds no undefined, and its objects inherit none of these names.
+      if (child === undefined) throw new BundleError("missing-field", format(at), "it is required");
+      check(child, at);
+      at.pop();
     }
-    if (known === checks.size) return;
-    const missing = [...checks.keys()].find((name) => !Object.hasOwn(value as object, name)) ?? "";
-    throw new BundleError("missing-field", format({ step: missing, parent: at }), "it is required");
+    const names = Object.keys(entries);
+    if (names.length === checks.length) return;
+    at.push(names.find((name) => !Object.hasOwn(fields, name)) ?? "");
+    throw new BundleError("unknown-field", format(at), "this version does not know it");
   };
 };
 /** A union told apart by `kind`, or by which of two fields is there. */
 const byKind = (variants: Readonly<Record<string, Check>>): Check => {
   const checks = new Map(Object.entries(variants));
   return (value, at) => {
-    entries(value, at);
-    const kind = (value as Record<string, unknown>)["kind"];
+    const { kind } = record(value, at);
     const check = typeof kind === "string" ? checks.get(kind) : undefined;
-    if (check === undefined) return wrong(kind, { step: "kind", parent: at }, `one of ${[...checks.keys()].join(", ")}`);
+    if (check === undefined) {
+      at.push("kind");
+      return wrong(kind, at, `one of ${[...checks.keys()].join(", ")}`);
+    }
     check(value, at);
   };
 };
@@ -157,7 +170,8 @@ function checkReferences(bundle: Bundle): void {
   for (const [index, { hosts }] of bundle.listeners.entries()) {
     for (const { hostname, order } of hosts) {
       for (const [rule, match] of order) {
-        if (bundle.rules[rule]?.matches[match] === undefined) dangling(`listeners[${index}].hosts`, `${hostname}: [${rule}, ${match}]`);
+        if (bundle.rules[rule]?.matches[match] === undefined)
+          dangling(`listeners[${index}].hosts`, `${hostname}: [${rule}, ${match}]`);
       }
     }
   }
@@ -168,7 +182,8 @@ function checkReferences(bundle: Bundle): void {
     }
   }
   for (const [id, { transport }] of Object.entries(bundle.backends)) {
-    if (transport.kind === "tls" && !Object.hasOwn(bundle.policies, transport.policy)) dangling(`backends.${id}`, transport.policy);
+    if (transport.kind === "tls" && !Object.hasOwn(bundle.policies, transport.policy))
+      dangling(`backends.${id}`, transport.policy);
   }
   for (const [digest, { anchorSet }] of Object.entries(bundle.policies)) {
     if (!Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(`policies.${digest}`, anchorSet);
@@ -182,9 +197,9 @@ function dangling(path: string, detail: string): never {
   throw new BundleError("dangling-reference", path, `${detail} is not in the bundle`);
 }
 
-function entries(value: unknown, at: Path): [string, unknown][] {
+function record(value: unknown, at: Path): Record<string, unknown> {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return wrong(value, at, "an object");
-  return Object.entries(value);
+  return value as Record<string, unknown>;
 }
 
 function wrong(value: unknown, at: Path, expected: string): never {
@@ -194,8 +209,6 @@ function wrong(value: unknown, at: Path, expected: string): never {
 
 function format(path: Path): string {
   let text = "";
-  for (let at = path; at !== null; at = at.parent) {
-    text = (typeof at.step === "number" ? `[${at.step}]` : `.${at.step}`) + text;
-  }
-  return text.startsWith(".") ? text.slice(1) : text;
+  for (const step of path) text += typeof step === "number" ? `[${step}]` : `${text === "" ? "" : "."}${step}`;
+  return text;
 }

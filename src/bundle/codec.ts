@@ -21,7 +21,10 @@ export function encodeBundle(fields: Omit<Bundle, "digest">, sha256: Sha256): { 
 }
 
 const joinFields = (parts: ReadonlyMap<string, string>): string =>
-  `{${[...parts.keys()].sort().map((name) => `${JSON.stringify(name)}:${parts.get(name) ?? ""}`).join(",")}}`;
+  `{${[...parts.keys()]
+    .sort()
+    .map((name) => `${JSON.stringify(name)}:${parts.get(name) ?? ""}`)
+    .join(",")}}`;
 
 /** SHA-256 over canonical JSON, in hex: of a bundle's fields, a policy, a list of anchors. */
 export function digestOf(value: unknown, sha256: Sha256): string {
@@ -43,7 +46,11 @@ export function decodeBundle(input: string | Uint8Array, sha256: Sha256): Bundle
   const format: unknown = Object.hasOwn(value, "format") ? (value as { format: unknown }).format : undefined;
   // Format N-1 does not exist yet; from 2 on its conversion goes here.
   if (format !== BUNDLE_FORMAT) {
-    throw new BundleError("unknown-format", "format", `this version reads ${BUNDLE_FORMAT}, found ${JSON.stringify(format) ?? "none"}`);
+    throw new BundleError(
+      "unknown-format",
+      "format",
+      `this version reads ${BUNDLE_FORMAT}, found ${JSON.stringify(format) ?? "none"}`,
+    );
   }
   verifyDigest(text, value, sha256);
   return checkBundle(value);

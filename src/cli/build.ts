@@ -3,7 +3,17 @@ import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { dump } from "js-yaml";
-import { compile, type CompileOptions, type CompileResult, type Diagnostic, type ObjectStatus, readInputs, reportJson, reportText, type Target } from "../compile/index.ts";
+import {
+  compile,
+  type CompileOptions,
+  type CompileResult,
+  type Diagnostic,
+  type ObjectStatus,
+  readInputs,
+  reportJson,
+  reportText,
+  type Target,
+} from "../compile/index.ts";
 
 export const BUILD_USAGE = `usage: lasthop build -f PATH… [options]
 
@@ -59,7 +69,7 @@ export async function build(args: readonly string[]): Promise<number> {
     return 0;
   }
   const stream = parsed.format === "json" ? process.stdout : process.stderr;
-  const colour = process.stderr.isTTY === true && process.env["NO_COLOR"] === undefined;
+  const colour = process.stderr.isTTY && process.env["NO_COLOR"] === undefined;
   const { exitCode } = await buildOnce({ ...parsed, colour, print: (text) => void stream.write(text) });
   return exitCode;
 }
@@ -70,11 +80,13 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   // The other inputs are read all the same, so that one run tells everything.
   const compiled = compile(documents, options);
   const fatal = faults.length > 0 || compiled.fatal;
-  const noGateway = faults.length > 0 ? compiled.diagnostics.filter(({ code }) => code !== "gateway-not-found") : compiled.diagnostics;
+  const noGateway =
+    faults.length > 0 ? compiled.diagnostics.filter(({ code }) => code !== "gateway-not-found") : compiled.diagnostics;
   const diagnostics = [...faults, ...noGateway];
   const write = fatal ? null : writeOutputs(options, compiled);
   if (write !== null) diagnostics.push(...write);
-  const exitCode = fatal || (write?.length ?? 0) > 0 ? 2 : diagnostics.some(({ severity }) => severity === "error") ? 1 : 0;
+  const exitCode =
+    fatal || (write?.length ?? 0) > 0 ? 2 : diagnostics.some(({ severity }) => severity === "error") ? 1 : 0;
   const report = { diagnostics, skipped: compiled.skipped };
   const text = options.format === "json" ? reportJson(report) : reportText(report, options.colour ?? false);
   if (text !== "") options.print(text);
@@ -105,7 +117,20 @@ function writeOutputs({ output, status }: BuildOptions, { text, statuses }: Comp
   } catch (error) {
     for (const { temporary } of files) rmSync(temporary, { force: true });
     const message = `cannot write: ${error instanceof Error ? error.message : String(error)}`;
-    return [{ severity: "error", code: "output-unwritable", message, location: null, object: null, path: null, expected: "a writable file in a directory that exists", found: null, remedy: "correct -o or --status" }];
+    return [
+      {
+        severity: "error",
+        code: "output-unwritable",
+        message,
+        location: null,
+        object: null,
+        path: null,
+        expected: "a writable file in a directory that exists",
+        found: null,
+        remedy: "correct -o or --status",
+        note: null,
+      },
+    ];
   }
 }
 
@@ -126,10 +151,17 @@ function summarize({ kind, metadata, status }: ObjectStatus): string[] {
   const lines: string[] = [];
   const add = (where: string, conditions: readonly ConditionLike[]): void => {
     for (const { type, status: value, reason, message } of conditions) {
-      lines.push(`${name}${where}: ${type}=${value} ${reason}${value === "False" && type !== "Conflicted" ? `: ${message}` : ""}`);
+      lines.push(
+        `${name}${where}: ${type}=${value} ${reason}${value === "False" && type !== "Conflicted" ? `: ${message}` : ""}`,
+      );
     }
   };
-  const { conditions = [], listeners = [], parents = [], ancestors = [] } = status as {
+  const {
+    conditions = [],
+    listeners = [],
+    parents = [],
+    ancestors = [],
+  } = status as {
     conditions?: ConditionLike[];
     listeners?: { name: string; conditions: ConditionLike[] }[];
     parents?: { parentRef: { name: string }; conditions: ConditionLike[] }[];
@@ -138,7 +170,8 @@ function summarize({ kind, metadata, status }: ObjectStatus): string[] {
   add("", conditions);
   for (const listener of listeners) add(` listener ${listener.name}`, listener.conditions);
   for (const { parentRef, conditions: own } of parents) add(` under ${parentRef.name}`, own);
-  for (const { ancestorRef, conditions: own } of ancestors) add(` under ${ancestorRef.namespace}/${ancestorRef.name}`, own);
+  for (const { ancestorRef, conditions: own } of ancestors)
+    add(` under ${ancestorRef.namespace}/${ancestorRef.name}`, own);
   if (lines.length === 0) lines.push(`${name}: no ancestor`);
   return lines;
 }
@@ -146,7 +179,7 @@ function summarize({ kind, metadata, status }: ObjectStatus): string[] {
 const TARGETS: readonly Target[] = ["cloudflare", "node", "deno", "bun"];
 
 /** What is wrong, or null for `--help`. */
-function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "print"> | string | null {
+export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "print"> | string | null {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],
@@ -167,12 +200,16 @@ function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "print"> | 
     if (values.help) return null;
     // `-f a b c`, as a shell expands a glob.
     const paths = [...(values.filename ?? []), ...(values.filename === undefined ? [] : positionals)];
-    if (paths.length === 0) return positionals.length === 0 ? "no inputs: give at least one -f PATH" : "inputs are given with -f";
+    if (paths.length === 0)
+      return positionals.length === 0 ? "no inputs: give at least one -f PATH" : "inputs are given with -f";
     const { format, target, gateway } = values;
     if (format !== "text" && format !== "json") return `--format must be text or json, not ${JSON.stringify(format)}`;
-    if (target !== undefined && !isTarget(target)) return `--target must be one of ${TARGETS.join(", ")}, not ${JSON.stringify(target)}`;
-    if (values.status !== undefined && resolve(values.status) === resolve(values.output)) return "-o and --status name the same file";
-    if (gateway !== undefined && !/^[^/]+\/[^/]+$/.test(gateway)) return `--gateway must be NAMESPACE/NAME, not ${JSON.stringify(gateway)}`;
+    if (target !== undefined && !isTarget(target))
+      return `--target must be one of ${TARGETS.join(", ")}, not ${JSON.stringify(target)}`;
+    if (values.status !== undefined && resolve(values.status) === resolve(values.output))
+      return "-o and --status name the same file";
+    if (gateway !== undefined && !/^[^/]+\/[^/]+$/.test(gateway))
+      return `--gateway must be NAMESPACE/NAME, not ${JSON.stringify(gateway)}`;
     return {
       paths,
       output: values.output,

@@ -8,7 +8,9 @@ const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<obj
 
 const usage = `usage: lasthop COMMAND [options]
 
-${Object.entries(COMMANDS).map(([name, { about }]) => `  ${name.padEnd(8)}${about}`).join("\n")}
+${Object.entries(COMMANDS)
+  .map(([name, { about }]) => `  ${name.padEnd(8)}${about}`)
+  .join("\n")}
 
 lasthop COMMAND --help tells a command's options.
 `;

@@ -25,14 +25,17 @@ export function judgeAddress(text: string, family: "IPv4" | "IPv6", rules: Addre
   if (SPECIAL.has(range) || METADATA.has(embedded(address).toString())) {
     return rules.allowLoopback
       ? { kind: "usable", host }
-      : refused(`${host}, a ${METADATA.has(embedded(address).toString()) ? "metadata" : NAMES[range] ?? range} address${via}`, "use the backend's own address; --allow-loopback lets such addresses in on a development machine");
+      : refused(
+          `${host}, a ${METADATA.has(embedded(address).toString()) ? "metadata" : (NAMES[range] ?? range)} address${via}`,
+          "use the backend's own address; --allow-loopback lets such addresses in on a development machine",
+        );
   }
-  if (range === "unicast") return { kind: "usable", host };
-  if (rules.publicOnly) {
-    return refused(`${host}, a ${NAMES[range] ?? range} address${via}`, "a deployed worker cannot reach it: set the annotation lasthop.dev/addresses on the Service to a public IP or hostname with port, and build with --allow-address-annotation");
-  }
-  return range === "reserved" || range === "broadcast"
-    ? refused(`${host}, a ${range} address${via}`, "use the backend's own address")
+  if (range === "broadcast") return refused(`${host}, a broadcast address${via}`, "use the backend's own address");
+  return rules.publicOnly && PRIVATE.has(range)
+    ? refused(
+        `${host}, a ${NAMES[range] ?? range} address${via}`,
+        "a deployed worker cannot reach it: set the annotation lasthop.dev/addresses on the Service to a public IP or hostname with port, and build with --allow-address-annotation",
+      )
     : { kind: "usable", host };
 }
 
@@ -51,13 +54,15 @@ export function parseHostPort(text: string): { host: string; port: number; famil
 
 /** A DNS name that no resolver takes for an IP address. */
 export function isDnsName(name: string): boolean {
-  if (name.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\.?$/i.test(name)) return false;
+  if (name.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\.?$/i.test(name))
+    return false;
   const last = name.replace(/\.$/, "").split(".").at(-1) ?? "";
   return !/^(\d+|0x[0-9a-f]*)$/i.test(last);
 }
 
 /** Names that resolve to the gateway's own host wherever they are looked up. */
-export const isLocalName = (name: string): boolean => /(^|\.)(localhost|localdomain)\.?$/i.test(name) || /(^|\.)metadata\.google\.internal\.?$/i.test(name);
+export const isLocalName = (name: string): boolean =>
+  /(^|\.)(localhost|localdomain)\.?$/i.test(name) || /(^|\.)metadata\.google\.internal\.?$/i.test(name);
 
 type Ip = ipaddr.IPv4 | ipaddr.IPv6;
 
@@ -80,20 +85,17 @@ function embedded(address: Ip): Ip {
   const { parts } = address;
   const ipv4 = (high: number | undefined, low: number | undefined): Ip =>
     new ipaddr.IPv4([(high ?? 0) >> 8, (high ?? 0) & 255, (low ?? 0) >> 8, (low ?? 0) & 255]);
-  switch (address.range()) {
-    case "ipv4Mapped":
-    case "rfc6145":
-    case "rfc6052":
-      return ipv4(parts[6], parts[7]);
-    case "6to4":
-      return ipv4(parts[1], parts[2]);
-    default:
-      // ::a.b.c.d, the deprecated IPv4-compatible form.
-      return parts.slice(0, 6).every((part) => part === 0) && (parts[6] !== 0 || (parts[7] ?? 0) > 1) ? ipv4(parts[6], parts[7]) : address;
-  }
+  const range = address.range();
+  if (range === "ipv4Mapped" || range === "rfc6145" || range === "rfc6052") return ipv4(parts[6], parts[7]);
+  if (range === "6to4") return ipv4(parts[1], parts[2]);
+  // ::a.b.c.d, the deprecated IPv4-compatible form.
+  const compatible = parts.slice(0, 6).every((part) => part === 0) && (parts[6] !== 0 || (parts[7] ?? 0) > 1);
+  return compatible ? ipv4(parts[6], parts[7]) : address;
 }
 
 const SPECIAL = new Set(["loopback", "linkLocal", "unspecified", "multicast"]);
+/** Routed inside one network alone. */
+const PRIVATE = new Set(["private", "uniqueLocal", "carrierGradeNat", "deprecatedSiteLocal"]);
 const NAMES: Readonly<Record<string, string>> = {
   linkLocal: "link-local",
   uniqueLocal: "unique local",

@@ -20,14 +20,19 @@ export interface Ancestors {
   readonly uses: (gateway: string, service: string, port: number | null) => boolean;
 }
 
-export function resolveAncestors(cluster: Cluster, routes: readonly RouteState[], policies: Policies, diagnostics: Diagnostics): Ancestors {
+export function resolveAncestors(
+  cluster: Cluster,
+  routes: readonly RouteState[],
+  policies: Policies,
+  diagnostics: Diagnostics,
+): Ancestors {
   const users = usersOf(routes);
   const listed = new Map<string, string[]>();
   const full = new Map<string, Set<string>>();
   for (const policy of policies.all.values()) {
     const gateways = gatewaysOf(policy, users, cluster);
     if (gateways.length === 0) diagnostics.report(policy.object, unused(policy));
-    const { ours, foreign } = entriesOf(policy.object.value);
+    const { ours, foreign } = entriesOf(policy.object.value, policy.object.ref.namespace ?? "default");
     // Who has an entry keeps it; the rest come by name.
     const ordered = [...gateways.filter((name) => ours.has(name)), ...gateways.filter((name) => !ours.has(name))];
     const room = Math.max(0, MAX_ANCESTORS - foreign);
@@ -86,16 +91,16 @@ function gatewaysOf(policy: PolicyState, users: Users, cluster: Cluster): string
 }
 
 /** The entries that the policy's status has already: ours by Gateway, and how many of others. */
-function entriesOf(value: unknown): { ours: Set<string>; foreign: number } {
+function entriesOf(value: unknown, own: string): { ours: Set<string>; foreign: number } {
   const ancestors = field(field(value, "status"), "ancestors");
   const ours = new Set<string>();
   let foreign = 0;
-  const namespace = field(field(value, "metadata"), "namespace") ?? "default";
   for (const entry of Array.isArray(ancestors) ? (ancestors as unknown[]) : []) {
     if (field(entry, "controllerName") !== CONTROLLER_NAME) foreign++;
     else {
       const ref = field(entry, "ancestorRef");
-      ours.add(`${String(field(ref, "namespace") ?? namespace)}/${String(field(ref, "name"))}`);
+      const [name, namespace = own] = [field(ref, "name"), field(ref, "namespace")];
+      if (typeof name === "string" && typeof namespace === "string") ours.add(`${namespace}/${name}`);
     }
   }
   return { ours, foreign };

@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { checkAnchor, parsePemBundle } from "../trust/index.ts";
-import { invalid, textOf } from "./config-data.ts";
+import { type Invalid, invalid, textOf } from "./config-data.ts";
 import { compareStrings } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
 import type { Cluster } from "./load.ts";
@@ -14,7 +14,7 @@ export interface AnchorSource {
   readonly anchors: readonly string[];
 }
 
-export type AnchorResult = { readonly kind: "read"; readonly source: AnchorSource } | { readonly kind: "invalid"; readonly why: string };
+export type AnchorResult = { readonly kind: "read"; readonly source: AnchorSource } | Invalid;
 
 export class Anchors {
   readonly #cluster: Cluster;
@@ -41,22 +41,33 @@ export class Anchors {
   #read(kind: "ConfigMap" | "Secret", name: string): AnchorResult {
     const text = textOf(this.#cluster, kind, name, "ca.crt");
     if (text.kind === "invalid") return text;
-    if (text.value.length > MAX_BUNDLE_LENGTH) return invalid(`ca.crt of ${kind} ${name} is longer than ${MAX_BUNDLE_LENGTH} characters`);
+    if (text.value.length > MAX_BUNDLE_LENGTH)
+      return invalid(`ca.crt of ${kind} ${name} is longer than ${MAX_BUNDLE_LENGTH} characters`, text.note);
     const { certificates, problems } = parsePemBundle(text.value);
     const [problem] = problems;
-    if (problem !== undefined) return invalid(`line ${problem.line} of ca.crt in ${kind} ${name}: ${problem.message}`);
-    if (certificates.length === 0) return invalid(`ca.crt of ${kind} ${name} holds no certificate`);
+    if (problem !== undefined)
+      return invalid(`line ${problem.line} of ca.crt in ${kind} ${name}: ${problem.message}`, text.note);
+    if (certificates.length === 0) return invalid(`ca.crt of ${kind} ${name} holds no certificate`, text.note);
     for (const { der, line } of certificates) {
       const fault = checkAnchor(der);
-      if (fault !== null) return invalid(`line ${line} of ca.crt in ${kind} ${name}: ${fault.code}: expected ${fault.expected}, found ${fault.found}`);
+      if (fault !== null)
+        return invalid(
+          `line ${line} of ca.crt in ${kind} ${name}: ${fault.code}: expected ${fault.expected}, found ${fault.found}`,
+          text.note,
+        );
     }
-    return { kind: "read", source: { name: `${kind} ${name}`, anchors: this.#add(certificates.map(({ der }) => der)) } };
+    return {
+      kind: "read",
+      source: { name: `${kind} ${name}`, anchors: this.#add(certificates.map(({ der }) => der)) },
+    };
   }
 
   /** `wellKnownCACertificates: System`: Mozilla's set, as this Node.js carries it. */
   wellKnown(): AnchorSource {
     if (this.#wellKnown === null) {
-      const certificates = rootCertificates.map((pem) => parsePemBundle(pem).certificates[0]?.der).filter((der) => der !== undefined);
+      const certificates = rootCertificates
+        .map((pem) => parsePemBundle(pem).certificates[0]?.der)
+        .filter((der) => der !== undefined);
       // A root that trust/ could never use (a key it refuses) would only look trusted.
       const usable = certificates.filter((der) => checkAnchor(der) === null);
       const anchors = this.#add(usable);

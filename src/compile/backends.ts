@@ -1,7 +1,7 @@
 /** backendRefs: what each names, whether the route may name it, and how the gateway speaks to it. */
 import type { BackendId, BundleBackend, ConfigCode } from "../bundle/types.ts";
 import type { UnresolvedReason } from "./conditions.ts";
-import { type FieldPath, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { type FieldPath, namespacedName, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import { GATEWAY_GROUP } from "./gateways.ts";
 import type { Grants } from "./grants.ts";
 import type { Cluster } from "./load.ts";
@@ -33,13 +33,21 @@ export interface BackendContext {
   readonly allowExternalName: boolean;
 }
 
-/** `appProtocol` of a Service port (KEP-3726), and whether it promises TLS. */
-const APP_PROTOCOLS: Readonly<Record<string, { protocol: BundleBackend["protocol"]; tls: boolean }>> = {
-  http: { protocol: "http", tls: false },
-  https: { protocol: "http", tls: true },
-  "kubernetes.io/h2c": { protocol: "h2c", tls: false },
-  "kubernetes.io/ws": { protocol: "websocket", tls: false },
-  "kubernetes.io/wss": { protocol: "websocket", tls: true },
+interface AppProtocol {
+  readonly protocol: BundleBackend["protocol"];
+  /** It promises TLS. */
+  readonly tls: boolean;
+  /** The one HTTP version it can be spoken in; null: either. */
+  readonly alpn: "h2" | "http/1.1" | null;
+}
+
+/** `appProtocol` of a Service port (KEP-3726). */
+const APP_PROTOCOLS: Readonly<Record<string, AppProtocol>> = {
+  http: { protocol: "http", tls: false, alpn: null },
+  https: { protocol: "http", tls: true, alpn: null },
+  "kubernetes.io/h2c": { protocol: "h2c", tls: false, alpn: "h2" },
+  "kubernetes.io/ws": { protocol: "websocket", tls: false, alpn: "http/1.1" },
+  "kubernetes.io/wss": { protocol: "websocket", tls: true, alpn: "http/1.1" },
 };
 
 /** The Service that a ref names, existing or not: what makes a Gateway an ancestor of a policy. */
@@ -47,44 +55,136 @@ export function referencedService(ref: HTTPBackendRef, namespace: string): strin
   return ref.group === "" && ref.kind === "Service" ? `${ref.namespace ?? namespace}/${ref.name}` : null;
 }
 
-export function resolveBackendRef(ref: HTTPBackendRef, namespace: string, at: FieldPath, context: BackendContext): BackendState {
+export function resolveBackendRef(
+  ref: HTTPBackendRef,
+  namespace: string,
+  at: FieldPath,
+  context: BackendContext,
+): BackendState {
   const { cluster, grants, policies, allowExternalName } = context;
   const name = referencedService(ref, namespace);
   if (name === null) {
-    return refused("backend-ref-kind", "InvalidKind", { path: [...at, "kind"], message: "lasthop forwards to Services alone", expected: 'group "" and kind Service', found: `${show(ref.group)} ${ref.kind}`, remedy: "name a Service" });
+    return refused("backend-ref-kind", "InvalidKind", {
+      path: [...at, "kind"],
+      message: "lasthop forwards to Services alone",
+      expected: 'group "" and kind Service',
+      found: `${show(ref.group)} ${ref.kind}`,
+      remedy: "name a Service",
+    });
   }
   const from = { group: GATEWAY_GROUP, kind: "HTTPRoute", namespace };
   const to = { group: "", kind: "Service", namespace: ref.namespace ?? namespace, name: ref.name };
   if (!grants(from, to)) {
-    return refused("backend-ref-not-permitted", "RefNotPermitted", { path: [...at, "namespace"], message: `no ReferenceGrant in ${to.namespace} lets HTTPRoutes of ${namespace} name Service ${ref.name}`, expected: `a ReferenceGrant in namespace ${to.namespace}`, found: show(to.namespace), remedy: "add the ReferenceGrant, or move one of the two" });
+    return refused("backend-ref-not-permitted", "RefNotPermitted", {
+      path: [...at, "namespace"],
+      message: `no ReferenceGrant in ${to.namespace} lets HTTPRoutes of ${namespace} name Service ${ref.name}`,
+      expected: `a ReferenceGrant in namespace ${to.namespace}`,
+      found: show(to.namespace),
+      remedy: "add the ReferenceGrant, or move one of the two",
+    });
   }
   const entry = cluster.Service.get(name);
   if (entry?.kind !== "valid") {
-    return refused("backend-ref-not-found", "BackendNotFound", { path: [...at, "name"], message: `Service ${name} is ${entry === undefined ? "not among the inputs" : "refused itself"}`, expected: "a Service", found: show(ref.name), remedy: "add the Service, or correct the name" });
+    return refused("backend-ref-not-found", "BackendNotFound", {
+      path: [...at, "name"],
+      message: `Service ${name} is ${entry === undefined ? "not among the inputs" : "refused itself"}`,
+      expected: "a Service",
+      found: show(ref.name),
+      remedy: "add the Service, or correct the name",
+    });
   }
   const service = entry.object;
-  const { ports, type } = service.value.spec;
-  const port = ports.find((own) => own.port === ref.port && own.protocol === "TCP");
-  if (port === undefined) {
-    return refused("backend-ref-port", "BackendNotFound", { path: [...at, "port"], message: `Service ${name} has no such TCP port`, expected: ports.length === 0 ? "a Service with ports" : `one of ${ports.map((own) => own.port).join(", ")}`, found: show(ref.port), remedy: "use one of the Service's ports" });
-  }
+  const { ports, type, externalName } = service.value.spec;
   if (type === "ExternalName" && !allowExternalName) {
-    return refused("backend-external-name", "UnsupportedValue", { path: [...at, "name"], message: `Service ${name} is of type ExternalName, which its author can point anywhere (CVE-2021-25740)`, expected: "a Service with EndpointSlices", found: show(service.value.spec.externalName), remedy: "use a Service with EndpointSlices, or build with --allow-external-name" });
+    return refused("backend-external-name", "UnsupportedValue", {
+      path: [...at, "name"],
+      message: `Service ${name} is of type ExternalName, which its author can point anywhere (CVE-2021-25740)`,
+      expected: "a Service with EndpointSlices",
+      found: show(externalName),
+      remedy: "use a Service with EndpointSlices, or build with --allow-external-name",
+    });
   }
-  const known = Object.hasOwn(APP_PROTOCOLS, port.appProtocol ?? "http") ? APP_PROTOCOLS[port.appProtocol ?? "http"] : undefined;
+  const port = findPort(service.value, ref.port);
+  if (port === null) {
+    return refused("backend-ref-port", "BackendNotFound", {
+      path: [...at, "port"],
+      message: `Service ${name} has no such TCP port`,
+      expected: ports.length === 0 ? "a Service with ports" : `one of ${ports.map((own) => own.port).join(", ")}`,
+      found: show(ref.port),
+      remedy: "use one of the Service's ports",
+    });
+  }
+  return resolvePort(service, port, at, policies);
+}
+
+/** An ExternalName Service need not list its ports. */
+function findPort({ spec }: Service, wanted: number | undefined): ServicePort | null {
+  const found = spec.ports.find(({ port, protocol }) => port === wanted && protocol === "TCP");
+  if (found !== undefined) return found;
+  return spec.type === "ExternalName" && spec.ports.length === 0 && wanted !== undefined
+    ? { name: "", protocol: "TCP", port: wanted }
+    : null;
+}
+
+/** How the gateway speaks to a port: its appProtocol, and the policy that covers it. */
+function resolvePort(
+  service: SourceObject<Service>,
+  port: ServicePort,
+  at: FieldPath,
+  policies: Policies,
+): BackendState {
+  const name = namespacedName(service.ref);
+  const { appProtocol = "http" } = port;
+  const known = Object.hasOwn(APP_PROTOCOLS, appProtocol) ? APP_PROTOCOLS[appProtocol] : undefined;
+  const path = [...at, "port"];
   if (known === undefined) {
-    return refused("backend-app-protocol", "UnsupportedProtocol", { path: [...at, "port"], message: `port ${port.port} of Service ${name} has an appProtocol that lasthop does not speak`, expected: `one of ${Object.keys(APP_PROTOCOLS).join(", ")}`, found: show(port.appProtocol), remedy: "correct appProtocol, or remove it" });
+    return refused("backend-app-protocol", "UnsupportedProtocol", {
+      path,
+      message: `port ${port.port} of Service ${name} has an appProtocol that lasthop does not speak`,
+      expected: `one of ${Object.keys(APP_PROTOCOLS).join(", ")}`,
+      found: show(appProtocol),
+      remedy: "correct appProtocol, or remove it",
+    });
   }
   const covered = policyTransport(policies.coverage.get(name), port);
   if (covered === null && known.tls) {
-    return refused("backend-requires-policy", "UnsupportedProtocol", { path: [...at, "port"], message: `appProtocol ${port.appProtocol} of Service ${name} promises TLS, and no BackendTLSPolicy says whom to trust`, expected: "an accepted BackendTLSPolicy for the port", found: "none", remedy: "add a BackendTLSPolicy for the Service" });
+    return refused("backend-requires-policy", "UnsupportedProtocol", {
+      path,
+      message: `appProtocol ${appProtocol} of Service ${name} promises TLS, and no BackendTLSPolicy says whom to trust`,
+      expected: "an accepted BackendTLSPolicy for the port",
+      found: "none",
+      remedy: "add a BackendTLSPolicy for the Service",
+    });
   }
-  const target: BackendTarget = { id: `${name}:${port.port}`, service, port, protocol: known.protocol, policy: covered?.policy ?? null };
-  return { kind: "backend", target, problem: covered?.transport.kind === "refused" ? closed(at, name, port, covered.transport) : null };
+  const effect = covered?.policy.effect;
+  if (known.alpn !== null && effect?.kind === "enforced" && !effect.policy.alpn.includes(known.alpn)) {
+    return refused("backend-app-protocol", "UnsupportedProtocol", {
+      path,
+      message: `appProtocol ${appProtocol} of Service ${name} needs ${known.alpn}, which its BackendTLSPolicy's lasthop.dev/alpn leaves out`,
+      expected: known.alpn,
+      found: effect.policy.alpn.join(", "),
+      remedy: "correct lasthop.dev/alpn, or appProtocol",
+    });
+  }
+  const { protocol } = known;
+  const target: BackendTarget = {
+    id: `${name}:${port.port}`,
+    service,
+    port,
+    protocol,
+    policy: covered?.policy ?? null,
+  };
+  const problem = covered?.transport.kind === "refused" ? closed(at, name, port, covered.transport) : null;
+  return { kind: "backend", target, problem };
 }
 
 /** "a BackendTLSPolicy is present that refers to the Service, and the implementation is unable to meet the requirement" */
-export function closed(at: FieldPath, service: string, port: ServicePort, transport: { code: ConfigCode; policies: readonly string[] }): RefProblem {
+export function closed(
+  at: FieldPath,
+  service: string,
+  port: ServicePort,
+  transport: { code: ConfigCode; policies: readonly string[] },
+): RefProblem {
   return {
     code: transport.code,
     reason: "InvalidBackendTLSPolicy",

@@ -40,7 +40,12 @@ export function compile(inputs: readonly InputDocument[], options: CompileOption
 }
 
 /** The same from objects that came from an API server. */
-export function compileObjects(objects: readonly RawObject[], options: CompileOptions, diagnostics: Diagnostics, unreadable = false): CompileResult {
+export function compileObjects(
+  objects: readonly RawObject[],
+  options: CompileOptions,
+  diagnostics: Diagnostics,
+  unreadable = false,
+): CompileResult {
   const { cluster, skipped, fatal } = load(objects, diagnostics);
   if (unreadable || fatal) return failed(diagnostics, skipped);
   const model = resolveModel(cluster, options.allowExternalName ?? false, diagnostics);

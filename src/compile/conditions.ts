@@ -11,7 +11,13 @@ export interface Condition {
 
 type Generation = number | undefined;
 
-function condition(generation: Generation, type: string, status: "True" | "False", reason: string, message: string): Condition {
+function condition(
+  generation: Generation,
+  type: string,
+  status: "True" | "False",
+  reason: string,
+  message: string,
+): Condition {
   return {
     type,
     status,
@@ -23,7 +29,8 @@ function condition(generation: Generation, type: string, status: "True" | "False
 
 /** metav1.Condition: at most 32768 characters. */
 const MAX_MESSAGE = 32_768;
-const bounded = (message: string): string => (message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`);
+const bounded = (message: string): string =>
+  message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
 
 export const accepted = (generation: Generation, message: string): Condition =>
   condition(generation, "Accepted", "True", "Accepted", message);
@@ -81,4 +88,10 @@ export const unresolvedRefs = (generation: Generation, reason: UnresolvedReason,
 
 /** `RouteConditionPartiallyInvalid`: the message starts with "Dropped Rule" and names the rules. */
 export const partiallyInvalid = (generation: Generation, message: string): Condition =>
-  condition(generation, "PartiallyInvalid", "True", "UnsupportedValue", `Dropped Rule(s), which answer 500: ${message}`);
+  condition(
+    generation,
+    "PartiallyInvalid",
+    "True",
+    "UnsupportedValue",
+    `Dropped Rule(s), which answer 500: ${message}`,
+  );

@@ -1,19 +1,39 @@
 /** Text under one key of a ConfigMap or Secret. Values of Secrets never appear in messages. */
+import type { Note } from "./diagnostics.ts";
 import type { Entry, Cluster } from "./load.ts";
 import type { ConfigMap, Secret } from "./objects.ts";
+import { field } from "./schema/validate.ts";
 
-export type TextResult = { readonly kind: "read"; readonly value: string } | { readonly kind: "invalid"; readonly why: string };
+export interface Invalid {
+  readonly kind: "invalid";
+  readonly why: string;
+  /** The object and key at fault, when they are there. */
+  readonly note?: Note;
+}
+export type TextResult = { readonly kind: "read"; readonly value: string; readonly note: Note } | Invalid;
 
-export const invalid = (why: string): { readonly kind: "invalid"; readonly why: string } => ({ kind: "invalid", why });
+export const invalid = (why: string, note?: Note): Invalid => ({
+  kind: "invalid",
+  why,
+  ...(note === undefined ? {} : { note }),
+});
 
 /** `name` is `namespace/name`. */
 export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: string, key: string): TextResult {
   const entry: Entry<ConfigMap | Secret> | undefined = cluster[kind].get(name);
   if (entry === undefined) return invalid(`${kind} ${name} is not among the inputs`);
   if (entry.kind === "refused") return invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`);
-  const value = kind === "ConfigMap" ? configMapText(entry.object.value as ConfigMap, key) : secretText(entry.object.value as Secret, key);
-  if (value === undefined) return invalid(`${kind} ${name} has no key ${key}`);
-  return value === null ? invalid(`${key} of ${kind} ${name} is not base64 of UTF-8`) : { kind: "read", value };
+  const value = kind === "ConfigMap" ? configMapText(entry.object.value, key) : secretText(entry.object.value, key);
+  const holds = field(entry.object.value, "data") !== undefined ? "data" : "metadata";
+  const note: Note = {
+    message: `${kind} ${name} is here`,
+    object: entry.object,
+    path: [holds, ...(value === undefined ? [] : [key])],
+  };
+  if (value === undefined) return invalid(`${kind} ${name} has no key ${key}`, note);
+  return value === null
+    ? invalid(`${key} of ${kind} ${name} is not base64 of UTF-8`, note)
+    : { kind: "read", value, note };
 }
 
 function configMapText({ data, binaryData }: ConfigMap, key: string): string | null | undefined {

@@ -1,4 +1,5 @@
 /** What `build` tells people: where, which object and field, what was expected and found, and what to do. */
+import { canonicalJson } from "../bundle/codec.ts";
 import type { ConfigCode } from "../bundle/types.ts";
 
 /** Codes of diagnostics that no condition, log or metric carries. Never rename one. */
@@ -8,7 +9,6 @@ export const INPUT_CODES = [
   "yaml-syntax",
   "yaml-aliases",
   "object-malformed",
-  "object-name",
   "object-duplicate",
   "object-kind",
   "object-version",
@@ -28,8 +28,6 @@ export const INPUT_CODES = [
   "route-parent-no-listener",
   "route-parent-not-allowed",
   "route-parent-hostname",
-  "route-hostname",
-  "route-match",
   "route-header-repeated",
   "backend-no-endpoints",
   "backend-no-usable-address",
@@ -81,6 +79,8 @@ export interface Diagnostic {
   readonly expected: string | null;
   readonly found: string | null;
   readonly remedy: string;
+  /** Another place that matters, such as the ConfigMap a reference names. */
+  readonly note: { readonly message: string; readonly location: Location } | null;
 }
 
 /** A fault of one object, before its place is known. `found` never holds a secret. */
@@ -92,6 +92,14 @@ export interface Problem<Code extends DiagnosticCode = DiagnosticCode> {
   readonly expected?: string;
   readonly found?: string;
   readonly severity?: "warning";
+  readonly note?: Note;
+}
+
+/** A field of another object. */
+export interface Note {
+  readonly message: string;
+  readonly object: SourceObject;
+  readonly path: FieldPath;
 }
 
 /** An object of the inputs: its value, and where each of its fields stands. */
@@ -123,6 +131,7 @@ export class Diagnostics {
       expected: problem.expected ?? null,
       found: problem.found ?? null,
       remedy: problem.remedy,
+      note: noteOf(problem.note),
     });
   }
 
@@ -131,6 +140,11 @@ export class Diagnostics {
     const keyed = new Map(this.#all.map((diagnostic) => [sortKey(diagnostic), diagnostic]));
     return [...keyed].sort(([a], [b]) => compareStrings(a, b)).map(([, diagnostic]) => diagnostic);
   }
+}
+
+function noteOf(note: Note | undefined): Diagnostic["note"] {
+  const location = note?.object.locate(note.object.spell(note.path)) ?? null;
+  return note === undefined || location === null ? null : { message: note.message, location };
 }
 
 function sortKey({ location, object, path, code, message, found }: Diagnostic): string {
@@ -165,7 +179,7 @@ export function explain(object: SourceObject, problem: Problem): string {
 
 /** A value as it may be shown: one line, bounded, never a private key. */
 export function show(value: unknown): string {
-  const text = value === undefined ? "nothing" : (JSON.stringify(value) ?? String(value));
+  const text = value === undefined ? "nothing" : canonicalJson(value);
   if (text.includes("PRIVATE KEY")) return "[redacted]";
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }

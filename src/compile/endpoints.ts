@@ -45,7 +45,9 @@ export function resolveEndpoints(
   diagnostics: Diagnostics,
 ): BundleEndpoint[] {
   const found = findEndpoints(service, port, slices, options, diagnostics);
-  const unique = new Map(found.endpoints.map((endpoint) => [`${endpoint.host}\0${String(endpoint.port).padStart(5, "0")}`, endpoint]));
+  const unique = new Map(
+    found.endpoints.map((endpoint) => [`${endpoint.host}\0${String(endpoint.port).padStart(5, "0")}`, endpoint]),
+  );
   const endpoints = [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, endpoint]) => endpoint);
   if (endpoints.length === 0) diagnostics.report(service, noEndpoints(service, port, found.refused));
   return endpoints;
@@ -53,10 +55,24 @@ export function resolveEndpoints(
 
 function noEndpoints(service: SourceObject<Service>, port: ServicePort, refused: number) {
   const index = service.value.spec.ports.indexOf(port);
-  const path = ["spec", "ports", index];
+  const path = index < 0 ? ["spec"] : ["spec", "ports", index];
   return refused > 0
-    ? { code: "backend-no-usable-address" as const, path, message: `every address of port ${port.port} is refused, so requests are answered 503`, expected: "an address that the gateway may connect to", found: `${refused} refused`, remedy: "see the warnings about its addresses" }
-    : { code: "backend-no-endpoints" as const, severity: "warning" as const, path, message: `port ${port.port} has no ready endpoint, so requests are answered 503`, expected: `an EndpointSlice labelled ${SERVICE_LABEL}: ${service.ref.name} with a ready endpoint and a port named ${JSON.stringify(port.name)}`, remedy: "add the EndpointSlice: kubectl get endpointslices -o yaml" };
+    ? {
+        code: "backend-no-usable-address" as const,
+        path,
+        message: `every address of port ${port.port} is refused, so requests are answered 503`,
+        expected: "an address that the gateway may connect to",
+        found: `${refused} refused`,
+        remedy: "see the warnings about its addresses",
+      }
+    : {
+        code: "backend-no-endpoints" as const,
+        severity: "warning" as const,
+        path,
+        message: `port ${port.port} has no ready endpoint, so requests are answered 503`,
+        expected: `an EndpointSlice labelled ${SERVICE_LABEL}: ${service.ref.name} with a ready endpoint and a port named ${JSON.stringify(port.name)}`,
+        remedy: "add the EndpointSlice: kubectl get endpointslices -o yaml",
+      };
 }
 
 function findEndpoints(
@@ -72,7 +88,9 @@ function findEndpoints(
   const own = slices.get(`${service.ref.namespace}/${service.ref.name}`) ?? [];
   // A terminating endpoint serves only when nothing else does (KEP-1669).
   const ready = fromSlices(own, port, "ready", options, diagnostics);
-  return ready.endpoints.length > 0 || ready.refused > 0 ? ready : fromSlices(own, port, "terminating", options, diagnostics);
+  return ready.endpoints.length > 0 || ready.refused > 0
+    ? ready
+    : fromSlices(own, port, "terminating", options, diagnostics);
 }
 
 function fromSlices(
@@ -112,7 +130,8 @@ function addAddress(
   options: EndpointOptions,
   diagnostics: Diagnostics,
 ): void {
-  const verdict = family === "FQDN" ? judgeName(host, options, options.allowExternalName) : judgeAddress(host, family, options);
+  const verdict =
+    family === "FQDN" ? judgeName(host, options, options.allowExternalName) : judgeAddress(host, family, options);
   if (verdict.kind === "usable") {
     found.endpoints.push({ host: verdict.host, port });
     return;
@@ -130,14 +149,30 @@ function addAddress(
 }
 
 function judgeName(name: string, options: EndpointOptions, allowed: boolean): ReturnType<typeof judgeAddress> {
-  if (!isDnsName(name)) return { kind: "refused", found: `${show(name)}, which is no DNS name`, remedy: "write a DNS name" };
-  if (!allowed) return { kind: "refused", found: `${name}, a name that its author can point anywhere (CVE-2021-25740)`, remedy: "use IP addresses, or build with --allow-external-name" };
-  if (isLocalName(name) && !options.allowLoopback) return { kind: "refused", found: `${name}, a name of the gateway's own host or its metadata`, remedy: "use the backend's own name" };
+  if (!isDnsName(name))
+    return { kind: "refused", found: `${show(name)}, which is no DNS name`, remedy: "write a DNS name" };
+  if (!allowed)
+    return {
+      kind: "refused",
+      found: `${name}, a name that its author can point anywhere (CVE-2021-25740)`,
+      remedy: "use IP addresses, or build with --allow-external-name",
+    };
+  if (isLocalName(name) && !options.allowLoopback)
+    return {
+      kind: "refused",
+      found: `${name}, a name of the gateway's own host or its metadata`,
+      remedy: "use the backend's own name",
+    };
   return { kind: "usable", host: name.toLowerCase().replace(/\.$/, "") };
 }
 
 /** Reached only with --allow-external-name: backends.ts refuses the reference otherwise. */
-function fromExternalName(service: SourceObject<Service>, port: ServicePort, options: EndpointOptions, diagnostics: Diagnostics): Found {
+function fromExternalName(
+  service: SourceObject<Service>,
+  port: ServicePort,
+  options: EndpointOptions,
+  diagnostics: Diagnostics,
+): Found {
   const found: Found = { endpoints: [], refused: 0 };
   const { externalName = "" } = service.value.spec;
   addAddress(found, service, ["spec", "externalName"], externalName, port.port, "FQDN", options, diagnostics);
@@ -159,17 +194,30 @@ function fromAnnotation(
   const path = ["metadata", "annotations", ADDRESSES_ANNOTATION];
   const refuse = (message: string, remedy: string): void => {
     found.refused++;
-    diagnostics.report(service, { code: "address-annotation", path, message, expected: "HOST:PORT, or NAME=HOST:PORT where the Service has several ports, comma separated", found: show(annotation), remedy });
+    diagnostics.report(service, {
+      code: "address-annotation",
+      path,
+      message,
+      expected: "HOST:PORT, or NAME=HOST:PORT where the Service has several ports, comma separated",
+      found: show(annotation),
+      remedy,
+    });
   };
   if (!options.allowAddressAnnotation) {
-    refuse("the annotation is not honoured, and the Service's slices are not what its author wants", "build with --allow-address-annotation, or remove the annotation");
+    refuse(
+      "the annotation is not honoured, and the Service's slices are not what its author wants",
+      "build with --allow-address-annotation, or remove the annotation",
+    );
     return found;
   }
   for (const entry of annotation.split(",").map((part) => part.trim())) {
     const equals = entry.indexOf("=");
     const name = equals < 0 ? null : entry.slice(0, equals);
     if (name === null && service.value.spec.ports.length > 1) {
-      refuse(`${show(entry)} does not say which of the Service's ports it is for`, "write NAME=HOST:PORT with the port's name");
+      refuse(
+        `${show(entry)} does not say which of the Service's ports it is for`,
+        "write NAME=HOST:PORT with the port's name",
+      );
       continue;
     }
     if (name !== null && !service.value.spec.ports.some((own) => own.name === name)) {
@@ -178,7 +226,8 @@ function fromAnnotation(
     }
     if (name !== null && name !== port.name) continue;
     const parsed = parseHostPort(entry.slice(equals + 1));
-    if (parsed === null) refuse(`${show(entry)} is no HOST:PORT`, "write a public IP address or DNS name and a port, as 203.0.113.7:443");
+    if (parsed === null)
+      refuse(`${show(entry)} is no HOST:PORT`, "write a public IP address or DNS name and a port, as 203.0.113.7:443");
     // The annotation's own flag stands for trust in names; addresses of this host stay forbidden.
     else if (parsed.family === null) addName(found, service, path, parsed.host, parsed.port, options, diagnostics);
     else addAddress(found, service, path, parsed.host, parsed.port, parsed.family, options, diagnostics);
@@ -186,6 +235,14 @@ function fromAnnotation(
   return found;
 }
 
-function addName(found: Found, service: SourceObject<Service>, path: FieldPath, host: string, port: number, options: EndpointOptions, diagnostics: Diagnostics): void {
+function addName(
+  found: Found,
+  service: SourceObject<Service>,
+  path: FieldPath,
+  host: string,
+  port: number,
+  options: EndpointOptions,
+  diagnostics: Diagnostics,
+): void {
   addAddress(found, service, path, host, port, "FQDN", { ...options, allowExternalName: true }, diagnostics);
 }

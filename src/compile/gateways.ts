@@ -39,7 +39,13 @@ export type GatewayState =
       readonly refusal: { readonly reason: GatewayReason; readonly message: string } | null;
     }
   /** Its class is unknown, or the object is at fault: nothing of it is served. */
-  | { readonly kind: "unusable"; readonly name: string; readonly object: SourceObject; readonly message: string; readonly ours: boolean };
+  | {
+      readonly kind: "unusable";
+      readonly name: string;
+      readonly object: SourceObject;
+      readonly message: string;
+      readonly ours: boolean;
+    };
 
 export function resolveClasses(cluster: Cluster, diagnostics: Diagnostics): Map<string, ClassState> {
   const classes = new Map<string, ClassState>();
@@ -96,7 +102,7 @@ function resolveGateway(
     const problem: Problem = {
       code: "gateway-class-not-found",
       path: ["spec", "gatewayClassName"],
-      message: "no such GatewayClass among the inputs",
+      message: `this GatewayClass is ${cluster.GatewayClass.has(spec.gatewayClassName) ? "refused itself" : "not among the inputs"}`,
       expected: `a GatewayClass with controllerName ${CONTROLLER_NAME}`,
       found: show(spec.gatewayClassName),
       remedy: "add the GatewayClass, or correct the name",
@@ -114,7 +120,11 @@ function refuseGateway(
   { refusal }: ClassState,
   diagnostics: Diagnostics,
 ): { reason: GatewayReason; message: string } | null {
-  if (refusal !== null) return { reason: "InvalidParameters", message: `GatewayClass ${object.value.spec.gatewayClassName} is not accepted: ${refusal}` };
+  if (refusal !== null)
+    return {
+      reason: "InvalidParameters",
+      message: `GatewayClass ${object.value.spec.gatewayClassName} is not accepted: ${refusal}`,
+    };
   const { addresses, infrastructure, allowedListeners, tls, defaultScope } = object.value.spec;
   const unsupported: [field: string, reason: GatewayReason, present: boolean][] = [
     ["addresses", "UnsupportedAddress", (addresses?.length ?? 0) > 0],
@@ -187,7 +197,9 @@ function resolveListeners(object: SourceObject<Gateway>, diagnostics: Diagnostic
 function conflictOf(own: Listener, all: readonly Listener[]): { reason: ConflictReason; message: string } | null {
   const others = all.filter((other) => other !== own && other.port === own.port);
   const hostname = (listener: Listener): string => (listener.hostname ?? "").toLowerCase();
-  const same = others.filter((other) => other.protocol === own.protocol && (isByPort(own) || hostname(other) === hostname(own)));
+  const same = others.filter(
+    (other) => other.protocol === own.protocol && (isByPort(own) || hostname(other) === hostname(own)),
+  );
   if (same.length > 0) {
     return {
       reason: "HostnameConflict",
@@ -196,14 +208,23 @@ function conflictOf(own: Listener, all: readonly Listener[]): { reason: Conflict
   }
   // Plain HTTP and TLS cannot be told apart before the first byte. TCP and UDP listeners are refused on their own.
   const isTls = own.protocol === "HTTPS" || own.protocol === "TLS";
-  const mixed = others.filter(({ protocol }) => (own.protocol === "HTTP" ? protocol === "HTTPS" || protocol === "TLS" : isTls && protocol === "HTTP"));
+  const mixed = others.filter(({ protocol }) =>
+    own.protocol === "HTTP" ? protocol === "HTTPS" || protocol === "TLS" : isTls && protocol === "HTTP",
+  );
   if (mixed.length === 0) return null;
-  return { reason: "ProtocolConflict", message: `port ${own.port} has protocol ${own.protocol} here and another one in ${names(mixed)}` };
+  return {
+    reason: "ProtocolConflict",
+    message: `port ${own.port} has protocol ${own.protocol} here and another one in ${names(mixed)}`,
+  };
 }
 
 const isByPort = ({ protocol }: Listener): boolean => protocol === "TCP" || protocol === "UDP";
 
-const names = (listeners: readonly Listener[]): string => `listener ${listeners.map(({ name }) => name).sort().join(", ")}`;
+const names = (listeners: readonly Listener[]): string =>
+  `listener ${listeners
+    .map(({ name }) => name)
+    .sort()
+    .join(", ")}`;
 
 function refuseListener(spec: Listener, index: number): { reason: ListenerReason; problem: Problem } | null {
   const at = ["spec", "listeners", index];
@@ -224,20 +245,40 @@ function refuseListener(spec: Listener, index: number): { reason: ListenerReason
   if (spec.hostname !== undefined && isIpAddress(spec.hostname)) {
     return {
       reason: "UnsupportedValue",
-      problem: { code: "listener-hostname", path: [...at, "hostname"], message: "a hostname must not be an IP address", expected: "a DNS name", found: show(spec.hostname), remedy: "use a DNS name, or no hostname" },
+      problem: {
+        code: "listener-hostname",
+        path: [...at, "hostname"],
+        message: "a hostname must not be an IP address",
+        expected: "a DNS name",
+        found: show(spec.hostname),
+        remedy: "use a DNS name, or no hostname",
+      },
     };
   }
-  const selector = spec.allowedRoutes.namespaces.from === "Selector" ? selectorFault(spec.allowedRoutes.namespaces.selector) : null;
+  const selector =
+    spec.allowedRoutes.namespaces.from === "Selector" ? selectorFault(spec.allowedRoutes.namespaces.selector) : null;
   if (selector !== null) {
     return {
       reason: "UnsupportedValue",
-      problem: { code: "listener-feature-unsupported", path: [...at, "allowedRoutes", "namespaces", "selector"], message: selector, expected: "a label selector", remedy: "correct the selector" },
+      problem: {
+        code: "listener-feature-unsupported",
+        path: [...at, "allowedRoutes", "namespaces", "selector"],
+        message: selector,
+        expected: "a label selector",
+        remedy: "correct the selector",
+      },
     };
   }
-  if ((spec.filters?.length ?? 0) > 0) {
+  if (spec.filters !== undefined) {
     return {
       reason: "UnsupportedValue",
-      problem: { code: "listener-feature-unsupported", path: [...at, "filters"], message: "lasthop does not do listener filters yet", expected: "no filters", remedy: "remove filters" },
+      problem: {
+        code: "listener-feature-unsupported",
+        path: [...at, "filters"],
+        message: "lasthop does not do listener filters yet",
+        expected: "no filters",
+        remedy: "remove filters",
+      },
     };
   }
   return null;
@@ -248,7 +289,8 @@ function routeKinds({ protocol, allowedRoutes }: Listener): { takesHttpRoutes: b
   const http = protocol === "HTTP";
   const { kinds } = allowedRoutes;
   if (kinds === undefined || kinds.length === 0) return { takesHttpRoutes: http, invalid: null };
-  const isHttpRoute = ({ group, kind }: { group: string; kind: string }): boolean => http && group === GATEWAY_GROUP && kind === "HTTPRoute";
+  const isHttpRoute = ({ group, kind }: { group: string; kind: string }): boolean =>
+    http && group === GATEWAY_GROUP && kind === "HTTPRoute";
   const invalid = kinds.filter((kind) => !isHttpRoute(kind)).map(({ group, kind }) => `${group}/${kind}`);
   return { takesHttpRoutes: kinds.some(isHttpRoute), invalid: invalid.length === 0 ? null : invalid.sort().join(", ") };
 }

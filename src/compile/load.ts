@@ -1,7 +1,30 @@
 /** From raw objects to the cluster: each known kind by name, valid or refused; seed versions converted. */
-import { type Diagnostics, type FieldPath, type Location, namespacedName, type ObjectRef, type Problem, show, type SourceObject, compareStrings } from "./diagnostics.ts";
+import { canonicalJson } from "../bundle/codec.ts";
+import {
+  type Diagnostics,
+  type FieldPath,
+  type Location,
+  namespacedName,
+  type ObjectRef,
+  type Problem,
+  show,
+  type SourceObject,
+  compareStrings,
+} from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
-import type { BackendTLSPolicy, ConfigMap, EndpointSlice, Gateway, GatewayClass, HTTPRoute, Namespace, PolicyTarget, ReferenceGrant, Secret, Service } from "./objects.ts";
+import type {
+  BackendTLSPolicy,
+  ConfigMap,
+  EndpointSlice,
+  Gateway,
+  GatewayClass,
+  HTTPRoute,
+  Namespace,
+  PolicyTarget,
+  ReferenceGrant,
+  Secret,
+  Service,
+} from "./objects.ts";
 import { validateRules } from "./schema/rules.ts";
 import { field, type Kind, KINDS, validateStructure } from "./schema/validate.ts";
 import { convertSeed } from "./seed.ts";
@@ -55,13 +78,14 @@ export function load(raws: readonly RawObject[], diagnostics: Diagnostics): Load
     if (kind === null) {
       const misspelt = misspeltKind(raw);
       if (misspelt !== null) diagnostics.report(bare(raw), misspelt);
-      skipped.push({ object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip(raw) });
+      else skipped.push({ object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip(raw) });
       continue;
     }
     const candidate = admit(kind, raw);
     const refused = candidate.problems.filter(({ severity }) => severity !== "warning");
     for (const problem of candidate.problems) diagnostics.report(candidate.object, problem);
-    if (kind === "BackendTLSPolicy" && refused.length > 0 && unreadableTargets(candidate.object, diagnostics)) fatal = true;
+    if (kind === "BackendTLSPolicy" && refused.length > 0 && unreadableTargets(candidate.object, diagnostics))
+      fatal = true;
     if (candidate.object.ref.name === "") continue;
     const byName = candidates.get(kind) ?? new Map<string, Candidate[]>();
     candidates.set(kind, byName);
@@ -96,7 +120,12 @@ function misspeltKind({ ref, group }: RawObject): Problem | null {
   };
 }
 
-const bare = (raw: RawObject): SourceObject => ({ ref: raw.ref, value: raw.value, locate: raw.locate, spell: (path) => path });
+const bare = (raw: RawObject): SourceObject => ({
+  ref: raw.ref,
+  value: raw.value,
+  locate: raw.locate,
+  spell: (path) => path,
+});
 /** Kinds of the Gateway API v1.7 that lasthop does not implement yet. */
 const OTHER_KINDS = new Set(["GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet"]);
 
@@ -109,7 +138,11 @@ function reasonToSkip({ ref, group }: RawObject): string {
 function admit(kind: Kind, raw: RawObject): Candidate {
   const { group, namespaced, versions } = KINDS[kind];
   const seed = kind === "BackendTLSPolicy" && raw.version !== versions[0];
-  const { value, spell, problems: conversion } = seed ? convertSeed(raw) : { value: raw.value, spell: (path: FieldPath) => path, problems: [] };
+  const {
+    value,
+    spell,
+    problems: conversion,
+  } = seed ? convertSeed(raw) : { value: raw.value, spell: (path: FieldPath) => path, problems: [] };
   const object: SourceObject = {
     ref: {
       apiVersion: group === "" ? versions[0] : `${group}/${versions[0]}`,
@@ -125,13 +158,13 @@ function admit(kind: Kind, raw: RawObject): Candidate {
   const problems: Problem[] = known ? [...conversion] : [unknownVersion(kind, raw)];
   const structure = validateStructure(kind, value);
   problems.push(...(structure.length > 0 ? structure : validateRules(kind, value)));
-  return { kind, object, problems, text: () => JSON.stringify(value) };
+  return { kind, object, problems, text: () => canonicalJson(value) };
 }
 
 function unknownVersion(kind: Kind, raw: RawObject): Problem {
   const { group, versions } = KINDS[kind];
   return {
-    code: "object-version",
+    code: kind === "BackendTLSPolicy" ? "policy-schema" : "object-version",
     path: ["apiVersion"],
     message: `this version of ${kind} is not supported`,
     expected: versions.map((version) => (group === "" ? version : `${group}/${version}`)).join(" or "),
@@ -142,33 +175,39 @@ function unknownVersion(kind: Kind, raw: RawObject): Problem {
 
 /** One entry from all objects of one name: the only one, or a refusal, whatever their order. */
 function settle(same: readonly Candidate[], diagnostics: Diagnostics): Entry<unknown> {
-  const ordered = [...same].sort((a, b) => compareStrings(place(a.object), place(b.object)));
-  const [first, ...others] = ordered;
-  if (first === undefined) throw new RangeError("no candidate");
-  const fault = ordered.flatMap(({ problems }) => problems).find(({ severity }) => severity !== "warning");
-  for (const other of others) diagnostics.report(other.object, duplicate(first.object));
-  const differs = others.some(({ text }) => text() !== first.text());
-  if (fault === undefined && !differs) return { kind: "valid", object: first.object };
-  const object = first.kind === "BackendTLSPolicy" && differs ? unionOfTargets(ordered) : first.object;
-  return { kind: "refused", object, problem: fault ?? duplicate(first.object) };
+  const [only] = same;
+  if (only === undefined) throw new RangeError("no candidate");
+  if (same.length === 1) return entryOf(only.object, faultOf(only));
+  const [first, ...others] = [...same].sort((a, b) => compareStrings(place(a.object), place(b.object)));
+  for (const other of others) diagnostics.report(other.object, duplicate(other, first?.object ?? null));
+  // By content, so that neither file names nor their order decide.
+  const ordered = [...same].sort((a, b) => compareStrings(a.text(), b.text()));
+  const chosen = ordered[0] ?? only;
+  if (ordered.every(({ text }) => text() === chosen.text())) return entryOf(chosen.object, faultOf(chosen));
+  const object = chosen.kind === "BackendTLSPolicy" ? unionOfTargets(chosen.object, ordered) : chosen.object;
+  return entryOf(object, duplicate(chosen, null));
 }
+
+const entryOf = (object: SourceObject, problem: Problem | undefined): Entry<unknown> =>
+  problem === undefined ? { kind: "valid", object } : { kind: "refused", object, problem };
+
+const faultOf = ({ problems }: Candidate): Problem | undefined =>
+  problems.find(({ severity }) => severity !== "warning");
 
 /** Copies of one policy that differ are refused together, and close every port that any of them names. */
-function unionOfTargets(same: readonly Candidate[]): SourceObject {
-  const [first] = same;
-  if (first === undefined) throw new RangeError("no candidate");
-  const targetRefs = same.flatMap(({ object }) => readTargets(object.value) ?? []);
-  return { ...first.object, value: { ...(first.object.value as object), spec: { targetRefs } } };
+function unionOfTargets(object: SourceObject, same: readonly Candidate[]): SourceObject {
+  const targetRefs = same.flatMap((candidate) => readTargets(candidate.object.value) ?? []);
+  return { ...object, value: { ...(object.value as object), spec: { targetRefs } } };
 }
 
-function duplicate(first: SourceObject): Problem {
-  const at = first.locate([]);
+function duplicate({ kind }: Candidate, first: SourceObject | null): Problem {
+  const at = first?.locate([]) ?? null;
   return {
-    code: "object-duplicate",
+    code: kind === "BackendTLSPolicy" ? "policy-schema" : "object-duplicate",
     path: ["metadata", "name"],
     message: "this object appears more than once in the inputs",
     expected: "each object once",
-    found: at === null ? "a second copy" : `the first at ${at.file}:${at.line}`,
+    ...(at === null ? {} : { found: `the first at ${at.file}:${at.line}` }),
     remedy: "remove all copies but one; copies that differ are all refused",
   };
 }
@@ -186,7 +225,11 @@ export function readTargets(value: unknown): PolicyTarget[] | null {
   for (const ref of refs as unknown[]) {
     const [group, kind, name, sectionName] = ["group", "kind", "name", "sectionName"].map((key) => field(ref, key));
     if (typeof kind !== "string" || typeof name !== "string" || name === "") return null;
-    if ((group !== undefined && typeof group !== "string") || (sectionName !== undefined && typeof sectionName !== "string")) return null;
+    if (
+      (group !== undefined && typeof group !== "string") ||
+      (sectionName !== undefined && typeof sectionName !== "string")
+    )
+      return null;
     targets.push({ group: group ?? "", kind, name, ...(sectionName === undefined ? {} : { sectionName }) });
   }
   return targets;
@@ -197,7 +240,8 @@ function unreadableTargets(object: SourceObject, diagnostics: Diagnostics): bool
   diagnostics.report(object, {
     code: "policy-targets-unreadable",
     path: object.ref.name === "" ? ["metadata", "name"] : ["spec", "targetRefs"],
-    message: "which Services this policy protects cannot be read, so nothing is built: one of them could be sent plaintext",
+    message:
+      "which Services this policy protects cannot be read, so nothing is built: one of them could be sent plaintext",
     expected: "targetRefs of group, kind Service and name",
     found: show(field(field(object.value, "spec"), "targetRefs")),
     remedy: "correct targetRefs, or remove the policy",
@@ -207,6 +251,13 @@ function unreadableTargets(object: SourceObject, diagnostics: Diagnostics): bool
 
 function sortSkipped(skipped: readonly Skipped[]): Skipped[] {
   const key = ({ object, location }: Skipped): string =>
-    [object.apiVersion, object.kind, object.namespace ?? "", object.name, location?.file ?? "", String(location?.line ?? 0).padStart(10, "0")].join("\0");
+    [
+      object.apiVersion,
+      object.kind,
+      object.namespace ?? "",
+      object.name,
+      location?.file ?? "",
+      String(location?.line ?? 0).padStart(10, "0"),
+    ].join("\0");
   return [...skipped].sort((a, b) => compareStrings(key(a), key(b)));
 }

@@ -16,13 +16,28 @@ export function resolveMatch(match: HTTPRouteMatch, at: FieldPath): { match: Bun
   }
   for (const [value, path] of expressions) {
     const fault = regexFault(value);
-    if (fault !== null) problems.push({ code: "route-match", path, message: `not a regular expression of RE2: ${fault}`, expected: "RE2 syntax (https://github.com/google/re2/wiki/Syntax), which runs in linear time", found: show(value), remedy: "rewrite it without look-around and back-references" });
+    if (fault !== null)
+      problems.push({
+        code: "route-feature-unsupported",
+        path,
+        message: `not a regular expression of RE2: ${fault}`,
+        expected: "RE2 syntax (https://github.com/google/re2/wiki/Syntax), which runs in linear time",
+        found: show(value),
+        remedy: "rewrite it without look-around and back-references",
+      });
   }
   const headers = distinct(match.headers ?? [], (name) => name.toLowerCase(), [...at, "headers"], problems);
   const queryParams = distinct(match.queryParams ?? [], (name) => name, [...at, "queryParams"], problems);
   const refused = problems.some(({ severity }) => severity !== "warning");
-  return { problems, match: refused ? null : { path: pathOf(match.path), method: match.method ?? null, headers, queryParams } };
+  return {
+    problems,
+    match: refused ? null : { path: pathOf(match.path), method: match.method ?? null, headers, queryParams },
+  };
 }
+
+const MAX_FAULT = 160;
+const bounded = (message: string): string =>
+  message.length <= MAX_FAULT ? message : `${message.slice(0, MAX_FAULT)}…`;
 
 /** RE2JS compiles each distinct expression once. */
 const faults = new Map<string, string | null>();
@@ -35,7 +50,7 @@ function regexFault(value: string): string | null {
   try {
     RE2JS.compile(value);
   } catch (error) {
-    fault = error instanceof Error ? error.message : "it does not compile";
+    fault = error instanceof Error ? bounded(error.message) : "it does not compile";
   }
   if (faults.size >= MAX_FAULTS) faults.clear();
   faults.set(value, fault);
@@ -48,11 +63,25 @@ function pathOf({ type, value }: HTTPRouteMatch["path"]): PathMatch {
 }
 
 /** "Only the first entry with an equivalent name MUST be considered" (`HTTPHeaderMatch.name`). */
-function distinct(values: readonly MatchValue[], normalize: (name: string) => string, at: FieldPath, problems: Problem[]): ValueMatch[] {
+function distinct(
+  values: readonly MatchValue[],
+  normalize: (name: string) => string,
+  at: FieldPath,
+  problems: Problem[],
+): ValueMatch[] {
   const first = new Map<string, ValueMatch>();
   for (const [index, { type, name, value }] of values.entries()) {
     const key = normalize(name);
-    if (first.has(key)) problems.push({ severity: "warning", code: "route-header-repeated", path: [...at, index, "name"], message: "an earlier entry has this name, and only the first counts", expected: "each name once", found: show(name), remedy: "remove one of the entries" });
+    if (first.has(key))
+      problems.push({
+        severity: "warning",
+        code: "route-header-repeated",
+        path: [...at, index, "name"],
+        message: "an earlier entry has this name, and only the first counts",
+        expected: "each name once",
+        found: show(name),
+        remedy: "remove one of the entries",
+      });
     else first.set(key, { type, name: key, value });
   }
   return [...first].sort(([a], [b]) => compareStrings(a, b)).map(([, value]) => value);
@@ -65,7 +94,8 @@ function distinct(values: readonly MatchValue[], normalize: (name: string) => st
 export function compareMatches(a: BundleMatch, b: BundleMatch): number {
   const exact = Number(b.path.type === "Exact") - Number(a.path.type === "Exact");
   if (exact !== 0) return exact;
-  if (a.path.type !== "Exact" && a.path.value.length !== b.path.value.length) return b.path.value.length - a.path.value.length;
+  if (a.path.type !== "Exact" && a.path.value.length !== b.path.value.length)
+    return b.path.value.length - a.path.value.length;
   const method = Number(b.method !== null) - Number(a.method !== null);
   if (method !== 0) return method;
   return b.headers.length - a.headers.length || b.queryParams.length - a.queryParams.length;

@@ -3,7 +3,12 @@ import type { Cluster } from "./load.ts";
 import type { LabelSelector, Listener } from "./objects.ts";
 
 /** Whether a route of `namespace` may attach to a listener of a Gateway in `gatewayNamespace`. */
-export function allowsNamespace(listener: Listener, gatewayNamespace: string, namespace: string, cluster: Cluster): boolean {
+export function allowsNamespace(
+  listener: Listener,
+  gatewayNamespace: string,
+  namespace: string,
+  cluster: Cluster,
+): boolean {
   const { from, selector } = listener.allowedRoutes.namespaces;
   switch (from) {
     case "All":
@@ -48,9 +53,11 @@ function selects({ matchLabels, matchExpressions }: LabelSelector, labels: Reado
 /** What metav1.LabelSelectorAsSelector refuses; null when the selector is sound. */
 export function selectorFault(selector: LabelSelector | undefined): string | null {
   for (const { key, operator, values = [] } of selector?.matchExpressions ?? []) {
-    if (!["In", "NotIn", "Exists", "DoesNotExist"].includes(operator)) return `unknown operator ${JSON.stringify(operator)} for ${key}`;
+    if (!["In", "NotIn", "Exists", "DoesNotExist"].includes(operator))
+      return `unknown operator ${JSON.stringify(operator)} for ${key}`;
     const wantsValues = operator === "In" || operator === "NotIn";
-    if (wantsValues !== values.length > 0) return `operator ${operator} for ${key} ${wantsValues ? "needs" : "takes no"} values`;
+    if (wantsValues !== values.length > 0)
+      return `operator ${operator} for ${key} ${wantsValues ? "needs" : "takes no"} values`;
   }
   return null;
 }

@@ -27,7 +27,7 @@ export interface Listener {
   port: number;
   protocol: string;
   tls?: unknown;
-  filters?: unknown[];
+  filters?: unknown;
   allowedRoutes: {
     namespaces: { from: "All" | "Same" | "Selector" | "None"; selector?: LabelSelector };
     kinds?: { group: string; kind: string }[];
@@ -101,7 +101,10 @@ export interface HTTPRoute {
 
 export interface ReferenceGrant {
   metadata: Metadata;
-  spec: { from: { group: string; kind: string; namespace: string }[]; to: { group: string; kind: string; name?: string }[] };
+  spec: {
+    from: { group: string; kind: string; namespace: string }[];
+    to: { group: string; kind: string; name?: string }[];
+  };
 }
 
 export interface PolicyTarget {
@@ -135,7 +138,11 @@ export interface ServicePort {
 
 export interface Service {
   metadata: Metadata;
-  spec: { type: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName"; externalName?: string; ports: ServicePort[] };
+  spec: {
+    type: "ClusterIP" | "NodePort" | "LoadBalancer" | "ExternalName";
+    externalName?: string;
+    ports: ServicePort[];
+  };
 }
 
 export interface EndpointSlice {

@@ -27,6 +27,8 @@ export interface PolicyState {
   /** What its won targets get. */
   readonly effect: PolicyEffect;
   readonly unresolved: Unresolved | null;
+  /** False when the schema refuses the object, so that its references were never looked at. */
+  readonly readable: boolean;
 }
 
 /** Who decides about the ports of one Service. */
@@ -53,26 +55,36 @@ interface Claimant {
 }
 
 export function resolvePolicies(cluster: Cluster, diagnostics: Diagnostics): Policies {
-  const claimants = [...cluster.BackendTLSPolicy].map(([name, entry]) => claim(name, entry)).sort((a, b) => compareSeniority(seniorityOf(a.name, a.entry.object.value), seniorityOf(b.name, b.entry.object.value)));
+  const claimants = [...cluster.BackendTLSPolicy]
+    .map(([name, entry]) => claim(name, entry))
+    .sort((a, b) =>
+      compareSeniority(seniorityOf(a.name, a.entry.object.value), seniorityOf(b.name, b.entry.object.value)),
+    );
   // Decided before validity: an invalid older policy wins, and fails closed.
   const winners = new Map<string, string>();
   for (const { name, targets } of claimants) {
-    for (const target of targets) if (target.service !== null && !winners.has(slot(target))) winners.set(slot(target), name);
+    for (const target of targets)
+      if (target.service !== null && !winners.has(slot(target))) winners.set(slot(target), name);
   }
   const anchors = new Anchors(cluster);
   const states = claimants.map((claimant) => settle(claimant, winners, cluster, anchors, diagnostics));
-  const all = new Map(states.map((state) => [state.name, state]).sort(([a], [b]) => compareStrings(String(a), String(b))) as [string, PolicyState][]);
+  const all = new Map([...states].sort((a, b) => compareStrings(a.name, b.name)).map((state) => [state.name, state]));
   return { all, coverage: coverageOf(states), anchors };
 }
 
-const slot = ({ service, ref }: { service: string | null; ref: PolicyTarget }): string => `${service}\0${ref.sectionName ?? ""}`;
+const slot = ({ service, ref }: { service: string | null; ref: PolicyTarget }): string =>
+  `${service}\0${ref.sectionName ?? ""}`;
 
 function claim(name: string, entry: Entry<BackendTLSPolicy>): Claimant {
   const namespace = entry.object.ref.namespace ?? "default";
   // load.ts stops the build when these cannot be read.
   const refs = readTargets(entry.object.value) ?? [];
   // A Service under a wrong group is still the Service its author means to protect.
-  const targets = refs.map((ref, index) => ({ index, ref, service: ref.kind === "Service" ? `${namespace}/${ref.name}` : null }));
+  const targets = refs.map((ref, index) => ({
+    index,
+    ref,
+    service: ref.kind === "Service" ? `${namespace}/${ref.name}` : null,
+  }));
   return { name, entry, targets };
 }
 
@@ -108,16 +120,18 @@ function settle(
       unresolved ??= { reason: "TargetNotFound", message };
       if (problem.code === "policy-section-not-found" && effect.kind === "enforced") {
         effect = { kind: "refused", code: "policy-section-not-found", reason: "TargetNotFound", message };
-      } else if (problem.code === "policy-target-kind" && service !== null && effect.kind === "enforced") {
+      } else if (problem.code === "policy-schema" && effect.kind === "enforced") {
         effect = { kind: "refused", code: "policy-schema", reason: "TargetNotFound", message };
       }
     } else states.push({ ...base, verdict: { kind: "won" } });
   }
-  return { name, object, targets: states, effect, unresolved };
+  return { name, object, targets: states, effect, unresolved, readable: entry.kind === "valid" };
 }
 
 function refusedBySchema(object: SourceObject, problem: Problem): PolicyEffect {
-  const code = problem.code === "policy-hostname" || problem.code === "policy-option" || problem.code === "policy-well-known-ca" ? problem.code : "policy-schema";
+  const { code: own } = problem;
+  const code =
+    own === "policy-hostname" || own === "policy-option" || own === "policy-well-known-ca" ? own : "policy-schema";
   return { kind: "refused", code, reason: "Invalid", message: explain(object, problem) };
 }
 
@@ -133,13 +147,32 @@ function conflict(at: (string | number)[], ref: PolicyTarget, winner: string): P
   };
 }
 
-function targetFault({ group, kind, name, sectionName }: PolicyTarget, service: string | null, cluster: Cluster): Problem | null {
+function targetFault(
+  { group, kind, name, sectionName }: PolicyTarget,
+  service: string | null,
+  cluster: Cluster,
+): Problem | null {
   if (group !== "" || kind !== "Service" || service === null) {
-    return { code: "policy-target-kind", path: ["kind"], message: "lasthop applies BackendTLSPolicy to Services alone", expected: 'group "" and kind Service', found: `${show(group)} ${kind}`, remedy: "target the Service" };
+    // The wrong group of a Service closes its ports; another kind has none.
+    return {
+      code: service === null ? "policy-target-kind" : "policy-schema",
+      path: [service === null ? "kind" : "group"],
+      message: "lasthop applies BackendTLSPolicy to Services alone",
+      expected: 'group "" and kind Service',
+      found: `${show(group)} ${kind}`,
+      remedy: "target the Service",
+    };
   }
   const entry = cluster.Service.get(service);
   if (entry?.kind !== "valid") {
-    return { code: "policy-target-not-found", path: ["name"], message: `Service ${service} is ${entry === undefined ? "not among the inputs" : "refused itself"}`, expected: "a Service of the policy's namespace", found: show(name), remedy: "add the Service, or correct the name" };
+    return {
+      code: "policy-target-not-found",
+      path: ["name"],
+      message: `Service ${service} is ${entry === undefined ? "not among the inputs" : "refused itself"}`,
+      expected: "a Service of the policy's namespace",
+      found: show(name),
+      remedy: "add the Service, or correct the name",
+    };
   }
   const { ports } = entry.object.value.spec;
   if (sectionName === undefined || ports.some((port) => port.name === sectionName)) return null;
@@ -155,7 +188,10 @@ function targetFault({ group, kind, name, sectionName }: PolicyTarget, service: 
 }
 
 function coverageOf(states: readonly PolicyState[]): Map<string, Coverage> {
-  const coverage = new Map<string, { sections: Map<string, PolicyState>; whole: PolicyState | null; closers: PolicyState[] }>();
+  const coverage = new Map<
+    string,
+    { sections: Map<string, PolicyState>; whole: PolicyState | null; closers: PolicyState[] }
+  >();
   for (const state of states) {
     for (const { service, sectionName, verdict } of state.targets) {
       if (service === null || verdict.kind === "lost") continue;
@@ -170,7 +206,10 @@ function coverageOf(states: readonly PolicyState[]): Map<string, Coverage> {
 }
 
 /** How the gateway connects to one port; null: no policy says anything about it. */
-export function policyTransport(coverage: Coverage | undefined, port: ServicePort): { policy: PolicyState; transport: BundleTransport } | null {
+export function policyTransport(
+  coverage: Coverage | undefined,
+  port: ServicePort,
+): { policy: PolicyState; transport: BundleTransport } | null {
   if (coverage === undefined) return null;
   // A policy for the port beats one for the whole Service, valid or not.
   const owner = (port.name === "" ? undefined : coverage.sections.get(port.name)) ?? coverage.whole;
@@ -178,7 +217,10 @@ export function policyTransport(coverage: Coverage | undefined, port: ServicePor
     const { effect } = owner;
     return {
       policy: owner,
-      transport: effect.kind === "enforced" ? { kind: "tls", policy: effect.digest } : { kind: "refused", code: effect.code, policies: [owner.name] },
+      transport:
+        effect.kind === "enforced"
+          ? { kind: "tls", policy: effect.digest }
+          : { kind: "refused", code: effect.code, policies: [owner.name] },
     };
   }
   const [closer] = coverage.closers;

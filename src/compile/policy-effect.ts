@@ -1,6 +1,6 @@
 /** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
-import { type AnchorSource, Anchors } from "./anchors.ts";
+import type { Anchors, AnchorSource } from "./anchors.ts";
 import type { PolicyReason, UnresolvedReason } from "./conditions.ts";
 import { readCrls } from "./crls.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -31,7 +31,12 @@ export interface Judged {
   readonly unresolved: Unresolved | null;
 }
 
-export function judgePolicy(object: SourceObject<BackendTLSPolicy>, cluster: Cluster, anchors: Anchors, diagnostics: Diagnostics): Judged {
+export function judgePolicy(
+  object: SourceObject<BackendTLSPolicy>,
+  cluster: Cluster,
+  anchors: Anchors,
+  diagnostics: Diagnostics,
+): Judged {
   const { validation, options: given = {} } = object.value.spec;
   const { options, problems } = parseOptions(given);
   problems.unshift(...judgeNames(validation));
@@ -45,12 +50,18 @@ export function judgePolicy(object: SourceObject<BackendTLSPolicy>, cluster: Clu
 
   const [problem] = problems;
   if (problem !== undefined) {
-    return { effect: { kind: "refused", code: codeOf(problem), reason: "Invalid", message: explain(object, problem) }, unresolved: first };
+    return {
+      effect: { kind: "refused", code: codeOf(problem), reason: "Invalid", message: explain(object, problem) },
+      unresolved: first,
+    };
   }
   // "If ALL CACertificateRefs are invalid, … Accepted … False, with a Reason NoValidCACertificate."
   if (cas.refused !== null) return { effect: cas.refused, unresolved: first };
   if (crls !== null && crls.unresolved !== null) {
-    return { effect: { kind: "refused", code: "policy-option", reason: "Invalid", message: crls.unresolved.message }, unresolved: first };
+    return {
+      effect: { kind: "refused", code: "policy-option", reason: "Invalid", message: crls.unresolved.message },
+      unresolved: first,
+    };
   }
   const ids = [...new Set(cas.sources.flatMap((source) => source.anchors))].sort(compareStrings);
   const policy: BundlePolicy = {
@@ -77,10 +88,18 @@ function judgeNames({ hostname, subjectAltNames = [] }: Validation): Problem[] {
   if (isIpAddress(hostname)) problems.push(ipAddress(["spec", "validation", "hostname"], hostname));
   for (const [index, san] of subjectAltNames.entries()) {
     const at = ["spec", "validation", "subjectAltNames", index];
-    if (san.hostname !== undefined && isIpAddress(san.hostname)) problems.push(ipAddress([...at, "hostname"], san.hostname));
+    if (san.hostname !== undefined && isIpAddress(san.hostname))
+      problems.push(ipAddress([...at, "hostname"], san.hostname));
     // RFC 9525 §6.3: trust/ would never match a wildcard directly above a single label.
     if (san.hostname !== undefined && /^\*\.[^.]+$/.test(san.hostname)) {
-      problems.push({ code: "policy-hostname", path: [...at, "hostname"], message: "a wildcard directly above a top-level name matches no certificate", expected: "*.NAME.TLD or deeper", found: show(san.hostname), remedy: "write the names out" });
+      problems.push({
+        code: "policy-hostname",
+        path: [...at, "hostname"],
+        message: "a wildcard directly above a top-level name matches no certificate",
+        expected: "*.NAME.TLD or deeper",
+        found: show(san.hostname),
+        remedy: "write the names out",
+      });
     }
   }
   return problems;
@@ -102,7 +121,9 @@ const codeOf = ({ code }: Problem): ConfigCode => (code === "policy-hostname" ? 
 /** Without subjectAltNames `hostname` is the identity; with them it is the SNI alone (`BackendTLSPolicyValidation.hostname`). */
 function identifiers({ hostname, subjectAltNames = [] }: Validation): ReferenceIdentifier[] {
   if (subjectAltNames.length === 0) return [{ type: "dns", value: hostname.toLowerCase() }];
-  const names = subjectAltNames.map(({ type, hostname: name = "", uri = "" }): ReferenceIdentifier => (type === "Hostname" ? { type: "dns", value: name.toLowerCase() } : { type: "uri", value: uri }));
+  const names = subjectAltNames.map(({ type, hostname: name = "", uri = "" }): ReferenceIdentifier =>
+    type === "Hostname" ? { type: "dns", value: name.toLowerCase() } : { type: "uri", value: uri },
+  );
   const unique = new Map(names.map((name) => [`${name.type}\0${name.value}`, name]));
   return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, name]) => name);
 }
@@ -113,9 +134,14 @@ interface Certificates {
   readonly refused: Extract<PolicyEffect, { kind: "refused" }> | null;
 }
 
-function judgeCertificates(object: SourceObject<BackendTLSPolicy>, anchors: Anchors, diagnostics: Diagnostics): Certificates {
+function judgeCertificates(
+  object: SourceObject<BackendTLSPolicy>,
+  anchors: Anchors,
+  diagnostics: Diagnostics,
+): Certificates {
   const { wellKnownCACertificates, caCertificateRefs = [] } = object.value.spec.validation;
-  if (wellKnownCACertificates !== undefined) return judgeWellKnown(object, wellKnownCACertificates, anchors, diagnostics);
+  if (wellKnownCACertificates !== undefined)
+    return judgeWellKnown(object, wellKnownCACertificates, anchors, diagnostics);
   const sources: AnchorSource[] = [];
   const faults: { reason: UnresolvedReason; code: ConfigCode; message: string }[] = [];
   for (const [index, { group, kind, name }] of caCertificateRefs.entries()) {
@@ -128,20 +154,48 @@ function judgeCertificates(object: SourceObject<BackendTLSPolicy>, anchors: Anch
     }
     const problem: Problem<ConfigCode> =
       result === null
-        ? { code: "policy-ca-kind", path: [...path, "kind"], message: "lasthop reads CA certificates from ConfigMaps and Secrets alone", expected: 'group "" and kind ConfigMap or Secret', found: `${show(group)} ${kind}`, remedy: "put the certificates into a ConfigMap, under ca.crt" }
-        : { code: "policy-ca-ref", path: [...path, "name"], message: result.why, expected: `a ${kind} with PEM certificates under ca.crt`, found: show(name), remedy: "correct the reference, or the PEM under ca.crt" };
+        ? {
+            code: "policy-ca-kind",
+            path: [...path, "kind"],
+            message: "lasthop reads CA certificates from ConfigMaps and Secrets alone",
+            expected: 'group "" and kind ConfigMap or Secret',
+            found: `${show(group)} ${kind}`,
+            remedy: "put the certificates into a ConfigMap, under ca.crt",
+          }
+        : {
+            code: "policy-ca-ref",
+            path: [...path, "name"],
+            message: result.why,
+            expected: `a ${kind} with PEM certificates under ca.crt`,
+            found: show(name),
+            remedy: "correct the reference, or the PEM under ca.crt",
+            ...(result.note === undefined ? {} : { note: result.note }),
+          };
     diagnostics.report(object, problem);
-    faults.push({ reason: result === null ? "InvalidKind" : "InvalidCACertificateRef", code: problem.code, message: explain(object, problem) });
+    faults.push({
+      reason: result === null ? "InvalidKind" : "InvalidCACertificateRef",
+      code: problem.code,
+      message: explain(object, problem),
+    });
   }
   const [first] = faults;
   if (first === undefined) return { sources, unresolved: null, refused: null };
   const message = faults.map((fault) => fault.message).join("; ");
   const unresolved = { reason: first.reason, message };
   if (sources.length > 0) return { sources, unresolved, refused: null };
-  return { sources, unresolved, refused: { kind: "refused", code: first.code, reason: "NoValidCACertificate", message } };
+  return {
+    sources,
+    unresolved,
+    refused: { kind: "refused", code: first.code, reason: "NoValidCACertificate", message },
+  };
 }
 
-function judgeWellKnown(object: SourceObject<BackendTLSPolicy>, value: string, anchors: Anchors, diagnostics: Diagnostics): Certificates {
+function judgeWellKnown(
+  object: SourceObject<BackendTLSPolicy>,
+  value: string,
+  anchors: Anchors,
+  diagnostics: Diagnostics,
+): Certificates {
   if (value === "System") return { sources: [anchors.wellKnown()], unresolved: null, refused: null };
   // "the supplied value is not recognized … Accepted … False, with a Reason Invalid."
   const problem: Problem<ConfigCode> = {
@@ -153,7 +207,11 @@ function judgeWellKnown(object: SourceObject<BackendTLSPolicy>, value: string, a
     remedy: "use System, or name a ConfigMap in caCertificateRefs",
   };
   diagnostics.report(object, problem);
-  return { sources: [], unresolved: null, refused: { kind: "refused", code: problem.code, reason: "Invalid", message: explain(object, problem) } };
+  return {
+    sources: [],
+    unresolved: null,
+    refused: { kind: "refused", code: problem.code, reason: "Invalid", message: explain(object, problem) },
+  };
 }
 
 function judgeCrls(
@@ -170,9 +228,20 @@ function judgeCrls(
       crls.push(...result.crls);
       continue;
     }
-    const problem: Problem = { code: "policy-option", path: ["spec", "options", "lasthop.dev/crl-refs"], message: result.why, expected: "a ConfigMap with PEM X509 CRLs under crl.pem", found: show(name), remedy: "correct the reference, or the PEM under crl.pem" };
+    const problem: Problem = {
+      code: "policy-option",
+      path: ["spec", "options", "lasthop.dev/crl-refs"],
+      message: result.why,
+      expected: "a ConfigMap with PEM X509 CRLs under crl.pem",
+      found: show(name),
+      remedy: "correct the reference, or the PEM under crl.pem",
+      ...(result.note === undefined ? {} : { note: result.note }),
+    };
     diagnostics.report(object, problem);
     messages.push(explain(object, problem));
   }
-  return { crls: [...new Set(crls)].sort(compareStrings), unresolved: messages.length === 0 ? null : { reason: "InvalidCRLRef", message: messages.join("; ") } };
+  return {
+    crls: [...new Set(crls)].sort(compareStrings),
+    unresolved: messages.length === 0 ? null : { reason: "InvalidCRLRef", message: messages.join("; ") },
+  };
 }

@@ -2,7 +2,10 @@
 import type { BundlePolicy, TlsVersion } from "../bundle/types.ts";
 import { type Problem, show } from "./diagnostics.ts";
 
-export type PolicyOptions = Pick<BundlePolicy, "alpn" | "maxChainDepth" | "maxTlsVersion" | "minTlsVersion" | "profile" | "spkiPins"> & {
+export type PolicyOptions = Pick<
+  BundlePolicy,
+  "alpn" | "maxChainDepth" | "maxTlsVersion" | "minTlsVersion" | "profile" | "spkiPins"
+> & {
   /** ConfigMaps of the policy's namespace; null: the option is not set. */
   readonly crlRefs: readonly string[] | null;
 };
@@ -36,7 +39,8 @@ const PARSERS: Readonly<Record<string, (value: string) => Parsed>> = {
       ? '"h2", "http/1.1" or both, comma separated in order of preference'
       : { alpn: known };
   },
-  "lasthop.dev/x509-profile": (value) => (value === "private" || value === "strict" ? { profile: value } : '"private" or "strict"'),
+  "lasthop.dev/x509-profile": (value) =>
+    value === "private" || value === "strict" ? { profile: value } : '"private" or "strict"',
   "lasthop.dev/spki-pins": (value) => {
     const pins = distinct(value);
     return pins === null || !pins.every(isSha256Base64)
@@ -49,11 +53,17 @@ const PARSERS: Readonly<Record<string, (value: string) => Parsed>> = {
       ? "names of ConfigMaps in the policy's namespace with a key crl.pem, comma separated"
       : { crlRefs: names.sort() };
   },
-  "lasthop.dev/max-chain-depth": (value) => (/^([2-9]|10)$/.test(value) ? { maxChainDepth: Number(value) } : "a number of certificates from 2 to 10, leaf and anchor included"),
+  "lasthop.dev/max-chain-depth": (value) =>
+    /^([2-9]|10)$/.test(value)
+      ? { maxChainDepth: Number(value) }
+      : "a number of certificates from 2 to 10, leaf and anchor included",
 };
 export const OPTION_KEYS = Object.keys(PARSERS);
 
-export function parseOptions(options: Readonly<Record<string, string>>): { options: PolicyOptions; problems: Problem[] } {
+export function parseOptions(options: Readonly<Record<string, string>>): {
+  options: PolicyOptions;
+  problems: Problem[];
+} {
   let parsed = DEFAULTS;
   const problems: Problem[] = [];
   for (const key of Object.keys(options).sort()) {
@@ -65,7 +75,9 @@ export function parseOptions(options: Readonly<Record<string, string>>): { optio
     else parsed = { ...parsed, ...result };
   }
   if (problems.length === 0 && parsed.minTlsVersion > parsed.maxTlsVersion) {
-    problems.push(badValue("lasthop.dev/min-tls-version", parsed.minTlsVersion, `at most the maximum, ${parsed.maxTlsVersion}`));
+    problems.push(
+      badValue("lasthop.dev/min-tls-version", parsed.minTlsVersion, `at most the maximum, ${parsed.maxTlsVersion}`),
+    );
   }
   return { options: parsed, problems };
 }
@@ -83,7 +95,14 @@ function unknownKey(key: string): Problem {
 }
 
 function badValue(key: string, value: string, expected: string): Problem {
-  return { code: "policy-option", path: ["spec", "options", key], message: `${key} has no such value`, expected, found: show(value), remedy: "correct the value" };
+  return {
+    code: "policy-option",
+    path: ["spec", "options", key],
+    message: `${key} has no such value`,
+    expected,
+    found: show(value),
+    remedy: "correct the value",
+  };
 }
 
 const tlsVersion = (value: string): TlsVersion | null => (value === "1.2" || value === "1.3" ? value : null);
@@ -94,4 +113,5 @@ function distinct(value: string): string[] | null {
   return parts.includes("") || new Set(parts).size !== parts.length ? null : parts;
 }
 
-const isSha256Base64 = (value: string): boolean => /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, "base64").toString("base64") === value;
+const isSha256Base64 = (value: string): boolean =>
+  /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, "base64").toString("base64") === value;

@@ -69,14 +69,37 @@ function reasonOf(error: unknown): string {
 }
 
 function unreadable(file: string, why: string): Diagnostic {
-  return fault("input-unreadable", file, `cannot read ${file}: ${why}`, "a readable file of UTF-8 text", why === "not UTF-8" ? "save the file as UTF-8" : "correct the path given with -f");
+  return fault(
+    "input-unreadable",
+    file,
+    `cannot read ${file}: ${why}`,
+    "a readable file of UTF-8 text",
+    why === "not UTF-8" ? "save the file as UTF-8" : "correct the path given with -f",
+  );
 }
 
 function empty(path: string, why: string): Diagnostic {
   return fault("input-empty", path, `${path}: ${why}`, "at least one manifest", "correct the path given with -f");
 }
 
-function fault(code: "input-unreadable" | "input-empty", file: string, message: string, expected: string, remedy: string): Diagnostic {
+function fault(
+  code: "input-unreadable" | "input-empty",
+  file: string,
+  message: string,
+  expected: string,
+  remedy: string,
+): Diagnostic {
   const location = { file, line: 1, column: 1, length: 1, sourceLine: null };
-  return { severity: "error", code, message, location, object: null, path: null, expected, found: null, remedy };
+  return {
+    severity: "error",
+    code,
+    message,
+    location,
+    object: null,
+    path: null,
+    expected,
+    found: null,
+    remedy,
+    note: null,
+  };
 }

@@ -16,7 +16,9 @@ export function reportText({ diagnostics, skipped }: Reportable, colour: boolean
       const name = object.namespace === null ? object.name : `${object.namespace}/${object.name}`;
       return `  ${object.apiVersion} ${object.kind} ${clean(name)}${location === null ? "" : ` (${location.file}:${location.line})`}: ${reason}\n`;
     });
-    parts.push(`${paint("dim", `Skipped ${skipped.length} ${skipped.length === 1 ? "object" : "objects"}:`)}\n${lines.join("")}`);
+    parts.push(
+      `${paint("dim", `Skipped ${skipped.length} ${skipped.length === 1 ? "object" : "objects"}:`)}\n${lines.join("")}`,
+    );
   }
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   const warnings = diagnostics.length - errors;
@@ -32,21 +34,26 @@ const count = (number: number, noun: string): string => `${number} ${noun}${numb
 
 type Paint = (style: "red" | "yellow" | "bold" | "dim" | "green", text: string) => string;
 const STYLES = { red: 31, yellow: 33, green: 32, bold: 1, dim: 2 } as const;
-const painter = (colour: boolean): Paint => (colour ? (style, text) => `\u001B[${STYLES[style]}m${text}\u001B[0m` : (_, text) => text);
+const painter = (colour: boolean): Paint =>
+  colour ? (style, text) => `\u001B[${STYLES[style]}m${text}\u001B[0m` : (_, text) => text;
 
-function textOf({ severity, code, message, location, object, path, expected, found, remedy }: Diagnostic, paint: Paint): string {
+function textOf(
+  { severity, code, message, location, object, path, expected, found, remedy, note }: Diagnostic,
+  paint: Paint,
+): string {
   const head = severity === "error" ? paint("red", "✘ error") : paint("yellow", "▲ warning");
   let text = `${head} ${paint("bold", clean(message))} [${code}]\n`;
   if (location !== null) {
     text += `\n    ${location.file}:${location.line}:${location.column}\n`;
     if (location.sourceLine !== null) {
       const number = String(location.line);
-      const before = [...clean(location.sourceLine).slice(0, location.column - 1)].map(() => " ").join("");
+      const before = " ".repeat(location.column - 1);
       text += `      ${number} │ ${clean(location.sourceLine)}\n`;
       text += `      ${" ".repeat(number.length)} ╵ ${before}${paint("green", location.length > 1 ? "~".repeat(location.length) : "^")}\n`;
     }
   }
-  const name = object === null ? null : `${object.kind} ${object.namespace === null ? "" : `${object.namespace}/`}${object.name}`;
+  const name =
+    object === null ? null : `${object.kind} ${object.namespace === null ? "" : `${object.namespace}/`}${object.name}`;
   const rows: [string, string | null][] = [
     ["object", name],
     ["field", path],
@@ -55,10 +62,13 @@ function textOf({ severity, code, message, location, object, path, expected, fou
     ["remedy", remedy],
   ];
   text += "\n";
-  for (const [label, value] of rows) if (value !== null) text += `    ${paint("dim", label.padEnd(8))}  ${clean(value)}\n`;
+  if (note !== null)
+    rows.push(["note", `${note.message}: ${note.location.file}:${note.location.line}:${note.location.column}`]);
+  for (const [label, value] of rows)
+    if (value !== null) text += `    ${paint("dim", label.padEnd(8))}  ${clean(value)}\n`;
   return text;
 }
 
-/** Control characters of the input must not reach a terminal. */
-// eslint-disable-next-line no-control-regex
-const clean = (text: string): string => text.replaceAll(/[\u0000-\u001F\u007F-\u009F\u2028\u2029\u202A-\u202E\u2066-\u2069]/g, (character) => (character === "\t" ? " " : "�"));
+/** Control characters of the input, and those that turn text around, must not reach a terminal. */
+const clean = (text: string): string =>
+  text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => (character === "\t" ? " " : "\uFFFD"));

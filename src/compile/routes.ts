@@ -1,4 +1,5 @@
 /** HTTPRoutes: to which listeners each parentRef attaches, and what the rules mean. */
+import { canonicalJson } from "../bundle/codec.ts";
 import type { BackendContext } from "./backends.ts";
 import type { RouteReason } from "./conditions.ts";
 import { type Diagnostics, explain, type FieldPath, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -33,6 +34,8 @@ export interface RouteState {
   /** Gateways of ours alone, in the order of `spec.parentRefs`. */
   readonly parents: readonly ParentState[];
   readonly rules: readonly RuleState[];
+  /** False when the schema refuses the object, so that its references were never looked at. */
+  readonly readable: boolean;
   /** The route as a whole is refused: each of its rules answers 500. */
   readonly refusal: { readonly reason: RouteReason; readonly message: string } | null;
 }
@@ -45,12 +48,17 @@ export function resolveRoutes(context: RouteContext, diagnostics: Diagnostics): 
   return [...context.cluster.HTTPRoute].map(([name, entry]) => resolveRoute(name, entry, context, diagnostics));
 }
 
-function resolveRoute(name: string, entry: Entry<HTTPRoute>, context: RouteContext, diagnostics: Diagnostics): RouteState {
+function resolveRoute(
+  name: string,
+  entry: Entry<HTTPRoute>,
+  context: RouteContext,
+  diagnostics: Diagnostics,
+): RouteState {
   const { object } = entry;
   const base = { name, object, seniority: seniorityOf(name, object.value) };
   if (entry.kind === "refused") {
     const refusal = { reason: "UnsupportedValue" as const, message: explain(object, entry.problem) };
-    return { ...base, refusal, rules: [], parents: unreadableParents(object, context, refusal) };
+    return { ...base, readable: false, refusal, rules: [], parents: unreadableParents(object, context, refusal) };
   }
   const { spec } = entry.object.value;
   const namespace = object.ref.namespace ?? "default";
@@ -61,20 +69,56 @@ function resolveRoute(name: string, entry: Entry<HTTPRoute>, context: RouteConte
     for (const problem of own) diagnostics.report(object, problem);
     for (const { state } of refs) if (state.problem !== null) diagnostics.report(object, state.problem);
   }
-  const parents = (spec.parentRefs ?? []).flatMap((ref, index) => attach(entry.object, ref, ["spec", "parentRefs", index], context, diagnostics));
+  const parents = (spec.parentRefs ?? []).flatMap((ref, index) =>
+    attach(entry.object, ref, ["spec", "parentRefs", index], context, diagnostics),
+  );
+  if ((spec.parentRefs ?? []).length === 0) diagnostics.report(object, NO_PARENTS);
   const [problem] = problems;
-  return { ...base, parents, rules, refusal: problem === undefined ? wholeRefusal(object, rules) : { reason: "UnsupportedValue", message: explain(object, problem) } };
+  return {
+    ...base,
+    readable: true,
+    parents,
+    rules,
+    refusal:
+      problem === undefined
+        ? wholeRefusal(object, rules)
+        : { reason: "UnsupportedValue", message: explain(object, problem) },
+  };
 }
+
+const NO_PARENTS: Problem = {
+  severity: "warning",
+  code: "route-parent-not-found",
+  path: ["spec"],
+  message: "the route has no parentRefs, so no Gateway serves it",
+  expected: "parentRefs that name a Gateway",
+  remedy: "add parentRefs",
+};
 
 /** Features of the route as a whole that lasthop refuses. */
 function refuseRoute({ spec }: HTTPRoute): Problem[] {
   const problems: Problem[] = [];
   for (const [index, hostname] of (spec.hostnames ?? []).entries()) {
     // Hostname: "IPs are not allowed".
-    if (isIpAddress(hostname)) problems.push({ code: "route-hostname", path: ["spec", "hostnames", index], message: "a hostname must not be an IP address", expected: "a DNS name", found: show(hostname), remedy: "use a DNS name" });
+    if (isIpAddress(hostname))
+      problems.push({
+        code: "route-feature-unsupported",
+        path: ["spec", "hostnames", index],
+        message: "a hostname must not be an IP address",
+        expected: "a DNS name",
+        found: show(hostname),
+        remedy: "use a DNS name",
+      });
   }
   if ((spec.useDefaultGateways ?? "None") !== "None") {
-    problems.push({ code: "route-feature-unsupported", path: ["spec", "useDefaultGateways"], message: "lasthop has no default Gateways yet", expected: "None", found: show(spec.useDefaultGateways), remedy: "name the Gateway in parentRefs" });
+    problems.push({
+      code: "route-feature-unsupported",
+      path: ["spec", "useDefaultGateways"],
+      message: "lasthop has no default Gateways yet",
+      expected: "None",
+      found: show(spec.useDefaultGateways),
+      remedy: "name the Gateway in parentRefs",
+    });
   }
   return problems;
 }
@@ -88,24 +132,45 @@ function wholeRefusal(object: SourceObject, rules: readonly RuleState[]): RouteS
 }
 
 /** A route that the API server would not have stored still hears why, wherever its parentRefs can be read. */
-function unreadableParents(object: SourceObject, { gateways }: RouteContext, refusal: { reason: RouteReason; message: string }): ParentState[] {
+function unreadableParents(
+  object: SourceObject,
+  { gateways }: RouteContext,
+  refusal: { reason: RouteReason; message: string },
+): ParentState[] {
   const refs = field(field(object.value, "spec"), "parentRefs");
   if (!Array.isArray(refs)) return [];
+  const seen = new Set<string>();
   return (refs as unknown[]).flatMap((value): ParentState[] => {
     const name = field(value, "name");
     const namespace = field(value, "namespace") ?? object.ref.namespace;
     if (typeof name !== "string" || typeof namespace !== "string" || !isGatewayRef(value)) return [];
     const gateway = `${namespace}/${name}`;
+    const key = canonicalJson(value);
+    if (seen.has(key)) return [];
+    seen.add(key);
     const ours = gateways.get(gateway);
     if (ours === undefined || (ours.kind === "unusable" && !ours.ours)) return [];
-    return [{ ref: { ...(value as ParentReference), group: GATEWAY_GROUP, kind: "Gateway" }, gateway, verdict: { kind: "detached", ...refusal } }];
+    return [
+      {
+        ref: { ...(value as ParentReference), group: GATEWAY_GROUP, kind: "Gateway" },
+        gateway,
+        verdict: { kind: "detached", ...refusal },
+      },
+    ];
   });
 }
 
-const isGatewayRef = (ref: unknown): boolean => (field(ref, "group") ?? GATEWAY_GROUP) === GATEWAY_GROUP && (field(ref, "kind") ?? "Gateway") === "Gateway";
+const isGatewayRef = (ref: unknown): boolean =>
+  (field(ref, "group") ?? GATEWAY_GROUP) === GATEWAY_GROUP && (field(ref, "kind") ?? "Gateway") === "Gateway";
 
 /** No state for parents that are not ours. */
-function attach(object: SourceObject<HTTPRoute>, ref: ParentReference, at: FieldPath, context: RouteContext, diagnostics: Diagnostics): ParentState[] {
+function attach(
+  object: SourceObject<HTTPRoute>,
+  ref: ParentReference,
+  at: FieldPath,
+  context: RouteContext,
+  diagnostics: Diagnostics,
+): ParentState[] {
   const gateway = `${ref.namespace ?? object.ref.namespace}/${ref.name}`;
   const report = (problem: Problem): string => {
     diagnostics.report(object, problem);
@@ -113,13 +178,29 @@ function attach(object: SourceObject<HTTPRoute>, ref: ParentReference, at: Field
   };
   if (!isGatewayRef(ref)) {
     // A Service is a parent for a mesh, and some mesh's business.
-    if (ref.kind !== "Service") report({ code: "route-parent-not-found", path: [...at, "kind"], message: `lasthop does not do ${ref.kind} parents yet`, expected: "Gateway", found: show(ref.kind), remedy: "name the Gateway" });
+    if (ref.kind !== "Service")
+      report({
+        code: "route-parent-not-found",
+        path: [...at, "kind"],
+        message: `lasthop does not do ${ref.kind} parents yet`,
+        expected: "Gateway",
+        found: show(ref.kind),
+        remedy: "name the Gateway",
+      });
     return [];
   }
   const state = context.gateways.get(gateway);
   if (state === undefined) {
     // There, but of another controller's class.
-    if (!context.cluster.Gateway.has(gateway)) report({ code: "route-parent-not-found", path: [...at, "name"], message: `Gateway ${gateway} is not among the inputs`, expected: "a Gateway", found: show(ref.name), remedy: "add the Gateway, or correct name and namespace" });
+    if (!context.cluster.Gateway.has(gateway))
+      report({
+        code: "route-parent-not-found",
+        path: [...at, "name"],
+        message: `Gateway ${gateway} is not among the inputs`,
+        expected: "a Gateway",
+        found: show(ref.name),
+        remedy: "add the Gateway, or correct name and namespace",
+      });
     return [];
   }
   if (state.kind === "unusable") {
@@ -143,15 +224,36 @@ function attachTo(
   report: (problem: Problem) => string,
 ): ParentState["verdict"] {
   const { listeners } = gateway;
-  const named = listeners.filter(({ spec }) => (ref.sectionName === undefined || spec.name === ref.sectionName) && (ref.port === undefined || spec.port === ref.port));
+  const named = listeners.filter(
+    ({ spec }) =>
+      (ref.sectionName === undefined || spec.name === ref.sectionName) &&
+      (ref.port === undefined || spec.port === ref.port),
+  );
   if (named.length === 0) {
-    const message = report({ code: "route-parent-no-listener", path: ref.sectionName === undefined ? [...at, "port"] : [...at, "sectionName"], message: `Gateway ${gateway.name} has no such listener`, expected: listeners.map(({ spec }) => `${spec.name} (port ${spec.port})`).join(", "), found: show(ref.sectionName ?? ref.port), remedy: "use one of the Gateway's listeners" });
+    const message = report({
+      code: "route-parent-no-listener",
+      path: ref.sectionName === undefined ? [...at, "port"] : [...at, "sectionName"],
+      message: `Gateway ${gateway.name} has no such listener`,
+      expected: listeners.map(({ spec }) => `${spec.name} (port ${spec.port})`).join(", "),
+      found: show(ref.sectionName ?? ref.port),
+      remedy: "use one of the Gateway's listeners",
+    });
     return { kind: "detached", reason: "NoMatchingParent", message };
   }
   const namespace = object.ref.namespace ?? "default";
-  const allowing = named.filter((listener) => listener.takesHttpRoutes && allowsNamespace(listener.spec, gatewayNamespace(gateway), namespace, cluster));
+  const allowing = named.filter(
+    (listener) =>
+      listener.takesHttpRoutes && allowsNamespace(listener.spec, gatewayNamespace(gateway), namespace, cluster),
+  );
   if (allowing.length === 0) {
-    const message = report({ code: "route-parent-not-allowed", path: at, message: `no listener of Gateway ${gateway.name} takes HTTPRoutes from namespace ${namespace}`, expected: "a listener whose allowedRoutes lets the route in", found: show(namespace), remedy: "change allowedRoutes of the listener, or move the route" });
+    const message = report({
+      code: "route-parent-not-allowed",
+      path: at,
+      message: `no listener of Gateway ${gateway.name} takes HTTPRoutes from namespace ${namespace}`,
+      expected: "a listener whose allowedRoutes lets the route in",
+      found: show(namespace),
+      remedy: "change allowedRoutes of the listener, or move the route",
+    });
     return { kind: "detached", reason: "NotAllowedByListeners", message };
   }
   const hostnames = (object.value.spec.hostnames ?? []).map((hostname) => hostname.toLowerCase());
@@ -159,7 +261,14 @@ function attachTo(
     .map((listener): Attachment => ({ listener, hostnames: intersectHostnames(listener.hostname, hostnames) }))
     .filter((attachment) => attachment.hostnames.length > 0);
   if (to.length === 0) {
-    const message = report({ code: "route-parent-hostname", path: hostnames.length === 0 ? at : ["spec", "hostnames"], message: `none of the hostnames is one of Gateway ${gateway.name}'s`, expected: allowing.map(({ hostname }) => hostname ?? "any").join(", "), found: hostnames.join(", "), remedy: "correct the hostnames of the route or of the listener" });
+    const message = report({
+      code: "route-parent-hostname",
+      path: hostnames.length === 0 ? at : ["spec", "hostnames"],
+      message: `none of the hostnames is one of Gateway ${gateway.name}'s`,
+      expected: allowing.map(({ hostname }) => hostname ?? "any").join(", "),
+      found: hostnames.join(", "),
+      remedy: "correct the hostnames of the route or of the listener",
+    });
     return { kind: "detached", reason: "NoMatchingListenerHostname", message };
   }
   return { kind: "attached", to };

@@ -45,21 +45,36 @@ export function resolveRule(rule: HTTPRouteRule, index: number, namespace: strin
   problems.push(...features.map(({ problem }) => problem));
   const refs = (rule.backendRefs ?? []).map((ref, number): RefState => {
     const path = [...at, "backendRefs", number];
-    const filters = (ref.filters?.length ?? 0) > 0 ? unsupported([...path, "filters"], "filters of a backendRef", "backend-filter-unsupported") : null;
+    const filters =
+      (ref.filters?.length ?? 0) > 0
+        ? unsupported([...path, "filters"], "filters of a backendRef", "backend-filter-unsupported")
+        : null;
     if (filters !== null) problems.push(filters);
     const state = resolveBackendRef(ref, namespace, path, context);
-    return { index: number, weight: ref.weight, state, filters, service: referencedService(ref, namespace), port: ref.port ?? 0 };
+    return {
+      index: number,
+      weight: ref.weight,
+      state,
+      filters,
+      service: referencedService(ref, namespace),
+      port: ref.port ?? 0,
+    };
   });
   const refusal = refusalOf(features, unmatchable, refs);
   if (refusal === null && refs.every(({ weight }) => weight === 0)) problems.push(noBackends(at, refs.length > 0));
   return { index, name: rule.name ?? null, matches, refs, refusal, problems };
 }
 
-function refusalOf(features: readonly { reason: RouteReason }[], unmatchable: boolean, refs: readonly RefState[]): RuleState["refusal"] {
+function refusalOf(
+  features: readonly { reason: RouteReason }[],
+  unmatchable: boolean,
+  refs: readonly RefState[],
+): RuleState["refusal"] {
   const [first] = features;
   if (first !== undefined) return { code: "route-feature-unsupported", reason: first.reason };
   if (unmatchable) return { code: "route-feature-unsupported", reason: "UnsupportedValue" };
-  if (refs.length > 0 && refs.every(({ filters }) => filters !== null)) return { code: "backend-filter-unsupported", reason: "UnsupportedValue" };
+  if (refs.length > 0 && refs.every(({ filters }) => filters !== null))
+    return { code: "backend-filter-unsupported", reason: "UnsupportedValue" };
   return null;
 }
 
@@ -71,20 +86,39 @@ function refuseFeatures(rule: HTTPRouteRule, at: FieldPath): { problem: Problem;
   const found: { problem: Problem; reason: RouteReason }[] = [];
   const types = (rule.filters ?? []).map(({ type }) => type);
   for (const [index, type] of types.entries()) {
-    found.push({ problem: { ...unsupported([...at, "filters", index, "type"], `filter ${type}`), found: show(type) }, reason: "UnsupportedValue" });
+    found.push({
+      problem: { ...unsupported([...at, "filters", index, "type"], `filter ${type}`), found: show(type) },
+      reason: "UnsupportedValue",
+    });
   }
   // RouteReasonIncompatibleFilters: "if the URLRewrite and RequestRedirect are both present".
   if (types.includes("URLRewrite") && types.includes("RequestRedirect")) {
-    found.unshift({ problem: { code: "route-feature-unsupported", path: [...at, "filters"], message: "RequestRedirect and URLRewrite exclude each other", expected: "one of the two", remedy: "remove one of the filters" }, reason: "IncompatibleFilters" });
+    found.unshift({
+      problem: {
+        code: "route-feature-unsupported",
+        path: [...at, "filters"],
+        message: "RequestRedirect and URLRewrite exclude each other",
+        expected: "one of the two",
+        remedy: "remove one of the filters",
+      },
+      reason: "IncompatibleFilters",
+    });
   }
   for (const feature of ["timeouts", "retry", "sessionPersistence"] as const) {
-    if (rule[feature] !== undefined) found.push({ problem: unsupported([...at, feature], feature), reason: "UnsupportedValue" });
+    if (rule[feature] !== undefined)
+      found.push({ problem: unsupported([...at, feature], feature), reason: "UnsupportedValue" });
   }
   return found;
 }
 
 function unsupported(path: FieldPath, what: string, code: ConfigCode = "route-feature-unsupported"): Problem {
-  return { code, path, message: `lasthop does not do ${what} yet, so it answers 500 rather than ignoring it`, expected: `no ${what}`, remedy: "remove it" };
+  return {
+    code,
+    path,
+    message: `lasthop does not do ${what} yet, so it answers 500 rather than ignoring it`,
+    expected: `no ${what}`,
+    remedy: "remove it",
+  };
 }
 
 /** Legal, and answered 500 (`HTTPRouteRule.backendRefs`). */

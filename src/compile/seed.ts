@@ -25,7 +25,10 @@ export function convertSeed(raw: RawObject): Converted {
     message: `BackendTLSPolicy ${raw.version} was read as v1`,
     expected: "gateway.networking.k8s.io/v1",
     found: raw.ref.apiVersion,
-    remedy: raw.version === "v1alpha2" ? "write targetRefs and validation in place of targetRef and tls" : "change apiVersion",
+    remedy:
+      raw.version === "v1alpha2"
+        ? "write targetRefs and validation in place of targetRef and tls"
+        : "change apiVersion",
   };
   const spec = field(raw.value, "spec");
   if (raw.version !== "v1alpha2" || spec === null || typeof spec !== "object" || Array.isArray(spec)) {

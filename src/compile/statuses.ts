@@ -4,13 +4,25 @@
  */
 import type { Ancestors } from "./ancestors.ts";
 import { closed } from "./backends.ts";
-import { accepted, type Condition, conflicted, noConflicts, notAccepted, partiallyInvalid, partlyAccepted, type PolicyReason, resolvedRefs, type UnresolvedReason, unresolvedRefs } from "./conditions.ts";
+import {
+  accepted,
+  type Condition,
+  conflicted,
+  noConflicts,
+  notAccepted,
+  partiallyInvalid,
+  partlyAccepted,
+  type PolicyReason,
+  resolvedRefs,
+  type UnresolvedReason,
+  unresolvedRefs,
+} from "./conditions.ts";
 import { compareStrings, explain, type ObjectRef, type SourceObject } from "./diagnostics.ts";
 import { type ClassState, CONTROLLER_NAME, GATEWAY_GROUP, type GatewayState, type ListenerState } from "./gateways.ts";
 import type { Model } from "./model.ts";
 import type { PolicyState, TargetState } from "./policies.ts";
 import { targetsPort } from "./policies.ts";
-import type { ParentState, RouteState } from "./routes.ts";
+import type { Attachment, ParentState, RouteState } from "./routes.ts";
 import { field } from "./schema/validate.ts";
 
 export interface ObjectStatus {
@@ -32,12 +44,22 @@ export function computeStatuses(model: Model): ObjectStatus[] {
 }
 
 const ORDER = ["GatewayClass", "Gateway", "HTTPRoute", "BackendTLSPolicy"];
-const key = ({ kind, metadata }: ObjectStatus): string => [ORDER.indexOf(kind), metadata.namespace ?? "", metadata.name].join("\0");
+const key = ({ kind, metadata }: ObjectStatus): string =>
+  [ORDER.indexOf(kind), metadata.namespace ?? "", metadata.name].join("\0");
 
 function statusOf(object: SourceObject, status: object): ObjectStatus {
   const { apiVersion, kind, namespace, name }: ObjectRef = object.ref;
   const generation = generationOf(object);
-  return { apiVersion, kind, metadata: { name, ...(namespace === null ? {} : { namespace }), ...(generation === undefined ? {} : { generation }) }, status };
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name,
+      ...(namespace === null ? {} : { namespace }),
+      ...(generation === undefined ? {} : { generation }),
+    },
+    status,
+  };
 }
 
 function generationOf(object: SourceObject): number | undefined {
@@ -47,7 +69,10 @@ function generationOf(object: SourceObject): number | undefined {
 
 function classStatus({ object, refusal }: ClassState): ObjectStatus {
   const generation = generationOf(object);
-  const condition = refusal === null ? accepted(generation, "lasthop serves Gateways of this class") : notAccepted(generation, "InvalidParameters", refusal);
+  const condition =
+    refusal === null
+      ? accepted(generation, "lasthop serves Gateways of this class")
+      : notAccepted(generation, "InvalidParameters", refusal);
   return statusOf(object, { conditions: [condition] });
 }
 
@@ -55,28 +80,52 @@ function gatewayStatus(gateway: GatewayState, attached: ReadonlyMap<ListenerStat
   const generation = generationOf(gateway.object);
   if (gateway.kind === "unusable") {
     // Without its class nobody knows whose Gateway it is.
-    return gateway.ours ? [statusOf(gateway.object, { conditions: [notAccepted(generation, "Invalid", gateway.message)] })] : [];
+    return gateway.ours
+      ? [statusOf(gateway.object, { conditions: [notAccepted(generation, "Invalid", gateway.message)] })]
+      : [];
   }
-  const listeners = gateway.listeners.map((listener) => listenerStatus(listener, generation, attached.get(listener) ?? 0));
+  const listeners = gateway.listeners.map((listener) =>
+    listenerStatus(listener, generation, attached.get(listener) ?? 0),
+  );
   return [statusOf(gateway.object, { conditions: [gatewayAccepted(gateway, generation)], listeners })];
 }
 
-function gatewayAccepted({ refusal, listeners }: Extract<GatewayState, { kind: "valid" }>, generation: number | undefined): Condition {
+function gatewayAccepted(
+  { refusal, listeners }: Extract<GatewayState, { kind: "valid" }>,
+  generation: number | undefined,
+): Condition {
   if (refusal !== null) return notAccepted(generation, refusal.reason, refusal.message);
   const refused = listeners.filter(({ verdict }) => verdict.kind !== "accepted");
   if (refused.length === 0) return accepted(generation, "Every listener is accepted");
-  const message = refused.map(({ spec, verdict }) => `listener ${spec.name}: ${verdict.kind === "accepted" ? "" : verdict.message}`).join("; ");
+  const message = refused
+    .map(({ spec, verdict }) => `listener ${spec.name}: ${verdict.kind === "accepted" ? "" : verdict.message}`)
+    .join("; ");
   // "At least one distinct Listener MUST be present, or else … must be rejected from processing as a whole."
-  return refused.length === listeners.length ? notAccepted(generation, "ListenersNotValid", message) : partlyAccepted(generation, message);
+  return refused.length === listeners.length
+    ? notAccepted(generation, "ListenersNotValid", message)
+    : partlyAccepted(generation, message);
 }
 
-function listenerStatus({ spec, verdict, takesHttpRoutes, invalidKinds }: ListenerState, generation: number | undefined, attachedRoutes: number): object {
+function listenerStatus(
+  { spec, verdict, takesHttpRoutes, invalidKinds }: ListenerState,
+  generation: number | undefined,
+  attachedRoutes: number,
+): object {
   const conditions = [
-    verdict.kind === "accepted" ? accepted(generation, "The listener is served") : notAccepted(generation, verdict.reason, verdict.message),
+    verdict.kind === "accepted"
+      ? accepted(generation, "The listener is valid")
+      : notAccepted(generation, verdict.reason, verdict.message),
     verdict.kind === "conflicted" ? conflicted(generation, verdict.reason, verdict.message) : noConflicts(generation),
-    invalidKinds === null ? resolvedRefs(generation) : unresolvedRefs(generation, "InvalidRouteKinds", `lasthop does not serve ${invalidKinds} on this listener`),
+    invalidKinds === null
+      ? resolvedRefs(generation)
+      : unresolvedRefs(generation, "InvalidRouteKinds", `lasthop does not serve ${invalidKinds} on this listener`),
   ];
-  return { name: spec.name, supportedKinds: takesHttpRoutes ? [{ group: GATEWAY_GROUP, kind: "HTTPRoute" }] : [], attachedRoutes, conditions };
+  return {
+    name: spec.name,
+    supportedKinds: takesHttpRoutes ? [{ group: GATEWAY_GROUP, kind: "HTTPRoute" }] : [],
+    attachedRoutes,
+    conditions,
+  };
 }
 
 /** "The number of Routes with the Accepted condition set to True that have been attached to this Listener" */
@@ -84,7 +133,9 @@ function countAttached(routes: readonly RouteState[]): Map<ListenerState, number
   const count = new Map<ListenerState, number>();
   for (const { refusal, parents } of routes) {
     if (refusal !== null) continue;
-    const listeners = new Set(parents.flatMap(({ verdict }) => (verdict.kind === "attached" ? verdict.to.map(({ listener }) => listener) : [])));
+    const listeners = new Set(
+      parents.flatMap(({ verdict }) => (verdict.kind === "attached" ? verdict.to.map(({ listener }) => listener) : [])),
+    );
     for (const listener of listeners) count.set(listener, (count.get(listener) ?? 0) + 1);
   }
   return count;
@@ -92,7 +143,11 @@ function countAttached(routes: readonly RouteState[]): Map<ListenerState, number
 
 function routeStatus(route: RouteState, model: Model): ObjectStatus[] {
   if (route.parents.length === 0) return [];
-  const parents = route.parents.map((parent) => ({ parentRef: parentRef(parent.ref), controllerName: CONTROLLER_NAME, conditions: parentConditions(route, parent, model) }));
+  const parents = route.parents.map((parent) => ({
+    parentRef: parentRef(parent.ref),
+    controllerName: CONTROLLER_NAME,
+    conditions: parentConditions(route, parent, model),
+  }));
   return [statusOf(route.object, { parents })];
 }
 
@@ -110,34 +165,59 @@ function parentConditions(route: RouteState, { gateway, verdict }: ParentState, 
       ? notAccepted(generation, verdict.reason, verdict.message)
       : refusal !== null
         ? notAccepted(generation, refusal.reason, refusal.message)
-        : accepted(generation, "The route is attached"),
-    routeRefs(route, gateway, model, generation),
+        : accepted(generation, attachedMessage(verdict.to, model.gateways.get(gateway))),
   ];
+  if (route.readable) conditions.push(routeRefs(route, gateway, model, generation));
   const faulty = rules.filter(({ problems }) => problems.some(({ severity }) => severity !== "warning"));
   // "This condition MUST NOT be set if a Route is fully valid, fully invalid, or not accepted."
   if (verdict.kind === "attached" && refusal === null && faulty.length > 0) {
-    const message = faulty.flatMap(({ problems }) => problems.filter(({ severity }) => severity !== "warning").map((problem) => explain(object, problem))).join("; ");
+    const message = faulty
+      .flatMap(({ problems }) =>
+        problems.filter(({ severity }) => severity !== "warning").map((problem) => explain(object, problem)),
+      )
+      .join("; ");
     conditions.push(partiallyInvalid(generation, message));
   }
   return conditions;
 }
 
-function routeRefs({ object, rules }: RouteState, gateway: string, { ancestors }: Model, generation: number | undefined): Condition {
+/** "The route's availability is also subject to the Gateway's own status conditions and listener status." */
+function attachedMessage(to: readonly Attachment[], gateway: GatewayState | undefined): string {
+  const refused = gateway?.kind === "valid" && gateway.refusal !== null;
+  const served = to.filter(({ listener }) => !refused && listener.verdict.kind === "accepted").length;
+  if (served === to.length) return "The route is attached";
+  return served === 0
+    ? "The route is attached, but to no listener that is served"
+    : "The route is attached; some of its listeners are not served";
+}
+
+function routeRefs(
+  { object, rules }: RouteState,
+  gateway: string,
+  { ancestors }: Model,
+  generation: number | undefined,
+): Condition {
   const faults: { reason: UnresolvedReason; message: string }[] = [];
   for (const { index, refs } of rules) {
     for (const { index: number, state } of refs) {
       const own = state.problem;
       const path = ["spec", "rules", index, "backendRefs", number];
-      const full = state.kind === "backend" && own === null ? fullPolicy(state.target.policy, gateway, ancestors) : null;
+      const full =
+        state.kind === "backend" && own === null ? fullPolicy(state.target.policy, gateway, ancestors) : null;
       if (own !== null) faults.push({ reason: own.reason, message: explain(object, own) });
       else if (full !== null && state.kind === "backend") {
-        const problem = closed(path, state.target.id.slice(0, state.target.id.lastIndexOf(":")), state.target.port, { code: "policy-ancestors-full", policies: [full.name] });
+        const problem = closed(path, state.target.id.slice(0, state.target.id.lastIndexOf(":")), state.target.port, {
+          code: "policy-ancestors-full",
+          policies: [full.name],
+        });
         faults.push({ reason: problem.reason, message: explain(object, problem) });
       }
     }
   }
   const [first] = faults;
-  return first === undefined ? resolvedRefs(generation) : unresolvedRefs(generation, first.reason, faults.map(({ message }) => message).join("; "));
+  return first === undefined
+    ? resolvedRefs(generation)
+    : unresolvedRefs(generation, first.reason, faults.map(({ message }) => message).join("; "));
 }
 
 /** The policy, when its status had no room for this Gateway. */
@@ -166,15 +246,24 @@ function policyConditions(policy: PolicyState, gateway: string, model: Model): C
   for (const { verdict } of own) if (verdict.kind === "lost") messages.push(["Conflicted", verdict.message]);
   if (policy.effect.kind === "refused") messages.push([policy.effect.reason, policy.effect.message]);
   // A target that is missing is missing under every Gateway.
-  for (const { verdict } of policy.targets) if (verdict.kind === "not-found") messages.push(["TargetNotFound", verdict.message]);
+  for (const { verdict } of policy.targets)
+    if (verdict.kind === "not-found") messages.push(["TargetNotFound", verdict.message]);
   const [first] = messages;
   const text = [...new Set(messages.map(([, message]) => message))].join("; ");
-  const won = own.filter(({ verdict }) => verdict.kind === "won").map(nameTarget).sort(compareStrings);
+  const won = own
+    .filter(({ verdict }) => verdict.kind === "won")
+    .map((target) => nameTarget(target, model))
+    .sort(compareStrings);
   const enforced = policy.effect.kind === "enforced" && won.length > 0 ? `enforced for ${won.join(", ")}` : "";
-  return [
-    first === undefined ? accepted(generation, sentence(enforced)) : notAccepted(generation, first[0], [text, enforced].filter((part) => part !== "").join("; ")),
-    policy.unresolved === null ? resolvedRefs(generation) : unresolvedRefs(generation, policy.unresolved.reason, policy.unresolved.message),
+  const conditions = [
+    first === undefined
+      ? accepted(generation, sentence(enforced))
+      : notAccepted(generation, first[0], [text, enforced].filter((part) => part !== "").join("; ")),
   ];
+  if (policy.unresolved !== null)
+    conditions.push(unresolvedRefs(generation, policy.unresolved.reason, policy.unresolved.message));
+  else if (policy.readable) conditions.push(resolvedRefs(generation));
+  return conditions;
 }
 
 const sentence = (text: string): string => (text === "" ? "Accepted" : text.charAt(0).toUpperCase() + text.slice(1));
@@ -184,7 +273,14 @@ function concerns(target: TargetState, gateway: string, { ancestors, cluster }: 
   const entry = cluster.Service.get(target.service);
   const service = entry?.kind === "valid" ? entry.object : null;
   if (target.sectionName === null || service === null) return ancestors.uses(gateway, target.service, null);
-  return service.value.spec.ports.some(({ port }) => targetsPort(target, service, port) && ancestors.uses(gateway, target.service ?? "", port));
+  return service.value.spec.ports.some(
+    ({ port }) => targetsPort(target, service, port) && ancestors.uses(gateway, target.service ?? "", port),
+  );
 }
 
-const nameTarget = ({ service, sectionName }: TargetState): string => `Service ${service}${sectionName === null ? "" : ` port ${sectionName}`}`;
+function nameTarget({ service, sectionName }: TargetState, { policies }: Model): string {
+  if (sectionName !== null) return `Service ${service} port ${sectionName}`;
+  // Ports with a policy of their own are not this one's.
+  const others = [...(policies.coverage.get(service ?? "")?.sections.keys() ?? [])].sort(compareStrings);
+  return `Service ${service}${others.length === 0 ? "" : ` but port ${others.join(", ")}`}`;
+}

@@ -8,15 +8,30 @@ import { join } from "node:path";
 import { dump } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { parseBuildArgs } from "../../src/cli/build.ts";
+import { CONFIG_CODES } from "../../src/bundle/types.ts";
+import { INPUT_CODES } from "../../src/compile/diagnostics.ts";
 import { compile } from "../../src/compile/index.ts";
 
 const DIRECTORY = join(import.meta.dirname, "golden");
-const names = readdirSync(DIRECTORY).filter((name) => name.endsWith(".in.yaml")).map((name) => name.slice(0, -".in.yaml".length)).sort();
+const names = readdirSync(DIRECTORY)
+  .filter((name) => name.endsWith(".in.yaml"))
+  .map((name) => name.slice(0, -".in.yaml".length))
+  .sort();
 
 describe("golden", () => {
   test("every output has an input", () => {
     const outputs = readdirSync(DIRECTORY).filter((name) => name.endsWith(".out.yaml"));
     expect(outputs.map((name) => name.slice(0, -".out.yaml".length)).sort()).toEqual(names);
+  });
+
+  test("every code appears in some output", () => {
+    // Those of the disk are cli.test.ts's.
+    const elsewhere = new Set(["input-unreadable", "output-unwritable"]);
+    const all = names.map((name) => readFileSync(join(DIRECTORY, `${name}.out.yaml`), "utf8")).join("\n");
+    const missing = [...CONFIG_CODES, ...INPUT_CODES].filter(
+      (code) => !elsewhere.has(code) && !all.includes(`code: ${code}\n`),
+    );
+    expect(missing).toEqual([]);
   });
 
   test.for(names)("%s", (name) => {
@@ -25,7 +40,10 @@ describe("golden", () => {
     const options = parseBuildArgs(["-f", "-", ...flags]);
     if (options === null || typeof options === "string") throw new Error(`${name}: ${options}`);
     const { bundle, statuses, diagnostics, skipped, fatal } = compile([{ file: `${name}.in.yaml`, text }], options);
-    const found = dump({ fatal, bundle: shorten(bundle), statuses, diagnostics, skipped }, { lineWidth: -1, noRefs: true });
+    const found = dump(
+      { fatal, bundle: shorten(bundle), statuses, diagnostics, skipped },
+      { lineWidth: -1, noRefs: true },
+    );
     const path = join(DIRECTORY, `${name}.out.yaml`);
     if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(path, found);
     expect(found).toBe(existsSync(path) ? readFileSync(path, "utf8") : "no such file");
@@ -38,6 +56,9 @@ const MANY = 20;
 function shorten(bundle: ReturnType<typeof compile>["bundle"]): object | null {
   if (bundle === null || Object.keys(bundle.anchors).length <= MANY) return bundle;
   const count = Object.keys(bundle.anchors).length;
-  const sets = Object.entries(bundle.anchorSets).map(([digest, set]) => [digest, { ...set, anchors: `${set.anchors.length} anchors` }]);
+  const sets = Object.entries(bundle.anchorSets).map(([digest, set]) => [
+    digest,
+    { ...set, anchors: `${set.anchors.length} anchors` },
+  ]);
   return { ...bundle, anchors: `${count} certificates`, anchorSets: Object.fromEntries(sets) };
 }

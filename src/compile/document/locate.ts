@@ -1,5 +1,5 @@
 /** The place of a field, found in the parser's events when somebody asks: most documents are never asked. */
-import { type Event, EVENT_ID, getScalarValue } from "js-yaml";
+import { type Event, EVENT_ID, getScalarValue, SCALAR_STYLE } from "js-yaml";
 import type { FieldPath, Location } from "../diagnostics.ts";
 
 export interface Lines {
@@ -44,11 +44,15 @@ export function locationAt(lines: Lines, offset: number, length: number, secret:
   };
 }
 
+/** The events of a whole text, read when first asked for. */
+export type Events = () => readonly Event[];
+
 export type Locate = (path: FieldPath, secret: boolean) => Location;
 
 /** Locates paths from the node whose event has index `root`: a scalar itself, else the closest ancestor's key. */
-export function locator(lines: Lines, events: readonly Event[], root: number): Locate {
+export function locator(lines: Lines, read: Events, root: number): Locate {
   return (path, secret) => {
+    const events = read();
     let node = root;
     let best = spanOf(events[node]);
     for (const step of path) {
@@ -56,13 +60,19 @@ export function locator(lines: Lines, events: readonly Event[], root: number): L
       if (child === null) break;
       node = child.value;
       const value = events[node];
-      // A scalar is shown itself; a collection by its key, which stands on the line people look for.
-      best = value?.type === EVENT_ID.SCALAR && value.valueEnd > value.valueStart ? spanOf(value) : (child.key ?? spanOf(value) ?? best);
+      // A word is shown itself; a collection or a block of text by its key, which stands on the line people look for.
+      best = value !== undefined && isWord(value) ? spanOf(value) : (child.key ?? spanOf(value) ?? best);
     }
     const [offset, length] = best ?? [0, 1];
     return locationAt(lines, offset, length, secret);
   };
 }
+
+const isWord = (event: Event): boolean =>
+  event.type === EVENT_ID.SCALAR &&
+  event.valueEnd > event.valueStart &&
+  event.style !== SCALAR_STYLE.LITERAL_BLOCK &&
+  event.style !== SCALAR_STYLE.FOLDED_BLOCK;
 
 type Span = readonly [offset: number, length: number];
 
@@ -75,18 +85,25 @@ function spanOf(event: Event | undefined): Span | null {
       return event.start < 0 ? null : [event.start, 1];
     case EVENT_ID.ALIAS:
       return [event.anchorStart, event.anchorEnd - event.anchorStart];
-    default:
+    case EVENT_ID.DOCUMENT:
+    case EVENT_ID.POP:
+    case undefined:
       return null;
   }
 }
 
 /** A locator for each item of the sequence at `path`: one walk, however many items ask later. */
-export function itemLocators(lines: Lines, events: readonly Event[], root: number, key: string): Locate[] {
+export function itemLocators(lines: Lines, read: Events, root: number, key: string): Locate[] {
+  const events = read();
   const sequence = childOf(lines.source, events, root, key)?.value ?? root;
   const locators: Locate[] = [];
   if (events[sequence]?.type !== EVENT_ID.SEQUENCE) return locators;
-  for (let item = sequence + 1; item < events.length && events[item]?.type !== EVENT_ID.POP; item = after(events, item)) {
-    locators.push(locator(lines, events, item));
+  for (
+    let item = sequence + 1;
+    item < events.length && events[item]?.type !== EVENT_ID.POP;
+    item = after(events, item)
+  ) {
+    locators.push(locator(lines, read, item));
   }
   return locators;
 }
@@ -112,7 +129,8 @@ function childOf(
     while (key < events.length && events[key]?.type !== EVENT_ID.POP) {
       const value = after(events, key);
       const event = events[key];
-      if (event?.type === EVENT_ID.SCALAR && getScalarValue(source, event) === step) return { value, key: spanOf(event) };
+      if (event?.type === EVENT_ID.SCALAR && getScalarValue(source, event) === step)
+        return { value, key: spanOf(event) };
       key = after(events, value);
     }
   }

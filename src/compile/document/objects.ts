@@ -1,5 +1,12 @@
 /** From documents to raw objects: `kind: List` unpacked, identity read, nulls pruned, what is no object diagnosed. */
-import { type Diagnostic, type Diagnostics, type FieldPath, type Location, type ObjectRef, show } from "../diagnostics.ts";
+import {
+  type Diagnostic,
+  type Diagnostics,
+  type FieldPath,
+  type Location,
+  type ObjectRef,
+  show,
+} from "../diagnostics.ts";
 import { field } from "../schema/validate.ts";
 import type { Locate } from "./locate.ts";
 import { type InputDocument, parseText } from "./parse.ts";
@@ -53,16 +60,31 @@ function addValue(
   if (list === null) return addObject(value, locate, objects, diagnostics);
   const items = field(value, "items") ?? [];
   if (!Array.isArray(items)) {
-    malformed(diagnostics, locate(["items"], true), "items of a list must be a list", "a list of objects", typeof items);
+    malformed(
+      diagnostics,
+      locate(["items"], true),
+      "items of a list must be a list",
+      "a list of objects",
+      typeof items,
+    );
     return false;
   }
-  const places = locateItems("items");
+  let places: readonly Locate[] | null = null;
   let sound = true;
   for (const [index, item] of (items as unknown[]).entries()) {
-    const place = places[index] ?? ((path, secret) => locate(["items", index, ...path], secret));
+    const place: Locate = (path, secret) => {
+      places ??= locateItems("items");
+      return places[index]?.(path, secret) ?? locate(["items", index, ...path], secret);
+    };
     const nested = (key: string): Locate[] => {
       const inner = field(item, key);
-      return Array.isArray(inner) ? inner.map((_, number): Locate => (path, secret) => place([key, number, ...path], secret)) : [];
+      return Array.isArray(inner)
+        ? inner.map(
+            (_, number): Locate =>
+              (path, secret) =>
+                place([key, number, ...path], secret),
+          )
+        : [];
     };
     sound = addValue(typed(item, list), place, nested, objects, diagnostics) && sound;
   }
@@ -89,22 +111,29 @@ function typed(item: unknown, { apiVersion, kind }: ListType): unknown {
 }
 
 /** False when the value is no object that could even be skipped by name. */
-function addObject(
-  value: unknown,
-  locate: Locate,
-  objects: RawObject[],
-  diagnostics: Diagnostics,
-): boolean {
+function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnostics: Diagnostics): boolean {
   const place = (path: FieldPath): Location => locate(path, true);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    malformed(diagnostics, place([]), "a document must be one Kubernetes object", "a mapping with apiVersion and kind", typeof value);
+    malformed(
+      diagnostics,
+      place([]),
+      "a document must be one Kubernetes object",
+      "a mapping with apiVersion and kind",
+      typeof value,
+    );
     return false;
   }
   const apiVersion = field(value, "apiVersion");
   const kind = field(value, "kind");
   if (typeof apiVersion !== "string" || apiVersion === "" || typeof kind !== "string" || kind === "") {
     const missing = typeof apiVersion !== "string" || apiVersion === "" ? "apiVersion" : "kind";
-    malformed(diagnostics, place([missing]), `the object has no ${missing}`, `a string ${missing}`, show(field(value, missing)));
+    malformed(
+      diagnostics,
+      place([missing]),
+      `the object has no ${missing}`,
+      `a string ${missing}`,
+      show(field(value, missing)),
+    );
     return false;
   }
   const metadata = field(value, "metadata");
@@ -129,21 +158,24 @@ function addObject(
 /** Lines that are not printed: a Secret's (its annotations repeat its data), and what a ConfigMap holds by mistake. */
 function maySecret(kind: string, path: FieldPath): boolean {
   if (kind === "ConfigMap") return path[0] === "data" || path[0] === "binaryData";
-  return kind === "Secret" && !(path[0] === "kind" || path[0] === "apiVersion" || (path[0] === "metadata" && (path[1] === "name" || path[1] === "namespace")));
+  return (
+    kind === "Secret" &&
+    !(
+      path[0] === "kind" ||
+      path[0] === "apiVersion" ||
+      (path[0] === "metadata" && (path[1] === "name" || path[1] === "namespace"))
+    )
+  );
 }
 
 /** The API server drops nulls before it sets defaults: a null field is an absent one. */
 export function pruneNulls<T extends object>(value: T): T {
-  const seen = new Set<object>();
-  const visit = (node: unknown): void => {
-    if (node === null || typeof node !== "object" || seen.has(node)) return;
-    seen.add(node);
-    for (const [key, child] of Object.entries(node)) {
-      if (child === null && !Array.isArray(node)) delete (node as Record<string, unknown>)[key];
-      else visit(child);
-    }
-  };
-  visit(value);
+  // parse.ts has refused cycles, and trees that aliases make huge.
+  for (const key of Object.keys(value)) {
+    const child = (value as Record<string, unknown>)[key];
+    if (child === null && !Array.isArray(value)) delete (value as Record<string, unknown>)[key];
+    else if (child !== null && typeof child === "object") pruneNulls(child);
+  }
   return value;
 }
 
@@ -158,10 +190,17 @@ function emptyInput(file: string): Diagnostic {
     expected: "Kubernetes objects",
     found: null,
     remedy: "remove the file, or add the objects",
+    note: null,
   };
 }
 
-function malformed(diagnostics: Diagnostics, location: Location, message: string, expected: string, found: string): void {
+function malformed(
+  diagnostics: Diagnostics,
+  location: Location,
+  message: string,
+  expected: string,
+  found: string,
+): void {
   diagnostics.add({
     severity: "error",
     code: "object-malformed",
@@ -172,5 +211,6 @@ function malformed(diagnostics: Diagnostics, location: Location, message: string
     expected,
     found,
     remedy: "write one Kubernetes object per YAML document, separated by `---`",
+    note: null,
   });
 }

@@ -35,25 +35,40 @@ const MAX_EXPANDED_NODES = 1_000_000;
 export function parseText({ file, text }: InputDocument): { documents: ParsedDocument[] } | { fault: Diagnostic } {
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const lines = linesOf(file, source);
-  let events: Event[];
-  let values: unknown[];
+  let parsed: readonly ParsedRange[];
   try {
-    events = parseEvents(source, { maxDepth: MAX_DEPTH });
-    values = constructFromEvents(events, { source, schema: SCHEMA });
+    parsed = parseRanges(source);
   } catch (error) {
     return { fault: syntaxFault(lines, error) };
   }
+  // Events weigh far more than the text: dropped, and read again when the first place is asked for.
+  let again: Event[] | null = null;
+  const events = (): readonly Event[] => (again ??= parseEvents(source, { maxDepth: MAX_DEPTH }));
   const documents: ParsedDocument[] = [];
-  for (const [index, [start, end]] of documentRanges(events).entries()) {
-    const value = values[index];
+  for (const { value, start, aliases } of parsed) {
     const root = start + 1;
     const locate = locator(lines, events, root);
-    if (hasAlias(events, start, end) && expandedNodes(value) > MAX_EXPANDED_NODES) {
-      return { fault: aliasFault(locate([], true)) };
-    }
+    if (aliases && expandsTooFar(value)) return { fault: aliasFault(locate([], true)) };
     documents.push({ value, locate, locateItems: (key) => itemLocators(lines, events, root, key) });
   }
   return { documents };
+}
+
+interface ParsedRange {
+  readonly value: unknown;
+  /** Index of the document's first event. */
+  readonly start: number;
+  readonly aliases: boolean;
+}
+
+function parseRanges(source: string): ParsedRange[] {
+  const events = parseEvents(source, { maxDepth: MAX_DEPTH });
+  const values = constructFromEvents(events, { source, schema: SCHEMA });
+  return documentRanges(events).map(([start, end], index) => ({
+    value: values[index],
+    start,
+    aliases: hasAlias(events, start, end),
+  }));
 }
 
 /** `[start, end)` of each document's events, its own DOCUMENT event included. */
@@ -68,21 +83,38 @@ function hasAlias(events: readonly Event[], start: number, end: number): boolean
   return false;
 }
 
-/** Aliases share values, so a short text can stand for a huge tree, or for a cycle: counted, never walked. */
-function expandedNodes(root: unknown): number {
-  const sizes = new Map<object, number>();
-  const visit = (value: unknown): number => {
-    if (value === null || typeof value !== "object") return 1;
-    const known = sizes.get(value);
+/**
+ * Aliases share values, so a short text can stand for a huge tree, a deep one, or a cycle: measured here without walking
+ * any value twice, so that later passes may recurse freely.
+ */
+function expandsTooFar(root: unknown): boolean {
+  const measured = new Map<object, Measure>();
+  const visit = (value: unknown): Measure => {
+    if (value === null || typeof value !== "object") return LEAF;
+    const known = measured.get(value);
     if (known !== undefined) return known;
-    sizes.set(value, Number.POSITIVE_INFINITY);
-    let size = 1;
-    for (const child of Object.values(value)) size += visit(child);
-    sizes.set(value, size);
-    return size;
+    measured.set(value, ENDLESS);
+    let nodes = 1;
+    let depth = 0;
+    for (const child of Object.values(value)) {
+      const inner = visit(child);
+      nodes += inner.nodes;
+      depth = Math.max(depth, inner.depth);
+    }
+    const own = { nodes, depth: depth + 1 };
+    measured.set(value, own);
+    return own;
   };
-  return visit(root);
+  const { nodes, depth } = visit(root);
+  return nodes > MAX_EXPANDED_NODES || depth > MAX_DEPTH;
 }
+
+interface Measure {
+  readonly nodes: number;
+  readonly depth: number;
+}
+const LEAF: Measure = { nodes: 1, depth: 0 };
+const ENDLESS: Measure = { nodes: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
 
 function syntaxFault(lines: Lines, error: unknown): Diagnostic {
   const known = error instanceof YAMLException;
@@ -98,6 +130,7 @@ function syntaxFault(lines: Lines, error: unknown): Diagnostic {
     expected: "YAML 1.2 or JSON",
     found: null,
     remedy: remedyFor(reason, lines.source),
+    note: null,
   };
 }
 
@@ -125,8 +158,9 @@ function aliasFault(location: Location): Diagnostic {
     location,
     object: null,
     path: null,
-    expected: `at most ${MAX_EXPANDED_NODES} nodes`,
+    expected: `at most ${MAX_EXPANDED_NODES} nodes, ${MAX_DEPTH} deep`,
     found: null,
     remedy: "write the repeated parts out",
+    note: null,
   };
 }

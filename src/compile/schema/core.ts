@@ -4,7 +4,7 @@ const NAME = { type: "string", minLength: 1, maxLength: 253 };
 const STRINGS = { type: "object", additionalProperties: { type: "string" } };
 const PORT = { type: "integer", minimum: 1, maximum: 65_535 };
 const PROTOCOL = { type: "string", enum: ["TCP", "UDP", "SCTP"], default: "TCP" };
-const BASE64 = { type: "string", pattern: "^[A-Za-z0-9+/=\\s]*$" };
+const BASE64 = { type: "string", base64: true };
 
 export const METADATA = {
   type: "object",
@@ -25,7 +25,12 @@ export const METADATA = {
 const servicePort = {
   type: "object",
   required: ["port"],
-  properties: { name: { type: "string", default: "" }, protocol: PROTOCOL, port: PORT, appProtocol: { type: "string" } },
+  properties: {
+    name: { type: "string", default: "" },
+    protocol: PROTOCOL,
+    port: PORT,
+    appProtocol: { type: "string" },
+  },
 };
 
 const service = {

@@ -1,7 +1,7 @@
 /**
  * Writes gateway-api.json: the structural schemas of the Gateway API CRDs, as JSON Schema for ajv.
  *
- *     node src/compile/schema/generate.ts …/sigs.k8s.io/gateway-api@v1.7.0/config/crd/experimental
+ *     node src/compile/schema/generate.ts …/sigs.k8s.io/gateway-api@v1.7.0/config/crd/experimental && npm run format
  *
  * The experimental channel is a superset of the standard one: a field lasthop does not do is then refused by name,
  * in status, rather than as unknown. `status` is left open: it is read, never validated.

@@ -7,16 +7,9 @@ import type { BackendTLSPolicy, Gateway, HTTPRoute } from "../objects.ts";
 import type { Kind } from "./validate.ts";
 
 export function validateRules(kind: Kind, value: unknown): Problem[] {
-  switch (kind) {
-    case "Gateway":
-      return gatewayRules(value as Gateway);
-    case "HTTPRoute":
-      return routeRules(value as HTTPRoute);
-    case "BackendTLSPolicy":
-      return policyRules(value as BackendTLSPolicy);
-    default:
-      return [];
-  }
+  if (kind === "Gateway") return gatewayRules(value as Gateway);
+  if (kind === "HTTPRoute") return routeRules(value as HTTPRoute);
+  return kind === "BackendTLSPolicy" ? policyRules(value as BackendTLSPolicy) : [];
 }
 
 function gatewayRules({ spec }: Gateway): Problem[] {
@@ -25,11 +18,15 @@ function gatewayRules({ spec }: Gateway): Problem[] {
     const at = ["spec", "listeners", index];
     if (tls !== undefined && ["HTTP", "TCP", "UDP"].includes(protocol)) {
       // "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']"
-      problems.push(rule([...at, "tls"], `tls must not be specified for protocol ${protocol}`, "remove tls, or use protocol HTTPS"));
+      problems.push(
+        rule([...at, "tls"], `tls must not be specified for protocol ${protocol}`, "remove tls, or use protocol HTTPS"),
+      );
     }
     if (hostname !== undefined && ["TCP", "UDP"].includes(protocol)) {
       // "hostname must not be specified for protocols ['TCP', 'UDP']"
-      problems.push(rule([...at, "hostname"], `hostname must not be specified for protocol ${protocol}`, "remove hostname"));
+      problems.push(
+        rule([...at, "hostname"], `hostname must not be specified for protocol ${protocol}`, "remove hostname"),
+      );
     }
   }
   return problems;
@@ -45,36 +42,71 @@ function routeRules({ spec }: HTTPRoute): Problem[] {
     const at = ["spec", "rules", index];
     if (route.name !== undefined) {
       // "Rule name must be unique within the route"
-      if (names.has(route.name)) problems.push(rule([...at, "name"], "rule name must be unique within the route", "rename one of the rules", show(route.name)));
+      if (names.has(route.name))
+        problems.push(
+          rule(
+            [...at, "name"],
+            "rule name must be unique within the route",
+            "rename one of the rules",
+            show(route.name),
+          ),
+        );
       names.set(route.name, index);
     }
     matches += route.matches.length;
     for (const [number, { path }] of route.matches.entries()) {
       if (path.type === "RegularExpression") continue;
       const fault = pathFault(path.value);
-      if (fault !== null) problems.push(rule([...at, "matches", number, "path", "value"], fault, "write an absolute path of plain segments", show(path.value)));
+      if (fault !== null)
+        problems.push(
+          rule(
+            [...at, "matches", number, "path", "value"],
+            fault,
+            "write an absolute path of plain segments",
+            show(path.value),
+          ),
+        );
     }
     for (const [number, { group, kind, port }] of (route.backendRefs ?? []).entries()) {
       // "Must have port for Service reference"
       if (group === "" && kind === "Service" && port === undefined) {
-        problems.push(rule([...at, "backendRefs", number, "port"], "a Service reference must have a port", "add the Service's port"));
+        problems.push(
+          rule(
+            [...at, "backendRefs", number, "port"],
+            "a Service reference must have a port",
+            "add the Service's port",
+          ),
+        );
       }
     }
   }
   if (matches > MAX_MATCHES) {
     // "the total number of matches across all rules in a route must be less than 128"
-    problems.push(rule(["spec", "rules"], `a route has at most ${MAX_MATCHES} matches`, "split the route", String(matches)));
+    problems.push(
+      rule(["spec", "rules"], `a route has at most ${MAX_MATCHES} matches`, "split the route", String(matches)),
+    );
   }
-  problems.push(...distinctRefs(["spec", "parentRefs"], (spec.parentRefs ?? []).map((ref) => ({ ...ref, section: `${ref.sectionName ?? ""}:${ref.port ?? ""}`, shape: `${ref.sectionName === undefined} ${ref.port === undefined}` }))));
+  problems.push(
+    ...distinctRefs(
+      ["spec", "parentRefs"],
+      (spec.parentRefs ?? []).map((ref) => ({
+        ...ref,
+        section: `${ref.sectionName ?? ""}:${ref.port ?? ""}`,
+        shape: `${ref.sectionName === undefined} ${ref.port === undefined}`,
+      })),
+    ),
+  );
   return problems;
 }
 
 /** HTTPPathMatch: the rules for types Exact and PathPrefix. */
 function pathFault(value: string): string | null {
   if (!value.startsWith("/")) return "value must be an absolute path and start with '/'";
-  for (const part of ["//", "/./", "/../", "%2f", "%2F", "#"]) if (value.includes(part)) return `must not contain '${part}'`;
+  for (const part of ["//", "/./", "/../", "%2f", "%2F", "#"])
+    if (value.includes(part)) return `must not contain '${part}'`;
   for (const end of ["/..", "/."]) if (value.endsWith(end)) return `must not end with '${end}'`;
-  if (!/^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+$/.test(value)) return "must only contain valid path characters";
+  if (!/^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+$/.test(value))
+    return "must only contain valid path characters";
   return null;
 }
 
@@ -82,21 +114,43 @@ function policyRules({ spec }: BackendTLSPolicy): Problem[] {
   const { validation } = spec;
   const problems = distinctRefs(
     ["spec", "targetRefs"],
-    spec.targetRefs.map((ref) => ({ ...ref, section: ref.sectionName ?? "", shape: String(ref.sectionName === undefined) })),
+    spec.targetRefs.map((ref) => ({
+      ...ref,
+      section: ref.sectionName ?? "",
+      shape: String(ref.sectionName === undefined),
+    })),
   );
   const refs = validation.caCertificateRefs?.length ?? 0;
   if (refs > 0 && validation.wellKnownCACertificates !== undefined) {
-    problems.push(rule(["spec", "validation"], "must not contain both caCertificateRefs and wellKnownCACertificates", "keep one of them"));
+    problems.push(
+      rule(
+        ["spec", "validation"],
+        "must not contain both caCertificateRefs and wellKnownCACertificates",
+        "keep one of them",
+      ),
+    );
   }
   if (refs === 0 && validation.wellKnownCACertificates === undefined) {
-    problems.push(rule(["spec", "validation"], "must specify either caCertificateRefs or wellKnownCACertificates", "name a ConfigMap with ca.crt in caCertificateRefs, or set wellKnownCACertificates: System"));
+    problems.push(
+      rule(
+        ["spec", "validation"],
+        "must specify either caCertificateRefs or wellKnownCACertificates",
+        "name a ConfigMap with ca.crt in caCertificateRefs, or set wellKnownCACertificates: System",
+      ),
+    );
   }
   for (const [index, { type, hostname, uri }] of (validation.subjectAltNames ?? []).entries()) {
     const at = ["spec", "validation", "subjectAltNames", index];
     const [wanted, other] = type === "Hostname" ? ([hostname, uri] as const) : ([uri, hostname] as const);
     const [wantedName, otherName] = type === "Hostname" ? ["hostname", "uri"] : ["uri", "hostname"];
-    if (wanted === undefined) problems.push(rule([...at, wantedName], `an element of type ${type} must contain ${wantedName}`, `add ${wantedName}`));
-    if (other !== undefined) problems.push(rule([...at, otherName], `an element of type ${type} must not contain ${otherName}`, `remove ${otherName}`));
+    if (wanted === undefined)
+      problems.push(
+        rule([...at, wantedName], `an element of type ${type} must contain ${wantedName}`, `add ${wantedName}`),
+      );
+    if (other !== undefined)
+      problems.push(
+        rule([...at, otherName], `an element of type ${type} must not contain ${otherName}`, `remove ${otherName}`),
+      );
   }
   return problems.map((problem) => ({ ...problem, code: "policy-schema" }));
 }
@@ -121,9 +175,23 @@ function distinctRefs(at: (string | number)[], refs: readonly Distinct[]): Probl
     const others = seen.get(key) ?? [];
     seen.set(key, [...others, ref]);
     if (others.some(({ section }) => section === ref.section)) {
-      problems.push(rule([...at, index], "names the same object and section twice", "remove one, or give each its own sectionName", show(ref.name)));
+      problems.push(
+        rule(
+          [...at, index],
+          "names the same object and section twice",
+          "remove one, or give each its own sectionName",
+          show(ref.name),
+        ),
+      );
     } else if (others.some(({ shape }) => shape !== ref.shape)) {
-      problems.push(rule([...at, index], "every reference to one object must set sectionName, or none", "set sectionName on each", show(ref.name)));
+      problems.push(
+        rule(
+          [...at, index],
+          "every reference to one object must set sectionName, or none",
+          "set sectionName on each",
+          show(ref.name),
+        ),
+      );
     }
   }
   return problems;

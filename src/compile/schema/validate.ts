@@ -1,7 +1,8 @@
 /** Structural validation: what the API server's schemas refuse is refused here, with the field. Sets defaults too. */
+import { isIPv4, isIPv6 } from "node:net";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { RE2JS } from "re2js";
-import { type DiagnosticCode, type FieldPath, formatPath, type Problem, show } from "../diagnostics.ts";
+import { compareStrings, type DiagnosticCode, type FieldPath, formatPath, type Problem, show } from "../diagnostics.ts";
 import { CORE_SCHEMAS, type CoreSchema, METADATA } from "./core.ts";
 import gatewayApi from "./gateway-api.json" with { type: "json" };
 
@@ -22,14 +23,19 @@ export type Kind = keyof typeof KINDS;
 
 /** Above this length a pattern runs in linear time, since several of the CRDs' backtrack. */
 const MAX_BACKTRACKING_LENGTH = 512;
+/** No field with a pattern may be as long. */
+const MAX_LENGTH = 8192;
 
 const regExp = Object.assign(
   (source: string, flags: string) => {
     const native = new RegExp(source, flags);
     let linear: RE2JS | null = null;
     return {
-      test: (text: string): boolean =>
-        text.length <= MAX_BACKTRACKING_LENGTH ? native.test(text) : (linear ??= RE2JS.compile(source)).matcher(text).find(),
+      test: (text: string): boolean => {
+        if (text.length > MAX_LENGTH) return false;
+        if (text.length <= MAX_BACKTRACKING_LENGTH) return native.test(text);
+        return (linear ??= RE2JS.compile(source)).matcher(text).find();
+      },
       // ajv keys its patterns by this.
       toString: () => `/${source}/${flags}`,
     };
@@ -42,8 +48,7 @@ const ajv = new Ajv({
   strict: false,
   useDefaults: true,
   unicodeRegExp: false,
-  // Spec.addresses has some, and lasthop refuses that field.
-  validateFormats: false,
+  formats: { ipv4: (text: string) => isIPv4(text), ipv6: (text: string) => isIPv6(text) },
   verbose: true,
   code: { regExp },
 });
@@ -56,6 +61,17 @@ ajv.addKeyword({
     return seen.size === items.length;
   },
   error: { message: ({ schema }: { schema: readonly string[] }) => `must not repeat ${schema.join(", ")}` },
+});
+
+ajv.addKeyword({
+  keyword: "base64",
+  type: "string",
+  // Go's decoder passes over line ends, and over nothing else.
+  validate: (_: boolean, text: string) => {
+    const data = text.replaceAll(/[\r\n]/g, "");
+    return data.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(data);
+  },
+  error: { message: "must be base64" },
 });
 
 const compiled = new Map<Kind, ValidateFunction>();
@@ -93,31 +109,46 @@ function schemaOf(kind: Kind): object {
 }
 
 /**
- * The structural faults of an object, in the order of its fields; sets the schema's defaults in place.
+ * The structural faults of an object, ordered by field; sets the schema's defaults in place.
  * Values of Secrets and ConfigMaps are never shown.
  */
 export function validateStructure(kind: Kind, value: unknown): Problem[] {
   const validate = validator(kind);
-  if (validate(value)) return [];
+  // ajv looks at `oneOf` before it sets defaults; the second time they are there.
+  if (validate(value) || validate(value)) return [];
   const problems = (validate.errors ?? []).map((error) => problemOf(kind, error));
   const unique = new Map(problems.map((problem) => [`${formatPath(problem.path)} ${problem.message}`, problem]));
-  return [...unique.values()];
+  return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, problem]) => problem);
 }
 
 function problemOf(kind: Kind, error: ErrorObject): Problem {
   const path = pathOf(error);
-  const redacted = kind === "Secret" ? path[1] !== "name" && path[1] !== "namespace" : kind === "ConfigMap" && path[0] !== "metadata";
-  const found = redacted ? "[redacted]" : show(error.data);
-  const fault = faultOf(error);
-  return { code: codeOf(kind, error, path), path, found, ...fault };
+  const redacted =
+    kind === "Secret" ? path[1] !== "name" && path[1] !== "namespace" : kind === "ConfigMap" && path[0] !== "metadata";
+  const value: unknown =
+    error.keyword === "additionalProperties"
+      ? field(error.data, String(error.params["additionalProperty"]))
+      : error.data;
+  const found = redacted ? "[redacted]" : show(value);
+  const code = codeOf(kind, error, path);
+  const fault = code === "policy-hostname" && error.keyword === "pattern" ? NO_HOSTNAME : faultOf(error);
+  return { code, path, ...(error.keyword === "required" ? {} : { found }), ...fault };
 }
 
-/** Faults of a policy's own fields carry the code its ports answer with. */
+/** PreciseHostname. */
+const NO_HOSTNAME = {
+  message: "is no precise hostname",
+  expected: "a DNS name in lower case, without wildcard",
+  remedy: "use the DNS name in the backend's certificate",
+};
+
+/** Faults of a policy carry the code its ports answer with. */
 function codeOf(kind: Kind, error: ErrorObject, path: FieldPath): DiagnosticCode {
   if (kind === "BackendTLSPolicy") {
     if (path[2] === "hostname") return "policy-hostname";
     if (path[2] === "wellKnownCACertificates") return "policy-well-known-ca";
     if (path[1] === "options") return "policy-option";
+    return "policy-schema";
   }
   return error.keyword === "additionalProperties" ? "object-unknown-field" : "object-schema";
 }
@@ -140,26 +171,53 @@ function faultOf(error: ErrorObject): { message: string; expected: string; remed
     }
     case "additionalProperties": {
       const name = String(params["additionalProperty"]);
-      return { message: `unknown field ${name}`, expected: knownFields(error), remedy: "correct the name, or remove the field: the API server would drop it" };
+      return {
+        message: `unknown field ${name}`,
+        expected: knownFields(error),
+        remedy: "correct the name, or remove the field: the API server would drop it",
+      };
     }
     case "type":
-      return { message: `must be of type ${String(params["type"])}`, expected: String(params["type"]), remedy: error.data !== null && typeof error.data !== "object" && params["type"] === "string" ? "quote the value" : "write a value of that type" };
+      return {
+        message: `must be of type ${String(params["type"])}`,
+        expected: String(params["type"]),
+        remedy:
+          error.data !== null && typeof error.data !== "object" && params["type"] === "string"
+            ? "quote the value"
+            : "write a value of that type",
+      };
     case "enum": {
       const allowed = (params["allowedValues"] as unknown[]).map((value) => show(value)).join(", ");
-      return { message: "is not one of the allowed values", expected: `one of ${allowed}`, remedy: "use one of the allowed values" };
+      return {
+        message: "is not one of the allowed values",
+        expected: `one of ${allowed}`,
+        remedy: "use one of the allowed values",
+      };
     }
     case "pattern":
-      return { message: "has a form the API does not allow", expected: `a match of ${String(params["pattern"])}`, remedy: "correct the value" };
+      return {
+        message: "has a form the API does not allow",
+        expected: `a match of ${String(params["pattern"])}`,
+        remedy: "correct the value",
+      };
     case "maxLength":
     case "maxItems":
     case "maxProperties":
     case "maximum":
-      return { message: error.message ?? keyword, expected: `at most ${String(params["limit"])}`, remedy: "use fewer, or a smaller value" };
+      return {
+        message: error.message ?? keyword,
+        expected: `at most ${String(params["limit"])}`,
+        remedy: "use fewer, or a smaller value",
+      };
     case "minLength":
     case "minItems":
     case "minProperties":
     case "minimum":
-      return { message: error.message ?? keyword, expected: `at least ${String(params["limit"])}`, remedy: "add what is missing, or use a larger value" };
+      return {
+        message: error.message ?? keyword,
+        expected: `at least ${String(params["limit"])}`,
+        remedy: "add what is missing, or use a larger value",
+      };
     default:
       return { message: error.message ?? keyword, expected: error.message ?? keyword, remedy: "correct the value" };
   }
@@ -167,7 +225,9 @@ function faultOf(error: ErrorObject): { message: string; expected: string; remed
 
 function knownFields(error: ErrorObject): string {
   const properties: unknown = error.parentSchema?.["properties"];
-  return properties !== null && typeof properties === "object" ? `one of ${Object.keys(properties).join(", ")}` : "a known field";
+  return properties !== null && typeof properties === "object"
+    ? `one of ${Object.keys(properties).join(", ")}`
+    : "a known field";
 }
 
 /** An own property of an untrusted value. */

@@ -1,0 +1,258 @@
+/** The codec: canonical bytes, and nothing that is not a whole bundle of this format is ever decoded. */
+import { createHash } from "node:crypto";
+import * as fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  BUNDLE_REFUSALS,
+  BundleError,
+  canonicalJson,
+  decodeBundle,
+  digestOf,
+  encodeBundle,
+} from "../../src/bundle/codec.ts";
+import type { Bundle } from "../../src/bundle/types.ts";
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+const hex = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+const anchor = hex("anchor");
+const set = hex("set");
+const policy = hex("policy");
+const FIELDS: Omit<Bundle, "digest"> = {
+  format: 1,
+  gateway: "shop/edge",
+  requires: ["websocket"],
+  listeners: [
+    {
+      name: "http",
+      port: 80,
+      protocol: "HTTP",
+      hostname: null,
+      hosts: [
+        {
+          hostname: "*",
+          order: [
+            [0, 0],
+            [1, 0],
+          ],
+        },
+      ],
+    },
+  ],
+  rules: [
+    {
+      route: "shop/a",
+      index: 0,
+      name: "named",
+      matches: [
+        {
+          path: { type: "PathPrefix", value: "/" },
+          method: "GET",
+          headers: [{ type: "Exact", name: "a", value: '"digest":"' }],
+          queryParams: [{ type: "RegularExpression", name: "é", value: "\u2028" }],
+        },
+      ],
+      action: {
+        kind: "forward",
+        backendRefs: [
+          { weight: 1, backend: "shop/b:443" },
+          { weight: 2, refused: "backend-ref-kind" },
+        ],
+      },
+    },
+    {
+      route: "shop/a",
+      index: 1,
+      name: null,
+      matches: [{ path: { type: "Exact", value: "/x" }, method: null, headers: [], queryParams: [] }],
+      action: { kind: "refused", code: "backend-refs-empty" },
+    },
+  ],
+  backends: {
+    "shop/b:443": {
+      service: "shop/b",
+      port: 443,
+      protocol: "http",
+      transport: { kind: "tls", policy },
+      endpoints: [{ host: "::1", port: 8443 }],
+    },
+    "shop/c:80": { service: "shop/c", port: 80, protocol: "h2c", transport: { kind: "plaintext" }, endpoints: [] },
+    "shop/d:80": {
+      service: "shop/d",
+      port: 80,
+      protocol: "websocket",
+      transport: { kind: "refused", code: "policy-ca-ref", policies: ["shop/p"] },
+      endpoints: [],
+    },
+  },
+  policies: {
+    [policy]: {
+      sni: "a.example.com",
+      identifiers: [
+        { type: "dns", value: "a.example.com" },
+        { type: "uri", value: "spiffe://a/b" },
+      ],
+      anchorSet: set,
+      minTlsVersion: "1.2",
+      maxTlsVersion: "1.3",
+      alpn: ["h2", "http/1.1"],
+      profile: "private",
+      spkiPins: [],
+      crls: null,
+      maxChainDepth: 10,
+    },
+  },
+  anchorSets: { [set]: { source: ["ConfigMap shop/ca"], anchors: [anchor] } },
+  anchors: { [anchor]: "AAAA" },
+};
+const { bundle, text } = encodeBundle(FIELDS, sha256);
+
+/** The reason for which something is refused; a value of another kind fails the test. */
+function refusal(input: string | Uint8Array): string {
+  try {
+    decodeBundle(input, sha256);
+  } catch (error) {
+    if (error instanceof BundleError) {
+      expect(BUNDLE_REFUSALS).toContain(error.reason);
+      return `${error.reason} ${error.path}`.trim();
+    }
+    throw error;
+  }
+  return "accepted";
+}
+
+/** A bundle with its digest made right again after a change: only the structure can refuse it. */
+const resealed = (change: (fields: Record<string, unknown>) => void): string => {
+  const fields = structuredClone(FIELDS) as unknown as Record<string, unknown>;
+  change(fields);
+  return encodeBundle(fields as unknown as Omit<Bundle, "digest">, sha256).text;
+};
+
+describe("encode", () => {
+  test("keys are sorted at every depth, and the digest covers all other fields", () => {
+    const shuffled = Object.fromEntries(Object.entries(FIELDS).reverse()) as unknown as Omit<Bundle, "digest">;
+    expect(encodeBundle(shuffled, sha256).text).toBe(text);
+    expect(bundle.digest).toBe(digestOf(FIELDS, sha256));
+    expect(text).toBe(`${canonicalJson(bundle)}\n`);
+  });
+
+  test("canonical JSON agrees with JSON.stringify on anything JSON holds, key order aside", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
+      }),
+    );
+  });
+});
+
+describe("decode", () => {
+  test("after encode is identity, from text and from bytes", () => {
+    expect(decodeBundle(text, sha256)).toEqual(bundle);
+    expect(decodeBundle(new TextEncoder().encode(text), sha256)).toEqual(bundle);
+  });
+
+  test("a bundle cut anywhere is refused", () => {
+    const bytes = new TextEncoder().encode(text);
+    for (let length = 0; length < bytes.length; length++)
+      expect(refusal(bytes.slice(0, length)), `cut at ${length}`).not.toBe("accepted");
+  });
+
+  test("a bundle with any byte changed is refused", () => {
+    const bytes = new TextEncoder().encode(text);
+    fc.assert(
+      fc.property(fc.nat(bytes.length - 1), fc.integer({ min: 1, max: 255 }), (at, flip) => {
+        const altered = bytes.slice();
+        altered[at] = (altered[at] ?? 0) ^ flip;
+        expect(refusal(altered)).not.toBe("accepted");
+      }),
+      { numRuns: 2_000 },
+    );
+  });
+
+  test("text or bytes that are no bundle are refused, never an exception of another kind", () => {
+    fc.assert(fc.property(fc.oneof(fc.string(), fc.json()), (input) => refusal(input) !== "accepted"));
+    fc.assert(fc.property(fc.uint8Array(), (input) => refusal(input) !== "accepted"));
+  });
+
+  test("a spare space, another key order, a second bundle behind it: not canonical, so refused", () => {
+    expect(refusal(text.replace("{", "{ "))).toBe("digest-mismatch digest");
+    expect(refusal(`${JSON.stringify(bundle)}\n`)).toBe("digest-mismatch digest");
+    expect(refusal(text + text)).toBe("not-json");
+  });
+
+  test.for<[name: string, input: string, expected: string]>([
+    ["empty", "", "not-json"],
+    ["a list", "[]", "not-json"],
+    ["null", "null", "not-json"],
+    ["no format", "{}", "unknown-format format"],
+    ["format 2", text.replace('"format":1', '"format":2'), "unknown-format format"],
+    ["format 0", text.replace('"format":1', '"format":0'), "unknown-format format"],
+    ["no digest", '{"format":1}', "wrong-type digest"],
+    ["unknown field", resealed((fields) => (fields["extra"] = 1)), "unknown-field extra"],
+    ["missing field", resealed((fields) => delete fields["anchors"]), "missing-field anchors"],
+    [
+      "__proto__",
+      resealed((fields) => Object.defineProperty(fields, "__proto__", { value: {}, enumerable: true })),
+      "unknown-field __proto__",
+    ],
+    [
+      "deep unknown field",
+      resealed(
+        ({ listeners }) => ((listeners as Record<string, unknown>[])[0] = { ...(listeners as object[])[0], tls: {} }),
+      ),
+      "unknown-field listeners[0].tls",
+    ],
+    ["wrong type", resealed((fields) => (fields["gateway"] = 7)), "wrong-type gateway"],
+    [
+      "unknown code",
+      resealed(
+        ({ rules }) =>
+          ((rules as { action: unknown }[])[1] = {
+            ...(rules as { action: unknown }[])[1],
+            action: { kind: "refused", code: "made-up" },
+          }),
+      ),
+      "wrong-type rules[1].action.code",
+    ],
+    [
+      "unknown action",
+      resealed(
+        ({ rules }) =>
+          ((rules as { action: unknown }[])[1] = {
+            ...(rules as { action: unknown }[])[1],
+            action: { kind: "redirect" },
+          }),
+      ),
+      "wrong-type rules[1].action.kind",
+    ],
+    ["unknown capability", resealed((fields) => (fields["requires"] = ["teleport"])), "wrong-type requires[0]"],
+    ["weight 0", text.replace('"weight":1', '"weight":0'), "digest-mismatch digest"],
+    [
+      "rule that is not there",
+      resealed(({ rules }) => (rules as unknown[]).pop()),
+      "dangling-reference listeners[0].hosts",
+    ],
+    [
+      "backend that is not there",
+      resealed(({ backends }) => delete (backends as Record<string, unknown>)["shop/b:443"]),
+      "dangling-reference rules[0]",
+    ],
+    [
+      "policy that is not there",
+      resealed((fields) => (fields["policies"] = {})),
+      "dangling-reference backends.shop/b:443",
+    ],
+    [
+      "anchor set that is not there",
+      resealed((fields) => (fields["anchorSets"] = {})),
+      `dangling-reference policies.${policy}`,
+    ],
+    [
+      "anchor that is not there",
+      resealed((fields) => (fields["anchors"] = {})),
+      `dangling-reference anchorSets.${set}`,
+    ],
+  ])("%s", ([, input, expected]) => {
+    expect(refusal(input)).toBe(expected);
+  });
+});

@@ -1,0 +1,258 @@
+/** `lasthop build` as a process: exit codes, what is written and what is not. */
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { loadAll } from "js-yaml";
+import { buildOnce, parseBuildArgs } from "../../src/cli/build.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const GOLDEN = join(import.meta.dirname, "golden");
+const directory = mkdtempSync(join(tmpdir(), "lasthop-build-"));
+const at = (name: string): string => join(directory, name);
+const good = readFileSync(join(GOLDEN, "policy-accepted.in.yaml"), "utf8");
+const refused = readFileSync(join(GOLDEN, "policy-ca.in.yaml"), "utf8");
+
+beforeEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+  mkdirSync(directory);
+  writeFileSync(at("good.yaml"), good);
+  writeFileSync(at("refused.yaml"), refused);
+  writeFileSync(at("broken.yaml"), "a: [\n");
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** The real process. */
+function lasthop(args: readonly string[], input = "", env: NodeJS.ProcessEnv = {}): Promise<Run> {
+  return new Promise((resolve) => {
+    const options = { cwd: directory, env: { ...process.env, ...env } };
+    const child = execFile(process.execPath, [join(ROOT, "bin/lasthop.mjs"), ...args], options, (error, out, err) => {
+      resolve({ code: typeof error?.code === "number" ? error.code : error === null ? 0 : -1, out, err });
+    });
+    child.stdin?.end(input);
+  });
+}
+
+/** The same in this process, with paths under the test's directory. */
+async function build(...args: string[]): Promise<Run> {
+  const options = parseBuildArgs(args);
+  if (options === null || typeof options === "string") return { code: 2, out: "", err: options ?? "" };
+  const status = options.status === undefined ? undefined : at(options.status);
+  let said = "";
+  const paths = options.paths.map((path) => (isAbsolute(path) ? path : at(path)));
+  const { exitCode } = await buildOnce({
+    ...options,
+    paths,
+    output: at(options.output),
+    status,
+    print: (text) => void (said += text),
+  });
+  return options.format === "json" ? { code: exitCode, out: said, err: "" } : { code: exitCode, out: "", err: said };
+}
+
+const written = (): string[] =>
+  readdirSync(directory)
+    .filter((name) => !["good.yaml", "refused.yaml", "broken.yaml"].includes(name))
+    .sort();
+
+describe("the process", () => {
+  test("0, silent", async () => {
+    expect(await lasthop(["build", "-f", "good.yaml", "-o", "b.json", "--status", "s.yaml"])).toEqual({
+      code: 0,
+      out: "",
+      err: "",
+    });
+    expect(written()).toEqual(["b.json", "s.yaml"]);
+  });
+
+  test("1, diagnostics on standard error; locale and time zone change no byte", async () => {
+    const { code, out, err } = await lasthop(["build", "-f", "refused.yaml"]);
+    expect({ code, out }).toEqual({ code: 1, out: "" });
+    expect(err).toContain("[policy-ca-ref]");
+    const expected = readFileSync(at("bundle.json"), "utf8");
+    await lasthop(["build", "-f", "refused.yaml"], "", { LC_ALL: "tr_TR.UTF-8", TZ: "Pacific/Kiritimati" });
+    expect(readFileSync(at("bundle.json"), "utf8")).toBe(expected);
+  });
+
+  test("2, with the usage", async () => {
+    const { code, out, err } = await lasthop(["build", "--nope"]);
+    expect({ code, out }).toEqual({ code: 2, out: "" });
+    expect(err).toContain("usage: lasthop build");
+  });
+
+  test("standard input, and JSON on standard output", async () => {
+    const { code, out, err } = await lasthop(["build", "-f", "-", "--format", "json"], good);
+    expect({ code, err }).toEqual({ code: 0, err: "" });
+    expect(JSON.parse(out)).toEqual({ diagnostics: [], skipped: [] });
+  });
+
+  test("help, and commands that are none", async () => {
+    expect((await lasthop(["build", "--help"])).out).toContain("usage: lasthop build");
+    expect((await lasthop(["--help"])).code).toBe(0);
+    expect((await lasthop(["frobnicate"])).code).toBe(2);
+    expect((await lasthop([])).code).toBe(2);
+  });
+});
+
+describe("exit codes", () => {
+  test("0: everything is accepted; bundle and status are written, and nothing is said", async () => {
+    expect(await build("-f", "good.yaml", "-o", "b.json", "--status", "s.yaml")).toEqual({ code: 0, out: "", err: "" });
+    expect(written()).toEqual(["b.json", "s.yaml"]);
+    const documents = loadAll(readFileSync(at("s.yaml"), "utf8")) as {
+      kind: string;
+      metadata: { generation: number };
+      status: object;
+    }[];
+    expect(new Set(documents.map(({ kind }) => kind))).toEqual(
+      new Set(["GatewayClass", "Gateway", "HTTPRoute", "BackendTLSPolicy"]),
+    );
+    for (const { metadata, status } of documents) {
+      expect(metadata.generation).toBeGreaterThan(0);
+      expect(Object.keys(status).length).toBeGreaterThan(0);
+    }
+  });
+
+  test("1: something is refused; the bundle is written all the same, bundle.json by default", async () => {
+    const { code, err } = await build("-f", "refused.yaml");
+    expect(code).toBe(1);
+    expect(err).toContain("refused.yaml:282:61");
+    expect(err).toContain("[policy-ca-ref]");
+    expect(written()).toEqual(["bundle.json"]);
+  });
+
+  test.for<[string, string[]]>([
+    ["no arguments", []],
+    ["no -f", ["good.yaml"]],
+    ["unknown flag", ["-f", "good.yaml", "--nope"]],
+    ["unknown format", ["-f", "good.yaml", "--format", "xml"]],
+    ["unknown target", ["-f", "good.yaml", "--target", "mars"]],
+    ["bad gateway", ["-f", "good.yaml", "--gateway", "edge"]],
+    ["one file for two outputs", ["-f", "good.yaml", "-o", "x", "--status", "./x"]],
+    ["no such Gateway", ["-f", "good.yaml", "--gateway", "shop/other"]],
+    ["missing file", ["-f", "good.yaml", "-f", "nowhere.yaml"]],
+    ["broken YAML", ["-f", "good.yaml", "-f", "broken.yaml"]],
+    ["a pattern that matches nothing", ["-f", "*.toml"]],
+    ["output in no directory", ["-f", "good.yaml", "--status", "s.yaml", "-o", "no/such/b.json"]],
+    ["output is a directory", ["-f", "good.yaml", "--status", "s.yaml", "-o", "."]],
+  ])("2 and nothing is written: %s", async ([, args]) => {
+    const { code, err } = await build(...args);
+    expect(code).toBe(2);
+    expect(err).not.toBe("");
+    expect(err).not.toContain("    at ");
+    expect(written()).toEqual([]);
+  });
+
+  test("2: an empty directory", async () => {
+    mkdirSync(at("empty"));
+    const { code, err } = await build("-f", "empty");
+    expect(code).toBe(2);
+    expect(err).toContain("[input-empty]");
+    expect(written()).toEqual(["empty"]);
+  });
+
+  test("2: a file that is not UTF-8", async () => {
+    writeFileSync(at("latin.yaml"), Buffer.from([0x61, 0x3a, 0x20, 0xe9]));
+    const { code, err } = await build("-f", "latin.yaml");
+    expect(code).toBe(2);
+    expect(err).toContain("not UTF-8");
+  });
+
+  test("2: a policy whose targets cannot be read", async () => {
+    expect((await build("-f", join(GOLDEN, "fatal-policy-targets.in.yaml"))).code).toBe(2);
+    expect(written()).toEqual([]);
+  });
+
+  test("the old bundle stays when a build fails", async () => {
+    writeFileSync(at("b.json"), "old");
+    expect((await build("-f", "broken.yaml", "-o", "b.json")).code).toBe(2);
+    expect(readFileSync(at("b.json"), "utf8")).toBe("old");
+    expect(written()).toEqual(["b.json"]);
+  });
+
+  test("2: a path that leads to itself", async () => {
+    symlinkSync(at("loop.yaml"), at("loop.yaml"));
+    const { code, err } = await build("-f", "loop.yaml");
+    expect(code).toBe(2);
+    expect(err).toContain("[input-unreadable]");
+  });
+});
+
+describe("inputs", () => {
+  const digest = (): string => (JSON.parse(readFileSync(at("bundle.json"), "utf8")) as { digest: string }).digest;
+
+  test("a file, a directory, a pattern, JSON and a List give the same bundle", async () => {
+    await build("-f", "good.yaml");
+    const expected = digest();
+    mkdirSync(at("some/deep"), { recursive: true });
+    const objects = loadAll(good) as object[];
+    for (const [index, object] of objects.entries())
+      writeFileSync(at(`some/deep/${index}.json`), JSON.stringify(object));
+    writeFileSync(at("some/notes.txt"), "no manifest: [");
+    symlinkSync(at("some/deep/0.json"), at("some/again.json"));
+    writeFileSync(at("list.json"), JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }));
+    for (const args of [
+      ["-f", "some"],
+      ["-f", "some/**/*.json"],
+      ["-f", "list.json"],
+      ["-f", "good.yaml", "-f", "./good.yaml"],
+    ]) {
+      rmSync(at("bundle.json"));
+      expect(await build(...args), args.join(" ")).toEqual({ code: 0, out: "", err: "" });
+      expect(digest(), args.join(" ")).toBe(expected);
+    }
+  });
+
+  test("a byte order mark and Windows line ends change nothing but nothing else does", async () => {
+    writeFileSync(at("windows.yaml"), `\uFEFF${good.replaceAll("\n", "\r\n")}`);
+    await build("-f", "good.yaml");
+    const expected = digest();
+    expect((await build("-f", "windows.yaml")).code).toBe(0);
+    expect(digest()).toBe(expected);
+  });
+});
+
+describe("reports", () => {
+  test("JSON is one document on standard output", async () => {
+    const { code, out, err } = await build("-f", "refused.yaml", "--format", "json");
+    expect({ code, err }).toEqual({ code: 1, err: "" });
+    const { diagnostics, skipped } = JSON.parse(out) as {
+      diagnostics: { code: string; location: { line: number } }[];
+      skipped: unknown[];
+    };
+    expect(diagnostics.map(({ code }) => code)).toContain("policy-ca-kind");
+    expect(skipped).toEqual([]);
+  });
+
+  test("text names place, source line, object, field, expected, found and remedy; no colour in a pipe", async () => {
+    const { err } = await build("-f", join(GOLDEN, "policy-hostname.in.yaml"));
+    expect(err).toContain("policy-hostname.in.yaml:276:15");
+    expect(err).toContain("276 │     hostname: 10.0.0.1\n          ╵               ~~~~~~~~");
+    for (const row of [
+      "object    BackendTLSPolicy shop/dotted",
+      "field     spec.validation.hostname",
+      "expected  a DNS name",
+      'found     "10.0.0.1"',
+      "remedy    use the DNS name",
+    ])
+      expect(err).toContain(row);
+    // eslint-disable-next-line no-control-regex
+    expect(err).not.toMatch(/\u001B/);
+  });
+
+  test("skipped objects are listed", async () => {
+    writeFileSync(
+      at("more.yaml"),
+      `${good}\n---\napiVersion: apps/v1\nkind: Deployment\nmetadata: { name: web, namespace: shop }\n`,
+    );
+    const { code, err } = await build("-f", "more.yaml");
+    expect(code).toBe(0);
+    expect(err).toContain("apps/v1 Deployment shop/web");
+  });
+});
