@@ -7,7 +7,9 @@ import { benchSize } from "./size.ts";
 import { benchTls } from "./tls.ts";
 
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
-console.log(`# Bench, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, Node ${process.version}, ${cpus().length} cores\n`);
+console.log(
+  `# Bench, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, Node ${process.version}, ${cpus().length} cores\n`,
+);
 console.log("Ratios are medians over interleaved rounds of one run, with their range; times are this machine's.\n");
 await benchTls();
 await benchMatch();

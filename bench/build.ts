@@ -68,7 +68,9 @@ function cold(text: string): void {
     first.push(performance.now() - decoded);
     decode.push(decoded - start);
   }
-  console.log(`Cold host, the large bundle: decode and check ${format(spread(decode), 0)} ms, router and first match ${format(spread(first), 1)} ms.\n`);
+  console.log(
+    `Cold host, the large bundle: decode and check ${format(spread(decode), 0)} ms, router and first match ${format(spread(first), 1)} ms.\n`,
+  );
 }
 
 if (process.argv[1] === import.meta.filename) await benchBuild();

@@ -20,7 +20,8 @@ interface Case {
 const base: BundleMatch = { path: { type: "PathPrefix", value: "/" }, method: null, headers: [], queryParams: [] };
 const exact = (name: string, value: string) => [{ type: "Exact" as const, name, value }];
 const route = (router: Router, hostname: string, target: string, headers: [string, string][] = []): string =>
-  router.route(80, hostname, matchRequest("GET", target, [["accept", "*/*"], ["user-agent", "bench"], ...headers])).kind;
+  router.route(80, hostname, matchRequest("GET", target, [["accept", "*/*"], ["user-agent", "bench"], ...headers]))
+    .kind;
 
 const CASES: Readonly<Record<string, Case>> = {
   "hostnames, every tenth a wildcard": {
@@ -59,7 +60,13 @@ function bundleFor({ hostname, match }: Case, size: number): Bundle {
   const rules: BundleRule[] = [];
   const orders = new Map<string, [number, number][]>();
   for (let index = 0; index < size; index++) {
-    const rule = rules.push({ route: `bench/r${index}`, index: 0, name: null, matches: [match(index)], action: { kind: "refused", code: "backend-refs-empty" } });
+    const rule = rules.push({
+      route: `bench/r${index}`,
+      index: 0,
+      name: null,
+      matches: [match(index)],
+      action: { kind: "refused", code: "backend-refs-empty" },
+    });
     const order = orders.get(hostname(index)) ?? [];
     order.push([rule - 1, 0]);
     orders.set(hostname(index), order);
@@ -99,7 +106,9 @@ export async function benchMatch(): Promise<void> {
     const smallest = samples[bench.sizes[0] ?? 10] ?? [];
     for (const size of bench.sizes) {
       const own = samples[size] ?? [];
-      console.log(`| ${name} | ${size} | ${format(spread(own.map((us) => us / LOOKUPS)))} | ${format(ratios(own, smallest))} |`);
+      console.log(
+        `| ${name} | ${size} | ${format(spread(own.map((us) => us / LOOKUPS)))} | ${format(ratios(own, smallest))} |`,
+      );
     }
   }
   console.log();

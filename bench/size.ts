@@ -14,12 +14,25 @@ export function benchSize(): void {
   try {
     writeFileSync(join(directory, "bundle.json"), "{}");
     const worker = join(ROOT, "src/host/cloudflare/worker.ts");
-    writeFileSync(join(directory, "entry.ts"), `import text from "./bundle.json";\nimport { createWorker } from ${JSON.stringify(worker)};\nexport default createWorker(text);\n`);
+    writeFileSync(
+      join(directory, "entry.ts"),
+      `import text from "./bundle.json";\nimport { createWorker } from ${JSON.stringify(worker)};\nexport default createWorker(text);\n`,
+    );
     const wrangler = join(dirname(createRequire(import.meta.url).resolve("wrangler/package.json")), "bin/wrangler.js");
     const out = join(directory, "out");
     execFileSync(
       process.execPath,
-      [wrangler, "deploy", join(directory, "entry.ts"), "--config", join(ROOT, "wrangler.toml"), "--dry-run", "--minify", "--outdir", out],
+      [
+        wrangler,
+        "deploy",
+        join(directory, "entry.ts"),
+        "--config",
+        join(ROOT, "wrangler.toml"),
+        "--dry-run",
+        "--minify",
+        "--outdir",
+        out,
+      ],
       { cwd: ROOT, stdio: "pipe", env: { ...process.env, WRANGLER_SEND_METRICS: "false" } },
     );
     console.log("## Worker size (without a bundle of routes)\n\n| part | bytes | gzip |\n|---|---|---|");

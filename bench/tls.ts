@@ -28,11 +28,16 @@ interface Ports {
 export async function benchTls(): Promise<void> {
   const server = fork(join(import.meta.dirname, "tls-server.ts"), { stdio: ["ignore", "pipe", "inherit", "ipc"] });
   try {
-    const ports = await new Promise<Ports>((resolve) => server.stdout?.once("data", (line: Buffer) => resolve(JSON.parse(line.toString()) as Ports)));
+    const ports = await new Promise<Ports>((resolve) =>
+      server.stdout?.once("data", (line: Buffer) => resolve(JSON.parse(line.toString()) as Ports)),
+    );
     const host = nodeHost();
-    const ours = (port: number): Backends => createBackends({ bundle: bundleFor(ports, port), host, poolLimits: NO_REUSE });
+    const ours = (port: number): Backends =>
+      createBackends({ bundle: bundleFor(ports, port), host, poolLimits: NO_REUSE });
 
-    console.log(`## Handshake with cached verdict + GET of 100 bytes (client CPU; ${CONNECTIONS} connections a round, ${ROUNDS} rounds)\n`);
+    console.log(
+      `## Handshake with cached verdict + GET of 100 bytes (client CPU; ${CONNECTIONS} connections a round, ${ROUNDS} rounds)\n`,
+    );
     console.log("| handshake | lasthop, µs | native, µs | ratio |\n|---|---|---|---|");
     for (const name of ["full", "resuming"] as const) {
       const backends = ours(ports[name]);
@@ -40,21 +45,34 @@ export async function benchTls(): Promise<void> {
       await many(CONNECTIONS, () => drain(backends, "/"));
       await many(CONNECTIONS, () => native("/"));
       const samples = await interleave(
-        { ours: () => many(CONNECTIONS, () => drain(backends, "/")), native: () => many(CONNECTIONS, () => native("/")) },
+        {
+          ours: () => many(CONNECTIONS, () => drain(backends, "/")),
+          native: () => many(CONNECTIONS, () => native("/")),
+        },
         ROUNDS,
       );
       row(name === "full" ? "full" : "resumed", samples, CONNECTIONS);
     }
 
-    console.log(`\n## Bulk download of ${BULK_MB} MB (client CPU; ${BULK_ROUNDS} rounds; ratio of bytes per CPU-second)\n`);
+    console.log(
+      `\n## Bulk download of ${BULK_MB} MB (client CPU; ${BULK_ROUNDS} rounds; ratio of bytes per CPU-second)\n`,
+    );
     console.log("| suite | lasthop, MB/CPU-s | native, MB/CPU-s | lasthop of native |\n|---|---|---|---|");
-    for (const [suite, port] of [["AES-256-GCM", ports.full], ["AES-128-GCM", ports.aes128]] as const) {
+    for (const [suite, port] of [
+      ["AES-256-GCM", ports.full],
+      ["AES-128-GCM", ports.aes128],
+    ] as const) {
       const backends = ours(port);
       const native = nativeClient(ports, port, false);
-      const samples = await interleave({ ours: () => drain(backends, `/?mb=${BULK_MB}`), native: () => native(`/?mb=${BULK_MB}`) }, BULK_ROUNDS);
+      const samples = await interleave(
+        { ours: () => drain(backends, `/?mb=${BULK_MB}`), native: () => native(`/?mb=${BULK_MB}`) },
+        BULK_ROUNDS,
+      );
       const rate = (us: readonly number[]): number[] => us.map((each) => BULK_MB / (each / 1e6));
       const [own, peer] = [rate(samples["ours"] ?? []), rate(samples["native"] ?? [])];
-      console.log(`| ${suite} | ${format(spread(own), 0)} | ${format(spread(peer), 0)} | ${format(ratios(own, peer))} |`);
+      console.log(
+        `| ${suite} | ${format(spread(own), 0)} | ${format(spread(peer), 0)} | ${format(ratios(own, peer))} |`,
+      );
     }
     console.log();
   } finally {
@@ -84,7 +102,7 @@ async function drain(backends: Backends, target: string): Promise<void> {
   });
   if (sent.kind === "failed") throw new Error(JSON.stringify(sent.failure));
   const reader = sent.response.body?.getReader();
-  for (let done = reader === undefined; !done; ) done = (await reader?.read())?.done ?? true;
+  for (let done = reader === undefined; !done;) done = (await reader?.read())?.done ?? true;
 }
 
 function nativeClient(ports: Ports, port: number, resume: boolean): (path: string) => Promise<void> {
@@ -93,9 +111,22 @@ function nativeClient(ports: Ports, port: number, resume: boolean): (path: strin
     new Promise((resolve, reject) => {
       const options: AgentOptions = { ca: ports.anchorPem, servername: SNI, keepAlive: false, maxCachedSessions: 0 };
       const agent = new Agent(options);
-      const request = get({ host: "127.0.0.1", port, path, agent, headers: { host: SNI }, ...(resume && session !== undefined ? { session } : {}) }, (response) => {
-        response.on("data", () => undefined).on("end", resolve).on("error", reject);
-      });
+      const request = get(
+        {
+          host: "127.0.0.1",
+          port,
+          path,
+          agent,
+          headers: { host: SNI },
+          ...(resume && session !== undefined ? { session } : {}),
+        },
+        (response) => {
+          response
+            .on("data", () => undefined)
+            .on("end", resolve)
+            .on("error", reject);
+        },
+      );
       if (resume) request.on("socket", (socket) => socket.on("session", (ticket: Buffer) => (session = ticket)));
       request.on("error", reject);
     });
@@ -111,7 +142,13 @@ function bundleFor({ anchor }: Ports, port: number): Bundle {
     listeners: [],
     rules: [],
     backends: {
-      "bench/backend:443": { service: "bench/backend", port: 443, protocol: "http", transport: { kind: "tls", policy }, endpoints: [{ host: "127.0.0.1", port }] },
+      "bench/backend:443": {
+        service: "bench/backend",
+        port: 443,
+        protocol: "http",
+        transport: { kind: "tls", policy },
+        endpoints: [{ host: "127.0.0.1", port }],
+      },
     },
     policies: {
       [policy]: {

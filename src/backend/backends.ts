@@ -24,7 +24,12 @@ export type Sent =
 /** For the access log. */
 export interface ConnectionFacts {
   readonly protocol: string;
-  readonly tls: { readonly version: string; readonly sni: string; readonly resumed: boolean; readonly matched: string } | null;
+  readonly tls: {
+    readonly version: string;
+    readonly sni: string;
+    readonly resumed: boolean;
+    readonly matched: string;
+  } | null;
 }
 
 export interface Backends {
@@ -64,7 +69,14 @@ export function createBackends({ bundle, host, poolLimits, timeouts = DEFAULT_TI
       const sent = await exchange(key, pooled, endpoint, request);
       if (sent.kind === "response" || !retriable(sent.failure, request)) return sent;
     }
-    const connected: Connected = await connect({ backend, endpoint, policies, host, connectMs: timeouts.connectMs, signal: request.signal });
+    const connected: Connected = await connect({
+      backend,
+      endpoint,
+      policies,
+      host,
+      connectMs: timeouts.connectMs,
+      signal: request.signal,
+    });
     if (connected.kind === "failed") return { ...connected, endpoint };
     pool.opened(key, connected.connection);
     return exchange(key, connected.connection, endpoint, request);
@@ -133,5 +145,8 @@ function retriable(failure: BackendFailure, request: ExchangeRequest): boolean {
 function facts({ protocol, security }: Connection): ConnectionFacts {
   if (security.kind === "plaintext") return { protocol, tls: null };
   const { presented } = security.peer.path.matched;
-  return { protocol, tls: { version: security.version, sni: security.sni, resumed: security.resumed, matched: presented } };
+  return {
+    protocol,
+    tls: { version: security.version, sni: security.sni, resumed: security.resumed, matched: presented },
+  };
 }

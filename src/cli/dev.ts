@@ -58,7 +58,8 @@ export async function dev(args: readonly string[]): Promise<number> {
     directory: join(ROOT, ".lasthop/dev"),
     port,
     print: console.log,
-    built: ({ digest }, changed) => console.log(`${changed ? "compiled again" : "compiled"}: bundle ${digest.slice(0, 12)}`),
+    built: ({ digest }, changed) =>
+      console.log(`${changed ? "compiled again" : "compiled"}: bundle ${digest.slice(0, 12)}`),
     workerLine: console.log,
   });
   if (server === null) return 2;
@@ -168,9 +169,13 @@ function startWrangler(entry: string, port: number, listenerPort: number): Child
     wrangler,
     "dev",
     entry,
-    ...["--config", join(ROOT, "wrangler.toml"), "--ip", "127.0.0.1", "--port", String(port)],
-    ...["--inspector-port", "0", "--show-interactive-dev-session=false", "--log-level", "log"],
-    ...["--var", `LASTHOP_PORT_MAP:${port}=${listenerPort}`],
+    `--config=${join(ROOT, "wrangler.toml")}`,
+    "--ip=127.0.0.1",
+    `--port=${port}`,
+    "--inspector-port=0",
+    "--show-interactive-dev-session=false",
+    "--log-level=log",
+    `--var=LASTHOP_PORT_MAP:${port}=${listenerPort}`,
   ];
   return spawn(process.execPath, args, {
     cwd: ROOT,
@@ -194,7 +199,10 @@ async function ready(
   });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<string>((resolve) => {
-    timer = setTimeout(() => resolve(`wrangler dev did not start within ${START_TIMEOUT_MS / 1_000} s`), START_TIMEOUT_MS);
+    timer = setTimeout(
+      () => resolve(`wrangler dev did not start within ${START_TIMEOUT_MS / 1_000} s`),
+      START_TIMEOUT_MS,
+    );
   });
   const gone = ended.then((code) => `wrangler dev ended with ${code} before it served; is the port taken?`);
   const failure = await Promise.race([serving, late, gone]);

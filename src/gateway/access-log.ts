@@ -15,7 +15,12 @@ export interface AccessRecord {
   readonly backend: string | null;
   readonly endpoint: string | null;
   /** What the TLS connection to the backend was, or null for plaintext and failures before it. */
-  readonly tls: { readonly version: string; readonly sni: string; readonly resumed: boolean; readonly matched: string } | null;
+  readonly tls: {
+    readonly version: string;
+    readonly sni: string;
+    readonly resumed: boolean;
+    readonly matched: string;
+  } | null;
   readonly protocol: string | null;
   readonly code: FailureCode | null;
   readonly detail: string | null;

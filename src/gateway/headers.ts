@@ -43,7 +43,11 @@ export function forwardedHeaders(headers: HeaderList, authority: string, front: 
   if (front.clientAddress !== null) hops.push(front.clientAddress);
   const rest = kept.filter(([name]) => name !== "x-forwarded-for");
   if (hops.length > 0) rest.push(["x-forwarded-for", hops.join(", ")]);
-  rest.push(["x-forwarded-proto", front.scheme], ["x-forwarded-host", authority], ["x-forwarded-port", `${front.port}`]);
+  rest.push(
+    ["x-forwarded-proto", front.scheme],
+    ["x-forwarded-host", authority],
+    ["x-forwarded-port", `${front.port}`],
+  );
   // A client that takes trailers says so to us; we say it again for ourselves (RFC 9110 §10.1.4).
   if (headers.some(([name, value]) => name === "te" && /(^|,)\s*trailers\s*(;|,|$)/i.test(value))) {
     rest.push(["te", "trailers"]);

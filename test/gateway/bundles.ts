@@ -1,5 +1,11 @@
 /** Small bundles for tests of gateway/ and backend/; real ones come from `lasthop build`. */
-import { type Bundle, BUNDLE_FORMAT, type BundleHost, type BundleMatch, type BundleRule } from "../../src/bundle/types.ts";
+import {
+  type Bundle,
+  BUNDLE_FORMAT,
+  type BundleHost,
+  type BundleMatch,
+  type BundleRule,
+} from "../../src/bundle/types.ts";
 import { compareMatches, type SlowRoute } from "./slow-router.ts";
 
 export const EMPTY: Bundle = {
@@ -30,7 +36,9 @@ export function bundleOf(routes: readonly SlowRoute[]): Bundle {
   const hosts: BundleHost[] = hostnames.map((hostname) => ({
     hostname,
     order: routes
-      .flatMap((route, number) => (route.hostname === hostname ? route.rule.matches.map((match, index) => ({ route, number, match, index })) : []))
+      .flatMap((route, number) =>
+        route.hostname === hostname ? route.rule.matches.map((match, index) => ({ route, number, match, index })) : [],
+      )
       .sort((a, b) => compareMatches(a.match, b.match) || a.route.seniority - b.route.seniority || a.index - b.index)
       .map(({ number, index }) => [number, index] as const),
   }));

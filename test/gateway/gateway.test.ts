@@ -22,7 +22,11 @@ function requestTo(authority: string, more: Partial<ExchangeRequest> = {}): Exch
   return { method: "GET", scheme: "http", authority, target: "/a?secret=1", headers: [], body: null, signal, ...more };
 }
 
-async function ask(action: BundleAction, answer: (id: string, request: ExchangeRequest) => Sent, request: ExchangeRequest) {
+async function ask(
+  action: BundleAction,
+  answer: (id: string, request: ExchangeRequest) => Sent,
+  request: ExchangeRequest,
+) {
   const sent: [string, ExchangeRequest][] = [];
   const log: AccessRecord[] = [];
   const backends: Backends = {
@@ -32,14 +36,30 @@ async function ask(action: BundleAction, answer: (id: string, request: ExchangeR
     },
     close: () => undefined,
   };
-  const gateway = createGateway({ bundle: bundleWith(action), backends, log: (record) => log.push(record), monotonicMs: () => 0, random: () => 0.5 });
+  const gateway = createGateway({
+    bundle: bundleWith(action),
+    backends,
+    log: (record) => log.push(record),
+    monotonicMs: () => 0,
+    random: () => 0.5,
+  });
   const response = await gateway.handle(request, FRONT);
   return { response, sent, log, problem: response.body === null ? "" : await new Response(response.body).text() };
 }
 
 const FORWARD: BundleAction = { kind: "forward", backendRefs: [{ weight: 1, backend: "shop/web:443" }] };
 const endpoint = { host: "127.0.0.1", port: 8443 };
-const ok: ExchangeResponse = { status: 200, headers: [["x-from", "backend"], ["connection", "x-hop"], ["x-hop", "1"]], body: null, trailers: null, upgrade: null };
+const ok: ExchangeResponse = {
+  status: 200,
+  headers: [
+    ["x-from", "backend"],
+    ["connection", "x-hop"],
+    ["x-hop", "1"],
+  ],
+  body: null,
+  trailers: null,
+  upgrade: null,
+};
 const answered = (): Sent => ({ kind: "response", response: ok, endpoint, connection: { protocol: "h2", tls: null } });
 const never = (): Sent => {
   throw new Error("nothing may be sent");
@@ -51,14 +71,26 @@ describe("a request through the gateway", () => {
     const { response, sent, log } = await ask(FORWARD, answered, requestTo("shop.example.com:8080"));
     expect(response.status).toBe(200);
     expect(response.headers).toEqual([["x-from", "backend"]]);
-    expect(sent.map(([id, { authority, target }]) => [id, authority, target])).toEqual([["shop/web:443", "shop.example.com:8080", "/a?secret=1"]]);
+    expect(sent.map(([id, { authority, target }]) => [id, authority, target])).toEqual([
+      ["shop/web:443", "shop.example.com:8080", "/a?secret=1"],
+    ]);
     expect(log).toHaveLength(1);
-    expect(log[0]).toMatchObject({ status: 200, route: "shop/site", backend: "shop/web:443", endpoint: "127.0.0.1:8443", path: "/a", code: null });
+    expect(log[0]).toMatchObject({
+      status: 200,
+      route: "shop/site",
+      backend: "shop/web:443",
+      endpoint: "127.0.0.1:8443",
+      path: "/a",
+      code: null,
+    });
   });
 
   it("answers 404 for an unknown host, 400 for a malformed one, and sends nothing", async () => {
     const unknown = await ask(FORWARD, never, requestTo("other.example.com"));
-    expect([unknown.response.status, proxyStatus(unknown.response)]).toEqual([404, 'lasthop; error=destination_not_found; details="no-route"']);
+    expect([unknown.response.status, proxyStatus(unknown.response)]).toEqual([
+      404,
+      'lasthop; error=destination_not_found; details="no-route"',
+    ]);
     const malformed = await ask(FORWARD, never, requestTo("a b"));
     expect([malformed.response.status, malformed.log[0]?.code]).toEqual([400, "bad-host"]);
   });
@@ -77,13 +109,22 @@ describe("a request through the gateway", () => {
   });
 
   it("tells the client a refusal's code, and the log both sides", async () => {
-    const refusal = { code: "name-mismatch", position: 0, expected: "dns a.internal", presented: "dns b.internal" } as const;
+    const refusal = {
+      code: "name-mismatch",
+      position: 0,
+      expected: "dns a.internal",
+      presented: "dns b.internal",
+    } as const;
     const failed = (): Sent => ({ kind: "failed", endpoint, failure: { kind: "chain-refused", refusal } });
     const { response, problem, log } = await ask(FORWARD, failed, requestTo("shop.example.com"));
     expect(response.status).toBe(502);
     expect(proxyStatus(response)).toBe('lasthop; error=tls_certificate_error; details="name-mismatch"');
     expect(problem).not.toContain("b.internal");
-    expect(log[0]).toMatchObject({ code: "name-mismatch", detail: "certificate 0: expected dns a.internal, presented dns b.internal", endpoint: "127.0.0.1:8443" });
+    expect(log[0]).toMatchObject({
+      code: "name-mismatch",
+      detail: "certificate 0: expected dns a.internal, presented dns b.internal",
+      endpoint: "127.0.0.1:8443",
+    });
   });
 
   it("answers 500 for a bug of ours and logs it", async () => {
@@ -98,7 +139,9 @@ describe("failures", () => {
     const failures = [
       ...CONFIG_CODES.map((code) => configurationFailure(code, "")),
       ...TRANSPORT_CODES.map((code) => failureOf(transportFailure(code, "", "nothing"))),
-      ...REFUSAL_CODES.map((code) => failureOf({ kind: "chain-refused", refusal: { code, position: null, expected: "", presented: "" } })),
+      ...REFUSAL_CODES.map((code) =>
+        failureOf({ kind: "chain-refused", refusal: { code, position: null, expected: "", presented: "" } }),
+      ),
     ];
     for (const failure of failures) {
       const response = failureResponse(failure);
@@ -111,19 +154,40 @@ describe("failures", () => {
 
 describe("fields", () => {
   it("drop what belongs to one connection", () => {
-    const headers = [["connection", "close, X-Secret"], ["x-secret", "1"], ["te", "gzip"], ["transfer-encoding", "chunked"], ["upgrade", "h2c"], ["accept", "*/*"]] as const;
+    const headers = [
+      ["connection", "close, X-Secret"],
+      ["x-secret", "1"],
+      ["te", "gzip"],
+      ["transfer-encoding", "chunked"],
+      ["upgrade", "h2c"],
+      ["accept", "*/*"],
+    ] as const;
     expect(endToEnd(headers)).toEqual([["accept", "*/*"]]);
   });
 
   it("say who asked, and keep a client from claiming it", () => {
-    const headers = [["x-forwarded-for", "198.51.100.1"], ["x-forwarded-proto", "https"], ["x-forwarded-host", "evil"], ["connection", "x-forwarded-for"]] as const;
+    const headers = [
+      ["x-forwarded-for", "198.51.100.1"],
+      ["x-forwarded-proto", "https"],
+      ["x-forwarded-host", "evil"],
+      ["connection", "x-forwarded-for"],
+    ] as const;
     expect(forwardedHeaders(headers, "shop.example.com", FRONT)).toEqual([
       ["x-forwarded-for", "192.0.2.7"],
       ["x-forwarded-proto", "http"],
       ["x-forwarded-host", "shop.example.com"],
       ["x-forwarded-port", "80"],
     ]);
-    expect(forwardedHeaders([["x-forwarded-for", "198.51.100.1"], ["te", "trailers"]], "h", FRONT)).toContainEqual(["x-forwarded-for", "198.51.100.1, 192.0.2.7"]);
+    expect(
+      forwardedHeaders(
+        [
+          ["x-forwarded-for", "198.51.100.1"],
+          ["te", "trailers"],
+        ],
+        "h",
+        FRONT,
+      ),
+    ).toContainEqual(["x-forwarded-for", "198.51.100.1, 192.0.2.7"]);
     expect(forwardedHeaders([["te", "trailers"]], "h", FRONT)).toContainEqual(["te", "trailers"]);
   });
 });
@@ -136,7 +200,13 @@ describe("weights", () => {
       const chosen = choose(refs, point);
       if ("backend" in chosen) counts.set(chosen.backend, (counts.get(chosen.backend) ?? 0) + 1);
     }
-    expect([...counts]).toEqual([["w1", 100], ["w3", 300], ["w6", 601]].map(([name, count]) => [name, expect.closeTo(Number(count), -1)]));
+    expect([...counts]).toEqual(
+      [
+        ["w1", 100],
+        ["w3", 300],
+        ["w6", 601],
+      ].map(([name, count]) => [name, expect.closeTo(Number(count), -1)]),
+    );
   });
   it("stay within the list at the edges", () => {
     expect(choose(refs, 0)).toBe(refs[0]);
@@ -146,8 +216,8 @@ describe("weights", () => {
 
 describe("the hostname of an authority", () => {
   it("is lower case, without its port, or nothing at all", () => {
-    expect(["Shop.Example.com:80", "[2001:DB8::1]:443", "a", "", "a/b", "a b", "user@a", "a:b", "a:123456"].map(hostnameOf)).toEqual([
-      "shop.example.com", "[2001:db8::1]", "a", null, null, null, null, null, null,
-    ]);
+    expect(
+      ["Shop.Example.com:80", "[2001:DB8::1]:443", "a", "", "a/b", "a b", "user@a", "a:b", "a:123456"].map(hostnameOf),
+    ).toEqual(["shop.example.com", "[2001:db8::1]", "a", null, null, null, null, null, null]);
   });
 });

@@ -20,19 +20,41 @@ const arbitraryMatch: fc.Arbitrary<BundleMatch> = fc.record({
 });
 
 function values(names: readonly string[]): fc.Arbitrary<BundleMatch["headers"]> {
-  return fc
-    .uniqueArray(fc.constantFrom(...names), { maxLength: names.length })
-    .chain((chosen) =>
-      fc.tuple(...chosen.sort().map((name) => fc.record({ type: fc.constant("Exact" as const), name: fc.constant(name), value: fc.constantFrom("1", "2") }))),
-    );
+  return fc.uniqueArray(fc.constantFrom(...names), { maxLength: names.length }).chain((chosen) =>
+    fc.tuple(
+      ...chosen.sort().map((name) =>
+        fc.record({
+          type: fc.constant("Exact" as const),
+          name: fc.constant(name),
+          value: fc.constantFrom("1", "2"),
+        }),
+      ),
+    ),
+  );
 }
 
 const arbitraryRoutes = fc
-  .array(fc.tuple(fc.constantFrom(...HOSTNAMES), fc.array(arbitraryMatch, { minLength: 1, maxLength: 3 })), { maxLength: 25 })
-  .map((routes) => routes.map(([hostname, matches], index): SlowRoute => ({ hostname, rule: ruleOf(`test/r${index}`, matches), seniority: index })));
+  .array(fc.tuple(fc.constantFrom(...HOSTNAMES), fc.array(arbitraryMatch, { minLength: 1, maxLength: 3 })), {
+    maxLength: 25,
+  })
+  .map((routes) =>
+    routes.map(([hostname, matches], index): SlowRoute => ({
+      hostname,
+      rule: ruleOf(`test/r${index}`, matches),
+      seniority: index,
+    })),
+  );
 
 const arbitraryRequest = fc.record({
-  hostname: fc.constantFrom("a.example.com", "b.a.example.com", "c.example.com", "x.y.example.com", "example.com", "com", "other.org"),
+  hostname: fc.constantFrom(
+    "a.example.com",
+    "b.a.example.com",
+    "c.example.com",
+    "x.y.example.com",
+    "example.com",
+    "com",
+    "other.org",
+  ),
   method: fc.constantFrom("GET", "POST", "PUT"),
   path: fc.constantFrom(...PATHS, "/zzz", "/a/b/c/d"),
   headers: fc.dictionary(fc.constantFrom("x-a", "x-b", "x-c", "x-d"), fc.constantFrom("1", "2")),
@@ -48,7 +70,13 @@ describe("the router", () => {
           const search = new URLSearchParams(query).toString();
           const target = search === "" ? path : `${path}?${search}`;
           const routed = router.route(80, hostname, matchRequest(method, target, Object.entries(headers)));
-          const expected = slowRoute(routes, { hostname, method, path, headers: new Map(Object.entries(headers)), query: new Map(Object.entries(query)) });
+          const expected = slowRoute(routes, {
+            hostname,
+            method,
+            path,
+            headers: new Map(Object.entries(headers)),
+            query: new Map(Object.entries(query)),
+          });
           expect(routed.kind === "rule" ? routed.rule : null).toBe(expected);
         }
       }),
@@ -71,7 +99,9 @@ describe("the router", () => {
     });
     const route = (hostname: string, port = 80) => router.route(port, hostname, matchRequest("GET", "/", [])).kind;
     expect(route("a.org")).toBe("rule");
-    expect(route("a.example.com"), "the wildcard listener has no route, and no other listener steps in").toBe("no-route");
+    expect(route("a.example.com"), "the wildcard listener has no route, and no other listener steps in").toBe(
+      "no-route",
+    );
     expect(route("a.example.com", 8080)).toBe("rule");
     expect(route("b.example.com", 8080)).toBe("no-listener");
     expect(route("a.org", 81)).toBe("no-listener");
@@ -105,8 +135,14 @@ describe("the router", () => {
   });
 
   it("joins repeated headers and takes the first of repeated parameters", () => {
-    const request = matchRequest("GET", "/?a=1&a=2&b=%20c", [["x", "1"], ["x", "2"]]);
+    const request = matchRequest("GET", "/?a=1&a=2&b=%20c", [
+      ["x", "1"],
+      ["x", "2"],
+    ]);
     expect(request.headers.get("x")).toBe("1, 2");
-    expect([...request.query()]).toEqual([["a", "1"], ["b", " c"]]);
+    expect([...request.query()]).toEqual([
+      ["a", "1"],
+      ["b", " c"],
+    ]);
   });
 });

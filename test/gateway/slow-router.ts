@@ -42,7 +42,8 @@ function hostRank(hostname: string): number {
 export function compareMatches(a: BundleMatch, b: BundleMatch): number {
   const exact = Number(b.path.type === "Exact") - Number(a.path.type === "Exact");
   if (exact !== 0) return exact;
-  if (a.path.type !== "Exact" && a.path.value.length !== b.path.value.length) return b.path.value.length - a.path.value.length;
+  if (a.path.type !== "Exact" && a.path.value.length !== b.path.value.length)
+    return b.path.value.length - a.path.value.length;
   const method = Number(b.method !== null) - Number(a.method !== null);
   if (method !== 0) return method;
   return b.headers.length - a.headers.length || b.queryParams.length - a.queryParams.length;

@@ -10,7 +10,6 @@ import { type Fixtures, type Seen, SNI } from "./suite.ts";
 
 const DAY_MS = 86_400_000;
 
-
 interface Running {
   readonly server: Server;
   /** Presents another chain from now on. */
@@ -33,8 +32,20 @@ async function mintAll() {
     "unknown-ca": { leaf: evil },
     "self-signed": { leaf: await mintLeaf({ dns: [SNI] }) },
     "name-mismatch": { leaf: await mintLeaf({ ...leaf, dns: ["other.internal"] }) },
-    expired: { leaf: await mintLeaf({ ...leaf, notBefore: new Date(Date.now() - 3 * DAY_MS), notAfter: new Date(Date.now() - DAY_MS) }) },
-    "not-yet-valid": { leaf: await mintLeaf({ ...leaf, notBefore: new Date(Date.now() + DAY_MS), notAfter: new Date(Date.now() + 2 * DAY_MS) }) },
+    expired: {
+      leaf: await mintLeaf({
+        ...leaf,
+        notBefore: new Date(Date.now() - 3 * DAY_MS),
+        notAfter: new Date(Date.now() - DAY_MS),
+      }),
+    },
+    "not-yet-valid": {
+      leaf: await mintLeaf({
+        ...leaf,
+        notBefore: new Date(Date.now() + DAY_MS),
+        notAfter: new Date(Date.now() + 2 * DAY_MS),
+      }),
+    },
     "wrong-usage": { leaf: await mintLeaf({ ...leaf, usages: ["client"] }) },
     "not-a-ca": { leaf: await mintLeaf({ issuer: good, dns: [SNI] }) },
     // PKI.js alone validates the last certificate here and calls the peer good (docs/trust.md, first fault).
@@ -58,7 +69,9 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       response.setHeader("content-encoding", "gzip").end(gzipSync("compressed once"));
       return true;
     case "/status":
-      response.writeHead(Number(url.searchParams.get("code")), url.searchParams.has("etag") ? { etag: '"e"' } : {}).end();
+      response
+        .writeHead(Number(url.searchParams.get("code")), url.searchParams.has("etag") ? { etag: '"e"' } : {})
+        .end();
       return true;
     case "/upload":
       void digestOf(request).then((answer) => response.end(answer));
@@ -107,12 +120,22 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
   const start = async (name: string, chain: string, maxVersion: "TLSv1.2" | "TLSv1.3"): Promise<void> => {
     const server = createHttps({ ...secure(chain), maxVersion, ALPNProtocols: ["http/1.1"] }, (request, response) => {
       if (!answerSpecial(request, response)) {
-        request.resume().on("end", () => response.end(JSON.stringify({ name, resumed: (request.socket as TLSSocket).isSessionReused() })));
+        request
+          .resume()
+          .on("end", () =>
+            response.end(JSON.stringify({ name, resumed: (request.socket as TLSSocket).isSessionReused() })),
+          );
       }
     });
     // New ticket keys with the new certificate: an old ticket would resume the session of the old one.
-    const swap = (next: string): void => server.setSecureContext({ ...secure(next), maxVersion, ticketKeys: randomBytes(48) });
-    const entry: Running = { server, swap, sockets: new Set(), seen: { sni: [], requestBytes: 0, connections: 0, resumed: 0 } };
+    const swap = (next: string): void =>
+      server.setSecureContext({ ...secure(next), maxVersion, ticketKeys: randomBytes(48) });
+    const entry: Running = {
+      server,
+      swap,
+      sockets: new Set(),
+      seen: { sni: [], requestBytes: 0, connections: 0, resumed: 0 },
+    };
     server.on("secureConnection", (socket) => {
       entry.seen.connections++;
       if (socket.isSessionReused()) entry.seen.resumed++;

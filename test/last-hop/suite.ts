@@ -77,7 +77,9 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
       ...more,
     });
   const control = async (path: string, server: string, more = ""): Promise<Seen> => {
-    const response = await fetch(`http://127.0.0.1:${fixtures.controlPort}${path}?server=${encodeURIComponent(server)}${more}`);
+    const response = await fetch(
+      `http://127.0.0.1:${fixtures.controlPort}${path}?server=${encodeURIComponent(server)}${more}`,
+    );
     return (await response.json()) as Seen;
   };
   const seen = (server: string): Promise<Seen> => control("/seen", server);
@@ -100,7 +102,9 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
       expect(JSON.parse(await textOf(sent))).toMatchObject({ name: server });
       const { sni } = await seen(server);
       expect(sni.at(-1)).toBe(SNI);
-      expect(sent).toMatchObject({ connection: { tls: { sni: SNI, matched: `DNS:${SNI}`, version: suffix === "" ? "1.3" : "1.2" } } });
+      expect(sent).toMatchObject({
+        connection: { tls: { sni: SNI, matched: `DNS:${SNI}`, version: suffix === "" ? "1.3" : "1.2" } },
+      });
     });
 
     it.each(Object.entries(REFUSALS))("%s: refused on a new connection and again on the next", async (name, code) => {
@@ -108,7 +112,11 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
       const before = await seen(server);
       const backends = backendsFor(server);
       await expectRefused(await ask(backends), code, server, before);
-      const post = { method: "POST", body: new Blob(["secret body"]).stream(), headers: [["content-length", "11"]] } as const;
+      const post = {
+        method: "POST",
+        body: new Blob(["secret body"]).stream(),
+        headers: [["content-length", "11"]],
+      } as const;
       await expectRefused(await ask(backends, post), code, server, before);
     });
 
@@ -156,21 +164,27 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
     const backend = bundle.backends["test/backend:443"];
     if (backend === undefined) throw new Error("unreachable");
     const dial: Host["dial"] = () => Promise.reject(new Error("dialled"));
-    const backends = createBackends({ bundle: { ...bundle, backends: { "test/backend:443": { ...backend, transport } } }, host: { ...host, dial } });
-    expect(await ask(backends)).toMatchObject({ kind: "failed", failure: { kind: "configuration", code: "policy-ca-ref" } });
+    const backends = createBackends({
+      bundle: { ...bundle, backends: { "test/backend:443": { ...backend, transport } } },
+      host: { ...host, dial },
+    });
+    expect(await ask(backends)).toMatchObject({
+      kind: "failed",
+      failure: { kind: "configuration", code: "policy-ca-ref" },
+    });
   });
 
-  it.each<[TlsVersion, TlsVersion, string]>([["1.3", "1.3", "good 1.2"], ["1.2", "1.2", "good"]])(
-    "keeps to TLS %s–%s",
-    async (minTlsVersion, maxTlsVersion, server) => {
-      const before = await seen(server);
-      const sent = await ask(backendsFor(server, { minTlsVersion, maxTlsVersion }));
-      if (minTlsVersion === "1.3") {
-        expect(sent).toMatchObject({ kind: "failed", failure: { kind: "transport" } });
-        expect((await seen(server)).requestBytes).toBe(before.requestBytes);
-      } else expect(sent).toMatchObject({ kind: "response", connection: { tls: { version: "1.2" } } });
-    },
-  );
+  it.each<[TlsVersion, TlsVersion, string]>([
+    ["1.3", "1.3", "good 1.2"],
+    ["1.2", "1.2", "good"],
+  ])("keeps to TLS %s–%s", async (minTlsVersion, maxTlsVersion, server) => {
+    const before = await seen(server);
+    const sent = await ask(backendsFor(server, { minTlsVersion, maxTlsVersion }));
+    if (minTlsVersion === "1.3") {
+      expect(sent).toMatchObject({ kind: "failed", failure: { kind: "transport" } });
+      expect((await seen(server)).requestBytes).toBe(before.requestBytes);
+    } else expect(sent).toMatchObject({ kind: "response", connection: { tls: { version: "1.2" } } });
+  });
 
   it("tries the next endpoint when one refuses the dial", async () => {
     const bundle = bundleFor(fixtures, "good", {});
@@ -178,10 +192,16 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
     if (backend === undefined) throw new Error("unreachable");
     // Port 1 on loopback: nobody listens there.
     const endpoints = [{ host: "127.0.0.1", port: 1 }, ...backend.endpoints];
-    const backends = createBackends({ bundle: { ...bundle, backends: { "test/backend:443": { ...backend, endpoints } } }, host });
+    const backends = createBackends({
+      bundle: { ...bundle, backends: { "test/backend:443": { ...backend, endpoints } } },
+      host,
+    });
     open.push(backends);
     expect(await textOf(await ask(backends))).toContain("good");
-    const dead = createBackends({ bundle: { ...bundle, backends: { "test/backend:443": { ...backend, endpoints: endpoints.slice(0, 1) } } }, host });
+    const dead = createBackends({
+      bundle: { ...bundle, backends: { "test/backend:443": { ...backend, endpoints: endpoints.slice(0, 1) } } },
+      host,
+    });
     const failed = await ask(dead);
     expect(failed).toMatchObject({ kind: "failed", failure: { kind: "transport", sent: "nothing" } });
   });

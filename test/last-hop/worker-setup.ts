@@ -6,7 +6,9 @@ import { type Fixtures, SNI } from "./suite.ts";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { fixtures, close } = await startServers();
-  const { text, diagnostics } = compile([{ file: "cluster.yaml", text: clusterYaml(fixtures) }], { allowLoopback: true });
+  const { text, diagnostics } = compile([{ file: "cluster.yaml", text: clusterYaml(fixtures) }], {
+    allowLoopback: true,
+  });
   if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
   project.provide("fixtures", fixtures);
   project.provide("bundleText", text);

@@ -8,17 +8,26 @@ type Init = ConstructorParameters<typeof Request>[1];
 async function ask(text: string, url: string, init?: Init, env: Env = {}): Promise<Response> {
   const { fetch } = createWorker(text);
   if (fetch === undefined) throw new Error("a worker has a fetch handler");
-  return fetch(new Request(url, init) as Parameters<typeof fetch>[0], env, createExecutionContext());
+  return fetch(new Request<unknown, IncomingRequestCfProperties>(url, init), env, createExecutionContext());
 }
 
-const worker = (path: string, init?: Init): Promise<Response> => ask(inject("bundleText"), `http://good.example.com${path}`, init);
+const worker = (path: string, init?: Init): Promise<Response> =>
+  ask(inject("bundleText"), `http://good.example.com${path}`, init);
 
 describe("the worker", () => {
   it("forwards to a verified backend, and a backend sees who asked", async () => {
-    const response = await worker("/echo-headers?a=1", { headers: { "x-own": "1", "cf-connecting-ip": "192.0.2.9", connection: "x-drop", "x-drop": "1" } });
+    const response = await worker("/echo-headers?a=1", {
+      headers: { "x-own": "1", "cf-connecting-ip": "192.0.2.9", connection: "x-drop", "x-drop": "1" },
+    });
     expect(response.status).toBe(200);
     const seen = await response.json<Record<string, string>>();
-    expect(seen).toMatchObject({ host: "good.example.com", "x-own": "1", "x-forwarded-for": "192.0.2.9", "x-forwarded-proto": "http", "x-forwarded-port": "80" });
+    expect(seen).toMatchObject({
+      host: "good.example.com",
+      "x-own": "1",
+      "x-forwarded-for": "192.0.2.9",
+      "x-forwarded-proto": "http",
+      "x-forwarded-port": "80",
+    });
     expect(seen).not.toHaveProperty("x-drop");
     expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
     expect(response.headers.has("keep-alive")).toBe(false);
@@ -26,7 +35,10 @@ describe("the worker", () => {
 
   it("refuses a chain with its code, in status, Proxy-Status and body", async () => {
     const response = await ask(inject("bundleText"), "http://unknown-ca.example.com/");
-    expect([response.status, response.headers.get("proxy-status")]).toEqual([502, 'lasthop; error=tls_certificate_error; details="unknown-ca"']);
+    expect([response.status, response.headers.get("proxy-status")]).toEqual([
+      502,
+      'lasthop; error=tls_certificate_error; details="unknown-ca"',
+    ]);
     expect(await response.json()).toMatchObject({ status: 502, code: "unknown-ca" });
   });
 
@@ -55,7 +67,9 @@ describe("the worker", () => {
 
   it("streams an upload", async () => {
     const bytes = new Uint8Array(5 << 20).map((_, index) => index % 251);
-    const digest = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    const digest = [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))]
+      .map((byte) => byte.toString(16).padStart(2, "0"))
+      .join("");
     const response = await worker("/upload", { method: "POST", body: bytes });
     expect(await response.json()).toMatchObject({ bytes: bytes.length, sha256: digest });
   });
@@ -80,7 +94,10 @@ describe("the worker", () => {
     expect(altered).not.toBe(text);
     for (const broken of [text.slice(0, -1), altered, "", "{}", text.replace('"format":1', '"format":2')]) {
       const response = await ask(broken, "http://good.example.com/");
-      expect([response.status, await response.json()]).toEqual([500, expect.objectContaining({ code: "bundle-refused" })]);
+      expect([response.status, await response.json()]).toEqual([
+        500,
+        expect.objectContaining({ code: "bundle-refused" }),
+      ]);
     }
   });
 });

@@ -25,7 +25,8 @@ export async function check({ backends, port, manifest }: CheckOptions): Promise
     console.log(problem === null ? `ok      ${name}` : `FAILED  ${name}\n        ${problem}`);
   };
 
-  for (const line of LINES) say(`${curlLine(line, port)} → ${expectation(line)}`, await verdictOn(line, port, backends));
+  for (const line of LINES)
+    say(`${curlLine(line, port)} → ${expectation(line)}`, await verdictOn(line, port, backends));
 
   const [first] = LINES;
   if (first === undefined) throw new RangeError("the demo has no lines");
@@ -49,7 +50,11 @@ export async function check({ backends, port, manifest }: CheckOptions): Promise
 }
 
 /** What is wrong with the answer to one line, or null. */
-async function verdictOn({ host, path, headers, expect }: Line, port: number, backends: DemoBackends): Promise<string | null> {
+async function verdictOn(
+  { host, path, headers, expect }: Line,
+  port: number,
+  backends: DemoBackends,
+): Promise<string | null> {
   const silent = expect.kind === "refused" && expect.silent !== null ? backends.seen[expect.silent] : null;
   const before = silent?.requestBytes ?? 0;
   const sniBefore = silent?.sni.length ?? 0;

@@ -67,6 +67,7 @@ export function mintCa(options: MintCaOptions): Promise<Minted> {
   const usage = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
   return mint(options, options.name, options.issuer ?? null, [
     new x509.BasicConstraintsExtension(true, options.pathLength, true),
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- a sum of flags is what the library takes
     new x509.KeyUsagesExtension(usage, true),
   ]);
 }
@@ -80,7 +81,9 @@ export function mintLeaf(options: MintLeafOptions): Promise<Minted> {
     ...(options.emails ?? []).map((value) => ({ type: "email" as const, value })),
   ];
   const usages = options.usages ?? ["server"];
-  const purposes = usages.map((u) => (u === "server" ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth));
+  const purposes = usages.map((u) =>
+    u === "server" ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth,
+  );
   return mint(options, options.name ?? options.dns?.[0] ?? "leaf", options.issuer ?? null, [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -94,12 +97,25 @@ const HOUR_MS = 3_600_000;
 const KEY_ALGORITHMS: Record<KeyType, EcKeyGenParams | RsaHashedKeyGenParams> = {
   "ec-p256": { name: "ECDSA", namedCurve: "P-256" },
   "ec-p384": { name: "ECDSA", namedCurve: "P-384" },
-  "rsa-2048": { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256", modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) },
+  "rsa-2048": {
+    name: "RSASSA-PKCS1-v1_5",
+    hash: "SHA-256",
+    modulusLength: 2048,
+    publicExponent: new Uint8Array([1, 0, 1]),
+  },
 };
 
-async function mint(options: MintOptions, name: string, issuer: Minted | null, extensions: x509.Extension[]): Promise<Minted> {
+async function mint(
+  options: MintOptions,
+  name: string,
+  issuer: Minted | null,
+  extensions: x509.Extension[],
+): Promise<Minted> {
   const keyType = options.reuseKeyOf?.keyType ?? options.keyType ?? "ec-p256";
-  const keys = options.reuseKeyOf === undefined ? await newKeys(keyType) : { privateKey: options.reuseKeyOf.key, publicKey: options.reuseKeyOf.publicKey };
+  const keys =
+    options.reuseKeyOf === undefined
+      ? await newKeys(keyType)
+      : { privateKey: options.reuseKeyOf.key, publicKey: options.reuseKeyOf.publicKey };
   const subject = new x509.Name([{ CN: [name] }]);
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: serialNumber(),

@@ -1,8 +1,7 @@
 /** What workerd gives backend/. */
-import { createHash } from "node:crypto";
 import type { Host } from "../../backend/host.ts";
 import tlsModule from "../../../wasm/dist/lasthop_tls.wasm";
-import { nodeAead } from "../node-crypto.ts";
+import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { cloudflareDial } from "./socket.ts";
 
 export const cloudflareHost: Host = {
@@ -13,6 +12,6 @@ export const cloudflareHost: Host = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   randomFill: (bytes) => void crypto.getRandomValues(bytes),
-  sha256: (bytes) => createHash("sha256").update(bytes).digest(),
+  sha256: nodeSha256,
   dial: cloudflareDial,
 };

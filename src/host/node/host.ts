@@ -1,8 +1,7 @@
 /** What Node gives backend/. */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Host } from "../../backend/host.ts";
-import { nodeAead } from "../node-crypto.ts";
+import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { nodeDial } from "./socket.ts";
 
 const MODULE = new URL("../../../wasm/dist/lasthop_tls.wasm", import.meta.url);
@@ -16,7 +15,7 @@ export function nodeHost(): Host {
     now: () => Date.now(),
     monotonicMs: () => performance.now(),
     randomFill: (bytes) => void crypto.getRandomValues(bytes),
-    sha256: (bytes) => createHash("sha256").update(bytes).digest(),
+    sha256: nodeSha256,
     dial: nodeDial,
   };
 }
