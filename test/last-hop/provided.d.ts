@@ -1,3 +1,4 @@
+import type { OpensslFixtures } from "./openssl-suite.ts";
 import type { Fixtures } from "./suite.ts";
 
 declare module "vitest" {
@@ -5,5 +6,6 @@ declare module "vitest" {
   interface ProvidedContext {
     fixtures: Fixtures;
     bundleText: string;
+    openssl: OpensslFixtures | null;
   }
 }

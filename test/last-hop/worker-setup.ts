@@ -1,6 +1,7 @@
 /** Runs on Node before the tests in workerd: real TLS servers, and a bundle that `compile` made for them. */
 import type { TestProject } from "vitest/node";
 import { compile } from "../../src/compile/index.ts";
+import { startOpenssl } from "./openssl-servers.ts";
 import { startServers } from "./servers.ts";
 import { type Fixtures, SNI } from "./suite.ts";
 
@@ -12,7 +13,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
   project.provide("fixtures", fixtures);
   project.provide("bundleText", text);
-  return close;
+  const openssl = await startOpenssl();
+  project.provide("openssl", openssl.fixtures);
+  return async () => {
+    await openssl.close();
+    await close();
+  };
 }
 
 /** Host `NAME.example.com` goes to server NAME under a policy for `SNI`. */

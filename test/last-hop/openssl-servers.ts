@@ -1,0 +1,79 @@
+/** `openssl s_server` processes that print what they decrypt, and a control port to read it from any runtime. */
+import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { freePort } from "../../src/cli/demo/check.ts";
+import { mintCa, mintLeaf } from "../pki.ts";
+import type { OpensslFixtures } from "./openssl-suite.ts";
+import { SNI } from "./suite.ts";
+
+export interface OpensslServers {
+  /** Null without openssl: a fresh machine needs git, Node and npm alone. `.ci/run` installs it and allows no skip. */
+  readonly fixtures: OpensslFixtures | null;
+  readonly close: () => Promise<void>;
+}
+
+const VERSIONS = ["-tls1_2", "-tls1_3"] as const;
+
+export async function startOpenssl(): Promise<OpensslServers> {
+  if (spawnSync("openssl", ["version"]).status !== 0) {
+    if (process.env["LASTHOP_ALLOW_SKIP"] === "0") throw new Error("openssl is missing, and no test may skip here");
+    return { fixtures: null, close: () => Promise.resolve() };
+  }
+  const directory = mkdtempSync(join(tmpdir(), "lasthop-openssl-"));
+  const root = await mintCa({ name: "openssl root" });
+  const running = new Map<string, { child: ChildProcessWithoutNullStreams; port: number; said: string }>();
+  for (const [kind, dns] of [["good", SNI] as const, ["wrong", "other.internal"] as const]) {
+    // Straight from the root: s_server's second context takes no chain.
+    const leaf = await mintLeaf({ issuer: root, dns: [dns] });
+    const [key, certificate] = [join(directory, `${kind}.key`), join(directory, `${kind}.pem`)];
+    writeFileSync(key, leaf.keyPem, { mode: 0o600 });
+    writeFileSync(certificate, leaf.certPem);
+    for (const version of VERSIONS) {
+      const port = await freePort();
+      // The second context makes s_server say which name it was asked for; early data would be printed too.
+      const names = ["-servername", SNI, "-key2", key, "-cert2", certificate];
+      const early = version === "-tls1_3" ? ["-early_data"] : [];
+      const args = ["s_server", "-accept", `127.0.0.1:${port}`, "-key", key, "-cert", certificate, ...names];
+      const child = spawn("openssl", [...args, version, ...early]);
+      const entry = { child, port, said: "" };
+      running.set(`${kind} ${version}`, entry);
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (chunk: Buffer) => (entry.said += chunk.toString("latin1")));
+      }
+      await until(() => entry.said.includes("ACCEPT"));
+    }
+  }
+  const control = createServer((request, response) => {
+    const url = new URL(request.url ?? "/", "http://control");
+    const entry = running.get(url.searchParams.get("server") ?? "");
+    const say = url.searchParams.get("say");
+    if (say !== null) entry?.child.stdin.write(say);
+    response.end(entry?.said ?? "");
+  });
+  await new Promise<void>((resolve) => void control.listen(0, "127.0.0.1", resolve));
+  return {
+    fixtures: {
+      controlPort: (control.address() as AddressInfo).port,
+      ports: Object.fromEntries([...running].map(([name, { port }]) => [name, port])),
+      anchor: Buffer.from(root.der).toString("base64"),
+    },
+    async close() {
+      for (const { child } of running.values()) child.kill("SIGKILL");
+      control.closeAllConnections();
+      await new Promise((resolve) => control.close(resolve));
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error("openssl s_server did not start within 10 s");
+    await new Promise((resolve) => void setTimeout(resolve, 10));
+  }
+}

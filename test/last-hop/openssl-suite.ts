@@ -1,0 +1,70 @@
+/** The same promises against another TLS implementation, in any runtime: `openssl s_server` prints what it decrypts. */
+import { describe, expect, it } from "vitest";
+import { createBackends, type Sent } from "../../src/backend/backends.ts";
+import type { Host } from "../../src/backend/host.ts";
+import { bundleFor, SNI } from "./suite.ts";
+
+export interface OpensslFixtures {
+  readonly controlPort: number;
+  /** By `good` or `wrong`, and the version's flag: `good -tls1_3`. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Base64 DER of the root that signs both. */
+  readonly anchor: string;
+}
+
+export function opensslSuite(host: Host, fixtures: OpensslFixtures | null): void {
+  // Skips where openssl is missing, see openssl-servers.ts.
+  describe.skipIf(fixtures === null).each(["-tls1_2", "-tls1_3"])("openssl s_server %s", (version) => {
+    if (fixtures === null) return;
+    const said = async (server: string, say = ""): Promise<string> => {
+      const query = new URLSearchParams({ server, ...(say === "" ? {} : { say }) });
+      return (await fetch(`http://127.0.0.1:${fixtures.controlPort}/?${query}`)).text();
+    };
+    const until = async (server: string, text: string): Promise<string> => {
+      for (let tries = 0; tries < 200; tries++) {
+        const all = await said(server);
+        if (all.includes(text)) return all;
+        await new Promise((resolve) => void setTimeout(resolve, 20));
+      }
+      throw new Error(`openssl s_server never said ${text}: ${await said(server)}`);
+    };
+    const ask = (server: string): Promise<Sent> => {
+      const { ports, anchor } = fixtures;
+      const more = { controlPort: 0, anchorPem: "", goodNotAfterMs: 0, nowMs: 0 };
+      return createBackends({ bundle: bundleFor({ ports, anchor, ...more }, server, {}), host }).send(
+        "test/backend:443",
+        {
+          method: "GET",
+          scheme: "http",
+          authority: "client.example.com",
+          target: "/secret",
+          headers: [],
+          body: null,
+          signal: new AbortController().signal,
+        },
+      );
+    };
+
+    it("gets the request after the verdict, and the policy's SNI", async () => {
+      const server = `good ${version}`;
+      const sent = ask(server);
+      expect(await until(server, "GET /secret HTTP/1.1")).toContain(`Hostname in TLS extension: "${SNI}"`);
+      await said(server, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+      const answer = await sent;
+      if (answer.kind !== "response" || answer.response.body === null) throw new Error(JSON.stringify(answer));
+      expect(await new Response(answer.response.body).text()).toBe("ok");
+    });
+
+    it("decrypts nothing after a refusal, not even early data", async () => {
+      const server = `wrong ${version}`;
+      for (let attempt = 0; attempt < 2; attempt++) {
+        expect(await ask(server)).toMatchObject({ kind: "failed", failure: { refusal: { code: "name-mismatch" } } });
+      }
+      await until(server, "alert");
+      await new Promise((resolve) => void setTimeout(resolve, 100));
+      const all = await said(server);
+      expect(all).not.toContain("GET");
+      expect(all).not.toContain("secret");
+    });
+  });
+}
