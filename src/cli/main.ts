@@ -3,6 +3,7 @@
 const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<object> }>> = {
   build: { about: "compile manifests into a bundle, statuses and diagnostics", load: () => import("./build.ts") },
   dev: { about: "compile, serve with wrangler dev, and compile again on every change", load: () => import("./dev.ts") },
+  serve: { about: "serve a bundle on Node", load: () => import("./serve.ts") },
   demo: { about: "the example cluster with demo backends on this machine", load: () => import("./demo.ts") },
 };
 

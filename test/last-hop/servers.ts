@@ -168,7 +168,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       default:
         return void response.writeHead(404).end();
     }
-    response.end(JSON.stringify(entry.seen));
+    response.end(JSON.stringify({ ...entry.seen, open: entry.sockets.size }));
   });
   await new Promise<void>((resolve) => void control.listen(0, "127.0.0.1", resolve));
 

@@ -1,15 +1,18 @@
 /** Runs on Node before the tests in workerd: real TLS servers, and a bundle that `compile` made for them. */
 import type { TestProject } from "vitest/node";
 import { compile } from "../../src/compile/index.ts";
+import { clusterYaml } from "./cluster.ts";
 import { startOpenssl } from "./openssl-servers.ts";
 import { startServers } from "./servers.ts";
-import { type Fixtures, SNI } from "./suite.ts";
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { fixtures, close } = await startServers();
-  const { text, diagnostics } = compile([{ file: "cluster.yaml", text: clusterYaml(fixtures) }], {
-    allowLoopback: true,
-  });
+  const { text, diagnostics } = compile(
+    [{ file: "cluster.yaml", text: clusterYaml(fixtures, ["good", "unknown-ca"]) }],
+    {
+      allowLoopback: true,
+    },
+  );
   if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
   project.provide("fixtures", fixtures);
   project.provide("bundleText", text);
@@ -19,60 +22,4 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await openssl.close();
     await close();
   };
-}
-
-/** Host `NAME.example.com` goes to server NAME under a policy for `SNI`. */
-function clusterYaml({ ports, anchorPem }: Fixtures): string {
-  const names = ["good", "unknown-ca"];
-  return `
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: { name: lasthop }
-spec: { controllerName: lasthop.dev/gateway-controller }
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: test }
-spec:
-  gatewayClassName: lasthop
-  listeners: [{ name: http, protocol: HTTP, port: 80 }]
----
-apiVersion: v1
-kind: ConfigMap
-metadata: { name: ca, namespace: test }
-data: ${JSON.stringify({ "ca.crt": anchorPem })}
-${names
-  .map(
-    (name) => `---
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: { name: ${name}, namespace: test }
-spec:
-  parentRefs: [{ name: edge }]
-  hostnames: [${name}.example.com]
-  rules: [{ backendRefs: [{ name: ${name}, port: 443 }] }]
----
-apiVersion: v1
-kind: Service
-metadata: { name: ${name}, namespace: test }
-spec: { ports: [{ name: https, port: 443 }] }
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: BackendTLSPolicy
-metadata: { name: ${name}, namespace: test }
-spec:
-  targetRefs: [{ group: "", kind: Service, name: ${name} }]
-  validation:
-    hostname: ${SNI}
-    caCertificateRefs: [{ group: "", kind: ConfigMap, name: ca }]
----
-apiVersion: discovery.k8s.io/v1
-kind: EndpointSlice
-metadata: { name: ${name}-1, namespace: test, labels: { kubernetes.io/service-name: ${name} } }
-addressType: IPv4
-endpoints: [{ addresses: [127.0.0.1], conditions: { ready: true } }]
-ports: [{ name: https, port: ${ports[name]}, protocol: TCP }]
-`,
-  )
-  .join("")}`;
 }

@@ -1,0 +1,147 @@
+/** `lasthop serve`'s server: a compiled bundle on Node, in front of real TLS backends. */
+import { get, request } from "node:http";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { compile } from "../../src/compile/index.ts";
+import type { AccessRecord } from "../../src/gateway/access-log.ts";
+import { nodeHost } from "../../src/host/node/host.ts";
+import { serve, type Serving } from "../../src/host/node/serve.ts";
+import { clusterYaml } from "../last-hop/cluster.ts";
+import { startServers } from "../last-hop/servers.ts";
+
+describe("a bundle on Node", () => {
+  let servers: Awaited<ReturnType<typeof startServers>>;
+  const host = nodeHost();
+  const log: AccessRecord[] = [];
+  const open: Serving[] = [];
+  beforeAll(async () => {
+    servers = await startServers();
+  });
+  afterEach(async () => {
+    for (const serving of open.splice(0)) await serving.close();
+    log.length = 0;
+  });
+  afterAll(() => servers.close());
+
+  const bundleText = (names: readonly string[]): string => {
+    const { text, diagnostics } = compile([{ file: "cluster.yaml", text: clusterYaml(servers.fixtures, names) }], {
+      allowLoopback: true,
+    });
+    if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
+    return text;
+  };
+  async function start(text: string): Promise<{ serving: Serving; port: number }> {
+    const serving = await serve(text, {
+      host,
+      address: "127.0.0.1",
+      portMap: new Map([[80, 0]]),
+      log: (record) => log.push(record),
+    });
+    open.push(serving);
+    return { serving, port: serving.ports.get(80) ?? 0 };
+  }
+  const ask = (
+    port: number,
+    hostname: string,
+    path: string,
+    body?: string,
+  ): Promise<{ status: number; text: string; headers: Record<string, unknown> }> =>
+    new Promise((resolve, reject) => {
+      const sent = request(
+        {
+          host: "127.0.0.1",
+          port,
+          path,
+          headers: { host: hostname },
+          method: body === undefined ? "GET" : "POST",
+          agent: false,
+        },
+        (response) => {
+          let text = "";
+          response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+          response.on("end", () => resolve({ status: response.statusCode ?? 0, text, headers: response.headers }));
+          response.on("error", reject);
+        },
+      );
+      sent.on("error", reject).end(body);
+    });
+
+  it("forwards, reuses the backend's connection, and refuses a bad chain with its code", async () => {
+    const { port } = await start(bundleText(["good", "unknown-ca"]));
+    const { connections } = await seen(servers, "good");
+    for (let count = 0; count < 5; count++) expect((await ask(port, "good.example.com", "/")).status).toBe(200);
+    expect((await seen(servers, "good")).connections - connections).toBe(1);
+    const refused = await ask(port, "unknown-ca.example.com", "/");
+    expect([refused.status, refused.headers["proxy-status"]]).toEqual([
+      502,
+      'lasthop; error=tls_certificate_error; details="unknown-ca"',
+    ]);
+    expect(log.at(-1)).toMatchObject({ code: "unknown-ca", status: 502 });
+  });
+
+  it("streams both ways", async () => {
+    const { port } = await start(bundleText(["good"]));
+    const body = "x".repeat(3 << 20);
+    expect(JSON.parse((await ask(port, "good.example.com", "/upload", body)).text)).toMatchObject({
+      bytes: body.length,
+    });
+    expect((await ask(port, "good.example.com", "/download?mb=5")).text.length).toBe(5 << 20);
+  });
+
+  it("cuts the connection when the backend cuts the body", async () => {
+    const { port } = await start(bundleText(["good"]));
+    await expect(ask(port, "good.example.com", "/cut")).rejects.toThrow();
+  });
+
+  it("frees the backend when the client leaves", async () => {
+    const { port } = await start(bundleText(["good"]));
+    const { open: before } = await seen(servers, "good");
+    await new Promise<void>((resolve) => {
+      const sent = get(
+        { host: "127.0.0.1", port, path: "/download?mb=500", headers: { host: "good.example.com" }, agent: false },
+        (response) => {
+          response.once("data", () => {
+            sent.destroy();
+            resolve();
+          });
+          response.on("error", () => undefined);
+        },
+      );
+      sent.on("error", () => undefined);
+    });
+    await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+  });
+
+  it("reloads: the next request sees the new bundle, one in flight finishes, a broken bundle changes nothing", async () => {
+    const { serving, port } = await start(bundleText(["good"]));
+    const slow = ask(port, "good.example.com", "/download?mb=30");
+    await expect.poll(() => log.length).toBe(1);
+    await serving.reload(bundleText(["unknown-ca"]));
+    expect((await ask(port, "good.example.com", "/")).status).toBe(404);
+    expect((await slow).text.length).toBe(30 << 20);
+    await expect(serving.reload("{}")).rejects.toThrow("format");
+    expect((await ask(port, "unknown-ca.example.com", "/")).status).toBe(502);
+  });
+
+  it("answers what is in flight before it stops", async () => {
+    const { serving, port } = await start(bundleText(["good"]));
+    const slow = ask(port, "good.example.com", "/download?mb=30");
+    await expect.poll(() => log.length).toBe(1);
+    await serving.close();
+    expect((await slow).text.length).toBe(30 << 20);
+    await expect(ask(port, "good.example.com", "/")).rejects.toThrow("ECONNREFUSED");
+  });
+
+  it("binds nothing for a bundle that is refused", async () => {
+    await expect(start("{}")).rejects.toThrow("format");
+  });
+});
+
+async function seen(
+  { fixtures }: Awaited<ReturnType<typeof startServers>>,
+  server: string,
+): Promise<{ connections: number; open: number }> {
+  return (await (await fetch(`http://127.0.0.1:${fixtures.controlPort}/seen?server=${server}`)).json()) as {
+    connections: number;
+    open: number;
+  };
+}
