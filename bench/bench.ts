@@ -5,6 +5,7 @@ import { benchBuild } from "./build.ts";
 import { benchMatch } from "./match.ts";
 import { benchSize } from "./size.ts";
 import { benchTls } from "./tls.ts";
+import { benchTrust } from "./trust.ts";
 
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 console.log(
@@ -12,6 +13,7 @@ console.log(
 );
 console.log("Ratios are medians over interleaved rounds of one run, with their range; times are this machine's.\n");
 await benchTls();
+await benchTrust();
 await benchMatch();
 await benchBuild();
 benchSize();

@@ -1,8 +1,10 @@
 /**
  * lasthop's client (rustls in WASM, verdict by trust/) against Node's native TLS, same backend, same run, interleaved:
- * CPU of this process for connect + handshake + GET of 100 bytes, full and resumed, and for a bulk download.
+ * CPU of this process for connect + handshake + GET of 100 bytes, full and resumed, and for a bulk download. On HTTP/2 the
+ * peer is node:http2.
  */
 import { fork } from "node:child_process";
+import { connect as connectHttp2 } from "node:http2";
 import { type AgentOptions, Agent, get } from "node:https";
 import { join } from "node:path";
 import { type Backends, createBackends } from "../src/backend/backends.ts";
@@ -17,10 +19,13 @@ const BULK_MB = 100;
 const BULK_ROUNDS = 7;
 const SNI = "backend.internal";
 
+type Alpn = "http/1.1" | "h2";
+
 interface Ports {
   readonly full: number;
   readonly resuming: number;
   readonly aes128: number;
+  readonly http2: number;
   readonly anchor: string;
   readonly anchorPem: string;
 }
@@ -32,8 +37,8 @@ export async function benchTls(): Promise<void> {
       server.stdout?.once("data", (line: Buffer) => resolve(JSON.parse(line.toString()) as Ports)),
     );
     const host = nodeHost();
-    const ours = (port: number): Backends =>
-      createBackends({ bundle: bundleFor(ports, port), host, poolLimits: NO_REUSE });
+    const ours = (port: number, alpn: Alpn = "http/1.1"): Backends =>
+      createBackends({ bundle: bundleFor(ports, port, alpn), host, poolLimits: NO_REUSE });
 
     console.log(
       `## Handshake with cached verdict + GET of 100 bytes (client CPU; ${CONNECTIONS} connections a round, ${ROUNDS} rounds)\n`,
@@ -57,21 +62,20 @@ export async function benchTls(): Promise<void> {
     console.log(
       `\n## Bulk download of ${BULK_MB} MB (client CPU; ${BULK_ROUNDS} rounds; ratio of bytes per CPU-second)\n`,
     );
-    console.log("| suite | lasthop, MB/CPU-s | native, MB/CPU-s | lasthop of native |\n|---|---|---|---|");
-    for (const [suite, port] of [
-      ["AES-256-GCM", ports.full],
-      ["AES-128-GCM", ports.aes128],
+    console.log("| protocol, suite | lasthop, MB/CPU-s | native, MB/CPU-s | lasthop of native |\n|---|---|---|---|");
+    const path = `/?mb=${BULK_MB}`;
+    for (const [name, port, alpn] of [
+      ["HTTP/1.1, AES-256-GCM", ports.full, "http/1.1"],
+      ["HTTP/1.1, AES-128-GCM", ports.aes128, "http/1.1"],
+      ["HTTP/2, AES-256-GCM", ports.http2, "h2"],
     ] as const) {
-      const backends = ours(port);
-      const native = nativeClient(ports, port, false);
-      const samples = await interleave(
-        { ours: () => drain(backends, `/?mb=${BULK_MB}`), native: () => native(`/?mb=${BULK_MB}`) },
-        BULK_ROUNDS,
-      );
+      const backends = ours(port, alpn);
+      const native = alpn === "h2" ? nativeHttp2(ports) : nativeClient(ports, port, false);
+      const samples = await interleave({ ours: () => drain(backends, path), native: () => native(path) }, BULK_ROUNDS);
       const rate = (us: readonly number[]): number[] => us.map((each) => BULK_MB / (each / 1e6));
       const [own, peer] = [rate(samples["ours"] ?? []), rate(samples["native"] ?? [])];
       console.log(
-        `| ${suite} | ${format(spread(own), 0)} | ${format(spread(peer), 0)} | ${format(ratios(own, peer))} |`,
+        `| ${name} | ${format(spread(own), 0)} | ${format(spread(peer), 0)} | ${format(ratios(own, peer))} |`,
       );
     }
     console.log();
@@ -132,7 +136,23 @@ function nativeClient(ports: Ports, port: number, resume: boolean): (path: strin
     });
 }
 
-function bundleFor({ anchor }: Ports, port: number): Bundle {
+/** With the flow control windows of wasm/src/limits.rs. */
+function nativeHttp2(ports: Ports): (path: string) => Promise<void> {
+  return (path) =>
+    new Promise((resolve, reject) => {
+      const session = connectHttp2(`https://127.0.0.1:${ports.http2}`, {
+        ca: ports.anchorPem,
+        servername: SNI,
+        settings: { initialWindowSize: 512 * 1024 },
+      });
+      session.on("connect", () => session.setLocalWindowSize(1024 * 1024)).on("error", reject);
+      const request = session.request({ ":path": path, ":authority": SNI });
+      request.on("data", () => undefined).on("error", reject);
+      request.on("end", () => session.close(resolve));
+    });
+}
+
+function bundleFor({ anchor }: Ports, port: number, alpn: Alpn): Bundle {
   const [policy, set, key] = ["d".repeat(64), "5".repeat(64), "a".repeat(64)];
   return {
     format: 1,
@@ -157,7 +177,7 @@ function bundleFor({ anchor }: Ports, port: number): Bundle {
         anchorSet: set,
         minTlsVersion: "1.2",
         maxTlsVersion: "1.3",
-        alpn: ["http/1.1"],
+        alpn: [alpn],
         profile: "private",
         spkiPins: [],
         crls: null,

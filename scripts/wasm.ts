@@ -4,6 +4,7 @@
  *   node scripts/wasm.ts            build
  *   node scripts/wasm.ts --check    exit 1 when the committed module is not of these sources; with the toolchain
  *                                   present, also rebuild, and compare bytes when every tool's version matches
+ *   node scripts/wasm.ts --check --install    and put the rebuilt module in place, so that tests judge these sources
  *
  * The toolchain is Debian's (see PACKAGES): pinned by apt, no rustup target, no wasi-sdk download.
  */
@@ -56,8 +57,9 @@ class Complaint extends Error {}
 
 function main(args: readonly string[]): void {
   if (args.length === 0) return build();
-  if (args.length === 1 && args[0] === "--check") return check();
-  throw new Complaint("usage: node scripts/wasm.ts [--check]");
+  if (args[0] === "--check" && args.length === 1) return check(false);
+  if (args[0] === "--check" && args[1] === "--install" && args.length === 2) return check(true);
+  throw new Complaint("usage: node scripts/wasm.ts [--check [--install]]");
 }
 
 function build(): void {
@@ -78,7 +80,7 @@ function build(): void {
   console.log(`${relative(ROOT, MODULE)}: ${record.sizes.bytes} bytes, ${record.sizes.gzipBytes} gzipped`);
 }
 
-function check(): void {
+function check(install: boolean): void {
   if (!existsSync(MODULE) || !existsSync(RECORD))
     throw new Complaint("wasm/dist/ holds no built module: run `npm run wasm`");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by build(); a wrong shape shows as a difference
@@ -100,7 +102,9 @@ function check(): void {
     console.log(`not rebuilt: ${howToInstall(missing)}`);
     return;
   }
-  const rebuilt = sha256(compile());
+  const module = compile();
+  const rebuilt = sha256(module);
+  if (install) replaceFile(MODULE, module);
   const different = differences(record.tools, toolVersions());
   if (different.length > 0) {
     console.log(`it builds; bytes not compared, other tool versions:\n  ${different.join("\n  ")}`);

@@ -264,6 +264,32 @@ test("a plaintext response until close is lost when the transport breaks", async
   await expect(text(response)).rejects.toMatchObject({ code: "peer-truncated", sent: "maybe" });
 });
 
+test("closing does not wait for a peer that reads nothing", async () => {
+  const server = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.pause();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const stream = await dial(portOf(server));
+  const connection = connectionOf(openPlain(engine, stream, { protocol: "http/1.1" }));
+  let pulled = 0;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller) {
+      pulled += 65_536;
+      controller.enqueue(new Uint8Array(65_536));
+    },
+  });
+  const asked = connection.request(get("/", "POST"), body);
+  await pause(150);
+  const held = pulled;
+  await pause(50);
+  expect(pulled, "the upload stopped").toBe(held);
+  connection.close();
+  await expect(asked).rejects.toMatchObject({ code: "cancelled", sent: "maybe" });
+  await connection.closed;
+  server.close();
+});
+
 test("many concurrent requests share one HTTP/2 connection", async () => {
   const connection = connectionOf(await open(engine, newConfig(engine, { alpn: ["h2"] }), await dial(backend.port)));
   await text(await connection.request(get("/warm"), null));

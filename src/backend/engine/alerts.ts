@@ -1,5 +1,5 @@
 /** The TLS alert that says a refusal to the peer (RFC 8446 §6.2). */
-import type { RefusalCode } from "../../trust/verdict.ts";
+import type { RefusalCode } from "../../trust/index.ts";
 
 export const BAD_CERTIFICATE = 42;
 const UNSUPPORTED_CERTIFICATE = 43;

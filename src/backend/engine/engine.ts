@@ -1,6 +1,6 @@
 /** The TLS and HTTP engine: an instance of wasm/ and the TLS configurations in it. */
 import type { TlsVersion } from "../../bundle/types.ts";
-import type { Refusal } from "../../trust/verdict.ts";
+import type { Refusal } from "../../trust/index.ts";
 import { Writer } from "./codec.ts";
 import { Instance, type EngineHost } from "./instance.ts";
 

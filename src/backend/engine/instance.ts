@@ -45,6 +45,11 @@ export class Instance {
     return this.#trapped;
   }
 
+  /** What the instance holds, for metrics: WASM memory grows and never shrinks. */
+  get memoryBytes(): number {
+    return this.#exports.memory.buffer.byteLength;
+  }
+
   /** Runs `mourn` once when the instance dies. Answers how to take that back. */
   onTrap(mourn: () => void): () => void {
     this.#mourners.add(mourn);

@@ -1,10 +1,12 @@
 /**
- * Moves bytes between one ByteStream and one connection in the module, and tells the connection's requests that
- * something is new. No timers: every step follows a read, a write or a call.
+ * Moves bytes between one ByteStream and one connection in the module ({@link Inflow}, {@link Outflow}), and tells the
+ * connection's requests that something is new. No timers: every step follows a read, a write or a call.
  */
 import type { ByteStream } from "../host.ts";
 import { CODES, PHASE, PHASE_MASK, REPORT, STATUS, type Exports } from "./abi.ts";
 import { ConnectionError } from "./errors.ts";
+import { Inflow } from "./inflow.ts";
+import { Outflow } from "./outflow.ts";
 import type { Instance } from "./instance.ts";
 
 /** A request in flight, as the pump sees it. */
@@ -23,18 +25,17 @@ export class Pump {
   readonly instance: Instance;
   readonly handle: number;
   readonly #stream: ByteStream;
+  readonly #inflow: Inflow;
+  readonly #outflow: Outflow;
   readonly #listeners = new Map<number, Listener>();
   #status = 0;
   #capacity = 0;
   #scheduled = false;
-  #writing = false;
   #freed = false;
   #over: ConnectionError | null = null;
   #refusedTag: number | null = null;
   /** What the stream rejected with. */
   #broken: string | null = null;
-  /** Wakes the reader after a consumer made room, or after a verdict. */
-  #resume: (() => void) | null = null;
   readonly #unmourn: () => void;
   #phaseChanged: (() => void) | null = null;
   readonly closed: Promise<void>;
@@ -46,8 +47,10 @@ export class Pump {
     this.#stream = stream;
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     this.#unmourn = instance.onTrap(() => this.#trap());
+    this.#inflow = this.#reading();
+    this.#outflow = this.#writing();
     this.flush();
-    void this.#read();
+    void this.#inflow.run();
   }
 
   get phase(): number {
@@ -130,20 +133,14 @@ export class Pump {
       this.call((wasm) => wasm.turn(this.handle));
       this.#follow();
     });
-    this.wakeReader();
-  }
-
-  wakeReader(): void {
-    const resume = this.#resume;
-    this.#resume = null;
-    resume?.();
+    this.#inflow.wake();
   }
 
   /** The verdict was yes: the gate opens. */
   approve(): void {
     this.call((wasm) => wasm.approve(this.handle));
     this.#follow();
-    this.wakeReader();
+    this.#inflow.wake();
   }
 
   /** The verdict was no: `alert` is said and the connection closed. `tag` comes back as {@link refusedTag}. */
@@ -175,33 +172,39 @@ export class Pump {
       this.call((wasm) => wasm.close(this.handle));
       this.#follow();
     });
-    this.wakeReader();
+    this.#inflow.wake();
   }
 
-  async #read(): Promise<void> {
-    try {
-      for (;;) {
-        const bytes = await this.#stream.read();
-        if (this.#over !== null) return;
-        if (bytes === null) return this.#end(0);
-        await this.#feed(bytes);
-      }
-    } catch (error) {
-      this.#break(error);
-    }
+  #reading(): Inflow {
+    const { instance, handle } = this;
+    return new Inflow(this.#stream, {
+      over: () => this.#over !== null,
+      capacity: instance.inputCapacity,
+      feed: (bytes) => {
+        instance.input.set(bytes);
+        return this.call((wasm) => wasm.feed(handle, bytes.length));
+      },
+      follow: () => this.#follow(),
+      ended: () => this.#end(0),
+      broke: (error) => this.#break(error),
+    });
   }
 
-  async #feed(bytes: Uint8Array): Promise<void> {
-    let at = 0;
-    while (at < bytes.length && this.#over === null) {
-      const piece = bytes.subarray(at, at + this.instance.inputCapacity);
-      this.instance.input.set(piece);
-      const taken = this.call((wasm) => wasm.feed(this.handle, piece.length));
-      at += Math.max(taken, 0);
-      const resumed = taken < piece.length ? new Promise<void>((resolve) => (this.#resume = resolve)) : null;
-      this.#follow();
-      if (resumed !== null && this.#over === null) await resumed;
-    }
+  #writing(): Outflow {
+    return new Outflow(this.#stream, {
+      drain: () => {
+        if (this.#freed || this.call((wasm) => wasm.drain(this.handle)) <= 0) return null;
+        // Copied: the module's memory changes, and may move, while the socket still reads.
+        const bytes = this.instance.output.slice();
+        if ((this.#status & STATUS.ready) !== 0) this.#tell();
+        return bytes;
+      },
+      broke: (error) => this.#break(error),
+      rested: () => {
+        if (this.#over !== null) this.#hangUp();
+        else this.#guard(() => this.#follow());
+      },
+    });
   }
 
   /** The stream rejected. A trap is no matter of the stream's; it is told through {@link Instance.onTrap}. */
@@ -222,12 +225,13 @@ export class Pump {
 
   /** After every call: tell the requests, write what waits, notice the end. */
   #follow(): void {
+    const stuck = this.#outflow.busy;
     if ((this.#status & STATUS.ready) !== 0) this.#tell();
-    if ((this.#status & STATUS.output) !== 0) void this.#write();
+    if ((this.#status & STATUS.output) !== 0) void this.#outflow.run();
     if ((this.#status & PHASE_MASK) === PHASE.closed && this.#over === null) {
       this.instance.call((wasm) => wasm.failure(this.handle));
       if (this.instance.report(REPORT.code) === CODES.refused) this.#refusedTag = this.instance.report(REPORT.aux);
-      this.#finish(this.instance.failure());
+      this.#finish(this.instance.failure(), stuck);
     }
   }
 
@@ -239,36 +243,18 @@ export class Pump {
     }
   }
 
-  async #write(): Promise<void> {
-    if (this.#writing) return;
-    this.#writing = true;
-    try {
-      while (!this.#freed && this.call((wasm) => wasm.drain(this.handle)) > 0) {
-        // Copied: the module's memory changes, and may move, while the socket still reads.
-        const bytes = this.instance.output.slice();
-        if ((this.#status & STATUS.ready) !== 0) this.#tell();
-        await this.#stream.write(bytes);
-      }
-    } catch (error) {
-      this.#break(error);
-    } finally {
-      this.#writing = false;
-    }
-    if (this.#over !== null) this.#hangUp();
-    else this.#guard(() => this.#follow());
-  }
-
-  #finish(why: ConnectionError): void {
+  /** `stuck`: an earlier write is still waiting, maybe for a peer that reads nothing: then nothing is waited for. */
+  #finish(why: ConnectionError, stuck: boolean): void {
     if (this.#over !== null) return;
     this.#over = this.#broken === null ? why : new ConnectionError("transport", this.#broken);
-    this.wakeReader();
+    this.#inflow.wake();
     // A notified listener may remove itself, which iteration over a Map allows.
     for (const listener of this.#listeners.values()) listener.notify();
     const changed = this.#phaseChanged;
     this.#phaseChanged = null;
     changed?.();
-    // Alerts and close_notify leave first.
-    if (!this.#writing) this.#hangUp();
+    // An alert or close_notify whose write began just now leaves first.
+    if (stuck || !this.#outflow.busy) this.#hangUp();
   }
 
   #hangUp(): void {
@@ -278,7 +264,7 @@ export class Pump {
   }
 
   #freeIfDone(): void {
-    if (this.#freed || this.#over === null || this.#writing || this.#listeners.size > 0) return;
+    if (this.#freed || this.#over === null || this.#outflow.busy || this.#listeners.size > 0) return;
     this.#freed = true;
     this.#unmourn();
     if (this.instance.trapped === null) this.instance.call((wasm) => wasm.connection_free(this.handle));
@@ -286,8 +272,7 @@ export class Pump {
 
   #trap(): void {
     if (this.instance.trapped === null) return;
-    this.#finish(this.instance.trapped);
-    this.#hangUp();
+    this.#finish(this.instance.trapped, true);
   }
 
   /** A trap is told to everyone through {@link Instance.onTrap}; here it only must not escape. */

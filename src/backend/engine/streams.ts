@@ -66,18 +66,14 @@ class BodySource {
     return filled > 0;
   }
 
-  /** One chunk for all that is there: a chunk costs more than a copy. */
+  /** All that is there, as it came: joining chunks would cost a copy. */
   #enqueueAll(controller: ReadableByteStreamController): boolean {
-    const first = this.#take();
-    if (first === null) return false;
-    const chunks = [first];
-    let size = first.length;
-    for (let next = this.#take(); next !== null; next = size < CHUNK_BYTES ? this.#take() : null) {
-      chunks.push(next);
-      size += next.length;
+    let size = 0;
+    for (let bytes = this.#take(); bytes !== null; bytes = size < PULL_BYTES ? this.#take() : null) {
+      size += bytes.length; // Before enqueue() takes the buffer away.
+      controller.enqueue(bytes);
     }
-    controller.enqueue(chunks.length === 1 ? first : joined(chunks, size));
-    return true;
+    return size > 0;
   }
 
   #take(): Uint8Array<ArrayBuffer> | null {
@@ -91,18 +87,8 @@ class BodySource {
   }
 }
 
-/** About the size of a chunk; the module holds no more for one response. */
-const CHUNK_BYTES = 64 * 1024;
-
-function joined(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(size);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}
+/** Bytes moved by one pull; the module holds about as much for one response. */
+const PULL_BYTES = 64 * 1024;
 
 /** The connection after 101, as bytes. */
 export function upgradedStream(exchange: Exchange, pump: Pump): ByteStream {

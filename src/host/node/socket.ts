@@ -1,12 +1,17 @@
 /** Dialling over node:net. */
-import { connect, type Socket } from "node:net";
+import { connect, type OnReadOpts, type Socket } from "node:net";
 import { DialError, type ByteStream, type Dial } from "../../backend/host.ts";
 
-/** Reads are asked for one at a time, so an unread socket stops its peer. */
+/** Enough for a handshake and a small response; a connection that fills it gets large ones. */
+const FIRST_READ_BYTES = 8 * 1024;
+const READ_BYTES = 64 * 1024;
+
+/** Dials over TCP; a socket that nobody reads stops its peer. Rejects with a DialError that says why. */
 export const nodeDial: Dial = (endpoint, signal) =>
   new Promise((resolve, reject) => {
     if (signal.aborted) return reject(new DialError("timeout", "aborted before dialling"));
-    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true });
+    const reads = new Reads();
+    const socket = connect({ host: endpoint.host, port: endpoint.port, noDelay: true, onread: reads.options });
     const abort = () => {
       socket.destroy();
       reject(new DialError("timeout", `no connection to ${endpoint.host}:${endpoint.port} in time`));
@@ -20,7 +25,7 @@ export const nodeDial: Dial = (endpoint, signal) =>
     socket.once("connect", () => {
       signal.removeEventListener("abort", abort);
       socket.off("error", failed);
-      resolve(new SocketStream(socket));
+      resolve(new SocketStream(socket, reads));
     });
   });
 
@@ -39,18 +44,74 @@ function reasonOf(code = ""): DialError["reason"] {
   }
 }
 
+/**
+ * Two buffers that take turns: a buffer a read would be garbage outside the heap. The kernel fills one while the reader
+ * has the other; with neither free the socket stops, and so does its peer.
+ */
+class Reads {
+  #bytes = FIRST_READ_BYTES;
+  readonly #buffers = [Buffer.allocUnsafeSlow(this.#bytes), Buffer.allocUnsafeSlow(this.#bytes)];
+  #turn = 0;
+  #filled: Uint8Array | null = null;
+  #waiting: ((bytes: Uint8Array | null) => void) | null = null;
+
+  readonly options: OnReadOpts = {
+    buffer: () => this.#nextBuffer(),
+    callback: (length, buffer) => this.#arrived(buffer.subarray(0, length)),
+  };
+
+  /** What came while nobody waited; reading may go on once it is taken. */
+  take(): Uint8Array | null {
+    const filled = this.#filled;
+    this.#filled = null;
+    return filled;
+  }
+
+  /** The next bytes, or null when woken for another reason. */
+  wait(): Promise<Uint8Array | null> {
+    return new Promise((resolve) => (this.#waiting = resolve));
+  }
+
+  wake(bytes: Uint8Array | null): void {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    waiting?.(bytes);
+  }
+
+  /** Asked for at the start and after every callback. */
+  #nextBuffer(): Uint8Array {
+    this.#turn = 1 - this.#turn;
+    let buffer = this.#buffers[this.#turn];
+    if (buffer === undefined || buffer.length < this.#bytes) {
+      buffer = Buffer.allocUnsafeSlow(this.#bytes);
+      this.#buffers[this.#turn] = buffer;
+    }
+    return buffer;
+  }
+
+  /** False stops the socket. */
+  #arrived(bytes: Uint8Array): boolean {
+    if (bytes.length >= FIRST_READ_BYTES) this.#bytes = READ_BYTES;
+    if (this.#waiting === null) {
+      this.#filled = bytes;
+      return false;
+    }
+    this.wake(bytes);
+    return true;
+  }
+}
+
 class SocketStream implements ByteStream {
   readonly #socket: Socket;
+  readonly #reads: Reads;
   #failure: Error | null = null;
   #ended = false;
-  #wakeReader: (() => void) | null = null;
   #wakeWriter: (() => void) | null = null;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, reads: Reads) {
     this.#socket = socket;
-    // "readable" without "data" keeps the socket paused: bytes are read when asked for.
-    socket.on("readable", () => this.#wake("reader"));
-    socket.on("drain", () => this.#wake("writer"));
+    this.#reads = reads;
+    socket.on("drain", () => this.#wakeWriterUp());
     socket.on("end", () => this.#over());
     socket.on("close", () => this.#over());
     socket.on("error", (error) => {
@@ -61,11 +122,15 @@ class SocketStream implements ByteStream {
 
   async read(): Promise<Uint8Array | null> {
     for (;;) {
-      const chunk: unknown = this.#socket.read();
-      if (chunk instanceof Uint8Array) return chunk;
+      const filled = this.#reads.take();
+      if (filled !== null) {
+        this.#socket.resume();
+        return filled;
+      }
       if (this.#failure !== null) throw this.#failure;
       if (this.#ended) return null;
-      await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+      const bytes = await this.#reads.wait();
+      if (bytes !== null) return bytes;
     }
   }
 
@@ -89,14 +154,13 @@ class SocketStream implements ByteStream {
 
   #over(): void {
     this.#ended = true;
-    this.#wake("reader");
-    this.#wake("writer");
+    this.#reads.wake(null);
+    this.#wakeWriterUp();
   }
 
-  #wake(side: "reader" | "writer"): void {
-    const wake = side === "reader" ? this.#wakeReader : this.#wakeWriter;
-    if (side === "reader") this.#wakeReader = null;
-    else this.#wakeWriter = null;
+  #wakeWriterUp(): void {
+    const wake = this.#wakeWriter;
+    this.#wakeWriter = null;
     wake?.();
   }
 }

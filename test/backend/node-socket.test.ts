@@ -1,0 +1,91 @@
+/** nodeDial against real sockets: the bytes, the end, the break, and a peer that is held back. */
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, expect, test } from "vitest";
+import type { ByteStream } from "../../src/backend/host.ts";
+import { nodeDial } from "../../src/host/node/socket.ts";
+
+let server: Server | undefined;
+afterEach(() => void server?.close());
+
+async function dialled(serve: (socket: Socket) => void): Promise<ByteStream> {
+  const listening = createServer((socket) => {
+    socket.on("error", () => undefined);
+    serve(socket);
+  });
+  server = listening;
+  await new Promise<void>((resolve) => void listening.listen(0, "127.0.0.1", resolve));
+  const { port } = listening.address() as AddressInfo;
+  return nodeDial({ host: "127.0.0.1", port }, new AbortController().signal);
+}
+
+/** The value once it has stood still for a while; a value that never does fails the test by its time limit. */
+async function settled(value: () => number): Promise<number> {
+  for (let last = -1; ;) {
+    if (value() === last) return last;
+    last = value();
+    await sleep(150);
+  }
+}
+
+/** Every byte tells its place. */
+function pattern(length: number): Buffer {
+  const bytes = Buffer.alloc(length);
+  for (let at = 0; at < length; at++) bytes[at] = (at * 7 + (at >>> 8)) & 0xff;
+  return bytes;
+}
+
+async function readAll(stream: ByteStream, between: () => Promise<unknown> | undefined): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for (let bytes = await stream.read(); bytes !== null; bytes = await stream.read()) {
+    await between();
+    chunks.push(Buffer.from(bytes)); // After the pause: the view must still hold what it held.
+  }
+  return Buffer.concat(chunks);
+}
+
+test.each([
+  ["at once", () => undefined],
+  ["a turn of the loop later", () => new Promise((resolve) => void setImmediate(resolve))],
+  ["late", () => sleep(2)],
+])("a view keeps its bytes until the next read, which comes %s", async (_, between) => {
+  const sent = pattern(3_000_001);
+  const stream = await dialled((socket) => socket.end(sent));
+  await sleep(20);
+  expect((await readAll(stream, between)).equals(sent)).toBe(true);
+  expect(await stream.read()).toBeNull();
+  stream.close();
+});
+
+test("a peer whose bytes nobody reads is held back", async () => {
+  let written = 0;
+  const chunk = Buffer.alloc(64 * 1024);
+  const stream = await dialled((socket) => {
+    const more = (): void => {
+      do written += chunk.length;
+      while (socket.write(chunk));
+      socket.once("drain", more);
+    };
+    more();
+  });
+  const before = await settled(() => written);
+  for (let taken = 0; taken < 2 * before;) taken += (await stream.read())?.length ?? Number.NaN;
+  expect(written).toBeGreaterThan(2 * before - chunk.length);
+  stream.close();
+});
+
+test("a broken connection rejects, after what came before", async () => {
+  const stream = await dialled(
+    (socket) => void socket.write("last words", () => setTimeout(() => socket.resetAndDestroy(), 20)),
+  );
+  expect(Buffer.from((await stream.read()) ?? []).toString()).toBe("last words");
+  await expect(stream.read()).rejects.toThrow("ECONNRESET");
+  stream.close();
+});
+
+test("closing answers a waiting read", async () => {
+  const stream = await dialled(() => undefined);
+  const read = stream.read();
+  stream.close();
+  expect(await read).toBeNull();
+});
