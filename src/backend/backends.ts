@@ -2,12 +2,13 @@
  * Sends one exchange to a backend of the bundle: endpoint, connection, verdict, request. The only path by which a
  * request leaves the gateway; a connection under a policy exists for it only once its chain was verified.
  */
-import type { Bundle, BundleBackend, BundleEndpoint } from "../bundle/types.ts";
+import type { BackendId, Bundle, BundleBackend, BundleEndpoint } from "../bundle/types.ts";
 import { connect, type Connected } from "./connect.ts";
 import type { Connection } from "./engine/connection.ts";
 import type { ExchangeRequest, ExchangeResponse } from "./exchange.ts";
 import { exchangeOn } from "./exchange-on.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
+import { requestFault } from "./framing.ts";
 import type { Host } from "./host.ts";
 import { Policies } from "./policies.ts";
 import { DEFAULT_POOL_LIMITS, Pool, poolKey, type PoolLimits } from "./pool.ts";
@@ -40,9 +41,9 @@ export interface Backends {
 }
 
 export interface Timeouts {
-  /** From the first dial to a verified connection. */
+  /** From the first dial to a verified connection, whatever endpoints are tried. */
   readonly connectMs: number;
-  /** From the request to the head of the response. */
+  /** From the request, or the last its body moved, to the head of the response. */
   readonly responseMs: number;
 }
 
@@ -60,10 +61,15 @@ export interface BackendsOptions {
 export function createBackends({ bundle, host, poolLimits, timeouts = DEFAULT_TIMEOUTS }: BackendsOptions): Backends {
   const policies = new Policies(bundle, host);
   const pool = new Pool(poolLimits ?? DEFAULT_POOL_LIMITS, host);
-  let turn = 0;
+  const turns = new Turns(host);
 
   /** One endpoint: a pooled connection, then a new one when the pooled one turns out to be gone. */
-  async function attempt(backend: BundleBackend, endpoint: BundleEndpoint, request: ExchangeRequest): Promise<Sent> {
+  async function attempt(
+    backend: BundleBackend,
+    endpoint: BundleEndpoint,
+    request: ExchangeRequest,
+    connectMs: number,
+  ): Promise<Sent> {
     const key = poolKey(backend, endpoint, null);
     for (let pooled = pool.take(key); pooled !== null; pooled = pool.take(key)) {
       const sent = await exchange(key, pooled, endpoint, request);
@@ -74,7 +80,7 @@ export function createBackends({ bundle, host, poolLimits, timeouts = DEFAULT_TI
       endpoint,
       policies,
       host,
-      connectMs: timeouts.connectMs,
+      connectMs,
       signal: request.signal,
     });
     if (connected.kind === "failed") return { ...connected, endpoint };
@@ -90,7 +96,11 @@ export function createBackends({ bundle, host, poolLimits, timeouts = DEFAULT_TI
   ): Promise<Sent> {
     const release = (): void => pool.release(key, connection);
     const result = await exchangeOn(connection, request, timeouts.responseMs, release);
-    if ("kind" in result) return { kind: "failed", failure: result, endpoint };
+    if ("kind" in result) {
+      // Maybe only this request was slow, maybe nothing comes through any more: the next one does not wait to see.
+      if (result.kind === "transport" && result.code === "response-timeout") pool.discard(key, connection);
+      return { kind: "failed", failure: result, endpoint };
+    }
     return { kind: "response", response: result, endpoint, connection: facts(connection) };
   }
 
@@ -103,23 +113,50 @@ export function createBackends({ bundle, host, poolLimits, timeouts = DEFAULT_TI
         const detail = transport.policies.length === 0 ? "no policy" : `policy ${transport.policies.join(", ")}`;
         return { kind: "failed", failure: { kind: "configuration", code: transport.code, detail }, endpoint: null };
       }
+      const fault = requestFault(request);
+      if (fault !== null) {
+        return { kind: "failed", failure: transportFailure("bad-request", fault, "nothing"), endpoint: null };
+      }
       const { endpoints } = backend;
       let last: Sent = {
         kind: "failed",
         failure: transportFailure("no-endpoint", `${id} has no ready endpoint`, "nothing"),
         endpoint: null,
       };
-      const start = turn++;
+      const start = turns.next(id);
+      const deadlineMs = host.monotonicMs() + timeouts.connectMs;
       for (let tried = 0; tried < Math.min(endpoints.length, MAX_ENDPOINTS_TRIED); tried++) {
         const endpoint = endpoints[(start + tried) % endpoints.length];
         if (endpoint === undefined) break;
-        last = await attempt(backend, endpoint, request);
+        last = await attempt(backend, endpoint, request, Math.max(deadlineMs - host.monotonicMs(), 0));
         if (last.kind === "response" || !undialled(last.failure) || request.signal.aborted) return last;
       }
       return last;
     },
     close: () => pool.close(),
   };
+}
+
+/** Each backend's endpoints in turn, from a random one on: many short-lived hosts must not all begin with the first. */
+class Turns {
+  readonly #host: Host;
+  readonly #next = new Map<BackendId, number>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  next(id: BackendId): number {
+    const turn = this.#next.get(id) ?? this.#random();
+    this.#next.set(id, turn + 1);
+    return turn;
+  }
+
+  #random(): number {
+    const bytes = new Uint8Array(2);
+    this.#host.randomFill(bytes);
+    return bytes.reduce((number, byte) => number * 256 + byte, 0);
+  }
 }
 
 /** No connection came about, so another endpoint may answer. A refused chain is an answer: it is reported, not hidden. */
@@ -138,7 +175,8 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
  */
 function retriable(failure: BackendFailure, request: ExchangeRequest): boolean {
   if (failure.kind !== "transport" || request.body !== null || request.signal.aborted) return false;
-  if (failure.sent === "nothing") return failure.code !== "response-timeout";
+  if (failure.code === "bad-request" || failure.code === "request-too-large") return false;
+  if (failure.sent === "nothing") return true;
   return failure.code === "connection-terminated" && IDEMPOTENT.has(request.method);
 }
 

@@ -12,7 +12,7 @@ export interface ExchangeRequest {
   readonly scheme: "http" | "https";
   /** Host and, where it was sent, port: the `Host` field or `:authority`. */
   readonly authority: string;
-  /** Path and query as sent to us, starting with `/`, or `*`. */
+  /** Path and query, starting with `/`, or `*`. From a client: as sent. To a backend: normalized. */
   readonly target: string;
   /** Without `host`. */
   readonly headers: HeaderList;

@@ -14,6 +14,8 @@ export const TRANSPORT_CODES = [
   "tls-protocol-error",
   "tls-alert-received",
   "http-protocol-error",
+  "bad-request",
+  "request-too-large",
   "response-timeout",
   "response-incomplete",
   "request-body-failed",
@@ -23,20 +25,22 @@ export const TRANSPORT_CODES = [
 ] as const;
 export type TransportCode = (typeof TRANSPORT_CODES)[number];
 
+export interface TransportFailure {
+  readonly kind: "transport";
+  readonly code: TransportCode;
+  /** For the access log: printable, bounded. */
+  readonly detail: string;
+  /** Whether the backend may have seen a byte of the request: a retry is safe only after "nothing". */
+  readonly sent: "nothing" | "maybe";
+}
+
 export type BackendFailure =
   /** The presented chain did not pass: no request byte was sent. */
   | { readonly kind: "chain-refused"; readonly refusal: Refusal }
   /** The bundle closes this backend. */
   | { readonly kind: "configuration"; readonly code: ConfigCode; readonly detail: string }
-  | {
-      readonly kind: "transport";
-      readonly code: TransportCode;
-      /** For the access log: printable, bounded. */
-      readonly detail: string;
-      /** Whether the backend may have seen a byte of the request: a retry is safe only after "nothing". */
-      readonly sent: "nothing" | "maybe";
-    };
+  | TransportFailure;
 
-export function transportFailure(code: TransportCode, detail: string, sent: "nothing" | "maybe"): BackendFailure {
+export function transportFailure(code: TransportCode, detail: string, sent: "nothing" | "maybe"): TransportFailure {
   return { kind: "transport", code, detail, sent };
 }

@@ -10,6 +10,8 @@ export const BUNDLE_REFUSALS = [
   "wrong-type",
   /** A rule, backend, policy or anchor that is named but not there. */
   "dangling-reference",
+  /** The host cannot do what the bundle needs. */
+  "missing-capability",
 ] as const;
 export type BundleRefusal = (typeof BUNDLE_REFUSALS)[number];
 

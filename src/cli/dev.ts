@@ -131,6 +131,10 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
     const result = await buildOnce({ ...build, output });
     if (result.exitCode === 2) print("lasthop: the last good bundle keeps serving");
     else built(result, true);
+    // wrangler got it when it started; every request would be answered 404 no-listener.
+    if (result.exitCode !== 2 && result.listenerPort !== first.listenerPort) {
+      print(`lasthop: the listener's port is ${result.listenerPort} now; start again to serve it`);
+    }
   };
   const watcher = watch([...build.paths], { ignoreInitial: true }).on("all", () => {
     if (timer !== null) clearTimeout(timer);
@@ -175,7 +179,7 @@ function startWrangler(entry: string, port: number, listenerPort: number): Child
     "--inspector-port=0",
     "--show-interactive-dev-session=false",
     "--log-level=log",
-    `--var=LASTHOP_PORT_MAP:${port}=${listenerPort}`,
+    `--var=LASTHOP_LISTENER_PORT:${listenerPort}`,
   ];
   return spawn(process.execPath, args, {
     cwd: ROOT,

@@ -1,12 +1,15 @@
 /** The Hono app around a gateway: what hosts with a fetch handler serve. */
 import { Hono } from "hono";
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../backend/exchange.ts";
+import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
+import { failureResponse, internalFailure } from "./failures.ts";
 import type { Gateway } from "./gateway.ts";
 import type { Front } from "./headers.ts";
 
 export interface AppBindings {
   /** The listener's side of this request, told by the host: a worker cannot see the port it was reached on. */
   readonly front: Front;
+  /** A field's value as an exchange has it (latin-1, one character a byte), or null when this runtime has lost it. */
+  readonly latin1: (value: string) => string | null;
   /** How this runtime carries an exchange in a web Response. */
   readonly respond: (response: ExchangeResponse, request: Request) => Response;
 }
@@ -14,36 +17,37 @@ export interface AppBindings {
 export function createApp(gateway: Gateway): Hono<{ Bindings: AppBindings }> {
   const app = new Hono<{ Bindings: AppBindings }>();
   app.all("*", async (context) => {
-    const { front, respond } = context.env;
+    const { front, latin1, respond } = context.env;
     const request = context.req.raw;
-    return respond(await gateway.handle(exchangeOf(request, front), front), request);
+    return respond(await gateway.handle(exchangeOf(request, front, latin1), front), request);
+  });
+  // A bug of ours outside of the gateway, so there is no access record.
+  app.onError((error, context) => {
+    console.error(error);
+    return context.env.respond(failureResponse(internalFailure(error)), context.req.raw);
   });
   return app;
 }
 
 /** A web Request as an exchange. Its URL is normalized by the runtime (dot segments), and forwarded as it then stands. */
-function exchangeOf(request: Request, front: Front): ExchangeRequest {
+function exchangeOf(request: Request, front: Front, latin1: AppBindings["latin1"]): ExchangeRequest {
   const url = new URL(request.url);
   const headers: (readonly [string, string])[] = [];
   let authority = url.host;
   request.headers.forEach((value, name) => {
+    const bytes = latin1(value);
     if (name === "host") authority = value;
-    else headers.push([name, value]);
+    else if (bytes !== null) headers.push([name, bytes]);
   });
+  // `OPTIONS *` comes as http://authority*, whose host would then be `authority*`.
+  const isServerWide = request.method === "OPTIONS" && request.url === `${url.protocol}//${authority}*`;
   return {
     method: request.method,
     scheme: front.scheme,
     authority,
-    target: `${url.pathname}${url.search}`,
+    target: isServerWide ? "*" : `${url.pathname}${url.search}`,
     headers,
     body: request.body,
     signal: request.signal,
   };
-}
-
-/** Fields of an exchange as web Headers; `set-cookie` and others may repeat. */
-export function webHeaders(headers: HeaderList): Headers {
-  const fields = new Headers();
-  for (const [name, value] of headers) fields.append(name, value);
-  return fields;
 }

@@ -5,7 +5,7 @@ import type { ConfigCode } from "../bundle/types.ts";
 import type { RefusalCode } from "../trust/index.ts";
 
 /** Failures that never reach backend/. */
-export type RequestCode = "no-listener" | "no-route" | "bad-host" | "bundle-refused";
+export type RequestCode = "no-listener" | "no-route" | "bad-host" | "bad-target" | "bundle-refused";
 
 /** Every code a client, an access log or a metric can show. Stable: never rename one. */
 export type FailureCode = RequestCode | ConfigCode | RefusalCode | TransportCode;
@@ -23,6 +23,7 @@ const REQUEST: Readonly<Record<RequestCode, readonly [status: number, proxyError
   "no-listener": [404, "destination_not_found"],
   "no-route": [404, "destination_not_found"],
   "bad-host": [400, "http_request_error"],
+  "bad-target": [400, "http_request_error"],
   "bundle-refused": [500, "proxy_configuration_error"],
 };
 
@@ -37,6 +38,8 @@ const TRANSPORT: Readonly<Record<TransportCode, readonly [status: number, proxyE
   "tls-protocol-error": [502, "tls_protocol_error"],
   "tls-alert-received": [502, "tls_alert_received"],
   "http-protocol-error": [502, "http_protocol_error"],
+  "bad-request": [400, "http_request_error"],
+  "request-too-large": [431, "http_request_error"],
   "response-timeout": [504, "http_response_timeout"],
   "response-incomplete": [502, "http_response_incomplete"],
   "request-body-failed": [400, "http_request_error"],
@@ -71,9 +74,16 @@ export function failureOf(failure: BackendFailure): Failure {
   }
 }
 
+/** A bug of ours: the client gets a 500, the log the message. */
+export function internalFailure(error: unknown): Failure {
+  const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return { code: "internal-error", status: 500, proxyError: "proxy_internal_error", detail };
+}
+
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
   404: "Not Found",
+  431: "Request Header Fields Too Large",
   499: "Client Closed Request",
   500: "Internal Server Error",
   502: "Bad Gateway",

@@ -3,9 +3,16 @@ import type { Backends, Sent } from "../backend/backends.ts";
 import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
 import type { Bundle, BundleBackendRef, BundleRule } from "../bundle/types.ts";
 import { type AccessLog, type AccessRecord, endpointText } from "./access-log.ts";
-import { configurationFailure, type Failure, failureOf, failureResponse, requestFailure } from "./failures.ts";
+import {
+  configurationFailure,
+  type Failure,
+  failureOf,
+  failureResponse,
+  internalFailure,
+  requestFailure,
+} from "./failures.ts";
 import { endToEnd, forwardedHeaders, type Front } from "./headers.ts";
-import { matchRequest } from "./match/request.ts";
+import { matchRequest, normalizeTarget } from "./match/request.ts";
 import { createRouter, type Routed } from "./match/router.ts";
 
 export interface GatewayOptions {
@@ -37,7 +44,9 @@ export function createGateway({ bundle, backends, log, monotonicMs, random }: Ga
   async function answer(request: ExchangeRequest, front: Front, trace: Trace): Promise<ExchangeResponse | Failure> {
     const hostname = hostnameOf(request.authority);
     if (hostname === null) return requestFailure("bad-host", "Host is missing or malformed");
-    const wanted = matchRequest(request.method, request.target, request.headers);
+    const target = normalizeTarget(request.method, request.target);
+    if (target === null) return requestFailure("bad-target", "the request target is not in origin form");
+    const wanted = matchRequest(request.method, target, request.headers);
     const routed = router.route(front.port, hostname, wanted);
     trace.listener = routed.kind === "no-listener" ? null : routed.listener.name;
     if (routed.kind !== "rule") return requestFailure(routed.kind, missing(routed, front, hostname));
@@ -49,7 +58,7 @@ export function createGateway({ bundle, backends, log, monotonicMs, random }: Ga
     if ("refused" in chosen) return configurationFailure(chosen.refused, "the chosen backendRef is refused");
     trace.backend = chosen.backend;
     const headers = forwardedHeaders(request.headers, request.authority, front);
-    const sent = await backends.send(chosen.backend, { ...request, headers });
+    const sent = await backends.send(chosen.backend, { ...request, target, headers });
     trace.sent = sent;
     if (sent.kind === "failed") return failureOf(sent.failure);
     return { ...sent.response, headers: endToEnd(sent.response.headers) };
@@ -61,21 +70,18 @@ export function createGateway({ bundle, backends, log, monotonicMs, random }: Ga
       const trace: Trace = { listener: null, rule: null, backend: null, sent: null };
       const result = await answer(request, front, trace).catch(internalFailure);
       const failure = "code" in result ? result : null;
-      log(record(request, trace, failure, "code" in result ? result.status : result.status, monotonicMs() - start));
+      log(record(request, trace, failure, result.status, monotonicMs() - start));
       return "code" in result ? failureResponse(result) : result;
     },
   };
 }
 
-/** A bug of ours: the client gets a 500, the log the message. */
-function internalFailure(error: unknown): Failure {
-  const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { code: "internal-error", status: 500, proxyError: "proxy_internal_error", detail };
-}
-
-/** Lower case, without the port; null when it is no authority (RFC 9112 §3.2: 400). */
+/**
+ * Lower case, without the port and a root dot (`a.example.com.` is the same host, and must not slip past its routes);
+ * null when it is no authority of ours (RFC 9112 §3.2: 400): an IPv6 address, or labels of letters, digits, `-`, `_`.
+ */
 export function hostnameOf(authority: string): string | null {
-  const parsed = /^(?<host>\[[0-9A-Fa-f:.]+\]|[^\s[\]:/?#@]+)(?::[0-9]{0,5})?$/.exec(authority);
+  const parsed = /^(?<host>\[[0-9A-Fa-f:.]+\]|[\w-]+(?:\.[\w-]+)*)\.?(?::[0-9]{0,5})?$/.exec(authority);
   return parsed?.groups?.["host"]?.toLowerCase() ?? null;
 }
 

@@ -95,6 +95,37 @@ describe("a request through the gateway", () => {
     expect([malformed.response.status, malformed.log[0]?.code]).toEqual([400, "bad-host"]);
   });
 
+  it("matches and forwards the same path, whatever way it was written", async () => {
+    const written: readonly (readonly [target: string, forwarded: string])[] = [
+      ["/a/../b/./c?d=../e", "/b/c?d=../e"],
+      ["/a/%2e%2E/b", "/b"],
+      ["/a\\..\\b", "/b"],
+      ["/../../b", "/b"],
+      ["//other.example.com/b", "//other.example.com/b"],
+      ["/a%2Fb", "/a%2Fb"],
+      ["/a b<\u00e9", "/a%20b%3C%C3%A9"],
+      ["/a#b", "/a"],
+    ];
+    for (const [target, forwarded] of written) {
+      const { sent } = await ask(FORWARD, answered, requestTo("shop.example.com", { target }));
+      expect(sent.map(([, request]) => request.target)).toEqual([forwarded]);
+    }
+  });
+
+  it("answers 400 for a target that is no path, and sends nothing", async () => {
+    for (const target of ["", "a", "*", "http://shop.example.com/", "?a", "@other/"]) {
+      const { response, log } = await ask(FORWARD, never, requestTo("shop.example.com", { target }));
+      expect([response.status, log[0]?.code]).toEqual([400, "bad-target"]);
+    }
+    const options = requestTo("shop.example.com", { target: "*", method: "OPTIONS" });
+    expect((await ask(FORWARD, answered, options)).sent.map(([, { target }]) => target)).toEqual(["*"]);
+  });
+
+  it("takes a hostname with its root dot for the same host, and forwards it as it came", async () => {
+    const { sent } = await ask(FORWARD, answered, requestTo("Shop.example.com.:8080"));
+    expect(sent.map(([, { authority }]) => authority)).toEqual(["Shop.example.com.:8080"]);
+  });
+
   it("answers 500 for a refused rule and for a refused backendRef, and sends nothing", async () => {
     for (const action of [
       { kind: "refused", code: "backend-refs-empty" },
@@ -219,5 +250,13 @@ describe("the hostname of an authority", () => {
     expect(
       ["Shop.Example.com:80", "[2001:DB8::1]:443", "a", "", "a/b", "a b", "user@a", "a:b", "a:123456"].map(hostnameOf),
     ).toEqual(["shop.example.com", "[2001:db8::1]", "a", null, null, null, null, null, null]);
+    expect(["a.b.", "a_b", "[::1]:"].map(hostnameOf)).toEqual(["a.b", "a_b", "[::1]"]);
+    const malformed = [".", "a..b", ".a", "a..", 'a"b', "a%41", "*.a", "é.com", "a\0", "a\nb", "a,b", "[::1", "a:1:2"];
+    expect(malformed.map(hostnameOf)).toEqual(malformed.map(() => null));
+  });
+
+  it("is read in linear time", () => {
+    expect(hostnameOf(`${"a.".repeat(50_000)}!`)).toBe(null);
+    expect(hostnameOf(`${"a".repeat(100_000)}!`)).toBe(null);
   });
 });

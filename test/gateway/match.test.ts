@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BundleMatch } from "../../src/bundle/types.ts";
-import { matchRequest } from "../../src/gateway/match/request.ts";
+import { matchRequest, normalizeTarget } from "../../src/gateway/match/request.ts";
 import { candidateHostnames, createRouter } from "../../src/gateway/match/router.ts";
 import { bundleOf, EMPTY, matchOf, ruleOf } from "./bundles.ts";
 import { slowRoute, type SlowRoute } from "./slow-router.ts";
@@ -132,6 +132,17 @@ describe("the router", () => {
     expect(kind("/%61dmin/users")).toBe("rule");
     expect(kind("/admin%2Fusers")).toBe("no-route");
     expect(kind("/%zz")).toBe("no-route");
+  });
+
+  it("normalizes a target once and for all, to what may stand in a URI", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        const target = normalizeTarget("GET", `/${text}`);
+        expect(target).toMatch(/^\/[!-~]*$/);
+        expect(normalizeTarget("GET", target ?? "")).toBe(target);
+        expect(target?.split("?", 1)[0]?.split("/")).not.toContain("..");
+      }),
+    );
   });
 
   it("joins repeated headers and takes the first of repeated parameters", () => {

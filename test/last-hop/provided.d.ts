@@ -6,6 +6,8 @@ declare module "vitest" {
   interface ProvidedContext {
     fixtures: Fixtures;
     bundleText: string;
+    /** Nobody answers a SYN there. */
+    silentPort: number;
     openssl: OpensslFixtures | null;
   }
 }

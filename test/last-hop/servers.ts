@@ -65,6 +65,13 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       response.setHeader("keep-alive", "timeout=5");
       response.end(JSON.stringify(request.headers));
       return true;
+    case "/fields":
+      for (const name of ["x-utf8", "x-latin", "content-length"]) {
+        const value = url.searchParams.get(name);
+        if (value !== null) response.setHeader(name, Buffer.from(value, "base64url").toString("latin1"));
+      }
+      response.write("ok");
+      return true;
     case "/gzip":
       response.setHeader("content-encoding", "gzip").end(gzipSync("compressed once"));
       return true;
@@ -90,6 +97,11 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       more();
       return true;
     }
+    // Answers at once, and reads the body only then: a server that closes on unread bytes resets the connection.
+    case "/early":
+      response.writeHead(413).end("too much");
+      request.resume();
+      return true;
     case "/cut":
       response.setHeader("content-length", 1_000);
       response.write("not all of it", () => response.destroy());

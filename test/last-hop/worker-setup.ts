@@ -2,6 +2,7 @@
 import type { TestProject } from "vitest/node";
 import { compile } from "../../src/compile/index.ts";
 import { clusterYaml } from "./cluster.ts";
+import { silentPort } from "./hostile-servers.ts";
 import { startOpenssl } from "./openssl-servers.ts";
 import { startServers } from "./servers.ts";
 
@@ -16,10 +17,13 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
   project.provide("fixtures", fixtures);
   project.provide("bundleText", text);
+  const silent = await silentPort();
+  project.provide("silentPort", silent.port);
   const openssl = await startOpenssl();
   project.provide("openssl", openssl.fixtures);
   return async () => {
     await openssl.close();
+    await silent.close();
     await close();
   };
 }

@@ -3,7 +3,7 @@ import { createExecutionContext } from "cloudflare:test";
 import { describe, expect, inject, it } from "vitest";
 import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
 
-type Init = ConstructorParameters<typeof Request>[1];
+type Init = RequestInit<IncomingRequestCfProperties>;
 
 async function ask(text: string, url: string, init?: Init, env: Env = {}): Promise<Response> {
   const { fetch } = createWorker(text);
@@ -13,6 +13,8 @@ async function ask(text: string, url: string, init?: Init, env: Env = {}): Promi
 
 const worker = (path: string, init?: Init): Promise<Response> =>
   ask(inject("bundleText"), `http://good.example.com${path}`, init);
+
+const utf8AsLatin1 = (text: string): string => String.fromCharCode(...new TextEncoder().encode(text));
 
 describe("the worker", () => {
   it("forwards to a verified backend, and a backend sees who asked", async () => {
@@ -42,10 +44,36 @@ describe("the worker", () => {
     expect(await response.json()).toMatchObject({ status: 502, code: "unknown-ca" });
   });
 
-  it("maps a bound port to its listener", async () => {
-    const url = "http://good.example.com:8787/status?code=204";
-    expect((await ask(inject("bundleText"), url)).status).toBe(404);
-    expect((await ask(inject("bundleText"), url, undefined, { LASTHOP_PORT_MAP: "8787=80" })).status).toBe(204);
+  it("takes the listener from its deployment, never from what the client wrote into Host", async () => {
+    const url = "http://good.example.com:9000/status?code=204";
+    expect((await ask(inject("bundleText"), url)).status).toBe(204);
+    expect((await ask(inject("bundleText"), url, undefined, { LASTHOP_LISTENER_PORT: "9000" })).status).toBe(404);
+  });
+
+  it("carries bytes above ASCII both ways, and drops what workerd cannot carry", async () => {
+    const seen = await (
+      await worker("/echo-headers", { headers: { "x-name": "caf\u00e9 \u65e5", "x-lost": "\ufffd" } })
+    ).json();
+    expect(seen).toMatchObject({ "x-name": utf8AsLatin1("caf\u00e9 \u65e5") });
+    expect(seen).not.toHaveProperty("x-lost");
+    const { headers, body } = await worker(
+      `/fields?x-utf8=${btoa(utf8AsLatin1("caf\u00e9"))}&x-latin=${btoa("caf\u00e9")}`,
+    );
+    expect([headers.get("x-utf8"), headers.has("x-latin")]).toEqual(["caf\u00e9", false]);
+    await body?.cancel();
+  });
+
+  it.each(["9007199254740993", "9223372036854775808"])("passes a body of %s bytes on in chunks", async (length) => {
+    const response = await worker(`/fields?content-length=${btoa(length)}`);
+    expect([response.status, response.headers.has("content-length")]).toEqual([200, false]);
+    const reader = response.body?.getReader();
+    expect(new TextDecoder().decode((await reader?.read())?.value)).toBe("ok");
+    await reader?.cancel();
+  });
+
+  it("refuses a malformed host", async () => {
+    const malformed = await worker("/", { headers: { host: 'a"b' } });
+    expect([malformed.status, await malformed.json()]).toEqual([400, expect.objectContaining({ code: "bad-host" })]);
   });
 
   it("passes a compressed body on as it is", async () => {

@@ -29,12 +29,16 @@ export function fullMatch(pattern: string, value: string): boolean {
   return compiled.matches(value);
 }
 
+const NONE: ReadonlySet<string> = new Set();
+
 export class PredicateIndex {
   /** Sorted by ordinal; candidates without an exact predicate. */
   readonly #plain: readonly Candidate[];
   /** Sorted by ordinal within a key; null when all are plain, as most are: a small index stays in the cache. */
   readonly #keyed: ReadonlyMap<string, readonly Candidate[]> | null;
-  readonly #byQuery: boolean = false;
+  /** Names among those keys. */
+  readonly #headers: ReadonlySet<string> = NONE;
+  readonly #params: ReadonlySet<string> = NONE;
 
   /** `candidates` sorted by ordinal. */
   constructor(candidates: readonly Candidate[]) {
@@ -46,21 +50,24 @@ export class PredicateIndex {
     const plain: Candidate[] = [];
     const keyed = new Map<string, Candidate[]>();
     const uses = new Map<string, number>();
+    const [headers, params] = [new Set<string>(), new Set<string>()];
     for (const { match } of candidates) {
-      for (const key of exactKeys(match)) uses.set(key, (uses.get(key) ?? 0) + 1);
+      for (const { key } of exactKeys(match)) uses.set(key, (uses.get(key) ?? 0) + 1);
     }
     for (const candidate of candidates) {
-      const key = rarest(exactKeys(candidate.match), uses);
-      if (key === null) plain.push(candidate);
+      const rare = rarest(exactKeys(candidate.match), uses);
+      if (rare === null) plain.push(candidate);
       else {
-        const list = keyed.get(key);
-        if (list === undefined) keyed.set(key, [candidate]);
+        const list = keyed.get(rare.key);
+        if (list === undefined) keyed.set(rare.key, [candidate]);
         else list.push(candidate);
-        if (key.startsWith("q")) this.#byQuery = true;
+        if (rare.header !== undefined) headers.add(rare.header);
+        if (rare.param !== undefined) params.add(rare.param);
       }
     }
     this.#plain = plain;
     this.#keyed = keyed;
+    [this.#headers, this.#params] = [headers, params];
   }
 
   /** The best candidate that matches and precedes `best`, else `best`. The path has been matched by the caller. */
@@ -73,9 +80,22 @@ export class PredicateIndex {
       if (list !== undefined) found = firstMatch(list, request, found);
     };
     look(methodKey(request.method));
-    for (const [name, value] of request.headers) look(headerKey(name, value));
-    if (this.#byQuery) for (const [name, value] of request.query()) look(queryKey(name, value));
+    for (const [name, value] of shared(this.#headers, request.headers)) look(headerKey(name, value));
+    if (this.#params.size > 0) {
+      for (const [name, value] of shared(this.#params, request.query())) look(queryKey(name, value));
+    }
     return found;
+  }
+}
+
+/** Costs the smaller of both: neither a request of 10,000 fields nor a rule set of as many names is walked whole. */
+function* shared(
+  names: ReadonlySet<string>,
+  values: ReadonlyMap<string, string>,
+): Generator<readonly [string, string]> {
+  for (const name of names.size < values.size ? names : values.keys()) {
+    const value = values.get(name);
+    if (value !== undefined) yield [name, value];
   }
 }
 
@@ -107,17 +127,27 @@ const headerKey = (name: string, value: string): string => `h${name}\0${value}`;
 /** A query name may hold any character: its length makes the pair unambiguous. */
 const queryKey = (name: string, value: string): string => `q${name.length}:${name}${value}`;
 
-function exactKeys(match: BundleMatch): string[] {
-  const keys = match.method === null ? [] : [methodKey(match.method)];
-  for (const { type, name, value } of match.headers) if (type === "Exact") keys.push(headerKey(name, value));
-  for (const { type, name, value } of match.queryParams) if (type === "Exact") keys.push(queryKey(name, value));
+interface ExactKey {
+  readonly key: string;
+  readonly header?: string;
+  readonly param?: string;
+}
+
+function exactKeys(match: BundleMatch): ExactKey[] {
+  const keys: ExactKey[] = match.method === null ? [] : [{ key: methodKey(match.method) }];
+  for (const { type, name, value } of match.headers) {
+    if (type === "Exact") keys.push({ key: headerKey(name, value), header: name });
+  }
+  for (const { type, name, value } of match.queryParams) {
+    if (type === "Exact") keys.push({ key: queryKey(name, value), param: name });
+  }
   return keys;
 }
 
-function rarest(keys: readonly string[], uses: ReadonlyMap<string, number>): string | null {
-  let best: string | null = null;
-  for (const key of keys) {
-    if (best === null || (uses.get(key) ?? 0) < (uses.get(best) ?? 0)) best = key;
+function rarest(keys: readonly ExactKey[], uses: ReadonlyMap<string, number>): ExactKey | null {
+  let best: ExactKey | null = null;
+  for (const each of keys) {
+    if (best === null || (uses.get(each.key) ?? 0) < (uses.get(best.key) ?? 0)) best = each;
   }
   return best;
 }

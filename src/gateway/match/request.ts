@@ -11,7 +11,19 @@ export interface MatchRequest {
   readonly query: () => ReadonlyMap<string, string>;
 }
 
-/** Splits a request target into what is matched. The forwarded target stays as the client sent it. */
+/**
+ * The target to match and to forward, the same on every host: dot segments resolved (RFC 3986 §6.2.2.3), so that a
+ * backend cannot read another path than was matched; what may not stand in a URI escaped. Null when it is neither in
+ * origin form (RFC 9112 §3.2.1) nor the `*` of OPTIONS.
+ */
+export function normalizeTarget(method: string, target: string): string | null {
+  if (target === "*") return method === "OPTIONS" ? target : null;
+  if (!target.startsWith("/")) return null;
+  const { pathname, search } = new URL(`http://h${target}`);
+  return `${pathname}${search}`;
+}
+
+/** Splits a normalized request target into what is matched. */
 export function matchRequest(method: string, target: string, headers: HeaderList): MatchRequest {
   const mark = target.indexOf("?");
   const search = mark < 0 ? "" : target.slice(mark + 1);

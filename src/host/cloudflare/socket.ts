@@ -12,16 +12,22 @@ export const cloudflareDial: Dial = async (endpoint, signal) => {
   } catch (error) {
     throw dialError(error);
   }
-  const abort = (): void => void socket.close().catch(ignoreClosed);
+  let abort = (): void => undefined;
+  // Raced, because close() leaves `opened` pending while the peer does not answer its SYN.
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => {
+      socket.close().catch(ignoreClosed);
+      reject(new DialError("timeout", "aborted while connecting"));
+    };
+  });
   signal.addEventListener("abort", abort, { once: true });
   // `closed` rejects with the same error as `opened`; each has its own handler so that none goes unhandled.
   socket.closed.catch(ignoreClosed);
   try {
-    await socket.opened;
-    if (signal.aborted) throw new DialError("timeout", "aborted while connecting");
+    if (signal.aborted) abort();
+    await Promise.race([socket.opened, aborted]);
   } catch (error) {
-    if (signal.aborted) throw new DialError("timeout", "aborted while connecting");
-    throw dialError(error);
+    throw error instanceof DialError ? error : dialError(error);
   } finally {
     signal.removeEventListener("abort", abort);
   }

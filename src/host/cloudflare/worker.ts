@@ -1,6 +1,7 @@
 /** The worker: one bundle, embedded or handed over by the deployment, behind a fetch handler. */
 import { createBackends } from "../../backend/backends.ts";
 import { NO_REUSE } from "../../backend/pool.ts";
+import { demandCapabilities } from "../../bundle/capabilities.ts";
 import { BundleError, decodeBundle } from "../../bundle/codec.ts";
 import type { Bundle, Capability } from "../../bundle/types.ts";
 import type { AccessRecord } from "../../gateway/access-log.ts";
@@ -8,12 +9,16 @@ import { createApp } from "../../gateway/app.ts";
 import { failureResponse, requestFailure } from "../../gateway/failures.ts";
 import { createGateway } from "../../gateway/gateway.ts";
 import type { Front } from "../../gateway/headers.ts";
+import { fromWorkerd } from "./fields.ts";
 import { cloudflareHost } from "./host.ts";
 import { respond } from "./respond.ts";
 
 export interface Env {
-  /** `bound=listener[,…]`: which listener a port that `wrangler dev` binds stands for. Deployed: 80 and 443. */
-  readonly LASTHOP_PORT_MAP?: string;
+  /**
+   * The listener's port that this deployment stands for; without it 80 for http and 443 for https. A worker cannot see
+   * the port it was reached on, and a client could write any into Host.
+   */
+  readonly LASTHOP_LISTENER_PORT?: string;
 }
 
 /** What workerd cannot do yet, and so refuses (docs/architecture.md lists what each host carries). */
@@ -32,7 +37,7 @@ export function createWorker(bundleText: string): ExportedHandler<Env> {
         } else app = serve(loaded);
       }
       if (app === null) return respond(failureResponse(requestFailure("bundle-refused", refusal ?? "")), request);
-      return app.fetch(request, { front: frontOf(request, env), respond });
+      return app.fetch(request, { front: frontOf(request, env), latin1: fromWorkerd, respond });
     },
   };
 }
@@ -41,8 +46,8 @@ export function createWorker(bundleText: string): ExportedHandler<Env> {
 function load(text: string): Bundle | string {
   try {
     const bundle = decodeBundle(text, cloudflareHost.sha256);
-    const lacking = bundle.requires.filter((capability) => !CAPABILITIES.includes(capability));
-    return lacking.length === 0 ? bundle : `this host cannot do what the bundle needs: ${lacking.join(", ")}`;
+    demandCapabilities(bundle, CAPABILITIES);
+    return bundle;
   } catch (error) {
     if (error instanceof BundleError) return error.message;
     throw error;
@@ -60,19 +65,11 @@ function serve(bundle: Bundle): ReturnType<typeof createApp> {
   return createApp(gateway);
 }
 
-/** A deployed worker is reached on 80 and 443 only; locally the map says which listener a bound port stands for. */
 function frontOf(request: Request, env: Env): Front {
-  const url = new URL(request.url);
-  const scheme = url.protocol === "https:" ? "https" : "http";
-  const bound = url.port === "" ? (scheme === "https" ? 443 : 80) : Number(url.port);
+  const scheme = request.url.startsWith("https:") ? "https" : "http";
   return {
     clientAddress: request.headers.get("cf-connecting-ip"),
     scheme,
-    port: portMap(env.LASTHOP_PORT_MAP ?? "").get(bound) ?? bound,
+    port: Number(env.LASTHOP_LISTENER_PORT ?? (scheme === "https" ? 443 : 80)),
   };
-}
-
-function portMap(text: string): ReadonlyMap<number, number> {
-  const pairs = text.split(",").filter((pair) => pair !== "");
-  return new Map(pairs.map((pair) => pair.split("=").map(Number) as [number, number]));
 }

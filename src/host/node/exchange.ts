@@ -5,22 +5,17 @@ import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backen
 /** The client's request. Its body is read as the backend takes it. */
 export function exchangeOf(request: IncomingMessage, scheme: "http" | "https", signal: AbortSignal): ExchangeRequest {
   const headers = headerList(request.rawHeaders);
+  // RFC 9112 §3.2.2: in absolute form the target's authority counts, and Host is ignored.
+  const [, authority, path] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(request.url ?? "") ?? [];
   return {
     method: request.method ?? "GET",
     scheme,
-    authority: request.headers.host ?? "",
-    target: originForm(request.url ?? "/"),
+    authority: authority ?? request.headers.host ?? "",
+    target: path === undefined ? (request.url ?? "") : path.startsWith("/") ? path : `/${path}`,
     headers: headers.filter(([name]) => name !== "host"),
     body: hasBody(request) ? bodyOf(request) : null,
     signal,
   };
-}
-
-/** RFC 9112 §3.2.2: an origin server must take the absolute form; its authority is the Host field's. */
-function originForm(target: string): string {
-  if (target.startsWith("/") || target === "*") return target;
-  const parsed = URL.parse(target);
-  return parsed === null ? "/" : `${parsed.pathname}${parsed.search}`;
 }
 
 /** RFC 9112 §6: a request has a body when it says how it is framed. */
@@ -36,26 +31,34 @@ function headerList(raw: readonly string[]): HeaderList {
 }
 
 function bodyOf(request: IncomingMessage): ReadableStream<Uint8Array> {
+  let wanted = true;
   return new ReadableStream({
     type: "bytes",
     start(controller) {
       request.pause();
       request.on("data", (chunk: Buffer) => {
+        if (!wanted) return;
         controller.enqueue(new Uint8Array(chunk));
         if ((controller.desiredSize ?? 0) <= 0) request.pause();
       });
       request.on("end", () => {
+        if (!wanted) return;
         controller.close();
         // A reader that asked for its own buffer is answered with nothing.
         controller.byobRequest?.respond(0);
       });
-      request.on("error", (error) => controller.error(error));
+      request.on("error", (error) => {
+        if (wanted) controller.error(error);
+      });
     },
     pull() {
       request.resume();
     },
+    // A backend may answer before it has read everything (413, 401). The client must still get that answer, so the
+    // connection stays; the rest is read and dropped, as a client that is not heard would wait for ever.
     cancel() {
-      request.destroy();
+      wanted = false;
+      request.resume();
     },
   });
 }

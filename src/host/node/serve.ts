@@ -2,8 +2,9 @@
 import { createServer, type Server } from "node:http";
 import { type Backends, createBackends } from "../../backend/backends.ts";
 import type { Host } from "../../backend/host.ts";
-import { decodeBundle } from "../../bundle/codec.ts";
-import type { Bundle } from "../../bundle/types.ts";
+import { demandCapabilities } from "../../bundle/capabilities.ts";
+import { BundleError, decodeBundle } from "../../bundle/codec.ts";
+import type { Bundle, Capability } from "../../bundle/types.ts";
 import type { AccessLog } from "../../gateway/access-log.ts";
 import { createGateway, type Gateway } from "../../gateway/gateway.ts";
 import { exchangeOf, respond } from "./exchange.ts";
@@ -35,8 +36,8 @@ interface Generation {
 export async function serve(text: string, options: ServeOptions): Promise<Serving> {
   const { host, address, portMap, log } = options;
   const servers = new Map<number, Server>();
-  let current = generation(decodeBundle(text, host.sha256), host, log);
-  let bundle = decodeBundle(text, host.sha256);
+  let bundle = load(text, host);
+  let current = generation(bundle, host, log);
 
   const bind = async (port: number): Promise<void> => {
     const server = createServer((request, response) => {
@@ -45,7 +46,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       response.once("close", () => client.abort());
       const front = { clientAddress: request.socket.remoteAddress ?? null, scheme: "http", port } as const;
       const answer = current.gateway.handle(exchangeOf(request, "http", client.signal), front);
-      void answer.then((exchange) => respond(response, exchange));
+      // What cannot be written any more is cut off: the client sees that the answer is not whole.
+      void answer.then((exchange) => respond(response, exchange)).catch(() => response.destroy());
     });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
@@ -75,10 +77,9 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       return new Map([...servers].map(([port, server]) => [port, boundPort(server)]));
     },
     async reload(next) {
-      const decoded = decodeBundle(next, host.sha256);
       const before = current;
-      current = generation(decoded, host, log);
-      bundle = decoded;
+      bundle = load(next, host);
+      current = generation(bundle, host, log);
       before.backends.close();
       await follow();
     },
@@ -87,6 +88,17 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       current.backends.close();
     },
   };
+}
+
+/** What this server cannot do yet, and so refuses: an HTTPS listener would be served in plaintext. */
+const CAPABILITIES: readonly Capability[] = [];
+
+function load(text: string, host: Host): Bundle {
+  const bundle = decodeBundle(text, host.sha256);
+  demandCapabilities(bundle, CAPABILITIES);
+  const https = bundle.listeners.find(({ protocol }) => protocol === "HTTPS");
+  if (https === undefined) return bundle;
+  throw new BundleError("missing-capability", "listeners", `listener ${https.name}: lasthop serve has no HTTPS yet`);
 }
 
 function generation(bundle: Bundle, host: Host, log: AccessLog): Generation {

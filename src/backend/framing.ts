@@ -1,0 +1,25 @@
+/** What HTTP forbids in a message and the engine lets pass: checked on the way out and on the way back. */
+import type { ExchangeRequest, HeaderList } from "./exchange.ts";
+
+/**
+ * Why this request must not be written, or null. A length that is not the body's makes the backend take the next
+ * request on the connection for the rest of it (RFC 9112 §6.3, §11.2: request smuggling).
+ */
+export function requestFault({ headers, body }: Pick<ExchangeRequest, "headers" | "body">): string | null {
+  const [first, ...others] = valuesOf(headers, "content-length");
+  if (first === undefined) return null;
+  if (!/^[0-9]+$/.test(first) || others.some((value) => value !== first)) return "a content-length that is no number";
+  return body === null && Number(first) !== 0 ? "a content-length without a body" : null;
+}
+
+/** Why this response must not be passed on, or null. */
+export function responseFault(status: number, headers: HeaderList): string | null {
+  // RFC 9110 §15: "values outside the range 100..599 are invalid".
+  if (status > 599) return `status ${status}`;
+  // RFC 9112 §7: a coding that our TE did not ask for would stay in the body after its field is dropped.
+  const coding = valuesOf(headers, "transfer-encoding").find((value) => value.trim().toLowerCase() !== "chunked");
+  return coding === undefined ? null : "a transfer coding nobody asked for";
+}
+
+const valuesOf = (headers: HeaderList, wanted: string): string[] =>
+  headers.filter(([name]) => name === wanted).map(([, value]) => value);

@@ -1,0 +1,11 @@
+/** The same verdict as in Node, texts included, about chains of every kind (test/trust/rows.ts). */
+import { expect, inject, it } from "vitest";
+import { judge } from "../trust/judge.ts";
+
+it("gives Node's verdict in workerd", async () => {
+  const rows = inject("trustRows");
+  expect(rows.length).toBeGreaterThan(150);
+  const verdicts: string[] = [];
+  for (const row of rows) verdicts.push(`${row.name}: ${await judge(row)}`);
+  expect(verdicts).toEqual(rows.map(({ name, verdict }) => `${name}: ${verdict}`));
+});
