@@ -16,7 +16,7 @@ export function benchSize(): void {
     const worker = join(ROOT, "src/host/cloudflare/worker.ts");
     writeFileSync(
       join(directory, "entry.ts"),
-      `import text from "./bundle.json";\nimport { createWorker } from ${JSON.stringify(worker)};\nexport default createWorker(text);\n`,
+      `import text from "./bundle.json";\nimport { createWorker } from ${JSON.stringify(worker)};\nconst { worker, Pool } = createWorker(text);\nexport { Pool };\nexport default worker;\n`,
     );
     const wrangler = join(dirname(createRequire(import.meta.url).resolve("wrangler/package.json")), "bin/wrangler.js");
     const out = join(directory, "out");

@@ -162,7 +162,7 @@ function writeEntry(directory: string): string {
   const specifier = worker.startsWith(".") ? worker : `./${worker}`;
   writeFileSync(
     path,
-    `// Written by lasthop dev.\nimport bundleText from "./bundle.json";\nimport { createWorker } from "${specifier}";\n\nexport default createWorker(bundleText);\n`,
+    `// Written by lasthop dev.\nimport bundleText from "./bundle.json";\nimport { createWorker } from "${specifier}";\n\nconst { worker, Pool } = createWorker(bundleText);\n\nexport { Pool };\nexport default worker;\n`,
   );
   return path;
 }

@@ -1,2 +1,25 @@
-/** Tests call createWorker themselves. */
+/** Tests call createWorker themselves; the object they use gets its class from the worker of the first bundle. */
+import { DurableObject } from "cloudflare:workers";
+import { createWorker, type Env, type LasthopWorker } from "../../src/host/cloudflare/worker.ts";
+
+let pooled: LasthopWorker["Pool"] | null = null;
+
+/** Before the first request to the object. */
+export function usePoolOf(bundleText: string): void {
+  pooled ??= createWorker(bundleText).Pool;
+}
+
+export class Pool extends DurableObject<Env> {
+  readonly #inner: DurableObject<Env>;
+  constructor(state: DurableObjectState, env: Env) {
+    super(state, env);
+    if (pooled === null) throw new Error("usePoolOf comes first");
+    this.#inner = new pooled(state, env);
+  }
+  override fetch(request: Request): Response | Promise<Response> {
+    if (this.#inner.fetch === undefined) throw new Error("an object has a fetch handler");
+    return this.#inner.fetch(request);
+  }
+}
+
 export default { fetch: () => new Response(null, { status: 404 }) };

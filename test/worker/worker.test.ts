@@ -6,7 +6,7 @@ import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
 type Init = RequestInit<IncomingRequestCfProperties>;
 
 async function ask(text: string, url: string, init?: Init, env: Env = {}): Promise<Response> {
-  const { fetch } = createWorker(text);
+  const { fetch } = createWorker(text).worker;
   if (fetch === undefined) throw new Error("a worker has a fetch handler");
   return fetch(new Request<unknown, IncomingRequestCfProperties>(url, init), env, createExecutionContext());
 }

@@ -2,4 +2,7 @@
 import bundleText from "../../../.lasthop/bundle.json";
 import { createWorker } from "./worker.ts";
 
-export default createWorker(bundleText);
+const { worker, Pool } = createWorker(bundleText);
+
+export { Pool };
+export default worker;

@@ -1,9 +1,10 @@
 /** The worker: one bundle, embedded or handed over by the deployment, behind a fetch handler. */
+import { DurableObject } from "cloudflare:workers";
 import { createBackends } from "../../backend/backends.ts";
-import { NO_REUSE } from "../../backend/pool.ts";
+import { NO_REUSE, type PoolLimits } from "../../backend/pool.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
 import { BundleError, decodeBundle } from "../../bundle/codec.ts";
-import type { Bundle, Capability } from "../../bundle/types.ts";
+import type { Capability } from "../../bundle/types.ts";
 import type { AccessRecord } from "../../gateway/access-log.ts";
 import { createApp } from "../../gateway/app.ts";
 import { failureResponse, requestFailure } from "../../gateway/failures.ts";
@@ -11,6 +12,7 @@ import { createGateway } from "../../gateway/gateway.ts";
 import type { Front } from "../../gateway/headers.ts";
 import { fromWorkerd } from "./fields.ts";
 import { cloudflareHost } from "./host.ts";
+import { askPool, frontOfPooled } from "./pool.ts";
 import { respond } from "./respond.ts";
 
 export interface Env {
@@ -19,50 +21,69 @@ export interface Env {
    * the port it was reached on, and a client could write any into Host.
    */
   readonly LASTHOP_LISTENER_PORT?: string;
+  /** The object that keeps backend connections; without it each request has one of its own. */
+  readonly LASTHOP_POOL?: DurableObjectNamespace;
+}
+
+export interface LasthopWorker {
+  readonly worker: ExportedHandler<Env>;
+  /**
+   * In workerd a socket belongs to the request that opened it, but a Durable Object's outlive its requests: one near
+   * the client holds the pool. The entry exports this class.
+   */
+  readonly Pool: new (state: DurableObjectState, env: Env) => DurableObject<Env>;
 }
 
 /** What workerd cannot do yet, and so refuses (docs/architecture.md lists what each host carries). */
 const CAPABILITIES: readonly Capability[] = [];
+/** Idle HTTP/1.1 connections of an object to one endpoint: Cloudflare counts open ones, so few. */
+const OBJECT_POOL: PoolLimits = { idlePerKey: 4, idleMs: 30_000 };
 
-export function createWorker(bundleText: string): ExportedHandler<Env> {
-  let app: ReturnType<typeof createApp> | null = null;
-  let refusal: string | null = null;
+type Serve = (request: Request, front: Front) => Response | Promise<Response>;
+
+export function createWorker(bundleText: string): LasthopWorker {
+  // Made by the first request: nothing is done before, so that a cold start pays for what it serves.
+  let direct: Serve | null = null;
   return {
-    async fetch(request, env) {
-      if (app === null && refusal === null) {
-        const loaded = load(bundleText);
-        if (typeof loaded === "string") {
-          refusal = loaded;
-          console.error(JSON.stringify({ code: "bundle-refused", detail: loaded }));
-        } else app = serve(loaded);
+    worker: {
+      async fetch(request, env) {
+        direct ??= load(bundleText, NO_REUSE);
+        const front = frontOf(request, env);
+        const pooled = env.LASTHOP_POOL === undefined ? null : await askPool(env.LASTHOP_POOL, request, front);
+        return pooled ?? direct(request, front);
+      },
+    },
+    Pool: class Pool extends DurableObject<Env> {
+      readonly #serve = load(bundleText, OBJECT_POOL);
+
+      override async fetch(request: Request): Promise<Response> {
+        const { front, headers } = frontOfPooled(request);
+        return this.#serve(new Request(request, { headers }), front);
       }
-      if (app === null) return respond(failureResponse(requestFailure("bundle-refused", refusal ?? "")), request);
-      return app.fetch(request, { front: frontOf(request, env), latin1: fromWorkerd, respond });
     },
   };
 }
 
-/** The bundle, or why it is refused: fails closed, never serves a part. */
-function load(text: string): Bundle | string {
+/** Answers requests by the bundle; one that is refused answers every request so: fails closed, never serves a part. */
+function load(text: string, poolLimits: PoolLimits): Serve {
   try {
     const bundle = decodeBundle(text, cloudflareHost.sha256);
     demandCapabilities(bundle, CAPABILITIES);
-    return bundle;
+    const gateway = createGateway({
+      bundle,
+      backends: createBackends({ bundle, host: cloudflareHost, poolLimits }),
+      log: (record: AccessRecord) => console.log(JSON.stringify(record)),
+      monotonicMs: cloudflareHost.monotonicMs,
+      random: Math.random,
+    });
+    const app = createApp(gateway);
+    return (request, front) => app.fetch(request, { front, latin1: fromWorkerd, respond });
   } catch (error) {
-    if (error instanceof BundleError) return error.message;
-    throw error;
+    if (!(error instanceof BundleError)) throw error;
+    const { message } = error;
+    console.error(JSON.stringify({ code: "bundle-refused", detail: message }));
+    return (request) => respond(failureResponse(requestFailure("bundle-refused", message)), request);
   }
-}
-
-function serve(bundle: Bundle): ReturnType<typeof createApp> {
-  const gateway = createGateway({
-    bundle,
-    backends: createBackends({ bundle, host: cloudflareHost, poolLimits: NO_REUSE }),
-    log: (record: AccessRecord) => console.log(JSON.stringify(record)),
-    monotonicMs: cloudflareHost.monotonicMs,
-    random: Math.random,
-  });
-  return createApp(gateway);
 }
 
 function frontOf(request: Request, env: Env): Front {
