@@ -1,5 +1,5 @@
 /** `lasthop build`: manifests → bundle.json, status.yaml and diagnostics. Exit 0, 1 or 2 as in design.md. */
-import { renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { dump } from "js-yaml";
@@ -76,7 +76,10 @@ export async function build(args: readonly string[]): Promise<number> {
 
 /** Reads, compiles, reports and writes; nothing is written when the exit code is 2. */
 export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
-  const { documents, faults } = readInputs(options.paths);
+  const { documents, faults } = readInputs(options.paths, [
+    options.output,
+    ...(options.status === undefined ? [] : [options.status]),
+  ]);
   // The other inputs are read all the same, so that one run tells everything.
   const compiled = compile(documents, options);
   const fatal = faults.length > 0 || compiled.fatal;
@@ -99,23 +102,39 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   };
 }
 
+interface Output {
+  readonly path: string;
+  readonly contents: string;
+  /** Null for what is no file, such as `/dev/null` or a pipe: written to, never replaced. */
+  readonly temporary: string | null;
+}
+
+/** Where a path leads: a link keeps leading there. */
+function outputAt(path: string, contents: string): Output {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory() === true) throw new Error(`${path} is a directory`);
+  if (found !== undefined && !found.isFile()) return { path, contents, temporary: null };
+  const target = found === undefined ? path : realpathSync(path);
+  return { path: target, contents, temporary: join(dirname(target), `.${basename(target)}.${process.pid}.tmp`) };
+}
+
 /** Both files or neither: each is written beside its place, then renamed, so that readers see the old one or the new. */
 function writeOutputs({ output, status }: BuildOptions, { text, statuses }: CompileResult): Diagnostic[] {
-  const files: { path: string; temporary: string; contents: string }[] = [];
-  const add = (path: string, contents: string): void => {
-    files.push({ path, temporary: join(dirname(path), `.${basename(path)}.${process.pid}.tmp`), contents });
-  };
-  if (status !== undefined) add(status, statusYaml(statuses));
-  if (text !== null) add(output, text);
+  const outputs: Output[] = [];
   try {
-    for (const { path, temporary, contents } of files) {
-      if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) throw new Error(`${path} is a directory`);
-      writeFileSync(temporary, contents);
+    if (status !== undefined) outputs.push(outputAt(status, statusYaml(statuses)));
+    if (text !== null) outputs.push(outputAt(output, text));
+    const files = outputs.filter(({ temporary }) => temporary !== null);
+    if (new Set(files.map(({ path }) => path)).size < files.length) throw new Error("-o and --status are one file");
+    for (const { path, temporary, contents } of outputs) {
+      // Made anew, so that a link somebody left there leads nowhere.
+      if (temporary !== null) rmSync(temporary, { force: true });
+      writeFileSync(temporary ?? path, contents, { flag: temporary === null ? "w" : "wx" });
     }
-    for (const { path, temporary } of files) renameSync(temporary, path);
+    for (const { path, temporary } of outputs) if (temporary !== null) renameSync(temporary, path);
     return [];
   } catch (error) {
-    for (const { temporary } of files) rmSync(temporary, { force: true });
+    for (const { temporary } of outputs) if (temporary !== null) rmSync(temporary, { force: true });
     const message = `cannot write: ${error instanceof Error ? error.message : String(error)}`;
     return [
       {

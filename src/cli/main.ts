@@ -1,4 +1,9 @@
 /** `lasthop COMMAND`: finds the command's file, which exports a function of the same name, and exits with its code. */
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+
+// Types are stripped and code is compiled once, not at every start. Never in a shared directory: what lies there is run.
+enableCompileCache(join(import.meta.dirname, "../../node_modules/.cache/lasthop"));
 
 const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<object> }>> = {
   build: { about: "compile manifests into a bundle, statuses and diagnostics", load: () => import("./build.ts") },
@@ -31,4 +36,15 @@ async function main([name = "", ...args]: readonly string[]): Promise<number> {
   return await (run as (args: readonly string[]) => Promise<number>)(args);
 }
 
-process.exitCode = await main(process.argv.slice(2));
+/** sysexits.h's EX_SOFTWARE: a bug of ours must not look like 1, which says that a bundle was written. */
+const EXIT_BUG = 70;
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
+  const usageFault = typeof code === "string" && code.startsWith("ERR_PARSE_ARGS_");
+  const text = error instanceof Error ? (usageFault ? error.message : (error.stack ?? error.message)) : String(error);
+  process.stderr.write(`lasthop: ${usageFault ? text : `this is a bug of lasthop's: ${text}`}\n`);
+  process.exitCode = usageFault ? 2 : EXIT_BUG;
+}

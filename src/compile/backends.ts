@@ -135,7 +135,9 @@ function resolvePort(
 ): BackendState {
   const name = namespacedName(service.ref);
   const { appProtocol = "http" } = port;
-  const known = Object.hasOwn(APP_PROTOCOLS, appProtocol) ? APP_PROTOCOLS[appProtocol] : undefined;
+  // RFC 6335 §5.1: IANA's service names, those without a prefix, ignore case.
+  const spelled = appProtocol.includes("/") ? appProtocol : appProtocol.toLowerCase();
+  const known = Object.hasOwn(APP_PROTOCOLS, spelled) ? APP_PROTOCOLS[spelled] : undefined;
   const path = [...at, "port"];
   if (known === undefined) {
     return refused("backend-app-protocol", "UnsupportedProtocol", {

@@ -93,5 +93,5 @@ export const partiallyInvalid = (generation: Generation, message: string): Condi
     "PartiallyInvalid",
     "True",
     "UnsupportedValue",
-    `Dropped Rule(s), which answer 500: ${message}`,
+    `Dropped Rule(s), or shares of one, answer 500: ${message}`,
   );

@@ -55,7 +55,7 @@ export interface Location {
   readonly column: number;
   /** Code units to underline on that line; at least 1. */
   readonly length: number;
-  /** The line's text; null where it may hold a secret. */
+  /** The line's text, or its start; null where it may hold a secret, or where its start would not show the place. */
   readonly sourceLine: string | null;
 }
 

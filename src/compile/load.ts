@@ -7,11 +7,11 @@ import {
   namespacedName,
   type ObjectRef,
   type Problem,
-  show,
   type SourceObject,
   compareStrings,
 } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
+import { kindOf, misspeltKind, reasonToSkip } from "./kinds.ts";
 import type {
   BackendTLSPolicy,
   ConfigMap,
@@ -20,13 +20,13 @@ import type {
   GatewayClass,
   HTTPRoute,
   Namespace,
-  PolicyTarget,
   ReferenceGrant,
   Secret,
   Service,
 } from "./objects.ts";
+import { readTargets, unreadableTargets } from "./policy-targets.ts";
 import { validateRules } from "./schema/rules.ts";
-import { field, type Kind, KINDS, validateStructure } from "./schema/validate.ts";
+import { type Kind, KINDS, validateStructure } from "./schema/validate.ts";
 import { convertSeed } from "./seed.ts";
 
 export type Entry<T> =
@@ -90,7 +90,9 @@ export function load(raws: readonly RawObject[], diagnostics: Diagnostics): Load
     const byName = candidates.get(kind) ?? new Map<string, Candidate[]>();
     candidates.set(kind, byName);
     const name = namespacedName(candidate.object.ref);
-    byName.set(name, [...(byName.get(name) ?? []), candidate]);
+    const same = byName.get(name);
+    if (same === undefined) byName.set(name, [candidate]);
+    else same.push(candidate);
   }
   const cluster: Record<string, Map<string, Entry<unknown>>> = {};
   for (const kind of Object.keys(KINDS) as Kind[]) {
@@ -100,39 +102,12 @@ export function load(raws: readonly RawObject[], diagnostics: Diagnostics): Load
   return { cluster: cluster as unknown as Cluster, skipped: sortSkipped(skipped), fatal };
 }
 
-function kindOf(raw: RawObject): Kind | null {
-  if (!Object.hasOwn(KINDS, raw.ref.kind)) return null;
-  const kind = raw.ref.kind as Kind;
-  return KINDS[kind].group === raw.group ? kind : null;
-}
-
-/** Of the API group, and no kind it has: a policy with a misspelt kind must not be passed over quietly. */
-function misspeltKind({ ref, group }: RawObject): Problem | null {
-  if (group !== "gateway.networking.k8s.io" || OTHER_KINDS.has(ref.kind)) return null;
-  const similar = Object.keys(KINDS).find((kind) => kind.toLowerCase() === ref.kind.toLowerCase());
-  return {
-    code: "object-kind",
-    path: ["kind"],
-    message: "the Gateway API has no such kind",
-    expected: similar ?? Object.keys(KINDS).slice(0, 5).join(", "),
-    found: show(ref.kind),
-    remedy: "correct the kind",
-  };
-}
-
 const bare = (raw: RawObject): SourceObject => ({
   ref: raw.ref,
   value: raw.value,
   locate: raw.locate,
   spell: (path) => path,
 });
-/** Kinds of the Gateway API v1.7 that lasthop does not implement yet. */
-const OTHER_KINDS = new Set(["GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet"]);
-
-function reasonToSkip({ ref, group }: RawObject): string {
-  if (group === "gateway.networking.k8s.io") return `lasthop does not implement ${ref.kind} yet`;
-  return "lasthop has no use for this kind";
-}
 
 /** Converts, identifies and validates one object. */
 function admit(kind: Kind, raw: RawObject): Candidate {
@@ -154,11 +129,28 @@ function admit(kind: Kind, raw: RawObject): Candidate {
     locate: raw.locate,
     spell,
   };
-  const known = (versions as readonly string[]).includes(raw.version);
+  const known = raw.group === group && (versions as readonly string[]).includes(raw.version);
   const problems: Problem[] = known ? [...conversion] : [unknownVersion(kind, raw)];
+  const misspelt = kind === raw.ref.kind ? null : misspeltKind(raw);
+  if (misspelt !== null) problems.push(misspelt);
   const structure = validateStructure(kind, value);
-  problems.push(...(structure.length > 0 ? structure : validateRules(kind, value)));
+  problems.push(...bounded(structure.length > 0 ? structure : validateRules(kind, value)));
   return { kind, object, problems, text: () => canonicalJson(value) };
+}
+
+const MAX_PROBLEMS = 50;
+
+/** The first faults of one object, and that there are more. */
+function bounded(problems: readonly Problem[]): readonly Problem[] {
+  const [first] = problems;
+  if (first === undefined || problems.length <= MAX_PROBLEMS) return problems;
+  const more: Problem = {
+    code: first.code,
+    path: [],
+    message: `the object has more faults than the ${MAX_PROBLEMS} that are listed`,
+    remedy: "correct those, and build again",
+  };
+  return [...problems.slice(0, MAX_PROBLEMS), more];
 }
 
 function unknownVersion(kind: Kind, raw: RawObject): Problem {
@@ -166,7 +158,7 @@ function unknownVersion(kind: Kind, raw: RawObject): Problem {
   return {
     code: kind === "BackendTLSPolicy" ? "policy-schema" : "object-version",
     path: ["apiVersion"],
-    message: `this version of ${kind} is not supported`,
+    message: `this is no apiVersion of ${kind} that lasthop reads`,
     expected: versions.map((version) => (group === "" ? version : `${group}/${version}`)).join(" or "),
     found: raw.ref.apiVersion,
     remedy: `use ${group === "" ? versions[0] : `${group}/${versions[0]}`}`,
@@ -179,13 +171,22 @@ function settle(same: readonly Candidate[], diagnostics: Diagnostics): Entry<unk
   if (only === undefined) throw new RangeError("no candidate");
   if (same.length === 1) return entryOf(only.object, faultOf(only));
   const [first, ...others] = [...same].sort((a, b) => compareStrings(place(a.object), place(b.object)));
-  for (const other of others) diagnostics.report(other.object, duplicate(other, first?.object ?? null));
   // By content, so that neither file names nor their order decide.
-  const ordered = [...same].sort((a, b) => compareStrings(a.text(), b.text()));
-  const chosen = ordered[0] ?? only;
-  if (ordered.every(({ text }) => text() === chosen.text())) return entryOf(chosen.object, faultOf(chosen));
-  const object = chosen.kind === "BackendTLSPolicy" ? unionOfTargets(chosen.object, ordered) : chosen.object;
-  return entryOf(object, duplicate(chosen, null));
+  const ordered = same
+    .map((candidate) => ({ candidate, text: candidate.text() }))
+    .sort((a, b) => compareStrings(a.text, b.text));
+  const chosen = ordered[0]?.candidate ?? only;
+  const equal = ordered.every(({ text }) => text === ordered[0]?.text);
+  for (const other of others) diagnostics.report(other.object, duplicate(other, first?.object ?? null, equal));
+  if (equal) return entryOf(chosen.object, faultOf(chosen));
+  const object =
+    chosen.kind === "BackendTLSPolicy"
+      ? unionOfTargets(
+          chosen.object,
+          ordered.map(({ candidate }) => candidate),
+        )
+      : chosen.object;
+  return entryOf(object, duplicate(chosen, null, false));
 }
 
 const entryOf = (object: SourceObject, problem: Problem | undefined): Entry<unknown> =>
@@ -200,53 +201,23 @@ function unionOfTargets(object: SourceObject, same: readonly Candidate[]): Sourc
   return { ...object, value: { ...(object.value as object), spec: { targetRefs } } };
 }
 
-function duplicate({ kind }: Candidate, first: SourceObject | null): Problem {
+/** Copies that are equal count once, which is worth a warning; of those that differ none counts. */
+function duplicate({ kind }: Candidate, first: SourceObject | null, equal: boolean): Problem {
   const at = first?.locate([]) ?? null;
   return {
-    code: kind === "BackendTLSPolicy" ? "policy-schema" : "object-duplicate",
+    ...(equal ? { severity: "warning" as const } : {}),
+    code: kind === "BackendTLSPolicy" && !equal ? "policy-schema" : "object-duplicate",
     path: ["metadata", "name"],
-    message: "this object appears more than once in the inputs",
+    message: `this object appears more than once in the inputs${equal ? "" : ", and the copies differ, so all are refused"}`,
     expected: "each object once",
     ...(at === null ? {} : { found: `the first at ${at.file}:${at.line}` }),
-    remedy: "remove all copies but one; copies that differ are all refused",
+    remedy: "remove all copies but one",
   };
 }
 
 function place(object: SourceObject): string {
   const at = object.locate([]);
   return at === null ? "" : `${at.file}\0${String(at.line).padStart(10, "0")}\0${String(at.column).padStart(10, "0")}`;
-}
-
-/** The targets of a policy that is otherwise at fault; null when any of them cannot be read. */
-export function readTargets(value: unknown): PolicyTarget[] | null {
-  const refs = field(field(value, "spec"), "targetRefs");
-  if (!Array.isArray(refs) || refs.length === 0) return null;
-  const targets: PolicyTarget[] = [];
-  for (const ref of refs as unknown[]) {
-    const [group, kind, name, sectionName] = ["group", "kind", "name", "sectionName"].map((key) => field(ref, key));
-    if (typeof kind !== "string" || typeof name !== "string" || name === "") return null;
-    if (
-      (group !== undefined && typeof group !== "string") ||
-      (sectionName !== undefined && typeof sectionName !== "string")
-    )
-      return null;
-    targets.push({ group: group ?? "", kind, name, ...(sectionName === undefined ? {} : { sectionName }) });
-  }
-  return targets;
-}
-
-function unreadableTargets(object: SourceObject, diagnostics: Diagnostics): boolean {
-  if (object.ref.name !== "" && readTargets(object.value) !== null) return false;
-  diagnostics.report(object, {
-    code: "policy-targets-unreadable",
-    path: object.ref.name === "" ? ["metadata", "name"] : ["spec", "targetRefs"],
-    message:
-      "which Services this policy protects cannot be read, so nothing is built: one of them could be sent plaintext",
-    expected: "targetRefs of group, kind Service and name",
-    found: show(field(field(object.value, "spec"), "targetRefs")),
-    remedy: "correct targetRefs, or remove the policy",
-  });
-  return true;
 }
 
 function sortSkipped(skipped: readonly Skipped[]): Skipped[] {

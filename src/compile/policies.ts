@@ -2,9 +2,10 @@
 import type { BundleTransport } from "../bundle/types.ts";
 import { Anchors } from "./anchors.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
-import { type Cluster, type Entry, readTargets } from "./load.ts";
+import type { Cluster, Entry } from "./load.ts";
 import type { BackendTLSPolicy, PolicyTarget, Service, ServicePort } from "./objects.ts";
 import { judgePolicy, type PolicyEffect, type Unresolved } from "./policy-effect.ts";
+import { readTargets } from "./policy-targets.ts";
 import { compareSeniority, seniorityOf } from "./seniority.ts";
 
 export interface TargetState {
@@ -79,11 +80,11 @@ function claim(name: string, entry: Entry<BackendTLSPolicy>): Claimant {
   const namespace = entry.object.ref.namespace ?? "default";
   // load.ts stops the build when these cannot be read.
   const refs = readTargets(entry.object.value) ?? [];
-  // A Service under a wrong group is still the Service its author means to protect.
+  // A Service under a wrong group or spelling is still the Service its author means to protect.
   const targets = refs.map((ref, index) => ({
     index,
     ref,
-    service: ref.kind === "Service" ? `${namespace}/${ref.name}` : null,
+    service: /^services?$/i.test(ref.kind) ? `${namespace}/${ref.name}` : null,
   }));
   return { name, entry, targets };
 }
@@ -153,10 +154,10 @@ function targetFault(
   cluster: Cluster,
 ): Problem | null {
   if (group !== "" || kind !== "Service" || service === null) {
-    // The wrong group of a Service closes its ports; another kind has none.
+    // The wrong group or spelling of a Service closes its ports; another kind has none.
     return {
       code: service === null ? "policy-target-kind" : "policy-schema",
-      path: [service === null ? "kind" : "group"],
+      path: [kind === "Service" ? "group" : "kind"],
       message: "lasthop applies BackendTLSPolicy to Services alone",
       expected: 'group "" and kind Service',
       found: `${show(group)} ${kind}`,
@@ -174,13 +175,14 @@ function targetFault(
       remedy: "add the Service, or correct the name",
     };
   }
-  const { ports } = entry.object.value.spec;
+  // TLS runs over TCP: a policy for a port of another protocol would be accepted and enforced nowhere.
+  const ports = entry.object.value.spec.ports.filter(({ protocol }) => protocol === "TCP");
   if (sectionName === undefined || ports.some((port) => port.name === sectionName)) return null;
   const known = ports.map((port) => port.name).filter((port) => port !== "");
   return {
     code: "policy-section-not-found",
     path: ["sectionName"],
-    message: `Service ${service} has no port of this name, so every port of it that no accepted policy covers is closed`,
+    message: `Service ${service} has no TCP port of this name, so every port of it that no accepted policy covers is closed`,
     expected: known.length === 0 ? "no sectionName: the Service's ports have no names" : `one of ${known.join(", ")}`,
     found: show(sectionName),
     remedy: "use the name of one of the Service's ports",
@@ -232,7 +234,9 @@ export function policyTransport(
 /** Whether a target is about a port that some route uses. */
 export function targetsPort(target: TargetState, service: SourceObject<Service> | null, port: number): boolean {
   if (target.sectionName === null || service === null) return true;
-  const named = service.value.spec.ports.filter(({ name }) => name === target.sectionName);
+  const named = service.value.spec.ports.filter(
+    ({ name, protocol }) => name === target.sectionName && protocol === "TCP",
+  );
   // An absent section closes ports of the whole Service.
   return named.length === 0 || named.some((own) => own.port === port);
 }

@@ -86,10 +86,13 @@ type Validation = BackendTLSPolicy["spec"]["validation"];
 function judgeNames({ hostname, subjectAltNames = [] }: Validation): Problem[] {
   const problems: Problem[] = [];
   if (isIpAddress(hostname)) problems.push(ipAddress(["spec", "validation", "hostname"], hostname));
+  if (hasLongLabel(hostname)) problems.push(longLabel(["spec", "validation", "hostname"], hostname));
   for (const [index, san] of subjectAltNames.entries()) {
     const at = ["spec", "validation", "subjectAltNames", index];
     if (san.hostname !== undefined && isIpAddress(san.hostname))
       problems.push(ipAddress([...at, "hostname"], san.hostname));
+    if (san.hostname !== undefined && hasLongLabel(san.hostname))
+      problems.push(longLabel([...at, "hostname"], san.hostname));
     // RFC 9525 §6.3: trust/ would never match a wildcard directly above a single label.
     if (san.hostname !== undefined && /^\*\.[^.]+$/.test(san.hostname)) {
       problems.push({
@@ -110,6 +113,20 @@ function ipAddress(path: (string | number)[], hostname: string): Problem {
     code: "policy-hostname",
     path,
     message: "a hostname must not be an IP address, and a name whose last label is a number is one",
+    expected: "a DNS name",
+    found: show(hostname),
+    remedy: "use the DNS name in the backend's certificate",
+  };
+}
+
+/** RFC 1035 §2.3.4: no DNS name has a longer label, so no certificate names it and no SNI carries it. */
+const hasLongLabel = (hostname: string): boolean => hostname.split(".").some((label) => label.length > 63);
+
+function longLabel(path: (string | number)[], hostname: string): Problem {
+  return {
+    code: "policy-hostname",
+    path,
+    message: "a label of a hostname has at most 63 characters",
     expected: "a DNS name",
     found: show(hostname),
     remedy: "use the DNS name in the backend's certificate",

@@ -1,5 +1,5 @@
 /** From `-f` to texts: files, directories, globs, standard input. The only file of compile/ that touches the disk. */
-import { globSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, globSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { compareStrings, type Diagnostic } from "./diagnostics.ts";
 import type { InputDocument } from "./document/parse.ts";
@@ -11,19 +11,29 @@ export interface InputsRead {
   readonly faults: readonly Diagnostic[];
 }
 
-const EXTENSION = /\.(ya?ml|json)$/;
+const EXTENSION = /\.(ya?ml|json)$/i;
 /** The longest text that JavaScript strings hold is not far above. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
-/** Directories are walked to the bottom for `.yaml`, `.yml` and `.json`; `-` is standard input. */
-export function readInputs(paths: readonly string[]): InputsRead {
+/**
+ * Directories are walked to the bottom for `.yaml`, `.yml` and `.json`; `-` is standard input. `outputs` of an earlier run
+ * are no inputs of this one: passed over in directories and patterns, refused where a path names one.
+ */
+export function readInputs(paths: readonly string[], outputs: readonly string[] = []): InputsRead {
   const documents = new Map<string, InputDocument>();
   const faults: Diagnostic[] = [];
+  const written = new Set(outputs.filter((path) => existsSync(path)).map((path) => realpathSync(path)));
   for (const path of paths) {
     const files = path === "-" ? ["-"] : expand(path, faults);
     for (const file of files) {
       try {
         const key = file === "-" ? "-" : realpathSync(file);
+        if (written.has(key)) {
+          if (file === path) faults.push(overwritten(file));
+          continue;
+        }
+        // A pipe may be named, as shells do for `<(…)`; one that lies in a directory would be waited for without end.
+        if (file !== path && !statSync(file).isFile()) throw new Error("not a regular file");
         if (!documents.has(key)) documents.set(key, { file: file === "-" ? "<stdin>" : file, text: readText(file) });
       } catch (error) {
         faults.push(unreadable(file, reasonOf(error)));
@@ -54,8 +64,11 @@ function expand(path: string, faults: Diagnostic[]): string[] {
 }
 
 function readText(file: string): string {
+  const tooLarge = (bytes: number): boolean => bytes > MAX_FILE_BYTES;
+  if (file !== "-" && tooLarge(statSync(file).size)) throw new RangeError(`larger than ${MAX_FILE_BYTES} bytes`);
   const bytes = readFileSync(file === "-" ? 0 : file);
-  if (bytes.length > MAX_FILE_BYTES) throw new RangeError(`larger than ${MAX_FILE_BYTES} bytes`);
+  // Pipes do not say how much is coming.
+  if (tooLarge(bytes.length)) throw new RangeError(`larger than ${MAX_FILE_BYTES} bytes`);
   // Kubernetes manifests are UTF-8; anything else would be read as something its author did not write.
   return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
 }
@@ -65,6 +78,7 @@ function reasonOf(error: unknown): string {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT") return "no such file or directory";
   if (code === "EACCES") return "permission denied";
+  if (code === "ELOOP") return "a symbolic link that leads to itself";
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -78,12 +92,22 @@ function unreadable(file: string, why: string): Diagnostic {
   );
 }
 
+function overwritten(file: string): Diagnostic {
+  return fault(
+    "output-unwritable",
+    file,
+    `${file} is an input, and -o or --status would overwrite it`,
+    "an output that is no input",
+    "correct -o or --status",
+  );
+}
+
 function empty(path: string, why: string): Diagnostic {
   return fault("input-empty", path, `${path}: ${why}`, "at least one manifest", "correct the path given with -f");
 }
 
 function fault(
-  code: "input-unreadable" | "input-empty",
+  code: "input-unreadable" | "input-empty" | "output-unwritable",
   file: string,
   message: string,
   expected: string,

@@ -14,7 +14,8 @@ export function reportText({ diagnostics, skipped }: Reportable, colour: boolean
   if (skipped.length > 0) {
     const lines = skipped.map(({ object, location, reason }) => {
       const name = object.namespace === null ? object.name : `${object.namespace}/${object.name}`;
-      return `  ${object.apiVersion} ${object.kind} ${clean(name)}${location === null ? "" : ` (${location.file}:${location.line})`}: ${reason}\n`;
+      const place = location === null ? "" : ` (${location.file}:${location.line})`;
+      return `  ${clean(`${object.apiVersion} ${object.kind} ${name}${place}: ${reason}`)}\n`;
     });
     parts.push(
       `${paint("dim", `Skipped ${skipped.length} ${skipped.length === 1 ? "object" : "objects"}:`)}\n${lines.join("")}`,
@@ -44,12 +45,13 @@ function textOf(
   const head = severity === "error" ? paint("red", "✘ error") : paint("yellow", "▲ warning");
   let text = `${head} ${paint("bold", clean(message))} [${code}]\n`;
   if (location !== null) {
-    text += `\n    ${location.file}:${location.line}:${location.column}\n`;
+    text += `\n    ${clean(location.file)}:${location.line}:${location.column}\n`;
     if (location.sourceLine !== null) {
       const number = String(location.line);
       const before = " ".repeat(location.column - 1);
       text += `      ${number} │ ${clean(location.sourceLine)}\n`;
-      text += `      ${" ".repeat(number.length)} ╵ ${before}${paint("green", location.length > 1 ? "~".repeat(location.length) : "^")}\n`;
+      const length = Math.min(location.length, location.sourceLine.length - location.column + 1);
+      text += `      ${" ".repeat(number.length)} ╵ ${before}${paint("green", length > 1 ? "~".repeat(length) : "^")}\n`;
     }
   }
   const name =

@@ -37,7 +37,13 @@ export function convertSeed(raw: RawObject): Converted {
   const { targetRef, tls, ...rest } = spec as Record<string, unknown>;
   const problems = [warning, ...otherNamespace(raw, targetRef)];
   const converted = { ...rest };
-  if (targetRef !== undefined) converted["targetRefs"] = [withoutNamespace(targetRef)];
+  if (targetRef !== undefined) {
+    const { targetRefs } = rest;
+    if (targetRefs !== undefined) problems.push(spelledTwice("targetRefs", "targetRef"));
+    // What either names is protected, as far as it can be read.
+    converted["targetRefs"] = [withoutNamespace(targetRef), ...(Array.isArray(targetRefs) ? targetRefs : [])];
+  }
+  if (tls !== undefined && rest["validation"] !== undefined) problems.push(spelledTwice("validation", "tls"));
   if (tls !== undefined) converted["validation"] = renameTls(tls);
   return {
     value: { ...raw.value, spec: converted },
@@ -70,6 +76,17 @@ function withoutNamespace(targetRef: unknown): unknown {
   if (targetRef === null || typeof targetRef !== "object" || Array.isArray(targetRef)) return targetRef;
   const { namespace: _, ...rest } = targetRef as Record<string, unknown>;
   return rest;
+}
+
+/** The field of v1 beside the one it replaces: which of them is meant? */
+function spelledTwice(field: string, old: string): Problem {
+  return {
+    code: "policy-schema",
+    path: ["spec", field],
+    message: `v1alpha2 spells ${field} as ${old}, and has not both`,
+    expected: `${old} alone`,
+    remedy: `remove one of ${old} and ${field}`,
+  };
 }
 
 /** A policy reaches its own namespace only; v1alpha2 could name another. */

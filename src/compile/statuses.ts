@@ -254,7 +254,10 @@ function policyConditions(policy: PolicyState, gateway: string, model: Model): C
     .filter(({ verdict }) => verdict.kind === "won")
     .map((target) => nameTarget(target, model))
     .sort(compareStrings);
-  const enforced = policy.effect.kind === "enforced" && won.length > 0 ? `enforced for ${won.join(", ")}` : "";
+  const enforced =
+    policy.effect.kind === "enforced" && won.length > 0
+      ? `enforced for ${won.join(", ")}, trusting ${policy.effect.sources.join(", ")}`
+      : "";
   const conditions = [
     first === undefined
       ? accepted(generation, sentence(enforced))

@@ -1,6 +1,15 @@
 /** `lasthop build` as a process: exit codes, what is written and what is not. */
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
@@ -98,6 +107,9 @@ describe("the process", () => {
     expect((await lasthop(["--help"])).code).toBe(0);
     expect((await lasthop(["frobnicate"])).code).toBe(2);
     expect((await lasthop([])).code).toBe(2);
+    const unknown = await lasthop(["demo", "--nope"]);
+    expect(unknown.code).toBe(2);
+    expect(unknown.err).not.toContain("    at ");
   });
 });
 
@@ -184,7 +196,65 @@ describe("exit codes", () => {
   });
 });
 
+describe("outputs", () => {
+  test("what an earlier run wrote is no input of the next", async () => {
+    mkdirSync(at("dir"));
+    writeFileSync(at("dir/good.yaml"), good);
+    for (let run = 0; run < 2; run++)
+      expect(await build("-f", "dir", "-o", "dir/b.json", "--status", "dir/s.yaml")).toEqual({
+        code: 0,
+        out: "",
+        err: "",
+      });
+    expect(await build("-f", "dir/*", "-o", "dir/b.json", "--status", "dir/s.yaml")).toMatchObject({ code: 0 });
+  });
+
+  test("2: an input is never overwritten", async () => {
+    const { code, err } = await build("-f", "good.yaml", "-o", "./good.yaml");
+    expect(code).toBe(2);
+    expect(err).toContain("[output-unwritable]");
+    expect(readFileSync(at("good.yaml"), "utf8")).toBe(good);
+  });
+
+  test("a link keeps leading where it led, and two paths to one file are refused", async () => {
+    writeFileSync(at("target.json"), "old");
+    symlinkSync(at("target.json"), at("link.json"));
+    expect(await build("-f", "good.yaml", "-o", "link.json")).toMatchObject({ code: 0 });
+    expect(lstatSync(at("link.json")).isSymbolicLink()).toBe(true);
+    expect(readFileSync(at("target.json"), "utf8")).toContain('"digest"');
+    expect(await build("-f", "good.yaml", "-o", "link.json", "--status", "target.json")).toMatchObject({ code: 2 });
+  });
+
+  // Renaming over /dev/null, as root, would take it from the whole machine.
+  test("a pipe or device is written to, not replaced", async () => {
+    execFileSync("mkfifo", [at("pipe")]);
+    const reader = execFile("cat", [at("pipe")]);
+    const read = new Promise<string>((resolve) => {
+      let text = "";
+      reader.stdout?.on("data", (part: string) => void (text += part));
+      reader.on("close", () => resolve(text));
+    });
+    expect(await build("-f", "good.yaml", "-o", "pipe")).toMatchObject({ code: 0 });
+    expect(lstatSync(at("pipe")).isFIFO()).toBe(true);
+    expect(await read).toContain('"digest"');
+  });
+});
+
 describe("inputs", () => {
+  test("2: a pipe in a directory is not waited for", async () => {
+    mkdirSync(at("dir"));
+    execFileSync("mkfifo", [at("dir/pipe.yaml")]);
+    const { code, err } = await build("-f", "good.yaml", "-f", "dir");
+    expect(code).toBe(2);
+    expect(err).toContain("not a regular file");
+  });
+
+  test("an extension in capitals is no reason to pass a manifest over", async () => {
+    mkdirSync(at("dir"));
+    writeFileSync(at("dir/GOOD.YAML"), good);
+    expect(await build("-f", "dir")).toEqual({ code: 0, out: "", err: "" });
+  });
+
   const digest = (): string => (JSON.parse(readFileSync(at("bundle.json"), "utf8")) as { digest: string }).digest;
 
   test("a file, a directory, a pattern, JSON and a List give the same bundle", async () => {
@@ -244,6 +314,19 @@ describe("reports", () => {
       expect(err).toContain(row);
     // eslint-disable-next-line no-control-regex
     expect(err).not.toMatch(/\u001B/);
+  });
+
+  test("no input, and no file's name, reaches the terminal as a control sequence", async () => {
+    const name = "\u001B[2Jx.yaml";
+    writeFileSync(
+      at(name),
+      `${refused}\n---\n${JSON.stringify({ apiVersion: "a\u001B[2J/v1", kind: "K\u001B[2J", metadata: { name: "n\u009B2J" } })}\n`,
+    );
+    const { code, err } = await build("-f", name);
+    expect(code).toBe(1);
+    expect(err).toContain("Skipped 1 object");
+    // eslint-disable-next-line no-control-regex
+    expect(err).not.toMatch(/[\u001B\u009B]/);
   });
 
   test("skipped objects are listed", async () => {

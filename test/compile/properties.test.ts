@@ -146,6 +146,131 @@ function replaceAt(root: unknown, step: number, value: unknown, rename: boolean)
   visit(root);
 }
 
+describe("no plaintext", () => {
+  const ca = readFileSync(join(import.meta.dirname, "fixtures/ca-a.pem"), "utf8");
+  const sound: object[] = [
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "GatewayClass",
+      metadata: { name: "lasthop" },
+      spec: { controllerName: "lasthop.dev/gateway-controller" },
+    },
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "Gateway",
+      metadata: { name: "edge", namespace: "shop" },
+      spec: { gatewayClassName: "lasthop", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
+    },
+    {
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "HTTPRoute",
+      metadata: { name: "all", namespace: "shop" },
+      spec: { parentRefs: [{ name: "edge" }], rules: [{ backendRefs: [{ name: "web", port: 443 }] }] },
+    },
+    {
+      apiVersion: "v1",
+      kind: "Service",
+      metadata: { name: "web", namespace: "shop" },
+      spec: { ports: [{ name: "https", port: 443 }] },
+    },
+    { apiVersion: "v1", kind: "ConfigMap", metadata: { name: "ca", namespace: "shop" }, data: { "ca.crt": ca } },
+  ];
+  const target = { group: "", kind: "Service", name: "web", sectionName: "https" };
+  const metadata = { name: "web", namespace: "shop", creationTimestamp: "2026-01-01T00:00:00Z" };
+  const caRefs = [{ group: "", kind: "ConfigMap", name: "ca" }];
+  const subjectAltNames = [{ type: "Hostname", hostname: "web.example.com" }];
+  const options = { "lasthop.dev/alpn": "h2" };
+  const policies: [string, object][] = [
+    [
+      "v1",
+      {
+        targetRefs: [target],
+        validation: { hostname: "web.example.com", caCertificateRefs: caRefs, subjectAltNames },
+        options,
+      },
+    ],
+    ["v1alpha2", { targetRef: target, tls: { hostname: "web.example.com", caCertRefs: caRefs } }],
+  ];
+  const junk: readonly unknown[] = [undefined, null, "", "x", "X y", 0, 1.5, true, [], {}, [null], [{}]];
+  /** Such a change moves the policy to another Service: that is what it says. */
+  const moves = (path: string, value: unknown): boolean =>
+    path === "metadata.namespace"
+      ? value === undefined || value === null || typeof value === "string"
+      : /^spec\.targetRefs?(\.0)?\.(name|kind)$/.test(path) && typeof value === "string" && value !== "";
+
+  test.for(policies)(
+    "whatever stands in any field of a %s policy, its Service is never plaintext",
+    ([version, spec]) => {
+      const policy = { apiVersion: `gateway.networking.k8s.io/${version}`, kind: "BackendTLSPolicy", metadata, spec };
+      const paths = pathsOf(policy);
+      expect(paths.length).toBeGreaterThan(15);
+      for (const path of paths) {
+        for (const value of junk) {
+          if (moves(path.join("."), value)) continue;
+          const changed = replaceAt(policy, path, value);
+          const objects = [...sound, ...(changed === undefined ? [] : [changed])];
+          const text = objects.map((object) => JSON.stringify(object)).join("\n---\n");
+          const { bundle, fatal } = compile([{ file: "a.yaml", text }], OPTIONS);
+          const transports = Object.values(bundle?.backends ?? {}).map(({ transport }) => transport.kind);
+          // Without any value the document is an empty one.
+          const gone = path.length === 0 && (value === null || value === undefined);
+          expect(
+            fatal || gone || !transports.includes("plaintext"),
+            `${path.join(".")} = ${JSON.stringify(value)}`,
+          ).toBe(true);
+        }
+      }
+    },
+  );
+
+  test("copies of a policy that differ close what any of them names, however many there are", () => {
+    const validation = { hostname: "web.example.com", caCertificateRefs: caRefs };
+    const copies = Array.from({ length: 1_100 }, (_, number) => ({
+      apiVersion: "gateway.networking.k8s.io/v1",
+      kind: "BackendTLSPolicy",
+      metadata,
+      spec: { targetRefs: [{ ...target, name: number === 0 ? "web" : `other-${number}` }], validation },
+    }));
+    const text = [...sound, ...copies].map((object) => JSON.stringify(object)).join("\n---\n");
+    const { bundle } = compile([{ file: "a.yaml", text }], OPTIONS);
+    expect(bundle?.backends["shop/web:443"]?.transport.kind).toBe("refused");
+  });
+
+  function pathsOf(value: unknown): string[][] {
+    if (value === null || typeof value !== "object") return [[]];
+    return [[], ...Object.entries(value).flatMap(([key, child]) => pathsOf(child).map((path) => [key, ...path]))];
+  }
+
+  function replaceAt(value: unknown, [step, ...rest]: readonly string[], by: unknown): unknown {
+    if (step === undefined) return by;
+    const copy: Record<string, unknown> | unknown[] = Array.isArray(value)
+      ? [...(value as unknown[])]
+      : { ...(value as object) };
+    Reflect.set(copy, step, replaceAt(Reflect.get(copy, step), rest, by));
+    return copy;
+  }
+});
+
+describe("large inputs", () => {
+  const object = (kind: string, rest: object): string =>
+    JSON.stringify({ apiVersion: "v1", kind, metadata: { name: "a", namespace: "shop" }, ...rest });
+
+  test.for<[string, string]>([
+    [
+      "a fault in each of 200,000 items",
+      object("Service", { spec: { ports: Array.from({ length: 200_000 }, () => ({ port: 1 })) } }),
+    ],
+    [
+      "200,000 keys of the wrong type",
+      object("ConfigMap", { data: Object.fromEntries(Array.from({ length: 200_000 }, (_, n) => [`k${n}`, 1])) }),
+    ],
+    [
+      "20,000 copies of one object",
+      Array.from({ length: 20_000 }, (_, n) => object("Service", { spec: { ports: [] }, n })).join("\n---\n"),
+    ],
+  ])("%s", ([, text]) => survives(text));
+});
+
 describe("secrets", () => {
   const key = "MC4CAQAwBQYDK2VwBCIEIAtThisIsTheKeyAndItMustNeverBeSeenAnywhere";
   const pem = `-----BEGIN PRIVATE KEY-----\n    ${key}\n    -----END PRIVATE KEY-----`;
@@ -172,6 +297,11 @@ describe("secrets", () => {
       "a Secret that is broken YAML",
       `apiVersion: v1\nkind: Secret\nmetadata: { name: s }\nstringData:\n  key: "${key}": x\n`,
     ],
+    [
+      "a Secret on the line of another object",
+      `{ apiVersion: v1, kind: List, items: [{ apiVersion: v1, kind: Service, metadata: { name: [] } }, { apiVersion: v1, kind: Secret, metadata: { name: s }, stringData: { k: ${key} } }] }\n`,
+    ],
+    ["a Secret on one line", `{ apiVersion: v1, kind: Secret, metadata: { name: _ }, stringData: { k: ${key} } }\n`],
     [
       "a ConfigMap's ca.crt",
       `apiVersion: v1\nkind: ConfigMap\nmetadata: { name: s, namespace: shop }\ndata:\n  ca.crt: |\n    ${pem}\n`,

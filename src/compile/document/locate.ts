@@ -40,23 +40,31 @@ export function locationAt(lines: Lines, offset: number, length: number, secret:
     line: low + 1,
     column,
     length: Math.max(1, Math.min(length, text.length - column + 1)),
-    sourceLine: secret || text.includes("PRIVATE KEY") ? null : text.slice(0, MAX_SOURCE_LINE),
+    sourceLine:
+      secret || column > MAX_SOURCE_LINE || text.includes("PRIVATE KEY") ? null : text.slice(0, MAX_SOURCE_LINE),
   };
 }
 
-/** The events of a whole text, read when first asked for. */
-export type Events = () => readonly Event[];
+/** Text of a file that was read by itself. */
+export interface Part {
+  readonly lines: Lines;
+  readonly source: string;
+  /** Of `source` in the file. */
+  readonly offset: number;
+  /** Read when first asked for. */
+  readonly events: () => readonly Event[];
+}
 
 export type Locate = (path: FieldPath, secret: boolean) => Location;
 
 /** Locates paths from the node whose event has index `root`: a scalar itself, else the closest ancestor's key. */
-export function locator(lines: Lines, read: Events, root: number): Locate {
+export function locator(part: Part, root: number): Locate {
   return (path, secret) => {
-    const events = read();
+    const events = part.events();
     let node = root;
     let best = spanOf(events[node]);
     for (const step of path) {
-      const child = childOf(lines.source, events, node, step);
+      const child = childOf(part.source, events, node, step);
       if (child === null) break;
       node = child.value;
       const value = events[node];
@@ -64,7 +72,7 @@ export function locator(lines: Lines, read: Events, root: number): Locate {
       best = value !== undefined && isWord(value) ? spanOf(value) : (child.key ?? spanOf(value) ?? best);
     }
     const [offset, length] = best ?? [0, 1];
-    return locationAt(lines, offset, length, secret);
+    return locationAt(part.lines, part.offset + offset, length, secret);
   };
 }
 
@@ -93,9 +101,9 @@ function spanOf(event: Event | undefined): Span | null {
 }
 
 /** A locator for each item of the sequence at `path`: one walk, however many items ask later. */
-export function itemLocators(lines: Lines, read: Events, root: number, key: string): Locate[] {
-  const events = read();
-  const sequence = childOf(lines.source, events, root, key)?.value ?? root;
+export function itemLocators(part: Part, root: number, key: string): Locate[] {
+  const events = part.events();
+  const sequence = childOf(part.source, events, root, key)?.value ?? root;
   const locators: Locate[] = [];
   if (events[sequence]?.type !== EVENT_ID.SEQUENCE) return locators;
   for (
@@ -103,7 +111,7 @@ export function itemLocators(lines: Lines, read: Events, root: number, key: stri
     item < events.length && events[item]?.type !== EVENT_ID.POP;
     item = after(events, item)
   ) {
-    locators.push(locator(lines, read, item));
+    locators.push(locator(part, item));
   }
   return locators;
 }

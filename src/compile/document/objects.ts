@@ -71,10 +71,13 @@ function addValue(
   }
   let places: readonly Locate[] | null = null;
   let sound = true;
+  // Flow style puts other items on the line of a Secret's data.
+  const secrets = holdsSecret(value);
   for (const [index, item] of (items as unknown[]).entries()) {
     const place: Locate = (path, secret) => {
       places ??= locateItems("items");
-      return places[index]?.(path, secret) ?? locate(["items", index, ...path], secret);
+      const hidden = secret || secrets;
+      return places[index]?.(path, hidden) ?? locate(["items", index, ...path], hidden);
     };
     const nested = (key: string): Locate[] => {
       const inner = field(item, key);
@@ -90,6 +93,15 @@ function addValue(
   }
   return sound;
 }
+
+function holdsSecret(value: unknown): boolean {
+  if (isSecretKind(field(value, "kind"))) return true;
+  const items = field(value, "items");
+  return Array.isArray(items) && items.some(holdsSecret);
+}
+
+/** Secrets, and what controllers make Secrets from. */
+const isSecretKind = (kind: unknown): boolean => typeof kind === "string" && /secret/i.test(kind);
 
 interface ListType {
   readonly apiVersion: string;
@@ -144,7 +156,8 @@ function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnos
     ref: {
       apiVersion,
       kind,
-      namespace: typeof namespace === "string" ? namespace : null,
+      // The API server reads an empty namespace as none.
+      namespace: typeof namespace === "string" && namespace !== "" ? namespace : null,
       name: typeof name === "string" ? name : "",
     },
     group: slash < 0 ? "" : apiVersion.slice(0, slash),
@@ -155,17 +168,9 @@ function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnos
   return true;
 }
 
-/** Lines that are not printed: a Secret's (its annotations repeat its data), and what a ConfigMap holds by mistake. */
+/** Lines that are not printed: a Secret's, any of which may hold its data, and what a ConfigMap holds by mistake. */
 function maySecret(kind: string, path: FieldPath): boolean {
-  if (kind === "ConfigMap") return path[0] === "data" || path[0] === "binaryData";
-  return (
-    kind === "Secret" &&
-    !(
-      path[0] === "kind" ||
-      path[0] === "apiVersion" ||
-      (path[0] === "metadata" && (path[1] === "name" || path[1] === "namespace"))
-    )
-  );
+  return isSecretKind(kind) || (kind === "ConfigMap" && (path[0] === "data" || path[0] === "binaryData"));
 }
 
 /** The API server drops nulls before it sets defaults: a null field is an absent one. */

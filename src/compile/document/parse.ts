@@ -10,7 +10,7 @@ import {
   YAMLException,
 } from "js-yaml";
 import type { Diagnostic, Location } from "../diagnostics.ts";
-import { itemLocators, type Lines, linesOf, type Locate, locationAt, locator } from "./locate.ts";
+import { itemLocators, type Lines, linesOf, type Locate, locationAt, locator, type Part } from "./locate.ts";
 
 /** Text that was read: `file` is how diagnostics name it. */
 export interface InputDocument {
@@ -35,23 +35,40 @@ const MAX_EXPANDED_NODES = 1_000_000;
 export function parseText({ file, text }: InputDocument): { documents: ParsedDocument[] } | { fault: Diagnostic } {
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const lines = linesOf(file, source);
-  let parsed: readonly ParsedRange[];
-  try {
-    parsed = parseRanges(source);
-  } catch (error) {
-    return { fault: syntaxFault(lines, error) };
-  }
-  // Events weigh far more than the text: dropped, and read again when the first place is asked for.
-  let again: Event[] | null = null;
-  const events = (): readonly Event[] => (again ??= parseEvents(source, { maxDepth: MAX_DEPTH }));
   const documents: ParsedDocument[] = [];
-  for (const { value, start, aliases } of parsed) {
-    const root = start + 1;
-    const locate = locator(lines, events, root);
-    if (aliases && expandsTooFar(value)) return { fault: aliasFault(locate([], true)) };
-    documents.push({ value, locate, locateItems: (key) => itemLocators(lines, events, root, key) });
+  for (const [from, to] of partsOf(source)) {
+    const part = partOf(lines, source.slice(from, to), from);
+    let parsed: readonly ParsedRange[];
+    try {
+      parsed = parseRanges(part.source);
+    } catch (error) {
+      return { fault: syntaxFault(lines, error, from) };
+    }
+    for (const { value, start, aliases } of parsed) {
+      const root = start + 1;
+      const locate = locator(part, root);
+      if (aliases && expandsTooFar(value)) return { fault: aliasFault(locate([], true)) };
+      documents.push({ value, locate, locateItems: (key) => itemLocators(part, root, key) });
+    }
   }
   return { documents };
+}
+
+/**
+ * `[from, to)` of the parts that can be read alone, so that one document's events are gone before the next one's come.
+ * `---` at a line's start is a document's start wherever it stands (YAML 1.2 §9.1.2), but directives belong to the next.
+ */
+function partsOf(source: string): [from: number, to: number][] {
+  const starts = /(?:^|[\n\r])%/.test(source)
+    ? []
+    : [...source.matchAll(/[\n\r]---(?=[ \t\n\r]|$)/g)].map(({ index }) => index + 1);
+  return [0, ...starts].map((from, index) => [from, starts[index] ?? source.length]);
+}
+
+/** Events weigh far more than the text: dropped, and read again when the first place is asked for. */
+function partOf(lines: Lines, source: string, offset: number): Part {
+  let again: Event[] | null = null;
+  return { lines, source, offset, events: () => (again ??= parseEvents(source, { maxDepth: MAX_DEPTH })) };
 }
 
 interface ParsedRange {
@@ -116,9 +133,10 @@ interface Measure {
 const LEAF: Measure = { nodes: 1, depth: 0 };
 const ENDLESS: Measure = { nodes: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
 
-function syntaxFault(lines: Lines, error: unknown): Diagnostic {
+/** `from` is where the part that was read begins. */
+function syntaxFault(lines: Lines, error: unknown, from: number): Diagnostic {
   const known = error instanceof YAMLException;
-  const offset = known ? (error.mark?.position ?? 0) : 0;
+  const offset = from + (known ? (error.mark?.position ?? 0) : 0);
   const reason = known ? error.reason : "the text cannot be read as YAML";
   return {
     severity: "error",

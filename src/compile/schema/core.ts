@@ -11,7 +11,8 @@ export const METADATA = {
   required: ["name"],
   properties: {
     name: { ...NAME, pattern: "^[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$" },
-    namespace: { type: "string", maxLength: 63, pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$" },
+    // Empty as when absent.
+    namespace: { type: "string", maxLength: 63, pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$" },
     generation: { type: "integer", minimum: 0 },
     creationTimestamp: {
       type: "string",

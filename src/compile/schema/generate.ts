@@ -27,6 +27,11 @@ for (const plural of PLURALS) {
   const properties = version.schema.openAPIV3Schema["properties"] as { [key: string]: Json };
   schemas[crd.spec.names.kind] = convert(properties["spec"] ?? {});
 }
+// "If CACertificateRefs is empty or unspecified": the standard channel takes the empty list, the experimental one not.
+const policy = schemas["BackendTLSPolicy"] as {
+  properties: { validation: { properties: { caCertificateRefs: { minItems?: number } } } };
+};
+delete policy.properties.validation.properties.caCertificateRefs.minItems;
 writeFileSync(new URL("gateway-api.json", import.meta.url), `${JSON.stringify(schemas, null, 1)}\n`);
 
 /** OpenAPI v3 structural schema to JSON Schema. Unknown fields are refused, as `kubectl apply` does by default. */

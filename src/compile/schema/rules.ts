@@ -3,12 +3,13 @@
  * cites the rule's message. What lasthop refuses anyway (filters, retries) is left to that refusal.
  */
 import { type Problem, show } from "../diagnostics.ts";
-import type { BackendTLSPolicy, Gateway, HTTPRoute } from "../objects.ts";
+import type { BackendTLSPolicy, Gateway, HTTPRoute, Service } from "../objects.ts";
 import type { Kind } from "./validate.ts";
 
 export function validateRules(kind: Kind, value: unknown): Problem[] {
   if (kind === "Gateway") return gatewayRules(value as Gateway);
   if (kind === "HTTPRoute") return routeRules(value as HTTPRoute);
+  if (kind === "Service") return serviceRules(value as Service);
   return kind === "BackendTLSPolicy" ? policyRules(value as BackendTLSPolicy) : [];
 }
 
@@ -28,6 +29,26 @@ function gatewayRules({ spec }: Gateway): Problem[] {
         rule([...at, "hostname"], `hostname must not be specified for protocol ${protocol}`, "remove hostname"),
       );
     }
+  }
+  return problems;
+}
+
+/** `ValidateService`: else a policy's sectionName, or a backendRef's port, would mean two ports. */
+function serviceRules({ spec: { ports } }: Service): Problem[] {
+  const problems: Problem[] = [];
+  const names = new Set<string>();
+  const numbers = new Set<string>();
+  for (const [index, { name, port, protocol }] of ports.entries()) {
+    const at = ["spec", "ports", index];
+    if (name === "" && ports.length > 1)
+      problems.push(rule([...at, "name"], "each of several ports must have a name", "name the port"));
+    else if (names.has(name))
+      problems.push(rule([...at, "name"], "two ports must not have one name", "rename one of the ports", show(name)));
+    names.add(name);
+    const number = `${protocol} ${port}`;
+    if (numbers.has(number))
+      problems.push(rule([...at, "port"], `two ports must not both be ${number}`, "remove one of them", String(port)));
+    numbers.add(number);
   }
   return problems;
 }

@@ -50,7 +50,7 @@ const ajv = new Ajv({
   unicodeRegExp: false,
   formats: { ipv4: (text: string) => isIPv4(text), ipv6: (text: string) => isIPv6(text) },
   verbose: true,
-  code: { regExp },
+  code: { regExp, optimize: false },
 });
 ajv.addKeyword({
   keyword: "uniqueKeys",
@@ -116,10 +116,13 @@ export function validateStructure(kind: Kind, value: unknown): Problem[] {
   const validate = validator(kind);
   // ajv looks at `oneOf` before it sets defaults; the second time they are there.
   if (validate(value) || validate(value)) return [];
-  const problems = (validate.errors ?? []).map((error) => problemOf(kind, error));
+  const problems = (validate.errors ?? []).slice(0, MAX_ERRORS).map((error) => problemOf(kind, error));
   const unique = new Map(problems.map((problem) => [`${formatPath(problem.path)} ${problem.message}`, problem]));
   return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, problem]) => problem);
 }
+
+/** Nobody reads more about one object, and a long list may have a fault in every item. */
+const MAX_ERRORS = 1_000;
 
 function problemOf(kind: Kind, error: ErrorObject): Problem {
   const path = pathOf(error);
