@@ -1,6 +1,6 @@
 /** The matches of one hostname, by path: exact paths in a map, prefixes in a trie of segments, patterns in a list. */
 import type { BundleHost, BundleRule } from "../../bundle/types.ts";
-import { type Candidate, fullMatch, matches, PredicateIndex } from "./predicates.ts";
+import { type Candidate, candidateOf, fullMatch, matches, PredicateIndex } from "./predicates.ts";
 import { type MatchRequest, normalizePath } from "./request.ts";
 
 interface Node {
@@ -21,7 +21,7 @@ export class PathIndex {
     for (const [ordinal, [rule, index]] of host.order.entries()) {
       const match = rules[rule]?.matches[index];
       if (match === undefined) throw new RangeError(`bundle: no match ${index} in rule ${rule}`);
-      const candidate: Candidate = { ordinal, rule, match };
+      const candidate = candidateOf(ordinal, rule, match);
       if (match.path.type === "RegularExpression") this.#patterns.push(candidate);
       else append(match.path.type === "Exact" ? exact : prefixes, normalizePath(match.path.value), candidate);
     }

@@ -12,6 +12,13 @@ export interface Candidate {
   readonly ordinal: number;
   readonly rule: number;
   readonly match: BundleMatch;
+  /** The path is all it asks for, as most do: then the match need not be looked at, which a large table notices. */
+  readonly byPathAlone: boolean;
+}
+
+export function candidateOf(ordinal: number, rule: number, match: BundleMatch): Candidate {
+  const byPathAlone = match.method === null && match.headers.length === 0 && match.queryParams.length === 0;
+  return { ordinal, rule, match, byPathAlone };
 }
 
 /** Compiles on first use: most patterns of a large bundle are never asked. */
@@ -102,7 +109,7 @@ function* shared(
 function firstMatch(list: readonly Candidate[], request: MatchRequest, best: Candidate | null): Candidate | null {
   for (const candidate of list) {
     if (best !== null && candidate.ordinal >= best.ordinal) return best;
-    if (matches(candidate.match, request)) return candidate;
+    if (candidate.byPathAlone || matches(candidate.match, request)) return candidate;
   }
   return best;
 }
