@@ -19,7 +19,7 @@ export default defineConfig({
         test: {
           name: "workerd",
           include: ["test/worker/**/*.test.ts"],
-          globalSetup: "./test/last-hop/worker-setup.ts",
+          globalSetup: ["./test/last-hop/worker-setup.ts", "./test/trust/worker-setup.ts"],
           testTimeout: 30_000,
         },
       },
