@@ -9,7 +9,10 @@ export interface Budgets {
   readonly names: number;
   /** Name against name constraint, in units of some 1.3 µs: PKI.js compares them all again. */
   readonly comparisons: number;
-  /** In units of one P-256 or RSA-2048 verification. */
+  /**
+   * In units of one P-256 or RSA-2048 verification. The default is what a path of four needs whose CAs and CRLs all
+   * have the most expensive keys, P-521 or RSA above 4096 bits, at 8 units each.
+   */
   readonly signatures: number;
   /** Candidate issuers looked at while building paths. */
   readonly candidates: number;
@@ -27,7 +30,7 @@ export const DEFAULT_BUDGETS: Budgets = {
   presentedCertificates: 16,
   names: 2_000,
   comparisons: 30_000,
-  signatures: 64,
+  signatures: 48,
   candidates: 512,
   paths: 16,
   opinions: 3,

@@ -33,13 +33,13 @@ const PARSE_LIMITS = {
 
 /** PKI.js's view of a certificate that our reader accepted, or null when PKI.js refuses it or sees other bytes. */
 export function toPki(certificate: Certificate): PkiCertificate | null {
-  const asn1 = fromBER(certificate.der, PARSE_LIMITS);
-  if (asn1.offset !== certificate.der.length) return null;
   let parsed: PkiCertificate;
   try {
+    const asn1 = fromBER(certificate.der, PARSE_LIMITS);
+    if (asn1.offset !== certificate.der.length) return null;
     parsed = new PkiCertificate({ schema: asn1.result });
   } catch {
-    return null; // PKI.js throws on what it cannot read: the caller refuses the certificate
+    return null; // both throw on what they cannot read, such as a name whose value is no GeneralizedTime
   }
   if (!sameBytes(parsed.tbsView, certificate.tbs)) return null;
   algorithms.set(parsed.signatureAlgorithm, certificate.signatureAlgorithm);

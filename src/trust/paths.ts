@@ -88,6 +88,7 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
   // Before its signature: a key that is too weak may verify anything, and runtimes differ about such keys.
   const key = keyProblem(candidate.known.certificate.key, "ca");
   if (key !== null) return { problem: key, position: candidate.position, progress: progress + 1 };
+  if (top.known.pki === null) return { problem: unreadable, position: top.position, progress: progress + 1 };
   const signed = await top.known.isSignedBy(candidate.known, search.budget);
   if (signed === null) return overBudget(search.budget);
   if (!signed) {
@@ -157,6 +158,12 @@ const badSignature = (issuer: Certificate): Problem => ({
   expected: `a signature by the key of ${describeDn(issuer.subject)}`,
   presented: "another signature",
 });
+
+const unreadable: Problem = {
+  code: "second-opinion",
+  expected: "a certificate that PKI.js can read too",
+  presented: "PKI.js cannot read it",
+};
 
 export function overBudget(budget: Budget): Failure {
   const kind = budget.exceeded ?? "paths";

@@ -1,0 +1,77 @@
+/** The fuzzed function: whatever is presented, a verdict, the same one twice, and never an exception. */
+import { CertificateStore, REFUSAL_CODES, type Verdict, createVerifier } from "../../src/trust/index.ts";
+import { sha256, NOW, POLICY_DIGEST, type Bytes } from "../trust/mint.ts";
+import { type Scenario, decodeScenario } from "./scenario.ts";
+
+const { subtle } = globalThis.crypto;
+const honest = subtle.verify.bind(subtle);
+
+export interface Answer {
+  readonly verdict: Verdict;
+  /** CPU of the first verdict. */
+  readonly cpuMs: number;
+}
+
+/** Throws when the verdict is not what a verdict must be. */
+export async function expectVerdict(data: Bytes): Promise<Answer> {
+  const scenario = decodeScenario(data);
+  // The one place where every signature is decided, but for RSA above 4096 bits.
+  if (scenario.options.forged) subtle.verify = () => Promise.resolve(true);
+  try {
+    return await expectSameVerdict(scenario);
+  } finally {
+    subtle.verify = honest;
+  }
+}
+
+async function expectSameVerdict(scenario: Scenario): Promise<Answer> {
+  const store = new CertificateStore(sha256);
+  const start = process.cpuUsage();
+  const first = await verdictOf(scenario, store);
+  const { user, system } = process.cpuUsage(start);
+  checkVerdict(first, scenario);
+  // What the store remembers changes nothing.
+  const second = await verdictOf(scenario, store);
+  if (JSON.stringify(first) !== JSON.stringify(second)) throw new Error("the second verdict differs from the first");
+  // Nor does the order of the rest of the chain change what is proved, while there is budget for all of it.
+  const [endEntity, ...rest] = scenario.presented;
+  if (endEntity !== undefined && rest.length > 1) {
+    const turned = await verdictOf({ ...scenario, presented: [endEntity, ...rest.toReversed()] }, store);
+    const bounded = [first, turned].some(
+      (verdict) => verdict.kind === "refused" && verdict.refusal.code === "budget-exceeded",
+    );
+    if (!bounded && turned.kind !== first.kind) throw new Error("the order of the chain changes the verdict");
+  }
+  return { verdict: first, cpuMs: (user + system) / 1000 };
+}
+
+function verdictOf({ trust, presented, staple }: Scenario, cache: CertificateStore): Promise<Verdict> {
+  return createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256 }).verify(presented, NOW, {
+    ocspResponse: staple,
+  });
+}
+
+function checkVerdict(verdict: Verdict, { presented, trust }: Scenario): void {
+  const fail = (why: string): never => {
+    throw new Error(`${why}: ${JSON.stringify(verdict)}`);
+  };
+  const same = (one: Bytes | undefined, other: Bytes | undefined): boolean =>
+    one !== undefined && other !== undefined && Buffer.compare(one, other) === 0;
+  if (verdict.kind === "verified") {
+    const { path, notAfterMs } = verdict.peer.path;
+    if (!same(path[0], presented[0])) fail("another end entity was verified than the one presented");
+    if (!trust.anchors.some(({ der }) => same(der, path.at(-1)))) fail("the path ends in no anchor");
+    if (path.length > trust.maxChainDepth) fail("the path is too long");
+    if (!(notAfterMs >= Math.floor(NOW / 1000) * 1000)) fail("the path has expired");
+    if (trust.spkiPins.length > 0) fail("no key has this pin");
+    return;
+  }
+  const { code, position, expected, presented: found } = verdict.refusal;
+  if (!REFUSAL_CODES.includes(code)) fail("an unknown code");
+  if (position !== null && !(position >= -1 && position < presented.length)) fail("a position outside the chain");
+  if (!/^[ -~]{1,243}$/u.test(expected) || !/^[ -~]{0,243}$/u.test(found)) fail("an unprintable text");
+  // PKI.js may object; that one of us threw must not hide behind its code.
+  if (code === "second-opinion" && /not a function|undefined|null|is not iterable|Invalid array/u.test(found)) {
+    fail("an exception inside");
+  }
+}
