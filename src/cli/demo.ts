@@ -4,7 +4,7 @@
  * `npm run demo -- --check` asks those lines itself, on free ports, and exits 0 only if each answers as printed.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { BuildResult } from "./build.ts";
 import { type DemoBackends, startBackends } from "./demo/backends.ts";
@@ -70,7 +70,8 @@ function start(
   const cluster = join(directory, "cluster.yaml");
   writeFileSync(cluster, clusterYaml(backends));
   return startDev({
-    build: { paths: [manifest, cluster], allowLoopback: true, print },
+    // As a person would type them, so that diagnostics name them so.
+    build: { paths: [manifest, cluster].map((path) => relative(process.cwd(), path)), allowLoopback: true, print },
     directory,
     port,
     print,
@@ -82,5 +83,7 @@ function start(
 /** Every object's conditions, one line each. */
 function summary({ statuses, digest }: BuildResult, changed: boolean): string {
   const lines = statuses.flatMap((status) => status.summary);
+  if (!changed)
+    lines.unshift("(The errors above belong to the demo: policy no-ca names a ConfigMap that is not there.)\n");
   return `\n${changed ? "Compiled again" : "Compiled"}: bundle ${digest.slice(0, 12)}\n${lines.join("\n")}\n`;
 }

@@ -18,7 +18,7 @@ interface Pair {
 function pairOf(bits: number): Pair {
   const [first, second] = [Math.ceil(bits / 2), Math.floor(bits / 2)];
   for (;;) {
-    const [p, q] = [first, second].map((size) => BigInt(generatePrimeSync(size, { bigint: true })));
+    const [p, q] = [first, second].map((size) => generatePrimeSync(size, { bigint: true }));
     if (p === undefined || q === undefined || p === q) continue;
     const [n, phi] = [p * q, (p - 1n) * (q - 1n)];
     if (n.toString(2).length === bits && phi % E !== 0n) return { bits, n, d: inverse(E, phi) };
