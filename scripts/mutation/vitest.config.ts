@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** `npm run mutate`: the tests of trust/ that are exact and quick. Random ones would kill mutants by luck. */
+/** `npm run mutation`: the tests of trust/ that are exact and quick. Random ones would kill mutants by luck. */
 export default defineConfig({
   test: {
     include: ["test/trust/**/*.test.ts"],

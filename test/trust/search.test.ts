@@ -102,6 +102,17 @@ describe("the search takes first", () => {
       expect(verdict).toMatchObject({ kind: "verified", peer: { path: { notAfterMs: NOW + 20 * DAY } } });
     }
   });
+  it("a key twice, if it stands under two names", async () => {
+    const key = ecKey();
+    const upper = ca("upper", root, { key });
+    const lower = ca("lower", upper, { key });
+    expect(await check(root, server(lower), lower, upper)).toBe("verified");
+  });
+  it("the reason of the path over that of a certificate no path needs", async () => {
+    const broken = ca("broken", root, { tail: Uint8Array.of(5, 0) });
+    expect(await check(root, server(root, { purposes: [CLIENT_AUTH] }), broken)).toBe("wrong-usage@0");
+    expect(await check(root, server(ca("absent")), broken)).toBe("malformed@1");
+  });
   it("and never one of another name", async () => {
     const endEntity = mint({ subject: name(HOST), extensions: [ext.san(dns(HOST))] }, ca("absent"));
     expect(await check(root, endEntity, ca("unrelated", root))).toBe("unknown-ca@0");
