@@ -9,23 +9,28 @@ interface Node {
   index: PredicateIndex | null;
 }
 
+/** One list for all indexes without any: thousands of empty ones would each be a cache miss. */
+const NO_PATTERNS: readonly Candidate[] = [];
+
 export class PathIndex {
   readonly #exact: ReadonlyMap<string, PredicateIndex> | null;
   readonly #root: Node = { children: null, index: null };
   /** Sorted by ordinal. */
-  readonly #patterns: Candidate[] = [];
+  readonly #patterns: readonly Candidate[];
 
   constructor(host: BundleHost, rules: readonly BundleRule[]) {
     const exact = new Map<string, Candidate[]>();
     const prefixes = new Map<string, Candidate[]>();
+    const patterns: Candidate[] = [];
     for (const [ordinal, [rule, index]] of host.order.entries()) {
       const match = rules[rule]?.matches[index];
       if (match === undefined) throw new RangeError(`bundle: no match ${index} in rule ${rule}`);
       const candidate = candidateOf(ordinal, rule, match);
-      if (match.path.type === "RegularExpression") this.#patterns.push(candidate);
+      if (match.path.type === "RegularExpression") patterns.push(candidate);
       else append(match.path.type === "Exact" ? exact : prefixes, normalizePath(match.path.value), candidate);
     }
     const indexed = [...exact].map(([path, candidates]) => [path, new PredicateIndex(candidates)] as const);
+    this.#patterns = patterns.length === 0 ? NO_PATTERNS : patterns;
     this.#exact = indexed.length === 0 ? null : new Map(indexed);
     for (const [prefix, candidates] of prefixes) this.#insert(prefix, new PredicateIndex(candidates));
   }

@@ -41,6 +41,8 @@ const NONE: ReadonlySet<string> = new Set();
 export class PredicateIndex {
   /** Sorted by ordinal; candidates without an exact predicate. */
   readonly #plain: readonly Candidate[];
+  /** The only candidate, when it asks for the path alone: an index of one, as most are, is answered in one step. */
+  readonly #only: Candidate | null;
   /** Sorted by ordinal within a key; null when all are plain, as most are: a small index stays in the cache. */
   readonly #keyed: ReadonlyMap<string, readonly Candidate[]> | null;
   /** Names among those keys. */
@@ -49,6 +51,8 @@ export class PredicateIndex {
 
   /** `candidates` sorted by ordinal. */
   constructor(candidates: readonly Candidate[]) {
+    const [first] = candidates;
+    this.#only = candidates.length === 1 && first?.byPathAlone === true ? first : null;
     if (candidates.every(({ match }) => exactKeys(match).length === 0)) {
       this.#plain = candidates;
       this.#keyed = null;
@@ -79,6 +83,7 @@ export class PredicateIndex {
 
   /** The best candidate that matches and precedes `best`, else `best`. The path has been matched by the caller. */
   find(request: MatchRequest, best: Candidate | null): Candidate | null {
+    if (this.#only !== null) return best === null || this.#only.ordinal < best.ordinal ? this.#only : best;
     let found = firstMatch(this.#plain, request, best);
     if (this.#keyed === null) return found;
     const keyed = this.#keyed;
