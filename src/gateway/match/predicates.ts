@@ -51,8 +51,8 @@ export class PredicateIndex {
 
   /** `candidates` sorted by ordinal. */
   constructor(candidates: readonly Candidate[]) {
-    const [first] = candidates;
-    this.#only = candidates.length === 1 && first?.byPathAlone === true ? first : null;
+    const [first, second] = candidates;
+    this.#only = first !== undefined && second === undefined && first.byPathAlone ? first : null;
     if (candidates.every(({ match }) => exactKeys(match).length === 0)) {
       this.#plain = candidates;
       this.#keyed = null;
