@@ -12,6 +12,7 @@ import { requestFault } from "./framing.ts";
 import type { Host } from "./host.ts";
 import { Policies } from "./policies.ts";
 import { DEFAULT_POOL_LIMITS, Pool, poolKey, type PoolLimits } from "./pool.ts";
+import { DEFAULT_TIMEOUTS, type Timeouts } from "./timeouts.ts";
 
 export type Sent =
   | {
@@ -40,14 +41,6 @@ export interface Backends {
   close(): void;
 }
 
-export interface Timeouts {
-  /** From the first dial to a verified connection, whatever endpoints are tried. */
-  readonly connectMs: number;
-  /** From the request, or the last its body moved, to the head of the response. */
-  readonly responseMs: number;
-}
-
-export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, responseMs: 60_000 };
 /** Endpoints tried for one request, while none has answered a dial. */
 const MAX_ENDPOINTS_TRIED = 3;
 
@@ -55,10 +48,12 @@ export interface BackendsOptions {
   readonly bundle: Bundle;
   readonly host: Host;
   readonly poolLimits?: PoolLimits;
-  readonly timeouts?: Timeouts;
+  /** Those not given have their defaults. */
+  readonly timeouts?: Partial<Timeouts>;
 }
 
-export function createBackends({ bundle, host, poolLimits, timeouts = DEFAULT_TIMEOUTS }: BackendsOptions): Backends {
+export function createBackends({ bundle, host, poolLimits, timeouts: given }: BackendsOptions): Backends {
+  const timeouts: Timeouts = { ...DEFAULT_TIMEOUTS, ...given };
   const policies = new Policies(bundle, host);
   const pool = new Pool(poolLimits ?? DEFAULT_POOL_LIMITS, host);
   const turns = new Turns(host);
@@ -95,7 +90,7 @@ export function createBackends({ bundle, host, poolLimits, timeouts = DEFAULT_TI
     request: ExchangeRequest,
   ): Promise<Sent> {
     const release = (): void => pool.release(key, connection);
-    const result = await exchangeOn(connection, request, timeouts.responseMs, release);
+    const result = await exchangeOn(connection, request, timeouts, release);
     if ("kind" in result) {
       // Maybe only this request was slow, maybe nothing comes through any more: the next one does not wait to see.
       if (result.kind === "transport" && result.code === "response-timeout") pool.discard(key, connection);

@@ -4,12 +4,13 @@ import { ConnectionError, type ConnectionErrorCode } from "./engine/errors.ts";
 import type { ExchangeRequest, ExchangeResponse } from "./exchange.ts";
 import { type BackendFailure, type TransportCode, transportFailure, type TransportFailure } from "./failure.ts";
 import { responseFault } from "./framing.ts";
+import type { Timeouts } from "./timeouts.ts";
 
 /** The response, or why there is none. `release` is called once, when nothing more comes on this exchange. */
 export async function exchangeOn(
   connection: Connection,
   request: ExchangeRequest,
-  responseMs: number,
+  { responseMs, bodyIdleMs }: Pick<Timeouts, "responseMs" | "bodyIdleMs">,
   release: () => void,
 ): Promise<ExchangeResponse | BackendFailure> {
   if (request.signal.aborted) {
@@ -27,7 +28,10 @@ export async function exchangeOn(
   try {
     const { method, authority, target: path, headers } = request;
     const body = request.body === null ? null : watched(request.body, () => timer.restart());
-    const response = await connection.request({ method, authority, path, headers }, body, { signal: limit.signal });
+    const response = await connection.request({ method, authority, path, headers }, body, {
+      signal: limit.signal,
+      bodyIdleMs,
+    });
     // Rejects as the body does; whoever reads the body hears of it.
     response.trailers.then(over, over);
     const { status, trailers, upgrade = null } = response;
@@ -119,6 +123,7 @@ const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
   "http1-protocol": "http-protocol-error",
   "http2-protocol": "http-protocol-error",
   "response-incomplete": "response-incomplete",
+  stalled: "response-incomplete",
   "stream-reset": "connection-terminated",
   "going-away": "connection-terminated",
   "too-large": "http-protocol-error",

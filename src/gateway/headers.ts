@@ -48,6 +48,8 @@ export function forwardedHeaders(headers: HeaderList, authority: string, front: 
     ["x-forwarded-host", authority],
     ["x-forwarded-port", `${front.port}`],
   );
+  // RFC 9110 §7.6.3: a gateway MUST. Hosts do not tell the version the client spoke, and 1.1 is what all of them carry.
+  rest.push(["via", "1.1 lasthop"]);
   // A client that takes trailers says so to us; we say it again for ourselves (RFC 9110 §10.1.4).
   if (headers.some(([name, value]) => name === "te" && /(^|,)\s*trailers\s*(;|,|$)/i.test(value))) {
     rest.push(["te", "trailers"]);

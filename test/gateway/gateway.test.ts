@@ -208,6 +208,7 @@ describe("fields", () => {
       ["x-forwarded-proto", "http"],
       ["x-forwarded-host", "shop.example.com"],
       ["x-forwarded-port", "80"],
+      ["via", "1.1 lasthop"],
     ]);
     expect(
       forwardedHeaders(

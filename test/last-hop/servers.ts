@@ -102,6 +102,9 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       response.writeHead(413).end("too much");
       request.resume();
       return true;
+    case "/stall":
+      response.write("not all of it");
+      return true;
     case "/cut":
       response.setHeader("content-length", 1_000);
       response.write("not all of it", () => response.destroy());

@@ -186,6 +186,22 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
     } else expect(sent).toMatchObject({ kind: "response", connection: { tls: { version: "1.2" } } });
   });
 
+  it("gives up on a body that stalls, but not on a client that reads slowly", async () => {
+    const backends = createBackends({ bundle: bundleFor(fixtures, "good", {}), host, timeouts: { bodyIdleMs: 300 } });
+    open.push(backends);
+    const stalled = await ask(backends, { target: "/stall" });
+    await expect(textOf(stalled)).rejects.toThrow("nothing for 300 ms");
+    const slow = await ask(backends, { target: "/download?mb=2" });
+    if (slow.kind !== "response" || slow.response.body === null) throw new Error(JSON.stringify(slow));
+    let bytes = 0;
+    const reader = slow.response.body.getReader();
+    for (let read = await reader.read(), count = 0; !read.done; read = await reader.read(), count++) {
+      bytes += read.value.length;
+      if (count < 2) await new Promise((resolve) => void setTimeout(resolve, 500));
+    }
+    expect(bytes).toBe(2 << 20);
+  });
+
   it("tries the next endpoint when one refuses the dial", async () => {
     const bundle = bundleFor(fixtures, "good", {});
     const backend = bundle.backends["test/backend:443"];

@@ -14,6 +14,7 @@ export type ConnectionErrorCode =
   | "http1-protocol"
   | "http2-protocol"
   | "response-incomplete"
+  | "stalled"
   | "stream-reset"
   | "going-away"
   | "too-large"
@@ -89,6 +90,7 @@ const EXPECTED: Record<ConnectionErrorCode, string> = {
   "http1-protocol": "a valid HTTP/1.1 response",
   "http2-protocol": "valid HTTP/2 frames",
   "response-incomplete": "the whole response",
+  stalled: "the next bytes of the body in time",
   "stream-reset": "a response on the stream",
   "going-away": "a connection that takes requests",
   "too-large": "a message within the bounds",

@@ -20,6 +20,8 @@ export interface RequestOptions {
   /** Asked for after the body ended. HTTP/1.1 sends those that a `trailer` header announced. */
   readonly trailers?: () => Headers | Promise<Headers>;
   readonly signal?: AbortSignal;
+  /** The longest a reader of the body waits for its next bytes. */
+  readonly bodyIdleMs?: number;
   /** 100 and 103 responses; HTTP/1.1 only (hyper gives none on HTTP/2). */
   readonly onInformational?: (status: number, headers: [string, string][]) => void;
 }
@@ -103,6 +105,20 @@ export class Exchange {
   /** Resolves when there may be more to take. One reader at a time. */
   changed(): Promise<void> {
     return new Promise((resolve) => (this.#wakeReader = resolve));
+  }
+
+  /**
+   * As {@link changed}, for a body: a backend that sends nothing for too long fails the exchange. Only a reader that
+   * waits counts, so a slow client is never taken for a silent backend.
+   */
+  async bodyChanged(): Promise<void> {
+    const { bodyIdleMs } = this.#options;
+    if (bodyIdleMs === undefined) return this.changed();
+    const stalled = (): void =>
+      this.cancel(new ConnectionError("stalled", `nothing for ${bodyIdleMs} ms`, { sent: "maybe" }));
+    const timer = setTimeout(stalled, bodyIdleMs);
+    await this.changed();
+    clearTimeout(timer);
   }
 
   /** Call after taking: the module may now read on. */

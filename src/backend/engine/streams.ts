@@ -24,7 +24,7 @@ class BodySource {
   }
 
   async pull(controller: ReadableByteStreamController): Promise<void> {
-    while (!this.#give(controller)) await this.#exchange.changed();
+    while (!this.#give(controller)) await this.#exchange.bodyChanged();
   }
 
   cancel(): void {
