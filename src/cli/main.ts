@@ -1,14 +1,16 @@
 /** `lasthop COMMAND`: finds the command's file, which exports a function of the same name, and exits with its code. */
-import { enableCompileCache } from "node:module";
+import * as nodeModule from "node:module";
 import { join } from "node:path";
 
 // Types are stripped and code is compiled once, not at every start. Never in a shared directory: what lies there is run.
-enableCompileCache(join(import.meta.dirname, "../../node_modules/.cache/lasthop"));
+// Deno has no such thing.
+const { enableCompileCache }: Partial<typeof nodeModule> = nodeModule;
+enableCompileCache?.(join(import.meta.dirname, "../../node_modules/.cache/lasthop"));
 
 const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<object> }>> = {
   build: { about: "compile manifests into a bundle, statuses and diagnostics", load: () => import("./build.ts") },
   dev: { about: "compile, serve with wrangler dev, and compile again on every change", load: () => import("./dev.ts") },
-  serve: { about: "serve a bundle on Node", load: () => import("./serve.ts") },
+  serve: { about: "serve a bundle on Node, Deno or Bun", load: () => import("./serve.ts") },
   demo: { about: "the example cluster with demo backends on this machine", load: () => import("./demo.ts") },
 };
 
