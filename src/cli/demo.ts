@@ -16,13 +16,38 @@ import { type DevServer, startDev, untilStopped } from "./dev.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const PORT = 8787;
 
+export const DEMO_USAGE = `usage: lasthop demo [--check]
+
+Mints a CA and backends on loopback, compiles routes.yaml, serves it on http://127.0.0.1:${PORT} with wrangler dev, and
+prints what to ask and what it answers. With --check it asks on a free port itself.
+
+exit status: 0 stopped, or every answer was as printed; 1 one was not; 2 wrong usage, or nothing to serve
+`;
+
 export async function demo(args: readonly string[]): Promise<number> {
-  const { values } = parseArgs({ args: [...args], options: { check: { type: "boolean", default: false } } });
+  const parsed = parse(args);
+  if (typeof parsed === "string") {
+    process.stderr.write(`lasthop demo: ${parsed}\n\n${DEMO_USAGE}`);
+    return 2;
+  }
+  if (parsed.help) {
+    process.stdout.write(DEMO_USAGE);
+    return 0;
+  }
   const backends = await startBackends();
   try {
-    return values.check ? await checked(backends) : await interactive(backends);
+    return parsed.check ? await checked(backends) : await interactive(backends);
   } finally {
     await backends.close();
+  }
+}
+
+function parse(args: readonly string[]): { check: boolean; help: boolean } | string {
+  const flag = { type: "boolean", default: false } as const;
+  try {
+    return parseArgs({ args: [...args], options: { check: flag, help: { ...flag, short: "h" } } }).values;
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
   }
 }
 
