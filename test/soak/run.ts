@@ -1,0 +1,136 @@
+/**
+ * `npm run soak -- [REQUESTS]` (200,000 by default): requests with faults among them through backend/ on Node, against
+ * real TLS servers. At the end memory must be flat and no socket open. The last line counts the checks.
+ */
+import { type Backends, createBackends } from "../../src/backend/backends.ts";
+import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import { nodeHost } from "../../src/host/node/host.ts";
+import { startServers } from "../last-hop/servers.ts";
+import { bundleFor } from "../last-hop/suite.ts";
+
+const requests = Number(process.argv[2] ?? 200_000);
+if (!Number.isSafeInteger(requests) || requests < 1_000)
+  throw new RangeError("usage: npm run soak -- [REQUESTS, 1000 or more]");
+const CONCURRENCY = 32;
+/** Growth of the heap from the first quarter to the end that is no leak: pools, tickets and caches fill up. */
+const MAX_GROWTH_BYTES = 16 << 20;
+
+type Outcome = "answered" | "failed";
+interface Kind {
+  readonly server: string;
+  readonly target: string;
+  readonly method?: string;
+  readonly body?: () => ReadableStream<Uint8Array>;
+  /** Leaves in the middle of the body. */
+  readonly leave?: boolean;
+  readonly expect: Outcome;
+}
+
+const bytes = (size: number): ReadableStream<Uint8Array> => new Blob([new Uint8Array(size)]).stream();
+/** In turn, so that every fault falls among good requests on the same pool. */
+const KINDS: readonly Kind[] = [
+  { server: "good", target: "/", expect: "answered" },
+  { server: "good", target: "/echo-headers", expect: "answered" },
+  { server: "good 1.2", target: "/", expect: "answered" },
+  { server: "good", target: "/upload", method: "POST", body: () => bytes(50_000), expect: "answered" },
+  { server: "good", target: "/early", method: "POST", body: () => bytes(50_000), expect: "answered" },
+  { server: "good", target: "/", expect: "answered" },
+  { server: "good", target: "/cut", expect: "failed" },
+  { server: "good", target: "/download?mb=1", leave: true, expect: "answered" },
+  { server: "good", target: "/stall", expect: "failed" },
+  { server: "unknown-ca", target: "/", expect: "failed" },
+  { server: "expired 1.2", target: "/", expect: "failed" },
+  { server: "nobody", target: "/", expect: "failed" },
+];
+
+const servers = await startServers();
+// Port 1 on loopback: nobody listens there.
+const fixtures = { ...servers.fixtures, ports: { ...servers.fixtures.ports, nobody: 1 } };
+const host = nodeHost();
+const clients = new Map<string, Backends>();
+for (const server of new Set(KINDS.map((kind) => kind.server))) {
+  clients.set(server, createBackends({ bundle: bundleFor(fixtures, server, {}), host, timeouts: { bodyIdleMs: 100 } }));
+}
+
+async function once({ server, target, method = "GET", body, leave = false }: Kind): Promise<Outcome> {
+  const gone = new AbortController();
+  const request: ExchangeRequest = {
+    method,
+    scheme: "http",
+    authority: "client.example.com",
+    target,
+    headers: [],
+    body: body?.() ?? null,
+    signal: gone.signal,
+  };
+  const sent = await clients.get(server)?.send("test/backend:443", request);
+  if (sent?.kind !== "response") return "failed";
+  try {
+    const reader = sent.response.body?.getReader();
+    for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
+      if (!leave) continue;
+      await reader?.cancel();
+      gone.abort();
+      break;
+    }
+    return "answered";
+  } catch {
+    return "failed";
+  }
+}
+
+const unexpected = new Map<string, number>();
+let started = 0;
+let quarterHeap = 0;
+const start = performance.now();
+await Promise.all(
+  Array.from({ length: CONCURRENCY }, async () => {
+    while (started < requests) {
+      const number = started++;
+      if (number === Math.floor(requests / 4)) quarterHeap = settledHeap();
+      const kind = KINDS[number % KINDS.length];
+      if (kind === undefined) throw new RangeError("unreachable");
+      const outcome = await once(kind);
+      const name = `${kind.server}${kind.target}: ${outcome}`;
+      if (outcome !== kind.expect) unexpected.set(name, (unexpected.get(name) ?? 0) + 1);
+    }
+  }),
+);
+const seconds = (performance.now() - start) / 1_000;
+const growth = settledHeap() - quarterHeap;
+for (const backends of clients.values()) backends.close();
+await new Promise((resolve) => void setTimeout(resolve, 500));
+let open = 0;
+for (const server of Object.keys(servers.fixtures.ports)) open += await openAt(server);
+await servers.close();
+
+const checks: readonly (readonly [name: string, ok: boolean])[] = [
+  [
+    `every request ended as expected (${[...unexpected].map(([name, count]) => `${name} ${count} times`).join(", ") || "all"})`,
+    unexpected.size === 0,
+  ],
+  [
+    `heap and buffers grew by ${(growth / (1 << 20)).toFixed(1)} MB from the first quarter on`,
+    growth < MAX_GROWTH_BYTES,
+  ],
+  [`${open} backend connections are open after close`, open === 0],
+];
+console.log(`${requests} requests in ${seconds.toFixed(0)} s`);
+for (const [name, ok] of checks) console.log(`${ok ? "ok     " : "FAILED "} ${name}`);
+const failed = checks.filter(([, ok]) => !ok).length;
+console.log(`${checks.length - failed} passed, ${failed} failed`);
+process.exit(failed === 0 ? 0 : 1);
+
+/** After a full collection: what is still held. */
+function settledHeap(): number {
+  globalThis.gc?.();
+  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+  return heapUsed + external + arrayBuffers;
+}
+
+async function openAt(server: string): Promise<number> {
+  const response = await fetch(
+    `http://127.0.0.1:${servers.fixtures.controlPort}/seen?server=${encodeURIComponent(server)}`,
+  );
+  return ((await response.json()) as { open: number }).open;
+}
