@@ -5,7 +5,7 @@
 import type { BackendId, Bundle, BundleBackend, BundleEndpoint } from "../bundle/types.ts";
 import { connect, type Connected } from "./connect.ts";
 import type { Connection } from "./engine/connection.ts";
-import type { ExchangeRequest, ExchangeResponse } from "./exchange.ts";
+import { type ExchangeRequest, type ExchangeResponse, isIdempotent } from "./exchange.ts";
 import { exchangeOn } from "./exchange-on.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { requestFault } from "./framing.ts";
@@ -161,8 +161,6 @@ function undialled(failure: BackendFailure): boolean {
   );
 }
 
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
-
 /**
  * Whether an exchange that failed on a reused connection may be sent again: the peer closes idle connections at any
  * time. Only without a body (it is spent), and only when nothing was sent or the method is idempotent
@@ -172,7 +170,7 @@ function retriable(failure: BackendFailure, request: ExchangeRequest): boolean {
   if (failure.kind !== "transport" || request.body !== null || request.signal.aborted) return false;
   if (failure.code === "bad-request" || failure.code === "request-too-large") return false;
   if (failure.sent === "nothing") return true;
-  return failure.code === "connection-terminated" && IDEMPOTENT.has(request.method);
+  return failure.code === "connection-terminated" && isIdempotent(request.method);
 }
 
 function facts({ protocol, security }: Connection): ConnectionFacts {

@@ -30,3 +30,8 @@ export interface ExchangeResponse {
   /** The byte stream behind a 101. */
   readonly upgrade: ByteStream | null;
 }
+
+const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
+
+/** Whether a request that may have arrived can be sent again (RFC 9110 §9.2.2). */
+export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);

@@ -1,4 +1,5 @@
 /** Policies of a bundle made ready: a verifier and a TLS configuration each, made when first used. */
+import { fromBase64 } from "../bundle/bytes.ts";
 import type { Bundle, BundlePolicy, Sha256Hex } from "../bundle/types.ts";
 import { CertificateStore, createVerifier, type Verifier } from "../trust/index.ts";
 import { Engine } from "./engine/engine.ts";
@@ -84,8 +85,4 @@ export class Policies {
     this.#verifiers.set(digest, verifier);
     return verifier;
   }
-}
-
-function fromBase64(text: string): Uint8Array {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }

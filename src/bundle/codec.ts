@@ -3,6 +3,7 @@
  * but itself. Decoding is strict: a bundle that is cut, altered, of another format or at odds with types.ts is refused
  * whole. Web APIs only.
  */
+import { hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
@@ -95,10 +96,4 @@ export function canonicalJson(value: unknown): string {
     if (child !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(child)}`;
   }
   return `{${text}}`;
-}
-
-function hex(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += byte.toString(16).padStart(2, "0");
-  return text;
 }

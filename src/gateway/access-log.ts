@@ -1,4 +1,5 @@
 /** One record a request: what was asked, who answered, and why not. Hosts write it where their logs go. */
+import type { ConnectionFacts } from "../backend/backends.ts";
 import type { BundleEndpoint } from "../bundle/types.ts";
 import type { FailureCode } from "./failures.ts";
 
@@ -15,12 +16,7 @@ export interface AccessRecord {
   readonly backend: string | null;
   readonly endpoint: string | null;
   /** What the TLS connection to the backend was, or null for plaintext and failures before it. */
-  readonly tls: {
-    readonly version: string;
-    readonly sni: string;
-    readonly resumed: boolean;
-    readonly matched: string;
-  } | null;
+  readonly tls: ConnectionFacts["tls"];
   readonly protocol: string | null;
   readonly code: FailureCode | null;
   readonly detail: string | null;

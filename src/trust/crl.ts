@@ -4,7 +4,8 @@ import { type SignatureAlgorithm, readSignatureAlgorithm } from "./algorithms.ts
 import type { Budget } from "./budget.ts";
 import { type Certificate, type Parsed, parsing } from "./certificate.ts";
 import { owned, registerAlgorithm } from "./crypto.ts";
-import { DerError, DerReader, TAG, context, hex, readTime, sameBytes } from "./der.ts";
+import { hex } from "../bundle/bytes.ts";
+import { DerError, DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
 import { readDistributionPointName } from "./extensions.ts";
 import { type DistinguishedName, describeDn, readName } from "./names.ts";
 import { type Problem, formatTime, lacksUsage } from "./profile.ts";

@@ -271,10 +271,3 @@ export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
   return true;
 }
-
-/** Lower-case hex. */
-export function hex(bytes: Uint8Array): string {
-  let text = "";
-  for (const octet of bytes) text += octet.toString(16).padStart(2, "0");
-  return text;
-}

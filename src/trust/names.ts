@@ -1,5 +1,6 @@
 /** Names in certificates: distinguished names and GeneralName, in the form the checks compare. */
-import { DerError, DerReader, TAG, checkNested, context, hex } from "./der.ts";
+import { hex } from "../bundle/bytes.ts";
+import { DerError, DerReader, TAG, checkNested, context } from "./der.ts";
 
 /** A Name (RFC 5280 §4.1.2.4). Two names are the same when their `key` is. */
 export interface DistinguishedName {

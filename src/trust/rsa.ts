@@ -3,6 +3,7 @@
  * runtime, so that the verdict is the same in all. Only public values are here: nothing need be constant-time.
  */
 import type { Hash, PublicKey, SignatureAlgorithm } from "./algorithms.ts";
+import { hex } from "../bundle/bytes.ts";
 import { sameBytes } from "./der.ts";
 
 type RsaKey = Extract<PublicKey, { kind: "rsa" }>;
@@ -99,9 +100,7 @@ function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
 }
 
 function toBigInt(bytes: Uint8Array): bigint {
-  let text = "0x0";
-  for (const octet of bytes) text += octet.toString(16).padStart(2, "0");
-  return BigInt(text);
+  return BigInt(`0x0${hex(bytes)}`);
 }
 
 function toBytes(value: bigint, size: number): Uint8Array {

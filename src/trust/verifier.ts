@@ -1,4 +1,5 @@
 /** One policy's verifier: presented chain in, verdict out. It never throws, and its work is bounded by counts. */
+import { fromBase64 } from "../bundle/bytes.ts";
 import type { Sha256Hex } from "../bundle/types.ts";
 import { Budget, type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 import { REFUSAL_MS, VerdictCache } from "./cache.ts";
@@ -263,7 +264,7 @@ function readCrls(crls: readonly Uint8Array[]): Crl[] {
 function decodePin(pin: string): string {
   const unusable = `unusable pin ${pin}`;
   try {
-    const octets = Uint8Array.from(atob(pin), (character) => character.charCodeAt(0));
+    const octets = fromBase64(pin);
     return octets.length === 32 ? digestKey(octets) : unusable;
   } catch {
     return unusable;

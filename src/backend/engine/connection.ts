@@ -1,6 +1,6 @@
 /** Opening a backend connection, and what an open one can do. */
 import type { Sha256Hex, TlsVersion } from "../../bundle/types.ts";
-import { VerifiedPeer, type Refusal, type Verdict } from "../../trust/index.ts";
+import { sameBytes, VerifiedPeer, type Refusal, type Verdict } from "../../trust/index.ts";
 import type { ByteStream } from "../host.ts";
 import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
 import { PHASE } from "./abi.ts";
@@ -135,7 +135,7 @@ function proves(peer: VerifiedPeer, policy: Sha256Hex, presented: PresentedChain
   const [endEntity] = presented.chain;
   if (!(peer instanceof VerifiedPeer) || peer.policy !== policy || judged === undefined || endEntity === undefined)
     return false;
-  return judged.length === endEntity.length && judged.every((byte, at) => byte === endEntity[at]);
+  return sameBytes(judged, endEntity);
 }
 
 /** A handshake that came to no connection; the module may have refused a chain it remembers. */

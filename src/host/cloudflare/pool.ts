@@ -1,4 +1,5 @@
 /** The hop from the worker to the object that pools connections, and what happens when the object is not there. */
+import { isIdempotent } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
 import { failureOf, failureResponse } from "../../gateway/failures.ts";
 import type { Front } from "../../gateway/headers.ts";
@@ -6,8 +7,6 @@ import { respond } from "./respond.ts";
 
 /** Carries the front to the object. The worker sets it on every request, so a client's own never arrives. */
 const FRONT_FIELD = "lasthop-front";
-/** RFC 9110 §9.2.2. */
-const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
 /**
  * The object's answer. Null when the object is lost or overloaded and the request may safely be sent again: the caller
@@ -22,7 +21,7 @@ export async function askPool(pool: DurableObjectNamespace, request: Request, fr
     if (request.signal.aborted) throw error;
     const detail = `the pool object is lost: ${error instanceof Error ? error.message : String(error)}`;
     console.warn(JSON.stringify({ code: "pool-lost", detail }));
-    if (request.body === null && IDEMPOTENT.has(request.method)) return null;
+    if (request.body === null && isIdempotent(request.method)) return null;
     return respond(failureResponse(failureOf(transportFailure("connection-terminated", detail, "maybe"))), request);
   }
 }

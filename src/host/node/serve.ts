@@ -28,6 +28,7 @@ export interface Serving {
 }
 
 interface Generation {
+  readonly bundle: Bundle;
   readonly gateway: Gateway;
   readonly backends: Backends;
 }
@@ -36,8 +37,7 @@ interface Generation {
 export async function serve(text: string, options: ServeOptions): Promise<Serving> {
   const { host, address, portMap, log } = options;
   const servers = new Map<number, Server>();
-  let bundle = load(text, host);
-  let current = generation(bundle, host, log);
+  let current = generation(load(text, host), host, log);
 
   const bind = async (port: number): Promise<void> => {
     const server = createServer((request, response) => {
@@ -59,7 +59,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     servers.set(port, server);
   };
   const follow = async (): Promise<void> => {
-    const wanted = new Set(bundle.listeners.map(({ port }) => port));
+    const wanted = new Set(current.bundle.listeners.map(({ port }) => port));
     for (const port of wanted) if (!servers.has(port)) await bind(port);
     for (const [port, server] of servers) {
       if (wanted.has(port)) continue;
@@ -78,8 +78,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     },
     async reload(next) {
       const before = current;
-      bundle = load(next, host);
-      current = generation(bundle, host, log);
+      current = generation(load(next, host), host, log);
       before.backends.close();
       await follow();
     },
@@ -104,7 +103,7 @@ function load(text: string, host: Host): Bundle {
 function generation(bundle: Bundle, host: Host, log: AccessLog): Generation {
   const backends = createBackends({ bundle, host });
   const gateway = createGateway({ bundle, backends, log, monotonicMs: host.monotonicMs, random: Math.random });
-  return { gateway, backends };
+  return { bundle, gateway, backends };
 }
 
 /** Idle connections close at once, the others after their request. */
