@@ -65,6 +65,9 @@ function bundleFor({ hostname, match }: Case, size: number): Bundle {
       index: 0,
       name: null,
       matches: [match(index)],
+      filters: [],
+      timeouts: { requestMs: null, backendRequestMs: null },
+      retry: null,
       action: { kind: "refused", code: "backend-refs-empty" },
     });
     const order = orders.get(hostname(index)) ?? [];
@@ -77,9 +80,11 @@ function bundleFor({ hostname, match }: Case, size: number): Bundle {
     digest: "",
     gateway: "bench/edge",
     requires: [],
-    listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: null, hosts }],
+    listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: null, tls: null, filters: [], hosts }],
     rules,
     backends: {},
+    clientCertificate: null,
+    certificates: {},
     policies: {},
     anchorSets: {},
     anchors: {},

@@ -3,6 +3,7 @@
  * CPU of this process for connect + handshake + GET of 100 bytes, full and resumed, and for a bulk download. On HTTP/2 the
  * peer is node:http2.
  */
+import { PLAIN_REQUEST } from "../src/backend/exchange.ts";
 import { fork } from "node:child_process";
 import { connect as connectHttp2 } from "node:http2";
 import { type AgentOptions, Agent, get } from "node:https";
@@ -101,7 +102,7 @@ async function drain(backends: Backends, target: string): Promise<void> {
     authority: SNI,
     target,
     headers: [],
-    body: null,
+    ...PLAIN_REQUEST,
     signal: new AbortController().signal,
   });
   if (sent.kind === "failed") throw new Error(JSON.stringify(sent.failure));
@@ -170,6 +171,8 @@ function bundleFor({ anchor }: Ports, port: number, alpn: Alpn): Bundle {
         endpoints: [{ host: "127.0.0.1", port }],
       },
     },
+    clientCertificate: null,
+    certificates: {},
     policies: {
       [policy]: {
         sni: SNI,

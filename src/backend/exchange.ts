@@ -17,9 +17,18 @@ export interface ExchangeRequest {
   /** Without `host`. */
   readonly headers: HeaderList;
   readonly body: ReadableStream<Uint8Array> | null;
+  /** Settles when the body has ended. Null where the client's side carries none. */
+  readonly trailers: Promise<HeaderList> | null;
+  /** The protocol the client asks to change to (RFC 9110 §7.8), lower case: `websocket`. Null: none. */
+  readonly upgrade: string | null;
+  /** Passes an informational response (103, say; never 101) on at once. Null where the client's side carries none. */
+  readonly informational: ((status: number, headers: HeaderList) => void) | null;
   /** Aborts when the client has left. */
   readonly signal: AbortSignal;
 }
+
+/** What most requests have none of. */
+export const PLAIN_REQUEST = { body: null, trailers: null, upgrade: null, informational: null } as const;
 
 export interface ExchangeResponse {
   readonly status: number;

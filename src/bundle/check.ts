@@ -1,6 +1,6 @@
 /** Whether a parsed value is a bundle of types.ts: every field there, none besides, every reference kept. */
 import { BundleError } from "./refusal.ts";
-import { type Bundle, CONFIG_CODES } from "./types.ts";
+import { type Bundle, type BundleFilter, CONFIG_CODES } from "./types.ts";
 
 /** Throws a BundleError that names the field; returns otherwise. */
 type Check = (value: unknown, at: Path) => void;
@@ -80,6 +80,9 @@ const object = (fields: Readonly<Record<string, Check>>): Check => {
     throw new BundleError("unknown-field", format(at), "this version does not know it");
   };
 };
+/** Whether it stands for a refused target, which holds the field `refused`. */
+const isRefused = (value: unknown): boolean =>
+  value !== null && typeof value === "object" && Object.hasOwn(value, "refused");
 /** A union told apart by `kind`, or by which of two fields is there. */
 const byKind = (variants: Readonly<Record<string, Check>>): Check => {
   const checks = new Map(Object.entries(variants));
@@ -104,17 +107,63 @@ const MATCH = object({
   queryParams: VALUES,
 });
 const WEIGHT = integer(1, 1_000_000);
-const FORWARD = object({ weight: WEIGHT, backend: string });
+const PAIRS: Check = list((value, at) => {
+  if (!Array.isArray(value) || value.length !== 2 || value.some((part) => typeof part !== "string"))
+    wrong(value, at, "a pair of strings");
+});
+const COUNT = integer(0, Number.MAX_SAFE_INTEGER);
+const EDIT = object({ set: PAIRS, add: PAIRS, remove: list(string) });
+const MODIFIER = nullable(object({ type: oneOf("ReplaceFullPath", "ReplacePrefixMatch"), value: string }));
+const TARGET: Check = (value, at) => (isRefused(value) ? REFUSED_TARGET : BACKEND_TARGET)(value, at);
+const BACKEND_TARGET = object({ backend: string });
+const REFUSED_TARGET = object({ refused: CODE });
+const EXTERNAL_AUTH = object({
+  kind: oneOf("external-auth"),
+  target: TARGET,
+  pathPrefix: string,
+  requestHeaders: list(string),
+  responseHeaders: nullable(list(string)),
+  maxBodyBytes: COUNT,
+});
+const FILTERS = list(
+  byKind({
+    "request-headers": object({ kind: string, edit: EDIT }),
+    "response-headers": object({ kind: string, edit: EDIT }),
+    rewrite: object({ kind: string, hostname: nullableString, path: MODIFIER }),
+    mirror: object({ kind: string, target: TARGET, numerator: COUNT, denominator: integer(1, 2 ** 31 - 1) }),
+    cors: object({
+      kind: string,
+      allowOrigins: list(string),
+      allowCredentials: oneOf(true, false),
+      allowMethods: list(string),
+      allowHeaders: list(string),
+      exposeHeaders: list(string),
+      maxAgeSeconds: COUNT,
+    }),
+    "external-auth": EXTERNAL_AUTH,
+  }),
+);
+const FORWARD = object({ weight: WEIGHT, backend: string, filters: FILTERS });
 const REFUSED_SHARE = object({ weight: WEIGHT, refused: CODE });
-const BACKEND_REF: Check = (value, at) =>
-  (value !== null && typeof value === "object" && Object.hasOwn(value, "refused") ? REFUSED_SHARE : FORWARD)(value, at);
+const BACKEND_REF: Check = (value, at) => (isRefused(value) ? REFUSED_SHARE : FORWARD)(value, at);
 const RULE = object({
   route: string,
   index: integer(0, 1_000_000),
   name: nullableString,
   matches: list(MATCH, 1),
+  filters: FILTERS,
+  timeouts: object({ requestMs: nullable(COUNT), backendRequestMs: nullable(COUNT) }),
+  retry: nullable(object({ codes: list(integer(100, 599)), attempts: COUNT, backoffMs: nullable(COUNT) })),
   action: byKind({
     forward: object({ kind: string, backendRefs: list(BACKEND_REF, 1) }),
+    redirect: object({
+      kind: string,
+      scheme: nullable(oneOf("http", "https")),
+      hostname: nullableString,
+      path: MODIFIER,
+      port: nullable(PORT),
+      statusCode: oneOf(301, 302, 303, 307, 308),
+    }),
     refused: object({ kind: string, code: CODE }),
   }),
 });
@@ -128,6 +177,15 @@ const LISTENER = object({
   port: PORT,
   protocol: oneOf("HTTP", "HTTPS"),
   hostname: nullableString,
+  tls: nullable(
+    object({
+      certificates: list(sha256Hex, 1),
+      clientValidation: nullable(
+        object({ anchorSet: sha256Hex, mode: oneOf("AllowValidOnly", "AllowInsecureFallback") }),
+      ),
+    }),
+  ),
+  filters: list(EXTERNAL_AUTH),
   hosts: list(object({ hostname: string, order: list(ORDER) })),
 });
 const BACKEND = object({
@@ -157,28 +215,41 @@ const BUNDLE = object({
   format: integer(1, 1_000),
   digest: sha256Hex,
   gateway: string,
-  requires: list(oneOf("client-certificates", "listener-certificates", "trailers", "websocket")),
+  requires: list(oneOf("client-certificates", "listener-certificates", "client-validation", "trailers", "websocket")),
   listeners: list(LISTENER),
   rules: list(RULE),
   backends: map(string, BACKEND),
+  clientCertificate: nullable(sha256Hex),
+  certificates: map(sha256Hex, object({ source: string, chain: list(string, 1), keyDigest: sha256Hex })),
   policies: map(sha256Hex, POLICY),
   anchorSets: map(sha256Hex, object({ source: list(string), anchors: list(sha256Hex) })),
   anchors: map(sha256Hex, string),
 });
 
 function checkReferences(bundle: Bundle): void {
-  for (const [index, { hosts }] of bundle.listeners.entries()) {
+  for (const [index, { protocol, tls, filters, hosts }] of bundle.listeners.entries()) {
+    const at = `listeners[${index}]`;
+    if ((tls === null) !== (protocol === "HTTP")) wrong(tls, [at, "tls"], "null exactly for HTTP");
+    for (const digest of tls?.certificates ?? []) checkCertificate(bundle, at, digest);
+    const anchorSet = tls?.clientValidation?.anchorSet;
+    if (anchorSet !== undefined && !Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(at, anchorSet);
+    checkFilters(bundle, at, filters);
     for (const { hostname, order } of hosts) {
       for (const [rule, match] of order) {
         if (bundle.rules[rule]?.matches[match] === undefined)
-          dangling(`listeners[${index}].hosts`, `${hostname}: [${rule}, ${match}]`);
+          dangling(`${at}.hosts`, `${hostname}: [${rule}, ${match}]`);
       }
     }
   }
-  for (const [index, { action }] of bundle.rules.entries()) {
+  if (bundle.clientCertificate !== null) checkCertificate(bundle, "clientCertificate", bundle.clientCertificate);
+  for (const [index, { action, filters }] of bundle.rules.entries()) {
+    const at = `rules[${index}]`;
+    checkFilters(bundle, at, filters);
     if (action.kind !== "forward") continue;
     for (const ref of action.backendRefs) {
-      if ("backend" in ref && !Object.hasOwn(bundle.backends, ref.backend)) dangling(`rules[${index}]`, ref.backend);
+      if (!("backend" in ref)) continue;
+      checkBackend(bundle, at, ref.backend);
+      checkFilters(bundle, at, ref.filters);
     }
   }
   for (const [id, { transport }] of Object.entries(bundle.backends)) {
@@ -191,6 +262,20 @@ function checkReferences(bundle: Bundle): void {
   for (const [digest, { anchors }] of Object.entries(bundle.anchorSets)) {
     for (const anchor of anchors) if (!Object.hasOwn(bundle.anchors, anchor)) dangling(`anchorSets.${digest}`, anchor);
   }
+}
+
+function checkFilters(bundle: Bundle, at: string, filters: readonly BundleFilter[]): void {
+  for (const filter of filters) {
+    if ("target" in filter && "backend" in filter.target) checkBackend(bundle, at, filter.target.backend);
+  }
+}
+
+function checkBackend({ backends }: Bundle, at: string, id: string): void {
+  if (!Object.hasOwn(backends, id)) dangling(at, id);
+}
+
+function checkCertificate({ certificates }: Bundle, at: string, digest: string): void {
+  if (!Object.hasOwn(certificates, digest)) dangling(at, digest);
 }
 
 function dangling(path: string, detail: string): never {

@@ -12,6 +12,10 @@ export const BUNDLE_REFUSALS = [
   "dangling-reference",
   /** The host cannot do what the bundle needs. */
   "missing-capability",
+  /** The secrets file cannot be read. */
+  "bad-secrets",
+  /** The secrets file lacks a key that the bundle needs. */
+  "missing-key",
 ] as const;
 export type BundleRefusal = (typeof BUNDLE_REFUSALS)[number];
 

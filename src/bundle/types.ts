@@ -16,7 +16,15 @@ export type BackendId = string;
 export const BUNDLE_FORMAT = 1;
 
 /** What a host must be able to do to serve a bundle; a host that lacks one refuses the bundle. */
-export type Capability = "client-certificates" | "listener-certificates" | "trailers" | "websocket";
+export type Capability =
+  /** Presents a client certificate to backends. */
+  | "client-certificates"
+  /** Presents the listeners' own certificates. */
+  | "listener-certificates"
+  /** Asks clients for a certificate, and validates it. */
+  | "client-validation"
+  | "trailers"
+  | "websocket";
 
 export interface Bundle {
   readonly format: typeof BUNDLE_FORMAT;
@@ -30,6 +38,13 @@ export interface Bundle {
   /** Rules by number; listeners refer to them. */
   readonly rules: readonly BundleRule[];
   readonly backends: Readonly<Record<BackendId, BundleBackend>>;
+  /**
+   * What the Gateway presents to every TLS backend that asks (`Gateway.spec.tls.backend.clientCertificateRef`): a key
+   * of `certificates`. Where the reference is invalid, the backends' transports are refused instead.
+   */
+  readonly clientCertificate: Sha256Hex | null;
+  /** Certificates that listeners or the Gateway present, by {@link BundleCertificate.chain}'s digest. Never a key. */
+  readonly certificates: Readonly<Record<Sha256Hex, BundleCertificate>>;
   /** By policy digest: two policies with the same effect on the wire share an entry. */
   readonly policies: Readonly<Record<Sha256Hex, BundlePolicy>>;
   /** Lists of anchors that policies share, by the digest of the sorted list. */
@@ -45,8 +60,35 @@ export interface BundleListener {
   readonly protocol: "HTTP" | "HTTPS";
   /** Lower case; `*.example.com` matches one label or more; null matches every host. */
   readonly hostname: string | null;
+  /** Null exactly for HTTP. */
+  readonly tls: BundleListenerTls | null;
+  /** Run on every request of this listener before a route is chosen (`ListenerFilters`), in order. */
+  readonly filters: readonly BundleExternalAuth[];
   /** Sorted by hostname. `*` stands for "every host of this listener". */
   readonly hosts: readonly BundleHost[];
+}
+
+export interface BundleListenerTls {
+  /** Keys of `certificates`, in the order of `certificateRefs`; never empty. */
+  readonly certificates: readonly Sha256Hex[];
+  /** `Gateway.spec.tls.frontend`: whom clients must show themselves to be. Null: nobody asks. */
+  readonly clientValidation: BundleClientValidation | null;
+}
+
+export interface BundleClientValidation {
+  readonly anchorSet: Sha256Hex;
+  /** `AllowInsecureFallback` serves clients without a valid certificate too. */
+  readonly mode: "AllowValidOnly" | "AllowInsecureFallback";
+}
+
+/** A certificate to present. Its private key is in the secrets file, under `keyDigest`. */
+export interface BundleCertificate {
+  /** `Secret team/tls`. For people. */
+  readonly source: string;
+  /** Base64 DER, end-entity certificate first; never empty. */
+  readonly chain: readonly string[];
+  /** SHA-256 of the end-entity certificate's SubjectPublicKeyInfo: what binds the private key. */
+  readonly keyDigest: Sha256Hex;
 }
 
 export interface BundleHost {
@@ -68,8 +110,89 @@ export interface BundleRule {
   readonly name: string | null;
   /** Never empty: a rule without matches has the spec's default, prefix `/`. */
   readonly matches: readonly BundleMatch[];
+  /** `HTTPRouteRule.filters`, in order. */
+  readonly filters: readonly BundleFilter[];
+  readonly timeouts: BundleTimeouts;
+  readonly retry: BundleRetry | null;
   readonly action: BundleAction;
 }
+
+/** Milliseconds. 0: no limit; null: unspecified, so the gateway's own default holds. */
+export interface BundleTimeouts {
+  /** From the request's arrival to the end of the response (`HTTPRouteTimeouts.request`). */
+  readonly requestMs: number | null;
+  /** Of one attempt at one backend (`HTTPRouteTimeouts.backendRequest`). */
+  readonly backendRequestMs: number | null;
+}
+
+/** `HTTPRouteRetry`. Connection errors are retried too, within `attempts`. */
+export interface BundleRetry {
+  /** Response status codes that are retried, ascending. */
+  readonly codes: readonly number[];
+  /** Tries after the first; 0 disables retries. */
+  readonly attempts: number;
+  /** Base of the backoff; null: the gateway's own default. */
+  readonly backoffMs: number | null;
+}
+
+export type BundleFilter =
+  | { readonly kind: "request-headers"; readonly edit: HeaderEdit }
+  | { readonly kind: "response-headers"; readonly edit: HeaderEdit }
+  /** `HTTPURLRewriteFilter`. */
+  | { readonly kind: "rewrite"; readonly hostname: string | null; readonly path: PathModifier | null }
+  | BundleMirror
+  | BundleCors
+  | BundleExternalAuth;
+
+/** `HTTPHeaderFilter`: set, then add, then remove. Names in lower case, each once in a list, sorted. */
+export interface HeaderEdit {
+  readonly set: readonly (readonly [name: string, value: string])[];
+  readonly add: readonly (readonly [name: string, value: string])[];
+  readonly remove: readonly string[];
+}
+
+/** `HTTPPathModifier`. */
+export interface PathModifier {
+  readonly type: "ReplaceFullPath" | "ReplacePrefixMatch";
+  readonly value: string;
+}
+
+/** `HTTPRequestMirrorFilter`: numerator of denominator requests go to `target` too. */
+export interface BundleMirror {
+  readonly kind: "mirror";
+  readonly target: BundleTarget;
+  readonly numerator: number;
+  readonly denominator: number;
+}
+
+/** `HTTPCORSFilter`. */
+export interface BundleCors {
+  readonly kind: "cors";
+  /** `*`, or `scheme://host[:port]` with a `*` in the host. */
+  readonly allowOrigins: readonly string[];
+  readonly allowCredentials: boolean;
+  readonly allowMethods: readonly string[];
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly maxAgeSeconds: number;
+}
+
+/** `HTTPExternalAuthFilter` with protocol HTTP: a 200 lets the request pass, all else is the client's answer. */
+export interface BundleExternalAuth {
+  readonly kind: "external-auth";
+  readonly target: BundleTarget;
+  /** Put before the request's path; empty: nothing. */
+  readonly pathPrefix: string;
+  /** Sent besides Host, method, path, Content-Length and Authorization; lower case, sorted. */
+  readonly requestHeaders: readonly string[];
+  /** Copied from the answer into the backend's request; lower case, sorted. Null: all of them. */
+  readonly responseHeaders: readonly string[] | null;
+  /** A longer body is answered 413; 0: the body is not sent. */
+  readonly maxBodyBytes: number;
+}
+
+/** Where a filter sends a request of its own: like a backendRef, under the policy of its Service. */
+export type BundleTarget = { readonly backend: BackendId } | { readonly refused: ConfigCode };
 
 export interface BundleMatch {
   readonly path: PathMatch;
@@ -94,12 +217,26 @@ export interface ValueMatch {
 
 export type BundleAction =
   | { readonly kind: "forward"; readonly backendRefs: readonly BundleBackendRef[] }
+  /** `HTTPRequestRedirectFilter`. A null field is the request's own. */
+  | {
+      readonly kind: "redirect";
+      readonly scheme: "http" | "https" | null;
+      readonly hostname: string | null;
+      readonly path: PathModifier | null;
+      readonly port: number | null;
+      readonly statusCode: 301 | 302 | 303 | 307 | 308;
+    }
   /** The whole rule is refused (no backendRefs, all weights 0, an invalid filter). */
   | { readonly kind: "refused"; readonly code: ConfigCode };
 
 /** Weights are at least 1: a ref of weight 0 is left out by the emitter. */
 export type BundleBackendRef =
-  | { readonly weight: number; readonly backend: BackendId }
+  | {
+      readonly weight: number;
+      readonly backend: BackendId;
+      /** `HTTPBackendRef.filters`, in order: after those of the rule. */
+      readonly filters: readonly BundleFilter[];
+    }
   /** An invalid ref keeps its share of the traffic, which is answered 500 (`HTTPBackendRef`). */
   | { readonly weight: number; readonly refused: ConfigCode };
 
@@ -175,6 +312,8 @@ export const CONFIG_CODES = [
   "backend-external-name",
   "backend-filter-unsupported",
   "route-feature-unsupported",
+  "gateway-client-certificate",
+  "listener-certificates",
   "policy-ca-ref",
   "policy-ca-kind",
   "policy-well-known-ca",

@@ -73,6 +73,8 @@ export function emitBundle(
         .sort((a, b) => a.port - b.port || compareStrings(a.name, b.name)),
       rules,
       backends: Object.fromEntries(backends),
+      clientCertificate: null,
+      certificates: {},
       ...emitPolicies(
         model,
         backends.map(([, { transport }]) => transport),
@@ -129,6 +131,8 @@ function emitListener(
     port: listener.spec.port,
     protocol: "HTTP",
     hostname: listener.hostname,
+    tls: null,
+    filters: [],
     hosts: [...hosts]
       .sort(([a], [b]) => compareStrings(a, b))
       .map(([hostname, placed]) => ({ hostname, order: orderOf(placed, numbers) })),
@@ -156,6 +160,9 @@ function emitRule({ route, rule }: Placed, targets: Map<string, BackendTarget>):
     index: rule.index,
     name: rule.name,
     matches: rule.matches,
+    filters: [],
+    timeouts: { requestMs: null, backendRequestMs: null },
+    retry: null,
     action: emitAction(route, rule, targets),
   };
 }
@@ -170,7 +177,7 @@ function emitAction(route: RouteState, rule: RuleState, targets: Map<string, Bac
     else if (state.kind === "refused") backendRefs.push({ weight, refused: state.code });
     else {
       targets.set(state.target.id, state.target);
-      backendRefs.push({ weight, backend: state.target.id });
+      backendRefs.push({ weight, backend: state.target.id, filters: [] });
     }
   }
   return backendRefs.length === 0 ? { kind: "refused", code: "backend-refs-empty" } : { kind: "forward", backendRefs };

@@ -48,6 +48,9 @@ function exchangeOf(request: Request, front: Front, latin1: AppBindings["latin1"
     target: isServerWide ? "*" : `${url.pathname}${url.search}`,
     headers,
     body: request.body,
+    trailers: null,
+    upgrade: null,
+    informational: null,
     signal: request.signal,
   };
 }

@@ -54,6 +54,7 @@ export function createGateway({ bundle, backends, log, monotonicMs, random }: Ga
 
     const { action } = routed.rule;
     if (action.kind === "refused") return configurationFailure(action.code, `rule ${routed.rule.index} is refused`);
+    if (action.kind === "redirect") return configurationFailure("route-feature-unsupported", "redirects");
     const chosen = choose(action.backendRefs, random());
     if ("refused" in chosen) return configurationFailure(chosen.refused, "the chosen backendRef is refused");
     trace.backend = chosen.backend;

@@ -31,6 +31,8 @@ export interface Front {
   readonly scheme: "http" | "https";
   /** The listener's port. */
   readonly port: number;
+  /** The server name the client asked for in its TLS handshake, lower case; null without TLS of ours, or without SNI. */
+  readonly sni: string | null;
 }
 
 /** Set from what this gateway saw, never taken from the client: a client could claim anything. */

@@ -28,6 +28,8 @@ const FIELDS: Omit<Bundle, "digest"> = {
       port: 80,
       protocol: "HTTP",
       hostname: null,
+      tls: null,
+      filters: [],
       hosts: [
         {
           hostname: "*",
@@ -52,10 +54,16 @@ const FIELDS: Omit<Bundle, "digest"> = {
           queryParams: [{ type: "RegularExpression", name: "é", value: "\u2028" }],
         },
       ],
+      filters: [
+        { kind: "request-headers", edit: { set: [["a", "b"]], add: [], remove: ["c"] } },
+        { kind: "mirror", target: { backend: "shop/b:443" }, numerator: 1, denominator: 2 },
+      ],
+      timeouts: { requestMs: 1_000, backendRequestMs: 0 },
+      retry: { codes: [500, 503], attempts: 2, backoffMs: null },
       action: {
         kind: "forward",
         backendRefs: [
-          { weight: 1, backend: "shop/b:443" },
+          { weight: 1, backend: "shop/b:443", filters: [] },
           { weight: 2, refused: "backend-ref-kind" },
         ],
       },
@@ -65,9 +73,14 @@ const FIELDS: Omit<Bundle, "digest"> = {
       index: 1,
       name: null,
       matches: [{ path: { type: "Exact", value: "/x" }, method: null, headers: [], queryParams: [] }],
+      filters: [],
+      timeouts: { requestMs: null, backendRequestMs: null },
+      retry: null,
       action: { kind: "refused", code: "backend-refs-empty" },
     },
   ],
+  clientCertificate: null,
+  certificates: {},
   backends: {
     "shop/b:443": {
       service: "shop/b",
@@ -198,9 +211,9 @@ describe("decode", () => {
     [
       "deep unknown field",
       resealed(
-        ({ listeners }) => ((listeners as Record<string, unknown>[])[0] = { ...(listeners as object[])[0], tls: {} }),
+        ({ listeners }) => ((listeners as Record<string, unknown>[])[0] = { ...(listeners as object[])[0], more: {} }),
       ),
-      "unknown-field listeners[0].tls",
+      "unknown-field listeners[0].more",
     ],
     ["wrong type", resealed((fields) => (fields["gateway"] = 7)), "wrong-type gateway"],
     [
@@ -220,7 +233,7 @@ describe("decode", () => {
         ({ rules }) =>
           ((rules as { action: unknown }[])[1] = {
             ...(rules as { action: unknown }[])[1],
-            action: { kind: "redirect" },
+            action: { kind: "teleport" },
           }),
       ),
       "wrong-type rules[1].action.kind",

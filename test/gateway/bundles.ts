@@ -16,17 +16,34 @@ export const EMPTY: Bundle = {
   listeners: [],
   rules: [],
   backends: {},
+  clientCertificate: null,
+  certificates: {},
   policies: {},
   anchorSets: {},
   anchors: {},
 };
+
+/** What a plain HTTP listener and a plain rule leave out. */
+export const PLAIN_LISTENER = { tls: null, filters: [] } as const;
+export const PLAIN_RULE = {
+  filters: [],
+  timeouts: { requestMs: null, backendRequestMs: null },
+  retry: null,
+} as const;
 
 export function matchOf(match: Partial<BundleMatch>): BundleMatch {
   return { path: { type: "PathPrefix", value: "/" }, method: null, headers: [], queryParams: [], ...match };
 }
 
 export function ruleOf(route: string, matches: readonly BundleMatch[]): BundleRule {
-  return { route, index: 0, name: null, matches, action: { kind: "refused", code: "backend-refs-empty" } };
+  return {
+    route,
+    index: 0,
+    name: null,
+    matches,
+    ...PLAIN_RULE,
+    action: { kind: "refused", code: "backend-refs-empty" },
+  };
 }
 
 /** One HTTP listener on port 80 for every host, with the rules in precedence order per hostname. */
@@ -42,5 +59,9 @@ export function bundleOf(routes: readonly SlowRoute[]): Bundle {
       .sort((a, b) => compareMatches(a.match, b.match) || a.route.seniority - b.route.seniority || a.index - b.index)
       .map(({ number, index }) => [number, index] as const),
   }));
-  return { ...EMPTY, rules, listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: null, hosts }] };
+  return {
+    ...EMPTY,
+    rules,
+    listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: null, ...PLAIN_LISTENER, hosts }],
+  };
 }

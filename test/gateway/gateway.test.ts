@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Backends, Sent } from "../../src/backend/backends.ts";
-import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchange.ts";
+import { PLAIN_REQUEST, type ExchangeRequest, type ExchangeResponse } from "../../src/backend/exchange.ts";
 import { TRANSPORT_CODES, transportFailure } from "../../src/backend/failure.ts";
 import { type Bundle, type BundleAction, CONFIG_CODES } from "../../src/bundle/types.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
@@ -10,7 +10,7 @@ import { endToEnd, forwardedHeaders } from "../../src/gateway/headers.ts";
 import { REFUSAL_CODES } from "../../src/trust/index.ts";
 import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
 
-const FRONT = { clientAddress: "192.0.2.7", scheme: "http", port: 80 } as const;
+const FRONT = { clientAddress: "192.0.2.7", scheme: "http", port: 80, sni: null } as const;
 
 function bundleWith(action: BundleAction): Bundle {
   const rule = { ...ruleOf("shop/site", [matchOf({ path: { type: "PathPrefix", value: "/" } })]), action };
@@ -19,7 +19,16 @@ function bundleWith(action: BundleAction): Bundle {
 
 function requestTo(authority: string, more: Partial<ExchangeRequest> = {}): ExchangeRequest {
   const signal = new AbortController().signal;
-  return { method: "GET", scheme: "http", authority, target: "/a?secret=1", headers: [], body: null, signal, ...more };
+  return {
+    method: "GET",
+    scheme: "http",
+    authority,
+    target: "/a?secret=1",
+    headers: [],
+    ...PLAIN_REQUEST,
+    signal,
+    ...more,
+  };
 }
 
 async function ask(
@@ -47,7 +56,7 @@ async function ask(
   return { response, sent, log, problem: response.body === null ? "" : await new Response(response.body).text() };
 }
 
-const FORWARD: BundleAction = { kind: "forward", backendRefs: [{ weight: 1, backend: "shop/web:443" }] };
+const FORWARD: BundleAction = { kind: "forward", backendRefs: [{ weight: 1, backend: "shop/web:443", filters: [] }] };
 const endpoint = { host: "127.0.0.1", port: 8443 };
 const ok: ExchangeResponse = {
   status: 200,
@@ -225,7 +234,7 @@ describe("fields", () => {
 });
 
 describe("weights", () => {
-  const refs = [1, 3, 6].map((weight) => ({ weight, backend: `w${weight}` }));
+  const refs = [1, 3, 6].map((weight) => ({ weight, backend: `w${weight}`, filters: [] }));
   it("give each ref its share", () => {
     const counts = new Map<string, number>();
     for (let point = 0; point < 1; point += 0.001) {

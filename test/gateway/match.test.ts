@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { BundleMatch } from "../../src/bundle/types.ts";
 import { matchRequest, normalizeTarget } from "../../src/gateway/match/request.ts";
 import { candidateHostnames, createRouter } from "../../src/gateway/match/router.ts";
-import { bundleOf, EMPTY, matchOf, ruleOf } from "./bundles.ts";
+import { bundleOf, EMPTY, matchOf, PLAIN_LISTENER, ruleOf } from "./bundles.ts";
 import { slowRoute, type SlowRoute } from "./slow-router.ts";
 
 const HOSTNAMES = ["a.example.com", "b.a.example.com", "*.example.com", "*.a.example.com", "*.com", "*"];
@@ -87,7 +87,7 @@ describe("the router", () => {
   it("serves a request from the most specific listener alone", () => {
     const rule = ruleOf("test/r", [matchOf({})]);
     const hosts = [{ hostname: "*", order: [[0, 0] as const] }];
-    const listener = { protocol: "HTTP" as const, port: 80 };
+    const listener = { ...PLAIN_LISTENER, protocol: "HTTP" as const, port: 80 };
     const router = createRouter({
       ...EMPTY,
       rules: [rule],

@@ -1,7 +1,7 @@
 /** Backends and clients that break the rules: what they can make the gateway say, keep open, or mix up. */
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Backends, type BackendsOptions, createBackends, type Sent } from "../../src/backend/backends.ts";
-import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import { PLAIN_REQUEST, type ExchangeRequest } from "../../src/backend/exchange.ts";
 import { DialError, type Host } from "../../src/backend/host.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
@@ -47,7 +47,7 @@ describe("hostile", () => {
       authority: "client.example.com",
       target: "/",
       headers: [],
-      body: null,
+      ...PLAIN_REQUEST,
       signal: new AbortController().signal,
       ...more,
     });

@@ -1,4 +1,5 @@
 /** The same promises against another TLS implementation, in any runtime: `openssl s_server` prints what it decrypts. */
+import { PLAIN_REQUEST } from "../../src/backend/exchange.ts";
 import { describe, expect, it } from "vitest";
 import { createBackends, type Sent } from "../../src/backend/backends.ts";
 import type { Host } from "../../src/backend/host.ts";
@@ -39,7 +40,7 @@ export function opensslSuite(host: Host, fixtures: OpensslFixtures | null): void
           authority: "client.example.com",
           target: "/secret",
           headers: [],
-          body: null,
+          ...PLAIN_REQUEST,
           signal: new AbortController().signal,
         },
       );

@@ -5,7 +5,7 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Backends, createBackends, type Sent } from "../../src/backend/backends.ts";
-import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import { PLAIN_REQUEST, type ExchangeRequest } from "../../src/backend/exchange.ts";
 import type { Host } from "../../src/backend/host.ts";
 import type { Bundle, BundlePolicy, BundleTransport, TlsVersion } from "../../src/bundle/types.ts";
 import type { RefusalCode } from "../../src/trust/index.ts";
@@ -72,7 +72,7 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
       authority: "client.example.com",
       target: "/secret",
       headers: [["authorization", "Bearer secret"]],
-      body: null,
+      ...PLAIN_REQUEST,
       signal: new AbortController().signal,
       ...more,
     });

@@ -3,7 +3,7 @@
  * real TLS servers. At the end memory must be flat and no socket open. The last line counts the checks.
  */
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
-import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import { PLAIN_REQUEST, type ExchangeRequest } from "../../src/backend/exchange.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { bundleFor } from "../last-hop/suite.ts";
@@ -65,6 +65,7 @@ async function once(kind: Kind): Promise<Outcome> {
   const gone = new AbortController();
   const request: ExchangeRequest = {
     method,
+    ...PLAIN_REQUEST,
     scheme: "http",
     authority: "client.example.com",
     target,

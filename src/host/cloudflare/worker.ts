@@ -92,5 +92,6 @@ function frontOf(request: Request, env: Env): Front {
     clientAddress: request.headers.get("cf-connecting-ip"),
     scheme,
     port: Number(env.LASTHOP_LISTENER_PORT ?? (scheme === "https" ? 443 : 80)),
+    sni: null,
   };
 }

@@ -13,6 +13,9 @@ export function exchangeOf(request: IncomingMessage, scheme: "http" | "https", s
     authority: authority ?? request.headers.host ?? "",
     target: path === undefined ? (request.url ?? "") : path.startsWith("/") ? path : `/${path}`,
     headers: headers.filter(([name]) => name !== "host"),
+    trailers: null,
+    upgrade: null,
+    informational: null,
     body: hasBody(request) ? bodyOf(request) : null,
     signal,
   };

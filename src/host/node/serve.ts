@@ -44,7 +44,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       const client = new AbortController();
       // Before the response has ended, a closed connection is a client that has left.
       response.once("close", () => client.abort());
-      const front = { clientAddress: request.socket.remoteAddress ?? null, scheme: "http", port } as const;
+      const front = { clientAddress: request.socket.remoteAddress ?? null, scheme: "http", port, sni: null } as const;
       const answer = current.gateway.handle(exchangeOf(request, "http", client.signal), front);
       // What cannot be written any more is cut off: the client sees that the answer is not whole.
       void answer.then((exchange) => respond(response, exchange)).catch(() => response.destroy());
