@@ -11,13 +11,17 @@ const COMMANDS: Readonly<Record<string, { about: string; load: () => Promise<obj
   build: { about: "compile manifests into a bundle, statuses and diagnostics", load: () => import("./build.ts") },
   dev: { about: "compile, serve with wrangler dev, and compile again on every change", load: () => import("./dev.ts") },
   serve: { about: "serve a bundle on Node, Deno or Bun", load: () => import("./serve.ts") },
+  controller: {
+    about: "keep bundles and statuses up to date with a Kubernetes cluster",
+    load: () => import("./controller.ts"),
+  },
   demo: { about: "the example cluster with demo backends on this machine", load: () => import("./demo.ts") },
 };
 
 const usage = `usage: lasthop COMMAND [options]
 
 ${Object.entries(COMMANDS)
-  .map(([name, { about }]) => `  ${name.padEnd(8)}${about}`)
+  .map(([name, { about }]) => `  ${name.padEnd(12)}${about}`)
   .join("\n")}
 
 lasthop COMMAND --help tells a command's options.

@@ -1,9 +1,11 @@
 /** The public face of compile/. */
 export type { Target } from "./addresses.ts";
+export { type ClusterOptions, compileCluster, type CompiledCluster, type CompiledGateway } from "./cluster.ts";
 export { compile, type CompileOptions, compileObjects, type CompileResult } from "./compile.ts";
 export { type Diagnostic, type DiagnosticCode, Diagnostics, type Location, type ObjectRef } from "./diagnostics.ts";
 export type { RawObject } from "./document/objects.ts";
 export type { InputDocument } from "./document/parse.ts";
+export type { Condition } from "./conditions.ts";
 export { CONTROLLER_NAME } from "./gateways.ts";
 export type { Skipped } from "./load.ts";
 export { type InputsRead, readInputs } from "./read.ts";

@@ -1,0 +1,165 @@
+/** `lasthop controller`: keeps bundles and statuses up to date with a cluster. */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { parseArgs } from "node:util";
+import { KubeConfig } from "@kubernetes/client-node";
+import {
+  type Controller,
+  createHealth,
+  directoryPublisher,
+  kubeApi,
+  kvOverRest,
+  kvPublisher,
+  lead,
+  parsePool,
+  type Publisher,
+  runController,
+} from "../controller/index.ts";
+
+export const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-kv) [options]
+
+      --publish DIR            publish to a directory that lasthop serve DIR watches
+      --publish-kv             publish to Workers KV, by CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_API_TOKEN, LASTHOP_KV_NAMESPACE_ID
+                               and, for bundles that need keys, LASTHOP_SEALING_KEY (32 bytes in base64)
+      --addresses LIST         IP addresses and CIDR blocks to serve Gateways on, with --publish: each has its own
+      --health HOST:PORT       /healthz, /readyz and /metrics (default: 127.0.0.1:9465)
+      --lease NAMESPACE/NAME   leader election (default: lasthop-system/lasthop-controller); "none": there is one process
+      --kubeconfig FILE        instead of KUBECONFIG, or the Pod's ServiceAccount
+      --allow-loopback         --allow-address-annotation  --allow-external-name: as for lasthop build
+
+exit status: 0 stopped by a signal; 1 the lead was lost, or the endpoint cannot be bound; 2 wrong usage
+`;
+
+interface Settings {
+  readonly publisher: Publisher;
+  readonly pool: readonly string[];
+  readonly health: { readonly host: string; readonly port: number };
+  readonly lease: { readonly namespace: string; readonly name: string } | null;
+  readonly config: KubeConfig;
+  readonly compile: { allowLoopback: boolean; allowAddressAnnotation: boolean; allowExternalName: boolean };
+}
+
+/** The command line. */
+export async function controller(args: readonly string[]): Promise<number> {
+  const settings = parse(args);
+  if (settings === null) {
+    process.stdout.write(CONTROLLER_USAGE);
+    return 0;
+  }
+  if (typeof settings === "string") {
+    process.stderr.write(`lasthop controller: ${settings}\n\n${CONTROLLER_USAGE}`);
+    return 2;
+  }
+  const stopped = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => stopped.abort());
+  return run(settings, stopped.signal);
+}
+
+async function run(
+  { publisher, pool, health: at, lease, config, compile }: Settings,
+  stopped: AbortSignal,
+): Promise<number> {
+  const api = kubeApi(config);
+  const log = (entry: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify(entry));
+  let leading: Controller | null = null;
+  const health = createHealth(() => ({
+    synced: leading?.synced ?? true,
+    faults: leading?.faults ?? [],
+    leading: leading !== null,
+  }));
+  const server = await health.listen(at.host, at.port).catch((error: unknown) => {
+    process.stderr.write(
+      `lasthop controller: ${error instanceof Error ? error.message : String(error)}; see --health\n`,
+    );
+    return null;
+  });
+  if (server === null) return 1;
+  const work = async (lost: AbortSignal): Promise<void> => {
+    log({ level: "info", message: "leading" });
+    const signal = AbortSignal.any([lost, stopped]);
+    leading = runController({
+      api,
+      publisher,
+      pool,
+      compile,
+      signal,
+      now: () => Date.now(),
+      log,
+      onPass: health.onPass,
+    });
+    await leading.done;
+  };
+  if (lease === null) await work(stopped);
+  else {
+    const identity = `${hostname()}_${randomBytes(6).toString("hex")}`;
+    await lead({ api, ...lease, identity, signal: stopped, now: () => Date.now() }, work);
+  }
+  server.close();
+  server.closeAllConnections();
+  if (stopped.aborted) return 0;
+  process.stderr.write("lasthop controller: the Lease was lost; another process leads\n");
+  return 1;
+}
+
+/** A message: wrong usage. Null: help was asked for. */
+function parse(args: readonly string[]): Settings | string | null {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        publish: { type: "string" },
+        "publish-kv": { type: "boolean", default: false },
+        addresses: { type: "string", default: "" },
+        health: { type: "string", default: "127.0.0.1:9465" },
+        lease: { type: "string", default: "lasthop-system/lasthop-controller" },
+        kubeconfig: { type: "string" },
+        "allow-loopback": { type: "boolean", default: false },
+        "allow-address-annotation": { type: "boolean", default: false },
+        "allow-external-name": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+    if (values.help) return null;
+    if ((values.publish === undefined) === !values["publish-kv"]) return "one of --publish and --publish-kv is wanted";
+    const pool = parsePool(values.addresses.split(",").filter((each) => each !== ""));
+    if (values.publish !== undefined && pool.length === 0) return "--publish wants --addresses to serve Gateways on";
+    const health = /^(?<host>.+):(?<port>\d{1,5})$/.exec(values.health)?.groups;
+    if (health === undefined) return `--health: ${JSON.stringify(values.health)} is not HOST:PORT`;
+    const [namespace = "", name = ""] = values.lease.split("/");
+    if (values.lease !== "none" && (namespace === "" || name === "")) return "--lease is NAMESPACE/NAME, or none";
+    const config = new KubeConfig();
+    if (values.kubeconfig === undefined) config.loadFromDefault();
+    else config.loadFromString(readFileSync(values.kubeconfig, "utf8"));
+    return {
+      publisher: values.publish === undefined ? kvFromEnvironment() : directoryPublisher(values.publish),
+      pool,
+      health: { host: (health["host"] ?? "").replace(/^\[(.*)\]$/, "$1"), port: Number(health["port"]) },
+      lease: values.lease === "none" ? null : { namespace, name },
+      config,
+      compile: {
+        allowLoopback: values["allow-loopback"],
+        allowAddressAnnotation: values["allow-address-annotation"],
+        allowExternalName: values["allow-external-name"],
+      },
+    };
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Throws a RangeError that names the variable that is missing. */
+function kvFromEnvironment(): Publisher {
+  const wanted = (name: string): string => {
+    const value = process.env[name];
+    if (value === undefined || value === "")
+      throw new RangeError(`--publish-kv wants the environment variable ${name}`);
+    return value;
+  };
+  const kv = kvOverRest({
+    accountId: wanted("CLOUDFLARE_ACCOUNT_ID"),
+    namespaceId: wanted("LASTHOP_KV_NAMESPACE_ID"),
+    apiToken: wanted("CLOUDFLARE_API_TOKEN"),
+  });
+  return kvPublisher(kv, process.env["LASTHOP_SEALING_KEY"] ?? null);
+}

@@ -1,0 +1,250 @@
+/**
+ * The controller: watches a cluster, compiles it, publishes a bundle for each Gateway, and writes statuses. The leader
+ * alone writes; what was published keeps serving whatever becomes of us.
+ */
+import { createHash } from "node:crypto";
+import type { Acknowledgement } from "../bundle/publication.ts";
+import { compileCluster, type ClusterOptions, type CompiledGateway, type ObjectStatus } from "../compile/index.ts";
+import { type AddressRequest, assignAddresses, type Assignment } from "./addresses.ts";
+import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
+import { ensureInfrastructure } from "./infrastructure.ts";
+import type { Serving } from "./merge.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Resource } from "./resources.ts";
+import { statusWriter } from "./statuses.ts";
+import { createStore, keyOf, type Store } from "./store.ts";
+import { pause } from "./watch.ts";
+
+export interface ControllerOptions {
+  readonly api: KubeApi;
+  readonly publisher: Publisher;
+  /** Addresses to serve Gateways on; empty: the platform has its own. */
+  readonly pool: readonly string[];
+  readonly compile: ClusterOptions;
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+  readonly log: (entry: Readonly<Record<string, unknown>>) => void;
+  /** Called after every pass. */
+  readonly onPass?: (pass: Pass) => void;
+}
+
+/** For metrics and health. */
+export interface Pass {
+  readonly compileMs: number;
+  readonly gateways: number;
+  readonly published: number;
+  readonly failures: readonly string[];
+}
+
+export interface Controller {
+  readonly synced: boolean;
+  /** Why it is not up to date: watches that fail, writes that failed in the last pass. */
+  readonly faults: readonly string[];
+  /** Resolves once `signal` has aborted and the pass under way has ended. */
+  readonly done: Promise<void>;
+}
+
+/** Changes come in crowds (a rollout, a list): one pass for those that come within so long, and never later than the second. */
+const SETTLE_MS = 25;
+const MAX_SETTLE_MS = 250;
+/** What failed is tried again after so long, without any change. */
+const RETRY_MS = 1_000;
+
+export function runController(options: ControllerOptions): Controller {
+  const { api, publisher, signal, now, log } = options;
+  const pending = new Pending(signal);
+  const removed = new Set<Resource>();
+  const store = createStore({
+    api,
+    signal,
+    onChange: ({ resource, removed: gone }) => {
+      if (gone && resource.custom) removed.add(resource);
+      pending.add();
+    },
+  });
+  const writer = statusWriter(api, store, now);
+  let failures: readonly string[] = [];
+
+  async function pass(): Promise<readonly string[]> {
+    // Nothing is said of a cluster that has been read in part.
+    if (!store.synced) return [];
+    const missing = await missingDefinitions(api, removed);
+    if (missing.length > 0) return missing;
+    removed.clear();
+    const startMs = performance.now();
+    const { statuses, gateways } = compileCluster(store.objects(), options.compile);
+    const compileMs = performance.now() - startMs;
+    const faults: string[] = [];
+    const told = (what: string) => (error: unknown) => {
+      faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
+    };
+    const assigned = assignAddresses(
+      options.pool,
+      gateways.map(({ name }) => requestOf(name, store)),
+    );
+    let published = 0;
+    const programmed = new Map<string, Serving>();
+    for (const gateway of gateways) {
+      const assignment = assigned.get(gateway.name) ?? null;
+      const addresses = assignment?.kind === "assigned" ? assignment.addresses : [];
+      const failed = await publish(publisher, gateway, addresses).then(
+        () => null,
+        (error: unknown) => `publication failed: ${error instanceof Error ? error.message : String(error)}`,
+      );
+      if (failed === null) published++;
+      else faults.push(`Gateway ${gateway.name}: ${failed}`);
+      const seen = failed === null ? await publisher.acknowledgement(gateway.name) : null;
+      programmed.set(
+        gateway.name,
+        servingOf(gateway, options.pool.length > 0 ? assignment : null, seen, failed, publisher),
+      );
+      const object = store.get("Gateway", gateway.name);
+      if (object !== undefined) await ensureInfrastructure(api, object).catch(told(`Gateway ${gateway.name}`));
+    }
+    const names = new Set(gateways.map(({ name }) => name));
+    for (const name of await publisher.published()) {
+      if (!names.has(name)) await publisher.withdraw(name).catch(told(`Gateway ${name}`));
+    }
+    faults.push(...(await writer.write(statuses, (object) => servedBy(object, programmed))));
+    options.onPass?.({ compileMs, gateways: gateways.length, published, failures: faults });
+    return faults;
+  }
+
+  async function run(): Promise<void> {
+    const acknowledgements = publisher.watch(() => pending.add());
+    while (!signal.aborted) {
+      await pending.settled();
+      if (signal.aborted) break;
+      const before = failures;
+      failures = await pass().catch((error: unknown) => [
+        error instanceof Error ? (error.stack ?? error.message) : String(error),
+      ]);
+      for (const failure of failures) if (!before.includes(failure)) log({ level: "error", message: failure });
+      if (failures.length > 0) void pause(RETRY_MS, signal).then(() => pending.add());
+    }
+    acknowledgements.close();
+  }
+
+  return {
+    get synced() {
+      return store.synced;
+    },
+    get faults() {
+      return [...store.faults, ...failures];
+    },
+    done: run(),
+  };
+}
+
+/** Changes since the last pass: settles shortly after the last of a crowd. */
+class Pending {
+  readonly #signal: AbortSignal;
+  #changed = false;
+  #wake: (() => void) | null = null;
+  #lastMs = 0;
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.#wake?.(), { once: true });
+  }
+
+  add(): void {
+    this.#changed = true;
+    this.#lastMs = performance.now();
+    this.#wake?.();
+  }
+
+  async settled(): Promise<void> {
+    while (!this.#changed && !this.#signal.aborted) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+      this.#wake = null;
+    }
+    const startMs = performance.now();
+    for (;;) {
+      const quietMs = performance.now() - this.#lastMs;
+      if (quietMs >= SETTLE_MS || performance.now() - startMs >= MAX_SETTLE_MS || this.#signal.aborted) break;
+      await pause(SETTLE_MS - quietMs, this.#signal);
+    }
+    this.#changed = false;
+  }
+}
+
+/**
+ * Objects of a kind whose CustomResourceDefinition is going or gone are deleted by the API server one by one. Nobody
+ * asked for that traffic to change, least of all for a policy's Service to be sent plaintext: what is published stays.
+ */
+async function missingDefinitions(api: KubeApi, removed: ReadonlySet<Resource>): Promise<string[]> {
+  const missing: string[] = [];
+  for (const { name, group } of removed) {
+    const definition = `${name}.${group}`;
+    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${definition}`;
+    try {
+      const { metadata } = (await api.get(path)) as KubeObject;
+      if (metadata.deletionTimestamp === undefined) continue;
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    }
+    missing.push(`CustomResourceDefinition ${definition} is gone: what is published keeps serving until it is back`);
+  }
+  return missing;
+}
+
+async function publish(publisher: Publisher, gateway: CompiledGateway, addresses: readonly string[]): Promise<void> {
+  const { name, bundle, text, secrets } = gateway;
+  await publisher.publish({
+    gateway: name,
+    bundle: { digest: bundle.digest, text },
+    secrets: secrets === null ? null : { digest: createHash("sha256").update(secrets).digest("hex"), text: secrets },
+    addresses,
+  });
+}
+
+function requestOf(name: string, store: Store): AddressRequest {
+  const object = store.get("Gateway", name);
+  const { addresses = [] } = (object?.spec ?? {}) as { addresses?: { type?: string; value?: string }[] };
+  const { addresses: held = [] } = (object?.status ?? {}) as { addresses?: { value?: string }[] };
+  const values = (list: readonly { value?: string }[]): string[] =>
+    list.flatMap(({ value }) => (value === undefined || value === "" ? [] : [value]));
+  return { gateway: name, wanted: values(addresses), held: values(held) };
+}
+
+/** What the Gateway's status says of addresses and `Programmed`. */
+function servingOf(
+  { bundle }: CompiledGateway,
+  assignment: Assignment | null,
+  seen: Acknowledgement | null,
+  failed: string | null,
+  { programmedMessage }: Publisher,
+): Serving {
+  const no = (reason: string, message: string): Serving => ({
+    addresses: assignment?.kind === "assigned" ? addressesOf(assignment.addresses) : [],
+    programmed: { status: "False", reason, message },
+  });
+  if (failed !== null) return no("Pending", failed);
+  if (assignment?.kind === "refused") return no(assignment.reason, assignment.message);
+  if (seen === null) return no("Pending", "No host has acknowledged the bundle yet");
+  const [error] = seen.errors;
+  if (error !== undefined) return no("Pending", `The host serves it in part, or not at all: ${error}`);
+  if (seen.bundle !== bundle.digest) return no("Pending", "The host has not loaded the current bundle yet");
+  const unbound = (assignment?.addresses ?? []).filter((address) => !seen.addresses.includes(address));
+  if (unbound.length > 0) return no("AddressNotUsable", `The host has not bound ${unbound.join(", ")}`);
+  return {
+    addresses: addressesOf(seen.addresses),
+    programmed: { status: "True", reason: "Programmed", message: programmedMessage },
+  };
+}
+
+const addressesOf = (addresses: readonly string[]): object[] =>
+  addresses.map((value) => ({ type: "IPAddress", value }));
+
+/** A ListenerSet is served as its Gateway is. */
+function servedBy(object: KubeObject, programmed: ReadonlyMap<string, Serving>): Serving | null {
+  if (object.kind === "Gateway") return programmed.get(keyOf(object)) ?? null;
+  if (object.kind !== "ListenerSet") return null;
+  const { parentRef } = object.spec as { parentRef?: { name: string; namespace?: string } };
+  const gateway = `${parentRef?.namespace ?? object.metadata.namespace ?? ""}/${parentRef?.name ?? ""}`;
+  const serving = programmed.get(gateway);
+  return serving === undefined ? null : { ...serving, addresses: null };
+}
+
+export type { ObjectStatus };

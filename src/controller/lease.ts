@@ -1,0 +1,92 @@
+/**
+ * Leader election by a Lease (coordination.k8s.io/v1), as client-go does it: who holds the Lease writes; the others
+ * watch and wait. A holder that cannot renew stops before another may begin.
+ */
+import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
+import { pathOf } from "./resources.ts";
+import { pause } from "./watch.ts";
+
+export interface LeaseOptions {
+  readonly api: KubeApi;
+  readonly namespace: string;
+  readonly name: string;
+  /** Of this process; unique. */
+  readonly identity: string;
+  /** Ends the election, and gives the Lease back. */
+  readonly signal: AbortSignal;
+  readonly now: () => number;
+}
+
+const DURATION_S = 15;
+/** Renewals fail for so long before the lead is given up: well before others may take it. */
+const RENEW_DEADLINE_MS = 10_000;
+const RETRY_MS = 2_000;
+
+interface LeaseSpec {
+  readonly holderIdentity?: string;
+  readonly leaseDurationSeconds?: number;
+  readonly acquireTime?: string;
+  readonly renewTime?: string;
+  readonly leaseTransitions?: number;
+}
+
+/** Waits for the lead, runs `lead` while it is held, and resolves when it is lost or `signal` aborts. */
+export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Promise<void>): Promise<void> {
+  const { api, namespace, name, identity, signal, now } = options;
+  const leases = { group: "coordination.k8s.io", version: "v1", name: "leases" };
+  const path = pathOf(leases, { namespace, name });
+  const collection = path.slice(0, path.lastIndexOf("/"));
+  /** The Lease as last seen, and when by our clock: others' clocks are not trusted. */
+  let seen: { version: string; atMs: number } | null = null;
+
+  /** True when the Lease is ours now. */
+  async function acquire(release = false): Promise<boolean> {
+    const found = (await api.get(path).catch((error: unknown) => {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    })) as (KubeObject & { spec?: LeaseSpec }) | null;
+    const time = new Date(now()).toISOString().replace("Z", "000Z");
+    const metadata = { name, namespace };
+    if (found === null) {
+      if (release) return false;
+      const spec = { holderIdentity: identity, leaseDurationSeconds: DURATION_S, acquireTime: time, renewTime: time };
+      await api.create(collection, { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec });
+      return true;
+    }
+    const spec = found.spec ?? {};
+    const version = found.metadata.resourceVersion ?? "";
+    if (seen?.version !== version) seen = { version, atMs: now() };
+    const holder = spec.holderIdentity ?? "";
+    const ours = holder === identity;
+    const expired = now() - seen.atMs > (spec.leaseDurationSeconds ?? DURATION_S) * 1_000;
+    if (release ? !ours : !ours && holder !== "" && !expired) return false;
+    await api.replace(path, {
+      ...found,
+      spec: {
+        ...spec,
+        holderIdentity: release ? "" : identity,
+        leaseDurationSeconds: release ? 1 : DURATION_S,
+        acquireTime: ours ? (spec.acquireTime ?? time) : time,
+        renewTime: time,
+        leaseTransitions: (spec.leaseTransitions ?? 0) + (ours ? 0 : 1),
+      },
+    });
+    return !release;
+  }
+  // A conflict means that another was faster; any other failure, that nobody knows: both are no lead.
+  const attempt = (): Promise<boolean> => acquire().catch(() => false);
+
+  while (!signal.aborted && !(await attempt())) await pause(RETRY_MS, signal);
+  if (signal.aborted) return;
+  const lost = new AbortController();
+  const running = run(lost.signal);
+  let renewedMs = now();
+  while (!signal.aborted && now() - renewedMs < RENEW_DEADLINE_MS) {
+    await pause(RETRY_MS, signal);
+    if (signal.aborted) break;
+    if (await attempt()) renewedMs = now();
+  }
+  lost.abort();
+  await running;
+  if (signal.aborted) await acquire(true).catch(() => false);
+}

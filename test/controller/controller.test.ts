@@ -1,0 +1,306 @@
+/** The controller against an API server of the tests' own, with the faults that real ones have. */
+import { mkdtemp, readFile, rm, writeFile, mkdir } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { acknowledgementKey, decodePointer, type Pointer, pointerKey } from "../../src/bundle/publication.ts";
+import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
+import { type Controller, runController } from "../../src/controller/controller.ts";
+import { directoryPublisher } from "../../src/controller/directory.ts";
+import { ApiServer } from "./api-server.ts";
+
+const GROUP = "gateway.networking.k8s.io/v1";
+const CONTROLLER = "lasthop.dev/gateway-controller";
+const WAIT = { timeout: 10_000, interval: 20 };
+
+const GATEWAY_CLASS: KubeObject = {
+  apiVersion: GROUP,
+  kind: "GatewayClass",
+  metadata: { name: "lasthop" },
+  spec: { controllerName: CONTROLLER },
+};
+const gatewayOf = (name: string, spec: object = {}): KubeObject => ({
+  apiVersion: GROUP,
+  kind: "Gateway",
+  metadata: { name, namespace: "shop" },
+  spec: {
+    gatewayClassName: "lasthop",
+    listeners: [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "Same" } } }],
+    ...spec,
+  },
+});
+const routeOf = (name: string, path: string): KubeObject => ({
+  apiVersion: GROUP,
+  kind: "HTTPRoute",
+  metadata: { name, namespace: "shop", creationTimestamp: "2026-01-01T00:00:00Z" } as KubeObject["metadata"],
+  spec: {
+    parentRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "edge" }],
+    rules: [
+      {
+        matches: [{ path: { type: "PathPrefix", value: path } }],
+        backendRefs: [{ group: "", kind: "Service", name: "web", port: 80, weight: 1 }],
+      },
+    ],
+  },
+});
+const SERVICE: KubeObject = {
+  apiVersion: "v1",
+  kind: "Service",
+  metadata: { name: "web", namespace: "shop" },
+  spec: { type: "ClusterIP", ports: [{ name: "http", protocol: "TCP", port: 80 }] },
+};
+
+let server: ApiServer;
+let api: KubeApi;
+let directory: string;
+let running: { controller: Controller; stop: () => Promise<void> } | null;
+
+beforeEach(async () => {
+  server = new ApiServer();
+  api = await server.start();
+  directory = await mkdtemp(join(tmpdir(), "lasthop-controller-"));
+  server.apply("gatewayclasses", GATEWAY_CLASS);
+  server.apply("gateways", gatewayOf("edge"));
+  server.apply("services", SERVICE);
+  server.apply("httproutes", routeOf("site", "/"));
+  running = null;
+});
+
+afterEach(async () => {
+  await running?.stop();
+  await server.stop();
+  await rm(directory, { recursive: true });
+});
+
+function start(pool = ["127.2.0.1", "127.2.0.2"]): Controller {
+  const stopped = new AbortController();
+  const controller = runController({
+    api,
+    publisher: directoryPublisher(directory),
+    pool,
+    compile: { allowLoopback: false, allowAddressAnnotation: false, allowExternalName: false },
+    signal: stopped.signal,
+    now: () => Date.now(),
+    log: () => undefined,
+  });
+  running = {
+    controller,
+    stop: async () => {
+      stopped.abort();
+      await controller.done;
+    },
+  };
+  return controller;
+}
+
+async function pointer(gateway = "shop/edge"): Promise<Pointer | null> {
+  return readFile(join(directory, pointerKey(gateway)), "utf8").then(decodePointer, () => null);
+}
+
+/** What a host would say. */
+async function acknowledge(
+  gateway: string,
+  bundle: string,
+  addresses: readonly string[],
+  errors: readonly string[] = [],
+) {
+  const path = join(directory, acknowledgementKey(gateway));
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, JSON.stringify({ format: 1, gateway, bundle, addresses, errors }));
+}
+
+interface Condition {
+  type: string;
+  status: string;
+  reason: string;
+  lastTransitionTime: string;
+  observedGeneration?: number;
+}
+function conditionOf(object: KubeObject | undefined, type: string): Condition | undefined {
+  return ((object?.status ?? {}) as { conditions?: Condition[] }).conditions?.find((each) => each.type === type);
+}
+const edge = (): KubeObject | undefined => server.get("gateways", "shop", "edge");
+const parentsOf = (name: string): { controllerName: string; conditions: Condition[] }[] =>
+  ((server.get("httproutes", "shop", name)?.status ?? {}) as { parents?: [] }).parents ?? [];
+
+describe("a controller", () => {
+  it("publishes, and says Programmed only once the host has acknowledged this bundle on these addresses", async () => {
+    start();
+    const { current, addresses } = await vi.waitFor(
+      async () => (await pointer()) ?? Promise.reject(new Error("none")),
+      WAIT,
+    );
+    expect(addresses).toEqual(["127.2.0.1"]);
+    await vi.waitFor(
+      () => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "False", reason: "Pending" }),
+      WAIT,
+    );
+    await acknowledge("shop/edge", "0".repeat(64), addresses);
+    await vi.waitFor(() => expect(server.writes.length).toBeGreaterThan(0), WAIT);
+    expect(conditionOf(edge(), "Programmed")?.status).toBe("False");
+    await acknowledge("shop/edge", current.bundle, addresses);
+    await vi.waitFor(
+      () => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "True", observedGeneration: 1 }),
+      WAIT,
+    );
+    expect((edge()?.status as { addresses: object[] }).addresses).toEqual([{ type: "IPAddress", value: "127.2.0.1" }]);
+    await acknowledge("shop/edge", current.bundle, [], ["port 80: EADDRNOTAVAIL"]);
+    await vi.waitFor(() => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "False" }), WAIT);
+  });
+
+  it("keeps foreign entries and conditions, and lastTransitionTime until a status changes", async () => {
+    const foreign = {
+      controllerName: "example.com/other",
+      parentRef: { name: "edge" },
+      conditions: [
+        { type: "Accepted", status: "False", reason: "No", message: "", lastTransitionTime: "2020-01-01T00:00:00Z" },
+      ],
+    };
+    server.apply("httproutes", { ...routeOf("site", "/"), status: { parents: [foreign] } });
+    const own = {
+      type: "example.com/Mine",
+      status: "True",
+      reason: "R",
+      message: "",
+      lastTransitionTime: "2020-01-01T00:00:00Z",
+    };
+    server.apply("gateways", { ...gatewayOf("edge"), status: { conditions: [own] } });
+    start();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(2), WAIT);
+    expect(parentsOf("site")[0]).toEqual(foreign);
+    await vi.waitFor(() => expect(conditionOf(edge(), "Accepted")?.status).toBe("True"), WAIT);
+    expect(conditionOf(edge(), "example.com/Mine")).toEqual(own);
+    const before = parentsOf("site")[1]?.conditions[0];
+    server.apply("httproutes", { ...routeOf("site", "/other"), status: { parents: parentsOf("site") } });
+    await vi.waitFor(() => expect(parentsOf("site")[1]?.conditions[0]?.observedGeneration).toBe(2), WAIT);
+    expect(parentsOf("site")[1]?.conditions[0]?.lastTransitionTime).toBe(before?.lastTransitionTime);
+  });
+
+  it("takes its entry back from a route that names no Gateway of ours any more", async () => {
+    start();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    const away = routeOf("site", "/");
+    server.apply("httproutes", { ...away, spec: { ...(away.spec as object), parentRefs: [] } });
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(0), WAIT);
+  });
+
+  it("writes again after a conflict, on what is there now", async () => {
+    server.faults.push({ method: "PUT", path: /httproutes\/site\/status$/, status: 409 });
+    start();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+  });
+
+  it("tries again what the API server refused for now", async () => {
+    for (const status of [500, 503, 429])
+      server.faults.push({ method: "PUT", path: /gateways\/edge\/status$/, status });
+    start();
+    await vi.waitFor(() => expect(conditionOf(edge(), "Accepted")?.status).toBe("True"), WAIT);
+    expect(server.faults).toEqual([]);
+  });
+
+  it("writes nothing for an object that has moved on: an older generation never overwrites a newer one", async () => {
+    const newer = {
+      type: "Accepted",
+      status: "True",
+      reason: "Accepted",
+      message: "",
+      observedGeneration: 7,
+      lastTransitionTime: "2026-01-01T00:00:00Z",
+    };
+    server.apply("gateways", { ...gatewayOf("edge"), status: { conditions: [newer] } });
+    start();
+    await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    expect(conditionOf(edge(), "Accepted")).toEqual(newer);
+  });
+
+  it("says nothing until every list has been read", async () => {
+    server.faults.push(...Array.from({ length: 2 }, () => ({ method: "GET", path: /\/services$/, status: 500 })));
+    const controller = start();
+    await vi.waitFor(() => expect(controller.faults.some((fault) => fault.startsWith("Service"))).toBe(true), WAIT);
+    // A route without its Service would be told BackendNotFound.
+    expect(server.writes).toEqual([]);
+    await vi.waitFor(
+      () => expect(parentsOf("site")[0]?.conditions.find(({ type }) => type === "ResolvedRefs")?.status).toBe("True"),
+      WAIT,
+    );
+  });
+
+  it("resumes watches that are cut, and lists anew when its version is gone", async () => {
+    start();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    const before = (await pointer())?.current.bundle;
+    server.oldest = 1_000_000;
+    server.cutWatches();
+    server.apply("httproutes", routeOf("second", "/second"), "untold");
+    server.remove("httproutes", "shop", "site");
+    await vi.waitFor(() => expect(parentsOf("second")).toHaveLength(1), WAIT);
+    server.oldest = 0;
+    await vi.waitFor(async () => expect((await pointer())?.current.bundle).not.toBe(before), WAIT);
+  });
+
+  it("keeps what it has while the API server is gone, and catches up when it is back", async () => {
+    start();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    const before = await pointer();
+    server.faults.push(...Array.from({ length: 40 }, () => ({ method: "GET", path: /./, status: 503 })));
+    server.cutWatches();
+    server.apply("httproutes", routeOf("late", "/late"), "untold");
+    await vi.waitFor(() => expect(server.faults.length).toBeLessThan(40), WAIT);
+    expect(await pointer()).toEqual(before);
+    server.faults.length = 0;
+    await vi.waitFor(() => expect(parentsOf("late")).toHaveLength(1), { ...WAIT, timeout: 20_000 });
+  });
+
+  it("publishes nothing new when a CustomResourceDefinition goes, whose objects the API server deletes", async () => {
+    const controller = start();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    const before = await pointer();
+    server.remove("customresourcedefinitions", undefined, "httproutes.gateway.networking.k8s.io");
+    server.remove("httproutes", "shop", "site");
+    await vi.waitFor(() => expect(controller.faults.join()).toContain("CustomResourceDefinition httproutes"), WAIT);
+    expect(await pointer()).toEqual(before);
+  });
+
+  it("moves no Gateway when it starts again, and publishes nothing that is there", async () => {
+    server.apply("gateways", gatewayOf("a-new-one"));
+    start();
+    await vi.waitFor(async () => expect(await pointer("shop/a-new-one")).not.toBeNull(), WAIT);
+    const before = [await pointer(), await pointer("shop/a-new-one")];
+    await vi.waitFor(() => expect(conditionOf(edge(), "Programmed")).toBeDefined(), WAIT);
+    await running?.stop();
+    server.writes.length = 0;
+    const controller = start();
+    await vi.waitFor(() => expect(controller.synced).toBe(true), WAIT);
+    server.apply("httproutes", routeOf("another", "/another"));
+    await vi.waitFor(() => expect(parentsOf("another")).toHaveLength(1), WAIT);
+    expect(server.writes.map(({ path }) => path).filter((path) => !path.includes("another"))).toEqual(
+      expect.not.arrayContaining([expect.stringContaining("gatewayclasses")]),
+    );
+    expect([(await pointer())?.addresses, (await pointer("shop/a-new-one"))?.addresses]).toEqual(
+      before.map((each) => each?.addresses),
+    );
+  });
+
+  it("withdraws a Gateway that is gone", async () => {
+    start();
+    await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
+    server.remove("gateways", "shop", "edge");
+    await vi.waitFor(async () => expect(await pointer()).toBeNull(), WAIT);
+  });
+
+  it("gives a Gateway the address it asks for, and says when it cannot", async () => {
+    server.apply("gateways", gatewayOf("static", { addresses: [{ type: "IPAddress", value: "127.2.0.2" }] }));
+    server.apply("gateways", gatewayOf("elsewhere", { addresses: [{ type: "IPAddress", value: "192.0.2.1" }] }));
+    start();
+    await vi.waitFor(async () => expect((await pointer("shop/static"))?.addresses).toEqual(["127.2.0.2"]), WAIT);
+    await vi.waitFor(
+      () =>
+        expect(conditionOf(server.get("gateways", "shop", "elsewhere"), "Programmed")).toMatchObject({
+          status: "False",
+          reason: "AddressNotUsable",
+        }),
+      WAIT,
+    );
+  });
+});

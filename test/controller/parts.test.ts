@@ -1,0 +1,124 @@
+/** Addresses, the Lease, and publication to Workers KV. */
+import { describe, expect, it } from "vitest";
+import { pointerKey } from "../../src/bundle/publication.ts";
+import { seal, unseal } from "../../src/bundle/sealing.ts";
+import { assignAddresses, parsePool } from "../../src/controller/addresses.ts";
+import type { KubeApi } from "../../src/controller/api.ts";
+import { type KeyValue, kvPublisher } from "../../src/controller/kv.ts";
+import { lead } from "../../src/controller/lease.ts";
+import { ApiServer } from "./api-server.ts";
+
+describe("addresses", () => {
+  it("come from single ones and blocks, without an IPv4 block's network and broadcast", () => {
+    expect(parsePool(["10.0.0.5", "10.1.0.0/30", "fd00::/127"])).toEqual([
+      "10.0.0.5",
+      "10.1.0.1",
+      "10.1.0.2",
+      "fd00::",
+      "fd00::1",
+    ]);
+    expect(() => parsePool(["300.1.1.1"])).toThrow(/300\.1\.1\.1/);
+  });
+  it("stay with who holds them, then with who asks, and the rest go by name", () => {
+    const any = { wanted: [], held: [] };
+    const assigned = assignAddresses(
+      ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
+      [
+        { gateway: "a/first", ...any },
+        { gateway: "z/holder", wanted: [], held: ["10.0.0.1"] },
+        { gateway: "m/asks", wanted: ["10.0.0.2"], held: [] },
+        { gateway: "n/asks-too", wanted: ["10.0.0.2"], held: [] },
+        { gateway: "o/last", ...any },
+      ],
+    );
+    expect(Object.fromEntries(assigned)).toMatchObject({
+      "z/holder": { addresses: ["10.0.0.1"] },
+      "m/asks": { addresses: ["10.0.0.2"] },
+      "n/asks-too": { reason: "AddressNotUsable", message: "address 10.0.0.2 is taken by Gateway m/asks" },
+      "a/first": { addresses: ["10.0.0.3"] },
+      "o/last": { reason: "AddressNotAssigned" },
+    });
+  });
+  it("are named by files that a file system can hold", () => {
+    for (const step of pointerKey(`${"n".repeat(63)}/${"g".repeat(253)}`).split("/"))
+      expect(step.length).toBeLessThan(240);
+  });
+});
+
+describe("the Lease", () => {
+  it("has one holder, who gives it back, and the next one takes it", async () => {
+    const server = new ApiServer();
+    const api: KubeApi = await server.start();
+    const options = { api, namespace: "lasthop-system", name: "lead", now: () => Date.now() };
+    const [one, two] = [new AbortController(), new AbortController()];
+    const held: string[] = [];
+    const hold = (name: string, stop: AbortController): Promise<void> =>
+      lead({ ...options, identity: name, signal: stop.signal }, async (lost) => {
+        held.push(name);
+        await new Promise((resolve) => lost.addEventListener("abort", resolve, { once: true }));
+        held.splice(held.indexOf(name), 1);
+      });
+    const first = hold("one", one);
+    await expect.poll(() => held).toEqual(["one"]);
+    const second = hold("two", two);
+    one.abort();
+    await first;
+    await expect.poll(() => held, { timeout: 10_000 }).toEqual(["two"]);
+    two.abort();
+    await second;
+    expect(held).toEqual([]);
+    await server.stop();
+  });
+});
+
+describe("Workers KV", () => {
+  const text = '{"keys":{}}';
+  const key = btoa("k".repeat(32));
+  const publication = (digit: string) => ({
+    gateway: "shop/edge",
+    bundle: { digest: digit.repeat(64), text: `bundle ${digit}` },
+    secrets: { digest: digit.repeat(64), text },
+    addresses: [],
+  });
+
+  it("holds keys sealed, the pointer last, and what two generations back named no more", async () => {
+    const stored = new Map<string, string>();
+    const order: string[] = [];
+    const kv: KeyValue = {
+      get: (name) => Promise.resolve(stored.get(name) ?? null),
+      put: (name, value) => {
+        order.push(name);
+        stored.set(name, value);
+        return Promise.resolve();
+      },
+      delete: (name) => {
+        stored.delete(name);
+        return Promise.resolve();
+      },
+      list: (prefix) => Promise.resolve([...stored.keys()].filter((name) => name.startsWith(prefix))),
+    };
+    const publisher = kvPublisher(kv, key);
+    await publisher.publish(publication("a"));
+    expect(order.at(-1)).toBe("gateways/shop/edge.json");
+    const sealed = stored.get(`secrets/${"a".repeat(64)}.json`) ?? "";
+    expect(sealed).not.toContain("keys");
+    expect(await unseal(sealed, `secrets/${"a".repeat(64)}.json`, key)).toBe(text);
+    expect(await publisher.acknowledgement("shop/edge")).toMatchObject({ bundle: "a".repeat(64) });
+    await publisher.publish(publication("b"));
+    await publisher.publish(publication("c"));
+    expect([...stored.keys()].filter((name) => name.startsWith("bundles/"))).toEqual(
+      ["b", "c"].map((digit) => `bundles/${digit.repeat(64)}.json`),
+    );
+    await expect(kvPublisher(kv, null).publish(publication("d"))).rejects.toThrow("no sealing key");
+    expect(JSON.parse(stored.get("gateways/shop/edge.json") ?? "")).toMatchObject({
+      current: { bundle: "c".repeat(64) },
+    });
+  });
+  it("opens a sealed value under its own name and key alone", async () => {
+    const sealed = await seal(text, "secrets/a", key);
+    await expect(unseal(sealed, "secrets/b", key)).rejects.toThrow("not sealed");
+    await expect(unseal(sealed, "secrets/a", btoa("x".repeat(32)))).rejects.toThrow("not sealed");
+    await expect(unseal("AAAA", "secrets/a", key)).rejects.toThrow("not sealed");
+    await expect(seal(text, "a", btoa("short"))).rejects.toThrow("5 bytes");
+  });
+});
