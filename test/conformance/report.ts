@@ -1,0 +1,76 @@
+/** What a run of the suite came to: counted, and written as the report and the feature table of docs/conformance. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface Run {
+  readonly suite: string;
+  /** Of the suite's verbose output. */
+  readonly lines: readonly string[];
+  /** The suite's own report; null after a single test. */
+  readonly report: string | null;
+  /** What `features` prints: each feature's tests; null where the suite has no such program. */
+  readonly features: string | null;
+  /** Of the commit. */
+  readonly version: string;
+  /** Null: nothing is written. */
+  readonly directory: string | null;
+}
+
+type Result = "PASS" | "FAIL" | "SKIP";
+
+export function writeReport({ suite, lines, report, features, version, directory }: Run): {
+  passed: number;
+  failed: number;
+} {
+  const results = new Map<string, Result>();
+  for (const line of lines) {
+    const [, result, name] = /^ {4}--- (PASS|FAIL|SKIP): TestConformance\/([^/ ]+) /.exec(line) ?? [];
+    if (name !== undefined) results.set(name, result as Result);
+  }
+  // A suite that ended before its first test failed as a whole.
+  const whole = lines.some((line) => /^--- FAIL: TestConformance /.test(line) || line.startsWith("panic:"));
+  const count = (wanted: Result): number => [...results.values()].filter((result) => result === wanted).length;
+  const failed = count("FAIL");
+  const outcome = { passed: count("PASS"), failed: failed === 0 && whole ? 1 : failed };
+  if (directory !== null && report !== null) {
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, `report-${suite}.yaml`), `${preface(suite)}${report}`);
+    if (features !== null) writeFileSync(join(directory, "features.md"), table(features, results, suite, version));
+  }
+  return outcome;
+}
+
+/** Said beside every report: what the lab substitutes. */
+function preface(suite: string): string {
+  const gaps =
+    suite === "1.7.0"
+      ? `# Not an official result. The suite is v1.7.0 but for the echo servers' wire types, which are those of v1.6.1 (the
+# module that v1.7.0 imports them from is not served by the Go module proxy), and the echo server is v1.6.1's.
+`
+      : `# Not an official result. The suite is the unmodified v${suite}.\n`;
+  return `${gaps}# It ran in the lab of test/conformance: a real etcd, kube-apiserver and kube-controller-manager, a node that runs the
+# echo servers as plain processes, no scheduler, kube-proxy, cluster DNS or LoadBalancer.
+`;
+}
+
+function table(features: string, results: ReadonlyMap<string, Result>, suite: string, version: string): string {
+  const rows = [...features.matchAll(/^\| (.+?) \| (\d+) \| (.+) \|$/gm)].map(([, name = "", , tests = ""]) => {
+    const cells = tests.split(", ").map((test) => {
+      const result = results.get(test.replace(" (provisional)", ""));
+      return `${test}: ${result === undefined ? "not run" : result === "PASS" ? "passed" : result === "FAIL" ? "**failed**" : "skipped"}`;
+    });
+    return `| ${name} | ${cells.join("<br>")} |`;
+  });
+  const untested = /extended features without a test of their own: \[(.*)\]/.exec(features)?.[1] ?? "";
+  return `# Features and their tests
+
+Made by \`npm run conformance -- --write\` from a run of the suite v${suite} on ${version}. What the lab substitutes stands
+at the head of [report-${suite}.yaml](report-${suite}.yaml); none of this is an official result.
+
+| Feature of GATEWAY-HTTP | Test: result |
+| --- | --- |
+${rows.join("\n")}
+
+Extended features of the profile without a test in the suite: ${untested}.
+`;
+}
