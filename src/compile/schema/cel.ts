@@ -1,0 +1,199 @@
+/**
+ * `x-kubernetes-validations`: the CEL rules of a structural schema, evaluated where they stand, as an API server does on
+ * create. The language is a library's; Kubernetes' own functions are added here.
+ */
+import { isIP, isIPv4, isIPv6 } from "node:net";
+import {
+  type CelEnv,
+  celEnv,
+  celFunc,
+  type CelMap,
+  celMethod,
+  CelScalar,
+  isCelError,
+  mapType,
+  parse,
+  plan,
+} from "@bufbuild/cel";
+import { strings } from "@bufbuild/cel/ext";
+import type { FieldPath } from "../diagnostics.ts";
+import type { Json } from "./structural.ts";
+
+export interface BrokenRule {
+  readonly path: FieldPath;
+  /** The rule's own message, or the rule. */
+  readonly message: string;
+  /** `broken`: the object breaks it. `unknown`: it uses what we cannot evaluate, so nobody knows. */
+  readonly kind: "broken" | "unknown";
+}
+
+type Schema = { readonly [key: string]: Json };
+
+interface Rule {
+  readonly rule: string;
+  readonly message?: string;
+  readonly messageExpression?: string;
+  readonly fieldPath?: string;
+  readonly optionalOldSelf?: boolean;
+}
+
+/** Every rule that `value` breaks, in the order of the schema. `value` has its defaults and passed the structure. */
+export function brokenRules(schema: Json, value: unknown, at: FieldPath = []): BrokenRule[] {
+  if (!isSchema(schema) || value === undefined || value === null) return [];
+  const found = rulesOf(schema).flatMap((rule) => evaluate(rule, schema, value, at));
+  if (Array.isArray(value)) {
+    const items = schema["items"] ?? null;
+    return found.concat(value.flatMap((item: unknown, index) => brokenRules(items, item, [...at, index])));
+  }
+  if (typeof value !== "object") return found;
+  for (const [name, child] of Object.entries(value)) {
+    found.push(...brokenRules(propertyOf(schema, name), child, [...at, name]));
+  }
+  return found;
+}
+
+function propertyOf(schema: Schema, name: string): Json {
+  const properties = schema["properties"] ?? null;
+  if (isSchema(properties) && Object.hasOwn(properties, name)) return properties[name] ?? null;
+  return schema["additionalProperties"] ?? null;
+}
+
+function rulesOf(schema: Schema): readonly Rule[] {
+  const rules = schema["x-kubernetes-validations"];
+  return Array.isArray(rules) ? (rules as unknown as Rule[]) : [];
+}
+
+function evaluate(rule: Rule, schema: Schema, value: unknown, at: FieldPath): BrokenRule[] {
+  // "transition rules": they compare with the stored object, and there is none.
+  if (/\boldSelf\b/.test(rule.rule) && rule.optionalOldSelf !== true) return [];
+  const text = rule.message ?? rule.rule;
+  try {
+    const self = celValue(value, schema);
+    const context = { self, ...(rule.optionalOldSelf === true ? { oldSelf: null } : {}) };
+    if (compiled(rule.rule)(context) === true) return [];
+    const path = [...at, ...(rule.fieldPath?.split(".").filter((step) => step !== "") ?? [])];
+    return [{ path, message: messageOf(rule, context), kind: "broken" }];
+  } catch (error) {
+    const why = error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
+    return [{ path: at, message: `${text} (${why})`, kind: "unknown" }];
+  }
+}
+
+function messageOf({ message, messageExpression, rule }: Rule, context: Record<string, unknown>): string {
+  if (messageExpression === undefined) return message ?? rule;
+  try {
+    const text: unknown = compiled(messageExpression)(context);
+    return typeof text === "string" ? text : (message ?? rule);
+  } catch {
+    // As the API server does: a message that cannot be made does not make the object valid.
+    return message ?? rule;
+  }
+}
+
+type Program = (context: Record<string, unknown>) => unknown;
+const programs = new Map<string, Program>();
+
+/** Throws on what is no CEL, and, when run, on what cannot be evaluated. */
+function compiled(expression: string): Program {
+  let program = programs.get(expression);
+  if (program === undefined) {
+    const planned = plan(ENVIRONMENT, parse(expression));
+    program = (context) => {
+      const result = planned({ ...context, format: {} } as Parameters<typeof planned>[0]);
+      if (isCelError(result)) throw result;
+      return result;
+    };
+    programs.set(expression, program);
+  }
+  return program;
+}
+
+/** A value as CEL has it: integers are 64-bit, field names are escaped (`apiextensions` "CEL property name escaping"). */
+function celValue(value: unknown, schema: Json): unknown {
+  if (!isSchema(schema)) return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
+  if (typeof value === "number") {
+    const isInteger = schema["type"] === "integer" || schema["x-kubernetes-int-or-string"] === true;
+    return isInteger ? BigInt(Math.trunc(value)) : value;
+  }
+  if (Array.isArray(value)) return value.map((item: unknown) => celValue(item, schema["items"] ?? null));
+  if (value === null || typeof value !== "object") return value;
+  const properties = isSchema(schema["properties"] ?? null);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, child]) => [
+      properties ? escaped(name) : name,
+      celValue(child, propertyOf(schema, name)),
+    ]),
+  );
+}
+
+const KEYWORDS = new Set(
+  "true false null in as break const continue else for function if import let loop package namespace return var void while".split(
+    " ",
+  ),
+);
+
+function escaped(name: string): string {
+  if (KEYWORDS.has(name)) return `__${name}__`;
+  return name
+    .replaceAll("__", "__underscores__")
+    .replaceAll(".", "__dot__")
+    .replaceAll("-", "__dash__")
+    .replaceAll("/", "__slash__");
+}
+
+const isSchema = (value: Json): value is { [key: string]: Json } =>
+  value !== null && typeof value === "object" && !Array.isArray(value);
+
+/** RFC 1123 and RFC 1035 names, and qualified names, as `k8s.io/apimachinery/pkg/util/validation` has them. */
+const LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?";
+const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
+  dns1123Label: (text) => text.length <= 63 && new RegExp(`^${LABEL}$`).test(text),
+  dns1123Subdomain: (text) => text.length <= 253 && new RegExp(`^${LABEL}(?:\\.${LABEL})*$`).test(text),
+  dns1035Label: (text) => text.length <= 63 && /^[a-z](?:[-a-z0-9]*[a-z0-9])?$/.test(text),
+  dns1123LabelPrefix: (text) => text.length <= 63 && /^[a-z0-9][-a-z0-9]*$/.test(text),
+  dns1123SubdomainPrefix: (text) => text.length <= 253 && /^[a-z0-9][-a-z0-9.]*$/.test(text),
+  dns1035LabelPrefix: (text) => text.length <= 63 && /^[a-z][-a-z0-9]*$/.test(text),
+  labelValue: (text) => text.length <= 63 && /^(?:[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?)?$/.test(text),
+  qualifiedName: (text) => {
+    const [name = "", prefix, ...more] = text.split("/").reverse();
+    const sound = name.length <= 63 && /^[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?$/.test(name);
+    return sound && more.length === 0 && (prefix === undefined || (FORMATS["dns1123Subdomain"]?.(prefix) ?? false));
+  },
+  uri: (text) => URL.canParse(text) || (text.startsWith("/") && URL.canParse(text, "http://h")),
+  uuid: (text) => /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/.test(text),
+  byte: (text) => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0,
+  date: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
+  datetime: (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(text) && !Number.isNaN(Date.parse(text)),
+};
+
+const ENVIRONMENT = kubernetes();
+
+/**
+ * CEL with the functions of Kubernetes that rules of CRDs use: `isIP`, `isCIDR`, `isURL` and `format`. A named format
+ * and the optional list of faults it answers with are maps here: `hasValue()` is all that rules ask of them.
+ */
+function kubernetes(): CelEnv {
+  const map = mapType(CelScalar.STRING, CelScalar.DYN);
+  const formats = Object.keys(FORMATS).map((name) => celMethod(name, map, [], map, () => ({ name })));
+  return celEnv({
+    funcs: [
+      ...strings,
+      ...formats,
+      celMethod("validate", map, [CelScalar.STRING], map, function (this: CelMap, text) {
+        return { faults: FORMATS[String(this.get("name"))]?.(text) !== true };
+      }),
+      celMethod("hasValue", map, [], CelScalar.BOOL, function (this: CelMap) {
+        return this.get("faults") === true;
+      }),
+      celFunc("isIP", [CelScalar.STRING], CelScalar.BOOL, (text) => isIP(text) !== 0),
+      celFunc("isCIDR", [CelScalar.STRING], CelScalar.BOOL, isCidr),
+      celFunc("isURL", [CelScalar.STRING], CelScalar.BOOL, (text) => FORMATS["uri"]?.(text) === true),
+    ],
+  });
+}
+
+function isCidr(text: string): boolean {
+  const [address = "", bits = "", ...more] = text.split("/");
+  if (more.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
+  return (isIPv4(address) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
+}

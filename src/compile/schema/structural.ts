@@ -1,0 +1,53 @@
+/** A CustomResourceDefinition's structural schema (OpenAPI v3) as JSON Schema for ajv. */
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Unknown fields are refused, as `kubectl apply` does by default. */
+export function jsonSchemaOf(schema: Json): Json {
+  if (schema === null || typeof schema !== "object" || Array.isArray(schema)) return schema;
+  const out: { [key: string]: Json } = {};
+  for (const [key, value] of Object.entries(schema)) {
+    switch (key) {
+      case "description":
+      case "nullable":
+      case "x-kubernetes-validations":
+      case "x-kubernetes-map-type":
+        break;
+      case "format":
+        if (value === "int32") Object.assign(out, { minimum: -(2 ** 31), maximum: 2 ** 31 - 1, ...bounds(schema) });
+        break;
+      case "x-kubernetes-list-type":
+        if (value === "set") out["uniqueItems"] = true;
+        break;
+      case "x-kubernetes-list-map-keys":
+        out["uniqueKeys"] = value;
+        break;
+      case "properties":
+        out["properties"] = Object.fromEntries(
+          Object.entries(value as { [key: string]: Json }).map(([name, property]) => [name, jsonSchemaOf(property)]),
+        );
+        if (schema["x-kubernetes-preserve-unknown-fields"] !== true) out["additionalProperties"] = false;
+        break;
+      case "items":
+      case "additionalProperties":
+        out[key] = jsonSchemaOf(value);
+        break;
+      case "oneOf":
+      case "anyOf":
+      case "allOf":
+        // Structural schemas repeat only constraints in here, never structure.
+        out[key] = value;
+        break;
+      default:
+        if (!key.startsWith("x-")) out[key] = value;
+    }
+  }
+  return out;
+}
+
+function bounds(schema: { [key: string]: Json }): { [key: string]: Json } {
+  const found: { [key: string]: Json } = {};
+  if (schema["minimum"] !== undefined) found["minimum"] = schema["minimum"];
+  if (schema["maximum"] !== undefined) found["maximum"] = schema["maximum"];
+  return found;
+}
