@@ -14,11 +14,13 @@ import {
   reportText,
   type Target,
 } from "../compile/index.ts";
+import { encodeSecrets } from "../bundle/secrets.ts";
 
 export const BUILD_USAGE = `usage: lasthop build -f PATH… [options]
 
   -f, --filename PATH          a file, directory or glob of YAML or JSON manifests, or - for standard input; repeatable
   -o, --output FILE            the bundle (default: bundle.json)
+      --secrets FILE           the private keys of the bundle's certificates, readable by the owner alone
       --status FILE            what a controller would write into each object's status, as YAML
       --format text|json       diagnostics for people (standard error) or as one JSON document (standard output)
       --gateway NAMESPACE/NAME which Gateway the bundle serves, when the inputs have several
@@ -35,6 +37,7 @@ export interface BuildOptions extends CompileOptions {
   /** As `-f`. */
   readonly paths: readonly string[];
   readonly output: string;
+  readonly secrets?: string | undefined;
   readonly status?: string | undefined;
   readonly format?: "text" | "json" | undefined;
   readonly colour?: boolean | undefined;
@@ -76,16 +79,15 @@ export async function build(args: readonly string[]): Promise<number> {
 
 /** Reads, compiles, reports and writes; nothing is written when the exit code is 2. */
 export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
-  const { documents, faults } = readInputs(options.paths, [
-    options.output,
-    ...(options.status === undefined ? [] : [options.status]),
-  ]);
+  const written = [options.output, options.secrets, options.status].filter((path) => path !== undefined);
+  const { documents, faults } = readInputs(options.paths, written);
   // The other inputs are read all the same, so that one run tells everything.
   const compiled = compile(documents, options);
   const fatal = faults.length > 0 || compiled.fatal;
   const noGateway =
     faults.length > 0 ? compiled.diagnostics.filter(({ code }) => code !== "gateway-not-found") : compiled.diagnostics;
   const diagnostics = [...faults, ...noGateway];
+  if (compiled.secrets !== null && options.secrets === undefined) diagnostics.push(SECRETS_NOT_WRITTEN);
   const write = fatal ? null : writeOutputs(options, compiled);
   if (write !== null) diagnostics.push(...write);
   const exitCode =
@@ -102,34 +104,54 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   };
 }
 
+const SECRETS_NOT_WRITTEN: Diagnostic = {
+  severity: "warning",
+  code: "secrets-not-written",
+  message:
+    "the bundle's certificates have private keys, which no bundle holds, and a host that presents them needs them",
+  location: null,
+  object: null,
+  path: null,
+  expected: "--secrets FILE",
+  found: null,
+  remedy: "build with --secrets FILE, and give the file to the host",
+  note: null,
+};
+
 interface Output {
   readonly path: string;
   readonly contents: string;
+  readonly mode: number;
   /** Null for what is no file, such as `/dev/null` or a pipe: written to, never replaced. */
   readonly temporary: string | null;
 }
 
 /** Where a path leads: a link keeps leading there. */
-function outputAt(path: string, contents: string): Output {
+function outputAt(path: string, contents: string, mode = 0o666): Output {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isDirectory() === true) throw new Error(`${path} is a directory`);
-  if (found !== undefined && !found.isFile()) return { path, contents, temporary: null };
+  if (found !== undefined && !found.isFile()) return { path, contents, mode, temporary: null };
   const target = found === undefined ? path : realpathSync(path);
-  return { path: target, contents, temporary: join(dirname(target), `.${basename(target)}.${process.pid}.tmp`) };
+  return { path: target, contents, mode, temporary: join(dirname(target), `.${basename(target)}.${process.pid}.tmp`) };
 }
 
-/** Both files or neither: each is written beside its place, then renamed, so that readers see the old one or the new. */
-function writeOutputs({ output, status }: BuildOptions, { text, statuses }: CompileResult): Diagnostic[] {
+/** All files or none: each is written beside its place, then renamed, so that readers see the old one or the new. */
+function writeOutputs(
+  { output, secrets, status }: BuildOptions,
+  { text, secrets: keys, statuses }: CompileResult,
+): Diagnostic[] {
   const outputs: Output[] = [];
   try {
     if (status !== undefined) outputs.push(outputAt(status, statusYaml(statuses)));
+    // Before the bundle that needs them.
+    if (secrets !== undefined) outputs.push(outputAt(secrets, keys ?? encodeSecrets(new Map()), 0o600));
     if (text !== null) outputs.push(outputAt(output, text));
     const files = outputs.filter(({ temporary }) => temporary !== null);
-    if (new Set(files.map(({ path }) => path)).size < files.length) throw new Error("-o and --status are one file");
-    for (const { path, temporary, contents } of outputs) {
+    if (new Set(files.map(({ path }) => path)).size < files.length) throw new Error("two outputs are one file");
+    for (const { path, temporary, contents, mode } of outputs) {
       // Made anew, so that a link somebody left there leads nowhere.
       if (temporary !== null) rmSync(temporary, { force: true });
-      writeFileSync(temporary ?? path, contents, { flag: temporary === null ? "w" : "wx" });
+      writeFileSync(temporary ?? path, contents, { mode, flag: temporary === null ? "w" : "wx" });
     }
     for (const { path, temporary } of outputs) if (temporary !== null) renameSync(temporary, path);
     return [];
@@ -146,7 +168,7 @@ function writeOutputs({ output, status }: BuildOptions, { text, statuses }: Comp
         path: null,
         expected: "a writable file in a directory that exists",
         found: null,
-        remedy: "correct -o or --status",
+        remedy: "correct -o, --secrets or --status",
         note: null,
       },
     ];
@@ -206,6 +228,7 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
       options: {
         filename: { type: "string", short: "f", multiple: true },
         output: { type: "string", short: "o", default: "bundle.json" },
+        secrets: { type: "string" },
         status: { type: "string" },
         format: { type: "string", default: "text" },
         gateway: { type: "string" },
@@ -225,13 +248,16 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
     if (format !== "text" && format !== "json") return `--format must be text or json, not ${JSON.stringify(format)}`;
     if (target !== undefined && !isTarget(target))
       return `--target must be one of ${TARGETS.join(", ")}, not ${JSON.stringify(target)}`;
-    if (values.status !== undefined && resolve(values.status) === resolve(values.output))
-      return "-o and --status name the same file";
+    const outputs = [values.output, values.secrets, values.status].flatMap((path) =>
+      path === undefined ? [] : resolve(path),
+    );
+    if (new Set(outputs).size < outputs.length) return "-o, --secrets and --status must name different files";
     if (gateway !== undefined && !/^[^/]+\/[^/]+$/.test(gateway))
       return `--gateway must be NAMESPACE/NAME, not ${JSON.stringify(gateway)}`;
     return {
       paths,
       output: values.output,
+      secrets: values.secrets,
       status: values.status,
       format,
       gateway,

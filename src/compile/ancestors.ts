@@ -1,12 +1,15 @@
 /**
- * Which Gateways a policy is about: those with an attached route that names a Service it targets
+ * Which Gateways a policy is about: those with an attached route or a listener filter that names a Service it targets
  * (`PolicyAncestorStatus`). At most 16 entries stand in a status; Gateways beyond them cannot use the policy.
  */
-import { CONTROLLER_NAME } from "./gateways.ts";
+import type { Reference } from "./backends.ts";
 import { compareStrings, type Diagnostics } from "./diagnostics.ts";
+import type { GatewayState } from "./gateways.ts";
 import type { Cluster } from "./load.ts";
+import { CONTROLLER_NAME } from "./names.ts";
 import { type Policies, type PolicyState, targetsPort } from "./policies.ts";
 import type { RouteState } from "./routes.ts";
+import { referencesOf } from "./rules.ts";
 import { field } from "./schema/validate.ts";
 
 const MAX_ANCESTORS = 16;
@@ -22,19 +25,20 @@ export interface Ancestors {
 
 export function resolveAncestors(
   cluster: Cluster,
+  gateways: ReadonlyMap<string, GatewayState>,
   routes: readonly RouteState[],
   policies: Policies,
   diagnostics: Diagnostics,
 ): Ancestors {
-  const users = usersOf(routes);
+  const users = usersOf(gateways, routes);
   const listed = new Map<string, string[]>();
   const full = new Map<string, Set<string>>();
   for (const policy of policies.all.values()) {
-    const gateways = gatewaysOf(policy, users, cluster);
-    if (gateways.length === 0) diagnostics.report(policy.object, unused(policy));
+    const using = gatewaysOf(policy, users, cluster);
+    if (using.length === 0) diagnostics.report(policy.object, unused(policy));
     const { ours, foreign } = entriesOf(policy.object.value, policy.object.ref.namespace ?? "default");
     // Who has an entry keeps it; the rest come by name.
-    const ordered = [...gateways.filter((name) => ours.has(name)), ...gateways.filter((name) => !ours.has(name))];
+    const ordered = [...using.filter((name) => ours.has(name)), ...using.filter((name) => !ours.has(name))];
     const room = Math.max(0, MAX_ANCESTORS - foreign);
     listed.set(policy.name, ordered.slice(0, room).sort(compareStrings));
     const left = ordered.slice(room);
@@ -55,20 +59,24 @@ export function resolveAncestors(
 /** By Service, then Gateway: the ports that attached routes name. */
 type Users = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<number>>>;
 
-function usersOf(routes: readonly RouteState[]): Users {
+function usersOf(gateways: ReadonlyMap<string, GatewayState>, routes: readonly RouteState[]): Users {
   const users = new Map<string, Map<string, Set<number>>>();
-  for (const { parents, rules } of routes) {
-    const gateways = parents.filter(({ verdict }) => verdict.kind === "attached").map(({ gateway }) => gateway);
-    if (gateways.length === 0) continue;
-    for (const { refs } of rules) {
-      for (const { service, port, state } of refs) {
-        // A reference that nobody granted is no use of the Service.
-        if (service === null || (state.kind === "refused" && state.code === "backend-ref-not-permitted")) continue;
-        const byGateway = users.get(service) ?? new Map<string, Set<number>>();
-        users.set(service, byGateway);
-        for (const gateway of gateways) byGateway.set(gateway, (byGateway.get(gateway) ?? new Set()).add(port));
-      }
+  const use = (gateway: string, references: readonly Reference[]): void => {
+    for (const { service, port, state } of references) {
+      // A reference that nobody granted is no use of the Service.
+      if (service === null || (state.kind === "refused" && state.code === "backend-ref-not-permitted")) continue;
+      const byGateway = users.get(service) ?? new Map<string, Set<number>>();
+      users.set(service, byGateway);
+      byGateway.set(gateway, (byGateway.get(gateway) ?? new Set()).add(port));
     }
+  };
+  for (const [name, gateway] of gateways)
+    if (gateway.kind === "valid") for (const { references } of gateway.listeners) use(name, references);
+  for (const { parents, rules } of routes) {
+    const attached = parents.filter(({ verdict }) => verdict.kind === "attached").map(({ gateway }) => gateway);
+    // GEP-1897: wherever the Service is used, so by mirrors and external auth too.
+    const references = attached.length === 0 ? [] : rules.flatMap(referencesOf);
+    for (const gateway of new Set(attached)) use(gateway, references);
   }
   return users;
 }
@@ -111,7 +119,7 @@ function unused(policy: PolicyState) {
     code: "policy-unused" as const,
     path: ["spec", "targetRefs"],
     message: "no route of a Gateway of ours uses a port that this policy targets, so it has no ancestor to report to",
-    expected: "an attached HTTPRoute whose backendRefs name the Service",
+    expected: "an attached HTTPRoute that names the Service",
     found: policy.targets.map(({ ref }) => ref.name).join(", "),
     remedy: "add the route, correct targetRefs, or remove the policy",
   };

@@ -1,8 +1,11 @@
-/** CA certificates of a policy: ConfigMaps and Secrets with `ca.crt`, and the well-known set. Each source is read once. */
+/**
+ * CA certificates of policies and of frontend validation: ConfigMaps and Secrets with `ca.crt`, ClusterTrustBundles, and
+ * the well-known set. Each source is read once.
+ */
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { checkAnchor, parsePemBundle } from "../trust/index.ts";
-import { type Invalid, invalid, textOf } from "./config-data.ts";
+import { type Invalid, invalid, textOf, trustBundleText } from "./config-data.ts";
 import { compareStrings } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
 import type { Cluster } from "./load.ts";
@@ -16,6 +19,17 @@ export interface AnchorSource {
 
 export type AnchorResult = { readonly kind: "read"; readonly source: AnchorSource } | Invalid;
 
+export type AnchorKind = "ConfigMap" | "Secret" | "ClusterTrustBundle";
+
+/** For people: what {@link anchorKind} takes. */
+export const ANCHOR_KINDS = 'ConfigMap or Secret of group "", or ClusterTrustBundle of group certificates.k8s.io';
+
+/** Null: no kind that lasthop reads CA certificates from. */
+export function anchorKind({ group, kind }: { readonly group: string; readonly kind: string }): AnchorKind | null {
+  if (group === "" && (kind === "ConfigMap" || kind === "Secret")) return kind;
+  return group === "certificates.k8s.io" && kind === "ClusterTrustBundle" ? kind : null;
+}
+
 export class Anchors {
   readonly #cluster: Cluster;
   readonly #sources = new Map<string, AnchorResult>();
@@ -27,32 +41,35 @@ export class Anchors {
     this.#cluster = cluster;
   }
 
-  /** `ca.crt` of a ConfigMap or Secret. */
-  read(kind: "ConfigMap" | "Secret", name: string): AnchorResult {
-    const key = `${kind} ${name}`;
+  /** `namespace` is nobody's concern where the kind has none. */
+  read(kind: AnchorKind, namespace: string, name: string): AnchorResult {
+    const full = kind === "ClusterTrustBundle" ? name : `${namespace}/${name}`;
+    const key = `${kind} ${full}`;
     let result = this.#sources.get(key);
     if (result === undefined) {
-      result = this.#read(kind, name);
+      result = this.#read(kind, full);
       this.#sources.set(key, result);
     }
     return result;
   }
 
-  #read(kind: "ConfigMap" | "Secret", name: string): AnchorResult {
-    const text = textOf(this.#cluster, kind, name, "ca.crt");
+  #read(kind: AnchorKind, name: string): AnchorResult {
+    const isBundle = kind === "ClusterTrustBundle";
+    const key = isBundle ? "spec.trustBundle" : "ca.crt";
+    const text = isBundle ? trustBundleText(this.#cluster, name) : textOf(this.#cluster, kind, name, key);
     if (text.kind === "invalid") return text;
     if (text.value.length > MAX_BUNDLE_LENGTH)
-      return invalid(`ca.crt of ${kind} ${name} is longer than ${MAX_BUNDLE_LENGTH} characters`, text.note);
+      return invalid(`${key} of ${kind} ${name} is longer than ${MAX_BUNDLE_LENGTH} characters`, text.note);
     const { certificates, problems } = parsePemBundle(text.value);
     const [problem] = problems;
     if (problem !== undefined)
-      return invalid(`line ${problem.line} of ca.crt in ${kind} ${name}: ${problem.message}`, text.note);
-    if (certificates.length === 0) return invalid(`ca.crt of ${kind} ${name} holds no certificate`, text.note);
+      return invalid(`line ${problem.line} of ${key} in ${kind} ${name}: ${problem.message}`, text.note);
+    if (certificates.length === 0) return invalid(`${key} of ${kind} ${name} holds no certificate`, text.note);
     for (const { der, line } of certificates) {
       const fault = checkAnchor(der);
       if (fault !== null)
         return invalid(
-          `line ${line} of ca.crt in ${kind} ${name}: ${fault.code}: expected ${fault.expected}, found ${fault.found}`,
+          `line ${line} of ${key} in ${kind} ${name}: ${fault.code}: expected ${fault.expected}, found ${fault.found}`,
           text.note,
         );
     }

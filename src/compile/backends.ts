@@ -1,11 +1,10 @@
-/** backendRefs: what each names, whether the route may name it, and how the gateway speaks to it. */
-import type { BackendId, BundleBackend, ConfigCode } from "../bundle/types.ts";
+/** References to backends: what each names, whether its author may name it, and how the gateway speaks to it. */
+import type { BackendId, BundleBackend, BundleTarget, ConfigCode } from "../bundle/types.ts";
 import type { UnresolvedReason } from "./conditions.ts";
 import { type FieldPath, namespacedName, type Problem, show, type SourceObject } from "./diagnostics.ts";
-import { GATEWAY_GROUP } from "./gateways.ts";
-import type { Grants } from "./grants.ts";
+import { type Grants, notPermitted } from "./grants.ts";
 import type { Cluster } from "./load.ts";
-import type { HTTPBackendRef, Service, ServicePort } from "./objects.ts";
+import type { BackendObjectReference, Service, ServicePort } from "./objects.ts";
 import { type Policies, type PolicyState, policyTransport } from "./policies.ts";
 
 export interface BackendTarget {
@@ -50,19 +49,44 @@ const APP_PROTOCOLS: Readonly<Record<string, AppProtocol>> = {
   "kubernetes.io/wss": { protocol: "websocket", tls: true, alpn: "http/1.1" },
 };
 
-/** The Service that a ref names, existing or not: what makes a Gateway an ancestor of a policy. */
-export function referencedService(ref: HTTPBackendRef, namespace: string): string | null {
-  return ref.group === "" && ref.kind === "Service" ? `${ref.namespace ?? namespace}/${ref.name}` : null;
+/** Who names a backend: ReferenceGrants go by it. */
+export interface Referrer {
+  readonly kind: "Gateway" | "HTTPRoute" | "ListenerSet";
+  readonly namespace: string;
 }
 
-export function resolveBackendRef(
-  ref: HTTPBackendRef,
-  namespace: string,
+/** A backendRef, wherever it stands: a policy applies wherever its Service is used (GEP-1897). */
+export interface Reference {
+  readonly path: FieldPath;
+  /** `namespace/name` of the Service it names, existing or not: what makes a Gateway an ancestor of a policy. */
+  readonly service: string | null;
+  readonly port: number;
+  readonly state: BackendState;
+}
+
+export function resolveReference(
+  ref: BackendObjectReference,
+  referrer: Referrer,
+  path: FieldPath,
+  context: BackendContext,
+): Reference {
+  const isService = ref.group === "" && ref.kind === "Service";
+  const service = isService ? `${ref.namespace ?? referrer.namespace}/${ref.name}` : null;
+  return { path, service, port: ref.port ?? 0, state: resolveBackend(ref, service, referrer, path, context) };
+}
+
+/** Where a filter's own request goes. A closed port is a backend still: its transport refuses. */
+export const targetOf = ({ state }: Reference): BundleTarget =>
+  state.kind === "backend" ? { backend: state.target.id } : { refused: state.code };
+
+function resolveBackend(
+  ref: BackendObjectReference,
+  name: string | null,
+  referrer: Referrer,
   at: FieldPath,
   context: BackendContext,
 ): BackendState {
   const { cluster, grants, policies, allowExternalName } = context;
-  const name = referencedService(ref, namespace);
   if (name === null) {
     return refused("backend-ref-kind", "InvalidKind", {
       path: [...at, "kind"],
@@ -72,17 +96,9 @@ export function resolveBackendRef(
       remedy: "name a Service",
     });
   }
-  const from = { group: GATEWAY_GROUP, kind: "HTTPRoute", namespace };
-  const to = { group: "", kind: "Service", namespace: ref.namespace ?? namespace, name: ref.name };
-  if (!grants(from, to)) {
-    return refused("backend-ref-not-permitted", "RefNotPermitted", {
-      path: [...at, "namespace"],
-      message: `no ReferenceGrant in ${to.namespace} lets HTTPRoutes of ${namespace} name Service ${ref.name}`,
-      expected: `a ReferenceGrant in namespace ${to.namespace}`,
-      found: show(to.namespace),
-      remedy: "add the ReferenceGrant, or move one of the two",
-    });
-  }
+  const to = { group: "", kind: "Service", namespace: ref.namespace ?? referrer.namespace, name: ref.name };
+  const forbidden = notPermitted(referrer, to, at, "backend-ref-not-permitted", grants);
+  if (forbidden !== null) return refused(forbidden.code, "RefNotPermitted", forbidden);
   const entry = cluster.Service.get(name);
   if (entry?.kind !== "valid") {
     return refused("backend-ref-not-found", "BackendNotFound", {

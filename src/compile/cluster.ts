@@ -36,8 +36,8 @@ export function compileCluster(objects: readonly RawObject[], options: ClusterOp
   const gateways: CompiledGateway[] = [];
   for (const gateway of model.gateways.values()) {
     if (gateway.kind !== "valid" && !gateway.ours) continue;
-    const { bundle, text } = emitBundle(model, gateway, { ...options, publicOnly: false }, diagnostics);
-    gateways.push({ name: gateway.name, bundle, text, secrets: null });
+    const emitted = emitBundle(model, gateway, { ...options, publicOnly: false }, diagnostics);
+    gateways.push({ name: gateway.name, ...emitted });
   }
   return { statuses: computeStatuses(model), gateways, diagnostics: diagnostics.sorted() };
 }

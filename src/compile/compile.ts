@@ -5,6 +5,7 @@ import { type Diagnostic, Diagnostics } from "./diagnostics.ts";
 import { type RawObject, readObjects } from "./document/objects.ts";
 import type { InputDocument } from "./document/parse.ts";
 import { emitBundle } from "./emit.ts";
+import type { GatewayState } from "./gateways.ts";
 import { load, type Skipped } from "./load.ts";
 import { type Model, resolveModel } from "./model.ts";
 import { selectGateway } from "./select.ts";
@@ -25,6 +26,8 @@ export interface CompileResult {
   readonly bundle: Bundle | null;
   /** The bundle's canonical text: what is written. */
   readonly text: string | null;
+  /** The secrets file's text, private keys in it; null: the bundle needs no keys. */
+  readonly secrets: string | null;
   readonly statuses: readonly ObjectStatus[];
   readonly diagnostics: readonly Diagnostic[];
   readonly skipped: readonly Skipped[];
@@ -51,8 +54,8 @@ export function compileObjects(
   const model = resolveModel(cluster, options.allowExternalName ?? false, diagnostics);
   const gateway = selectGateway(model, options.gateway, diagnostics);
   if (gateway === null) return failed(diagnostics, skipped, model);
-  if (options.target === "cloudflare") checkPorts(model, gateway.name, diagnostics);
-  const { bundle, text } = emitBundle(
+  if (options.target === "cloudflare") checkListeners(gateway, diagnostics);
+  const emitted = emitBundle(
     model,
     gateway,
     {
@@ -63,27 +66,39 @@ export function compileObjects(
     },
     diagnostics,
   );
-  return { bundle, text, statuses: computeStatuses(model), diagnostics: diagnostics.sorted(), skipped, fatal: false };
+  return { ...emitted, statuses: computeStatuses(model), diagnostics: diagnostics.sorted(), skipped, fatal: false };
 }
 
 function failed(diagnostics: Diagnostics, skipped: readonly Skipped[], model: Model | null = null): CompileResult {
   const statuses = model === null ? [] : computeStatuses(model);
-  return { bundle: null, text: null, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
+  return { bundle: null, text: null, secrets: null, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
 }
 
-/** A deployed worker is reached on 80 and 443 alone. */
-function checkPorts({ gateways }: Model, name: string, diagnostics: Diagnostics): void {
-  const gateway = gateways.get(name);
-  if (gateway?.kind !== "valid") return;
-  for (const { spec, index, verdict } of gateway.listeners) {
-    if (verdict.kind !== "accepted" || spec.port === 80 || spec.port === 443) continue;
-    diagnostics.report(gateway.object, {
-      code: "target-port",
-      path: ["spec", "listeners", index, "port"],
-      message: "no request reaches a deployed worker on this port",
-      expected: "80 or 443",
-      found: String(spec.port),
-      remedy: "use port 80 or 443, or another target",
-    });
+/** A deployed worker is reached on 80 and 443 alone, and the platform terminates its clients' TLS. */
+function checkListeners(gateway: GatewayState, diagnostics: Diagnostics): void {
+  if (gateway.kind !== "valid") return;
+  for (const { owner, spec, index, verdict } of gateway.listeners) {
+    if (verdict.kind !== "accepted") continue;
+    const at = ["spec", "listeners", index];
+    if (spec.port !== 80 && spec.port !== 443)
+      diagnostics.report(owner.object, {
+        code: "target-port",
+        path: [...at, "port"],
+        message: "no request reaches a deployed worker on this port",
+        expected: "80 or 443",
+        found: String(spec.port),
+        remedy: "use port 80 or 443, or another target",
+      });
+    if (verdict.tls !== null)
+      diagnostics.report(owner.object, {
+        severity: "warning",
+        code: "target-front-tls",
+        path: [...at, "tls"],
+        message:
+          "the platform terminates TLS with certificates of its own in front of a deployed worker, which refuses the listener until it is told so",
+        expected: 'LASTHOP_FRONT_TLS = "platform"',
+        remedy:
+          'give the platform a certificate for the hostname, and the worker the variable LASTHOP_FRONT_TLS = "platform"',
+      });
   }
 }

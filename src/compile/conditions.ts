@@ -38,14 +38,25 @@ export const accepted = (generation: Generation, message: string): Condition =>
 export const notAccepted = (generation: Generation, reason: NotAccepted, message: string): Condition =>
   condition(generation, "Accepted", "False", reason, message);
 
-/** Why a GatewayClass, Gateway, listener, route or policy is refused. */
-export type NotAccepted = ClassReason | GatewayReason | ListenerReason | RouteReason | PolicyReason;
+/** Why a GatewayClass, Gateway, ListenerSet, listener, route or policy is refused. */
+export type NotAccepted = ClassReason | GatewayReason | ListenerSetReason | ListenerReason | RouteReason | PolicyReason;
 /** `GatewayClassConditionAccepted`. */
 export type ClassReason = "InvalidParameters";
 /** `GatewayConditionAccepted`. */
 export type GatewayReason = "Invalid" | "InvalidParameters" | "ListenersNotValid" | "UnsupportedAddress";
-/** `ListenerConditionAccepted`. A conflicted listener is not accepted for the reason of its conflict. */
-export type ListenerReason = "UnsupportedProtocol" | "UnsupportedValue" | ConflictReason;
+/** `ListenerSetConditionAccepted`. */
+export type ListenerSetReason = "Invalid" | "ListenersNotValid" | "NotAllowed" | "ParentNotAccepted";
+/**
+ * `ListenerConditionAccepted`. A conflicted listener is not accepted for the reason of its conflict, one without any
+ * certificate for that of its first reference.
+ */
+export type ListenerReason =
+  | "InvalidCertificateRef"
+  | "NoValidCACertificate"
+  | "RefNotPermitted"
+  | "UnsupportedProtocol"
+  | "UnsupportedValue"
+  | ConflictReason;
 export type ConflictReason = "HostnameConflict" | "ProtocolConflict";
 /** `RouteConditionAccepted`. */
 export type RouteReason =
@@ -57,7 +68,7 @@ export type RouteReason =
 /** `PolicyConditionAccepted` and `BackendTLSPolicyReasonNoValidCACertificate`. */
 export type PolicyReason = "Conflicted" | "Invalid" | "NoValidCACertificate" | "TargetNotFound";
 
-/** A Gateway that serves some of its listeners (`GatewayReasonListenersNotValid`). */
+/** A Gateway or ListenerSet that serves some of its listeners (`GatewayReasonListenersNotValid`). */
 export const partlyAccepted = (generation: Generation, message: string): Condition =>
   condition(generation, "Accepted", "True", "ListenersNotValid", message);
 
@@ -70,8 +81,21 @@ export const noConflicts = (generation: Generation): Condition =>
 export const resolvedRefs = (generation: Generation): Condition =>
   condition(generation, "ResolvedRefs", "True", "ResolvedRefs", "All references are resolved");
 
-/** Why a reference is not resolved. The first group is listeners', the second routes', the third policies'. */
+/** `GatewayConditionInsecureFrontendValidationMode`. */
+export const insecureValidation = (generation: Generation, message: string): Condition =>
+  condition(generation, "InsecureFrontendValidationMode", "True", "ConfigurationChanged", message);
+
+/** `ListenerConditionOverlappingTLSConfig`: "MUST NOT be set when it is False". */
+export const overlappingTls = (generation: Generation, message: string): Condition =>
+  condition(generation, "OverlappingTLSConfig", "True", "OverlappingHostnames", message);
+
+/** Why a reference is not resolved: of Gateways, listeners, routes, then policies. */
 export type UnresolvedReason =
+  | "InvalidClientCertificateRef"
+  | "ListenersNotResolved"
+  | "InvalidCACertificateKind"
+  | "InvalidCertificateRef"
+  | "InvalidListenerFilterRef"
   | "InvalidRouteKinds"
   | "BackendNotFound"
   | "InvalidKind"

@@ -1,4 +1,4 @@
-/** Text under one key of a ConfigMap or Secret. Values of Secrets never appear in messages. */
+/** Text under one key of a ConfigMap or Secret, and that of a ClusterTrustBundle. Values of Secrets never appear in messages. */
 import type { Note } from "./diagnostics.ts";
 import type { Entry, Cluster } from "./load.ts";
 import type { ConfigMap, Secret } from "./objects.ts";
@@ -21,8 +21,7 @@ export const invalid = (why: string, note?: Note): Invalid => ({
 /** `name` is `namespace/name`. */
 export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: string, key: string): TextResult {
   const entry: Entry<ConfigMap | Secret> | undefined = cluster[kind].get(name);
-  if (entry === undefined) return invalid(`${kind} ${name} is not among the inputs`);
-  if (entry.kind === "refused") return invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`);
+  if (entry?.kind !== "valid") return missing(kind, name, entry);
   const value = kind === "ConfigMap" ? configMapText(entry.object.value, key) : secretText(entry.object.value, key);
   const holds = field(entry.object.value, "data") !== undefined ? "data" : "metadata";
   const note: Note = {
@@ -36,12 +35,29 @@ export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: str
     : { kind: "read", value, note };
 }
 
-function configMapText({ data, binaryData }: ConfigMap, key: string): string | null | undefined {
+/** `spec.trustBundle` of a ClusterTrustBundle. */
+export function trustBundleText(cluster: Cluster, name: string): TextResult {
+  const entry = cluster.ClusterTrustBundle.get(name);
+  if (entry?.kind !== "valid") return missing("ClusterTrustBundle", name, entry);
+  const { object } = entry;
+  const note: Note = { message: `ClusterTrustBundle ${name} is here`, object, path: ["spec", "trustBundle"] };
+  return { kind: "read", value: object.value.spec.trustBundle, note };
+}
+
+const missing = (kind: string, name: string, entry: Entry<unknown> | undefined): Invalid =>
+  entry?.kind === "refused"
+    ? invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`)
+    : invalid(`${kind} ${name} is not among the inputs`);
+
+function configMapText(
+  { data, binaryData }: Pick<ConfigMap, "data" | "binaryData">,
+  key: string,
+): string | null | undefined {
   return own(data, key) ?? decode(own(binaryData, key));
 }
 
 /** `stringData` overwrites `data`, as when the API server writes it. */
-function secretText({ data, stringData }: Secret, key: string): string | null | undefined {
+function secretText({ data, stringData }: Pick<Secret, "data" | "stringData">, key: string): string | null | undefined {
   return own(stringData, key) ?? decode(own(data, key));
 }
 

@@ -1,13 +1,23 @@
-/** GatewayClasses and Gateways of ours, and what each listener can serve. */
-import { type ConflictReason, type GatewayReason, type ListenerReason } from "./conditions.ts";
+/** GatewayClasses and Gateways of ours, with the ListenerSets attached to them. */
+import type { BackendContext } from "./backends.ts";
+import { type Certificate, type CertificateContext, resolveCertificate } from "./certificates.ts";
+import { resolveClientValidation, type ValidationContext } from "./client-validation.ts";
+import type { GatewayReason, ListenerSetReason } from "./conditions.ts";
 import { type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
-import { isIpAddress } from "./hostnames.ts";
+import {
+  type Applicant,
+  applicantsByGateway,
+  judgeListeners,
+  listenerFaults,
+  type ListenerSetState,
+  refuseApplicant,
+} from "./listener-sets.ts";
+import { type ListenerOwner, type ListenerState, resolveListeners } from "./listeners.ts";
 import type { Cluster, Entry } from "./load.ts";
+import { CONTROLLER_NAME } from "./names.ts";
 import { selectorFault } from "./namespaces.ts";
-import type { Gateway, GatewayClass, Listener } from "./objects.ts";
-
-export const CONTROLLER_NAME = "lasthop.dev/gateway-controller";
-export const GATEWAY_GROUP = "gateway.networking.k8s.io";
+import type { Gateway, GatewayClass, ListenerSet } from "./objects.ts";
+import type { Unresolved } from "./policy-effect.ts";
 
 export interface ClassState {
   readonly object: SourceObject<GatewayClass>;
@@ -15,26 +25,21 @@ export interface ClassState {
   readonly refusal: string | null;
 }
 
-export interface ListenerState {
-  readonly spec: Listener;
-  readonly index: number;
-  /** Lower case; null: every host. */
-  readonly hostname: string | null;
-  readonly verdict:
-    | { readonly kind: "accepted" }
-    | { readonly kind: "refused"; readonly reason: ListenerReason; readonly message: string }
-    | { readonly kind: "conflicted"; readonly reason: ConflictReason; readonly message: string };
-  readonly takesHttpRoutes: boolean;
-  /** Kinds that `allowedRoutes.kinds` names and no listener of ours serves; null: none. */
-  readonly invalidKinds: string | null;
-}
+/** `Gateway.spec.tls.backend.clientCertificateRef`. */
+export type ClientIdentity =
+  | { readonly kind: "none" }
+  | { readonly kind: "certificate"; readonly certificate: Certificate }
+  /** TLS backends that would ask for it are not connected to without it. */
+  | { readonly kind: "refused"; readonly unresolved: Unresolved };
 
 export type GatewayState =
   | {
       readonly kind: "valid";
       readonly name: string;
       readonly object: SourceObject<Gateway>;
+      /** Its own, then those of the ListenerSets it lets in. */
       readonly listeners: readonly ListenerState[];
+      readonly clientIdentity: ClientIdentity;
       /** Null unless the whole Gateway is refused. */
       readonly refusal: { readonly reason: GatewayReason; readonly message: string } | null;
     }
@@ -46,6 +51,12 @@ export type GatewayState =
       readonly message: string;
       readonly ours: boolean;
     };
+
+export interface Gateways {
+  readonly gateways: ReadonlyMap<string, GatewayState>;
+  /** Those whose parent is a Gateway of ours. */
+  readonly listenerSets: ReadonlyMap<string, ListenerSetState>;
+}
 
 export function resolveClasses(cluster: Cluster, diagnostics: Diagnostics): Map<string, ClassState> {
   const classes = new Map<string, ClassState>();
@@ -70,229 +81,184 @@ export function resolveClasses(cluster: Cluster, diagnostics: Diagnostics): Map<
   return classes;
 }
 
+export interface GatewayContext extends BackendContext, CertificateContext, ValidationContext {
+  readonly classes: ReadonlyMap<string, ClassState>;
+}
+
 /** Every Gateway of our classes, and those whose class is not there at all. Others belong to other controllers. */
-export function resolveGateways(
-  cluster: Cluster,
-  classes: ReadonlyMap<string, ClassState>,
-  diagnostics: Diagnostics,
-): Map<string, GatewayState> {
+export function resolveGateways(context: GatewayContext, diagnostics: Diagnostics): Gateways {
+  const applicants = applicantsByGateway(context.cluster, diagnostics);
   const gateways = new Map<string, GatewayState>();
-  for (const [name, entry] of cluster.Gateway) {
-    const state = resolveGateway(name, entry, cluster, classes, diagnostics);
-    if (state !== null) gateways.set(name, state);
+  const listenerSets = new Map<string, ListenerSetState>();
+  for (const [name, entry] of context.cluster.Gateway) {
+    const found = resolveGateway(name, entry, applicants.get(name) ?? [], context, diagnostics);
+    if (found === null) continue;
+    gateways.set(name, found.gateway);
+    for (const set of found.sets) listenerSets.set(set.name, set);
   }
-  return gateways;
+  return { gateways, listenerSets };
+}
+
+interface Resolved {
+  readonly gateway: GatewayState;
+  readonly sets: readonly ListenerSetState[];
 }
 
 function resolveGateway(
   name: string,
   entry: Entry<Gateway>,
-  cluster: Cluster,
-  classes: ReadonlyMap<string, ClassState>,
+  applicants: readonly Applicant[],
+  context: GatewayContext,
   diagnostics: Diagnostics,
-): GatewayState | null {
+): Resolved | null {
+  const { cluster, classes } = context;
+  const refuseAll = (message: string): ListenerSetState[] =>
+    applicants.map((applicant) => refusedSet(applicant, name, { reason: "ParentNotAccepted", message }));
   if (entry.kind === "refused") {
-    return { kind: "unusable", name, object: entry.object, message: explain(entry.object, entry.problem), ours: true };
+    const message = explain(entry.object, entry.problem);
+    const sets = refuseAll(`Gateway ${name} is refused`);
+    return { gateway: { kind: "unusable", name, object: entry.object, message, ours: true }, sets };
   }
   const { object } = entry;
-  const { spec } = object.value;
-  const known = classes.get(spec.gatewayClassName);
+  const { gatewayClassName } = object.value.spec;
+  const known = classes.get(gatewayClassName);
   if (known === undefined) {
-    if (cluster.GatewayClass.get(spec.gatewayClassName)?.kind === "valid") return null;
+    if (cluster.GatewayClass.get(gatewayClassName)?.kind === "valid") return null;
     const problem: Problem = {
       code: "gateway-class-not-found",
       path: ["spec", "gatewayClassName"],
-      message: `this GatewayClass is ${cluster.GatewayClass.has(spec.gatewayClassName) ? "refused itself" : "not among the inputs"}`,
+      message: `this GatewayClass is ${cluster.GatewayClass.has(gatewayClassName) ? "refused itself" : "not among the inputs"}`,
       expected: `a GatewayClass with controllerName ${CONTROLLER_NAME}`,
-      found: show(spec.gatewayClassName),
+      found: show(gatewayClassName),
       remedy: "add the GatewayClass, or correct the name",
     };
     diagnostics.report(object, problem);
-    return { kind: "unusable", name, object, message: explain(object, problem), ours: false };
+    return { gateway: { kind: "unusable", name, object, message: explain(object, problem), ours: false }, sets: [] };
   }
-  const refusal = refuseGateway(object, known, diagnostics);
-  return { kind: "valid", name, object, refusal, listeners: resolveListeners(object, diagnostics) };
+  const asked = applicants.map((applicant) => ({
+    applicant,
+    refusal: refuseApplicant(applicant, object, cluster, diagnostics),
+  }));
+  const owners = [
+    ownerOf("Gateway", name, object),
+    ...asked.flatMap(({ applicant: { name: own, entry: set }, refusal }) =>
+      refusal === null && set.kind === "valid" ? [ownerOf("ListenerSet", own, set.object)] : [],
+    ),
+  ];
+  const validationByPort = resolveClientValidation(object, context, diagnostics);
+  const listeners = resolveListeners(owners, { ...context, validationByPort }, diagnostics);
+  const refusal = refuseGateway(object, known, diagnostics) ?? refuseListeners(listeners);
+  const sets = asked.map(({ applicant, refusal: refused }): ListenerSetState => {
+    if (refused !== null) return refusedSet(applicant, name, refused);
+    const message = `Gateway ${name} is not accepted`;
+    if (refusal !== null) return refusedSet(applicant, name, { reason: "ParentNotAccepted", message });
+    const own = listeners.filter(({ owner }) => owner.name === applicant.name && owner.kind === "ListenerSet");
+    return { ...setOf(applicant, name), verdict: judgeListeners(own), listeners: own };
+  });
+  const clientIdentity = resolveIdentity(object, context, diagnostics);
+  return { gateway: { kind: "valid", name, object, refusal, clientIdentity, listeners }, sets };
 }
 
-/** Features of the Gateway as a whole that lasthop does not do yet. */
+const ownerOf = (
+  kind: ListenerOwner["kind"],
+  name: string,
+  object: SourceObject<Gateway | ListenerSet>,
+): ListenerOwner => ({ kind, name, namespace: object.ref.namespace ?? "default", object });
+
+const setOf = ({ name, entry: { object } }: Applicant, gateway: string) => ({ name, object, gateway });
+
+const refusedSet = (
+  applicant: Applicant,
+  gateway: string,
+  refusal: { reason: ListenerSetReason; message: string },
+): ListenerSetState => ({ ...setOf(applicant, gateway), verdict: { kind: "refused", ...refusal }, listeners: [] });
+
+/** "At least one distinct Listener MUST be present, or else … must be rejected from processing as a whole." */
+function refuseListeners(listeners: readonly ListenerState[]): { reason: GatewayReason; message: string } | null {
+  // "`Accepted` and `Programmed` top-level conditions … reflect the status of the local configuration" (GEP-1713).
+  const own = listeners.filter(({ owner }) => owner.kind === "Gateway");
+  if (own.some(({ verdict }) => verdict.kind === "accepted")) return null;
+  return { reason: "ListenersNotValid", message: listenerFaults(own) };
+}
+
+function resolveIdentity(
+  object: SourceObject<Gateway>,
+  context: CertificateContext,
+  diagnostics: Diagnostics,
+): ClientIdentity {
+  const ref = object.value.spec.tls?.backend?.clientCertificateRef;
+  if (ref === undefined) return { kind: "none" };
+  const from = { kind: "Gateway", namespace: object.ref.namespace ?? "default" } as const;
+  const path = ["spec", "tls", "backend", "clientCertificateRef"];
+  const result = resolveCertificate(ref, from, path, "gateway-client-certificate", context);
+  if (result.kind === "resolved") return { kind: "certificate", certificate: result.certificate };
+  diagnostics.report(object, result.problem);
+  const reason = result.permitted ? "InvalidClientCertificateRef" : "RefNotPermitted";
+  return { kind: "refused", unresolved: { reason, message: explain(object, result.problem) } };
+}
+
+/** What of the Gateway as a whole lasthop does not do. */
 function refuseGateway(
   object: SourceObject<Gateway>,
   { refusal }: ClassState,
   diagnostics: Diagnostics,
 ): { reason: GatewayReason; message: string } | null {
+  const { gatewayClassName, addresses = [], infrastructure, allowedListeners, defaultScope } = object.value.spec;
   if (refusal !== null)
-    return {
-      reason: "InvalidParameters",
-      message: `GatewayClass ${object.value.spec.gatewayClassName} is not accepted: ${refusal}`,
-    };
-  const { addresses, infrastructure, allowedListeners, tls, defaultScope } = object.value.spec;
-  const unsupported: [field: string, reason: GatewayReason, present: boolean][] = [
-    ["addresses", "UnsupportedAddress", (addresses?.length ?? 0) > 0],
-    ["infrastructure", "InvalidParameters", infrastructure !== undefined],
-    ["allowedListeners", "Invalid", (allowedListeners?.namespaces?.from ?? "None") !== "None"],
-    ["tls", "Invalid", tls !== undefined],
-    ["defaultScope", "Invalid", (defaultScope ?? "None") !== "None"],
-  ];
-  let first: { reason: GatewayReason; message: string } | null = null;
-  for (const [field, reason, present] of unsupported) {
-    if (!present) continue;
-    const problem: Problem = {
-      code: "gateway-feature-unsupported",
-      path: ["spec", field],
-      message: `lasthop does not do ${field} yet, so it refuses the Gateway`,
-      expected: `no ${field}`,
-      remedy: `remove ${field}`,
-    };
-    diagnostics.report(object, problem);
-    first ??= { reason, message: explain(object, problem) };
-  }
-  return first;
-}
-
-function resolveListeners(object: SourceObject<Gateway>, diagnostics: Diagnostics): ListenerState[] {
-  const { listeners } = object.value.spec;
-  return listeners.map((spec, index) => {
-    const conflict = conflictOf(spec, listeners);
-    const refusal = refuseListener(spec, index);
-    const at = ["spec", "listeners", index];
-    if (conflict !== null) {
-      const problem: Problem = {
-        code: "listener-conflict",
-        path: [...at, conflict.reason === "HostnameConflict" ? "hostname" : "protocol"],
-        message: conflict.message,
-        expected: "a port, protocol and hostname of its own",
-        remedy: "change one of the listeners; none of those in conflict is served",
-      };
-      diagnostics.report(object, problem);
-    }
-    if (refusal !== null) diagnostics.report(object, refusal.problem);
-    const kinds = routeKinds(spec);
-    if (kinds.invalid !== null) {
-      diagnostics.report(object, {
-        code: "listener-route-kinds",
-        path: [...at, "allowedRoutes", "kinds"],
-        message: `lasthop serves HTTPRoute alone, not ${kinds.invalid}`,
-        expected: `${GATEWAY_GROUP}/HTTPRoute`,
-        found: kinds.invalid,
-        remedy: "remove the kind",
+    return { reason: "InvalidParameters", message: `GatewayClass ${gatewayClassName} is not accepted: ${refusal}` };
+  const found: { reason: GatewayReason; problem: Omit<Problem, "code"> }[] = [];
+  for (const [index, { type }] of addresses.entries()) {
+    // Who may have which address, and from where it is reached, is for the controller, which alone can give one.
+    if (type !== "IPAddress")
+      found.push({
+        reason: "UnsupportedAddress",
+        problem: {
+          path: ["spec", "addresses", index, "type"],
+          message: "lasthop binds IP addresses alone",
+          expected: "IPAddress",
+          found: show(type),
+          remedy: "use type IPAddress, with or without a value",
+        },
       });
-    }
-    return {
-      spec,
-      index,
-      hostname: spec.hostname === undefined || spec.hostname === "" ? null : spec.hostname.toLowerCase(),
-      verdict:
-        conflict !== null
-          ? { kind: "conflicted", ...conflict }
-          : refusal !== null
-            ? { kind: "refused", reason: refusal.reason, message: explain(object, refusal.problem) }
-            : { kind: "accepted" },
-      takesHttpRoutes: kinds.takesHttpRoutes,
-      invalidKinds: kinds.invalid,
-    };
-  });
-}
-
-/** Indistinct listeners: all of them are refused, none is picked as winner (`GatewaySpec.listeners`). */
-function conflictOf(own: Listener, all: readonly Listener[]): { reason: ConflictReason; message: string } | null {
-  const others = all.filter((other) => other !== own && other.port === own.port);
-  const hostname = (listener: Listener): string => (listener.hostname ?? "").toLowerCase();
-  const same = others.filter(
-    (other) => other.protocol === own.protocol && (isByPort(own) || hostname(other) === hostname(own)),
-  );
-  if (same.length > 0) {
-    return {
-      reason: "HostnameConflict",
-      message: `port ${own.port}, protocol ${own.protocol} and hostname ${JSON.stringify(own.hostname ?? "")} are also those of ${names(same)}`,
-    };
   }
-  // Plain HTTP and TLS cannot be told apart before the first byte. TCP and UDP listeners are refused on their own.
-  const isTls = own.protocol === "HTTPS" || own.protocol === "TLS";
-  const mixed = others.filter(({ protocol }) =>
-    own.protocol === "HTTP" ? protocol === "HTTPS" || protocol === "TLS" : isTls && protocol === "HTTP",
-  );
-  if (mixed.length === 0) return null;
-  return {
-    reason: "ProtocolConflict",
-    message: `port ${own.port} has protocol ${own.protocol} here and another one in ${names(mixed)}`,
-  };
-}
-
-const isByPort = ({ protocol }: Listener): boolean => protocol === "TCP" || protocol === "UDP";
-
-const names = (listeners: readonly Listener[]): string =>
-  `listener ${listeners
-    .map(({ name }) => name)
-    .sort()
-    .join(", ")}`;
-
-function refuseListener(spec: Listener, index: number): { reason: ListenerReason; problem: Problem } | null {
-  const at = ["spec", "listeners", index];
-  if (spec.protocol !== "HTTP") {
-    const known = ["HTTPS", "TLS", "TCP", "UDP"].includes(spec.protocol);
-    return {
-      reason: "UnsupportedProtocol",
+  if (infrastructure?.parametersRef !== undefined)
+    found.push({
+      reason: "InvalidParameters",
       problem: {
-        code: "listener-protocol",
-        path: [...at, "protocol"],
-        message: known ? `lasthop does not serve ${spec.protocol} listeners yet` : "no protocol that lasthop knows",
-        expected: "HTTP",
-        found: show(spec.protocol),
-        remedy: "use protocol HTTP; on Cloudflare the platform terminates client TLS in front of it",
+        path: ["spec", "infrastructure", "parametersRef"],
+        message: "lasthop takes no parameters",
+        expected: "no parametersRef",
+        found: show(infrastructure.parametersRef),
+        remedy: "remove parametersRef",
       },
-    };
-  }
-  if (spec.hostname !== undefined && isIpAddress(spec.hostname)) {
-    return {
-      reason: "UnsupportedValue",
+    });
+  const selector = allowedListeners === undefined ? null : selectorFault(allowedListeners.namespaces);
+  if (selector !== null)
+    found.push({
+      reason: "Invalid",
       problem: {
-        code: "listener-hostname",
-        path: [...at, "hostname"],
-        message: "a hostname must not be an IP address",
-        expected: "a DNS name",
-        found: show(spec.hostname),
-        remedy: "use a DNS name, or no hostname",
-      },
-    };
-  }
-  const selector =
-    spec.allowedRoutes.namespaces.from === "Selector" ? selectorFault(spec.allowedRoutes.namespaces.selector) : null;
-  if (selector !== null) {
-    return {
-      reason: "UnsupportedValue",
-      problem: {
-        code: "listener-feature-unsupported",
-        path: [...at, "allowedRoutes", "namespaces", "selector"],
+        path: ["spec", "allowedListeners", "namespaces", "selector"],
         message: selector,
         expected: "a label selector",
         remedy: "correct the selector",
       },
-    };
-  }
-  if (spec.filters !== undefined) {
-    return {
-      reason: "UnsupportedValue",
+    });
+  if ((defaultScope ?? "None") !== "None")
+    found.push({
+      reason: "Invalid",
       problem: {
-        code: "listener-feature-unsupported",
-        path: [...at, "filters"],
-        message: "lasthop does not do listener filters yet",
-        expected: "no filters",
-        remedy: "remove filters",
+        path: ["spec", "defaultScope"],
+        message: "lasthop has no default Gateways yet, so it refuses the Gateway",
+        expected: "no defaultScope",
+        found: show(defaultScope),
+        remedy: "remove defaultScope, and name the Gateway in the routes' parentRefs",
       },
-    };
-  }
-  return null;
+    });
+  const messages = found.map(({ problem }) => {
+    const full: Problem = { code: "gateway-feature-unsupported", ...problem };
+    diagnostics.report(object, full);
+    return explain(object, full);
+  });
+  const [first] = found;
+  return first === undefined ? null : { reason: first.reason, message: messages.join("; ") };
 }
-
-/** `RouteGroupKind`s of a listener: HTTP serves HTTPRoute; no other listener serves anything yet. */
-function routeKinds({ protocol, allowedRoutes }: Listener): { takesHttpRoutes: boolean; invalid: string | null } {
-  const http = protocol === "HTTP";
-  const { kinds } = allowedRoutes;
-  if (kinds === undefined || kinds.length === 0) return { takesHttpRoutes: http, invalid: null };
-  const isHttpRoute = ({ group, kind }: { group: string; kind: string }): boolean =>
-    http && group === GATEWAY_GROUP && kind === "HTTPRoute";
-  const invalid = kinds.filter((kind) => !isHttpRoute(kind)).map(({ group, kind }) => `${group}/${kind}`);
-  return { takesHttpRoutes: kinds.some(isHttpRoute), invalid: invalid.length === 0 ? null : invalid.sort().join(", ") };
-}
-
-export const gatewayNamespace = (state: GatewayState): string => state.object.ref.namespace ?? "default";

@@ -1,5 +1,7 @@
 /** ReferenceGrants: which references may cross from one namespace into another. */
+import { type DiagnosticCode, type FieldPath, type Problem, show } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
+import { GATEWAY_GROUP } from "./names.ts";
 
 export interface Reference {
   readonly group: string;
@@ -26,3 +28,22 @@ export function resolveGrants(cluster: Cluster): Grants {
 
 const key = (from: Reference, to: Reference & { readonly name: string }): string =>
   [from.group, from.kind, from.namespace, to.group, to.kind, to.namespace, to.name].join("\0");
+
+/** Why an object of the Gateway API may not name another; null: it may. */
+export function notPermitted<Code extends DiagnosticCode>(
+  from: { readonly kind: string; readonly namespace: string },
+  to: Reference & { readonly name: string },
+  path: FieldPath,
+  code: Code,
+  grants: Grants,
+): Problem<Code> | null {
+  if (grants({ ...from, group: GATEWAY_GROUP }, to)) return null;
+  return {
+    code,
+    path: [...path, "namespace"],
+    message: `no ReferenceGrant in ${to.namespace} lets ${from.kind}s of ${from.namespace} name ${to.kind} ${to.name}`,
+    expected: `a ReferenceGrant in namespace ${to.namespace}`,
+    found: show(to.namespace),
+    remedy: "add the ReferenceGrant, or move one of the two",
+  };
+}

@@ -1,14 +1,31 @@
 /** Hostnames of listeners, routes and policies: intersection, and the names that are IP addresses. Pure. */
+import { compareStrings } from "./diagnostics.ts";
+
+export interface SharedHostname {
+  readonly hostname: string;
+  /** The most specific of the route's own hostnames that gave it: see {@link specificity}. */
+  readonly specificity: number;
+}
 
 /**
  * What a listener and a route serve together, each once and sorted: exact names, `*.suffix`, or `*` for every host.
  * Empty when they have nothing in common (`HTTPRouteSpec.hostnames`).
  */
-export function intersectHostnames(listener: string | null, route: readonly string[]): string[] {
-  if (route.length === 0) return [listener ?? "*"];
-  const common = route.flatMap((hostname) => intersect(listener, hostname) ?? []);
-  return [...new Set(common)].sort();
+export function intersectHostnames(listener: string | null, route: readonly string[]): SharedHostname[] {
+  if (route.length === 0) return [{ hostname: listener ?? "*", specificity: 0 }];
+  const common = new Map<string, number>();
+  for (const own of route) {
+    const hostname = intersect(listener, own);
+    if (hostname !== null) common.set(hostname, Math.max(common.get(hostname) ?? 0, specificity(own)));
+  }
+  return [...common].sort(([a], [b]) => compareStrings(a, b)).map(([hostname, of]) => ({ hostname, specificity: of }));
 }
+
+/**
+ * "Characters in a matching non-wildcard hostname", then "characters in a matching hostname": of the names that match
+ * one request, any exact one is longer than every wildcard. 0 is that of a route without hostnames.
+ */
+const specificity = (hostname: string): number => hostname.length + (hostname.startsWith("*.") ? 0 : 1);
 
 function intersect(listener: string | null, route: string): string | null {
   if (listener === null || listener === route) return route;

@@ -6,8 +6,8 @@ export { type Diagnostic, type DiagnosticCode, Diagnostics, type Location, type 
 export type { RawObject } from "./document/objects.ts";
 export type { InputDocument } from "./document/parse.ts";
 export type { Condition } from "./conditions.ts";
-export { CONTROLLER_NAME } from "./gateways.ts";
 export type { Skipped } from "./load.ts";
+export { CONTROLLER_NAME } from "./names.ts";
 export { type InputsRead, readInputs } from "./read.ts";
 export { reportJson, reportText } from "./report.ts";
 export type { ObjectStatus } from "./statuses.ts";

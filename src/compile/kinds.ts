@@ -24,22 +24,16 @@ function meansPolicy(raw: RawObject): boolean {
 
 /** Of the API group, and no kind it has. */
 export function misspeltKind({ ref, group }: RawObject): Problem | null {
-  if (group !== "gateway.networking.k8s.io" || OTHER_KINDS.has(ref.kind) || Object.hasOwn(KINDS, ref.kind)) return null;
+  if (group !== "gateway.networking.k8s.io" || Object.hasOwn(KINDS, ref.kind)) return null;
   const similar = Object.keys(KINDS).find((kind) => kind.toLowerCase() === ref.kind.toLowerCase());
   return {
     code: "object-kind",
     path: ["kind"],
     message: "the Gateway API has no such kind",
-    expected: similar ?? Object.keys(KINDS).slice(0, 5).join(", "),
+    expected: similar ?? Object.keys(KINDS).slice(0, 6).join(", "),
     found: show(ref.kind),
     remedy: "correct the kind",
   };
 }
 
-/** Kinds of the Gateway API v1.7 that lasthop does not implement yet. */
-const OTHER_KINDS = new Set(["GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "ListenerSet"]);
-
-export function reasonToSkip({ ref, group }: RawObject): string {
-  if (group === "gateway.networking.k8s.io") return `lasthop does not implement ${ref.kind} yet`;
-  return "lasthop has no use for this kind";
-}
+export const reasonToSkip = "lasthop has no use for this kind";

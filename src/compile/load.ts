@@ -14,15 +14,18 @@ import type { RawObject } from "./document/objects.ts";
 import { kindOf, misspeltKind, reasonToSkip } from "./kinds.ts";
 import type {
   BackendTLSPolicy,
+  ClusterTrustBundle,
   ConfigMap,
   EndpointSlice,
   Gateway,
   GatewayClass,
   HTTPRoute,
+  ListenerSet,
   Namespace,
   ReferenceGrant,
   Secret,
   Service,
+  UnservedRoute,
 } from "./objects.ts";
 import { readTargets, unreadableTargets } from "./policy-targets.ts";
 import { validateRules } from "./schema/rules.ts";
@@ -37,8 +40,14 @@ interface Types {
   GatewayClass: GatewayClass;
   Gateway: Gateway;
   HTTPRoute: HTTPRoute;
+  ListenerSet: ListenerSet;
   ReferenceGrant: ReferenceGrant;
   BackendTLSPolicy: BackendTLSPolicy;
+  GRPCRoute: UnservedRoute;
+  TLSRoute: UnservedRoute;
+  TCPRoute: UnservedRoute;
+  UDPRoute: UnservedRoute;
+  ClusterTrustBundle: ClusterTrustBundle;
   Namespace: Namespace;
   Service: Service;
   EndpointSlice: EndpointSlice;
@@ -78,7 +87,7 @@ export function load(raws: readonly RawObject[], diagnostics: Diagnostics): Load
     if (kind === null) {
       const misspelt = misspeltKind(raw);
       if (misspelt !== null) diagnostics.report(bare(raw), misspelt);
-      else skipped.push({ object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip(raw) });
+      else skipped.push({ object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip });
       continue;
     }
     const candidate = admit(kind, raw);

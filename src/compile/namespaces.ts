@@ -1,20 +1,19 @@
-/** Which namespaces a listener takes routes from (`RouteNamespaces`). */
+/** Which namespaces a listener takes routes from (`RouteNamespaces`), and a Gateway ListenerSets (`ListenerNamespaces`). */
 import type { Cluster } from "./load.ts";
-import type { LabelSelector, Listener } from "./objects.ts";
+import type { LabelSelector, NamespaceRule } from "./objects.ts";
 
-/** Whether a route of `namespace` may attach to a listener of a Gateway in `gatewayNamespace`. */
+/** Whether an object of `namespace` may attach to one in `home`. */
 export function allowsNamespace(
-  listener: Listener,
-  gatewayNamespace: string,
+  { from, selector }: NamespaceRule,
+  home: string,
   namespace: string,
   cluster: Cluster,
 ): boolean {
-  const { from, selector } = listener.allowedRoutes.namespaces;
   switch (from) {
     case "All":
       return true;
     case "Same":
-      return namespace === gatewayNamespace;
+      return namespace === home;
     case "None":
       return false;
     case "Selector":
@@ -44,14 +43,15 @@ function selects({ matchLabels, matchExpressions }: LabelSelector, labels: Reado
       case "DoesNotExist":
         return value === undefined;
       default:
-        // selectorFault has refused the listener.
+        // selectorFault has refused its object.
         return false;
     }
   });
 }
 
-/** What metav1.LabelSelectorAsSelector refuses; null when the selector is sound. */
-export function selectorFault(selector: LabelSelector | undefined): string | null {
+/** What metav1.LabelSelectorAsSelector refuses; null when the selector is sound, or ignored. */
+export function selectorFault({ from, selector }: NamespaceRule): string | null {
+  if (from !== "Selector") return null;
   for (const { key, operator, values = [] } of selector?.matchExpressions ?? []) {
     if (!["In", "NotIn", "Exists", "DoesNotExist"].includes(operator))
       return `unknown operator ${JSON.stringify(operator)} for ${key}`;

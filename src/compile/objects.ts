@@ -21,17 +21,44 @@ export interface LabelSelector {
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
 }
 
+/** `SecretObjectReference` and `ObjectReference`, defaults set. */
+export interface ObjectReference {
+  group: string;
+  kind: string;
+  namespace?: string;
+  name: string;
+}
+
+export type ListenerFilter =
+  | { type: "ExternalAuth"; externalAuth: HTTPExternalAuthFilter }
+  | { type: "ExtensionRef"; extensionRef: { group: string; kind: string; name: string } };
+
+/** A `Listener` of a Gateway, or a `ListenerEntry` of a ListenerSet: the same fields. */
 export interface Listener {
   name: string;
   hostname?: string;
   port: number;
   protocol: string;
-  tls?: unknown;
-  filters?: unknown;
+  tls?: {
+    mode: "Terminate" | "Passthrough";
+    certificateRefs?: ObjectReference[];
+    options?: Record<string, string>;
+  };
+  filters?: { requests?: ListenerFilter[] };
   allowedRoutes: {
-    namespaces: { from: "All" | "Same" | "Selector" | "None"; selector?: LabelSelector };
+    namespaces: NamespaceRule;
     kinds?: { group: string; kind: string }[];
   };
+}
+
+/** `RouteNamespaces` and `ListenerNamespaces`. */
+export interface NamespaceRule {
+  from: "All" | "Same" | "Selector" | "None";
+  selector?: LabelSelector;
+}
+
+export interface FrontendTLS {
+  validation?: { caCertificateRefs: ObjectReference[]; mode: "AllowValidOnly" | "AllowInsecureFallback" };
 }
 
 export interface Gateway {
@@ -39,12 +66,24 @@ export interface Gateway {
   spec: {
     gatewayClassName: string;
     listeners: Listener[];
-    addresses?: unknown[];
-    infrastructure?: unknown;
-    allowedListeners?: { namespaces?: { from?: string } };
-    tls?: unknown;
+    addresses?: { type: string; value?: string; routability?: string }[];
+    infrastructure?: {
+      labels?: Record<string, string>;
+      annotations?: Record<string, string>;
+      parametersRef?: unknown;
+    };
+    allowedListeners?: { namespaces: NamespaceRule };
+    tls?: {
+      backend?: { clientCertificateRef?: ObjectReference };
+      frontend?: { default: FrontendTLS; perPort?: { port: number; tls: FrontendTLS }[] };
+    };
     defaultScope?: string;
   };
+}
+
+export interface ListenerSet {
+  metadata: Metadata;
+  spec: { parentRef: ObjectReference; listeners: Listener[] };
 }
 
 export interface ParentReference {
@@ -69,23 +108,86 @@ export interface HTTPRouteMatch {
   queryParams?: MatchValue[];
 }
 
-export interface HTTPBackendRef {
+export interface BackendObjectReference {
   group: string;
   kind: string;
   namespace?: string;
   name: string;
   port?: number;
-  weight: number;
-  filters?: { type: string }[];
 }
+
+export interface HTTPBackendRef extends BackendObjectReference {
+  weight: number;
+  filters?: HTTPRouteFilter[];
+}
+
+export interface HTTPHeader {
+  name: string;
+  value: string;
+}
+
+export interface HTTPHeaderFilter {
+  set?: HTTPHeader[];
+  add?: HTTPHeader[];
+  remove?: string[];
+}
+
+/** The field of the type is there. */
+export interface HTTPPathModifier {
+  type: "ReplaceFullPath" | "ReplacePrefixMatch";
+  replaceFullPath?: string;
+  replacePrefixMatch?: string;
+}
+
+export interface HTTPRequestRedirectFilter {
+  scheme?: "http" | "https";
+  hostname?: string;
+  path?: HTTPPathModifier;
+  port?: number;
+  statusCode: 301 | 302 | 303 | 307 | 308;
+}
+
+export interface HTTPRequestMirrorFilter {
+  backendRef: BackendObjectReference;
+  percent?: number;
+  fraction?: { numerator: number; denominator: number };
+}
+
+export interface HTTPCORSFilter {
+  allowOrigins?: string[];
+  allowCredentials?: boolean;
+  allowMethods?: string[];
+  allowHeaders?: string[];
+  exposeHeaders?: string[];
+  maxAge: number;
+}
+
+export interface HTTPExternalAuthFilter {
+  protocol: "HTTP" | "GRPC";
+  backendRef: BackendObjectReference;
+  grpc?: unknown;
+  http?: { path?: string; allowedHeaders?: string[]; allowedResponseHeaders?: string[] };
+  forwardBody?: { maxSize?: number };
+}
+
+export type HTTPRouteFilter =
+  | { type: "RequestHeaderModifier"; requestHeaderModifier: HTTPHeaderFilter }
+  | { type: "ResponseHeaderModifier"; responseHeaderModifier: HTTPHeaderFilter }
+  | { type: "RequestMirror"; requestMirror: HTTPRequestMirrorFilter }
+  | { type: "RequestRedirect"; requestRedirect: HTTPRequestRedirectFilter }
+  | { type: "URLRewrite"; urlRewrite: { hostname?: string; path?: HTTPPathModifier } }
+  | { type: "CORS"; cors: HTTPCORSFilter }
+  | { type: "ExternalAuth"; externalAuth: HTTPExternalAuthFilter }
+  | { type: "ExtensionRef"; extensionRef: { group: string; kind: string; name: string } };
 
 export interface HTTPRouteRule {
   name?: string;
   matches: HTTPRouteMatch[];
   backendRefs?: HTTPBackendRef[];
-  filters?: { type: string }[];
-  timeouts?: unknown;
-  retry?: unknown;
+  filters?: HTTPRouteFilter[];
+  /** GEP-2257 durations. */
+  timeouts?: { request?: string; backendRequest?: string };
+  retry?: { codes?: number[]; attempts: number; backoff?: string };
   sessionPersistence?: unknown;
 }
 
@@ -160,8 +262,20 @@ export interface ConfigMap {
 
 export interface Secret {
   metadata: Metadata;
+  type: string;
   data?: Record<string, string>;
   stringData?: Record<string, string>;
+}
+
+export interface ClusterTrustBundle {
+  metadata: Metadata;
+  spec: { trustBundle: string };
+}
+
+/** A route of a kind that lasthop does not serve: only whom it names matters. */
+export interface UnservedRoute {
+  metadata: Metadata;
+  spec: { parentRefs: ParentReference[] };
 }
 
 export interface Namespace {

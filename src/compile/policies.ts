@@ -1,6 +1,6 @@
 /** BackendTLSPolicies: their targets, which of them wins where, and what each means (`BackendTLSPolicySpec.targetRefs`). */
 import type { BundleTransport } from "../bundle/types.ts";
-import { Anchors } from "./anchors.ts";
+import type { Anchors } from "./anchors.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import type { Cluster, Entry } from "./load.ts";
 import type { BackendTLSPolicy, PolicyTarget, Service, ServicePort } from "./objects.ts";
@@ -45,7 +45,6 @@ export interface Policies {
   readonly all: ReadonlyMap<string, PolicyState>;
   /** By `namespace/service`. */
   readonly coverage: ReadonlyMap<string, Coverage>;
-  readonly anchors: Anchors;
 }
 
 /** A policy and its targets, before anything is decided. */
@@ -55,7 +54,7 @@ interface Claimant {
   readonly targets: readonly { readonly index: number; readonly ref: PolicyTarget; readonly service: string | null }[];
 }
 
-export function resolvePolicies(cluster: Cluster, diagnostics: Diagnostics): Policies {
+export function resolvePolicies(cluster: Cluster, anchors: Anchors, diagnostics: Diagnostics): Policies {
   const claimants = [...cluster.BackendTLSPolicy]
     .map(([name, entry]) => claim(name, entry))
     .sort((a, b) =>
@@ -67,10 +66,9 @@ export function resolvePolicies(cluster: Cluster, diagnostics: Diagnostics): Pol
     for (const target of targets)
       if (target.service !== null && !winners.has(slot(target))) winners.set(slot(target), name);
   }
-  const anchors = new Anchors(cluster);
   const states = claimants.map((claimant) => settle(claimant, winners, cluster, anchors, diagnostics));
   const all = new Map([...states].sort((a, b) => compareStrings(a.name, b.name)).map((state) => [state.name, state]));
-  return { all, coverage: coverageOf(states), anchors };
+  return { all, coverage: coverageOf(states) };
 }
 
 const slot = ({ service, ref }: { service: string | null; ref: PolicyTarget }): string =>

@@ -1,6 +1,6 @@
 /** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
-import type { Anchors, AnchorSource } from "./anchors.ts";
+import { ANCHOR_KINDS, anchorKind, type Anchors, type AnchorSource } from "./anchors.ts";
 import type { PolicyReason, UnresolvedReason } from "./conditions.ts";
 import { readCrls } from "./crls.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -161,10 +161,11 @@ function judgeCertificates(
     return judgeWellKnown(object, wellKnownCACertificates, anchors, diagnostics);
   const sources: AnchorSource[] = [];
   const faults: { reason: UnresolvedReason; code: ConfigCode; message: string }[] = [];
-  for (const [index, { group, kind, name }] of caCertificateRefs.entries()) {
+  for (const [index, ref] of caCertificateRefs.entries()) {
     const path = ["spec", "validation", "caCertificateRefs", index];
-    const supported = group === "" && (kind === "ConfigMap" || kind === "Secret");
-    const result = supported ? anchors.read(kind, `${object.ref.namespace}/${name}`) : null;
+    const { name } = ref;
+    const kind = anchorKind(ref);
+    const result = kind === null ? null : anchors.read(kind, object.ref.namespace ?? "default", name);
     if (result?.kind === "read") {
       sources.push(result.source);
       continue;
@@ -174,18 +175,18 @@ function judgeCertificates(
         ? {
             code: "policy-ca-kind",
             path: [...path, "kind"],
-            message: "lasthop reads CA certificates from ConfigMaps and Secrets alone",
-            expected: 'group "" and kind ConfigMap or Secret',
-            found: `${show(group)} ${kind}`,
+            message: "lasthop reads no CA certificates from this kind",
+            expected: ANCHOR_KINDS,
+            found: `${show(ref.group)} ${ref.kind}`,
             remedy: "put the certificates into a ConfigMap, under ca.crt",
           }
         : {
             code: "policy-ca-ref",
             path: [...path, "name"],
             message: result.why,
-            expected: `a ${kind} with PEM certificates under ca.crt`,
+            expected: `a ${ref.kind} with CA certificates in PEM`,
             found: show(name),
-            remedy: "correct the reference, or the PEM under ca.crt",
+            remedy: "correct the reference, or the PEM",
             ...(result.note === undefined ? {} : { note: result.note }),
           };
     diagnostics.report(object, problem);

@@ -1,20 +1,17 @@
-/** Rules of an HTTPRoute: what each match and backendRef means, and which features lasthop refuses. */
-import type { BundleMatch, ConfigCode } from "../bundle/types.ts";
-import { type BackendContext, type BackendState, referencedService, resolveBackendRef } from "./backends.ts";
-import type { RouteReason } from "./conditions.ts";
-import { type FieldPath, type Problem, show } from "./diagnostics.ts";
+/** Rules of an HTTPRoute: what each match, filter and backendRef means, and which features lasthop refuses. */
+import type { BundleMatch, BundleRetry, BundleTimeouts, ConfigCode } from "../bundle/types.ts";
+import { type BackendContext, type Reference, type Referrer, resolveReference } from "./backends.ts";
+import type { FieldPath, Problem } from "./diagnostics.ts";
+import { parseDuration } from "./durations.ts";
+import { type FilterSet, resolveFilters } from "./filters.ts";
 import { resolveMatch } from "./matches.ts";
-import type { HTTPRouteRule } from "./objects.ts";
+import type { HTTPBackendRef, HTTPRouteRule } from "./objects.ts";
 
 export interface RefState {
-  readonly index: number;
   readonly weight: number;
-  readonly state: BackendState;
-  /** Filters of the ref itself are not done yet: its share is refused. */
-  readonly filters: Problem | null;
-  /** `namespace/name` of the Service it names, existing or not. */
-  readonly service: string | null;
-  readonly port: number;
+  readonly reference: Reference;
+  /** Where one of them is at fault, the ref's share is refused. */
+  readonly filters: FilterSet;
 }
 
 export interface RuleState {
@@ -22,104 +19,107 @@ export interface RuleState {
   readonly name: string | null;
   /** Those that can be matched; the rule's own order. */
   readonly matches: readonly BundleMatch[];
+  readonly filters: FilterSet;
   readonly refs: readonly RefState[];
+  readonly timeouts: BundleTimeouts;
+  readonly retry: BundleRetry | null;
   /** Features of the rule that lasthop refuses: the rule answers 500. */
-  readonly refusal: { readonly code: ConfigCode; readonly reason: RouteReason } | null;
+  readonly refusal: ConfigCode | null;
   /** All faults but those of references. */
   readonly problems: readonly Problem[];
 }
 
+/** Every backend the rule names: of backendRefs, mirrors and external auth. */
+export const referencesOf = ({ filters, refs }: RuleState): Reference[] => [
+  ...filters.references,
+  ...refs.flatMap((ref) => [ref.reference, ...ref.filters.references]),
+];
+
+export const isRefused = (problems: readonly Problem[]): boolean =>
+  problems.some(({ severity }) => severity !== "warning");
+
 export function resolveRule(rule: HTTPRouteRule, index: number, namespace: string, context: BackendContext): RuleState {
   const at = ["spec", "rules", index];
-  const problems: Problem[] = [];
-  const matches: BundleMatch[] = [];
+  const referrer = { kind: "HTTPRoute", namespace } as const;
   // An empty list has the default of an absent one: prefix `/`.
   const given = rule.matches.length === 0 ? [{ path: { type: "PathPrefix" as const, value: "/" } }] : rule.matches;
-  for (const [number, match] of given.entries()) {
-    const resolved = resolveMatch(match, [...at, "matches", number]);
-    problems.push(...resolved.problems);
-    if (resolved.match !== null) matches.push(resolved.match);
-  }
-  const unmatchable = problems.some(({ severity }) => severity !== "warning");
-  const features = refuseFeatures(rule, at);
-  problems.push(...features.map(({ problem }) => problem));
-  const refs = (rule.backendRefs ?? []).map((ref, number): RefState => {
-    const path = [...at, "backendRefs", number];
-    const filters =
-      (ref.filters?.length ?? 0) > 0
-        ? unsupported([...path, "filters"], "filters of a backendRef", "backend-filter-unsupported")
-        : null;
-    if (filters !== null) problems.push(filters);
-    const state = resolveBackendRef(ref, namespace, path, context);
-    return {
-      index: number,
-      weight: ref.weight,
-      state,
-      filters,
-      service: referencedService(ref, namespace),
-      port: ref.port ?? 0,
-    };
-  });
-  const refusal = refusalOf(features, unmatchable, refs);
-  if (refusal === null && refs.every(({ weight }) => weight === 0)) problems.push(noBackends(at, refs.length > 0));
-  return { index, name: rule.name ?? null, matches, refs, refusal, problems };
-}
-
-function refusalOf(
-  features: readonly { reason: RouteReason }[],
-  unmatchable: boolean,
-  refs: readonly RefState[],
-): RuleState["refusal"] {
-  const [first] = features;
-  if (first !== undefined) return { code: "route-feature-unsupported", reason: first.reason };
-  if (unmatchable) return { code: "route-feature-unsupported", reason: "UnsupportedValue" };
-  if (refs.length > 0 && refs.every(({ filters }) => filters !== null))
-    return { code: "backend-filter-unsupported", reason: "UnsupportedValue" };
-  return null;
-}
-
-/**
- * Filters, timeouts, retries and session persistence: not done yet. "The filter MUST NOT be skipped. Instead, requests
- * that would have been processed by that filter MUST receive a HTTP error response" (`HTTPRouteRule.filters`).
- */
-function refuseFeatures(rule: HTTPRouteRule, at: FieldPath): { problem: Problem; reason: RouteReason }[] {
-  const found: { problem: Problem; reason: RouteReason }[] = [];
-  const types = (rule.filters ?? []).map(({ type }) => type);
-  for (const [index, type] of types.entries()) {
-    found.push({
-      problem: { ...unsupported([...at, "filters", index, "type"], `filter ${type}`), found: show(type) },
-      reason: "UnsupportedValue",
-    });
-  }
-  // RouteReasonIncompatibleFilters: "if the URLRewrite and RequestRedirect are both present".
-  if (types.includes("URLRewrite") && types.includes("RequestRedirect")) {
-    found.unshift({
-      problem: {
-        code: "route-feature-unsupported",
-        path: [...at, "filters"],
-        message: "RequestRedirect and URLRewrite exclude each other",
-        expected: "one of the two",
-        remedy: "remove one of the filters",
-      },
-      reason: "IncompatibleFilters",
-    });
-  }
-  for (const feature of ["timeouts", "retry", "sessionPersistence"] as const) {
-    if (rule[feature] !== undefined)
-      found.push({ problem: unsupported([...at, feature], feature), reason: "UnsupportedValue" });
-  }
-  return found;
-}
-
-function unsupported(path: FieldPath, what: string, code: ConfigCode = "route-feature-unsupported"): Problem {
+  const matches = given.map((match, number) => resolveMatch(match, [...at, "matches", number]));
+  const filters = resolveFilters(rule.filters ?? [], referrer, [...at, "filters"], context);
+  const refs = (rule.backendRefs ?? []).map((ref, number) =>
+    resolveRef(ref, referrer, [...at, "backendRefs", number], context),
+  );
+  const own = [...matches.flatMap(({ problems }) => problems), ...filters.problems];
+  if (rule.sessionPersistence !== undefined) own.push(noPersistence(at));
+  const refusal = isRefused(own)
+    ? "route-feature-unsupported"
+    : refs.length > 0 && refs.every((ref) => isRefused(ref.filters.problems))
+      ? "backend-filter-unsupported"
+      : null;
+  const problems = [...own, ...refs.flatMap((ref) => ref.filters.problems)];
+  if (refusal === null && filters.redirect === null && refs.every(({ weight }) => weight === 0))
+    problems.push(noBackends(at, refs.length > 0));
   return {
-    code,
-    path,
-    message: `lasthop does not do ${what} yet, so it answers 500 rather than ignoring it`,
-    expected: `no ${what}`,
-    remedy: "remove it",
+    index,
+    name: rule.name ?? null,
+    matches: matches.flatMap(({ match }) => match ?? []),
+    filters,
+    refs,
+    timeouts: {
+      requestMs: timerMs(rule.timeouts?.request),
+      backendRequestMs: timerMs(rule.timeouts?.backendRequest),
+    },
+    retry: resolveRetry(rule.retry),
+    refusal,
+    problems,
   };
 }
+
+function resolveRef(ref: HTTPBackendRef, referrer: Referrer, at: FieldPath, context: BackendContext): RefState {
+  const filters = resolveFilters(ref.filters ?? [], referrer, [...at, "filters"], context);
+  const problems = filters.problems.map((problem): Problem =>
+    problem.severity === "warning" ? problem : { ...problem, code: "backend-filter-unsupported" },
+  );
+  // "Filters defined at this level should be executed if and only if the request is being forwarded": a redirect is not.
+  if (filters.redirect !== null)
+    problems.push({
+      code: "backend-filter-unsupported",
+      path: [...at, "filters"],
+      message: "lasthop does not redirect a share of a rule, so it answers 500 rather than forwarding it",
+      expected: "RequestRedirect on the rule",
+      remedy: "move the filter to a rule of its own",
+    });
+  return {
+    weight: ref.weight,
+    reference: resolveReference(ref, referrer, at, context),
+    filters: { ...filters, problems },
+  };
+}
+
+/** The longest a timer of any host runs, some 24 days: a longer limit is this one. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+function timerMs(duration: string | undefined): number | null {
+  const ms = parseDuration(duration);
+  return ms === null ? null : Math.min(ms, MAX_TIMER_MS);
+}
+
+const resolveRetry = (retry: HTTPRouteRule["retry"]): BundleRetry | null =>
+  retry === undefined
+    ? null
+    : {
+        codes: [...(retry.codes ?? [])].sort((a, b) => a - b),
+        attempts: Math.min(retry.attempts, Number.MAX_SAFE_INTEGER),
+        backoffMs: timerMs(retry.backoff),
+      };
+
+/** "Deprecated: use the Backend resource for session persistence (GEP-4894)." */
+const noPersistence = (at: FieldPath): Problem => ({
+  code: "route-feature-unsupported",
+  path: [...at, "sessionPersistence"],
+  message: "lasthop keeps no sessions, so it answers 500 rather than ignoring it",
+  expected: "no sessionPersistence",
+  remedy: "remove it",
+});
 
 /** Legal, and answered 500 (`HTTPRouteRule.backendRefs`). */
 function noBackends(at: FieldPath, allZero: boolean): Problem {

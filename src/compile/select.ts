@@ -1,7 +1,8 @@
 /** Which Gateway the bundle serves: a worker serves one. */
 import { compareStrings, type Diagnostic, type Diagnostics } from "./diagnostics.ts";
-import { CONTROLLER_NAME, type GatewayState } from "./gateways.ts";
+import type { GatewayState } from "./gateways.ts";
 import type { Model } from "./model.ts";
+import { CONTROLLER_NAME } from "./names.ts";
 
 /** Null when there is none, or several and no name. */
 export function selectGateway(

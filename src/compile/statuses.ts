@@ -7,139 +7,42 @@ import { closed } from "./backends.ts";
 import {
   accepted,
   type Condition,
-  conflicted,
-  noConflicts,
   notAccepted,
   partiallyInvalid,
-  partlyAccepted,
   type PolicyReason,
   resolvedRefs,
   type UnresolvedReason,
   unresolvedRefs,
 } from "./conditions.ts";
-import { compareStrings, explain, type ObjectRef, type SourceObject } from "./diagnostics.ts";
-import { type ClassState, CONTROLLER_NAME, GATEWAY_GROUP, type GatewayState, type ListenerState } from "./gateways.ts";
+import { compareStrings, explain, namespacedName } from "./diagnostics.ts";
+import { gatewayStatuses } from "./gateway-statuses.ts";
+import type { GatewayState } from "./gateways.ts";
 import type { Model } from "./model.ts";
+import { CONTROLLER_NAME, GATEWAY_GROUP } from "./names.ts";
+import { generationOf, type ObjectStatus, statusOf } from "./object-status.ts";
 import type { PolicyState, TargetState } from "./policies.ts";
 import { targetsPort } from "./policies.ts";
-import type { Attachment, ParentState, RouteState } from "./routes.ts";
-import { field } from "./schema/validate.ts";
+import type { Attachment, ParentState } from "./parents.ts";
+import type { RouteState } from "./routes.ts";
+import { isRefused, referencesOf } from "./rules.ts";
+import { KINDS } from "./schema/validate.ts";
+import type { UnservedState } from "./unserved.ts";
 
-export interface ObjectStatus {
-  readonly apiVersion: string;
-  readonly kind: string;
-  readonly metadata: { readonly name: string; readonly namespace?: string; readonly generation?: number };
-  readonly status: object;
-}
+export type { ObjectStatus } from "./object-status.ts";
 
 /** Of every object that we have something to say about, by kind, namespace and name. */
 export function computeStatuses(model: Model): ObjectStatus[] {
-  const attached = countAttached(model.routes);
   return [
-    ...[...model.classes.values()].map(classStatus),
-    ...[...model.gateways.values()].flatMap((gateway) => gatewayStatus(gateway, attached)),
+    ...gatewayStatuses(model),
     ...model.routes.flatMap((route) => routeStatus(route, model)),
+    ...model.unserved.map(unservedStatus),
     ...[...model.policies.all.values()].map((policy) => policyStatus(policy, model)),
   ].sort((a, b) => compareStrings(key(a), key(b)));
 }
 
-const ORDER = ["GatewayClass", "Gateway", "HTTPRoute", "BackendTLSPolicy"];
+const ORDER: readonly string[] = Object.keys(KINDS);
 const key = ({ kind, metadata }: ObjectStatus): string =>
-  [ORDER.indexOf(kind), metadata.namespace ?? "", metadata.name].join("\0");
-
-function statusOf(object: SourceObject, status: object): ObjectStatus {
-  const { apiVersion, kind, namespace, name }: ObjectRef = object.ref;
-  const generation = generationOf(object);
-  return {
-    apiVersion,
-    kind,
-    metadata: {
-      name,
-      ...(namespace === null ? {} : { namespace }),
-      ...(generation === undefined ? {} : { generation }),
-    },
-    status,
-  };
-}
-
-function generationOf(object: SourceObject): number | undefined {
-  const generation = field(field(object.value, "metadata"), "generation");
-  return typeof generation === "number" ? generation : undefined;
-}
-
-function classStatus({ object, refusal }: ClassState): ObjectStatus {
-  const generation = generationOf(object);
-  const condition =
-    refusal === null
-      ? accepted(generation, "lasthop serves Gateways of this class")
-      : notAccepted(generation, "InvalidParameters", refusal);
-  return statusOf(object, { conditions: [condition] });
-}
-
-function gatewayStatus(gateway: GatewayState, attached: ReadonlyMap<ListenerState, number>): ObjectStatus[] {
-  const generation = generationOf(gateway.object);
-  if (gateway.kind === "unusable") {
-    // Without its class nobody knows whose Gateway it is.
-    return gateway.ours
-      ? [statusOf(gateway.object, { conditions: [notAccepted(generation, "Invalid", gateway.message)] })]
-      : [];
-  }
-  const listeners = gateway.listeners.map((listener) =>
-    listenerStatus(listener, generation, attached.get(listener) ?? 0),
-  );
-  return [statusOf(gateway.object, { conditions: [gatewayAccepted(gateway, generation)], listeners })];
-}
-
-function gatewayAccepted(
-  { refusal, listeners }: Extract<GatewayState, { kind: "valid" }>,
-  generation: number | undefined,
-): Condition {
-  if (refusal !== null) return notAccepted(generation, refusal.reason, refusal.message);
-  const refused = listeners.filter(({ verdict }) => verdict.kind !== "accepted");
-  if (refused.length === 0) return accepted(generation, "Every listener is accepted");
-  const message = refused
-    .map(({ spec, verdict }) => `listener ${spec.name}: ${verdict.kind === "accepted" ? "" : verdict.message}`)
-    .join("; ");
-  // "At least one distinct Listener MUST be present, or else … must be rejected from processing as a whole."
-  return refused.length === listeners.length
-    ? notAccepted(generation, "ListenersNotValid", message)
-    : partlyAccepted(generation, message);
-}
-
-function listenerStatus(
-  { spec, verdict, takesHttpRoutes, invalidKinds }: ListenerState,
-  generation: number | undefined,
-  attachedRoutes: number,
-): object {
-  const conditions = [
-    verdict.kind === "accepted"
-      ? accepted(generation, "The listener is valid")
-      : notAccepted(generation, verdict.reason, verdict.message),
-    verdict.kind === "conflicted" ? conflicted(generation, verdict.reason, verdict.message) : noConflicts(generation),
-    invalidKinds === null
-      ? resolvedRefs(generation)
-      : unresolvedRefs(generation, "InvalidRouteKinds", `lasthop does not serve ${invalidKinds} on this listener`),
-  ];
-  return {
-    name: spec.name,
-    supportedKinds: takesHttpRoutes ? [{ group: GATEWAY_GROUP, kind: "HTTPRoute" }] : [],
-    attachedRoutes,
-    conditions,
-  };
-}
-
-/** "The number of Routes with the Accepted condition set to True that have been attached to this Listener" */
-function countAttached(routes: readonly RouteState[]): Map<ListenerState, number> {
-  const count = new Map<ListenerState, number>();
-  for (const { refusal, parents } of routes) {
-    if (refusal !== null) continue;
-    const listeners = new Set(
-      parents.flatMap(({ verdict }) => (verdict.kind === "attached" ? verdict.to.map(({ listener }) => listener) : [])),
-    );
-    for (const listener of listeners) count.set(listener, (count.get(listener) ?? 0) + 1);
-  }
-  return count;
-}
+  [String(ORDER.indexOf(kind)).padStart(2, "0"), metadata.namespace ?? "", metadata.name].join("\0");
 
 function routeStatus(route: RouteState, model: Model): ObjectStatus[] {
   if (route.parents.length === 0) return [];
@@ -149,6 +52,20 @@ function routeStatus(route: RouteState, model: Model): ObjectStatus[] {
     conditions: parentConditions(route, parent, model),
   }));
   return [statusOf(route.object, { parents })];
+}
+
+function unservedStatus({ object, parents }: UnservedState): ObjectStatus {
+  const generation = generationOf(object);
+  const entries = parents.flatMap(({ ref, verdict }) =>
+    verdict.kind === "attached"
+      ? []
+      : {
+          parentRef: parentRef(ref),
+          controllerName: CONTROLLER_NAME,
+          conditions: [notAccepted(generation, verdict.reason, verdict.message)],
+        },
+  );
+  return statusOf(object, { parents: entries });
 }
 
 /** As the API server has it: defaults set, fields in one order. */
@@ -168,7 +85,7 @@ function parentConditions(route: RouteState, { gateway, verdict }: ParentState, 
         : accepted(generation, attachedMessage(verdict.to, model.gateways.get(gateway))),
   ];
   if (route.readable) conditions.push(routeRefs(route, gateway, model, generation));
-  const faulty = rules.filter(({ problems }) => problems.some(({ severity }) => severity !== "warning"));
+  const faulty = rules.filter(({ problems }) => isRefused(problems));
   // "This condition MUST NOT be set if a Route is fully valid, fully invalid, or not accepted."
   if (verdict.kind === "attached" && refusal === null && faulty.length > 0) {
     const message = faulty
@@ -198,20 +115,18 @@ function routeRefs(
   generation: number | undefined,
 ): Condition {
   const faults: { reason: UnresolvedReason; message: string }[] = [];
-  for (const { index, refs } of rules) {
-    for (const { index: number, state } of refs) {
-      const own = state.problem;
-      const path = ["spec", "rules", index, "backendRefs", number];
-      const full =
-        state.kind === "backend" && own === null ? fullPolicy(state.target.policy, gateway, ancestors) : null;
-      if (own !== null) faults.push({ reason: own.reason, message: explain(object, own) });
-      else if (full !== null && state.kind === "backend") {
-        const problem = closed(path, state.target.id.slice(0, state.target.id.lastIndexOf(":")), state.target.port, {
-          code: "policy-ancestors-full",
-          policies: [full.name],
-        });
-        faults.push({ reason: problem.reason, message: explain(object, problem) });
-      }
+  for (const { path, state } of rules.flatMap(referencesOf)) {
+    const { problem } = state;
+    const full =
+      state.kind === "backend" && problem === null ? fullPolicy(state.target.policy, gateway, ancestors) : null;
+    if (problem !== null) faults.push({ reason: problem.reason, message: explain(object, problem) });
+    else if (full !== null && state.kind === "backend") {
+      const { service, port } = state.target;
+      const closing = closed(path, namespacedName(service.ref), port, {
+        code: "policy-ancestors-full",
+        policies: [full.name],
+      });
+      faults.push({ reason: closing.reason, message: explain(object, closing) });
     }
   }
   const [first] = faults;

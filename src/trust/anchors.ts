@@ -59,7 +59,7 @@ function readBlock(block: { label: string; line: number; body: string[] }, bundl
   const problem = (message: string): void => void bundle.problems.push({ line, message });
   if (block.label.endsWith("PRIVATE KEY")) {
     // Its contents are not looked at, and never repeated.
-    problem("a private key stands among the CA certificates: remove it, and replace the key");
+    problem("a private key stands among the certificates: remove it, and replace the key");
     return;
   }
   if (!CERTIFICATE_LABELS.has(block.label)) {

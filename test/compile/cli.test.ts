@@ -14,7 +14,10 @@ import { tmpdir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { loadAll } from "js-yaml";
+import { decodeSecrets, demandKeys } from "../../src/bundle/secrets.ts";
+import type { Bundle } from "../../src/bundle/types.ts";
 import { buildOnce, parseBuildArgs } from "../../src/cli/build.ts";
+import { mintPlaceholders } from "./minted.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const GOLDEN = join(import.meta.dirname, "golden");
@@ -55,11 +58,13 @@ async function build(...args: string[]): Promise<Run> {
   if (options === null || typeof options === "string") return { code: 2, out: "", err: options ?? "" };
   const status = options.status === undefined ? undefined : at(options.status);
   let said = "";
+  const secrets = options.secrets === undefined ? undefined : at(options.secrets);
   const paths = options.paths.map((path) => (isAbsolute(path) ? path : at(path)));
   const { exitCode } = await buildOnce({
     ...options,
     paths,
     output: at(options.output),
+    secrets,
     status,
     print: (text) => void (said += text),
   });
@@ -147,6 +152,8 @@ describe("exit codes", () => {
     ["unknown target", ["-f", "good.yaml", "--target", "mars"]],
     ["bad gateway", ["-f", "good.yaml", "--gateway", "edge"]],
     ["one file for two outputs", ["-f", "good.yaml", "-o", "x", "--status", "./x"]],
+    ["one file for keys and bundle", ["-f", "good.yaml", "-o", "x", "--secrets", "./x"]],
+    ["secrets in no directory", ["-f", "good.yaml", "--secrets", "no/such/keys.json"]],
     ["no such Gateway", ["-f", "good.yaml", "--gateway", "shop/other"]],
     ["missing file", ["-f", "good.yaml", "-f", "nowhere.yaml"]],
     ["broken YAML", ["-f", "good.yaml", "-f", "broken.yaml"]],
@@ -237,6 +244,35 @@ describe("outputs", () => {
     expect(await build("-f", "good.yaml", "-o", "pipe")).toMatchObject({ code: 0 });
     expect(lstatSync(at("pipe")).isFIFO()).toBe(true);
     expect(await read).toContain('"digest"');
+  });
+});
+
+describe("secrets", () => {
+  const tls = (): Promise<string> =>
+    mintPlaceholders(readFileSync(join(GOLDEN, "listener-cloudflare.in.yaml"), "utf8"));
+  const mode = (name: string): number => lstatSync(at(name)).mode & 0o777;
+
+  test("keys go to a file for the owner alone, in place of one that others could read", async () => {
+    writeFileSync(at("tls.yaml"), await tls());
+    writeFileSync(at("keys.json"), "old", { mode: 0o644 });
+    expect(await build("-f", "tls.yaml", "--secrets", "keys.json")).toEqual({ code: 0, out: "", err: "" });
+    expect(mode("keys.json")).toBe(0o600);
+    const bundle = JSON.parse(readFileSync(at("bundle.json"), "utf8")) as Bundle;
+    demandKeys(bundle, decodeSecrets(readFileSync(at("keys.json"), "utf8")));
+    // What an earlier run wrote is no input.
+    expect(await build("-f", ".", "--secrets", "keys.json", "--gateway", "shop/edge")).toMatchObject({ code: 2 });
+    expect(await build("-f", "tls.yaml", "-f", "keys.json", "--secrets", "keys.json")).toMatchObject({ code: 2 });
+  });
+
+  test("without --secrets a warning, and none where there are no keys", async () => {
+    writeFileSync(at("tls.yaml"), await tls());
+    const { code, err } = await build("-f", "tls.yaml");
+    expect(code).toBe(0);
+    expect(err).toContain("[secrets-not-written]");
+    expect(written()).toEqual(["bundle.json", "tls.yaml"]);
+    expect(await build("-f", "good.yaml", "--secrets", "keys.json")).toEqual({ code: 0, out: "", err: "" });
+    expect(JSON.parse(readFileSync(at("keys.json"), "utf8"))).toEqual({ format: 1, keys: {} });
+    expect(mode("keys.json")).toBe(0o600);
   });
 });
 

@@ -10,7 +10,8 @@ import { describe, expect, test } from "vitest";
 import { parseBuildArgs } from "../../src/cli/build.ts";
 import { CONFIG_CODES } from "../../src/bundle/types.ts";
 import { INPUT_CODES } from "../../src/compile/diagnostics.ts";
-import { compile } from "../../src/compile/index.ts";
+import { compile, type ObjectStatus } from "../../src/compile/index.ts";
+import { mintPlaceholders } from "./minted.ts";
 
 const DIRECTORY = join(import.meta.dirname, "golden");
 const names = readdirSync(DIRECTORY)
@@ -26,7 +27,7 @@ describe("golden", () => {
 
   test("every code appears in some output", () => {
     // Those of the disk are cli.test.ts's.
-    const elsewhere = new Set(["input-unreadable", "output-unwritable"]);
+    const elsewhere = new Set(["input-unreadable", "output-unwritable", "secrets-not-written"]);
     const all = names.map((name) => readFileSync(join(DIRECTORY, `${name}.out.yaml`), "utf8")).join("\n");
     const missing = [...CONFIG_CODES, ...INPUT_CODES].filter(
       (code) => !elsewhere.has(code) && !all.includes(`code: ${code}\n`),
@@ -34,21 +35,40 @@ describe("golden", () => {
     expect(missing).toEqual([]);
   });
 
-  test.for(names)("%s", (name) => {
-    const text = readFileSync(join(DIRECTORY, `${name}.in.yaml`), "utf8");
+  test.for(names)("%s", async (name) => {
+    const text = await mintPlaceholders(readFileSync(join(DIRECTORY, `${name}.in.yaml`), "utf8"));
     const flags = /^# options: (.*)$/m.exec(text)?.[1]?.split(" ") ?? [];
     const options = parseBuildArgs(["-f", "-", ...flags]);
     if (options === null || typeof options === "string") throw new Error(`${name}: ${options}`);
-    const { bundle, statuses, diagnostics, skipped, fatal } = compile([{ file: `${name}.in.yaml`, text }], options);
+    const result = compile([{ file: `${name}.in.yaml`, text }], options);
+    const { bundle, secrets, diagnostics, skipped, fatal } = result;
+    const keys = secrets === null ? {} : { secrets: redact(secrets) };
+    const statuses = name === FEATURES ? result.statuses : result.statuses.map(withoutFeatures);
     const found = dump(
-      { fatal, bundle: shorten(bundle), statuses, diagnostics, skipped },
+      { fatal, bundle: shorten(bundle), ...keys, statuses, diagnostics, skipped },
       { lineWidth: -1, noRefs: true },
     );
+    expect(found).not.toMatch(/PRIVATE KEY/);
     const path = join(DIRECTORY, `${name}.out.yaml`);
     if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(path, found);
     expect(found).toBe(existsSync(path) ? readFileSync(path, "utf8") : "no such file");
   });
 });
+
+/** One file alone has the list of features. */
+const FEATURES = "gateway-class";
+
+function withoutFeatures(status: ObjectStatus): object {
+  if (!("supportedFeatures" in status.status)) return status;
+  const { supportedFeatures: _, ...rest } = status.status;
+  return { ...status, status: rest };
+}
+
+/** The digests of the keys, not the keys. */
+function redact(secrets: string): object {
+  const { format, keys } = JSON.parse(secrets) as { format: number; keys: Record<string, string> };
+  return { format, keys: Object.fromEntries(Object.keys(keys).map((digest) => [digest, "[redacted]"])) };
+}
 
 const MANY = 20;
 

@@ -1,17 +1,21 @@
 /** What holds for every input: order changes nothing, nothing crashes the compiler, no key ever comes out. */
-import { createHash } from "node:crypto";
+import { createHash, createPrivateKey, hash, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, loadAll } from "js-yaml";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeBundle } from "../../src/bundle/codec.ts";
+import { decodeSecrets, demandKeys } from "../../src/bundle/secrets.ts";
 import { compile, reportJson, reportText } from "../../src/compile/index.ts";
+import { mintPlaceholders } from "./minted.ts";
 
 const DIRECTORY = join(import.meta.dirname, "golden");
-const inputs = readdirSync(DIRECTORY)
-  .filter((name) => name.endsWith(".in.yaml") && !name.startsWith("fatal"))
-  .map((name) => ({ name, text: readFileSync(join(DIRECTORY, name), "utf8") }));
+const inputs = await Promise.all(
+  readdirSync(DIRECTORY)
+    .filter((name) => name.endsWith(".in.yaml") && !name.startsWith("fatal"))
+    .map(async (name) => ({ name, text: await mintPlaceholders(readFileSync(join(DIRECTORY, name), "utf8")) })),
+);
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 const OPTIONS = { gateway: "shop/edge" };
 
@@ -37,7 +41,11 @@ describe("order", () => {
         (shuffled, cut) => {
           const part = (some: readonly unknown[]): string =>
             some.map((object) => dump(reversed(object), { noRefs: true })).join("---\n");
-          const { text: bytes, statuses } = compile(
+          const {
+            text: bytes,
+            secrets,
+            statuses,
+          } = compile(
             [
               { file: "z.yaml", text: part(shuffled.slice(0, cut)) },
               { file: "b.yaml", text: part(shuffled.slice(cut)) },
@@ -45,6 +53,7 @@ describe("order", () => {
             OPTIONS,
           );
           expect(bytes).toBe(expected.text);
+          expect(secrets).toBe(expected.secrets);
           expect(statuses).toEqual(expected.statuses);
         },
       ),
@@ -316,6 +325,25 @@ describe("secrets", () => {
     ],
   ];
   const cluster = readFileSync(join(DIRECTORY, "policy-unused.in.yaml"), "utf8").replaceAll("name: ca ", "name: s ");
+
+  test("keys of certificates are in the secrets file alone, all that the bundle needs", async () => {
+    const text = await mintPlaceholders(readFileSync(join(DIRECTORY, "listener-tls.in.yaml"), "utf8"));
+    const { secrets, bundle, ...rest } = compile([{ file: "a.yaml", text }], OPTIONS);
+    if (secrets === null || bundle === null) throw new Error("no keys, or no bundle");
+    const decoded = decodeSecrets(secrets);
+    demandKeys(bundle, decoded);
+    for (const { chain, keyDigest, source } of Object.values(bundle.certificates)) {
+      const leaf = new X509Certificate(Buffer.from(chain[0] ?? "", "base64"));
+      const key = createPrivateKey({ key: Buffer.from(decoded.key(keyDigest, source)), format: "der", type: "pkcs8" });
+      expect(leaf.checkPrivateKey(key), source).toBe(true);
+      expect(hash("sha256", leaf.publicKey.export({ format: "der", type: "spki" }))).toBe(keyDigest);
+    }
+    const { keys } = JSON.parse(secrets) as { keys: Record<string, string> };
+    expect(Object.keys(keys)).toHaveLength(3);
+    const all = [JSON.stringify(bundle), JSON.stringify(rest), reportText(rest, false)].join("\n");
+    // What follows the prefix that every Ed25519 key has.
+    for (const own of Object.values(keys)) expect(all).not.toContain(own.slice(24, 56));
+  });
 
   test.for(places)("%s is never in the bundle, a status or a message", ([, text]) => {
     const result = compile([{ file: "a.yaml", text: `${cluster}\n---\n${text}` }], OPTIONS);

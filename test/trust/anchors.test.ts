@@ -49,7 +49,7 @@ describe("parsePemBundle", () => {
   const { privateKey } = generateKeyPairSync("ed25519");
   const secret = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
   it.each<[string, string, number, string]>([
-    ["a private key", secret, 1, "a private key stands among the CA certificates: remove it, and replace the key"],
+    ["a private key", secret, 1, "a private key stands among the certificates: remove it, and replace the key"],
     ["another block", pem(one.der, "TRUSTED CERTIFICATE"), 1, "a block of TRUSTED CERTIFICATE, not of CERTIFICATE"],
     ["no base64", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", 1, "the block is not base64"],
     [

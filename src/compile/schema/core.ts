@@ -1,4 +1,4 @@
-/** JSON Schemas of the core kinds: the fields lasthop reads, with the API server's types and bounds. Others pass. */
+/** JSON Schemas of the kinds without a Gateway API CRD that lasthop reads whole: the fields lasthop reads, with the API server's types and bounds. Others pass. */
 
 const NAME = { type: "string", minLength: 1, maxLength: 253 };
 const STRINGS = { type: "object", additionalProperties: { type: "string" } };
@@ -74,6 +74,36 @@ const endpointSlice = {
   },
 };
 
+/** Their own schemas do not matter while lasthop serves none of them. */
+const unservedRoute = {
+  type: "object",
+  required: ["spec"],
+  properties: {
+    spec: {
+      type: "object",
+      properties: {
+        parentRefs: {
+          type: "array",
+          maxItems: 32,
+          default: [],
+          items: {
+            type: "object",
+            required: ["name"],
+            properties: {
+              group: { type: "string", default: "gateway.networking.k8s.io" },
+              kind: { type: "string", default: "Gateway" },
+              namespace: { type: "string" },
+              name: NAME,
+              sectionName: { type: "string" },
+              port: PORT,
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
 export interface CoreSchema {
   readonly type: string;
   readonly required?: readonly string[];
@@ -91,6 +121,25 @@ export const CORE_SCHEMAS = {
   },
   Secret: {
     type: "object",
-    properties: { data: { type: "object", additionalProperties: BASE64 }, stringData: STRINGS },
+    properties: {
+      type: { type: "string", default: "Opaque" },
+      data: { type: "object", additionalProperties: BASE64 },
+      stringData: STRINGS,
+    },
   },
+  ClusterTrustBundle: {
+    type: "object",
+    required: ["spec"],
+    properties: {
+      spec: {
+        type: "object",
+        required: ["trustBundle"],
+        properties: { signerName: { type: "string" }, trustBundle: { type: "string", maxLength: 1_048_576 } },
+      },
+    },
+  },
+  GRPCRoute: unservedRoute,
+  TLSRoute: unservedRoute,
+  TCPRoute: unservedRoute,
+  UDPRoute: unservedRoute,
 } as const satisfies Record<string, CoreSchema>;

@@ -1,36 +1,20 @@
 /**
  * The CRDs' cross-field rules (CEL, `x-kubernetes-validations`) for the fields lasthop accepts, as typed checks. Each
- * cites the rule's message. What lasthop refuses anyway (filters, retries) is left to that refusal.
+ * cites the rule's message. gateway-rules.ts has those of Gateways and ListenerSets, route-rules.ts HTTPRoute's.
  */
 import { type Problem, show } from "../diagnostics.ts";
-import type { BackendTLSPolicy, Gateway, HTTPRoute, Service } from "../objects.ts";
+import type { BackendTLSPolicy, Gateway, HTTPRoute, ListenerSet, Service } from "../objects.ts";
+import { gatewayRules, listenerRules } from "./gateway-rules.ts";
+import { routeRules } from "./route-rules.ts";
+import { distinctRefs, rule } from "./rule.ts";
 import type { Kind } from "./validate.ts";
 
 export function validateRules(kind: Kind, value: unknown): Problem[] {
   if (kind === "Gateway") return gatewayRules(value as Gateway);
+  if (kind === "ListenerSet") return listenerRules(value as ListenerSet);
   if (kind === "HTTPRoute") return routeRules(value as HTTPRoute);
   if (kind === "Service") return serviceRules(value as Service);
   return kind === "BackendTLSPolicy" ? policyRules(value as BackendTLSPolicy) : [];
-}
-
-function gatewayRules({ spec }: Gateway): Problem[] {
-  const problems: Problem[] = [];
-  for (const [index, { protocol, tls, hostname }] of spec.listeners.entries()) {
-    const at = ["spec", "listeners", index];
-    if (tls !== undefined && ["HTTP", "TCP", "UDP"].includes(protocol)) {
-      // "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']"
-      problems.push(
-        rule([...at, "tls"], `tls must not be specified for protocol ${protocol}`, "remove tls, or use protocol HTTPS"),
-      );
-    }
-    if (hostname !== undefined && ["TCP", "UDP"].includes(protocol)) {
-      // "hostname must not be specified for protocols ['TCP', 'UDP']"
-      problems.push(
-        rule([...at, "hostname"], `hostname must not be specified for protocol ${protocol}`, "remove hostname"),
-      );
-    }
-  }
-  return problems;
 }
 
 /** `ValidateService`: else a policy's sectionName, or a backendRef's port, would mean two ports. */
@@ -51,84 +35,6 @@ function serviceRules({ spec: { ports } }: Service): Problem[] {
     numbers.add(number);
   }
   return problems;
-}
-
-const MAX_MATCHES = 128;
-
-function routeRules({ spec }: HTTPRoute): Problem[] {
-  const problems: Problem[] = [];
-  const names = new Map<string, number>();
-  let matches = 0;
-  for (const [index, route] of spec.rules.entries()) {
-    const at = ["spec", "rules", index];
-    if (route.name !== undefined) {
-      // "Rule name must be unique within the route"
-      if (names.has(route.name))
-        problems.push(
-          rule(
-            [...at, "name"],
-            "rule name must be unique within the route",
-            "rename one of the rules",
-            show(route.name),
-          ),
-        );
-      names.set(route.name, index);
-    }
-    matches += route.matches.length;
-    for (const [number, { path }] of route.matches.entries()) {
-      if (path.type === "RegularExpression") continue;
-      const fault = pathFault(path.value);
-      if (fault !== null)
-        problems.push(
-          rule(
-            [...at, "matches", number, "path", "value"],
-            fault,
-            "write an absolute path of plain segments",
-            show(path.value),
-          ),
-        );
-    }
-    for (const [number, { group, kind, port }] of (route.backendRefs ?? []).entries()) {
-      // "Must have port for Service reference"
-      if (group === "" && kind === "Service" && port === undefined) {
-        problems.push(
-          rule(
-            [...at, "backendRefs", number, "port"],
-            "a Service reference must have a port",
-            "add the Service's port",
-          ),
-        );
-      }
-    }
-  }
-  if (matches > MAX_MATCHES) {
-    // "the total number of matches across all rules in a route must be less than 128"
-    problems.push(
-      rule(["spec", "rules"], `a route has at most ${MAX_MATCHES} matches`, "split the route", String(matches)),
-    );
-  }
-  problems.push(
-    ...distinctRefs(
-      ["spec", "parentRefs"],
-      (spec.parentRefs ?? []).map((ref) => ({
-        ...ref,
-        section: `${ref.sectionName ?? ""}:${ref.port ?? ""}`,
-        shape: `${ref.sectionName === undefined} ${ref.port === undefined}`,
-      })),
-    ),
-  );
-  return problems;
-}
-
-/** HTTPPathMatch: the rules for types Exact and PathPrefix. */
-function pathFault(value: string): string | null {
-  if (!value.startsWith("/")) return "value must be an absolute path and start with '/'";
-  for (const part of ["//", "/./", "/../", "%2f", "%2F", "#"])
-    if (value.includes(part)) return `must not contain '${part}'`;
-  for (const end of ["/..", "/."]) if (value.endsWith(end)) return `must not end with '${end}'`;
-  if (!/^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})+$/.test(value))
-    return "must only contain valid path characters";
-  return null;
 }
 
 function policyRules({ spec }: BackendTLSPolicy): Problem[] {
@@ -174,50 +80,4 @@ function policyRules({ spec }: BackendTLSPolicy): Problem[] {
       );
   }
   return problems.map((problem) => ({ ...problem, code: "policy-schema" }));
-}
-
-interface Distinct {
-  group: string;
-  kind: string;
-  namespace?: string;
-  name: string;
-  /** What tells references to one object apart. */
-  section: string;
-  /** Which of those fields are set. */
-  shape: string;
-}
-
-/** "sectionName must be specified / unique when … includes 2 or more references to the same …" */
-function distinctRefs(at: (string | number)[], refs: readonly Distinct[]): Problem[] {
-  const seen = new Map<string, Distinct[]>();
-  const problems: Problem[] = [];
-  for (const [index, ref] of refs.entries()) {
-    const key = [ref.group, ref.kind, ref.namespace ?? "", ref.name].join("\0");
-    const others = seen.get(key) ?? [];
-    seen.set(key, [...others, ref]);
-    if (others.some(({ section }) => section === ref.section)) {
-      problems.push(
-        rule(
-          [...at, index],
-          "names the same object and section twice",
-          "remove one, or give each its own sectionName",
-          show(ref.name),
-        ),
-      );
-    } else if (others.some(({ shape }) => shape !== ref.shape)) {
-      problems.push(
-        rule(
-          [...at, index],
-          "every reference to one object must set sectionName, or none",
-          "set sectionName on each",
-          show(ref.name),
-        ),
-      );
-    }
-  }
-  return problems;
-}
-
-function rule(path: (string | number)[], message: string, remedy: string, found?: string): Problem {
-  return { code: "object-schema", path, message, remedy, expected: message, ...(found === undefined ? {} : { found }) };
 }

@@ -11,8 +11,14 @@ export const KINDS = {
   GatewayClass: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: false },
   Gateway: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
   HTTPRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
+  ListenerSet: { group: "gateway.networking.k8s.io", versions: ["v1"], namespaced: true },
   ReferenceGrant: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
   BackendTLSPolicy: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha3", "v1alpha2"], namespaced: true },
+  GRPCRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha2"], namespaced: true },
+  TLSRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha3", "v1alpha2"], namespaced: true },
+  TCPRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha2"], namespaced: true },
+  UDPRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha2"], namespaced: true },
+  ClusterTrustBundle: { group: "certificates.k8s.io", versions: ["v1", "v1beta1", "v1alpha1"], namespaced: false },
   Namespace: { group: "", versions: ["v1"], namespaced: false },
   Service: { group: "", versions: ["v1"], namespaced: true },
   EndpointSlice: { group: "discovery.k8s.io", versions: ["v1"], namespaced: true },
@@ -113,7 +119,14 @@ function schemaOf(kind: Kind): object {
  * Values of Secrets and ConfigMaps are never shown.
  */
 export function validateStructure(kind: Kind, value: unknown): Problem[] {
-  const validate = validator(kind);
+  return structuralProblems(validator(kind), value, kind);
+}
+
+/** A validator for a schema of the inputs' own. Throws on one that is no schema. */
+export const compileSchema = (schema: object): ValidateFunction => ajv.compile(schema);
+
+/** The same by a validator of one's own; `kind` says which code a fault has, and what of it is never shown. */
+export function structuralProblems(validate: ValidateFunction, value: unknown, kind: Kind | null = null): Problem[] {
   // ajv looks at `oneOf` before it sets defaults; the second time they are there.
   if (validate(value) || validate(value)) return [];
   const problems = (validate.errors ?? []).slice(0, MAX_ERRORS).map((error) => problemOf(kind, error));
@@ -124,7 +137,7 @@ export function validateStructure(kind: Kind, value: unknown): Problem[] {
 /** Nobody reads more about one object, and a long list may have a fault in every item. */
 const MAX_ERRORS = 1_000;
 
-function problemOf(kind: Kind, error: ErrorObject): Problem {
+function problemOf(kind: Kind | null, error: ErrorObject): Problem {
   const path = pathOf(error);
   const redacted =
     kind === "Secret" ? path[1] !== "name" && path[1] !== "namespace" : kind === "ConfigMap" && path[0] !== "metadata";
@@ -146,7 +159,7 @@ const NO_HOSTNAME = {
 };
 
 /** Faults of a policy carry the code its ports answer with. */
-function codeOf(kind: Kind, error: ErrorObject, path: FieldPath): DiagnosticCode {
+function codeOf(kind: Kind | null, error: ErrorObject, path: FieldPath): DiagnosticCode {
   if (kind === "BackendTLSPolicy") {
     if (path[2] === "hostname") return "policy-hostname";
     if (path[2] === "wellKnownCACertificates") return "policy-well-known-ca";

@@ -1,0 +1,159 @@
+/** Certificates that the gateway presents: `kubernetes.io/tls` Secrets. Their keys leave this module through `key` alone. */
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { hex } from "../bundle/bytes.ts";
+import type { BundleCertificate, ConfigCode, Sha256Hex } from "../bundle/types.ts";
+import { parsePemBundle } from "../trust/index.ts";
+import type { Referrer } from "./backends.ts";
+import { type Invalid, invalid, textOf } from "./config-data.ts";
+import { type FieldPath, type Problem, show } from "./diagnostics.ts";
+import { digestJson, sha256 } from "./digest.ts";
+import { type Grants, notPermitted } from "./grants.ts";
+import type { Cluster } from "./load.ts";
+import type { ObjectReference } from "./objects.ts";
+
+export interface Certificate {
+  /** Of the chain. */
+  readonly digest: Sha256Hex;
+  readonly entry: BundleCertificate;
+  /** Base64 PKCS#8 DER. A function, so that nothing prints it by accident. */
+  readonly key: () => string;
+}
+
+type CertificateResult = { readonly kind: "read"; readonly certificate: Certificate } | Invalid;
+
+export interface CertificateContext {
+  readonly certificates: Certificates;
+  readonly grants: Grants;
+}
+
+export type CertificateRef =
+  | { readonly kind: "resolved"; readonly certificate: Certificate }
+  | { readonly kind: "unresolved"; readonly permitted: boolean; readonly problem: Problem };
+
+/** What a `SecretObjectReference` names. One into another namespace wants a ReferenceGrant there. */
+export function resolveCertificate(
+  { group, kind, namespace, name }: ObjectReference,
+  from: Referrer,
+  path: FieldPath,
+  code: ConfigCode,
+  { certificates, grants }: CertificateContext,
+): CertificateRef {
+  const to = { group, kind, namespace: namespace ?? from.namespace, name };
+  // RefNotPermitted before all else: whether the object is there is not the referrer's business.
+  const forbidden = notPermitted(from, to, path, code, grants);
+  if (forbidden !== null) return { kind: "unresolved", permitted: false, problem: forbidden };
+  if (group !== "" || kind !== "Secret") {
+    const problem: Problem = {
+      code,
+      path: [...path, "kind"],
+      message: "lasthop reads certificates from Secrets alone",
+      expected: 'group "" and kind Secret',
+      found: `${show(group)} ${kind}`,
+      remedy: "name a Secret of type kubernetes.io/tls",
+    };
+    return { kind: "unresolved", permitted: true, problem };
+  }
+  const result = certificates.read(`${to.namespace}/${name}`);
+  if (result.kind === "read") return { kind: "resolved", certificate: result.certificate };
+  const problem: Problem = {
+    code,
+    path: [...path, "name"],
+    message: result.why,
+    expected: "a Secret of type kubernetes.io/tls with a chain in tls.crt and its key in tls.key",
+    found: show(name),
+    remedy: "correct the reference, or the Secret",
+    ...(result.note === undefined ? {} : { note: result.note }),
+  };
+  return { kind: "unresolved", permitted: true, problem };
+}
+
+/** The Secrets of a cluster, each read once. */
+export class Certificates {
+  readonly #cluster: Cluster;
+  readonly #read = new Map<string, CertificateResult>();
+
+  constructor(cluster: Cluster) {
+    this.#cluster = cluster;
+  }
+
+  /** `name` is `namespace/name`. */
+  read(name: string): CertificateResult {
+    let result = this.#read.get(name);
+    if (result === undefined) {
+      result = readSecret(this.#cluster, name);
+      this.#read.set(name, result);
+    }
+    return result;
+  }
+}
+
+const TLS_SECRET = "kubernetes.io/tls";
+
+function readSecret(cluster: Cluster, name: string): CertificateResult {
+  const source = `Secret ${name}`;
+  const entry = cluster.Secret.get(name);
+  // "Core - A single reference to a Kubernetes Secret of type kubernetes.io/tls"
+  if (entry?.kind === "valid" && entry.object.value.type !== TLS_SECRET)
+    return invalid(`${source} is of type ${entry.object.value.type}, not ${TLS_SECRET}`);
+  const chain = textOf(cluster, "Secret", name, "tls.crt");
+  if (chain.kind === "invalid") return chain;
+  const { certificates, problems } = parsePemBundle(chain.value);
+  const [problem] = problems;
+  if (problem !== undefined)
+    return invalid(`line ${problem.line} of tls.crt in ${source}: ${problem.message}`, chain.note);
+  const [first] = certificates;
+  if (first === undefined) return invalid(`tls.crt of ${source} holds no certificate`, chain.note);
+  const pem = textOf(cluster, "Secret", name, "tls.key");
+  if (pem.kind === "invalid") return pem;
+  const key = readKey(pem.value);
+  if (key === null)
+    return invalid(`tls.key of ${source} holds no private key in PEM that can be read without a password`, pem.note);
+  const leaf = new X509Certificate(first.der);
+  const weakness = keyFault(leaf.publicKey);
+  if (weakness !== null) return invalid(`the key of tls.crt in ${source} is ${weakness}`, chain.note);
+  if (!leaf.checkPrivateKey(key)) {
+    const later = certificates.findIndex(({ der }) => new X509Certificate(der).checkPrivateKey(key));
+    const whose = later < 0 ? "none of its certificates" : `certificate ${later + 1}, which must come first`;
+    return invalid(
+      `tls.key of ${source} is not the key of the first certificate in tls.crt, but of ${whose}`,
+      pem.note,
+    );
+  }
+  const ders = certificates.map(({ der }) => Buffer.from(der).toString("base64"));
+  const spki = leaf.publicKey.export({ type: "spki", format: "der" });
+  return {
+    kind: "read",
+    certificate: {
+      digest: digestJson(ders),
+      entry: { source, chain: ders, keyDigest: hex(sha256(spki)) },
+      key: () => key.export({ type: "pkcs8", format: "der" }).toString("base64"),
+    },
+  };
+}
+
+function readKey(pem: string): KeyObject | null {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    // OpenSSL's reason says nothing that helps, and might one day quote its input.
+    return null;
+  }
+}
+
+const CURVES: Readonly<Record<string, string>> = { prime256v1: "P-256", secp384r1: "P-384" };
+const MIN_RSA_BITS = 2048;
+/** The TLS engine signs with no longer one (ring). */
+const MAX_RSA_BITS = 4096;
+
+/** What every runtime can sign with: a certificate is refused everywhere or nowhere. */
+function keyFault({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject): string | null {
+  const supported = `RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits, ECDSA on ${Object.values(CURVES).join(" or ")}, Ed25519`;
+  if (type === "ed25519") return null;
+  if (type === "ec") {
+    const curve = details?.namedCurve ?? "unknown";
+    return Object.hasOwn(CURVES, curve) ? null : `on the curve ${curve}; supported are ${supported}`;
+  }
+  if (type !== "rsa") return `of type ${type ?? "unknown"}; supported are ${supported}`;
+  const bits = details?.modulusLength ?? 0;
+  return bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS ? null : `RSA of ${bits} bits; supported are ${supported}`;
+}

@@ -1,0 +1,140 @@
+/** `Gateway.spec.tls.frontend`: whom the clients of HTTPS listeners must show themselves to be, by port. */
+import type { BundleClientValidation, Sha256Hex } from "../bundle/types.ts";
+import { ANCHOR_KINDS, anchorKind, type Anchors } from "./anchors.ts";
+import type { UnresolvedReason } from "./conditions.ts";
+import {
+  compareStrings,
+  type Diagnostics,
+  explain,
+  type FieldPath,
+  type Problem,
+  show,
+  type SourceObject,
+} from "./diagnostics.ts";
+import { type Grants, notPermitted } from "./grants.ts";
+import type { FrontendTLS, Gateway, ObjectReference } from "./objects.ts";
+import type { Unresolved } from "./policy-effect.ts";
+
+export type ClientValidation =
+  | { readonly kind: "none" }
+  | {
+      readonly kind: "valid";
+      readonly mode: BundleClientValidation["mode"];
+      readonly anchors: readonly Sha256Hex[];
+      readonly sources: readonly string[];
+      /** One good CA of two validates all the same. */
+      readonly unresolved: readonly Unresolved[];
+    }
+  /** No CA is left to validate with: nobody could be let in. */
+  | { readonly kind: "refused"; readonly unresolved: readonly Unresolved[] };
+
+export interface ValidationContext {
+  readonly anchors: Anchors;
+  readonly grants: Grants;
+}
+
+/** What holds on a port: read, and its faults reported, when the first HTTPS listener there asks. */
+export type ValidationByPort = (port: number) => ClientValidation;
+
+export function resolveClientValidation(
+  object: SourceObject<Gateway>,
+  context: ValidationContext,
+  diagnostics: Diagnostics,
+): ValidationByPort {
+  const at = ["spec", "tls", "frontend"];
+  const { frontend } = object.value.spec.tls ?? {};
+  const once = (path: FieldPath, tls: FrontendTLS): (() => ClientValidation) => {
+    let known: ClientValidation | null = null;
+    return () => (known ??= judge(object, path, tls, context, diagnostics));
+  };
+  const standard = once([...at, "default"], frontend?.default ?? {});
+  // "Once set this configuration overrides the default configuration for all Listeners … that match this port."
+  const perPort = new Map(
+    frontend?.perPort?.map(({ port, tls }, index) => [port, once([...at, "perPort", index, "tls"], tls)]),
+  );
+  return (port) => (perPort.get(port) ?? standard)();
+}
+
+/** Where clients without a valid certificate are served, for `InsecureFrontendValidationMode`. */
+export function insecureModes({ spec }: Gateway): string[] {
+  const { frontend } = spec.tls ?? {};
+  const all = [
+    { name: "default", tls: frontend?.default },
+    ...(frontend?.perPort ?? []).map(({ port, tls }) => ({ name: `port ${port}`, tls })),
+  ];
+  return all.filter(({ tls }) => tls?.validation?.mode === "AllowInsecureFallback").map(({ name }) => name);
+}
+
+function judge(
+  object: SourceObject<Gateway>,
+  path: FieldPath,
+  { validation }: FrontendTLS,
+  context: ValidationContext,
+  diagnostics: Diagnostics,
+): ClientValidation {
+  if (validation === undefined) return { kind: "none" };
+  const anchors = new Set<Sha256Hex>();
+  const sources = new Set<string>();
+  const unresolved: Unresolved[] = [];
+  for (const [index, ref] of validation.caCertificateRefs.entries()) {
+    const at = [...path, "validation", "caCertificateRefs", index];
+    const result = readRef(ref, object.ref.namespace ?? "default", at, context);
+    if (result.kind === "read") {
+      sources.add(result.source.name);
+      for (const anchor of result.source.anchors) anchors.add(anchor);
+      continue;
+    }
+    diagnostics.report(object, result.problem);
+    unresolved.push({ reason: result.reason, message: explain(object, result.problem) });
+  }
+  // "If ALL CACertificateRefs are invalid, … the `Accepted` condition on the listener is set to `status: False`"
+  if (anchors.size === 0) return { kind: "refused", unresolved };
+  return {
+    kind: "valid",
+    mode: validation.mode,
+    anchors: [...anchors].sort(compareStrings),
+    sources: [...sources].sort(compareStrings),
+    unresolved,
+  };
+}
+
+type RefResult =
+  | { readonly kind: "read"; readonly source: { readonly name: string; readonly anchors: readonly Sha256Hex[] } }
+  | { readonly kind: "unresolved"; readonly reason: UnresolvedReason; readonly problem: Problem };
+
+function readRef(ref: ObjectReference, own: string, at: FieldPath, { anchors, grants }: ValidationContext): RefResult {
+  const code = "listener-client-validation";
+  const kind = anchorKind(ref);
+  if (kind === null) {
+    const problem: Problem = {
+      code,
+      path: [...at, "kind"],
+      message: "lasthop reads no CA certificates from this kind",
+      expected: ANCHOR_KINDS,
+      found: `${show(ref.group)} ${ref.kind}`,
+      remedy: "put the certificates into a ConfigMap, under ca.crt",
+    };
+    return { kind: "unresolved", reason: "InvalidCACertificateKind", problem };
+  }
+  const { group, name, namespace = own } = ref;
+  const forbidden = notPermitted(
+    { kind: "Gateway", namespace: own },
+    { group, kind, namespace, name },
+    at,
+    code,
+    grants,
+  );
+  if (forbidden !== null) return { kind: "unresolved", reason: "RefNotPermitted", problem: forbidden };
+  const result = anchors.read(kind, namespace, name);
+  if (result.kind === "read") return result;
+  const problem: Problem = {
+    code,
+    path: [...at, "name"],
+    message: result.why,
+    expected: `a ${kind} with CA certificates in PEM`,
+    found: show(name),
+    remedy: "correct the reference, or the PEM",
+    ...(result.note === undefined ? {} : { note: result.note }),
+  };
+  return { kind: "unresolved", reason: "InvalidCACertificateRef", problem };
+}

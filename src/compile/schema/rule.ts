@@ -1,0 +1,49 @@
+/** What the typed checks of the CRDs' rules share. */
+import { type FieldPath, type Problem, show } from "../diagnostics.ts";
+
+/** An object that breaks a rule of its CRD. */
+export function rule(path: FieldPath, message: string, remedy: string, found?: string): Problem {
+  return { code: "object-schema", path, message, remedy, expected: message, ...(found === undefined ? {} : { found }) };
+}
+
+interface Distinct {
+  group: string;
+  kind: string;
+  namespace?: string;
+  name: string;
+  /** What tells references to one object apart. */
+  section: string;
+  /** Which of those fields are set. */
+  shape: string;
+}
+
+/** "sectionName must be specified / unique when … includes 2 or more references to the same …" */
+export function distinctRefs(at: FieldPath, refs: readonly Distinct[]): Problem[] {
+  const seen = new Map<string, Distinct[]>();
+  const problems: Problem[] = [];
+  for (const [index, ref] of refs.entries()) {
+    const key = [ref.group, ref.kind, ref.namespace ?? "", ref.name].join("\0");
+    const others = seen.get(key) ?? [];
+    seen.set(key, [...others, ref]);
+    if (others.some(({ section }) => section === ref.section)) {
+      problems.push(
+        rule(
+          [...at, index],
+          "names the same object and section twice",
+          "remove one, or give each its own sectionName",
+          show(ref.name),
+        ),
+      );
+    } else if (others.some(({ shape }) => shape !== ref.shape)) {
+      problems.push(
+        rule(
+          [...at, index],
+          "every reference to one object must set sectionName, or none",
+          "set sectionName on each",
+          show(ref.name),
+        ),
+      );
+    }
+  }
+  return problems;
+}

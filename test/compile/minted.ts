@@ -1,0 +1,68 @@
+/**
+ * Certificates for golden inputs, made anew in every run: `MINTED-crt-a` stands for the certificate named a, `MINTED-key-a`
+ * for its key, `MINTED-crt-a+b` for both certificates, each as the base64 that a Secret's `data` holds. The same name gives
+ * the same Ed25519 certificate each time, so that outputs can be compared whole; names of weak keys give keys of that kind.
+ */
+import "reflect-metadata";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
+import * as x509 from "@peculiar/x509";
+
+interface Minted {
+  readonly crt: string;
+  readonly key: string;
+}
+
+export async function mintPlaceholders(text: string): Promise<string> {
+  const names = new Set([...text.matchAll(PLACEHOLDER)].flatMap(([, , list = ""]) => list.split("+")));
+  const minted = new Map(await Promise.all([...names].map(async (name) => [name, await mint(name)] as const)));
+  return text.replaceAll(PLACEHOLDER, (_, part: keyof Minted, list: string) =>
+    Buffer.from(
+      list
+        .split("+")
+        .map((name) => minted.get(name)?.[part] ?? "")
+        .join(""),
+    ).toString("base64"),
+  );
+}
+
+const PLACEHOLDER = /MINTED-(crt|key)-([a-z0-9+]+)/g;
+
+async function mint(name: string): Promise<Minted> {
+  const key = keyOf(name);
+  const spki = new Uint8Array(createPublicKey(key).export({ type: "spki", format: "der" }));
+  const algorithm = ALGORITHMS[key.asymmetricKeyType ?? ""] ?? ED25519;
+  // Ed25519 signs whatever the key is: its signatures are always of one length, and so the places in diagnostics stay.
+  const signer = new Uint8Array(ed25519(name).export({ type: "pkcs8", format: "der" }));
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: "01",
+    subject: `CN=${name}`,
+    issuer: `CN=${name}`,
+    notBefore: new Date("2020-01-01T00:00:00Z"),
+    notAfter: new Date("2049-12-31T00:00:00Z"),
+    publicKey: await crypto.subtle.importKey("spki", spki, algorithm, true, ["verify"]),
+    signingKey: await crypto.subtle.importKey("pkcs8", signer, ED25519, true, ["sign"]),
+    signingAlgorithm: ED25519,
+    extensions: [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: `${name}.example` }])],
+  });
+  return { crt: `${certificate.toString("pem")}\n`, key: String(key.export({ type: "pkcs8", format: "pem" })) };
+}
+
+const ED25519 = { name: "Ed25519" };
+const ALGORITHMS: Readonly<Record<string, { name: string; hash: string; namedCurve?: string }>> = {
+  rsa: { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" },
+  ec: { name: "ECDSA", hash: "SHA-512", namedCurve: "P-521" },
+};
+
+/** RFC 8410 §7: a PKCS#8 Ed25519 key up to its 32 octets. */
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
+
+function ed25519(name: string): KeyObject {
+  const seed = createHash("sha256").update(`golden ${name}`).digest();
+  return createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
+}
+
+function keyOf(name: string): KeyObject {
+  if (name === "rsa1024") return generateKeyPairSync("rsa", { modulusLength: 1024 }).privateKey;
+  if (name === "p521") return generateKeyPairSync("ec", { namedCurve: "P-521" }).privateKey;
+  return ed25519(name);
+}
