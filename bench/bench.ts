@@ -1,19 +1,37 @@
-/** `npm run bench`: every row of the README's table. Prints ratios against a peer of the same run. */
+/** `npm run bench [-- PART…]`: tables for the README and docs/reports. Prints ratios against a peer of the same run. */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { benchBuild } from "./build.ts";
+import { benchClient } from "./client.ts";
+import { benchGateway } from "./gateway.ts";
 import { benchMatch } from "./match.ts";
+import { benchProfile } from "./profile.ts";
 import { benchSize } from "./size.ts";
-import { benchTls } from "./tls.ts";
 import { benchTrust } from "./trust.ts";
+import { benchWorker } from "./worker.ts";
 
+const PARTS: Readonly<Record<string, () => Promise<void> | void>> = {
+  client: benchClient,
+  worker: benchWorker,
+  gateway: benchGateway,
+  trust: benchTrust,
+  match: benchMatch,
+  build: benchBuild,
+  size: benchSize,
+  profile: benchProfile,
+};
+/** Without a name, all tables; a profile is asked for. */
+const TABLES = Object.keys(PARTS).filter((name) => name !== "profile");
+
+const asked = process.argv.slice(2);
+const unknown = asked.filter((name) => !Object.hasOwn(PARTS, name));
+if (unknown.length > 0) {
+  console.error(`bench: no part ${unknown.join(", ")}; there are ${Object.keys(PARTS).join(", ")}`);
+  process.exit(2);
+}
 const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
 console.log(
   `# Bench, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, Node ${process.version}, ${cpus().length} cores\n`,
 );
 console.log("Ratios are medians over interleaved rounds of one run, with their range; times are this machine's.\n");
-await benchTls();
-await benchTrust();
-await benchMatch();
-await benchBuild();
-benchSize();
+for (const name of asked.length === 0 ? TABLES : asked) await PARTS[name]?.();

@@ -64,7 +64,9 @@ function cold(text: string): void {
     const start = performance.now();
     const bundle = decodeBundle(text, sha256);
     const decoded = performance.now();
-    createRouter(bundle).route(80, "app-1.example.com", matchRequest("GET", "/", []));
+    const router = createRouter(bundle);
+    const selected = router.select(80, "h1.example.com", null);
+    if (selected.kind === "listener") router.match(selected, matchRequest("GET", "/team1/app1", []));
     first.push(performance.now() - decoded);
     decode.push(decoded - start);
   }

@@ -2,17 +2,21 @@
  * Sends one exchange to a backend of the bundle: endpoint, connection, verdict, request. The only path by which a
  * request leaves the gateway; a connection under a policy exists for it only once its chain was verified.
  */
-import type { BackendId, Bundle, BundleBackend, BundleEndpoint } from "../bundle/types.ts";
-import { connect, type Connected } from "./connect.ts";
-import type { Connection } from "./engine/connection.ts";
-import { type ExchangeRequest, type ExchangeResponse, isIdempotent } from "./exchange.ts";
-import { exchangeOn } from "./exchange-on.ts";
+import { NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
+import type { BackendId, Bundle, BundleEndpoint, BundleRetry } from "../bundle/types.ts";
+import { attempt } from "./attempt.ts";
+import { type BackendStats, codeOf, type OnBackendEvent } from "./events.ts";
+import type { ExchangeRequest, ExchangeResponse } from "./exchange.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { requestFault } from "./framing.ts";
 import type { Host } from "./host.ts";
+import { DEFAULT_POOL_LIMITS, DEFAULT_TIMEOUTS, type PoolLimits, type Timeouts } from "./limits.ts";
 import { Policies } from "./policies.ts";
-import { DEFAULT_POOL_LIMITS, Pool, poolKey, type PoolLimits } from "./pool.ts";
-import { DEFAULT_TIMEOUTS, type Timeouts } from "./timeouts.ts";
+import { Pool } from "./pool.ts";
+import { createRandom } from "./random.ts";
+import { Replay } from "./replay.ts";
+import { backoffMs, isRepeatable, isWorthRetrying } from "./retries.ts";
+import { type Lasting, Services } from "./services.ts";
 
 export type Sent =
   | {
@@ -34,150 +38,124 @@ export interface ConnectionFacts {
   } | null;
 }
 
-export interface Backends {
-  /** Never rejects but for a bug of ours. */
-  send(id: string, request: ExchangeRequest): Promise<Sent>;
-  /** Closes idle connections; exchanges in flight finish. */
-  close(): void;
+/** What a route says of its requests (`HTTPRouteRule.timeouts`, `HTTPRouteRule.retry`). */
+export interface SendOptions {
+  /** One attempt, from its request to the end of its response. 0: no limit; null: the defaults hold. */
+  readonly backendRequestMs: number | null;
+  readonly retry: BundleRetry | null;
 }
 
-/** Endpoints tried for one request, while none has answered a dial. */
-const MAX_ENDPOINTS_TRIED = 3;
+export interface Backends {
+  /** Never rejects but for a bug of ours. */
+  send(id: BackendId, request: ExchangeRequest, options?: SendOptions): Promise<Sent>;
+  /**
+   * The next generation: it has the engine, the tickets, and those connections that its bundle still has a use for. A
+   * policy that changed or went takes its connections along; requests in flight finish. Throws a BundleError when
+   * `secrets` lacks a key, and then nothing has changed.
+   */
+  succeed(bundle: Bundle, secrets: Secrets): Backends;
+  stats(): BackendStats;
+  /** Closes what has been idle for too long, where the next request is not to be waited for: an idle socket keeps an object awake. */
+  sweep(): void;
+  /** Closes idle connections; exchanges in flight finish. Nothing to do once there is a successor. */
+  close(): void;
+}
 
 export interface BackendsOptions {
   readonly bundle: Bundle;
   readonly host: Host;
-  readonly poolLimits?: PoolLimits;
+  /** Has the key of the certificate that the Gateway presents to backends; createBackends throws a BundleError without it. */
+  readonly secrets?: Secrets;
+  /** Those not given have their defaults. */
+  readonly poolLimits?: Partial<PoolLimits>;
   /** Those not given have their defaults. */
   readonly timeouts?: Partial<Timeouts>;
+  readonly onEvent?: OnBackendEvent;
 }
 
-export function createBackends({ bundle, host, poolLimits, timeouts: given }: BackendsOptions): Backends {
-  const timeouts: Timeouts = { ...DEFAULT_TIMEOUTS, ...given };
-  const policies = new Policies(bundle, host);
-  const pool = new Pool(poolLimits ?? DEFAULT_POOL_LIMITS, host);
-  const turns = new Turns(host);
+export function createBackends(options: BackendsOptions): Backends {
+  const { bundle, host, secrets = NO_SECRETS, poolLimits, timeouts, onEvent = null } = options;
+  const random = createRandom(host.randomFill);
+  const pool = new Pool({ ...DEFAULT_POOL_LIMITS, ...poolLimits }, host, random);
+  const lasting: Lasting = { host, pool, random, endpoints: new Map() };
+  const services = new Services(bundle, new Policies(bundle, secrets, host, null), lasting);
+  return generation({ host, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts }, onEvent, lasting, services });
+}
 
-  /** One endpoint: a pooled connection, then a new one when the pooled one turns out to be gone. */
-  async function attempt(
-    backend: BundleBackend,
-    endpoint: BundleEndpoint,
-    request: ExchangeRequest,
-    connectMs: number,
-  ): Promise<Sent> {
-    const key = poolKey(backend, endpoint, null);
-    for (let pooled = pool.take(key); pooled !== null; pooled = pool.take(key)) {
-      const sent = await exchange(key, pooled, endpoint, request);
-      if (sent.kind === "response" || !retriable(sent.failure, request)) return sent;
-    }
-    const connected: Connected = await connect({
-      backend,
-      endpoint,
-      policies,
-      host,
-      connectMs,
-      signal: request.signal,
-    });
-    if (connected.kind === "failed") return { ...connected, endpoint };
-    pool.opened(key, connected.connection);
-    return exchange(key, connected.connection, endpoint, request);
-  }
+/** What sending needs. */
+export interface Sender {
+  readonly host: Host;
+  readonly timeouts: Timeouts;
+  readonly onEvent: OnBackendEvent | null;
+  readonly lasting: Lasting;
+  readonly services: Services;
+}
 
-  async function exchange(
-    key: string,
-    connection: Connection,
-    endpoint: BundleEndpoint,
-    request: ExchangeRequest,
-  ): Promise<Sent> {
-    const release = (): void => pool.release(key, connection);
-    const result = await exchangeOn(connection, request, timeouts, release);
-    if ("kind" in result) {
-      // Maybe only this request was slow, maybe nothing comes through any more: the next one does not wait to see.
-      if (result.kind === "transport" && result.code === "response-timeout") pool.discard(key, connection);
-      return { kind: "failed", failure: result, endpoint };
-    }
-    return { kind: "response", response: result, endpoint, connection: facts(connection) };
-  }
-
+function generation(sender: Sender): Backends {
+  const { services, lasting } = sender;
+  let isSucceeded = false;
   return {
-    async send(id, request) {
-      const backend = bundle.backends[id];
-      if (backend === undefined) throw new RangeError(`bundle: no backend ${id}`);
-      const { transport } = backend;
-      if (transport.kind === "refused") {
-        const detail = transport.policies.length === 0 ? "no policy" : `policy ${transport.policies.join(", ")}`;
-        return { kind: "failed", failure: { kind: "configuration", code: transport.code, detail }, endpoint: null };
-      }
-      const fault = requestFault(request);
-      if (fault !== null) {
-        return { kind: "failed", failure: transportFailure("bad-request", fault, "nothing"), endpoint: null };
-      }
-      const { endpoints } = backend;
-      let last: Sent = {
-        kind: "failed",
-        failure: transportFailure("no-endpoint", `${id} has no ready endpoint`, "nothing"),
-        endpoint: null,
-      };
-      const start = turns.next(id);
-      const deadlineMs = host.monotonicMs() + timeouts.connectMs;
-      for (let tried = 0; tried < Math.min(endpoints.length, MAX_ENDPOINTS_TRIED); tried++) {
-        const endpoint = endpoints[(start + tried) % endpoints.length];
-        if (endpoint === undefined) break;
-        last = await attempt(backend, endpoint, request, Math.max(deadlineMs - host.monotonicMs(), 0));
-        if (last.kind === "response" || !undialled(last.failure) || request.signal.aborted) return last;
-      }
-      return last;
+    send: (id, request, options = NO_OPTIONS) => send(sender, id, request, options),
+    succeed(bundle, secrets) {
+      const next = services.succeed(bundle, secrets);
+      isSucceeded = true;
+      return generation({ ...sender, services: next });
     },
-    close: () => pool.close(),
+    stats: () => services.stats(),
+    sweep: () => lasting.pool.sweep(sender.host.monotonicMs()),
+    close() {
+      if (!isSucceeded) lasting.pool.close();
+    },
   };
 }
 
-/** Each backend's endpoints in turn, from a random one on: many short-lived hosts must not all begin with the first. */
-class Turns {
-  readonly #host: Host;
-  readonly #next = new Map<BackendId, number>();
+const NO_OPTIONS: SendOptions = { backendRequestMs: null, retry: null };
+const NONE: ReadonlySet<BundleEndpoint> = new Set();
 
-  constructor(host: Host) {
-    this.#host = host;
+async function send(sender: Sender, id: BackendId, request: ExchangeRequest, options: SendOptions): Promise<Sent> {
+  const { host, services, lasting, onEvent } = sender;
+  const service = services.get(id);
+  const { transport } = service.backend;
+  if (transport.kind === "refused") {
+    const detail = transport.policies.length === 0 ? "no policy" : `policy ${transport.policies.join(", ")}`;
+    return failed({ kind: "configuration", code: transport.code, detail });
   }
+  const fault = requestFault(request);
+  if (fault !== null) return failed(transportFailure("bad-request", fault, "nothing"));
 
-  next(id: BackendId): number {
-    const turn = this.#next.get(id) ?? this.#random();
-    this.#next.set(id, turn + 1);
-    return turn;
-  }
-
-  #random(): number {
-    const bytes = new Uint8Array(2);
-    this.#host.randomFill(bytes);
-    return bytes.reduce((number, byte) => number * 256 + byte, 0);
+  const { retry, backendRequestMs } = options;
+  const body = request.body === null ? null : new Replay(request.body);
+  let tried = NONE;
+  for (let retries = 0; ; retries++) {
+    const first = service.endpoints.pick(host.monotonicMs(), tried);
+    if (first === null) return failed(transportFailure("no-endpoint", `${id} has no ready endpoint`, "nothing"));
+    const next = retry !== null && retries < retry.attempts ? retry : null;
+    const sent = await attempt(sender, service, first, request, { body, keepsBody: next !== null, backendRequestMs });
+    if (sent.endpoint !== null) tried = new Set([...tried, sent.endpoint]);
+    const hasOther = tried.size < service.endpoints.all.length;
+    if (next === null || !isWorthRetrying(sent, next, hasOther) || !isRepeatable(sent, request, body)) {
+      body?.finish();
+      return sent;
+    }
+    const code = sent.kind === "response" ? sent.response.status : codeOf(sent.failure);
+    onEvent?.({ backend: id, endpoint: sent.endpoint ?? first.address, kind: "retried", code });
+    // Nobody reads what it has of a body; a small one has come whole already, and its connection stays.
+    if (sent.kind === "response") await sent.response.body?.cancel();
+    await pause(backoffMs(next, retries, lasting.random()), request.signal);
   }
 }
 
-/** No connection came about, so another endpoint may answer. A refused chain is an answer: it is reported, not hidden. */
-function undialled(failure: BackendFailure): boolean {
-  return (
-    failure.kind === "transport" && (failure.code === "connection-refused" || failure.code === "connection-unreachable")
-  );
-}
+const failed = (failure: BackendFailure): Sent => ({ kind: "failed", failure, endpoint: null });
 
-/**
- * Whether an exchange that failed on a reused connection may be sent again: the peer closes idle connections at any
- * time. Only without a body (it is spent), and only when nothing was sent or the method is idempotent
- * (RFC 9110 §9.2.2).
- */
-function retriable(failure: BackendFailure, request: ExchangeRequest): boolean {
-  if (failure.kind !== "transport" || request.body !== null || request.signal.aborted) return false;
-  if (failure.code === "bad-request" || failure.code === "request-too-large") return false;
-  if (failure.sent === "nothing") return true;
-  return failure.code === "connection-terminated" && isIdempotent(request.method);
-}
-
-function facts({ protocol, security }: Connection): ConnectionFacts {
-  if (security.kind === "plaintext") return { protocol, tls: null };
-  const { presented } = security.peer.path.matched;
-  return {
-    protocol,
-    tls: { version: security.version, sni: security.sni, resumed: security.resumed, matched: presented },
-  };
+/** Ends early at the abort. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
 }

@@ -1,48 +1,45 @@
-/** From an endpoint to a connection that may carry requests: dial, TLS, verdict, within one time limit. */
+/** From an endpoint to a connection that may carry requests: dial, TLS, verdict. */
 import type { BundleBackend, BundleEndpoint } from "../bundle/types.ts";
 import { type Connection, type Opened, openPlain, openTls } from "./engine/connection.ts";
+import { ConnectionError } from "./engine/errors.ts";
 import { failureOf } from "./exchange-on.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { type ByteStream, DialError, type Host } from "./host.ts";
-import type { Policies } from "./policies.ts";
+import type { Policies, Protocols } from "./policies.ts";
 
 export type Connected =
   | { readonly kind: "open"; readonly connection: Connection }
   | { readonly kind: "failed"; readonly failure: BackendFailure };
 
+/** Why a dial was given up, as its signal's reason: its time is up, the client has left, or another was faster. */
+export type Leave = "timeout" | "gone" | "lost";
+
 export interface ConnectOptions {
   readonly backend: BundleBackend;
   readonly endpoint: BundleEndpoint;
+  readonly protocols: Protocols;
   readonly policies: Policies;
   readonly host: Host;
-  readonly connectMs: number;
-  /** Aborts when the client has left. */
+  /** Aborts with a {@link Leave}. */
   readonly signal: AbortSignal;
+  /** Called when the peer has accepted. */
+  readonly accepted: () => void;
 }
 
 export async function connect(options: ConnectOptions): Promise<Connected> {
-  const { connectMs, signal } = options;
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), connectMs);
-  const abort = (): void => limit.abort();
-  signal.addEventListener("abort", abort, { once: true });
-  try {
-    if (signal.aborted) return failed(transportFailure("client-gone", "before the dial", "nothing"));
-    const connected = await dialAndOpen(options, limit.signal);
-    if (connected.kind === "open" || !limit.signal.aborted) return connected;
-    return failed(
-      signal.aborted
-        ? transportFailure("client-gone", "while connecting", "nothing")
-        : transportFailure("connection-timeout", `no verified connection within ${connectMs} ms`, "nothing"),
-    );
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener("abort", abort);
-  }
+  const connected = await dialAndOpen(options);
+  return connected.kind === "failed" && options.signal.aborted ? failed(left(options.signal.reason)) : connected;
 }
 
-async function dialAndOpen(options: ConnectOptions, signal: AbortSignal): Promise<Connected> {
-  const { backend, endpoint, policies, host } = options;
+/** `reason` is a {@link Leave}. */
+export function left(reason: unknown): BackendFailure {
+  return reason === "timeout"
+    ? transportFailure("connection-timeout", "no verified connection in time", "nothing")
+    : transportFailure("client-gone", "while connecting", "nothing");
+}
+
+async function dialAndOpen(options: ConnectOptions): Promise<Connected> {
+  const { backend, endpoint, protocols, policies, host, signal, accepted } = options;
   let stream: ByteStream;
   try {
     stream = await host.dial(endpoint, signal);
@@ -52,6 +49,7 @@ async function dialAndOpen(options: ConnectOptions, signal: AbortSignal): Promis
     }
     throw error;
   }
+  accepted();
   const { transport } = backend;
   switch (transport.kind) {
     case "refused":
@@ -63,17 +61,17 @@ async function dialAndOpen(options: ConnectOptions, signal: AbortSignal): Promis
       return opened(openPlain(policies.engine(), stream, { protocol, signal }));
     }
     case "tls": {
-      const policy = policies.get(transport.policy);
-      const { digest: policyDigest, sni, config, verifier } = policy;
-      return opened(
-        await openTls(policy.engine, stream, {
-          config,
-          sni,
-          policyDigest,
-          judge: (presented) => verifier.verify(presented.chain, host.now(), { ocspResponse: presented.ocspResponse }),
-          signal,
-        }),
-      );
+      try {
+        const { engine, config, sni, digest: policyDigest, verifier } = policies.get(transport.policy, protocols);
+        const judge: Parameters<typeof openTls>[2]["judge"] = (presented) =>
+          verifier.verify(presented.chain, host.now(), { ocspResponse: presented.ocspResponse });
+        return opened(await openTls(engine, stream, { config, sni, policyDigest, judge, signal }));
+      } catch (error) {
+        stream.close();
+        // An engine that died while it was given the policy; anything else is a bug of ours.
+        if (error instanceof ConnectionError && error.code === "engine-trapped") return failed(failureOf(error));
+        throw error;
+      }
     }
   }
 }

@@ -1,114 +1,93 @@
-/** One exchange on an open connection, with its time limit; the engine's errors become failures here. */
+/** One exchange on an open connection, in the form its protocol has; the engine's errors become failures here. */
 import type { Connection } from "./engine/connection.ts";
 import { ConnectionError, type ConnectionErrorCode } from "./engine/errors.ts";
-import type { ExchangeRequest, ExchangeResponse } from "./exchange.ts";
+import type { BackendResponse, BodySource, RequestOptions } from "./engine/exchange.ts";
+import type { ExchangeRequest, ExchangeResponse, HeaderList } from "./exchange.ts";
 import { type BackendFailure, type TransportCode, transportFailure, type TransportFailure } from "./failure.ts";
-import { responseFault } from "./framing.ts";
-import type { Timeouts } from "./timeouts.ts";
+import { responseFault, upgradeFault } from "./framing.ts";
 
-/** The response, or why there is none. `release` is called once, when nothing more comes on this exchange. */
+export interface OnOptions {
+  readonly limit: NonNullable<RequestOptions["limit"]> | null;
+  readonly bodyIdleMs: number;
+  /** Stands for the request's own. */
+  readonly body: BodySource | null;
+  /** The protocol to ask for; null: none, or the connection cannot change it. */
+  readonly upgrade: string | null;
+  /** Called once, when nothing more comes on this exchange. */
+  readonly release: () => void;
+}
+
+/** The response, or why there is none. */
 export async function exchangeOn(
   connection: Connection,
   request: ExchangeRequest,
-  { responseMs, bodyIdleMs }: Pick<Timeouts, "responseMs" | "bodyIdleMs">,
-  release: () => void,
+  { body, upgrade, limit, bodyIdleMs, release }: OnOptions,
 ): Promise<ExchangeResponse | BackendFailure> {
-  if (request.signal.aborted) {
-    release();
+  const { method, authority, target: path, trailers, informational, signal } = request;
+  let released = false;
+  const onEnd = (): void => {
+    if (!released) release();
+    released = true;
+  };
+  if (signal.aborted) {
+    onEnd();
     return transportFailure("client-gone", "before the request", "nothing");
   }
-  const limit = new AbortController();
-  const leave = (): void => limit.abort();
-  request.signal.addEventListener("abort", leave, { once: true });
-  const timer = new Countdown(responseMs, leave);
-  const over = (): void => {
-    request.signal.removeEventListener("abort", leave);
-    release();
-  };
+  const isHttp1 = connection.protocol === "http/1.1";
+  const headers = isHttp1 ? http1Headers(request.headers, upgrade) : http2Headers(request);
   try {
-    const { method, authority, target: path, headers } = request;
-    const body = request.body === null ? null : watched(request.body, () => timer.restart());
-    const response = await connection.request({ method, authority, path, headers }, body, {
-      signal: limit.signal,
+    const options: RequestOptions = {
+      limit,
       bodyIdleMs,
-    });
-    // Rejects as the body does; whoever reads the body hears of it.
-    response.trailers.then(over, over);
-    const { status, trailers, upgrade = null } = response;
-    const fault = responseFault(status, response.headers);
-    if (fault !== null) {
-      // On HTTP/1.1 nobody knows any more where a message ends; an HTTP/2 stream stands for itself.
-      if (connection.protocol === "http/1.1") connection.close();
-      else void response.body.cancel().catch(() => undefined);
-      return transportFailure("http-protocol-error", `expected a valid response, got ${fault}`, "maybe");
-    }
-    return { status, headers: response.headers, body: response.body, trailers, upgrade };
+      signal,
+      onEnd,
+      ...(trailers !== null && body !== null && { trailers: () => trailers }),
+      ...(informational !== null && { onInformational: informational }),
+    };
+    const response = await connection.request({ method, authority, path, headers }, body, options);
+    const fault = responseFault(response.status, response.headers) ?? upgradeFault(response, upgrade);
+    if (fault === null) return exchangeResponse(response);
+    // On HTTP/1.1 nobody knows any more where a message ends; an HTTP/2 stream stands for itself.
+    if (isHttp1) connection.close();
+    else void response.body.cancel().catch(() => undefined);
+    return transportFailure("http-protocol-error", `expected a valid response, got ${fault}`, "maybe");
   } catch (error) {
-    over();
+    onEnd(); // A request that did not even start has no end of its own.
     if (!(error instanceof ConnectionError)) throw error;
-    if (timer.ran) return transportFailure("response-timeout", `no response head within ${responseMs} ms`, "maybe");
-    if (request.signal.aborted) return transportFailure("client-gone", "before the response", error.sent);
     const failure = failureOf(error);
     // Too large before a byte was sent: it is the request.
     const isRequest = error.code === "too-large" && error.sent === "nothing";
     return isRequest ? { ...failure, code: "request-too-large" } : failure;
-  } finally {
-    timer.stop();
   }
 }
 
-class Countdown {
-  readonly #ms: number;
-  readonly #done: () => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #over = false;
-  #ran = false;
+/** A body that never has a byte is none, so that hosts need not read it. */
+function exchangeResponse(response: BackendResponse): ExchangeResponse {
+  const { status, headers, body, isEmpty, trailers, upgrade } = response;
+  return { status, headers, body: isEmpty ? null : body, trailers, upgrade: upgrade ?? null };
+}
 
-  constructor(ms: number, done: () => void) {
-    this.#ms = ms;
-    this.#done = done;
-    this.restart();
-  }
+const CONNECTION_SPECIFIC = new Set(["connection", "upgrade"]);
 
-  /** Whether the time is up. */
-  get ran(): boolean {
-    return this.#ran;
-  }
-
-  restart(): void {
-    if (this.#over) return;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#ran = true;
-      this.#done();
-    }, this.#ms);
-  }
-
-  stop(): void {
-    this.#over = true;
-    clearTimeout(this.#timer);
-  }
+/** RFC 9110 §7.8: the sender of Upgrade MUST name it in Connection; §10.1.4: the sender of TE as well. */
+function http1Headers(headers: HeaderList, upgrade: string | null): HeaderList {
+  const te = headers.some(([name]) => name === "te");
+  if (!te && upgrade === null) return headers;
+  const rest: (readonly [string, string])[] = headers.filter(([name]) => !CONNECTION_SPECIFIC.has(name));
+  if (upgrade !== null) rest.push(["upgrade", upgrade]);
+  rest.push(["connection", [te && "te", upgrade !== null && "upgrade"].filter(Boolean).join(", ")]);
+  return rest;
 }
 
 /**
- * The same bytes; `moved` is called at each step, so that a long upload is not taken for a silent backend. Locks `body`
- * with the first read: a request that never starts leaves it to its host.
+ * The engine hears no 1xx on HTTP/2, so nobody would tell a client that waits for 100 to send its body: it is told at
+ * once, as a proxy may (RFC 9110 §10.1.1), and the expectation is met.
  */
-function watched(body: ReadableStream<Uint8Array>, moved: () => void): ReadableStream<Uint8Array> {
-  let reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        reader ??= body.getReader();
-        const { done, value } = await reader.read();
-        moved();
-        if (done) controller.close();
-        else controller.enqueue(value);
-      },
-      cancel: (reason) => (reader ?? body).cancel(reason),
-    },
-    { highWaterMark: 0 },
-  );
+function http2Headers({ headers, informational }: ExchangeRequest): HeaderList {
+  if (!headers.some(([name]) => name === "expect" || CONNECTION_SPECIFIC.has(name))) return headers;
+  const kept = headers.filter(([name]) => name !== "expect" && !CONNECTION_SPECIFIC.has(name));
+  if (headers.some(([name]) => name === "expect")) informational?.(100, []);
+  return kept;
 }
 
 const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
@@ -124,6 +103,7 @@ const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
   "http2-protocol": "http-protocol-error",
   "response-incomplete": "response-incomplete",
   stalled: "response-incomplete",
+  "timed-out": "response-timeout",
   "stream-reset": "connection-terminated",
   "going-away": "connection-terminated",
   "too-large": "http-protocol-error",

@@ -21,5 +21,15 @@ export function responseFault(status: number, headers: HeaderList): string | nul
   return coding === undefined ? null : "a transfer coding nobody asked for";
 }
 
+/** RFC 9110 §7.8: a server MUST NOT switch to a protocol that the client did not ask for. */
+export function upgradeFault(
+  { status, headers }: { readonly status: number; readonly headers: HeaderList },
+  asked: string | null,
+): string | null {
+  if (status !== 101) return null;
+  const [protocol] = valuesOf(headers, "upgrade");
+  return protocol?.toLowerCase() === asked ? null : "an upgrade to what nobody asked for";
+}
+
 const valuesOf = (headers: HeaderList, wanted: string): string[] =>
   headers.filter(([name]) => name === wanted).map(([, value]) => value);

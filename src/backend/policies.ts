@@ -1,10 +1,13 @@
 /** Policies of a bundle made ready: a verifier and a TLS configuration each, made when first used. */
 import { fromBase64 } from "../bundle/bytes.ts";
+import type { Secrets } from "../bundle/secrets.ts";
 import type { Bundle, BundlePolicy, Sha256Hex } from "../bundle/types.ts";
 import { CertificateStore, createVerifier, type Verifier } from "../trust/index.ts";
-import { Engine } from "./engine/engine.ts";
-import type { TlsConfig } from "./engine/engine.ts";
+import { Engine, type TlsConfig, type TlsConfigSpec } from "./engine/engine.ts";
 import type { Host } from "./host.ts";
+
+/** What ALPN offers: all that the policy has, or only what an upgrade can be asked on. */
+export type Protocols = "any" | "http/1.1";
 
 export interface ReadyPolicy {
   readonly digest: Sha256Hex;
@@ -14,24 +17,22 @@ export interface ReadyPolicy {
   readonly config: TlsConfig;
 }
 
-export class Policies {
-  readonly #bundle: Bundle;
+/**
+ * The TLS engine and the configurations in it. Bundles that succeed each other share it, so a policy that stays keeps
+ * its tickets.
+ */
+export class Engines {
   readonly #host: Host;
-  readonly #verifiers = new Map<Sha256Hex, Verifier>();
-  /** Parsed certificates, shared by all verifiers: policies of one CA read it once. */
-  readonly #certificates: CertificateStore;
   #engine: Engine | null = null;
-  /** Of the present engine: tickets live in it, one configuration a policy. */
-  #configs = new Map<Sha256Hex, TlsConfig>();
+  /** Of the present engine: tickets live in it, one configuration for a policy, client identity and ALPN. */
+  #configs = new Map<string, TlsConfig>();
 
-  constructor(bundle: Bundle, host: Host) {
-    this.#bundle = bundle;
+  constructor(host: Host) {
     this.#host = host;
-    this.#certificates = new CertificateStore(host.sha256);
   }
 
   /** The TLS engine; a trapped one is replaced, and with it every configuration and ticket it held. */
-  engine(): Engine {
+  get(): Engine {
     if (this.#engine === null || this.#engine.dead) {
       this.#engine = new Engine(this.#host);
       this.#configs = new Map();
@@ -39,23 +40,86 @@ export class Policies {
     return this.#engine;
   }
 
-  get(digest: Sha256Hex): ReadyPolicy {
-    const policy = this.#bundle.policies[digest];
-    if (policy === undefined) throw new RangeError(`bundle: no policy ${digest}`);
-    const engine = this.engine();
-    const config = this.#configs.get(digest) ?? this.#configure(engine, digest, policy);
-    return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), engine, config };
+  get memoryBytes(): number {
+    return this.#engine === null || this.#engine.dead ? 0 : this.#engine.instance.memoryBytes;
   }
 
-  #configure(engine: Engine, digest: Sha256Hex, policy: BundlePolicy): TlsConfig {
-    const config = engine.config({
-      alpn: policy.alpn,
+  config(key: string, spec: () => TlsConfigSpec): TlsConfig {
+    const engine = this.get();
+    let config = this.#configs.get(key);
+    if (config === undefined) this.#configs.set(key, (config = engine.config(spec())));
+    return config;
+  }
+
+  /** Frees every configuration that `keeps` does not want, and the tickets in it. */
+  retain(keeps: (key: string) => boolean): void {
+    for (const [key, config] of this.#configs) {
+      if (keeps(key)) continue;
+      this.#configs.delete(key);
+      config.free();
+    }
+  }
+}
+
+export class Policies {
+  readonly #bundle: Bundle;
+  readonly #host: Host;
+  readonly #engines: Engines;
+  readonly #identity: TlsConfigSpec["clientIdentity"];
+  readonly #verifiers = new Map<Sha256Hex, Verifier>();
+  /** Parsed certificates, shared by all verifiers: policies of one CA read it once. */
+  readonly #certificates: CertificateStore;
+
+  /** Throws a BundleError when `secrets` has no key for the bundle's client certificate. `before`: of the last bundle. */
+  constructor(bundle: Bundle, secrets: Secrets, host: Host, before: Policies | null) {
+    this.#bundle = bundle;
+    this.#host = host;
+    this.#identity = clientIdentity(bundle, secrets);
+    this.#engines = before === null ? new Engines(host) : before.#engines;
+    this.#certificates = before === null ? new CertificateStore(host.sha256) : before.#certificates;
+    for (const [digest, verifier] of before === null ? [] : before.#verifiers) {
+      if (digest in bundle.policies) this.#verifiers.set(digest, verifier);
+    }
+  }
+
+  engine(): Engine {
+    return this.#engines.get();
+  }
+
+  get engineBytes(): number {
+    return this.#engines.memoryBytes;
+  }
+
+  get(digest: Sha256Hex, protocols: Protocols): ReadyPolicy {
+    const policy = this.policy(digest);
+    const config = this.#engines.config(this.#configKey(digest, protocols), () => ({
+      alpn: protocols === "any" ? policy.alpn : [protocols],
       minVersion: policy.minTlsVersion,
       maxVersion: policy.maxTlsVersion,
-      clientIdentity: null,
-    });
-    this.#configs.set(digest, config);
-    return config;
+      clientIdentity: this.#identity,
+    }));
+    return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), engine: this.engine(), config };
+  }
+
+  policy(digest: Sha256Hex): BundlePolicy {
+    const policy = this.#bundle.policies[digest];
+    if (policy === undefined) throw new RangeError(`bundle: no policy ${digest}`);
+    return policy;
+  }
+
+  /** Frees what only earlier bundles needed. */
+  dropOthers(): void {
+    const keys = new Set(
+      Object.keys(this.#bundle.policies).flatMap((digest) => [
+        this.#configKey(digest, "any"),
+        this.#configKey(digest, "http/1.1"),
+      ]),
+    );
+    this.#engines.retain((key) => keys.has(key));
+  }
+
+  #configKey(digest: Sha256Hex, protocols: Protocols): string {
+    return `${digest} ${this.#bundle.clientCertificate ?? "-"} ${protocols}`;
   }
 
   #verifier(digest: Sha256Hex, policy: BundlePolicy): Verifier {
@@ -85,4 +149,13 @@ export class Policies {
     this.#verifiers.set(digest, verifier);
     return verifier;
   }
+}
+
+/** What the Gateway presents to backends (`Gateway.spec.tls.backend.clientCertificateRef`). */
+function clientIdentity(bundle: Bundle, secrets: Secrets): TlsConfigSpec["clientIdentity"] {
+  if (bundle.clientCertificate === null) return null;
+  const certificate = bundle.certificates[bundle.clientCertificate];
+  if (certificate === undefined) throw new RangeError(`bundle: no certificate ${bundle.clientCertificate}`);
+  const { chain, keyDigest, source } = certificate;
+  return { chain: chain.map(fromBase64), pkcs8: secrets.key(keyDigest, source) };
 }

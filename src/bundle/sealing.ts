@@ -35,7 +35,7 @@ export async function unseal(sealed: string, name: string, key: string): Promise
   }
 }
 
-const parameters = (iv: Uint8Array<ArrayBuffer>, name: string): AesGcmParams => ({
+const parameters = (iv: Uint8Array<ArrayBuffer>, name: string) => ({
   name: "AES-GCM",
   iv,
   additionalData: new TextEncoder().encode(name),

@@ -1,31 +1,52 @@
-/** `lasthop serve`: a bundle on Node, with its Gateway's listeners. A changed bundle is loaded; a broken one is not. */
-import { readFileSync } from "node:fs";
+/** `lasthop serve`: a bundle, or all that a controller publishes, on Node, Deno or Bun. What does not load changes nothing. */
+import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { watch } from "chokidar";
 import { BundleError } from "../bundle/codec.ts";
+import { decodeSecrets, NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
+import type { AccessRecord } from "../gateway/access-log.ts";
 import { nodeHost } from "../host/node/host.ts";
+import { createMetrics, type Metrics } from "../host/node/metrics.ts";
+import { servePublication } from "../host/node/publication.ts";
 import { serve as serveBundle, type Serving } from "../host/node/serve.ts";
+import { lineWriter } from "./serve/lines.ts";
 
-export const SERVE_USAGE = `usage: lasthop serve [BUNDLE] [options]
+export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
 
-  BUNDLE                 what lasthop build wrote (default: bundle.json)
-      --address ADDRESS  the address to bind (default: 127.0.0.1)
-      --port-map MAP     BOUND=LISTENER[,…]: 8080=80 binds 8080 for the listener on 80
-      --no-watch         load a changed bundle on SIGHUP alone
+  BUNDLE                  what lasthop build wrote (default: bundle.json)
+  DIRECTORY               what lasthop controller publishes to: every Gateway there, on its own addresses
+      --secrets FILE      private keys for the bundle (lasthop build --secrets); only its owner may read it
+      --address ADDRESS   the address to bind (default: 127.0.0.1)
+      --port-map MAP      BOUND=LISTENER[,…]: 8080=80 binds 8080 for the listener on 80
+      --metrics-address HOST:PORT
+                          /metrics, /healthz and /readyz
+      --drain-timeout S   seconds that requests in flight have after a signal (default: 30)
+      --no-watch          load a changed bundle on SIGHUP alone
 
 A changed bundle is loaded without a cut: requests in flight finish under the old one. One that is refused changes
-nothing. SIGINT and SIGTERM answer what is in flight and stop.
+nothing. SIGINT and SIGTERM answer what is in flight and stop; a second one stops at once.
 
 exit status: 0 stopped by a signal; 1 a port cannot be bound; 2 wrong usage, or a bundle that is refused
 `;
 
 interface Settings {
   readonly path: string;
+  readonly secrets: string | null;
   readonly address: string;
   /** Listener port → bound port. */
   readonly portMap: ReadonlyMap<number, number>;
+  readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly drainMs: number;
   readonly watch: boolean;
+}
+
+/** What is served, whichever way. */
+interface Running {
+  readonly servings: readonly Serving[];
+  /** Loads what has changed. */
+  readonly reload: () => Promise<void>;
+  readonly close: (limitMs: number) => Promise<void>;
 }
 
 /** The command line. */
@@ -39,46 +60,92 @@ export async function serve(args: readonly string[]): Promise<number> {
     process.stderr.write(`lasthop serve: ${settings}\n\n${SERVE_USAGE}`);
     return 2;
   }
-  let serving: Serving;
+  let running: Running | null = null;
+  const metrics = createMetrics(() => running?.servings ?? []);
+  const write = lineWriter(process.stdout);
+  const log = (record: AccessRecord): void => {
+    metrics.onRecord(record);
+    write(JSON.stringify(record));
+  };
   try {
-    serving = await serveBundle(readFileSync(settings.path, "utf8"), {
-      host: nodeHost(),
-      address: settings.address,
-      portMap: settings.portMap,
-      log: (record) => console.log(JSON.stringify(record)),
-    });
+    const server =
+      settings.metrics === null ? null : await metrics.listen(settings.metrics.host, settings.metrics.port);
+    try {
+      running = await start(settings, metrics, log);
+      await untilStopped(running, settings);
+    } finally {
+      server?.close();
+      server?.closeAllConnections();
+    }
   } catch (error) {
     return told(error, settings);
   }
-  for (const [listener, bound] of serving.ports)
-    say(`http://${settings.address}:${bound} serves the listeners on port ${listener}`);
-  await untilStopped(serving, settings);
   return 0;
 }
 
-async function untilStopped(serving: Serving, { path, watch: watched }: Settings): Promise<void> {
-  let running: Promise<void> = Promise.resolve();
+async function start(settings: Settings, { onEvent }: Metrics, log: (record: AccessRecord) => void): Promise<Running> {
+  const { path, address, portMap } = settings;
+  const host = nodeHost();
+  if (statSync(path).isDirectory()) {
+    const published = await servePublication({ directory: path, host, portMap, log, onEvent, say });
+    return {
+      get servings() {
+        return published.servings;
+      },
+      reload: () => published.follow(),
+      close: (limitMs) => published.close(limitMs),
+    };
+  }
+  const read = (): [text: string, secrets: Secrets] => [readFileSync(path, "utf8"), readSecrets(settings.secrets)];
+  const [text, secrets] = read();
+  const serving = await serveBundle(text, { host, address, portMap, log, secrets, onEvent });
+  for (const [listener, bound] of serving.ports) {
+    const scheme = serving.bundle.listeners.find(({ port }) => port === listener)?.protocol.toLowerCase() ?? "http";
+    say(`${scheme}://${address}:${bound} serves the listeners on port ${listener}`);
+  }
   const reload = async (): Promise<void> => {
     try {
-      await serving.reload(readFileSync(path, "utf8"));
+      await serving.reload(...read());
       say(`${path}: loaded`);
     } catch (error) {
       say(`${path}: ${error instanceof Error ? error.message : String(error)}; the last good bundle keeps serving`);
     }
   };
+  return { servings: [serving], reload, close: (limitMs) => serving.close(limitMs) };
+}
+
+/** Throws a BundleError; a file that others can read is one. */
+function readSecrets(path: string | null): Secrets {
+  if (path === null) return NO_SECRETS;
+  const { mode } = statSync(path);
+  if ((mode & 0o077) !== 0) {
+    const octal = (mode & 0o777).toString(8);
+    throw new BundleError("bad-secrets", "", `${path} has mode ${octal}: only its owner may read it (chmod 600)`);
+  }
+  return decodeSecrets(readFileSync(path, "utf8"));
+}
+
+async function untilStopped(
+  { reload, close }: Running,
+  { path, secrets, watch: watched, drainMs }: Settings,
+): Promise<void> {
+  let running: Promise<void> = Promise.resolve();
   const again = (): void => {
     running = running.then(reload);
   };
   process.on("SIGHUP", again);
-  const watcher = watched ? watch(path, { ignoreInitial: true }).on("all", again) : null;
+  const files = secrets === null ? [path] : [path, secrets];
+  const watcher =
+    watched && !statSync(path).isDirectory() ? watch(files, { ignoreInitial: true }).on("all", again) : null;
   await new Promise<void>((stop) => {
     process.once("SIGINT", () => stop());
     process.once("SIGTERM", () => stop());
   });
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(0));
   process.off("SIGHUP", again);
   await watcher?.close();
   await running;
-  await serving.close();
+  await close(drainMs);
 }
 
 /** Why it does not serve, and the exit code. */
@@ -89,7 +156,7 @@ function told(error: unknown, { path }: Settings): number {
     return code === "EACCES" && error instanceof Error && error.message.startsWith("listen") ? 1 : 2;
   }
   if (error instanceof Error && (code === "EADDRINUSE" || code === "EADDRNOTAVAIL")) {
-    say(`${error.message}; see --address and --port-map`);
+    say(`${error.message}; see --address, --port-map and --metrics-address`);
     return 1;
   }
   throw error;
@@ -105,7 +172,10 @@ function parse(args: readonly string[]): Settings | string | null {
       allowPositionals: true,
       options: {
         address: { type: "string", default: "127.0.0.1" },
+        secrets: { type: "string" },
         "port-map": { type: "string", default: "" },
+        "metrics-address": { type: "string" },
+        "drain-timeout": { type: "string", default: "30" },
         "no-watch": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -116,18 +186,34 @@ function parse(args: readonly string[]): Settings | string | null {
   const { values, positionals } = parsed;
   if (values.help) return null;
   if (positionals.length > 1) return "one bundle at a time";
+  const portMap = parsePortMap(values["port-map"]);
+  if (typeof portMap === "string") return portMap;
+  const metrics = values["metrics-address"];
+  const at = metrics === undefined ? undefined : /^(?<host>.+):(?<port>\d{1,5})$/.exec(metrics)?.groups;
+  if (metrics !== undefined && at === undefined)
+    return `--metrics-address: ${JSON.stringify(metrics)} is not HOST:PORT`;
+  const drainMs = Number(values["drain-timeout"]) * 1_000;
+  if (!(drainMs >= 0)) return `--drain-timeout: ${JSON.stringify(values["drain-timeout"])} is no number of seconds`;
+  return {
+    path: resolve(positionals[0] ?? "bundle.json"),
+    secrets: values.secrets === undefined ? null : resolve(values.secrets),
+    address: values.address,
+    portMap,
+    metrics:
+      at === undefined ? null : { host: (at["host"] ?? "").replace(/^\[(.*)\]$/, "$1"), port: Number(at["port"]) },
+    drainMs,
+    watch: !values["no-watch"],
+  };
+}
+
+function parsePortMap(text: string): Map<number, number> | string {
   const portMap = new Map<number, number>();
-  for (const pair of values["port-map"].split(",").filter((each) => each !== "")) {
+  for (const pair of text.split(",").filter((each) => each !== "")) {
     const [bound = 0, listener = 0] = /^\d+=\d+$/.test(pair) ? pair.split("=").map(Number) : [];
     const valid = [bound, listener].every((port) => port >= 1 && port <= 65_535);
     if (!valid) return `--port-map: ${JSON.stringify(pair)} is not BOUND=LISTENER`;
     if (portMap.has(listener)) return `--port-map: listener port ${listener} stands twice`;
     portMap.set(listener, bound);
   }
-  return {
-    path: resolve(positionals[0] ?? "bundle.json"),
-    address: values.address,
-    portMap,
-    watch: !values["no-watch"],
-  };
+  return portMap;
 }

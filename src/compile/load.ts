@@ -28,6 +28,7 @@ import type {
   UnservedRoute,
 } from "./objects.ts";
 import { readTargets, unreadableTargets } from "./policy-targets.ts";
+import { type Definitions, isDefinition, readDefinitions } from "./schema/definitions.ts";
 import { validateRules } from "./schema/rules.ts";
 import { type Kind, KINDS, validateStructure } from "./schema/validate.ts";
 import { convertSeed } from "./seed.ts";
@@ -81,16 +82,19 @@ interface Candidate {
 export function load(raws: readonly RawObject[], diagnostics: Diagnostics): Loaded {
   const candidates = new Map<Kind, Map<string, Candidate[]>>();
   const skipped: Skipped[] = [];
+  const definitions = readDefinitions(raws, (raw, problem) => diagnostics.report(bare(raw), problem));
   let fatal = false;
   for (const raw of raws) {
+    if (isDefinition(raw)) continue;
     const kind = kindOf(raw);
     if (kind === null) {
       const misspelt = misspeltKind(raw);
+      for (const problem of bounded(definitions.check(raw))) diagnostics.report(bare(raw), problem);
       if (misspelt !== null) diagnostics.report(bare(raw), misspelt);
       else skipped.push({ object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip });
       continue;
     }
-    const candidate = admit(kind, raw);
+    const candidate = admit(kind, raw, definitions);
     const refused = candidate.problems.filter(({ severity }) => severity !== "warning");
     for (const problem of candidate.problems) diagnostics.report(candidate.object, problem);
     if (kind === "BackendTLSPolicy" && refused.length > 0 && unreadableTargets(candidate.object, diagnostics))
@@ -119,7 +123,7 @@ const bare = (raw: RawObject): SourceObject => ({
 });
 
 /** Converts, identifies and validates one object. */
-function admit(kind: Kind, raw: RawObject): Candidate {
+function admit(kind: Kind, raw: RawObject, definitions: Definitions): Candidate {
   const { group, namespaced, versions } = KINDS[kind];
   const seed = kind === "BackendTLSPolicy" && raw.version !== versions[0];
   const {
@@ -143,7 +147,9 @@ function admit(kind: Kind, raw: RawObject): Candidate {
   const misspelt = kind === raw.ref.kind ? null : misspeltKind(raw);
   if (misspelt !== null) problems.push(misspelt);
   const structure = validateStructure(kind, value);
-  problems.push(...bounded(structure.length > 0 ? structure : validateRules(kind, value)));
+  const own = structure.length > 0 ? structure : validateRules(kind, value);
+  // What both find, our checks say better.
+  problems.push(...bounded(own.length > 0 ? own : definitions.check(raw)));
   return { kind, object, problems, text: () => canonicalJson(value) };
 }
 

@@ -18,7 +18,14 @@ interface Timed extends Condition {
 type Json = Readonly<Record<string, unknown>>;
 
 /** Conditions on objects that other controllers may add theirs to: these are ours. */
-const OURS = new Set(["Accepted", "Programmed", "ResolvedRefs", "Conflicted", "InsecureFrontendValidationMode"]);
+const OURS = new Set([
+  "Accepted",
+  "Programmed",
+  "ResolvedRefs",
+  "Conflicted",
+  "InsecureFrontendValidationMode",
+  "OverlappingTLSConfig",
+]);
 
 /**
  * The status to write; null when it says what is there already. `serving` for Gateways and ListenerSets alone; `now`
@@ -41,9 +48,9 @@ function mergeKind(
   switch (kind) {
     case "Gateway":
     case "ListenerSet":
-      return mergeServed(current, computed, serving, generation, now);
+      return mergeServed(kind, current, computed, serving, generation, now);
     case "GatewayClass":
-      return { ...current, ...computed, conditions: ownConditions(current, computed, now) };
+      return { ...current, ...computed, conditions: ownConditions(current, conditionsOf(computed), now) };
     case "BackendTLSPolicy":
       return {
         ...current,
@@ -58,40 +65,44 @@ function mergeKind(
 }
 
 function mergeServed(
+  kind: "Gateway" | "ListenerSet",
   current: Json,
   computed: Json,
   serving: Serving | null,
   generation: number | undefined,
   now: string,
 ): Json {
-  const programmed = (accepted: boolean): Condition[] => {
+  const programmed = (own: readonly Condition[], parent: boolean): Condition[] => {
     if (serving === null) return [];
-    const verdict = accepted
-      ? serving.programmed
-      : { status: "False" as const, reason: "Invalid", message: "It is not accepted, so it is not served" };
+    const accepted = own.find(({ type }) => type === "Accepted");
+    const verdict =
+      parent && accepted?.status === "True"
+        ? serving.programmed
+        : {
+            status: "False" as const,
+            // What a ListenerSet is refused for stands in both; a Gateway has a reason of its own for it
+            // (`GatewayReasonInvalid`, `ListenerReasonInvalid`).
+            reason: kind === "ListenerSet" && accepted?.status === "False" ? accepted.reason : "Invalid",
+            message: "It is not accepted, so it is not served",
+          };
     return [
       { type: "Programmed", ...(generation === undefined ? {} : { observedGeneration: generation }), ...verdict },
     ];
   };
-  const conditions = listOf(computed["conditions"]) as unknown as Condition[];
+  const conditions = conditionsOf(computed);
   const served = isTrue(conditions, "Accepted");
   const listeners = listOf(computed["listeners"]).map((listener) => {
     const before = listOf(current["listeners"]).find(({ name }) => name === listener["name"]) ?? {};
-    const own = listOf(listener["conditions"]) as unknown as Condition[];
-    return {
-      ...listener,
-      conditions: ownConditions(
-        before,
-        { conditions: [...own, ...programmed(served && isTrue(own, "Accepted"))] },
-        now,
-      ),
-    };
+    const own = conditionsOf(listener);
+    return { ...listener, conditions: ownConditions(before, [...own, ...programmed(own, served)], now) };
   });
+  // Listeners are ours alone: of an object that has none left, none stay.
+  const { listeners: _, ...kept } = current;
   return {
-    ...current,
+    ...kept,
     ...computed,
     ...(serving?.addresses === null || serving === null ? {} : { addresses: serving.addresses }),
-    conditions: ownConditions(current, { conditions: [...conditions, ...programmed(served)] }, now),
+    conditions: ownConditions(current, [...conditions, ...programmed(conditions, true)], now),
     ...(computed["listeners"] === undefined ? {} : { listeners }),
   };
 }
@@ -100,9 +111,8 @@ export const isTrue = (conditions: readonly Condition[], type: string): boolean 
   conditions.some((condition) => condition.type === type && condition.status === "True");
 
 /** Ours as computed, in their order; then the foreign ones as they were. */
-function ownConditions(current: Json, computed: Json, now: string): Timed[] {
+function ownConditions(current: Json, own: readonly Condition[], now: string): Timed[] {
   const before = listOf(current["conditions"]) as unknown as Timed[];
-  const own = listOf(computed["conditions"]) as unknown as Condition[];
   const types = new Set(own.map(({ type }) => type));
   const foreign = before.filter(({ type }) => !types.has(type) && !OURS.has(type));
   return [...own.map((condition) => timed(condition, before, now)), ...foreign];
@@ -125,7 +135,7 @@ function mergeEntries(current: readonly Json[], computed: readonly Json[], ref: 
 }
 
 function timedEntry(own: Json, before: Json, now: string): Json {
-  const conditions = (listOf(own["conditions"]) as unknown as Condition[]).map((condition) =>
+  const conditions = conditionsOf(own).map((condition) =>
     timed(condition, listOf(before["conditions"]) as unknown as Timed[], now),
   );
   return { ...own, conditions };
@@ -135,6 +145,8 @@ function timed(condition: Condition, before: readonly Timed[], now: string): Tim
   const old = before.find(({ type }) => type === condition.type);
   return { ...condition, lastTransitionTime: old?.status === condition.status ? old.lastTransitionTime : now };
 }
+
+const conditionsOf = (value: Json): Condition[] => listOf(value["conditions"]) as unknown as Condition[];
 
 function listOf(value: unknown): Json[] {
   return Array.isArray(value) ? (value as Json[]) : [];

@@ -20,6 +20,8 @@ export interface AccessRecord {
   readonly protocol: string | null;
   readonly code: FailureCode | null;
   readonly detail: string | null;
+  /** A mirrored copy that failed, in which case it has a code; the request it was made of has a record of its own. */
+  readonly mirror: boolean;
 }
 
 export type AccessLog = (record: AccessRecord) => void;

@@ -8,6 +8,8 @@ import type { Front } from "./headers.ts";
 export interface AppBindings {
   /** The listener's side of this request, told by the host: a worker cannot see the port it was reached on. */
   readonly front: Front;
+  /** Keeps the runtime awake for work that outlives its response. */
+  readonly background: (work: Promise<void>) => void;
   /** A field's value as an exchange has it (latin-1, one character a byte), or null when this runtime has lost it. */
   readonly latin1: (value: string) => string | null;
   /** How this runtime carries an exchange in a web Response. */
@@ -17,9 +19,9 @@ export interface AppBindings {
 export function createApp(gateway: Gateway): Hono<{ Bindings: AppBindings }> {
   const app = new Hono<{ Bindings: AppBindings }>();
   app.all("*", async (context) => {
-    const { front, latin1, respond } = context.env;
+    const { front, latin1, respond, background } = context.env;
     const request = context.req.raw;
-    return respond(await gateway.handle(exchangeOf(request, front, latin1), front), request);
+    return respond(await gateway.handle(exchangeOf(request, front, latin1), front, background), request);
   });
   // A bug of ours outside of the gateway, so there is no access record.
   app.onError((error, context) => {
@@ -49,7 +51,7 @@ function exchangeOf(request: Request, front: Front, latin1: AppBindings["latin1"
     headers,
     body: request.body,
     trailers: null,
-    upgrade: null,
+    upgrade: request.headers.get("upgrade")?.toLowerCase() ?? null,
     informational: null,
     signal: request.signal,
   };

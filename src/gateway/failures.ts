@@ -5,7 +5,22 @@ import type { ConfigCode } from "../bundle/types.ts";
 import type { RefusalCode } from "../trust/index.ts";
 
 /** Failures that never reach backend/. */
-export type RequestCode = "no-listener" | "no-route" | "bad-host" | "bad-target" | "bundle-refused";
+export type RequestCode =
+  | "no-listener"
+  | "no-route"
+  | "bad-host"
+  | "bad-target"
+  | "bundle-refused"
+  /** The client's TLS connection is for another listener than its Host. */
+  | "misdirected-request"
+  /** This host cannot do what the listener asks for: certificates of its own, or validation of clients. */
+  | "listener-capability"
+  /** `HTTPRouteTimeouts.request` has passed. */
+  | "request-timeout"
+  /** The external authorization server did not let the request pass. */
+  | "auth-denied"
+  /** The body is longer than `ForwardBodyConfig.maxSize`. */
+  | "auth-body-too-large";
 
 /** Every code a client, an access log or a metric can show. Stable: never rename one. */
 export type FailureCode = RequestCode | ConfigCode | RefusalCode | TransportCode;
@@ -25,6 +40,11 @@ const REQUEST: Readonly<Record<RequestCode, readonly [status: number, proxyError
   "bad-host": [400, "http_request_error"],
   "bad-target": [400, "http_request_error"],
   "bundle-refused": [500, "proxy_configuration_error"],
+  "misdirected-request": [421, "http_request_error"],
+  "listener-capability": [500, "proxy_configuration_error"],
+  "request-timeout": [504, "http_response_timeout"],
+  "auth-denied": [403, "http_request_denied"],
+  "auth-body-too-large": [413, "http_request_error"],
 };
 
 const TRANSPORT: Readonly<Record<TransportCode, readonly [status: number, proxyError: string]>> = {
@@ -82,7 +102,10 @@ export function internalFailure(error: unknown): Failure {
 
 const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
+  403: "Forbidden",
   404: "Not Found",
+  413: "Content Too Large",
+  421: "Misdirected Request",
   431: "Request Header Fields Too Large",
   499: "Client Closed Request",
   500: "Internal Server Error",
@@ -95,7 +118,8 @@ const TITLES: Readonly<Record<number, string>> = {
  * The answer to the client: `Proxy-Status` with the error type and the code (RFC 9209), and a problem document
  * (RFC 9457). The detail stays in the access log.
  */
-export function failureResponse({ code, status, proxyError }: Failure): ExchangeResponse {
+export function failureResponse(failure: Failure): ExchangeResponse {
+  const { code, status } = failure;
   const problem = { type: "about:blank", title: TITLES[status] ?? "Error", status, code };
   const bytes = new TextEncoder().encode(`${JSON.stringify(problem)}\n`);
   return {
@@ -104,10 +128,15 @@ export function failureResponse({ code, status, proxyError }: Failure): Exchange
       ["content-type", "application/problem+json"],
       ["content-length", String(bytes.length)],
       ["cache-control", "no-store"],
-      ["proxy-status", `lasthop; error=${proxyError}; details="${code}"`],
+      proxyStatus(failure),
     ],
     body: new Blob([bytes]).stream(),
     trailers: null,
     upgrade: null,
   };
+}
+
+/** RFC 9209: who refused, the type of error, and the code in `details`. */
+export function proxyStatus({ proxyError, code }: Failure): readonly [name: string, value: string] {
+  return ["proxy-status", `lasthop; error=${proxyError}; details="${code}"`];
 }

@@ -1,33 +1,36 @@
 /** One request through the gateway: match, choose, send, answer; every way out is written to the access log once. */
 import type { Backends, Sent } from "../backend/backends.ts";
 import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
-import type { Bundle, BundleBackendRef, BundleRule } from "../bundle/types.ts";
+import type { Bundle, BundleBackendRef, BundleListener, BundleRule, Capability } from "../bundle/types.ts";
 import { type AccessLog, type AccessRecord, endpointText } from "./access-log.ts";
-import {
-  configurationFailure,
-  type Failure,
-  failureOf,
-  failureResponse,
-  internalFailure,
-  requestFailure,
-} from "./failures.ts";
-import { endToEnd, forwardedHeaders, type Front } from "./headers.ts";
+import { type Deadline, startDeadline } from "./deadline.ts";
+import { configurationFailure, type Failure, failureResponse, internalFailure, requestFailure } from "./failures.ts";
+import { preflight } from "./filters/cors.ts";
+import { authorize } from "./filters/external-auth.ts";
+import { locationOf, redirectHeaders } from "./filters/paths.ts";
+import { forward } from "./forward.ts";
+import type { Front } from "./headers.ts";
 import { matchRequest, normalizeTarget } from "./match/request.ts";
-import { createRouter, type Routed } from "./match/router.ts";
+import { createRouter } from "./match/router.ts";
 
 export interface GatewayOptions {
   readonly bundle: Bundle;
   readonly backends: Backends;
   readonly log: AccessLog;
+  /** What the host can do: a listener that asks for more is refused, and no other. */
+  readonly capabilities: readonly Capability[];
   /** Milliseconds that never go backwards. */
   readonly monotonicMs: () => number;
-  /** A number in [0, 1), for the weighted choice. */
+  /** A number in [0, 1), for weighted choice and mirrored shares. */
   readonly random: () => number;
 }
 
 export interface Gateway {
-  /** Never rejects: every failure is a response. `front` is the listener's side, told by the host. */
-  handle(request: ExchangeRequest, front: Front): Promise<ExchangeResponse>;
+  /**
+   * Never rejects: every failure is a response. `front` is the listener's side, told by the host; `background` keeps a
+   * host awake for mirrors, which outlive their request.
+   */
+  handle(request: ExchangeRequest, front: Front, background?: (work: Promise<void>) => void): Promise<ExchangeResponse>;
 }
 
 /** Where a request got to, for the access log. */
@@ -36,45 +39,119 @@ interface Trace {
   rule: BundleRule | null;
   backend: string | null;
   sent: Sent | null;
+  /** An answer that is no failure of ours, and still has a code: an external auth server's. */
+  code: Failure | null;
+  deadline: Deadline | null;
 }
 
-export function createGateway({ bundle, backends, log, monotonicMs, random }: GatewayOptions): Gateway {
+export function createGateway(options: GatewayOptions): Gateway {
+  const { bundle, backends, log, capabilities, monotonicMs, random } = options;
   const router = createRouter(bundle);
 
-  async function answer(request: ExchangeRequest, front: Front, trace: Trace): Promise<ExchangeResponse | Failure> {
+  async function answer(
+    request: ExchangeRequest,
+    front: Front,
+    trace: Trace,
+    background: (work: Promise<void>) => void,
+  ): Promise<ExchangeResponse | Failure> {
     const hostname = hostnameOf(request.authority);
     if (hostname === null) return requestFailure("bad-host", "Host is missing or malformed");
     const target = normalizeTarget(request.method, request.target);
     if (target === null) return requestFailure("bad-target", "the request target is not in origin form");
-    const wanted = matchRequest(request.method, target, request.headers);
-    const routed = router.route(front.port, hostname, wanted);
-    trace.listener = routed.kind === "no-listener" ? null : routed.listener.name;
-    if (routed.kind !== "rule") return requestFailure(routed.kind, missing(routed, front, hostname));
-    trace.rule = routed.rule;
+    const selected = router.select(front.port, hostname, front.sni);
+    if (selected.kind === "no-listener")
+      return requestFailure("no-listener", `no listener on port ${front.port} for ${hostname}`);
+    const { listener } = selected;
+    trace.listener = listener.name;
+    if (selected.kind === "misdirected-request")
+      return requestFailure("misdirected-request", `the connection is for ${front.sni}, the request for ${hostname}`);
+    const lacking = lackingFor(listener, capabilities);
+    if (lacking !== null)
+      return requestFailure("listener-capability", `listener ${listener.name}: this host cannot do ${lacking}`);
 
-    const { action } = routed.rule;
-    if (action.kind === "refused") return configurationFailure(action.code, `rule ${routed.rule.index} is refused`);
-    if (action.kind === "redirect") return configurationFailure("route-feature-unsupported", "redirects");
-    const chosen = choose(action.backendRefs, random());
-    if ("refused" in chosen) return configurationFailure(chosen.refused, "the chosen backendRef is refused");
-    trace.backend = chosen.backend;
-    const headers = forwardedHeaders(request.headers, request.authority, front);
-    const sent = await backends.send(chosen.backend, { ...request, target, headers });
+    let incoming: ExchangeRequest = { ...request, target };
+    // "run on every request accepted on this Listener, before route matching is performed"
+    for (const filter of listener.filters) {
+      const authorized = await authorize(filter, incoming, backends);
+      if (authorized.kind === "failed") return authorized.failure;
+      if (authorized.kind === "denied") {
+        trace.code = authorized.failure;
+        return authorized.response;
+      }
+      incoming = authorized.request;
+    }
+    const routed = router.match(selected, matchRequest(incoming.method, target, incoming.headers));
+    if (routed === null) return requestFailure("no-route", `no rule of listener ${listener.name} matches`);
+    const { rule, match } = routed;
+    trace.rule = rule;
+
+    const { action, timeouts } = rule;
+    if (action.kind === "refused") return configurationFailure(action.code, `rule ${rule.index} is refused`);
+    for (const filter of rule.filters) {
+      const answered = filter.kind === "cors" ? preflight(filter, incoming) : null;
+      if (answered !== null) return answered;
+    }
+    if (action.kind === "redirect") {
+      const location = locationOf(action, { target, hostname, match: match.path }, front);
+      return {
+        status: action.statusCode,
+        headers: redirectHeaders(location),
+        body: null,
+        trailers: null,
+        upgrade: null,
+      };
+    }
+    if (timeouts.requestMs !== null && timeouts.requestMs > 0) {
+      trace.deadline = startDeadline(timeouts.requestMs, incoming.signal);
+      incoming = { ...incoming, signal: trace.deadline.signal };
+    }
+    const { backend, sent, outcome } = await forward(routed, choose(action.backendRefs, random()), incoming, {
+      backends,
+      front,
+      random,
+      background,
+      mirrorFailed: ({ mirror, request: mirrored }, failure, mirrorSent) => {
+        const to = "backend" in mirror.target ? mirror.target.backend : null;
+        const of: Trace = { ...trace, backend: to, sent: mirrorSent };
+        log({ ...record(mirrored, of, failure, failure.status, 0), mirror: true });
+      },
+    });
+    trace.backend = backend;
     trace.sent = sent;
-    if (sent.kind === "failed") return failureOf(sent.failure);
-    return { ...sent.response, headers: endToEnd(sent.response.headers) };
+    if ("code" in outcome && trace.deadline?.expired === true)
+      return requestFailure("request-timeout", `no response within ${timeouts.requestMs} ms`);
+    return outcome;
   }
 
   return {
-    async handle(request, front) {
+    async handle(request, front, background = ignore) {
       const start = monotonicMs();
-      const trace: Trace = { listener: null, rule: null, backend: null, sent: null };
-      const result = await answer(request, front, trace).catch(internalFailure);
-      const failure = "code" in result ? result : null;
-      log(record(request, trace, failure, result.status, monotonicMs() - start));
-      return "code" in result ? failureResponse(result) : result;
+      const trace: Trace = { listener: null, rule: null, backend: null, sent: null, code: null, deadline: null };
+      const result = await answer(request, front, trace, background).catch(internalFailure);
+      const failure = "code" in result ? result : trace.code;
+      const response = "code" in result ? failureResponse(result) : result;
+      const end = (): void => {
+        trace.deadline?.end();
+        log(record(request, trace, failure, result.status, monotonicMs() - start));
+      };
+      // Settles with the body, however that ends.
+      if (response.trailers === null || response.body === null) end();
+      else response.trailers.then(end, end);
+      return response;
     },
   };
+}
+
+/** Mirrors outlive their request by themselves, where a process does. */
+function ignore(work: Promise<void>): void {
+  void work;
+}
+
+/** What a listener needs of its host and does not have; null: it can be served as it is specified. */
+function lackingFor({ tls }: BundleListener, capabilities: readonly Capability[]): Capability | null {
+  if (tls === null) return null;
+  if (!capabilities.includes("listener-certificates")) return "listener-certificates";
+  return tls.clientValidation !== null && !capabilities.includes("client-validation") ? "client-validation" : null;
 }
 
 /**
@@ -84,12 +161,6 @@ export function createGateway({ bundle, backends, log, monotonicMs, random }: Ga
 export function hostnameOf(authority: string): string | null {
   const parsed = /^(?<host>\[[0-9A-Fa-f:.]+\]|[\w-]+(?:\.[\w-]+)*)\.?(?::[0-9]{0,5})?$/.exec(authority);
   return parsed?.groups?.["host"]?.toLowerCase() ?? null;
-}
-
-function missing(routed: Exclude<Routed, { kind: "rule" }>, front: Front, hostname: string): string {
-  return routed.kind === "no-listener"
-    ? `no listener on port ${front.port} for ${hostname}`
-    : `no rule of listener ${routed.listener.name} matches`;
 }
 
 /** Weighted choice (`HTTPBackendRef.weight`): each ref gets its share of the sum. Refs are never empty. */
@@ -128,5 +199,6 @@ function record(
     protocol: connection?.protocol ?? null,
     code: failure?.code ?? null,
     detail: failure?.detail ?? null,
+    mirror: false,
   };
 }

@@ -36,7 +36,13 @@ export interface Front {
 }
 
 /** Set from what this gateway saw, never taken from the client: a client could claim anything. */
-const FORWARDED = new Set(["x-forwarded-proto", "x-forwarded-host", "x-forwarded-port"]);
+const FORWARDED = new Set([
+  "x-forwarded-proto",
+  "x-forwarded-host",
+  "x-forwarded-port",
+  "x-forwarded-client-cert",
+  "forwarded",
+]);
 
 /** Request fields for the backend; `X-Forwarded-For` keeps the earlier hops before ours. */
 export function forwardedHeaders(headers: HeaderList, authority: string, front: Front): HeaderList {

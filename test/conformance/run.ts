@@ -101,7 +101,7 @@ async function suite(): Promise<string[]> {
   const read = (line: string): void => {
     log.write(`${line}\n`);
     lines.push(line);
-    if (/^ {4}--- |^(?:ok|FAIL|PASS|panic)/.test(line)) console.log(line.trim());
+    if (/^ {4}--- (?:PASS|FAIL)|^panic/.test(line)) console.log(line.trim());
   };
   createInterface(child.stdout).on("line", read);
   createInterface(child.stderr).on("line", read);

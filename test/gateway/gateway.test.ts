@@ -44,11 +44,15 @@ async function ask(
       return Promise.resolve(answer(id, exchange));
     },
     close: () => undefined,
+    sweep: () => undefined,
+    succeed: () => backends,
+    stats: () => ({ open: 0, idle: 0, inFlight: 0, ejected: 0, engineBytes: 0 }),
   };
   const gateway = createGateway({
     bundle: bundleWith(action),
     backends,
     log: (record) => log.push(record),
+    capabilities: [],
     monotonicMs: () => 0,
     random: () => 0.5,
   });

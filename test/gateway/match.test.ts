@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BundleMatch } from "../../src/bundle/types.ts";
-import { matchRequest, normalizeTarget } from "../../src/gateway/match/request.ts";
-import { candidateHostnames, createRouter } from "../../src/gateway/match/router.ts";
+import { matchRequest, type MatchRequest, normalizeTarget } from "../../src/gateway/match/request.ts";
+import { candidateHostnames, createRouter, type Router } from "../../src/gateway/match/router.ts";
 import { bundleOf, EMPTY, matchOf, PLAIN_LISTENER, ruleOf } from "./bundles.ts";
 import { slowRoute, type SlowRoute } from "./slow-router.ts";
 
@@ -61,6 +61,14 @@ const arbitraryRequest = fc.record({
   query: fc.dictionary(fc.constantFrom("q", "r", "s"), fc.constantFrom("1", "2")),
 });
 
+/** What a request comes to, by kind; the rule where there is one. */
+function route(router: Router, port: number, hostname: string, request: MatchRequest) {
+  const selected = router.select(port, hostname, null);
+  if (selected.kind !== "listener") return { kind: selected.kind, rule: null };
+  const routed = router.match(selected, request);
+  return routed === null ? { kind: "no-route", rule: null } : { kind: "rule", rule: routed.rule };
+}
+
 describe("the router", () => {
   it("agrees with a slow transcription of the spec", () => {
     fc.assert(
@@ -69,7 +77,7 @@ describe("the router", () => {
         for (const { hostname, method, path, headers, query } of requests) {
           const search = new URLSearchParams(query).toString();
           const target = search === "" ? path : `${path}?${search}`;
-          const routed = router.route(80, hostname, matchRequest(method, target, Object.entries(headers)));
+          const routed = route(router, 80, hostname, matchRequest(method, target, Object.entries(headers)));
           const expected = slowRoute(routes, {
             hostname,
             method,
@@ -77,7 +85,7 @@ describe("the router", () => {
             headers: new Map(Object.entries(headers)),
             query: new Map(Object.entries(query)),
           });
-          expect(routed.kind === "rule" ? routed.rule : null).toBe(expected);
+          expect(routed.rule).toBe(expected);
         }
       }),
       { numRuns: 500 },
@@ -97,15 +105,32 @@ describe("the router", () => {
         { ...listener, name: "other-port", port: 8080, hostname: "a.example.com", hosts },
       ],
     });
-    const route = (hostname: string, port = 80) => router.route(port, hostname, matchRequest("GET", "/", [])).kind;
-    expect(route("a.org")).toBe("rule");
-    expect(route("a.example.com"), "the wildcard listener has no route, and no other listener steps in").toBe(
+    const kind = (hostname: string, port = 80) => route(router, port, hostname, matchRequest("GET", "/", [])).kind;
+    expect(kind("a.org")).toBe("rule");
+    expect(kind("a.example.com"), "the wildcard listener has no route, and no other listener steps in").toBe(
       "no-route",
     );
-    expect(route("a.example.com", 8080)).toBe("rule");
-    expect(route("b.example.com", 8080)).toBe("no-listener");
-    expect(route("a.org", 81)).toBe("no-listener");
-    expect(route("a.".repeat(200)), "longer than a hostname can be").toBe("no-listener");
+    expect(kind("a.example.com", 8080)).toBe("rule");
+    expect(kind("b.example.com", 8080)).toBe("no-listener");
+    expect(kind("a.org", 81)).toBe("no-listener");
+    expect(kind("a.".repeat(200)), "longer than a hostname can be").toBe("no-listener");
+  });
+
+  it("answers 421 where the connection is for another listener that the Host would have", () => {
+    const listener = { ...PLAIN_LISTENER, protocol: "HTTP" as const, port: 443, hosts: [] };
+    const router = createRouter({
+      ...EMPTY,
+      listeners: [
+        { ...listener, name: "a", hostname: "a.example.com" },
+        { ...listener, name: "wild", hostname: "*.example.com" },
+      ],
+    });
+    const kind = (hostname: string, sni: string) => router.select(443, hostname, sni).kind;
+    expect(kind("a.example.com", "a.example.com")).toBe("listener");
+    expect(kind("b.example.com", "c.example.com")).toBe("listener");
+    expect(kind("a.example.com", "b.example.com")).toBe("misdirected-request");
+    expect(kind("b.example.com", "a.example.com")).toBe("misdirected-request");
+    expect(kind("other.org", "a.example.com")).toBe("no-listener");
   });
 
   it("lists hostnames from most to least specific", () => {
@@ -116,7 +141,7 @@ describe("the router", () => {
     const pattern = matchOf({ path: { type: "RegularExpression", value: "/(a+)+" } });
     const header = matchOf({ headers: [{ type: "RegularExpression", name: "x", value: "v[0-9]" }] });
     const router = createRouter(bundleOf([{ hostname: "*", seniority: 0, rule: ruleOf("test/r", [pattern, header]) }]));
-    const kind = (path: string, x = "") => router.route(80, "h", matchRequest("GET", path, [["x", x]])).kind;
+    const kind = (path: string, x = "") => route(router, 80, "h", matchRequest("GET", path, [["x", x]])).kind;
     expect(kind("/aaa")).toBe("rule");
     expect(kind("/aaab")).toBe("no-route");
     expect(kind("/b", "v1")).toBe("rule");
@@ -128,7 +153,7 @@ describe("the router", () => {
   it("compares paths after decoding unreserved characters, and keeps reserved ones apart", () => {
     const admin = ruleOf("test/admin", [matchOf({ path: { type: "PathPrefix", value: "/admin" } })]);
     const router = createRouter(bundleOf([{ hostname: "*", seniority: 0, rule: admin }]));
-    const kind = (path: string) => router.route(80, "h", matchRequest("GET", path, [])).kind;
+    const kind = (path: string) => route(router, 80, "h", matchRequest("GET", path, [])).kind;
     expect(kind("/%61dmin/users")).toBe("rule");
     expect(kind("/admin%2Fusers")).toBe("no-route");
     expect(kind("/%zz")).toBe("no-route");

@@ -7,6 +7,7 @@ import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 import { type Fixtures, type Seen, SNI } from "./suite.ts";
+import { closed, serveWebSockets } from "./websockets.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -151,6 +152,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       sockets: new Set(),
       seen: { sni: [], requestBytes: 0, connections: 0, resumed: 0 },
     };
+    serveWebSockets(server);
     server.on("secureConnection", (socket) => {
       entry.seen.connections++;
       if (socket.isSessionReused()) entry.seen.resumed++;
@@ -170,6 +172,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
 
   const control = createHttp((request, response) => {
     const url = new URL(request.url ?? "/", "http://control");
+    if (url.pathname === "/closed") return void response.end(JSON.stringify(closed));
     const entry = running.get(url.searchParams.get("server") ?? "");
     if (entry === undefined) return void response.writeHead(404).end();
     switch (url.pathname) {

@@ -7,7 +7,7 @@ import { PHASE } from "./abi.ts";
 import { readPresented, Writer, type PresentedChain } from "./codec.ts";
 import type { Engine, TlsConfig } from "./engine.ts";
 import { ConnectionError } from "./errors.ts";
-import { Exchange, type BackendResponse, type RequestHead, type RequestOptions } from "./exchange.ts";
+import { Exchange, type BackendResponse, type BodySource, type RequestHead, type RequestOptions } from "./exchange.ts";
 import { Pump } from "./pump.ts";
 
 export interface TlsTarget {
@@ -188,18 +188,12 @@ export class Connection {
    */
   async request(
     head: RequestHead,
-    body: ReadableStream<Uint8Array> | Uint8Array | null,
+    body: ReadableStream<Uint8Array> | BodySource | Uint8Array | null,
     options: RequestOptions = {},
   ): Promise<BackendResponse> {
     if (options.signal?.aborted === true) throw new ConnectionError("cancelled", "aborted before it started");
     if (this.#pump.over !== null) throw this.#pump.over.asSeenBy("nothing");
     const exchange = new Exchange(this.#pump, head, body !== null, options);
-    const { signal } = options;
-    if (signal !== undefined) {
-      const abort = () => exchange.cancel(new ConnectionError("cancelled", "aborted by the caller", { sent: "maybe" }));
-      signal.addEventListener("abort", abort, { once: true });
-      void exchange.settled.then(() => signal.removeEventListener("abort", abort));
-    }
     this.#pump.schedule();
     if (body !== null) void exchange.upload(body);
     return exchange.response;

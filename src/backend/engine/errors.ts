@@ -15,6 +15,7 @@ export type ConnectionErrorCode =
   | "http2-protocol"
   | "response-incomplete"
   | "stalled"
+  | "timed-out"
   | "stream-reset"
   | "going-away"
   | "too-large"
@@ -91,6 +92,7 @@ const EXPECTED: Record<ConnectionErrorCode, string> = {
   "http2-protocol": "valid HTTP/2 frames",
   "response-incomplete": "the whole response",
   stalled: "the next bytes of the body in time",
+  "timed-out": "an answer in time",
   "stream-reset": "a response on the stream",
   "going-away": "a connection that takes requests",
   "too-large": "a message within the bounds",

@@ -2,6 +2,7 @@
 import type { ByteStream } from "../host.ts";
 import { EVENT } from "./abi.ts";
 import { Reader, Writer, type Headers } from "./codec.ts";
+import { Deferred } from "./deferred.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
 import { responseBody, upgradedStream } from "./streams.ts";
@@ -16,12 +17,19 @@ export interface RequestHead {
   readonly headers: Headers;
 }
 
+/** A request body as its reader gives it: what a stream's reader has. */
+export type BodySource = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
+
 export interface RequestOptions {
   /** Asked for after the body ended. HTTP/1.1 sends those that a `trailer` header announced. */
   readonly trailers?: () => Headers | Promise<Headers>;
   readonly signal?: AbortSignal;
+  /** How long it may take: to the head, from the request or the last its body moved; or to the response's end. */
+  readonly limit?: { readonly ms: number; readonly to: "head" | "end" } | null;
   /** The longest a reader of the body waits for its next bytes. */
   readonly bodyIdleMs?: number;
+  /** Called once, when nothing more comes on this exchange. */
+  readonly onEnd?: () => void;
   /** 100 and 103 responses; HTTP/1.1 only (hyper gives none on HTTP/2). */
   readonly onInformational?: (status: number, headers: [string, string][]) => void;
 }
@@ -32,6 +40,8 @@ export interface BackendResponse {
   readonly headers: [string, string][];
   /** A byte stream, pulled: what is not read stays at the backend. Cancelling it cancels the request. */
   readonly body: ReadableStream<Uint8Array>;
+  /** The response has ended with its head. */
+  readonly isEmpty: boolean;
   /** Resolves at the body's end, with none when there are none; rejects as the body does. */
   readonly trailers: Promise<[string, string][]>;
   /** After 101: the connection's bytes. */
@@ -58,29 +68,47 @@ export class Exchange {
   #head: Deferred<BackendResponse> | null;
   readonly #trailers = new Deferred<[string, string][]>();
   #receivedTrailers: [string, string][] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #end: "open" | "ended" | ConnectionError = "open";
   #wakeReader: (() => void) | null = null;
   #wakeWriter: (() => void) | null = null;
+  #source: BodySource | null = null;
   readonly response: Promise<BackendResponse>;
-  /** Resolves when the exchange is over, however it ended. */
-  readonly settled: Promise<unknown>;
 
   /** Throws a ConnectionError when the request cannot start. */
-  constructor(pump: Pump, head: RequestHead, hasBody: boolean, options: RequestOptions) {
+  constructor(pump: Pump, request: RequestHead, hasBody: boolean, options: RequestOptions) {
     this.#pump = pump;
     this.#options = options;
     const writer = new Writer(pump.instance.input);
-    writer.short(head.method);
-    writer.short(head.authority);
-    writer.short(head.path);
-    writer.headers(head.headers);
-    const request = pump.call((wasm) => wasm.request(pump.handle, writer.length, hasBody ? 1 : 0));
-    if (request < 0) throw pump.instance.failure();
-    this.#request = request;
-    this.#head = new Deferred();
-    this.response = this.#head.promise;
-    this.settled = this.#trailers.promise.catch(() => undefined); // Failures are told by the head and the body.
-    pump.add(request, this);
+    writer.short(request.method);
+    writer.short(request.authority);
+    writer.short(request.path);
+    writer.headers(request.headers);
+    this.#request = pump.call((wasm) => wasm.request(pump.handle, writer.length, hasBody ? 1 : 0));
+    if (this.#request < 0) throw pump.instance.failure();
+    const head = new Deferred<BackendResponse>();
+    this.#head = head;
+    this.response = head.promise;
+    this.#trailers.promise.catch(() => undefined); // Failures are told by the head and the body too.
+    options.signal?.addEventListener("abort", this.#abort, { once: true });
+    this.#restart();
+    pump.add(this.#request, this);
+  }
+
+  readonly #abort = (): void => {
+    this.cancel(new ConnectionError("cancelled", "aborted by the caller", { sent: "maybe" }));
+  };
+
+  /** The time runs, again from now. */
+  #restart(): void {
+    const { limit } = this.#options;
+    if (limit === undefined || limit === null) return;
+    clearTimeout(this.#timer);
+    const what = limit.to === "head" ? "response head" : "whole response";
+    this.#timer = setTimeout(
+      () => this.cancel(new ConnectionError("timed-out", `no ${what} within ${limit.ms} ms`, { sent: "maybe" })),
+      limit.ms,
+    );
   }
 
   /** From the pump: take the head and a little more, wake whoever waits for the rest. */
@@ -143,12 +171,12 @@ export class Exchange {
   }
 
   /** Sends the whole request body; a source that fails cancels the request. */
-  async upload(body: ReadableStream<Uint8Array> | Uint8Array): Promise<void> {
+  async upload(body: ReadableStream<Uint8Array> | BodySource | Uint8Array): Promise<void> {
     try {
       if (body instanceof Uint8Array) {
         if (this.#options.trailers === undefined && this.#uploadWhole(body)) return;
         if (!(await this.write(body))) return;
-      } else if (!(await this.#uploadStream(body))) {
+      } else if (!(await this.#uploadFrom(body instanceof ReadableStream ? body.getReader() : body))) {
         return;
       }
       this.finish((await this.#options.trailers?.()) ?? []);
@@ -172,13 +200,13 @@ export class Exchange {
     return true;
   }
 
-  async #uploadStream(body: ReadableStream<Uint8Array>): Promise<boolean> {
-    const reader = body.getReader();
-    const stop = this.settled.then(() => reader.cancel());
-    stop.catch(() => undefined); // The source's own trouble; nobody reads it any more.
+  async #uploadFrom(source: BodySource): Promise<boolean> {
+    this.#source = source;
     for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return this.#end === "open";
+      const { done, value } = await source.read();
+      if (this.#end !== "open") return false;
+      if (this.#head !== null && this.#options.limit?.to === "head") this.#restart();
+      if (done) return true;
       if (!(await this.write(value))) return false;
     }
   }
@@ -225,9 +253,11 @@ export class Exchange {
   #answer(head: Deferred<BackendResponse>, status: number, headers: [string, string][]): void {
     this.#head = null;
     const trailers = this.#trailers.promise;
-    if (status === SWITCHING_PROTOCOLS) {
-      head.resolve({ status, headers, body: EMPTY_BODY(), trailers, upgrade: upgradedStream(this, this.#pump) });
-      return;
+    const isUpgrade = status === SWITCHING_PROTOCOLS;
+    if (isUpgrade || this.#options.limit?.to === "head") clearTimeout(this.#timer);
+    if (isUpgrade) {
+      const upgrade = upgradedStream(this, this.#pump);
+      return head.resolve({ status, headers, body: EMPTY_BODY(), isEmpty: true, trailers, upgrade });
     }
     for (let eager = 0; eager < EAGER_BYTES && this.#end === "open";) {
       const event = this.#next();
@@ -238,7 +268,9 @@ export class Exchange {
       eager += bytes.length;
     }
     this.proceed();
-    head.resolve({ status, headers, body: responseBody(this), trailers });
+    const isEmpty = this.#end === "ended" && this.#eager.length === 0;
+    const body = isEmpty ? EMPTY_BODY() : responseBody(this);
+    head.resolve({ status, headers, body, isEmpty, trailers });
   }
 
   /** Takes one event and follows what ends the exchange; answers its kind. */
@@ -266,6 +298,8 @@ export class Exchange {
   #finish(end: "ended" | ConnectionError): 0 {
     if (this.#end !== "open") return 0;
     this.#end = end;
+    clearTimeout(this.#timer);
+    this.#options.signal?.removeEventListener("abort", this.#abort);
     this.#pump.remove(this.#request);
     if (end === "ended") {
       this.#trailers.resolve(this.#receivedTrailers);
@@ -275,6 +309,9 @@ export class Exchange {
       this.#trailers.reject(end);
     }
     this.wake();
+    // Nobody reads the rest; the source's own trouble is no one's any more.
+    this.#source?.cancel().catch(() => undefined);
+    this.#options.onEnd?.();
     return 0;
   }
 }
@@ -282,16 +319,3 @@ export class Exchange {
 const SWITCHING_PROTOCOLS = 101;
 
 const EMPTY_BODY = (): ReadableStream<Uint8Array> => new ReadableStream({ start: (controller) => controller.close() });
-
-class Deferred<T> {
-  readonly promise: Promise<T>;
-  resolve: (value: T) => void = () => undefined;
-  reject: (error: ConnectionError) => void = () => undefined;
-
-  constructor() {
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
-  }
-}

@@ -4,6 +4,7 @@
  * another, and kinds that lasthop has never heard of.
  */
 import type { ValidateFunction } from "ajv";
+import { canonicalJson } from "../../bundle/codec.ts";
 import type { Problem } from "../diagnostics.ts";
 import type { RawObject } from "../document/objects.ts";
 import { brokenRules } from "./cel.ts";
@@ -15,15 +16,15 @@ interface Definition {
   readonly validate: ValidateFunction;
 }
 
-/** Of one version, or why it cannot be evaluated. */
-type Entry = Definition | { readonly fault: string } | null;
+/** Of one version; null: it has no schema, or one that cannot be evaluated. */
+type Entry = Definition | null;
 
 export interface Definitions {
-  /** What the definition of this object's kind refuses; empty without one. Sets its defaults in a copy. */
+  /** What the definition of this object's kind refuses; empty without one. Leaves the object as it is. */
   check(raw: RawObject): readonly Problem[];
 }
 
-const isDefinition = ({ group, ref }: RawObject): boolean =>
+export const isDefinition = ({ group, ref }: RawObject): boolean =>
   group === "apiextensions.k8s.io" && ref.kind === "CustomResourceDefinition";
 
 /** The definitions among `raws`; `report` hears of those that cannot be evaluated. */
@@ -32,31 +33,27 @@ export function readDefinitions(
   report: (raw: RawObject, problem: Problem) => void,
 ): Definitions {
   const byKind = new Map<string, Entry>();
-  for (const raw of raws) {
-    if (!isDefinition(raw)) continue;
-    const spec = field(raw.value, "spec");
-    const [group, kind, versions] = [
-      field(spec, "group"),
-      field(field(spec, "names"), "kind"),
-      field(spec, "versions"),
-    ];
-    for (const [index, version] of (Array.isArray(versions) ? (versions as unknown[]) : []).entries()) {
-      const entry = definitionOf(field(field(version, "schema"), "openAPIV3Schema"));
-      byKind.set(keyOf(String(group), String(field(version, "name")), String(kind)), entry);
-      if (entry !== null && "fault" in entry) report(raw, unreadable(index, entry.fault));
-    }
+  const byName = new Map<string, RawObject[]>();
+  for (const raw of raws.filter(isDefinition)) byName.set(raw.ref.name, [...(byName.get(raw.ref.name) ?? []), raw]);
+  for (const [first, ...others] of byName.values()) {
+    if (first === undefined) continue;
+    // Nobody knows which of them the API server has.
+    if (others.some(({ value }) => canonicalJson(value) !== canonicalJson(first.value)))
+      for (const raw of [first, ...others]) report(raw, DIFFERING);
+    else for (const [key, entry] of versionsOf(first, report)) byKind.set(key, entry);
   }
   return {
     check({ group, version, ref, value }) {
       const entry = byKind.get(keyOf(group, version, ref.kind)) ?? null;
-      if (entry === null || "fault" in entry) return [];
+      if (entry === null) return [];
       const copy: unknown = structuredClone(value);
+      const code = ref.kind === "BackendTLSPolicy" ? "policy-schema" : "object-schema";
       const structure = structuralProblems(entry.validate, copy);
-      if (structure.length > 0) return structure;
+      if (structure.length > 0) return structure.map((problem) => ({ ...problem, code }));
       return brokenRules(entry.schema, copy).map(({ path, message, kind }): Problem =>
         kind === "broken"
           ? {
-              code: "object-schema",
+              code,
               path,
               message,
               expected: message,
@@ -64,7 +61,7 @@ export function readDefinitions(
             }
           : {
               severity: "warning",
-              code: "object-schema",
+              code,
               path,
               message: `a rule of its CustomResourceDefinition could not be evaluated: ${message}`,
               remedy: "check the object with kubectl apply --dry-run=server",
@@ -74,19 +71,45 @@ export function readDefinitions(
   };
 }
 
+function* versionsOf(
+  raw: RawObject,
+  report: (raw: RawObject, problem: Problem) => void,
+): Generator<[key: string, entry: Entry]> {
+  const spec = field(raw.value, "spec");
+  const [group, kind] = [field(spec, "group"), field(field(spec, "names"), "kind")];
+  const versions = field(spec, "versions");
+  for (const [index, version] of (Array.isArray(versions) ? (versions as unknown[]) : []).entries()) {
+    const fault = (text: string): null => {
+      report(raw, unreadable(index, text));
+      return null;
+    };
+    const schema = field(field(version, "schema"), "openAPIV3Schema");
+    yield [keyOf(String(group), String(field(version, "name")), String(kind)), definitionOf(schema, fault)];
+  }
+}
+
 const keyOf = (group: string, version: string, kind: string): string => `${group}/${version}/${kind}`;
 
-function definitionOf(schema: unknown): Entry {
+function definitionOf(schema: unknown, fault: (text: string) => null): Entry {
   if (schema === null || typeof schema !== "object") return null;
   const { properties } = schema as { properties?: { [key: string]: Json } };
-  // metadata is the API machinery's, and nothing of ours reads status.
-  const own = { ...(schema as { [key: string]: Json }), properties: { ...properties, metadata: {}, status: {} } };
+  // These are the API machinery's own, and nothing of ours reads status.
+  const machinery = { apiVersion: {}, kind: {}, metadata: {}, status: {} };
+  const own = { ...(schema as { [key: string]: Json }), properties: { ...properties, ...machinery } };
   try {
     return { schema: own, validate: compileSchema(jsonSchemaOf(own) as object) };
   } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) };
+    return fault(error instanceof Error ? error.message : String(error));
   }
 }
+
+const DIFFERING: Problem = {
+  code: "object-duplicate",
+  path: ["metadata", "name"],
+  message: "this definition appears more than once in the inputs, and the copies differ, so none is evaluated",
+  expected: "each object once",
+  remedy: "remove all copies but one",
+};
 
 function unreadable(index: number, fault: string): Problem {
   return {

@@ -15,6 +15,10 @@ export function jsonSchemaOf(schema: Json): Json {
         break;
       case "format":
         if (value === "int32") Object.assign(out, { minimum: -(2 ** 31), maximum: 2 ** 31 - 1, ...bounds(schema) });
+        if (value === "ipv4" || value === "ipv6") out["format"] = value;
+        break;
+      case "x-kubernetes-int-or-string":
+        if (value === true) out["type"] = ["integer", "string"];
         break;
       case "x-kubernetes-list-type":
         if (value === "set") out["uniqueItems"] = true;

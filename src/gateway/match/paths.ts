@@ -23,9 +23,10 @@ export class PathIndex {
     const prefixes = new Map<string, Candidate[]>();
     const patterns: Candidate[] = [];
     for (const [ordinal, [rule, index]] of host.order.entries()) {
-      const match = rules[rule]?.matches[index];
-      if (match === undefined) throw new RangeError(`bundle: no match ${index} in rule ${rule}`);
-      const candidate = candidateOf(ordinal, rule, match);
+      const [from, match] = [rules[rule], rules[rule]?.matches[index]];
+      if (from === undefined || match === undefined)
+        throw new RangeError(`bundle: no match ${index} in rule ${rule}`);
+      const candidate = candidateOf(ordinal, from, match);
       if (match.path.type === "RegularExpression") patterns.push(candidate);
       else append(match.path.type === "Exact" ? exact : prefixes, normalizePath(match.path.value), candidate);
     }

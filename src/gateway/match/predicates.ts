@@ -4,19 +4,19 @@
  * the candidates tried in turn.
  */
 import { RE2JS } from "re2js";
-import type { BundleMatch, ValueMatch } from "../../bundle/types.ts";
+import type { BundleMatch, BundleRule, ValueMatch } from "../../bundle/types.ts";
 import type { MatchRequest } from "./request.ts";
 
 /** One `[rule, match]` of a host. Lower ordinals take precedence. */
 export interface Candidate {
   readonly ordinal: number;
-  readonly rule: number;
+  readonly rule: BundleRule;
   readonly match: BundleMatch;
   /** The path is all it asks for, as most do: then the match need not be looked at, which a large table notices. */
   readonly byPathAlone: boolean;
 }
 
-export function candidateOf(ordinal: number, rule: number, match: BundleMatch): Candidate {
+export function candidateOf(ordinal: number, rule: BundleRule, match: BundleMatch): Candidate {
   const byPathAlone = match.method === null && match.headers.length === 0 && match.queryParams.length === 0;
   return { ordinal, rule, match, byPathAlone };
 }

@@ -1,46 +1,67 @@
 /** From a request to the rule that answers it: listener, hostname, path, predicates. No I/O. */
-import type { Bundle, BundleListener, BundleRule } from "../../bundle/types.ts";
+import type { Bundle, BundleHost, BundleListener, BundleMatch, BundleRule } from "../../bundle/types.ts";
 import { PathIndex } from "./paths.ts";
 import type { MatchRequest } from "./request.ts";
 
-export type Routed =
-  | { readonly kind: "rule"; readonly listener: BundleListener; readonly rule: BundleRule; readonly number: number }
+/** The listener that serves a request, and the hostnames its routes are looked up by. */
+export type Selected =
+  | { readonly kind: "listener"; readonly listener: BundleListener; readonly hosts: HostIndex; readonly names: string[] }
   | { readonly kind: "no-listener" }
-  | { readonly kind: "no-route"; readonly listener: BundleListener };
+  /** The TLS connection was made for another listener. */
+  | { readonly kind: "misdirected-request"; readonly listener: BundleListener };
+
+/** A rule, and which of its matches the request met. */
+export interface Routed {
+  readonly rule: BundleRule;
+  readonly match: BundleMatch;
+}
 
 export interface Router {
-  /** `hostname` in lower case without port; `port` is the listener's, whatever the process binds. */
-  route(port: number, hostname: string, request: MatchRequest): Routed;
+  /**
+   * `port` is the listener's, whatever the process binds; `hostname` in lower case without port. `sni`: the server name
+   * of a TLS connection of ours; null decides by the hostname alone.
+   */
+  select(port: number, hostname: string, sni: string | null): Selected;
+  /** The rule of the highest precedence, or null. */
+  match(selected: Extract<Selected, { kind: "listener" }>, request: MatchRequest): Routed | null;
 }
 
 /** Longest hostname that DNS allows; a longer one matches no listener. */
 const MAX_HOSTNAME_LENGTH = 253;
 
 export function createRouter(bundle: Bundle): Router {
-  const byPort = new Map<number, Map<string, BundleListener>>();
+  const byPort = new Map<number, Map<string, HostIndex>>();
   for (const listener of bundle.listeners) {
-    const hostnames = byPort.get(listener.port) ?? new Map<string, BundleListener>();
-    hostnames.set(listener.hostname ?? "*", listener);
+    const hostnames = byPort.get(listener.port) ?? new Map<string, HostIndex>();
+    hostnames.set(listener.hostname ?? "*", new HostIndex(listener, bundle.rules));
     byPort.set(listener.port, hostnames);
   }
-  const indexes = new Map<BundleListener, ListenerIndex>();
   return {
-    route(port, hostname, request) {
+    select(port, hostname, sni) {
       const listeners = byPort.get(port);
       if (listeners === undefined || hostname.length > MAX_HOSTNAME_LENGTH) return { kind: "no-listener" };
       const names = candidateHostnames(hostname);
       // The most specific listener alone serves the request (`GatewaySpec.listeners`: listener isolation).
-      const listener = names.map((name) => listeners.get(name)).find((found) => found !== undefined);
-      if (listener === undefined) return { kind: "no-listener" };
-      let index = indexes.get(listener);
-      if (index === undefined) indexes.set(listener, (index = new ListenerIndex(listener, bundle.rules)));
-      const number = index.find(names, request);
-      const rule = number === null ? undefined : bundle.rules[number];
-      return number === null || rule === undefined
-        ? { kind: "no-route", listener }
-        : { kind: "rule", listener, rule, number };
+      const hosts = mostSpecific(listeners, names);
+      // `Listener.hostname`: "If no other Listener matches the Host, the Gateway MUST return a 404."
+      if (hosts === undefined) return { kind: "no-listener" };
+      const { listener } = hosts;
+      // "If another Listener has an exact match or more specific wildcard entry, the Gateway SHOULD return a 421", and
+      // so it should where the listener that SNI selected does not match the Host, and another does.
+      const isMisdirected =
+        sni !== null && sni !== hostname && mostSpecific(listeners, candidateHostnames(sni)) !== hosts;
+      return isMisdirected ? { kind: "misdirected-request", listener } : { kind: "listener", listener, hosts, names };
     },
+    match: ({ hosts, names }, request) => hosts.find(names, request),
   };
+}
+
+function mostSpecific(listeners: ReadonlyMap<string, HostIndex>, names: readonly string[]): HostIndex | undefined {
+  for (const name of names) {
+    const found = listeners.get(name);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /**
@@ -57,28 +78,28 @@ export function candidateHostnames(hostname: string): string[] {
 }
 
 /** The hosts of one listener; each is indexed when first asked for, so that a cold start pays for what it serves. */
-class ListenerIndex {
-  readonly #hosts: Map<string, BundleListener["hosts"][number]>;
-  readonly #indexes = new Map<string, PathIndex>();
+class HostIndex {
+  readonly listener: BundleListener;
   readonly #rules: readonly BundleRule[];
+  readonly #hosts: Map<string, BundleHost | PathIndex>;
 
   constructor(listener: BundleListener, rules: readonly BundleRule[]) {
-    this.#hosts = new Map(listener.hosts.map((host) => [host.hostname, host]));
+    this.listener = listener;
     this.#rules = rules;
+    this.#hosts = new Map(listener.hosts.map((host) => [host.hostname, host]));
   }
 
   /**
    * Rules of a more specific hostname come first; when none of them matches, those of the next are tried: precedence
    * is given to rules, not to whole hostnames (`HTTPRouteSpec.hostnames`).
    */
-  find(names: readonly string[], request: MatchRequest): number | null {
+  find(names: readonly string[], request: MatchRequest): Routed | null {
     for (const name of names) {
-      const host = this.#hosts.get(name);
+      let host = this.#hosts.get(name);
       if (host === undefined) continue;
-      let index = this.#indexes.get(name);
-      if (index === undefined) this.#indexes.set(name, (index = new PathIndex(host, this.#rules)));
-      const found = index.find(request);
-      if (found !== null) return found.rule;
+      if (!(host instanceof PathIndex)) this.#hosts.set(name, (host = new PathIndex(host, this.#rules)));
+      const found = host.find(request);
+      if (found !== null) return found;
     }
     return null;
   }

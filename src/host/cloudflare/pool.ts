@@ -2,39 +2,43 @@
 import { isIdempotent } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
 import { failureOf, failureResponse } from "../../gateway/failures.ts";
-import type { Front } from "../../gateway/headers.ts";
 import { respond } from "./respond.ts";
+import type { Background } from "./serving.ts";
 
-/** Carries the front to the object. The worker sets it on every request, so a client's own never arrives. */
-const FRONT_FIELD = "lasthop-front";
+export interface PoolEnv {
+  /** The object that keeps backend connections; without it each request has one of its own. */
+  readonly LASTHOP_POOL?: DurableObjectNamespace;
+  /**
+   * Objects a data centre, 1 by default. An object is one thread, and what the platform lets it connect to at a time is
+   * little: a busy data centre wants several.
+   */
+  readonly LASTHOP_POOL_OBJECTS?: string;
+}
 
 /**
- * The object's answer. Null when the object is lost or overloaded and the request may safely be sent again: the caller
- * then opens a connection of its own.
+ * The object's answer. Null where there is no object, and when it is lost or overloaded and the request may safely be
+ * sent again: the caller then opens a connection of its own.
  */
-export async function askPool(pool: DurableObjectNamespace, request: Request, front: Front): Promise<Response | null> {
-  const headers = new Headers(request.headers);
-  headers.set(FRONT_FIELD, JSON.stringify(front));
+export async function askPool(
+  { LASTHOP_POOL: pool, LASTHOP_POOL_OBJECTS: objects }: PoolEnv,
+  request: Request,
+  background: Background,
+): Promise<Response | null> {
+  if (pool === undefined) return null;
   try {
-    return await pool.getByName(poolName(request)).fetch(new Request(request, { headers }));
+    return await pool.getByName(poolName(request, Number(objects ?? 1))).fetch(request);
   } catch (error) {
     if (request.signal.aborted) throw error;
     const detail = `the pool object is lost: ${error instanceof Error ? error.message : String(error)}`;
     console.warn(JSON.stringify({ code: "pool-lost", detail }));
     if (request.body === null && isIdempotent(request.method)) return null;
-    return respond(failureResponse(failureOf(transportFailure("connection-terminated", detail, "maybe"))), request);
+    const failure = failureOf(transportFailure("connection-terminated", detail, "maybe"));
+    return respond(failureResponse(failure), request, background);
   }
 }
 
-/** One object a data centre: the hop stays short. */
-function poolName({ cf }: Request): string {
-  return `lasthop-${typeof cf?.["colo"] === "string" ? cf["colo"] : "local"}`;
-}
-
-/** What {@link askPool} sent: the front, and the fields without it. */
-export function frontOfPooled(request: Request): { front: Front; headers: Headers } {
-  const headers = new Headers(request.headers);
-  const front = JSON.parse(headers.get(FRONT_FIELD) ?? "") as Front;
-  headers.delete(FRONT_FIELD);
-  return { front, headers };
+/** Of the client's data centre: the hop stays short. */
+function poolName({ cf }: Request, objects: number): string {
+  const colo = typeof cf?.["colo"] === "string" ? cf["colo"] : "local";
+  return objects > 1 ? `lasthop-${colo}-${Math.floor(Math.random() * objects)}` : `lasthop-${colo}`;
 }

@@ -1,28 +1,23 @@
-/** The worker: one bundle, embedded or handed over by the deployment, behind a fetch handler. */
+/** The worker: a bundle, embedded by the deployment or published to KV, behind a fetch handler. */
 import { DurableObject } from "cloudflare:workers";
-import { createBackends } from "../../backend/backends.ts";
-import { NO_REUSE, type PoolLimits } from "../../backend/pool.ts";
-import { demandCapabilities } from "../../bundle/capabilities.ts";
-import { BundleError, decodeBundle } from "../../bundle/codec.ts";
+import { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "../../backend/limits.ts";
 import type { Capability } from "../../bundle/types.ts";
-import type { AccessRecord } from "../../gateway/access-log.ts";
-import { createApp } from "../../gateway/app.ts";
-import { failureResponse, requestFailure } from "../../gateway/failures.ts";
-import { createGateway } from "../../gateway/gateway.ts";
 import type { Front } from "../../gateway/headers.ts";
-import { fromWorkerd } from "./fields.ts";
-import { cloudflareHost } from "./host.ts";
-import { askPool, frontOfPooled } from "./pool.ts";
-import { respond } from "./respond.ts";
+import { askPool, type PoolEnv } from "./pool.ts";
+import { Serving } from "./serving.ts";
+import { type SourceEnv, sourceOf } from "./source.ts";
 
-export interface Env {
+export interface Env extends PoolEnv, SourceEnv {
   /**
    * The listener's port that this deployment stands for; without it 80 for http and 443 for https. A worker cannot see
    * the port it was reached on, and a client could write any into Host.
    */
   readonly LASTHOP_LISTENER_PORT?: string;
-  /** The object that keeps backend connections; without it each request has one of its own. */
-  readonly LASTHOP_POOL?: DurableObjectNamespace;
+  /**
+   * `platform`: clients' TLS ends before the worker, with certificates of the platform, whatever the listeners name.
+   * Without it HTTPS listeners are refused.
+   */
+  readonly LASTHOP_FRONT_TLS?: string;
 }
 
 export interface LasthopWorker {
@@ -34,58 +29,54 @@ export interface LasthopWorker {
   readonly Pool: new (state: DurableObjectState, env: Env) => DurableObject<Env>;
 }
 
-/** What workerd cannot do yet, and so refuses (docs/architecture.md lists what each host carries). */
-const CAPABILITIES: readonly Capability[] = [];
-/** Idle HTTP/1.1 connections of an object to one endpoint: Cloudflare counts open ones, so few. */
-const OBJECT_POOL: PoolLimits = { idlePerKey: 4, idleMs: 30_000 };
+/** Connections of an object to one endpoint: Cloudflare counts open ones, so few. */
+const OBJECT_POOL: Partial<PoolLimits> = { idlePerKey: 4 };
+/** Between two looks for connections that have been idle for too long. */
+const SWEEP_MS: number = DEFAULT_POOL_LIMITS.idleMs + 1_000;
 
-type Serve = (request: Request, front: Front) => Response | Promise<Response>;
-
-export function createWorker(bundleText: string): LasthopWorker {
-  // Made by the first request: nothing is done before, so that a cold start pays for what it serves.
-  let direct: Serve | null = null;
+/** `embedded`: the text of the bundle, where none is published (`LASTHOP_BUNDLES`). */
+export function createWorker(embedded: string): LasthopWorker {
+  // Made by the first request that needs it: nothing is done before, so that a cold start pays for what it serves.
+  let direct: Serving | null = null;
   return {
     worker: {
-      async fetch(request, env) {
-        direct ??= load(bundleText, NO_REUSE);
-        const front = frontOf(request, env);
-        const pooled = env.LASTHOP_POOL === undefined ? null : await askPool(env.LASTHOP_POOL, request, front);
-        return pooled ?? direct(request, front);
+      async fetch(request, env, context) {
+        const background = (work: Promise<void>): void => context.waitUntil(work);
+        const pooled = await askPool(env, request, background);
+        if (pooled !== null) return pooled;
+        direct ??= servingOf(env, embedded, NO_REUSE);
+        return direct.fetch(request, frontOf(request, env), background);
       },
     },
     Pool: class Pool extends DurableObject<Env> {
-      readonly #serve = load(bundleText, OBJECT_POOL);
+      readonly #serving = servingOf(this.env, embedded, OBJECT_POOL);
+      #isSweeping = false;
 
-      override async fetch(request: Request): Promise<Response> {
-        const { front, headers } = frontOfPooled(request);
-        return this.#serve(new Request(request, { headers }), front);
+      override fetch(request: Request): Promise<Response> {
+        this.#sweepLater();
+        return this.#serving.fetch(request, frontOf(request, this.env), (work) => this.ctx.waitUntil(work));
+      }
+
+      /** An open socket keeps an object in memory, and its duration on the bill, after its last request. */
+      #sweepLater(): void {
+        if (this.#isSweeping) return;
+        this.#isSweeping = true;
+        setTimeout(() => {
+          this.#isSweeping = false;
+          if (this.#serving.sweep() > 0) this.#sweepLater();
+        }, SWEEP_MS);
       }
     },
   };
 }
 
-/** Answers requests by the bundle; one that is refused answers every request so: fails closed, never serves a part. */
-function load(text: string, poolLimits: PoolLimits): Serve {
-  try {
-    const bundle = decodeBundle(text, cloudflareHost.sha256);
-    demandCapabilities(bundle, CAPABILITIES);
-    const gateway = createGateway({
-      bundle,
-      backends: createBackends({ bundle, host: cloudflareHost, poolLimits }),
-      log: (record: AccessRecord) => console.log(JSON.stringify(record)),
-      monotonicMs: cloudflareHost.monotonicMs,
-      random: Math.random,
-    });
-    const app = createApp(gateway);
-    return (request, front) => app.fetch(request, { front, latin1: fromWorkerd, respond });
-  } catch (error) {
-    if (!(error instanceof BundleError)) throw error;
-    const { message } = error;
-    console.error(JSON.stringify({ code: "bundle-refused", detail: message }));
-    return (request) => respond(failureResponse(requestFailure("bundle-refused", message)), request);
-  }
+function servingOf(env: Env, embedded: string, poolLimits: Partial<PoolLimits>): Serving {
+  const capabilities: Capability[] = ["client-certificates", "websocket"];
+  if (env.LASTHOP_FRONT_TLS === "platform") capabilities.push("listener-certificates");
+  return new Serving({ source: sourceOf(env, embedded), poolLimits, capabilities });
 }
 
+/** The same in the worker and in its object, which gets the client's request as it came. */
 function frontOf(request: Request, env: Env): Front {
   const scheme = request.url.startsWith("https:") ? "https" : "http";
   return {

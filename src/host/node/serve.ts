@@ -1,13 +1,16 @@
-/** Serves one bundle on Node: its listeners, a pool as long as the bundle lives, reload and shutdown without a cut. */
-import { createServer, type Server } from "node:http";
+/** Serves one bundle on Node: its listeners, one pool for all its generations, reload and shutdown without a cut. */
 import { type Backends, createBackends } from "../../backend/backends.ts";
+import type { BackendStats, OnBackendEvent } from "../../backend/events.ts";
 import type { Host } from "../../backend/host.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
-import { BundleError, decodeBundle } from "../../bundle/codec.ts";
+import { decodeBundle } from "../../bundle/codec.ts";
+import { demandKeys, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, Capability } from "../../bundle/types.ts";
 import type { AccessLog } from "../../gateway/access-log.ts";
 import { createGateway, type Gateway } from "../../gateway/gateway.ts";
-import { exchangeOf, respond } from "./exchange.ts";
+import { type Door, openDoor } from "./door.ts";
+import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
+import { type PortTls, portTls } from "./tls.ts";
 
 export interface ServeOptions {
   readonly host: Host;
@@ -16,105 +19,133 @@ export interface ServeOptions {
   /** Listener port → bound port. A port without an entry is bound as it is; matching always sees the listener's. */
   readonly portMap: ReadonlyMap<number, number>;
   readonly log: AccessLog;
+  readonly secrets?: Secrets;
+  readonly onEvent?: OnBackendEvent;
+  /** Those not given have their defaults. */
+  readonly limits?: Partial<FrontLimits>;
 }
 
 export interface Serving {
+  /** What is served now. */
+  readonly bundle: Bundle;
   /** Listener port → bound port. */
   readonly ports: ReadonlyMap<number, number>;
-  /** Serves another bundle from the next request on; requests in flight finish under the old one. Throws BundleError, and then nothing has changed. */
-  reload(text: string): Promise<void>;
-  /** Takes no more connections; resolves when the last request has been answered. */
-  close(): Promise<void>;
+  stats(): BackendStats;
+  /**
+   * Serves another bundle from the next request on; requests in flight finish under the old one. Rejects with a
+   * BundleError, or with what `listen` fails with, and then nothing has changed.
+   */
+  reload(text: string, secrets?: Secrets): Promise<void>;
+  /** Takes no more connections; resolves when the last request has been answered, or cut after `limitMs`. */
+  close(limitMs?: number): Promise<void>;
 }
 
-interface Generation {
+/** What Node, Deno and Bun can do: everything. */
+const CAPABILITIES: readonly Capability[] = [
+  "client-certificates",
+  "listener-certificates",
+  "client-validation",
+  "trailers",
+  "websocket",
+];
+
+interface Loaded {
   readonly bundle: Bundle;
-  readonly gateway: Gateway;
-  readonly backends: Backends;
+  readonly secrets: Secrets;
+  /** By listener port; null: HTTP. */
+  readonly ports: ReadonlyMap<number, PortTls | null>;
 }
 
-/** Throws BundleError for a bundle that is refused, and what `listen` throws for a port that cannot be bound. */
-export async function serve(text: string, options: ServeOptions): Promise<Serving> {
-  const { host, address, portMap, log } = options;
-  const servers = new Map<number, Server>();
-  let current = generation(load(text, host), host, log);
+interface Generation extends Loaded {
+  readonly backends: Backends;
+  readonly gateway: Gateway;
+}
 
-  const bind = async (port: number): Promise<void> => {
-    const server = createServer((request, response) => {
-      const client = new AbortController();
-      // Before the response has ended, a closed connection is a client that has left.
-      response.once("close", () => client.abort());
-      const front = { clientAddress: request.socket.remoteAddress ?? null, scheme: "http", port, sni: null } as const;
-      const answer = current.gateway.handle(exchangeOf(request, "http", client.signal), front);
-      // What cannot be written any more is cut off: the client sees that the answer is not whole.
-      void answer.then((exchange) => respond(response, exchange)).catch(() => response.destroy());
+/** Rejects with a BundleError for a bundle that is refused, and with what `listen` fails with. */
+export async function serve(text: string, options: ServeOptions): Promise<Serving> {
+  const { host, address, portMap, log, secrets = NO_SECRETS, onEvent } = options;
+  const limits = { ...FRONT_LIMITS, ...options.limits };
+  const doors = new Map<number, Door>();
+  const leaving = new Set<Promise<void>>();
+  const generation = (loaded: Loaded, backends: Backends): Generation => {
+    const { bundle } = loaded;
+    const gateway = createGateway({
+      bundle,
+      backends,
+      log,
+      capabilities: CAPABILITIES,
+      monotonicMs: host.monotonicMs,
+      random: Math.random,
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", reject);
-      server.listen(portMap.get(port) ?? port, address, () => {
-        server.off("error", reject);
-        resolve();
-      });
+    return { ...loaded, backends, gateway };
+  };
+
+  /** Doors for ports that have none. All or none. */
+  async function open(ports: Loaded["ports"]): Promise<Door[]> {
+    const opening = [...ports].flatMap(([port, tls]) => {
+      if (doors.has(port)) return [];
+      const handle: Gateway["handle"] = (request, front) => current.gateway.handle(request, front);
+      return [openDoor({ address, bind: portMap.get(port) ?? port, port, tls, limits, handle })];
     });
-    servers.set(port, server);
-  };
-  const follow = async (): Promise<void> => {
-    const wanted = new Set(current.bundle.listeners.map(({ port }) => port));
-    for (const port of wanted) if (!servers.has(port)) await bind(port);
-    for (const [port, server] of servers) {
-      if (wanted.has(port)) continue;
-      servers.delete(port);
-      void stop(server);
-    }
-  };
-  await follow().catch(async (error: unknown) => {
-    await Promise.all([...servers.values()].map(stop));
-    throw error;
+    const settled = await Promise.allSettled(opening);
+    const opened = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
+    const failed = settled.find((each) => each.status === "rejected");
+    if (failed === undefined) return opened;
+    await Promise.all(opened.map((door) => door.close()));
+    throw failed.reason;
+  }
+
+  const first = load(text, secrets, host);
+  const backends = createBackends({
+    bundle: first.bundle,
+    host,
+    secrets,
+    ...(onEvent === undefined ? {} : { onEvent }),
   });
+  let current = generation(first, backends);
+  for (const door of await open(first.ports)) doors.set(door.port, door);
 
   return {
+    get bundle() {
+      return current.bundle;
+    },
     get ports() {
-      return new Map([...servers].map(([port, server]) => [port, boundPort(server)]));
+      return new Map([...doors].map(([port, door]) => [port, door.bound]));
     },
-    async reload(next) {
-      const before = current;
-      current = generation(load(next, host), host, log);
-      before.backends.close();
-      await follow();
+    stats: () => current.backends.stats(),
+    async reload(next, nextSecrets = current.secrets) {
+      const loaded = load(next, nextSecrets, host);
+      const opened = await open(loaded.ports);
+      current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets));
+      for (const door of opened) doors.set(door.port, door);
+      for (const [port, door] of doors) {
+        const tls = loaded.ports.get(port);
+        if (tls !== undefined) {
+          door.present(tls);
+          continue;
+        }
+        doors.delete(port);
+        const gone = door.close().finally(() => leaving.delete(gone));
+        leaving.add(gone);
+      }
     },
-    async close() {
-      await Promise.all([...servers.values()].map(stop));
+    async close(limitMs = Infinity) {
+      const open = [...doors.values()];
+      const cut = Number.isFinite(limitMs)
+        ? setTimeout(() => open.forEach((door) => door.destroy()), limitMs)
+        : undefined;
+      await Promise.all([...open.map((door) => door.close()), ...leaving]);
+      clearTimeout(cut);
       current.backends.close();
     },
   };
 }
 
-/** What this server cannot do yet, and so refuses: an HTTPS listener would be served in plaintext. */
-const CAPABILITIES: readonly Capability[] = [];
-
-function load(text: string, host: Host): Bundle {
+/** Everything that can be refused is refused here, before anything changes. */
+function load(text: string, secrets: Secrets, host: Host): Loaded {
   const bundle = decodeBundle(text, host.sha256);
   demandCapabilities(bundle, CAPABILITIES);
-  const https = bundle.listeners.find(({ protocol }) => protocol === "HTTPS");
-  if (https === undefined) return bundle;
-  throw new BundleError("missing-capability", "listeners", `listener ${https.name}: lasthop serve has no HTTPS yet`);
-}
-
-function generation(bundle: Bundle, host: Host, log: AccessLog): Generation {
-  const backends = createBackends({ bundle, host });
-  const gateway = createGateway({ bundle, backends, log, monotonicMs: host.monotonicMs, random: Math.random });
-  return { bundle, gateway, backends };
-}
-
-/** Idle connections close at once, the others after their request. */
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeIdleConnections();
-  });
-}
-
-function boundPort(server: Server): number {
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : 0;
+  demandKeys(bundle, secrets);
+  const ports = [...new Set(bundle.listeners.map(({ port }) => port))];
+  return { bundle, secrets, ports: new Map(ports.map((port) => [port, portTls(bundle, secrets, port)])) };
 }

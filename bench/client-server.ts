@@ -1,4 +1,4 @@
-/** The benchmark's backend, in a process of its own so that only the client's CPU is measured. Prints its ports. */
+/** The clients' backend, in a process of its own so that only the client's CPU is measured. Prints its ports. */
 import { constants } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
@@ -16,8 +16,13 @@ const leaf = await mintLeaf({ issuer: issuing, dns: ["backend.internal"] });
 
 const identity = { key: leaf.keyPem, cert: leaf.chainPem };
 
-/** `?mb=N` asks for N MiB, otherwise 100 bytes come. */
+/** `?mb=N` asks for N MiB, otherwise 100 bytes come, after the whole of an upload. */
 function answer(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
+  if (request.method !== "POST") return give(request, response);
+  request.on("end", () => give(request, response)).resume();
+}
+
+function give(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
   const megabytes = Number(new URL(request.url ?? "/", "http://b").searchParams.get("mb") ?? 0);
   response.setHeader("content-length", megabytes === 0 ? SMALL.length : megabytes * CHUNK.length);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both are Writables; their overloads do not unite
@@ -53,8 +58,7 @@ console.log(
     resuming,
     aes128,
     http2,
-    anchor: Buffer.from(root.der).toString("base64"),
-    anchorPem: root.certPem,
+    caPem: root.certPem,
   }),
 );
 process.on("disconnect", () => process.exit(0));

@@ -1,0 +1,103 @@
+/** Processes of a benchmark: pinned to a core, awaited by what they say or by their port, and their CPU. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { accessSync, constants, readFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer } from "node:net";
+import { delimiter, join } from "node:path";
+
+const START_MS = 30_000;
+const STOP_MS = 5_000;
+/** USER_HZ: the unit of /proc/PID/stat, 100 on every Linux that Node runs on. */
+const TICKS_A_SECOND = 100;
+
+export interface Running {
+  readonly pid: number;
+  /** SIGTERM, then SIGKILL; resolves when it has ended. */
+  stop(): Promise<void>;
+}
+
+export interface Start {
+  readonly command: readonly [string, ...string[]];
+  /** The one core it may use. */
+  readonly core: number;
+  /** It serves when this port takes a connection. */
+  readonly port: number;
+  readonly cwd?: string;
+}
+
+/** What is written to stdout (access logs) goes to /dev/null; stderr is shown when the process does not serve. */
+export async function start({ command, core, port, cwd }: Start): Promise<Running> {
+  const child = spawn("taskset", ["-c", String(core), ...command], { cwd, stdio: ["ignore", "ignore", "pipe"] });
+  let said = "";
+  child.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
+  const ended = new Promise<void>((resolve) => void child.once("close", resolve));
+  const deadline = performance.now() + START_MS;
+  while (!(await accepts(port))) {
+    const waiting = child.exitCode === null && performance.now() < deadline;
+    if (!waiting) {
+      child.kill("SIGKILL");
+      throw new Error(`${command.join(" ")} does not serve: ${said}`);
+    }
+    await new Promise((resolve) => void setTimeout(resolve, 50));
+  }
+  if (child.pid === undefined) throw new Error(`${command[0]} has no pid`);
+  return { pid: child.pid, stop: () => stop(child, ended) };
+}
+
+async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
+  child.kill("SIGTERM");
+  const hard = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  await ended;
+  clearTimeout(hard);
+}
+
+/** CPU of a process and its descendants so far, user and system, in µs (to 10 ms). */
+export function cpuMicros(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
+  // The command in parentheses may hold spaces: utime and stime are fields 14 and 15, counted from 1.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const own = ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_A_SECOND;
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean);
+  return children.reduce((sum, child) => sum + cpuMicros(Number(child)), own);
+}
+
+/** Refuses, naming the Debian package, when a program is not installed. */
+export function demand(programs: Readonly<Record<string, string>>): void {
+  const missing = Object.entries(programs).filter(([program]) => find(program) === null);
+  if (missing.length === 0) return;
+  throw new Error(
+    `not installed: ${missing.map(([program]) => program).join(", ")}; apt-get install ${missing.map(([, name]) => name).join(" ")}`,
+  );
+}
+
+function find(program: string): string | null {
+  const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"];
+  for (const path of directories.map((directory) => join(directory, program))) {
+    try {
+      accessSync(path, constants.X_OK);
+      return path;
+    } catch {
+      continue;
+    }
+  }
+  return null;
+}
+
+/** A port of 127.0.0.1 that nobody listens on now. */
+export function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve, reject) => {
+    server.once("error", reject).listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => resolve(port));
+    });
+  });
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1")
+      .once("connect", () => resolve(true))
+      .once("error", () => resolve(false));
+    socket.once("connect", () => socket.destroy());
+  });
+}

@@ -1,0 +1,27 @@
+/** The worker as `wrangler deploy --dry-run` bundles it, around a bundle's text. */
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { ROOT } from "./stage.ts";
+
+/** Modules by file name, the entry first. */
+export function buildWorker(directory: string, bundleText: string): { out: string; modules: readonly string[] } {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, "bundle.json"), bundleText);
+  const worker = join(ROOT, "src/host/cloudflare/worker.ts");
+  writeFileSync(
+    join(directory, "entry.ts"),
+    `import text from "./bundle.json";\nimport { createWorker } from ${JSON.stringify(worker)};\nconst { worker, Pool } = createWorker(text);\nexport { Pool };\nexport default worker;\n`,
+  );
+  const wrangler = join(dirname(createRequire(import.meta.url).resolve("wrangler/package.json")), "bin/wrangler.js");
+  const out = join(directory, "out");
+  const options = ["--config", join(ROOT, "wrangler.toml"), "--dry-run", "--minify", "--outdir", out];
+  execFileSync(process.execPath, [wrangler, "deploy", join(directory, "entry.ts"), ...options], {
+    cwd: ROOT,
+    stdio: "pipe",
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+  });
+  const others = readdirSync(out).filter((name) => /-.*\.(wasm|json)$/.test(name));
+  return { out, modules: ["entry.js", ...others.sort()] };
+}

@@ -1,0 +1,99 @@
+/**
+ * A connection when none waits in the pool: endpoints are dialled one after the other, and beside each other when one
+ * is slow to accept (RFC 8305 §5, with endpoints for addresses). Only the TCP connect is raced: a handshake that takes
+ * its time on a busy host would otherwise cause more handshakes. The first verified connection wins, the others close.
+ */
+import { type Leave, left } from "./connect.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { type BackendFailure, transportFailure } from "./failure.ts";
+import { DIAL_LIMITS } from "./limits.ts";
+import type { Dialling, Held, Lane } from "./pool.ts";
+
+/** One endpoint, and how a connection to it is made. */
+export interface Way extends Dialling {
+  readonly endpoint: Endpoint;
+  readonly lane: Lane;
+}
+
+export type Acquired =
+  | { readonly kind: "open"; readonly endpoint: Endpoint; readonly held: Held; readonly isReused: boolean }
+  | { readonly kind: "failed"; readonly endpoint: Endpoint; readonly failure: BackendFailure };
+
+/** `ways` is never empty. `isFresh`: one from the pool would not do. `signal` aborts when the client has left. */
+export function acquire(
+  ways: readonly Way[],
+  connectMs: number,
+  signal: AbortSignal,
+  isFresh: boolean,
+): Promise<Acquired> {
+  const [first] = ways;
+  if (first === undefined) throw new RangeError("no way to dial");
+  return new Promise((resolve, reject) => {
+    const over = new AbortController();
+    let next = 0;
+    let pending = 0;
+    let delay: ReturnType<typeof setTimeout> | undefined;
+    const finish = (reason: Leave): void => {
+      clearTimeout(delay);
+      clearTimeout(deadline);
+      signal.removeEventListener("abort", gone);
+      over.abort(reason);
+    };
+    const giveUp = (reason: Leave): void => {
+      const { endpoint, lane } = first;
+      finish(reason);
+      const isCrowded = reason === "timeout" && lane.isFull;
+      const crowded = transportFailure("connection-limit", "all connections stayed in use", "nothing");
+      resolve({ kind: "failed", endpoint, failure: isCrowded ? crowded : left(reason) });
+    };
+    const gone = (): void => giveUp("gone");
+    const deadline = setTimeout(() => giveUp("timeout"), connectMs);
+    const ended = (result: Acquired): void => {
+      if (over.signal.aborted) {
+        if (result.kind === "open") result.held.lane.release(result.held);
+        return;
+      }
+      pending--;
+      // A refused chain is an answer: it is reported, not hidden behind another endpoint.
+      const isAnswer = result.kind === "open" || !isUndialled(result.failure);
+      if (!isAnswer && next < ways.length) return launch();
+      if (!isAnswer && pending > 0) return;
+      finish("lost");
+      resolve(result);
+    };
+    const launch = (): void => {
+      clearTimeout(delay);
+      const way = ways[next++];
+      if (way === undefined) return;
+      pending++;
+      if (next < ways.length) delay = setTimeout(launch, DIAL_LIMITS.delayMs);
+      reach(way, over.signal, isFresh, () => clearTimeout(delay)).then(ended, (error: unknown) => {
+        finish("lost");
+        reject(error);
+      });
+    };
+    signal.addEventListener("abort", gone, { once: true });
+    if (signal.aborted) gone();
+    else launch();
+  });
+}
+
+/** One endpoint: what others leave, or a dial. */
+async function reach(way: Way, signal: AbortSignal, isFresh: boolean, accepted: () => void): Promise<Acquired> {
+  const { endpoint, lane } = way;
+  for (let mayTake = !isFresh; !signal.aborted; mayTake = true) {
+    const held = mayTake ? lane.take() : null;
+    if (held !== null) return { kind: "open", endpoint, held, isReused: true };
+    const obtained = await lane.obtain(way, signal, accepted);
+    if (obtained?.kind === "open") return { ...obtained, endpoint, isReused: false };
+    if (obtained !== null) return { ...obtained, endpoint };
+  }
+  return { kind: "failed", endpoint, failure: left(signal.reason) };
+}
+
+/** No connection came about, so another endpoint may answer. */
+export function isUndialled(failure: BackendFailure): boolean {
+  return (
+    failure.kind === "transport" && (failure.code === "connection-refused" || failure.code === "connection-unreachable")
+  );
+}

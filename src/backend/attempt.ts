@@ -1,0 +1,165 @@
+/** One attempt at a backend: a connection from the pool or a new one, the exchange, and what it says of the endpoint. */
+import { acquire, type Acquired, type Way } from "./acquire.ts";
+import type { ConnectionFacts, Sender, Sent } from "./backends.ts";
+import { connect } from "./connect.ts";
+import type { Endpoint } from "./endpoints.ts";
+import type { Connection } from "./engine/connection.ts";
+import { codeOf } from "./events.ts";
+import { type ExchangeRequest, isIdempotent } from "./exchange.ts";
+import { exchangeOn, type OnOptions } from "./exchange-on.ts";
+import type { BackendFailure } from "./failure.ts";
+import { RETRY_LIMITS } from "./limits.ts";
+import type { Held, Lane } from "./pool.ts";
+import type { Replay } from "./replay.ts";
+import { isRepeatable, isStale } from "./retries.ts";
+import type { Service } from "./services.ts";
+
+export interface AttemptOptions {
+  readonly body: Replay | null;
+  /** Another attempt may follow. */
+  readonly keepsBody: boolean;
+  /** As in SendOptions. */
+  readonly backendRequestMs: number | null;
+}
+
+/** Pooled connections tried that turn out to be closed, before one is dialled. */
+const MAX_STALE = 2;
+
+/** Begins with the endpoint `first`; another may have answered. */
+export async function attempt(
+  sender: Sender,
+  service: Service,
+  first: Endpoint,
+  request: ExchangeRequest,
+  { body, keepsBody, backendRequestMs }: AttemptOptions,
+): Promise<Sent> {
+  const { timeouts, lasting, onEvent } = sender;
+  const { pool } = lasting;
+  // An upgrade begins where a request ends, so one with a body is none; where nothing can be upgraded it is dropped.
+  const upgrade = request.body === null && first.upgrades !== null ? request.upgrade : null;
+  for (let stale = 0; ; stale++) {
+    const isFresh = stale >= MAX_STALE;
+    const pooled = isFresh ? null : laneOf(first, upgrade).take();
+    const acquired: Acquired =
+      pooled === null
+        ? await acquire(waysTo(sender, service, first, upgrade), timeouts.connectMs, request.signal, isFresh)
+        : { kind: "open", endpoint: first, held: pooled, isReused: true };
+    if (acquired.kind === "failed") return failed(acquired.failure, acquired.endpoint);
+    const { endpoint, held, isReused } = acquired;
+    if (isReused) {
+      if (isDelicate(request) && (await isGone(held, pool.clock.monotonicMs()))) continue;
+      onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "reused" });
+    }
+    endpoint.inFlight++;
+    pool.inFlight++;
+    const result = await exchangeOn(held.connection, request, {
+      body: body?.source(keepsBody || isReused) ?? null,
+      upgrade,
+      bodyIdleMs: timeouts.bodyIdleMs,
+      limit: limitOf(backendRequestMs, timeouts.responseMs),
+      release() {
+        endpoint.inFlight--;
+        pool.inFlight--;
+        held.lane.release(held);
+      },
+    });
+    if (!("kind" in result)) {
+      if (endpoint.succeeded()) onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "recovered" });
+      return { kind: "response", response: result, endpoint: endpoint.address, connection: facts(held.connection) };
+    }
+    // Maybe only this request was slow, maybe nothing comes through any more: the next one does not wait to see.
+    if (result.kind === "transport" && result.code === "response-timeout") held.lane.discard(held);
+    const sent = failed(result, endpoint);
+    if (isReused && stale <= MAX_STALE && isStale(result) && isRepeatable(sent, request, body)) continue;
+    blame(sender, service, endpoint, result);
+    return sent;
+  }
+}
+
+const failed = (failure: BackendFailure, { address }: Endpoint): Sent => ({
+  kind: "failed",
+  failure,
+  endpoint: address,
+});
+
+const laneOf = ({ lane, upgrades }: Endpoint, upgrade: string | null): Lane =>
+  upgrade === null || upgrades === null ? lane : upgrades;
+
+function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: string | null): readonly Way[] {
+  const { host, services, timeouts, onEvent } = sender;
+  const { id: backend, endpoints } = service;
+  return endpoints.inOrder(first, host.monotonicMs()).map((endpoint) => {
+    const lane = laneOf(endpoint, upgrade);
+    return {
+      endpoint,
+      lane,
+      connectMs: timeouts.connectMs,
+      async open(signal, accepted) {
+        const startMs = host.monotonicMs();
+        const connected = await connect({
+          backend: service.backend,
+          endpoint: endpoint.address,
+          protocols: lane === endpoint.lane ? "any" : "http/1.1",
+          policies: services.policies,
+          host,
+          signal,
+          accepted,
+        });
+        if (connected.kind === "open") {
+          const { protocol, security } = connected.connection;
+          const durationMs = host.monotonicMs() - startMs;
+          const resumed = security.kind === "tls" ? security.resumed : null;
+          onEvent?.({ backend, endpoint: endpoint.address, kind: "connected", protocol, resumed, durationMs });
+        } else if (codeOf(connected.failure) !== "client-gone") {
+          const code = codeOf(connected.failure);
+          onEvent?.({ backend, endpoint: endpoint.address, kind: "connect-failed", code });
+          blame(sender, service, endpoint, connected.failure);
+        }
+        return connected;
+      },
+    };
+  });
+}
+
+/** Puts a failure on the endpoint's record. */
+function blame(
+  { host, lasting, onEvent }: Sender,
+  service: Service,
+  endpoint: Endpoint,
+  failure: BackendFailure,
+): void {
+  const durationMs = endpoint.failed(failure, host.monotonicMs(), lasting.random());
+  if (durationMs === 0) return;
+  const code = codeOf(failure);
+  onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "ejected", code, durationMs });
+}
+
+/** `HTTPRouteTimeouts.backendRequest` covers the whole response; our own default only a backend's silence. */
+function limitOf(backendRequestMs: number | null, responseMs: number): OnOptions["limit"] {
+  if (backendRequestMs === null) return { ms: responseMs, to: "head" };
+  return backendRequestMs === 0 ? null : { ms: backendRequestMs, to: "end" };
+}
+
+/** Cannot simply be sent again when the connection turns out to be closed. */
+const isDelicate = ({ method, body }: ExchangeRequest): boolean => body !== null || !isIdempotent(method);
+
+/**
+ * Whether a connection that lay idle for long was closed meanwhile: the runtime tells only once it has looked at its
+ * sockets again, which it does before the timer.
+ */
+async function isGone({ connection, idleSinceMs }: Held, nowMs: number): Promise<boolean> {
+  if (connection.inflight > 0 || nowMs - idleSinceMs < RETRY_LIMITS.idleMs) return false;
+  await new Promise((resolve) => void setTimeout(resolve));
+  if (connection.alive) return false;
+  connection.close();
+  return true;
+}
+
+function facts({ protocol, security }: Connection): ConnectionFacts {
+  if (security.kind === "plaintext") return { protocol, tls: null };
+  const { presented } = security.peer.path.matched;
+  return {
+    protocol,
+    tls: { version: security.version, sni: security.sni, resumed: security.resumed, matched: presented },
+  };
+}

@@ -1,0 +1,66 @@
+/** One dial that several requests wait for: N requests at once must not open N connections to a peer of HTTP/2. */
+import type { Leave } from "./connect.ts";
+import type { Held, Obtained } from "./pool.ts";
+
+export interface SharedDialOptions {
+  /** Dials. `accepted` is called when the peer has accepted, before any handshake. */
+  readonly open: (signal: AbortSignal, accepted: () => void) => Promise<Obtained>;
+  /** A limit of its own: those who wait come and go, so theirs would never end. */
+  readonly connectMs: number;
+  /** Nobody waits for this connection any more. */
+  readonly abandoned: (held: Held) => void;
+  /** It has ended, or nobody waits for it. */
+  readonly over: () => void;
+}
+
+export class SharedDial {
+  readonly #abort = new AbortController();
+  readonly #over: () => void;
+  readonly #result: Promise<Obtained>;
+  readonly #listeners: (() => void)[] = [];
+  #accepted = false;
+  #waiting = 0;
+  #taken = false;
+
+  constructor({ open, connectMs, abandoned, over }: SharedDialOptions) {
+    this.#over = over;
+    const timer = setTimeout(() => this.#abort.abort("timeout" satisfies Leave), connectMs);
+    this.#result = open(this.#abort.signal, () => this.#accept())
+      .then((obtained) => {
+        if (obtained.kind === "open" && this.#waiting === 0) abandoned(obtained.held);
+        return obtained;
+      })
+      .finally(() => {
+        clearTimeout(timer);
+        over();
+      });
+  }
+
+  /** The connection for whoever asked first, null for the others and after an abort; a failure is everyone's. */
+  join(signal: AbortSignal, accepted: () => void): Promise<Obtained | null> {
+    this.#waiting++;
+    if (this.#accepted) accepted();
+    else this.#listeners.push(accepted);
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        resolve(null);
+        if (--this.#waiting > 0) return;
+        this.#over();
+        this.#abort.abort("lost" satisfies Leave);
+      };
+      signal.addEventListener("abort", leave, { once: true });
+      this.#result.then((obtained) => {
+        if (signal.aborted) return;
+        signal.removeEventListener("abort", leave);
+        const open = obtained.kind === "open";
+        resolve(open && this.#taken ? null : obtained);
+        this.#taken = open;
+      }, reject);
+    });
+  }
+
+  #accept(): void {
+    this.#accepted = true;
+    for (const listener of this.#listeners) listener();
+  }
+}

@@ -1,0 +1,73 @@
+/** CORS (`HTTPCORSFilter`; Fetch §3.2): the gateway answers preflights, and says on responses who may read them. */
+import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import type { BundleCors } from "../../bundle/types.ts";
+import { fullMatch } from "../match/predicates.ts";
+
+/** The answer to a preflight request; null when it is none. */
+export function preflight(cors: BundleCors, { method, headers }: ExchangeRequest): ExchangeResponse | null {
+  const wanted = valueOf(headers, "access-control-request-method");
+  if (method !== "OPTIONS" || wanted === null || valueOf(headers, "origin") === null) return null;
+  const granted = grant(cors, headers);
+  // "the gateway returns 204/200 response but doesn't set the relevant cross-origin response headers"
+  const fields: (readonly [string, string])[] = [...granted];
+  if (granted.length > 0) {
+    const { allowMethods, allowHeaders, allowCredentials, maxAgeSeconds } = cors;
+    const wantedHeaders = valueOf(headers, "access-control-request-headers");
+    const methods = listed(allowMethods, allowCredentials, wanted);
+    const names = listed(allowHeaders, allowCredentials, wantedHeaders);
+    if (methods !== null) fields.push(["access-control-allow-methods", methods]);
+    if (names !== null) fields.push(["access-control-allow-headers", names]);
+    fields.push(["access-control-max-age", String(maxAgeSeconds)]);
+  }
+  fields.push(["vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers"]);
+  return { status: 204, headers: fields, body: null, trailers: null, upgrade: null };
+}
+
+/** A response with what the filter says in place of what the backend said. */
+export function decorate(cors: BundleCors, request: HeaderList, response: HeaderList): HeaderList {
+  const kept = response.filter(([name]) => !name.startsWith("access-control-"));
+  return [...kept, ...grant(cors, request), ["vary", "Origin"]];
+}
+
+/** What an allowed Origin is told; empty for every other. */
+function grant(
+  { allowOrigins, allowCredentials, exposeHeaders }: BundleCors,
+  request: HeaderList,
+): (readonly [string, string])[] {
+  const origin = valueOf(request, "origin");
+  if (origin === null || !allowOrigins.some((allowed) => allows(allowed, origin))) return [];
+  // "the gateway must not return `*`" with credentials; without, it may echo.
+  const fields: (readonly [string, string])[] = [["access-control-allow-origin", origin]];
+  if (allowCredentials) fields.push(["access-control-allow-credentials", "true"]);
+  const exposed = allowCredentials ? exposeHeaders.filter((name) => name !== "*") : exposeHeaders;
+  if (exposed.length > 0) fields.push(["access-control-expose-headers", exposed.join(", ")]);
+  return fields;
+}
+
+/** Methods or header names: a `*` is written as what was asked for when there may be credentials. */
+function listed(allowed: readonly string[], allowCredentials: boolean, asked: string | null): string | null {
+  if (allowed.length === 0) return null;
+  if (!allowed.includes("*")) return allowed.join(", ");
+  return allowCredentials ? asked : "*";
+}
+
+/** `allowOrigins`: a `*` in the host is "a greedy match to the left", dots included; ports default by scheme. */
+function allows(allowed: string, origin: string): boolean {
+  if (allowed === "*") return true;
+  const asked = withoutDefaultPort(origin.toLowerCase());
+  if (!allowed.includes("*")) return allowed === asked;
+  return fullMatch(
+    allowed
+      .split("*")
+      .map((part) => part.replace(/[.\\+?^$()[\]{}|]/g, "\\$&"))
+      .join("[^:/]+"),
+    asked,
+  );
+}
+
+const withoutDefaultPort = (origin: string): string =>
+  origin.replace(/^(http:\/\/.*):80$/, "$1").replace(/^(https:\/\/.*):443$/, "$1");
+
+function valueOf(headers: HeaderList, wanted: string): string | null {
+  return headers.find(([name]) => name === wanted)?.[1] ?? null;
+}

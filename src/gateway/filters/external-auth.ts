@@ -1,0 +1,104 @@
+/**
+ * ExternalAuth with protocol HTTP (`HTTPExternalAuthFilter`): another server says whether a request may pass. "If there
+ * is any problem communicating with the external service, this filter MUST fail closed."
+ */
+import type { Backends } from "../../backend/backends.ts";
+import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import type { BundleExternalAuth } from "../../bundle/types.ts";
+import { configurationFailure, type Failure, failureOf, proxyStatus, requestFailure } from "../failures.ts";
+import { endToEnd } from "../headers.ts";
+
+export type Authorized =
+  /** It may pass, with the server's fields; its body, if it was read, is in `request`. */
+  | { readonly kind: "passed"; readonly request: ExchangeRequest }
+  /** The server's own answer, for the client. */
+  | { readonly kind: "denied"; readonly response: ExchangeResponse; readonly failure: Failure }
+  | { readonly kind: "failed"; readonly failure: Failure };
+
+/** About the server's own message, and never the request's. */
+const OF_THE_MESSAGE = new Set([
+  "content-length",
+  "content-type",
+  "content-encoding",
+  "content-language",
+  "date",
+  "server",
+  "via",
+  "set-cookie",
+]);
+
+export async function authorize(
+  { target, pathPrefix, requestHeaders, responseHeaders, maxBodyBytes }: BundleExternalAuth,
+  request: ExchangeRequest,
+  backends: Backends,
+): Promise<Authorized> {
+  if ("refused" in target) {
+    return { kind: "failed", failure: configurationFailure(target.refused, "the external auth backendRef is refused") };
+  }
+  const read = maxBodyBytes === 0 || request.body === null ? null : await readBody(request.body, maxBodyBytes);
+  if (read === "too-long") {
+    const failure = requestFailure("auth-body-too-large", `the body has more than ${maxBodyBytes} bytes`);
+    return { kind: "failed", failure };
+  }
+  const forwarded: ExchangeRequest = read === null ? request : { ...request, body: bodyOf(read) };
+  const allowed = new Set(["authorization", ...requestHeaders]);
+  const sent = await backends.send(target.backend, {
+    method: request.method,
+    scheme: request.scheme,
+    authority: request.authority,
+    target: `${pathPrefix}${request.target === "*" ? "/" : request.target}`,
+    // "Content-Length … must reflect the actual number of bytes sent"
+    headers: [
+      ...endToEnd(request.headers).filter(([name]) => allowed.has(name) && name !== "content-length"),
+      ["content-length", String(read?.length ?? 0)],
+    ],
+    body: read === null || read.length === 0 ? null : bodyOf(read),
+    trailers: null,
+    upgrade: null,
+    informational: null,
+    signal: request.signal,
+  });
+  if (sent.kind === "failed") return { kind: "failed", failure: failureOf(sent.failure) };
+  const { response } = sent;
+  const fields = endToEnd(response.headers);
+  if (response.status !== 200) {
+    const failure = requestFailure("auth-denied", `the external auth server answered ${response.status}`);
+    return { kind: "denied", failure, response: { ...response, headers: [...fields, proxyStatus(failure)] } };
+  }
+  await response.body?.cancel();
+  const copied = fields.filter(([name]) =>
+    responseHeaders === null ? !OF_THE_MESSAGE.has(name) : responseHeaders.includes(name),
+  );
+  return { kind: "passed", request: { ...forwarded, headers: replaced(forwarded.headers, copied) } };
+}
+
+/** The server's word counts, not the client's under the same name. */
+function replaced(headers: HeaderList, own: HeaderList): HeaderList {
+  const names = new Set(own.map(([name]) => name));
+  return [...headers.filter(([name]) => !names.has(name)), ...own];
+}
+
+async function readBody(body: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array | "too-long"> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) break;
+    length += value.length;
+    if (length > most) {
+      await reader.cancel();
+      return "too-long";
+    }
+    chunks.push(value.slice());
+  }
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}
+
+const bodyOf = (bytes: Uint8Array): ReadableStream<Uint8Array> => new Blob([new Uint8Array(bytes)]).stream();

@@ -1,0 +1,160 @@
+/** What a worker or its object serves: the newest release that loads, each the successor of the one before. */
+import { type Backends, createBackends } from "../../backend/backends.ts";
+import type { BackendEvent } from "../../backend/events.ts";
+import type { PoolLimits } from "../../backend/limits.ts";
+import { demandCapabilities } from "../../bundle/capabilities.ts";
+import { BundleError, decodeBundle } from "../../bundle/codec.ts";
+import { decodeSecrets, NO_SECRETS } from "../../bundle/secrets.ts";
+import type { Capability } from "../../bundle/types.ts";
+import { createApp } from "../../gateway/app.ts";
+import { failureResponse, requestFailure } from "../../gateway/failures.ts";
+import { createGateway } from "../../gateway/gateway.ts";
+import type { Front } from "../../gateway/headers.ts";
+import { fromWorkerd } from "./fields.ts";
+import { cloudflareHost } from "./host.ts";
+import { respond } from "./respond.ts";
+import type { Release, Source } from "./source.ts";
+import { openingWebSockets } from "./websocket.ts";
+
+/** Keeps work alive that outlives its response: mirrors, a WebSocket's messages. */
+export type Background = (work: Promise<void>) => void;
+
+export interface ServingOptions {
+  readonly source: Source;
+  readonly poolLimits: Partial<PoolLimits>;
+  /** What this deployment can do; a bundle that needs more is refused. */
+  readonly capabilities: readonly Capability[];
+}
+
+interface Generation {
+  readonly id: string;
+  readonly backends: Backends;
+  readonly answer: (request: Request, front: Front, background: Background) => Response | Promise<Response>;
+}
+
+type State =
+  | { readonly kind: "cold" }
+  | { readonly kind: "serving"; readonly generation: Generation }
+  | { readonly kind: "refused"; readonly detail: string };
+
+export class Serving {
+  readonly #options: ServingOptions;
+  #state: State = { kind: "cold" };
+  /** When to look for another release. */
+  #againMs = 0;
+
+  constructor(options: ServingOptions) {
+    this.#options = options;
+  }
+
+  async fetch(request: Request, front: Front, background: Background): Promise<Response> {
+    const isServing = this.#state.kind === "serving";
+    if (this.#state.kind === "cold" || cloudflareHost.monotonicMs() >= this.#againMs) {
+      this.#againMs = cloudflareHost.monotonicMs() + this.#options.source.holdsMs;
+      const followed = this.#follow();
+      // Who serves goes on meanwhile; who does not has nothing else to do.
+      if (isServing) background(followed);
+      else await followed;
+    }
+    const state = this.#state;
+    if (state.kind === "serving") return state.generation.answer(request, front, background);
+    const detail = state.kind === "refused" ? state.detail : "nothing is loaded";
+    return respond(failureResponse(requestFailure("bundle-refused", detail)), request, background);
+  }
+
+  /** Closes connections that nobody has used for a while; answers how many stay open. */
+  sweep(): number {
+    const backends = this.#serving()?.backends;
+    backends?.sweep();
+    return backends?.stats().open ?? 0;
+  }
+
+  /** A host that serves keeps what it has until the next release loads; one that does not takes the first that does. */
+  async #follow(): Promise<void> {
+    const before = this.#serving();
+    try {
+      const [current, ...others] = await this.#options.source.candidates();
+      if (current === undefined) return this.#refuse("no bundle is published for this Gateway");
+      if (current.id === before?.id) return;
+      for (const candidate of before === null ? [current, ...others] : [current]) {
+        if (await this.#load(candidate.id, () => candidate.read())) return;
+      }
+    } catch (error) {
+      this.#keep(error);
+    }
+  }
+
+  async #load(id: string, read: () => Promise<Release>): Promise<boolean> {
+    try {
+      const release = await read();
+      const before = this.#serving();
+      // Another request was faster.
+      if (before?.id !== id)
+        this.#state = { kind: "serving", generation: generationOf(id, release, before, this.#options) };
+      return true;
+    } catch (error) {
+      this.#keep(error);
+      return false;
+    }
+  }
+
+  #serving(): Generation | null {
+    return this.#state.kind === "serving" ? this.#state.generation : null;
+  }
+
+  /** A release that does not load: said, and nothing is served in part. */
+  #keep(error: unknown): void {
+    const detail = error instanceof Error ? error.message : String(error);
+    // KV itself may fail for a while; a bug of ours looks the same to clients, and is in the log.
+    if (!(error instanceof BundleError)) this.#againMs = cloudflareHost.monotonicMs() + RETRY_MS;
+    console.error(JSON.stringify({ code: "bundle-refused", detail }));
+    if (this.#state.kind !== "serving") this.#state = { kind: "refused", detail };
+  }
+
+  #refuse(detail: string): void {
+    console.error(JSON.stringify({ code: "bundle-refused", detail }));
+    this.#serving()?.backends.close();
+    this.#state = { kind: "refused", detail };
+  }
+}
+
+const RETRY_MS = 1_000;
+
+function generationOf(
+  id: string,
+  release: Release,
+  before: Generation | null,
+  { poolLimits, capabilities }: ServingOptions,
+): Generation {
+  const bundle = decodeBundle(release.bundle, cloudflareHost.sha256);
+  demandCapabilities(bundle, capabilities);
+  const secrets = release.secrets === null ? NO_SECRETS : decodeSecrets(release.secrets);
+  const host = cloudflareHost;
+  const log = (record: object): void => console.log(JSON.stringify(record));
+  // A reused connection stands in the access record.
+  const onEvent = (event: BackendEvent): void => {
+    if (event.kind !== "reused") log(event);
+  };
+  const backends =
+    before?.backends.succeed(bundle, secrets) ?? createBackends({ bundle, secrets, host, poolLimits, onEvent });
+  const gateway = createGateway({
+    bundle,
+    backends: { ...backends, send: openingWebSockets(backends.send) },
+    log,
+    capabilities,
+    monotonicMs: host.monotonicMs,
+    random: Math.random,
+  });
+  const app = createApp(gateway);
+  return {
+    id,
+    backends,
+    answer: (request, front, background) =>
+      app.fetch(request, {
+        front,
+        background,
+        latin1: fromWorkerd,
+        respond: (response, to) => respond(response, to, background),
+      }),
+  };
+}

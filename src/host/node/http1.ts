@@ -1,0 +1,207 @@
+/** HTTP/1.1 from clients: Node's messages as exchanges, and back. */
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import type { Client, Handle } from "./clients.ts";
+import type { FrontLimits } from "./limits.ts";
+import { bodyOf, writeBody } from "./streams.ts";
+import { upgrade } from "./upgrade.ts";
+
+export interface Http1 {
+  serve(socket: Duplex, client: Client): void;
+  close(): void;
+}
+
+/** How long a client that expects 100 waits: a backend over HTTP/2 passes none on. */
+const CONTINUE_MS = 1_000;
+
+export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
+  const clients = new WeakMap<Duplex, Client>();
+  const server = createServer({
+    maxHeaderSize: limits.maxHeaderBytes,
+    headersTimeout: limits.headersMs,
+    requestTimeout: limits.requestMs,
+    keepAliveTimeout: limits.idleMs,
+    connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
+    shouldUpgradeCallback: wantsWebSocket,
+  });
+  // By default fields past the 2000th are dropped without a word; their size is bounded.
+  server.maxHeadersCount = 0;
+  const clientOf = ({ socket }: IncomingMessage): Client => {
+    const client = clients.get(socket);
+    if (client === undefined) throw new TypeError("a request on a socket that nobody served");
+    return client;
+  };
+  server.on("request", (request, response) => void answer(handle, clientOf(request), request, response, false));
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
+    void answer(handle, clientOf(request), request, response, true);
+  });
+  server.on("upgrade", (request, socket, head) => {
+    const client = clientOf(request);
+    client.begin();
+    const asked = (signal: AbortSignal): ExchangeRequest => ({
+      ...exchangeOf(request, client.front.scheme, signal),
+      upgrade: "websocket",
+    });
+    void upgrade(socket, head, (signal) => handle(asked(signal), client.front)).finally(() => client.end());
+  });
+  // It never listens, as connections are handed to it; without the event it would not enforce its time limits.
+  server.emit("listening");
+  return {
+    serve(socket, client) {
+      clients.set(socket, client);
+      socket.once("close", client.gone);
+      server.emit("connection", socket);
+    },
+    close: () => void server.close(),
+  };
+}
+
+/** Resolves when the response has left or the client has; never rejects. */
+async function answer(
+  handle: Handle,
+  client: Client,
+  request: IncomingMessage,
+  response: ServerResponse,
+  expectsContinue: boolean,
+): Promise<void> {
+  client.begin();
+  const left = new AbortController();
+  response.once("close", () => {
+    // Before the response has ended, a closed connection is a client that has left.
+    if (!response.writableFinished) left.abort();
+    client.end();
+  });
+  const goOn = expectsContinue ? new Continue(response) : null;
+  const exchange = await handle(
+    { ...exchangeOf(request, client.front.scheme, left.signal), informational: informationalOf(response, goOn) },
+    client.front,
+  );
+  // RFC 9110 §10.1.1: without 100 the client may send its body or not; only a new connection is sure to start afresh.
+  if (client.leaving || goOn?.settle() === "withheld") response.shouldKeepAlive = false;
+  await respond(response, exchange, request.method === "HEAD");
+}
+
+/** The client's request. Its body is read as the backend takes it. */
+export function exchangeOf(request: IncomingMessage, scheme: "http" | "https", signal: AbortSignal): ExchangeRequest {
+  const { rawHeaders, url = "" } = request;
+  const headers: [string, string][] = [];
+  let host: string | null = null;
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? "").toLowerCase();
+    const value = rawHeaders[at + 1] ?? "";
+    if (name !== "host") headers.push([name, value]);
+    // RFC 9112 §3.2: a server MUST answer 400 to more than one Host, as to none.
+    else host = host === null ? value : "";
+  }
+  // RFC 9112 §3.2.2: in absolute form the target's authority counts, and Host is ignored.
+  const absolute = url.startsWith("/") ? null : /^https?:\/\/([^/?#]*)(.*)$/is.exec(url);
+  const path = absolute?.[2] ?? url;
+  const hasTrailers = request.headers["transfer-encoding"] !== undefined;
+  return {
+    method: request.method ?? "GET",
+    scheme,
+    authority: absolute?.[1] ?? host ?? "",
+    target: absolute === null || path.startsWith("/") ? path : `/${path}`,
+    headers,
+    body: hasTrailers || hasLength(request) ? bodyOf(request) : null,
+    trailers: hasTrailers ? trailersOf(request) : null,
+    upgrade: null,
+    informational: null,
+    signal,
+  };
+}
+
+/** RFC 9112 §6: a request has a body when it says how it is framed. */
+function hasLength({ headers }: IncomingMessage): boolean {
+  const length = headers["content-length"];
+  return length !== undefined && length !== "0";
+}
+
+function trailersOf(request: IncomingMessage): Promise<HeaderList> {
+  return new Promise((resolve) => {
+    request.once("close", () => {
+      const { rawTrailers } = request;
+      const trailers: [string, string][] = [];
+      for (let at = 0; at + 1 < rawTrailers.length; at += 2)
+        trailers.push([(rawTrailers[at] ?? "").toLowerCase(), rawTrailers[at + 1] ?? ""]);
+      resolve(trailers);
+    });
+  });
+}
+
+/** RFC 9110 §7.8: a server MAY ignore Upgrade, as for `h2c` and for a request with a body. */
+const wantsWebSocket = (request: IncomingMessage): boolean =>
+  request.method === "GET" &&
+  request.headers.upgrade?.toLowerCase() === "websocket" &&
+  request.headers["transfer-encoding"] === undefined &&
+  !hasLength(request);
+
+/** The one 100 that a client waits for: the backend's, or ours when the backend is silent. */
+class Continue {
+  readonly #response: ServerResponse;
+  readonly #timer: ReturnType<typeof setTimeout>;
+  #state: "waiting" | "sent" | "withheld" = "waiting";
+
+  constructor(response: ServerResponse) {
+    this.#response = response;
+    this.#timer = setTimeout(() => this.send(), CONTINUE_MS);
+  }
+
+  send(): void {
+    if (this.#state !== "waiting") return;
+    clearTimeout(this.#timer);
+    this.#state = "sent";
+    if (!this.#response.destroyed) this.#response.writeContinue();
+  }
+
+  /** The final response is here. */
+  settle(): "sent" | "withheld" {
+    clearTimeout(this.#timer);
+    if (this.#state === "waiting") this.#state = "withheld";
+    return this.#state === "sent" ? "sent" : "withheld";
+  }
+}
+
+/** Node writes 100, 102, and a 103 with Link fields; others it cannot. RFC 9110 §15.2 lets a proxy withhold them. */
+function informationalOf(response: ServerResponse, goOn: Continue | null): ExchangeRequest["informational"] {
+  return (status, headers) => {
+    if (response.headersSent || response.destroyed) return;
+    if (status === 100) goOn?.send();
+    if (status === 102) response.writeProcessing();
+    if (status !== 103) return;
+    const hints: Record<string, string[]> = {};
+    for (const [name, value] of headers) (hints[name] ??= []).push(value);
+    try {
+      response.writeEarlyHints(hints);
+    } catch {
+      // A Link that Node takes for malformed: a hint may be lost, the response may not.
+    }
+  };
+}
+
+async function respond(response: ServerResponse, exchange: ExchangeResponse, isHead: boolean): Promise<void> {
+  const { status, headers, body, trailers } = exchange;
+  const fields: string[] = [];
+  let hasLength = false;
+  for (const [name, value] of headers) {
+    fields.push(name, value);
+    if (name === "content-length") hasLength = true;
+  }
+  try {
+    if (body === null) {
+      // RFC 9110 §8.6: neither with 204 nor 304, nor, where the backend kept it to itself, with HEAD.
+      if (!hasLength && !isHead && status !== 204 && status !== 304) fields.push("content-length", "0");
+      response.writeHead(status, fields).end();
+      return;
+    }
+    response.writeHead(status, fields);
+    await writeBody(body, response);
+    const more = hasLength ? [] : ((await trailers) ?? []);
+    if (more.length > 0) response.addTrailers(more.map(([name, value]): [string, string] => [name, value]));
+    response.end();
+  } catch {
+    // The status has gone out: only a cut connection says that the body is not whole (RFC 9112 §8).
+    response.destroy();
+  }
+}

@@ -1,0 +1,159 @@
+/** HTTP/2 from clients: Node's streams as exchanges, and back. */
+import {
+  constants,
+  createServer,
+  type IncomingHttpHeaders,
+  type OutgoingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from "node:http2";
+import type { Duplex } from "node:stream";
+import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import type { Front } from "../../gateway/headers.ts";
+import type { Client, Clients, Handle } from "./clients.ts";
+import type { FrontLimits } from "./limits.ts";
+import { bodyOf, writeBody } from "./streams.ts";
+
+export interface Http2 {
+  serve(socket: Duplex, clients: Clients, front: Front): void;
+}
+
+/** What one stream and one connection may have under way to us. */
+const STREAM_WINDOW_BYTES = 256 * 1024;
+const CONNECTION_WINDOW_BYTES = 1024 * 1024;
+
+export function createHttp2(handle: Handle, limits: FrontLimits): Http2 {
+  const server = createServer({
+    settings: {
+      maxConcurrentStreams: limits.maxStreams,
+      maxHeaderListSize: limits.maxHeaderBytes,
+      initialWindowSize: STREAM_WINDOW_BYTES,
+    },
+  });
+  // A peer that breaks the protocol loses its session, and nobody else's is touched.
+  server.on("sessionError", () => undefined);
+  return {
+    serve(socket, clients, front) {
+      server.once("session", (session) => begin(session, clients, front));
+      server.emit("connection", socket);
+    },
+  };
+
+  function begin(session: ServerHttp2Session, clients: Clients, front: Front): void {
+    session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
+    const client = clients.add(front, "at-once", () => session.close());
+    session.once("close", client.gone);
+    session.setTimeout(limits.idleMs, () => {
+      if (!client.busy) session.close();
+    });
+    session.on("stream", (stream, headers, flags, raw) => void answer(handle, client, stream, headers, flags, raw));
+  }
+}
+
+/** Resolves when the response has left or the client has; never rejects. */
+async function answer(
+  handle: Handle,
+  client: Client,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  flags: number,
+  raw: readonly string[],
+): Promise<void> {
+  client.begin();
+  const left = new AbortController();
+  stream.on("error", () => left.abort());
+  stream.once("close", () => {
+    // Before the response has ended, a closed stream is a client that has left.
+    if (!stream.writableFinished) left.abort();
+    client.end();
+  });
+  const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
+  // Node resets a stream that nobody reads once its answer is written, and that may overtake the answer's end.
+  if (!hasBody) stream.resume();
+  const exchange = await handle(exchangeOf(stream, headers, raw, hasBody, client.front, left.signal), client.front);
+  await respond(stream, exchange);
+}
+
+function exchangeOf(
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  raw: readonly string[],
+  hasBody: boolean,
+  { scheme }: Front,
+  signal: AbortSignal,
+): ExchangeRequest {
+  const { ":authority": authority, ":path": target = "", ":method": method = "GET", host, cookie } = headers;
+  const fields = pairs(raw).filter(([name]) => !name.startsWith(":") && name !== "host" && name !== "cookie");
+  // RFC 9113 §8.2.3: crumbs MUST be joined before they leave HTTP/2; Node has.
+  if (cookie !== undefined) fields.push(["cookie", cookie]);
+  return {
+    method,
+    scheme,
+    // RFC 9113 §8.3.1: a Host that differs makes the request malformed; an empty authority is answered 400.
+    authority: host !== undefined && authority !== undefined && host !== authority ? "" : (authority ?? host ?? ""),
+    target,
+    headers: fields,
+    body: hasBody ? bodyOf(stream) : null,
+    trailers: hasBody ? trailersOf(stream) : null,
+    upgrade: null,
+    informational: (status, hints) => {
+      if (!stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ...fieldsOf(hints), ":status": status });
+    },
+    signal,
+  };
+}
+
+/** `[name, value, …]` of lower-case names, as pairs. */
+function pairs(raw: readonly string[]): [string, string][] {
+  const list: [string, string][] = [];
+  for (let at = 0; at + 1 < raw.length; at += 2) list.push([raw[at] ?? "", raw[at + 1] ?? ""]);
+  return list;
+}
+
+function trailersOf(stream: ServerHttp2Stream): Promise<HeaderList> {
+  return new Promise((resolve) => {
+    stream.once("trailers", (_trailers: unknown, _flags: number, raw: readonly string[]) => resolve(pairs(raw)));
+    // Trailers come before the end; nothing changes after the first answer.
+    for (const over of ["end", "close"]) stream.once(over, () => resolve([]));
+  });
+}
+
+async function respond(
+  stream: ServerHttp2Stream,
+  { status, headers, body, trailers }: ExchangeResponse,
+): Promise<void> {
+  if (stream.destroyed) return void body?.cancel().catch(() => undefined); // Nobody is left to hear of it.
+  try {
+    const more = body === null || trailers === null ? null : trailers;
+    // After the body nothing else is known to be right: a failure there cuts the stream below.
+    more?.catch(() => undefined);
+    stream.respond(
+      { ...fieldsOf(headers), ":status": status },
+      { endStream: body === null, waitForTrailers: more !== null },
+    );
+    if (body !== null) await writeBody(body, stream);
+    if (more !== null) {
+      stream.once("wantTrailers", () => {
+        void more
+          .then((fields) => stream.sendTrailers(fieldsOf(fields)))
+          .catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
+      });
+    }
+    stream.end();
+    // RFC 9113 §8.1: what is left of the request is not wanted, and its client must not wait to send it.
+    if (!stream.readableEnded) stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
+  } catch {
+    // The status has gone out: only a reset says that the body is not whole.
+    stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  }
+}
+
+/** A name that stands more than once becomes a list. */
+function fieldsOf(headers: HeaderList): OutgoingHttpHeaders {
+  const fields: Record<string, string | string[]> = {};
+  for (const [name, value] of headers) {
+    const before = fields[name];
+    fields[name] = before === undefined ? value : Array.isArray(before) ? [...before, value] : [before, value];
+  }
+  return fields;
+}

@@ -1,0 +1,26 @@
+/** What a client may take. docs/operations.md says what each means to an operator. */
+export interface FrontLimits {
+  /** Connections at once on one port; more are closed unanswered. */
+  readonly maxConnections: number;
+  /** All fields of a request; more is answered 431. */
+  readonly maxHeaderBytes: number;
+  /** From the connection, or the first byte of a request, to the end of its fields: 408. */
+  readonly headersMs: number;
+  /** From the first byte of a request to the end of its body: 408. Long uploads need long. */
+  readonly requestMs: number;
+  /** A connection without a request in flight. */
+  readonly idleMs: number;
+  readonly handshakeMs: number;
+  /** Requests in flight on one HTTP/2 connection. */
+  readonly maxStreams: number;
+}
+
+export const FRONT_LIMITS: FrontLimits = {
+  maxConnections: 10_000,
+  maxHeaderBytes: 16 * 1024,
+  headersMs: 15_000,
+  requestMs: 3_600_000,
+  idleMs: 60_000,
+  handshakeMs: 10_000,
+  maxStreams: 128,
+};

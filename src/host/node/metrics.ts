@@ -1,0 +1,120 @@
+/** Prometheus metrics of `lasthop serve`, and its health endpoints. docs/operations.md says what each means. */
+import { createServer, type Server } from "node:http";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { BackendEvent } from "../../backend/events.ts";
+import type { AccessRecord } from "../../gateway/access-log.ts";
+import type { Serving } from "./serve.ts";
+
+export interface Metrics {
+  readonly onRecord: (record: AccessRecord) => void;
+  readonly onEvent: (event: BackendEvent) => void;
+  /** Serves /metrics, /healthz and /readyz. Rejects with what `listen` fails with. */
+  listen(host: string, port: number): Promise<Server>;
+}
+
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+
+/** Labels are names of the bundle and codes of ours, never what a client sent: their number is bounded. */
+export function createMetrics(servings: () => readonly Serving[]): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  const requests = new Counter({
+    name: "lasthop_requests_total",
+    help: "Requests answered, by listener, route, status class and code (empty: none of ours).",
+    labelNames: ["listener", "route", "status", "code"] as const,
+    registers,
+  });
+  const duration = new Histogram({
+    name: "lasthop_request_duration_seconds",
+    help: "From a request's arrival to the end of its response.",
+    labelNames: ["route"] as const,
+    buckets: SECONDS,
+    registers,
+  });
+  const mirrors = new Counter({
+    name: "lasthop_mirrors_failed_total",
+    help: "Mirrored copies that failed, by backend and code.",
+    labelNames: ["backend", "code"] as const,
+    registers,
+  });
+  const events = new Counter({
+    name: "lasthop_backend_events_total",
+    help: "Connections opened, refused and reused, requests tried again, endpoints ejected and recovered, by backend.",
+    labelNames: ["backend", "event", "code"] as const,
+    registers,
+  });
+  const connecting = new Histogram({
+    name: "lasthop_backend_connect_seconds",
+    help: "From the first dial to a verified connection.",
+    labelNames: ["backend", "resumed"] as const,
+    buckets: SECONDS,
+    registers,
+  });
+  const gauges = {
+    open: "Backend connections that are open or being opened.",
+    idle: "Of them, those that carry no request.",
+    inFlight: "Requests in flight to backends.",
+    ejected: "Endpoints left out for now.",
+    engineBytes: "Memory of the TLS engines.",
+  } as const;
+  for (const [stat, help] of Object.entries(gauges) as [keyof typeof gauges, string][]) {
+    new Gauge({
+      name: `lasthop_backend_${stat.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+      help,
+      registers,
+      collect() {
+        this.set(servings().reduce((sum, serving) => sum + serving.stats()[stat], 0));
+      },
+    });
+  }
+  new Gauge({
+    name: "lasthop_bundle_info",
+    help: "1 for each bundle that is served.",
+    labelNames: ["gateway", "digest"] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const { bundle } of servings()) this.set({ gateway: bundle.gateway, digest: bundle.digest }, 1);
+    },
+  });
+
+  return {
+    onRecord({ listener, route, backend, status, code, durationMs, mirror }) {
+      if (mirror) return mirrors.inc({ backend: backend ?? "", code: code ?? "" });
+      const labels = { listener: listener ?? "", route: route ?? "", status: `${Math.floor(status / 100)}xx` };
+      requests.inc({ ...labels, code: code ?? "" });
+      duration.observe({ route: labels.route }, durationMs / 1_000);
+    },
+    onEvent(event) {
+      const { backend, kind } = event;
+      events.inc({ backend, event: kind, code: "code" in event ? String(event.code) : "" });
+      if (event.kind === "connected")
+        connecting.observe({ backend, resumed: String(event.resumed ?? false) }, event.durationMs / 1_000);
+    },
+    listen(host, port) {
+      const server = createServer((request, response) => {
+        const say = (status: number, text: string): void => {
+          response.writeHead(status, { "content-type": "text/plain" }).end(text);
+        };
+        switch (request.url) {
+          case "/healthz":
+            return say(200, "ok\n");
+          case "/readyz":
+            return servings().length > 0 ? say(200, "ok\n") : say(503, "no Gateway is served\n");
+          case "/metrics":
+            return void registry.metrics().then(
+              (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
+              (error: unknown) => say(500, String(error)),
+            );
+          default:
+            return say(404, "not found\n");
+        }
+      });
+      return new Promise((resolve, reject) => {
+        server.once("error", reject);
+        server.listen(port, host, () => resolve(server));
+      });
+    },
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * Serves every Gateway that a controller publishes to a directory (src/bundle/publication.ts), each on its own addresses
+ * alone, and acknowledges what is served. A publication that does not load changes nothing; a cold Gateway whose current
+ * bundle does not load gets the previous one.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { watch } from "chokidar";
+import {
+  acknowledgementKey,
+  type Acknowledgement,
+  bundleKey,
+  decodePointer,
+  type Pointer,
+  PUBLICATION_FORMAT,
+  type Published,
+  secretsKey,
+} from "../../bundle/publication.ts";
+import { decodeSecrets, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
+import { serve, type ServeOptions, type Serving } from "./serve.ts";
+
+export interface PublicationOptions extends Omit<ServeOptions, "address" | "secrets"> {
+  readonly directory: string;
+  /** What changed, and what went wrong. */
+  readonly say: (line: string) => void;
+}
+
+export interface ServedPublication {
+  /** Of every Gateway and address. */
+  readonly servings: readonly Serving[];
+  /** Looks at the directory again. */
+  follow(): Promise<void>;
+  close(limitMs?: number): Promise<void>;
+}
+
+interface Served {
+  published: Published;
+  readonly byAddress: Map<string, Serving>;
+}
+
+export async function servePublication(options: PublicationOptions): Promise<ServedPublication> {
+  const { directory, say } = options;
+  const served = new Map<string, Served>();
+  const leaving = new Set<Promise<void>>();
+  let running: Promise<void> = Promise.resolve();
+  await mkdir(join(directory, "gateways"), { recursive: true });
+
+  const retire = (serving: Serving): void => {
+    const gone = serving.close().finally(() => leaving.delete(gone));
+    leaving.add(gone);
+  };
+
+  async function followAll(): Promise<void> {
+    const seen = new Set<string>();
+    for (const name of await readdir(join(directory, "gateways"), { recursive: true })) {
+      if (!name.endsWith(".json")) continue;
+      try {
+        const pointer = decodePointer(await readFile(join(directory, "gateways", name), "utf8"));
+        seen.add(pointer.gateway);
+        await acknowledge(await followOne(pointer));
+      } catch (error) {
+        // Replaced or removed meanwhile, or not a pointer: the next change brings another look.
+        say(`gateways/${name}: ${messageOf(error)}`);
+      }
+    }
+    for (const [gateway, { byAddress }] of served) {
+      if (seen.has(gateway)) continue;
+      served.delete(gateway);
+      for (const serving of byAddress.values()) retire(serving);
+      say(`Gateway ${gateway} is withdrawn`);
+    }
+  }
+
+  async function followOne(pointer: Pointer): Promise<Acknowledgement> {
+    const { gateway, current, previous, addresses } = pointer;
+    const before = served.get(gateway);
+    const errors: string[] = [];
+    for (const published of before === undefined && previous !== null ? [current, previous] : [current]) {
+      const failures = await load(pointer, published).catch((error: unknown) => [messageOf(error)]);
+      errors.push(...failures);
+      if (failures.length === 0) break;
+    }
+    const now = served.get(gateway);
+    for (const [address, serving] of now?.byAddress ?? []) {
+      if (addresses.includes(address)) continue;
+      now?.byAddress.delete(address);
+      retire(serving);
+    }
+    for (const error of errors) say(`Gateway ${gateway}: ${error}`);
+    const bundle = now?.published.bundle ?? (addresses.length === 0 ? current.bundle : null);
+    return { format: PUBLICATION_FORMAT, gateway, bundle, addresses: [...(now?.byAddress.keys() ?? [])], errors };
+  }
+
+  /** Why some address does not serve `published`; empty: all do. Rejects when it cannot be read. */
+  async function load({ gateway, addresses }: Pointer, published: Published): Promise<string[]> {
+    const state = served.get(gateway) ?? { published, byAddress: new Map<string, Serving>() };
+    const isNew =
+      state.published.bundle !== published.bundle ||
+      state.published.secrets !== published.secrets ||
+      !served.has(gateway);
+    const missing = addresses.filter((address) => !state.byAddress.has(address));
+    if (!isNew && missing.length === 0) return [];
+    const text = await readFile(join(directory, bundleKey(published.bundle)), "utf8");
+    const secrets = await readSecrets(directory, published);
+    const failures: string[] = [];
+    if (isNew) {
+      for (const [address, serving] of state.byAddress) {
+        await serving.reload(text, secrets).catch((error: unknown) => failures.push(`${address}: ${messageOf(error)}`));
+      }
+    }
+    for (const address of failures.length === 0 ? missing : []) {
+      try {
+        state.byAddress.set(address, await serve(text, { ...options, address, secrets }));
+      } catch (error) {
+        failures.push(`${address}: ${messageOf(error)}`);
+      }
+    }
+    if (failures.length === 0) state.published = published;
+    if (failures.length === 0 || state.byAddress.size > 0) served.set(gateway, state);
+    if (failures.length === 0)
+      say(`Gateway ${gateway}: serving ${published.bundle.slice(0, 12)} on ${addresses.join(", ")}`);
+    return failures;
+  }
+
+  async function acknowledge(acknowledgement: Acknowledgement): Promise<void> {
+    const path = join(directory, acknowledgementKey(acknowledgement.gateway));
+    const text = `${JSON.stringify(acknowledgement)}\n`;
+    if ((await readFile(path, "utf8").catch(() => null)) === text) return;
+    await mkdir(dirname(path), { recursive: true });
+    const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
+    try {
+      await writeFile(temporary, text, { flag: "wx" });
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  }
+
+  const follow = (): Promise<void> => {
+    running = running.then(followAll).catch((error: unknown) => say(messageOf(error)));
+    return running;
+  };
+  // Watched before it is read: no change falls in between.
+  const watcher = watch(join(directory, "gateways"), { ignoreInitial: true }).on("all", () => void follow());
+  await new Promise<void>((ready) => watcher.once("ready", () => ready()));
+  await follow();
+  const servings = (): Serving[] => [...served.values()].flatMap(({ byAddress }) => [...byAddress.values()]);
+  return {
+    get servings() {
+      return servings();
+    },
+    follow,
+    async close(limitMs) {
+      await watcher.close();
+      await running;
+      await Promise.all([...servings().map((serving) => serving.close(limitMs)), ...leaving]);
+    },
+  };
+}
+
+async function readSecrets(directory: string, { secrets }: Published): Promise<Secrets> {
+  if (secrets === null) return NO_SECRETS;
+  return decodeSecrets(await readFile(join(directory, secretsKey(secrets)), "utf8"));
+}
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

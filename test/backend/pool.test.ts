@@ -1,0 +1,243 @@
+/** Connections: how many are opened, which are used again, and what a new bundle leaves of them. */
+import { describe, expect, test } from "vitest";
+import type { BundlePolicy } from "../../src/bundle/types.ts";
+import { NO_SECRETS } from "../../src/bundle/secrets.ts";
+import { bundleTo, clientOf, failedWith, textOf } from "./fixtures/last-hop.ts";
+import { plain, secure } from "./fixtures/servers.ts";
+
+const H1: Partial<BundlePolicy> = { alpn: ["http/1.1"] };
+const ok = (_: unknown, response: { end(text: string): void }): void => response.end("ok");
+
+/** Answers only when it is told to. */
+function held() {
+  const waiting: (() => void)[] = [];
+  const handle = (_: unknown, response: { end(text: string): void }): void =>
+    void waiting.push(() => response.end("ok"));
+  return { handle, waiting, free: () => waiting.splice(0).forEach((answer) => answer()) };
+}
+
+test("many first requests to a peer of HTTP/2 share one dial and one connection", async () => {
+  const server = await secure(ok);
+  const { text, backends, events } = clientOf(bundleTo({ ports: [server.port] }));
+  expect(await Promise.all(Array.from({ length: 50 }, () => text()))).toEqual(Array.from({ length: 50 }, () => "ok"));
+  expect(server.connections).toBe(1);
+  expect(events.filter(({ kind }) => kind === "connected")).toMatchObject([{ protocol: "h2", resumed: false }]);
+  expect(backends.stats()).toMatchObject({ open: 1, idle: 1, inFlight: 0, ejected: 0 });
+  expect(backends.stats().engineBytes).toBeGreaterThan(0);
+});
+
+test("a peer that turns out to speak HTTP/1.1 gets a connection for each, and those are used again", async () => {
+  const { handle, waiting, free } = held();
+  const server = await secure(handle, { ALPNProtocols: ["http/1.1"] });
+  const { text } = clientOf(bundleTo({ ports: [server.port] }));
+  for (let round = 0; round < 2; round++) {
+    const asked = Promise.all(Array.from({ length: 5 }, () => text()));
+    await expect.poll(() => waiting.length).toBe(5);
+    free();
+    await asked;
+  }
+  expect(server.connections).toBe(5);
+});
+
+test("a dial that others wait for goes on when the one who began it leaves", async () => {
+  const server = await secure(ok);
+  const { ask, text } = clientOf(bundleTo({ ports: [server.port] }));
+  const first = new AbortController();
+  const leaving = ask({ signal: first.signal });
+  const staying = text();
+  first.abort();
+  expect(await leaving).toMatchObject(failedWith("client-gone"));
+  expect(await staying).toBe("ok");
+  expect(server.connections).toBe(1);
+});
+
+test("a dial that nobody waits for any more is given up", async () => {
+  const server = await secure(ok);
+  const { ask, backends } = clientOf(bundleTo({ ports: [server.port] }));
+  const client = new AbortController();
+  const leaving = ask({ signal: client.signal });
+  client.abort();
+  expect(await leaving).toMatchObject(failedWith("client-gone"));
+  await expect.poll(() => backends.stats().open).toBe(0);
+  expect(server.requests).toHaveLength(0);
+});
+
+test("another connection is opened when the streams of one are used up, and no more than allowed", async () => {
+  const { handle, waiting, free } = held();
+  const server = await secure(handle, { settings: { maxConcurrentStreams: 2 } });
+  const { text, backends } = clientOf(bundleTo({ ports: [server.port] }), { poolLimits: { connectionsPerKey: 3 } });
+  const first = text();
+  await expect.poll(() => waiting.length).toBe(1); // The peer's SETTINGS have come with it.
+  const others = Array.from({ length: 7 }, () => text());
+  await expect.poll(() => waiting.length).toBe(6);
+  expect(server.connections).toBe(3);
+  free();
+  await expect.poll(() => waiting.length).toBe(2);
+  free();
+  expect(await Promise.all([first, ...others])).toHaveLength(8);
+  expect(backends.stats()).toMatchObject({ open: 3, idle: 3 });
+});
+
+test("a request waits for a connection, and is told when none becomes free", async () => {
+  const { handle, waiting, free } = held();
+  const server = await secure(handle);
+  const { text, ask } = clientOf(bundleTo({ ports: [server.port], policy: H1 }), {
+    poolLimits: { connectionsPerKey: 1 },
+    timeouts: { connectMs: 300 },
+  });
+  const first = text();
+  await expect.poll(() => waiting.length).toBe(1);
+  expect(await ask()).toMatchObject(failedWith("connection-limit"));
+  const second = text();
+  free();
+  expect(await first).toBe("ok");
+  await expect.poll(() => waiting.length).toBe(1);
+  free();
+  expect(await second).toBe("ok");
+  expect(server.connections).toBe(1);
+});
+
+test("the connection used last is used first, and the others grow old", async () => {
+  const { handle, waiting, free } = held();
+  const server = await plain(handle);
+  let nowMs = 0;
+  const { text, backends } = clientOf(
+    bundleTo({ ports: [server.port], backend: { transport: { kind: "plaintext" } } }),
+    { host: { monotonicMs: () => nowMs } },
+  );
+  const together = Promise.all([text(), text()]);
+  await expect.poll(() => waiting.length).toBe(2);
+  free();
+  await together;
+  for (; nowMs < 31_000; nowMs += 5_000) {
+    const asked = text();
+    await expect.poll(() => waiting.length).toBe(1);
+    free();
+    await asked;
+  }
+  await expect.poll(() => server.sockets.size).toBe(1);
+  expect(server.connections).toBe(2);
+  expect(backends.stats()).toMatchObject({ open: 1, idle: 1 });
+});
+
+test.each(["h2", "http/1.1"] as const)("a connection of %s is renewed after its lifetime", async (alpn) => {
+  const server = await secure(ok);
+  let nowMs = 0;
+  const { text } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: [alpn] } }), {
+    host: { monotonicMs: () => nowMs },
+  });
+  for (; nowMs < 480_000; nowMs += 20_000) await text();
+  expect(server.connections).toBe(1);
+  nowMs = 720_001;
+  await text();
+  expect(server.connections).toBe(2);
+  await expect.poll(() => server.sockets.size).toBe(1);
+});
+
+test("large and small responses leave their connection to the next request", async () => {
+  const server = await secure((request, response) =>
+    response.end(request.url === "/large" ? Buffer.alloc(1 << 20) : ""),
+  );
+  const { text } = clientOf(bundleTo({ ports: [server.port], policy: H1 }));
+  for (const target of ["/large", "/", "/large", "/large", "/"]) await text({ target });
+  expect(server.connections).toBe(1);
+});
+
+describe("a new bundle", () => {
+  test("keeps the connections, and later the tickets, of a policy that stays", async () => {
+    const server = await secure(ok);
+    const client = clientOf(bundleTo({ ports: [server.port] }));
+    await client.text();
+    const before = client.backends;
+    client.backends = before.succeed(bundleTo({ ports: [server.port, 1] }), NO_SECRETS);
+    before.close(); // Hosts may, and it closes nothing that the successor has.
+    while (server.requests.length < 4) await client.text();
+    expect(server.connections).toBe(1);
+    for (const socket of server.sockets) socket.destroy();
+    await expect.poll(() => client.backends.stats().open).toBe(0);
+    client.backends = client.backends.succeed(bundleTo({ ports: [server.port] }), NO_SECRETS);
+    await client.text();
+    expect(server.resumed).toBe(1);
+  });
+
+  test("with another policy never uses an old connection, and requests in flight finish", async () => {
+    const { handle, waiting, free } = held();
+    const server = await secure(handle);
+    const client = clientOf(bundleTo({ ports: [server.port] }));
+    const before = client.text();
+    await expect.poll(() => waiting.length).toBe(1);
+    const next = bundleTo({ ports: [server.port] });
+    const [policy] = Object.values(next.policies);
+    if (policy === undefined) throw new Error("unreachable");
+    const digest = "e".repeat(64);
+    client.backends = client.backends.succeed(
+      bundleTo({ ports: [server.port], backend: { transport: { kind: "tls", policy: digest } } }),
+      NO_SECRETS,
+    );
+    await expect(client.text()).rejects.toThrow("no policy");
+    client.backends = client.backends.succeed(
+      {
+        ...bundleTo({ ports: [server.port], backend: { transport: { kind: "tls", policy: digest } } }),
+        policies: { [digest]: policy },
+      },
+      NO_SECRETS,
+    );
+    const after = client.text();
+    await expect.poll(() => waiting.length).toBe(2);
+    expect(server.connections).toBe(2);
+    free();
+    expect(await before).toBe("ok");
+    expect(await after).toBe("ok");
+    await expect.poll(() => server.sockets.size).toBe(1);
+  });
+
+  test("without the backend closes its connections", async () => {
+    const server = await secure(ok);
+    const client = clientOf(bundleTo({ ports: [server.port], policy: H1 }));
+    await client.text();
+    client.backends = client.backends.succeed({ ...bundleTo({ ports: [] }), backends: {} }, NO_SECRETS);
+    await expect.poll(() => server.sockets.size).toBe(0);
+    expect(client.backends.stats()).toMatchObject({ open: 0, idle: 0 });
+  });
+});
+
+test("32 clients at a time resume", async () => {
+  const server = await secure(ok);
+  const { text } = clientOf(bundleTo({ ports: [server.port], policy: H1 }), { poolLimits: { idlePerKey: 0 } });
+  const round = (): Promise<unknown> => Promise.all(Array.from({ length: 32 }, () => text()));
+  await round();
+  for (let asked = 0; asked < 3; asked++) await round();
+  expect(server.connections).toBe(128);
+  expect(server.resumed).toBeGreaterThanOrEqual(90);
+});
+
+test("a WASM trap fails what was on the engine, and a new engine serves the next request", async () => {
+  const { handle, waiting, free } = held();
+  const server = await secure((request, response) => {
+    if (request.url === "/held") handle(request, response);
+    else ok(request, response);
+  });
+  let isBroken = false;
+  const { text, ask } = clientOf(bundleTo({ ports: [server.port], policy: H1 }), {
+    host: {
+      randomFill: (bytes) => {
+        if (isBroken) throw new Error("no randomness");
+        crypto.getRandomValues(bytes);
+      },
+    },
+  });
+  const bystander = ask({ target: "/held" });
+  await expect.poll(() => waiting.length).toBe(1);
+  isBroken = true;
+  expect(await ask()).toMatchObject(failedWith("engine-trapped"));
+  expect(await bystander).toMatchObject(failedWith("engine-trapped"));
+  isBroken = false;
+  expect(await text()).toBe("ok");
+  free();
+});
+
+test("more connections than the engine holds fail with their code", async () => {
+  const server = await plain(ok);
+  const sent = await clientOf(bundleTo({ ports: [server.port], backend: { transport: { kind: "plaintext" } } })).ask();
+  expect(await textOf(sent)).toBe("ok");
+});

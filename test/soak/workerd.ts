@@ -1,0 +1,80 @@
+/** `workerd serve` around the worker that would be deployed: its pool in an object, its clients on loopback. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { buildWorker } from "../../bench/worker-build.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const WORKERD = join(createRequire(import.meta.url).resolve("workerd/package.json"), "../bin/workerd");
+
+/** Of what workerd says, when it does not start. */
+const SHOWN = 4_000;
+
+export interface Workerd {
+  readonly port: number;
+  /** What the process holds in memory now. */
+  residentBytes(): number;
+  stop(): Promise<void>;
+}
+
+/** Rejects when workerd ends before it serves. Access records go nowhere, and so do the faults it reports. */
+export async function startWorkerd(bundleText: string): Promise<Workerd> {
+  mkdirSync(join(ROOT, ".lasthop"), { recursive: true });
+  const directory = mkdtempSync(join(ROOT, ".lasthop/soak-"));
+  const { out, modules } = buildWorker(directory, bundleText);
+  const file = join(out, "config.capnp");
+  writeFileSync(file, configOf(modules));
+  const child = spawn(WORKERD, ["serve", "--control-fd=3", file], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+  let said = "";
+  child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-SHOWN)));
+  const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
+  const port = await Promise.race([
+    listening(child),
+    ended.then(() => Promise.reject(new Error(`workerd ended before it served: ${said}`))),
+  ]);
+  return {
+    port,
+    residentBytes: () =>
+      Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) * 1_024,
+    async stop() {
+      child.kill("SIGKILL");
+      await ended;
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** workerd tells on the control descriptor which port it got. */
+function listening(child: ChildProcess): Promise<number> {
+  const [, , , control] = child.stdio;
+  return new Promise((resolve) => {
+    let said = "";
+    control?.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      const port = /"event":"listen","socket":"http","port":(\d+)/.exec(said)?.[1];
+      if (port !== undefined) resolve(Number(port));
+    });
+  });
+}
+
+/** The flags of wrangler.toml. */
+function configOf(modules: readonly string[]): string {
+  const kind = (name: string): string =>
+    name.endsWith(".wasm") ? "wasm" : name.endsWith(".json") ? "text" : "esModule";
+  return `using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [(name = "main", worker = .worker), (name = "net", network = (allow = ["public", "private"]))],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  modules = [${modules.map((name) => `(name = "${name}", ${kind(name)} = embed "${name}")`).join(", ")}],
+  durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool")],
+  durableObjectStorage = (inMemory = void),
+  bindings = [(name = "LASTHOP_POOL", durableObjectNamespace = "Pool")],
+  compatibilityDate = "2026-11-01",
+  compatibilityFlags = ["nodejs_compat", "enable_request_signal"],
+  globalOutbound = "net",
+);
+`;
+}
