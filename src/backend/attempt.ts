@@ -40,10 +40,15 @@ export async function attempt(
   for (let stale = 0; ; stale++) {
     const isFresh = stale >= MAX_STALE;
     const pooled = isFresh ? null : laneOf(first, upgrade).take();
-    const acquired: Acquired =
-      pooled === null
-        ? await acquire(waysTo(sender, service, first, upgrade), timeouts.connectMs, request.signal, isFresh)
-        : { kind: "open", endpoint: first, held: pooled, isReused: true };
+    let acquired: Acquired;
+    if (pooled === null) {
+      first.inFlight++;
+      const ways = waysTo(sender, service, first, upgrade);
+      const acquiring = acquire(ways, timeouts.connectMs, request.signal, isFresh);
+      acquired = await acquiring.finally(() => first.inFlight--);
+    } else {
+      acquired = { kind: "open", endpoint: first, held: pooled, isReused: true };
+    }
     if (acquired.kind === "failed") return failed(acquired.failure, acquired.endpoint);
     const { endpoint, held, isReused } = acquired;
     if (isReused) {

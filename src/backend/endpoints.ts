@@ -24,6 +24,7 @@ export class Endpoint {
   readonly lane: Lane;
   /** Where ALPN offers HTTP/1.1 alone, because it can be upgraded; null where nothing can be. */
   readonly upgrades: Lane | null;
+  /** Requests on it, and those that wait for a connection to it. */
   inFlight = 0;
   #failures = 0;
   #ejections = 0;
@@ -84,7 +85,8 @@ export class Endpoints {
   pick(nowMs: number, avoid: ReadonlySet<BundleEndpoint>): Endpoint | null {
     const { all } = this;
     const count = all.length;
-    const turn = this.#turn++ % Math.max(count, 1);
+    // A further attempt takes no turn: with two endpoints every request would begin with the same one.
+    const turn = (avoid.size === 0 ? this.#turn++ : this.#turn) % Math.max(count, 1);
     const mine = all[turn];
     if (mine === undefined || count === 1) return mine ?? null;
     const other = all[(turn + 1 + Math.floor(this.#random() * (count - 1))) % count];

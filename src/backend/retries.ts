@@ -48,10 +48,13 @@ export function isRepeatable(sent: Sent, { method, signal }: ExchangeRequest, bo
   return sent.failure.kind !== "transport" || sent.failure.sent === "nothing";
 }
 
+/** The peer's end before a response's head: with TLS, and in plaintext. */
+const ENDED: ReadonlySet<TransportCode> = new Set<TransportCode>(["connection-terminated", "response-incomplete"]);
+
 /** On a reused connection: it was closed meanwhile, or took no further request. The peer may do so at any time. */
 export function isStale(failure: BackendFailure): boolean {
   if (failure.kind !== "transport" || FINAL.has(failure.code)) return false;
-  return failure.sent === "nothing" || failure.code === "connection-terminated";
+  return failure.sent === "nothing" || ENDED.has(failure.code);
 }
 
 /** Full jitter over a base that doubles; `retry` counts from 0. */

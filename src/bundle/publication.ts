@@ -82,7 +82,7 @@ function record(text: string, what: string): Record<string, unknown> {
   if (value === null || typeof value !== "object" || !("format" in value) || value.format !== PUBLICATION_FORMAT) {
     throw new BundleError("unknown-format", "format", `this version reads a ${what} of format ${PUBLICATION_FORMAT}`);
   }
-  return value as Record<string, unknown>;
+  return { ...value };
 }
 
 const isDigest = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);

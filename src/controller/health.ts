@@ -36,22 +36,26 @@ export function createHealth(source: () => HealthSource): Health {
     registers,
   });
   const gateways = new Gauge({ name: "lasthop_controller_gateways", help: "Gateways of ours.", registers });
-  new Gauge({
-    name: "lasthop_controller_leading",
-    help: "1 while this process holds the Lease.",
-    registers,
-    collect() {
-      this.set(source().leading ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: "lasthop_controller_faults",
-    help: "Watches and writes that fail at present.",
-    registers,
-    collect() {
-      this.set(source().faults.length);
-    },
-  });
+  registry.registerMetric(
+    new Gauge({
+      name: "lasthop_controller_leading",
+      help: "1 while this process holds the Lease.",
+      registers: [],
+      collect() {
+        this.set(source().leading ? 1 : 0);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: "lasthop_controller_faults",
+      help: "Watches and writes that fail at present.",
+      registers: [],
+      collect() {
+        this.set(source().faults.length);
+      },
+    }),
+  );
 
   return {
     onPass({ compileMs, gateways: count, failures: failed }) {
@@ -76,6 +80,7 @@ export function createHealth(source: () => HealthSource): Health {
               (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
               (error: unknown) => say(500, String(error)),
             );
+          case undefined:
           default:
             return say(404, "not found\n");
         }

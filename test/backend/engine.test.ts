@@ -204,6 +204,28 @@ describe.each(["h2", "http/1.1", "h2c", "plain"] as const)("%s", (kind) => {
   });
 });
 
+test("a handshake goes on while another connection of the engine is busy in the same tick", async () => {
+  const backend = await started(tlsBackend({ leaf: leaf("ec") }));
+  const busy = connectionOf(await open(engine, newConfig(engine), await dial(backend.port)));
+  const asked: Promise<unknown>[] = [];
+  const stream = await dial(backend.port);
+  const read = async (): Promise<Uint8Array | null> => {
+    const bytes = await stream.read();
+    queueMicrotask(async () => {
+      for (let turn = 0; turn < 10; turn++) {
+        asked.push(busy.request(get("/x"), null).then(text));
+        await null;
+      }
+    });
+    return bytes;
+  };
+  const write = (bytes: Uint8Array): Promise<void> => stream.write(bytes);
+  const opened = await open(engine, newConfig(engine), { read, write, close: () => stream.close() });
+  connectionOf(opened).close();
+  await Promise.all(asked);
+  busy.close();
+});
+
 test("a client certificate is shown, and its key is asked for by the server only after the verdict", async () => {
   const clientCa = await mintCa({ name: "clients" });
   const client = await mintLeaf({ issuer: clientCa, name: "gateway", usages: ["client"] });

@@ -143,7 +143,7 @@ describe("a controller", () => {
       () => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "True", observedGeneration: 1 }),
       WAIT,
     );
-    expect((edge()?.status as { addresses: object[] }).addresses).toEqual([{ type: "IPAddress", value: "127.2.0.1" }]);
+    expect(edge()?.status).toHaveProperty("addresses", [{ type: "IPAddress", value: "127.2.0.1" }]);
     await acknowledge("shop/edge", current.bundle, [], ["port 80: EADDRNOTAVAIL"]);
     await vi.waitFor(() => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "False" }), WAIT);
   });

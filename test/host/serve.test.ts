@@ -1,8 +1,6 @@
 /** `lasthop serve`'s server: a compiled bundle on Node, in front of real TLS backends. */
 import { get, request } from "node:http";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { encodeBundle } from "../../src/bundle/codec.ts";
-import type { Bundle } from "../../src/bundle/types.ts";
 import { compile } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
@@ -137,17 +135,6 @@ describe("a bundle on Node", () => {
     const { port } = await start(bundleText(["good"]));
     const early = await ask(port, "good.example.com", "/early", "x".repeat(8 << 20));
     expect([early.status, early.text]).toEqual([413, "too much"]);
-  });
-
-  it("binds nothing for a bundle that needs what it cannot do", async () => {
-    const { format, digest, ...fields } = JSON.parse(bundleText(["good"])) as Bundle;
-    const listeners = fields.listeners.map((listener) => ({ ...listener, protocol: "HTTPS" as const }));
-    const more: readonly Partial<Bundle>[] = [{ requires: ["listener-certificates"] }, { listeners }];
-    for (const part of more) {
-      const { text } = encodeBundle({ ...fields, format, ...part }, host.sha256);
-      await expect(start(text)).rejects.toThrow("missing-capability");
-    }
-    expect(digest).toHaveLength(64);
   });
 
   it("binds nothing for a bundle that is refused", async () => {

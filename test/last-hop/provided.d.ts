@@ -9,5 +9,7 @@ declare module "vitest" {
     /** Nobody answers a SYN there. */
     silentPort: number;
     openssl: OpensslFixtures | null;
+    /** `mutual.example.com` on an HTTP and an HTTPS listener, and the secrets file's text. */
+    mutual: { readonly bundleText: string; readonly secretsText: string };
   }
 }

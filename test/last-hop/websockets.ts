@@ -3,10 +3,11 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
 import { createRequire } from "node:module";
+import type * as ws from "ws";
 import type { WebSocket } from "ws";
 
 // Resolved by Node: the workerd tests' setup would get what ws shows to browsers.
-const { WebSocketServer } = createRequire(import.meta.url)("ws") as typeof import("ws");
+const { WebSocketServer } = createRequire(import.meta.url)("ws") as typeof ws;
 
 /** Takes upgrades of a server, plain or TLS. */
 export function serveWebSockets(server: Pick<Server, "on">): void {

@@ -3,6 +3,7 @@ import type { TestProject } from "vitest/node";
 import { compile } from "../../src/compile/index.ts";
 import { clusterYaml } from "./cluster.ts";
 import { silentPort } from "./hostile-servers.ts";
+import { startMutual } from "./mutual.ts";
 import { startOpenssl } from "./openssl-servers.ts";
 import { startServers } from "./servers.ts";
 
@@ -21,7 +22,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   project.provide("silentPort", silent.port);
   const openssl = await startOpenssl();
   project.provide("openssl", openssl.fixtures);
+  const mutual = await startMutual();
+  project.provide("mutual", mutual.fixtures);
   return async () => {
+    await mutual.close();
     await openssl.close();
     await silent.close();
     await close();

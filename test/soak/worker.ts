@@ -5,7 +5,7 @@
  */
 import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import { once } from "node:events";
-import WebSocket from "ws";
+import { WebSocket } from "ws";
 import { compile } from "../../src/compile/index.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { startServers } from "../last-hop/servers.ts";

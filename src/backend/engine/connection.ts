@@ -101,7 +101,8 @@ type Judged =
   | NotOpened;
 
 async function judge(pump: Pump, target: TlsTarget): Promise<Judged> {
-  pump.call((wasm) => wasm.presented(pump.handle));
+  // Not through the pump: this call reports no status, and the last one reported may be another connection's.
+  pump.instance.demand((wasm) => wasm.presented(pump.handle));
   const presented = readPresented(pump.instance.output, target.sni);
   let verdict: Verdict;
   try {

@@ -13,7 +13,7 @@ declare module "*/ws/lib/receiver.js" {
   export default class Receiver extends Writable {
     constructor(options: { binaryType: "arraybuffer"; maxPayload: number });
     /** Text as a Buffer, and not `isBinary`. */
-    on(event: "message", listener: (data: ArrayBuffer | Buffer, isBinary: boolean) => void): this;
+    on(event: "message", listener: (data: ArrayBuffer | Buffer<ArrayBuffer>, isBinary: boolean) => void): this;
     on(event: "ping", listener: (data: Buffer) => void): this;
     on(event: "conclude", listener: (code: number, reason: Buffer) => void): this;
     on(event: "error", listener: (error: Error) => void): this;

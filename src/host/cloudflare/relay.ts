@@ -72,9 +72,7 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
   });
   receiver.on("error", told);
   try {
-    while (!hasConcluded) {
-      const bytes = await backend.read();
-      if (bytes === null) break;
+    for (let bytes = await backend.read(); bytes !== null; bytes = hasConcluded ? null : await backend.read()) {
       await write(receiver, Buffer.from(bytes));
     }
     if (hasConcluded) await closeBackend(farewell);
@@ -97,7 +95,8 @@ function writable(backend: ByteStream): Writable {
   const wire = new Writable({
     writev: (parts, done) => {
       const bytes = Buffer.concat(parts.map(({ chunk }) => chunk as Uint8Array));
-      backend.write(bytes).then(() => done(), done);
+      // oxlint-disable-next-line promise/no-callback-in-promise -- node:stream has no other way to hear of it
+      void backend.write(bytes).then(() => done(), done);
     },
   });
   // The read side ends too, and tells.

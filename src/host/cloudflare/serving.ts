@@ -139,7 +139,7 @@ function generationOf(
     before?.backends.succeed(bundle, secrets) ?? createBackends({ bundle, secrets, host, poolLimits, onEvent });
   const gateway = createGateway({
     bundle,
-    backends: { ...backends, send: openingWebSockets(backends.send) },
+    backends: { ...backends, send: openingWebSockets((...asked) => backends.send(...asked)) },
     log,
     capabilities,
     monotonicMs: host.monotonicMs,

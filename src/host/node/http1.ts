@@ -50,7 +50,7 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
   return {
     serve(socket, client) {
       clients.set(socket, client);
-      socket.once("close", client.gone);
+      socket.once("close", () => client.gone());
       server.emit("connection", socket);
     },
     close: () => void server.close(),

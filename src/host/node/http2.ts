@@ -42,7 +42,7 @@ export function createHttp2(handle: Handle, limits: FrontLimits): Http2 {
   function begin(session: ServerHttp2Session, clients: Clients, front: Front): void {
     session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
     const client = clients.add(front, "at-once", () => session.close());
-    session.once("close", client.gone);
+    session.once("close", () => client.gone());
     session.setTimeout(limits.idleMs, () => {
       if (!client.busy) session.close();
     });

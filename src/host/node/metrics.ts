@@ -59,25 +59,29 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
     engineBytes: "Memory of the TLS engines.",
   } as const;
   for (const [stat, help] of Object.entries(gauges) as [keyof typeof gauges, string][]) {
-    new Gauge({
-      name: `lasthop_backend_${stat.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
-      help,
-      registers,
-      collect() {
-        this.set(servings().reduce((sum, serving) => sum + serving.stats()[stat], 0));
-      },
-    });
+    registry.registerMetric(
+      new Gauge({
+        name: `lasthop_backend_${stat.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`,
+        help,
+        registers: [],
+        collect() {
+          this.set(servings().reduce((sum, serving) => sum + serving.stats()[stat], 0));
+        },
+      }),
+    );
   }
-  new Gauge({
-    name: "lasthop_bundle_info",
-    help: "1 for each bundle that is served.",
-    labelNames: ["gateway", "digest"] as const,
-    registers,
-    collect() {
-      this.reset();
-      for (const { bundle } of servings()) this.set({ gateway: bundle.gateway, digest: bundle.digest }, 1);
-    },
-  });
+  registry.registerMetric(
+    new Gauge({
+      name: "lasthop_bundle_info",
+      help: "1 for each bundle that is served.",
+      labelNames: ["gateway", "digest"] as const,
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { bundle } of servings()) this.set({ gateway: bundle.gateway, digest: bundle.digest }, 1);
+      },
+    }),
+  );
 
   return {
     onRecord({ listener, route, backend, status, code, durationMs, mirror }) {
@@ -97,7 +101,7 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
         const say = (status: number, text: string): void => {
           response.writeHead(status, { "content-type": "text/plain" }).end(text);
         };
-        switch (request.url) {
+        switch (request.url ?? "") {
           case "/healthz":
             return say(200, "ok\n");
           case "/readyz":

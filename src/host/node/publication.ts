@@ -34,6 +34,9 @@ export interface ServedPublication {
   close(limitMs?: number): Promise<void>;
 }
 
+/** How soon what failed is tried again. */
+const RETRY_MS = 1_000;
+
 interface Served {
   published: Published;
   readonly byAddress: Map<string, Serving>;
@@ -43,7 +46,11 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   const { directory, say } = options;
   const served = new Map<string, Served>();
   const leaving = new Set<Promise<void>>();
+  /** What was said of each Gateway last: once is enough. */
+  const told = new Map<string, string>();
   let running: Promise<void> = Promise.resolve();
+  let again: NodeJS.Timeout | undefined;
+  let isClosed = false;
   await mkdir(join(directory, "gateways"), { recursive: true });
 
   const retire = (serving: Serving): void => {
@@ -52,24 +59,38 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   };
 
   async function followAll(): Promise<void> {
-    const seen = new Set<string>();
+    const pointers = new Map<string, Pointer>();
     for (const name of await readdir(join(directory, "gateways"), { recursive: true })) {
       if (!name.endsWith(".json")) continue;
       try {
         const pointer = decodePointer(await readFile(join(directory, "gateways", name), "utf8"));
-        seen.add(pointer.gateway);
-        await acknowledge(await followOne(pointer));
+        pointers.set(pointer.gateway, pointer);
       } catch (error) {
         // Replaced or removed meanwhile, or not a pointer: the next change brings another look.
         say(`gateways/${name}: ${messageOf(error)}`);
       }
     }
+    // An address that one Gateway gives up may be another's already.
     for (const [gateway, { byAddress }] of served) {
-      if (seen.has(gateway)) continue;
+      const addresses = pointers.get(gateway)?.addresses;
+      for (const [address, serving] of byAddress) {
+        if (addresses?.includes(address) === true) continue;
+        byAddress.delete(address);
+        retire(serving);
+      }
+      if (addresses !== undefined) continue;
       served.delete(gateway);
-      for (const serving of byAddress.values()) retire(serving);
       say(`Gateway ${gateway} is withdrawn`);
     }
+    let isWhole = true;
+    for (const pointer of pointers.values()) {
+      const acknowledgement = await followOne(pointer);
+      isWhole &&= acknowledgement.errors.length === 0;
+      await acknowledge(acknowledgement);
+    }
+    // A port may be freed, a file may be readable again.
+    clearTimeout(again);
+    if (!isWhole && !isClosed) again = setTimeout(() => void follow(), RETRY_MS);
   }
 
   async function followOne(pointer: Pointer): Promise<Acknowledgement> {
@@ -82,12 +103,8 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
       if (failures.length === 0) break;
     }
     const now = served.get(gateway);
-    for (const [address, serving] of now?.byAddress ?? []) {
-      if (addresses.includes(address)) continue;
-      now?.byAddress.delete(address);
-      retire(serving);
-    }
-    for (const error of errors) say(`Gateway ${gateway}: ${error}`);
+    if (errors.join() !== told.get(gateway)) for (const error of errors) say(`Gateway ${gateway}: ${error}`);
+    told.set(gateway, errors.join());
     const bundle = now?.published.bundle ?? (addresses.length === 0 ? current.bundle : null);
     return { format: PUBLICATION_FORMAT, gateway, bundle, addresses: [...(now?.byAddress.keys() ?? [])], errors };
   }
@@ -153,6 +170,8 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     },
     follow,
     async close(limitMs) {
+      isClosed = true;
+      clearTimeout(again);
       await watcher.close();
       await running;
       await Promise.all([...servings().map((serving) => serving.close(limitMs)), ...leaving]);

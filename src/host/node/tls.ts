@@ -153,5 +153,6 @@ const MAX_NAME = 255;
 const anchorsOf = ({ anchorSets, anchors }: Bundle, set: Sha256Hex): string[] =>
   (anchorSets[set]?.anchors ?? []).map((digest) => pem(anchors[digest] ?? ""));
 
+// No line break after the last line: OpenSSL takes no empty one (RFC 7468 §3).
 const pem = (base64: string): string =>
-  `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}/g, "$&\n")}\n-----END CERTIFICATE-----\n`;
+  `-----BEGIN CERTIFICATE-----\n${base64.replace(/.{64}(?=.)/g, "$&\n")}\n-----END CERTIFICATE-----\n`;

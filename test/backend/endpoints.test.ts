@@ -1,0 +1,148 @@
+/** Several endpoints: raced when one is slow to accept, left out when one fails, chosen by load. */
+import { expect, onTestFinished, test } from "vitest";
+import { DialError, type Host } from "../../src/backend/host.ts";
+import { silentPort } from "../last-hop/hostile-servers.ts";
+import { mintCa, mintLeaf } from "../pki.ts";
+import { tlsBackend } from "./fixtures/backend.ts";
+import { SNI } from "./fixtures/client.ts";
+import { bundleTo, clientOf, failedWith, host } from "./fixtures/last-hop.ts";
+import { plain, secure } from "./fixtures/servers.ts";
+
+const PLAINTEXT = { transport: { kind: "plaintext" } } as const;
+const ok = (_: unknown, response: { end(text: string): void }): void => response.end("ok");
+
+test("an endpoint that does not accept is overtaken by the next, and its dial closed", async () => {
+  const silent = await silentPort();
+  onTestFinished(() => silent.close());
+  const server = await secure(ok);
+  const pending = new Set<number>();
+  const dial: Host["dial"] = async (endpoint, signal) => {
+    pending.add(endpoint.port);
+    try {
+      return await host.dial(endpoint, signal);
+    } finally {
+      pending.delete(endpoint.port);
+    }
+  };
+  const { text } = clientOf(bundleTo({ ports: [silent.port, server.port] }), { host: { dial } });
+  const startMs = performance.now();
+  for (let asked = 0; asked < 4; asked++) expect(await text()).toBe("ok");
+  expect(performance.now() - startMs).toBeLessThan(2_500);
+  await expect.poll(() => pending.size).toBe(0);
+});
+
+test("no more endpoints are dialled than three, and none once one has accepted", async () => {
+  const dialled: number[] = [];
+  const never: Host["dial"] = (endpoint, signal) => {
+    dialled.push(endpoint.port);
+    return new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new DialError("timeout", "aborted")));
+    });
+  };
+  const hanging = clientOf(bundleTo({ ports: [1, 2, 3, 4, 5] }), {
+    host: { dial: never },
+    timeouts: { connectMs: 1_000 },
+  });
+  expect(await hanging.ask()).toMatchObject(failedWith("connection-timeout"));
+  expect(dialled).toHaveLength(3);
+
+  dialled.length = 0;
+  const server = await secure(ok);
+  const mute: Host["dial"] = async (endpoint, signal) => {
+    dialled.push(endpoint.port);
+    const stream = await host.dial({ ...endpoint, port: server.port }, signal);
+    return {
+      ...stream,
+      read: () => new Promise(() => undefined),
+      write: async () => undefined,
+      close: () => stream.close(),
+    };
+  };
+  const slow = clientOf(bundleTo({ ports: [1, 2, 3] }), { host: { dial: mute }, timeouts: { connectMs: 1_000 } });
+  expect(await slow.ask(), "a handshake is waited for").toMatchObject(failedWith("connection-timeout"));
+  expect(dialled).toHaveLength(1);
+});
+
+test("an endpoint that fails is left out, asked again after a time, and taken back", async () => {
+  let isBroken = true;
+  const server = await plain((request, response) => {
+    if (isBroken) request.socket.destroy();
+    else response.end("ok");
+  });
+  const other = await plain(ok);
+  let nowMs = 0;
+  const { ask, text, events, backends } = clientOf(bundleTo({ ports: [server.port, other.port], backend: PLAINTEXT }), {
+    host: { monotonicMs: () => nowMs },
+  });
+  for (let asked = 0; asked < 10; asked++) await ask({ method: "POST" });
+  expect(server.requests).toHaveLength(5);
+  const [ejected] = events.filter(({ kind }) => kind === "ejected");
+  expect(ejected).toMatchObject({ code: "response-incomplete", endpoint: { port: server.port } });
+  expect(backends.stats().ejected).toBe(1);
+  for (let asked = 0; asked < 10; asked++) expect(await text()).toBe("ok");
+  expect(server.requests).toHaveLength(5);
+
+  // Still broken: one request finds out, and the time out doubles.
+  nowMs += 8_000;
+  for (let asked = 0; asked < 10; asked++) await ask({ method: "POST" });
+  expect(server.requests).toHaveLength(6);
+  const durations = events.flatMap((event) => (event.kind === "ejected" ? [event.durationMs] : []));
+  expect(durations).toHaveLength(2);
+  expect(durations[1]).toBeGreaterThan(7_000);
+
+  isBroken = false;
+  nowMs += 16_000;
+  for (let asked = 0; asked < 10; asked++) expect(await text()).toBe("ok");
+  expect(events.filter(({ kind }) => kind === "recovered")).toHaveLength(1);
+  expect(server.requests.length).toBeGreaterThan(8);
+  expect(backends.stats().ejected).toBe(0);
+});
+
+test("all endpoints left out are none left out, and an application's own 500 leaves none out", async () => {
+  const broken = await plain((request) => void request.socket.destroy());
+  const gone = clientOf(bundleTo({ ports: [broken.port, broken.port], backend: PLAINTEXT }));
+  for (let asked = 0; asked < 30; asked++) {
+    expect(await gone.ask({ method: "POST" })).toMatchObject(failedWith("response-incomplete"));
+  }
+  expect(broken.requests).toHaveLength(30);
+
+  const erring = await plain((_, response) => response.writeHead(500).end());
+  const heard = clientOf(bundleTo({ ports: [erring.port, erring.port], backend: PLAINTEXT }));
+  for (let asked = 0; asked < 20; asked++) await heard.ask();
+  expect(heard.events.filter(({ kind }) => kind === "ejected")).toEqual([]);
+});
+
+test("endpoints whose chains are refused are left out too, and say so", async () => {
+  const stranger = await mintLeaf({ issuer: await mintCa({ name: "another" }), dns: [SNI] });
+  const untrusted = await tlsBackend({ leaf: stranger });
+  onTestFinished(() => untrusted.close());
+  const good = await secure(ok);
+  const { ask, events } = clientOf(bundleTo({ ports: [untrusted.port, good.port] }));
+  const kinds: string[] = [];
+  for (let asked = 0; asked < 20; asked++) kinds.push((await ask()).kind);
+  expect(kinds.filter((kind) => kind === "failed")).toHaveLength(5);
+  expect(events.filter(({ kind }) => kind === "ejected")).toMatchObject([{ code: "unknown-ca" }]);
+});
+
+test("a slow endpoint gets fewer requests, an idle pair takes turns", async () => {
+  const waiting: (() => void)[] = [];
+  const slow = await plain((_, response) => void waiting.push(() => response.end("slow")));
+  const fast = await plain(ok);
+  slow.server.setMaxListeners(0);
+  const { ask } = clientOf(bundleTo({ ports: [slow.port, fast.port], backend: PLAINTEXT }));
+  const asked: Promise<unknown>[] = [];
+  while (asked.length < 20) {
+    const arrived = new Promise((resolve) => void slow.server.once("request", resolve));
+    const answered = ask();
+    asked.push(answered);
+    await Promise.race([answered, arrived]);
+  }
+  expect(slow.requests.length).toBeLessThan(5);
+  for (const answer of waiting.splice(0)) answer();
+  await Promise.all(asked);
+
+  const [a, b] = [await plain(ok), await plain(ok)];
+  const pair = clientOf(bundleTo({ ports: [a.port, b.port], backend: PLAINTEXT }));
+  for (let asked = 0; asked < 10; asked++) await pair.text();
+  expect([a.requests.length, b.requests.length]).toEqual([5, 5]);
+});

@@ -1,0 +1,50 @@
+/** A backend that wants a client certificate, behind a Gateway that presents one and has an HTTPS listener too. */
+import { createServer } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { compile } from "../../src/compile/index.ts";
+import { mintCa, mintLeaf } from "../pki.ts";
+import { clusterYaml } from "./cluster.ts";
+import type { ProvidedContext } from "vitest";
+import { SNI } from "./suite.ts";
+
+const CLIENT = "edge.internal";
+
+export async function startMutual(): Promise<{ fixtures: ProvidedContext["mutual"]; close: () => Promise<void> }> {
+  const root = await mintCa({ name: "mutual root" });
+  const [leaf, client] = [
+    await mintLeaf({ issuer: root, dns: [SNI] }),
+    await mintLeaf({ issuer: root, dns: [CLIENT], usages: ["client", "server"] }),
+  ];
+  const secure = { key: leaf.keyPem, cert: leaf.chainPem, ca: root.certPem, requestCert: true };
+  const server = createServer(secure, (request, response) => {
+    response.end((request.socket as TLSSocket).getPeerCertificate().subjectaltname);
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  const servers = { ports: { mutual: port }, anchorPem: root.certPem };
+  const cluster = clusterYaml({ ...servers, controlPort: 0, anchor: "", goodNotAfterMs: 0, nowMs: 0 }, [
+    "mutual",
+  ]).replace(
+    "listeners: [",
+    `tls: { backend: { clientCertificateRef: { name: edge } } }
+  listeners: [{ name: https, protocol: HTTPS, port: 443, tls: { certificateRefs: [{ name: edge }] } }, `,
+  );
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  const secret = `---
+apiVersion: v1
+kind: Secret
+metadata: { name: edge, namespace: test }
+type: kubernetes.io/tls
+data: { tls.crt: ${base64(client.chainPem)}, tls.key: ${base64(client.keyPem)} }
+`;
+  const compiled = compile([{ file: "mutual.yaml", text: cluster + secret }], { allowLoopback: true });
+  if (compiled.text === null || compiled.secrets === null) throw new Error(JSON.stringify(compiled.diagnostics));
+  return {
+    fixtures: { bundleText: compiled.text, secretsText: compiled.secrets },
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
