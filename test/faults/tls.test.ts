@@ -22,7 +22,11 @@ const insteadOf = (number: number, bytes: Buffer): Wire => changed((each, at) =>
 
 const alert = (level: number, description: number): Buffer => record(TYPE.alert, Buffer.from([level, description]));
 const reset = (client: Socket): void => void client.resetAndDestroy();
-const end = (client: Socket): void => void client.end();
+const end = (client: Socket): void => {
+  // Unread, the gateway's own end would not be seen.
+  client.resume();
+  client.end();
+};
 /** Cuts the body of a record into records of one byte each. */
 const shredded = (each: Buffer): Buffer =>
   Buffer.concat([...each.subarray(5)].map((byte) => record(each[0] ?? 0, Buffer.from([byte]))));
@@ -34,7 +38,8 @@ const stalling = (first: Buffer): Fault => ({
   expect: "connection-timeout",
 });
 const dripping = (): Fault => ({
-  wire: (each, _, client, send) => {
+  wire: (each, number, client, send) => {
+    if (number > 1) return;
     let at = 0;
     const drip = setInterval(() => send(each.subarray(at, ++at)), 50);
     client.on("close", () => clearInterval(drip));
@@ -67,7 +72,7 @@ for (const version of ["1.2", "1.3"] as const) {
     ];
   });
   faultSuite(`before a verdict, TLS ${version}`, terms, {
-    "a reset on accept": () => ({ tcp: reset, expect: "connection-terminated" }),
+    "a reset on accept": () => ({ tcp: reset, expect: ["connection-terminated", "connection-refused"] }),
     "an end on accept": () => ({ tcp: end, expect: "connection-terminated" }),
     "a reset after the ClientHello": () => ({ wire: stopAt(1, reset), expect: "connection-terminated" }),
     ...Object.fromEntries(cuts),
@@ -118,7 +123,8 @@ for (const version of ["1.2", "1.3"] as const) {
     }),
     "a flipped bit in the certificate": () => ({
       wire: changed((each, at) => (at === (version === "1.2" ? 2 : 4) ? flipped(each, each.length - 40) : each)),
-      expect: "tls-protocol-error",
+      // TLS 1.2 does not authenticate the record: there it is the chain's signature that fails.
+      expect: version === "1.2" ? "bad-signature" : "tls-protocol-error",
     }),
     "a flipped bit in the signature": () => ({
       wire: changed((each, at) => (at === (version === "1.2" ? 3 : 5) ? flipped(each, each.length - 10) : each)),
@@ -162,11 +168,14 @@ function flipped(bytes: Buffer, at: number): Buffer {
   return copy;
 }
 
-/** Application data from the second response on: short records are tickets' or the first's. */
+/** What a record adds to its content: TLS 1.3; ChaCha20-Poly1305 and AES-GCM under TLS 1.2. */
+const OVERHEADS = [17, 16, 24];
+
+/** The second response: the first had the same length. */
 function flippedLater(): Wire {
   let responses = 0;
   return changed((each) => {
-    if (each[0] !== TYPE.data || each.length > 100 || each.length < OK.length) return each;
+    if (each[0] !== TYPE.data || !OVERHEADS.includes(each.length - 5 - OK.length)) return each;
     return ++responses > 1 ? flipped(each, 20) : each;
   });
 }

@@ -54,7 +54,7 @@ describe("bundles published to KV", () => {
     kv: KVNamespace;
     ask: (host: string) => Promise<readonly [number, string]>;
   } {
-    const kv = (env as { LASTHOP_BUNDLES?: KVNamespace }).LASTHOP_BUNDLES;
+    const kv = (env as { BUNDLES?: KVNamespace }).BUNDLES;
     if (kv === undefined) throw new Error("test/worker/wrangler.jsonc binds it");
     const bindings = { LASTHOP_BUNDLES: kv, LASTHOP_GATEWAY: GATEWAY, LASTHOP_SEALING_KEY: SEALING_KEY, ...more };
     // Every request looks for news, and waits for none that it can do without.

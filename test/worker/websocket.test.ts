@@ -50,7 +50,7 @@ describe.each(["a connection of its own", "the pool"])("a WebSocket over %s", (w
     });
     expect([response.status, response.headers.get("sec-websocket-protocol")]).toEqual([101, "chat"]);
     if (response.webSocket === null) throw new Error("no WebSocket");
-    const seen = JSON.parse(`${(await new Client(response.webSocket).next()) as string}`) as Record<string, string>;
+    const seen = JSON.parse((await new Client(response.webSocket).next()) as string) as Record<string, string>;
     expect(seen).toMatchObject({ "x-own": "1", upgrade: "websocket", "sec-websocket-version": "13" });
     expect(seen["sec-websocket-key"]).not.toBe("Y2xpZW50cyBvd24gb25lIQ==");
     expect(seen).not.toHaveProperty("sec-websocket-extensions");

@@ -24,8 +24,7 @@ export class PathIndex {
     const patterns: Candidate[] = [];
     for (const [ordinal, [rule, index]] of host.order.entries()) {
       const [from, match] = [rules[rule], rules[rule]?.matches[index]];
-      if (from === undefined || match === undefined)
-        throw new RangeError(`bundle: no match ${index} in rule ${rule}`);
+      if (from === undefined || match === undefined) throw new RangeError(`bundle: no match ${index} in rule ${rule}`);
       const candidate = candidateOf(ordinal, from, match);
       if (match.path.type === "RegularExpression") patterns.push(candidate);
       else append(match.path.type === "Exact" ? exact : prefixes, normalizePath(match.path.value), candidate);

@@ -5,7 +5,12 @@ import type { MatchRequest } from "./request.ts";
 
 /** The listener that serves a request, and the hostnames its routes are looked up by. */
 export type Selected =
-  | { readonly kind: "listener"; readonly listener: BundleListener; readonly hosts: HostIndex; readonly names: string[] }
+  | {
+      readonly kind: "listener";
+      readonly listener: BundleListener;
+      readonly hosts: HostIndex;
+      readonly names: string[];
+    }
   | { readonly kind: "no-listener" }
   /** The TLS connection was made for another listener. */
   | { readonly kind: "misdirected-request"; readonly listener: BundleListener };
