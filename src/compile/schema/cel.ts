@@ -5,6 +5,7 @@
 import { isIP, isIPv4, isIPv6 } from "node:net";
 import {
   type CelEnv,
+  type CelInput,
   celEnv,
   celFunc,
   type CelMap,
@@ -99,7 +100,7 @@ function compiled(expression: string): Program {
   if (program === undefined) {
     const planned = plan(ENVIRONMENT, parse(expression));
     program = (context) => {
-      const result = planned({ ...context, format: {} } as Parameters<typeof planned>[0]);
+      const result = planned({ ...(context as Record<string, CelInput>), format: {} });
       if (isCelError(result)) throw result;
       return result;
     };
@@ -180,7 +181,7 @@ function kubernetes(): CelEnv {
       ...strings,
       ...formats,
       celMethod("validate", map, [CelScalar.STRING], map, function (this: CelMap, text) {
-        return { faults: FORMATS[String(this.get("name"))]?.(text) !== true };
+        return { faults: FORMATS[this.get("name") as string]?.(text) !== true };
       }),
       celMethod("hasValue", map, [], CelScalar.BOOL, function (this: CelMap) {
         return this.get("faults") === true;

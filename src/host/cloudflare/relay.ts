@@ -63,7 +63,7 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
   client.addEventListener("error", () => backend.close());
 
   let hasConcluded = false;
-  receiver.on("message", (data, isBinary) => client.send(isBinary ? data : data.toString()));
+  receiver.on("message", (data, isBinary) => client.send(isBinary ? data : new TextDecoder().decode(data)));
   // A client's own pings are answered by workerd.
   receiver.on("ping", (data) => sender.pong(data, true));
   receiver.on("conclude", (code, reason) => {
