@@ -4,7 +4,6 @@
 export const SUPPORTED_FEATURES: readonly string[] = [
   "BackendTLSPolicy",
   "BackendTLSPolicySANValidation",
-  "ClusterTrustBundle",
   "Gateway",
   "GatewayAddressEmpty",
   "GatewayBackendClientCertificate",
@@ -13,7 +12,6 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   "GatewayHTTPListenerIsolation",
   "GatewayHTTPSListenerDetectMisdirectedRequests",
   "GatewayInfrastructure",
-  "GatewayListenerFilters",
   "GatewayPort8080",
   "GatewayRouteHostnameIntersectionPrecedence",
   "GatewayStaticAddresses",
