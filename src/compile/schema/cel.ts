@@ -59,12 +59,21 @@ function propertyOf(schema: Schema, name: string): Json {
   return schema["additionalProperties"] ?? null;
 }
 
-function rulesOf(schema: Schema): readonly Rule[] {
+function rulesOf(schema: Schema): readonly Json[] {
   const rules = schema["x-kubernetes-validations"];
-  return Array.isArray(rules) ? (rules as unknown as Rule[]) : [];
+  return Array.isArray(rules) ? rules : [];
 }
 
-function evaluate(rule: Rule, schema: Schema, value: unknown, at: FieldPath): BrokenRule[] {
+function isRule(value: Json): value is Json & Rule {
+  if (!isSchema(value) || typeof value["rule"] !== "string") return false;
+  return ["message", "messageExpression", "fieldPath"].every((name) =>
+    ["string", "undefined"].includes(typeof value[name]),
+  );
+}
+
+function evaluate(rule: Json, schema: Schema, value: unknown, at: FieldPath): BrokenRule[] {
+  // No API server would have stored it, so nobody knows what it was to say.
+  if (!isRule(rule)) return [{ path: at, message: "it is malformed", kind: "unknown" }];
   // "transition rules": they compare with the stored object, and there is none.
   if (/\boldSelf\b/.test(rule.rule) && rule.optionalOldSelf !== true) return [];
   const text = rule.message ?? rule.rule;
