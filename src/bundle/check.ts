@@ -1,4 +1,5 @@
 /** Whether a parsed value is a bundle of types.ts: every field there, none besides, every reference kept. */
+import { isSha256Hex } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, type BundleFilter, CONFIG_CODES } from "./types.ts";
 
@@ -22,7 +23,7 @@ const nullableString: Check = (value, at) => {
   if (value !== null && typeof value !== "string") wrong(value, at, "a string or null");
 };
 const sha256Hex: Check = (value, at) => {
-  if (typeof value !== "string" || !/^[0-9a-f]{64}$/.test(value)) wrong(value, at, "64 lower-case hex digits");
+  if (!isSha256Hex(value)) wrong(value, at, "64 lower-case hex digits");
 };
 const integer =
   (low: number, high: number): Check =>

@@ -3,7 +3,7 @@
  * but itself. Decoding is strict: a bundle that is cut, altered, of another format or at odds with types.ts is refused
  * whole. Web APIs only.
  */
-import { hex } from "./bytes.ts";
+import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
@@ -63,7 +63,7 @@ export function decodeBundle(input: string | Uint8Array, sha256: Sha256): Bundle
  */
 function verifyDigest(text: string, value: object, sha256: Sha256): void {
   const digest: unknown = Object.hasOwn(value, "digest") ? (value as { digest: unknown }).digest : undefined;
-  if (typeof digest !== "string" || !/^[0-9a-f]{64}$/.test(digest)) {
+  if (!isSha256Hex(digest)) {
     throw new BundleError("wrong-type", "digest", "expected 64 lower-case hex digits");
   }
   const field = `,"digest":"${digest}"`;

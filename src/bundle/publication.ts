@@ -3,6 +3,7 @@
  * host that runs keeps what it has until the pointer's current bundle loads; a cold one that cannot load it loads the
  * previous one. The same names serve a directory and a key-value store.
  */
+import { isSha256Hex } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
 import type { NamespacedName, Sha256Hex } from "./types.ts";
 
@@ -85,13 +86,11 @@ function record(text: string, what: string): Record<string, unknown> {
   return { ...value };
 }
 
-const isDigest = (value: unknown): boolean => typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
-
 const isStrings = (value: unknown): boolean =>
   Array.isArray(value) && value.every((each: unknown) => typeof each === "string");
 
 function isPublished(value: unknown): boolean {
   if (value === null || typeof value !== "object") return false;
   const { bundle, secrets } = value as Record<string, unknown>;
-  return isDigest(bundle) && (secrets === null || isDigest(secrets));
+  return isSha256Hex(bundle) && (secrets === null || isSha256Hex(secrets));
 }

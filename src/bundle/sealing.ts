@@ -2,7 +2,7 @@
  * Secrets sealed for a store that others can read (Cloudflare KV): AES-256-GCM under a key that is itself a Worker
  * secret. What is sealed is bound to the name it is stored under, so that no value can stand in for another's.
  */
-import { fromBase64 } from "./bytes.ts";
+import { fromBase64, toBase64 } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
 
 const NONCE_BYTES = 12;
@@ -51,10 +51,4 @@ async function importKey(key: string): Promise<CryptoKey> {
   if (raw.length !== KEY_BYTES)
     throw new BundleError("bad-secrets", "", `the sealing key has ${raw.length} bytes, not ${KEY_BYTES}`);
   return crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
-}
-
-function toBase64(bytes: Uint8Array): string {
-  let text = "";
-  for (const octet of bytes) text += String.fromCharCode(octet);
-  return btoa(text);
 }

@@ -2,7 +2,7 @@
  * The secrets file beside a bundle: private keys, each under the digest of its public key, which the bundle's
  * certificates name. A file of its own, so that no bundle ever holds a key; `build --secrets` writes it with mode 0600.
  */
-import { fromBase64 } from "./bytes.ts";
+import { fromBase64, isSha256Hex } from "./bytes.ts";
 import { canonicalJson } from "./codec.ts";
 import { BundleError } from "./refusal.ts";
 import type { Bundle, Sha256Hex } from "./types.ts";
@@ -58,7 +58,7 @@ export function decodeSecrets(text: string): Secrets {
   if (keys === null || typeof keys !== "object" || Array.isArray(keys)) return refuse("keys is no object");
   const decoded = new Map<Sha256Hex, Uint8Array>();
   for (const [digest, key] of Object.entries(keys as Record<string, unknown>)) {
-    if (!/^[0-9a-f]{64}$/.test(digest) || typeof key !== "string") return refuse("keys maps digests to base64");
+    if (!isSha256Hex(digest) || typeof key !== "string") return refuse("keys maps digests to base64");
     try {
       decoded.set(digest, fromBase64(key));
     } catch {
