@@ -6,7 +6,7 @@ import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { checkAnchor, parsePemBundle } from "../trust/index.ts";
 import { type Invalid, invalid, textOf, trustBundleText } from "./config-data.ts";
-import { compareStrings } from "./diagnostics.ts";
+import { compareStrings, type DiagnosticCode, type FieldPath, type Problem, show } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
 import type { Cluster } from "./load.ts";
 
@@ -21,13 +21,44 @@ export type AnchorResult = { readonly kind: "read"; readonly source: AnchorSourc
 
 export type AnchorKind = "ConfigMap" | "Secret" | "ClusterTrustBundle";
 
-/** For people: what {@link anchorKind} takes. */
-export const ANCHOR_KINDS = 'ConfigMap or Secret of group "", or ClusterTrustBundle of group certificates.k8s.io';
-
 /** Null: no kind that lasthop reads CA certificates from. */
 export function anchorKind({ group, kind }: { readonly group: string; readonly kind: string }): AnchorKind | null {
   if (group === "" && (kind === "ConfigMap" || kind === "Secret")) return kind;
   return group === "certificates.k8s.io" && kind === "ClusterTrustBundle" ? kind : null;
+}
+
+/** A reference to a kind that holds no CA certificates. */
+export function noAnchorKind<C extends DiagnosticCode>(
+  code: C,
+  { group, kind }: { readonly group: string; readonly kind: string },
+  at: FieldPath,
+): Problem<C> {
+  return {
+    code,
+    path: [...at, "kind"],
+    message: "lasthop reads no CA certificates from this kind",
+    expected: 'ConfigMap or Secret of group "", or ClusterTrustBundle of group certificates.k8s.io',
+    found: `${show(group)} ${kind}`,
+    remedy: "put the certificates into a ConfigMap, under ca.crt",
+  };
+}
+
+/** A reference to an object that is missing, or holds no CA certificates. */
+export function noAnchors<C extends DiagnosticCode>(
+  code: C,
+  { kind, name }: { readonly kind: string; readonly name: string },
+  at: FieldPath,
+  { why, note }: Invalid,
+): Problem<C> {
+  return {
+    code,
+    path: [...at, "name"],
+    message: why,
+    expected: `a ${kind} with CA certificates in PEM`,
+    found: show(name),
+    remedy: "correct the reference, or the PEM",
+    ...(note === undefined ? {} : { note }),
+  };
 }
 
 export class Anchors {

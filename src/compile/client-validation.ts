@@ -1,6 +1,6 @@
 /** `Gateway.spec.tls.frontend`: whom the clients of HTTPS listeners must show themselves to be, by port. */
 import type { BundleClientValidation, Sha256Hex } from "../bundle/types.ts";
-import { ANCHOR_KINDS, anchorKind, type Anchors } from "./anchors.ts";
+import { anchorKind, type Anchors, noAnchorKind, noAnchors } from "./anchors.ts";
 import type { UnresolvedReason } from "./conditions.ts";
 import {
   compareStrings,
@@ -8,7 +8,6 @@ import {
   explain,
   type FieldPath,
   type Problem,
-  show,
   type SourceObject,
 } from "./diagnostics.ts";
 import { type Grants, notPermitted } from "./grants.ts";
@@ -105,17 +104,8 @@ type RefResult =
 function readRef(ref: ObjectReference, own: string, at: FieldPath, { anchors, grants }: ValidationContext): RefResult {
   const code = "listener-client-validation";
   const kind = anchorKind(ref);
-  if (kind === null) {
-    const problem: Problem = {
-      code,
-      path: [...at, "kind"],
-      message: "lasthop reads no CA certificates from this kind",
-      expected: ANCHOR_KINDS,
-      found: `${show(ref.group)} ${ref.kind}`,
-      remedy: "put the certificates into a ConfigMap, under ca.crt",
-    };
-    return { kind: "unresolved", reason: "InvalidCACertificateKind", problem };
-  }
+  if (kind === null)
+    return { kind: "unresolved", reason: "InvalidCACertificateKind", problem: noAnchorKind(code, ref, at) };
   const { group, name, namespace = own } = ref;
   const forbidden = notPermitted(
     { kind: "Gateway", namespace: own },
@@ -127,14 +117,5 @@ function readRef(ref: ObjectReference, own: string, at: FieldPath, { anchors, gr
   if (forbidden !== null) return { kind: "unresolved", reason: "RefNotPermitted", problem: forbidden };
   const result = anchors.read(kind, namespace, name);
   if (result.kind === "read") return result;
-  const problem: Problem = {
-    code,
-    path: [...at, "name"],
-    message: result.why,
-    expected: `a ${kind} with CA certificates in PEM`,
-    found: show(name),
-    remedy: "correct the reference, or the PEM",
-    ...(result.note === undefined ? {} : { note: result.note }),
-  };
-  return { kind: "unresolved", reason: "InvalidCACertificateRef", problem };
+  return { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, result) };
 }

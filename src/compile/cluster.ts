@@ -3,15 +3,13 @@ import type { Bundle, NamespacedName } from "../bundle/types.ts";
 import { type Diagnostic, Diagnostics } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
 import { emitBundle } from "./emit.ts";
+import type { EndpointOptions } from "./endpoints.ts";
 import { load } from "./load.ts";
 import { resolveModel } from "./model.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
 
-export interface ClusterOptions {
-  readonly allowLoopback: boolean;
-  readonly allowAddressAnnotation: boolean;
-  readonly allowExternalName: boolean;
-}
+/** As for `build`; a controller's host reaches private addresses. */
+export type ClusterOptions = Omit<EndpointOptions, "publicOnly">;
 
 export interface CompiledGateway {
   readonly name: NamespacedName;

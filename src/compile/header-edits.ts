@@ -1,6 +1,7 @@
 /** Fields that filters name: header modifiers, and the lists of external auth and CORS. */
 import type { HeaderEdit } from "../bundle/types.ts";
 import { compareStrings, type FieldPath, type Problem, show } from "./diagnostics.ts";
+import { repeatedName } from "./matches.ts";
 import type { HTTPHeader, HTTPHeaderFilter } from "./objects.ts";
 
 type Pair = readonly [name: string, value: string];
@@ -49,16 +50,7 @@ function firstOfEach(headers: readonly HTTPHeader[], at: FieldPath, problems: Pr
   for (const [index, { name, value }] of headers.entries()) {
     const key = name.toLowerCase();
     problems.push(...nameFaults(name, [...at, index, "name"]));
-    if (first.has(key))
-      problems.push({
-        severity: "warning",
-        code: "route-header-repeated",
-        path: [...at, index, "name"],
-        message: "an earlier entry has this name, and only the first counts",
-        expected: "each name once",
-        found: show(name),
-        remedy: "remove one of the entries",
-      });
+    if (first.has(key)) problems.push(repeatedName([...at, index, "name"], name));
     else first.set(key, value);
   }
   return [...first].sort(([a], [b]) => compareStrings(a, b));

@@ -72,19 +72,23 @@ function distinct(
   const first = new Map<string, ValueMatch>();
   for (const [index, { type, name, value }] of values.entries()) {
     const key = normalize(name);
-    if (first.has(key))
-      problems.push({
-        severity: "warning",
-        code: "route-header-repeated",
-        path: [...at, index, "name"],
-        message: "an earlier entry has this name, and only the first counts",
-        expected: "each name once",
-        found: show(name),
-        remedy: "remove one of the entries",
-      });
+    if (first.has(key)) problems.push(repeatedName([...at, index, "name"], name));
     else first.set(key, { type, name: key, value });
   }
   return [...first].sort(([a], [b]) => compareStrings(a, b)).map(([, value]) => value);
+}
+
+/** Of headers or query parameters; a filter's list of headers has the same rule. */
+export function repeatedName(path: FieldPath, name: string): Problem {
+  return {
+    severity: "warning",
+    code: "route-header-repeated",
+    path,
+    message: "an earlier entry has this name, and only the first counts",
+    expected: "each name once",
+    found: show(name),
+    remedy: "remove one of the entries",
+  };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
-import { ANCHOR_KINDS, anchorKind, type Anchors, type AnchorSource } from "./anchors.ts";
+import { anchorKind, type Anchors, type AnchorSource, noAnchorKind, noAnchors } from "./anchors.ts";
 import type { PolicyReason, UnresolvedReason } from "./conditions.ts";
 import { readCrls } from "./crls.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -163,32 +163,14 @@ function judgeCertificates(
   const faults: { reason: UnresolvedReason; code: ConfigCode; message: string }[] = [];
   for (const [index, ref] of caCertificateRefs.entries()) {
     const path = ["spec", "validation", "caCertificateRefs", index];
-    const { name } = ref;
     const kind = anchorKind(ref);
-    const result = kind === null ? null : anchors.read(kind, object.ref.namespace ?? "default", name);
+    const result = kind === null ? null : anchors.read(kind, object.ref.namespace ?? "default", ref.name);
     if (result?.kind === "read") {
       sources.push(result.source);
       continue;
     }
     const problem: Problem<ConfigCode> =
-      result === null
-        ? {
-            code: "policy-ca-kind",
-            path: [...path, "kind"],
-            message: "lasthop reads no CA certificates from this kind",
-            expected: ANCHOR_KINDS,
-            found: `${show(ref.group)} ${ref.kind}`,
-            remedy: "put the certificates into a ConfigMap, under ca.crt",
-          }
-        : {
-            code: "policy-ca-ref",
-            path: [...path, "name"],
-            message: result.why,
-            expected: `a ${ref.kind} with CA certificates in PEM`,
-            found: show(name),
-            remedy: "correct the reference, or the PEM",
-            ...(result.note === undefined ? {} : { note: result.note }),
-          };
+      result === null ? noAnchorKind("policy-ca-kind", ref, path) : noAnchors("policy-ca-ref", ref, path, result);
     diagnostics.report(object, problem);
     faults.push({
       reason: result === null ? "InvalidKind" : "InvalidCACertificateRef",
