@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
+import type { ClusterOptions } from "../compile/index.ts";
 import {
   type Controller,
   createHealth,
@@ -16,6 +17,7 @@ import {
   type Publisher,
   runController,
 } from "../controller/index.ts";
+import { closeEndpoint, type HostPort, openEndpoint, parseHostPort } from "./endpoint.ts";
 
 export const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-kv) [options]
 
@@ -34,10 +36,10 @@ exit status: 0 stopped by a signal; 1 the lead was lost, or the endpoint cannot 
 interface Settings {
   readonly publisher: Publisher;
   readonly pool: readonly string[];
-  readonly health: { readonly host: string; readonly port: number };
+  readonly health: HostPort;
   readonly lease: { readonly namespace: string; readonly name: string } | null;
   readonly config: KubeConfig;
-  readonly compile: { allowLoopback: boolean; allowAddressAnnotation: boolean; allowExternalName: boolean };
+  readonly compile: ClusterOptions;
 }
 
 /** The command line. */
@@ -63,12 +65,10 @@ async function run(
   const api = kubeApi(config);
   const log = (entry: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify(entry));
   let leading: Controller | null = null;
-  const health = createHealth(() => ({
-    synced: leading?.synced ?? true,
-    faults: leading?.faults ?? [],
-    leading: leading !== null,
-  }));
-  const server = await health.listen(at.host, at.port).catch((error: unknown) => {
+  const health = createHealth(() => ({ faults: leading?.faults ?? [], leading: leading !== null }));
+  // A standby is ready too.
+  const unready = (): string[] => (leading?.synced === false ? ["not synced", ...leading.faults] : []);
+  const server = await openEndpoint(at, health.registry, unready).catch((error: unknown) => {
     process.stderr.write(
       `lasthop controller: ${error instanceof Error ? error.message : String(error)}; see --health\n`,
     );
@@ -95,8 +95,7 @@ async function run(
     const identity = `${hostname()}_${randomBytes(6).toString("hex")}`;
     await lead({ api, ...lease, identity, signal: stopped, now: () => Date.now() }, work);
   }
-  server.close();
-  server.closeAllConnections();
+  closeEndpoint(server);
   if (stopped.aborted) return 0;
   process.stderr.write("lasthop controller: the Lease was lost; another process leads\n");
   return 1;
@@ -124,8 +123,8 @@ function parse(args: readonly string[]): Settings | string | null {
     if ((values.publish === undefined) === !values["publish-kv"]) return "one of --publish and --publish-kv is wanted";
     const pool = parsePool(values.addresses.split(",").filter((each) => each !== ""));
     if (values.publish !== undefined && pool.length === 0) return "--publish wants --addresses to serve Gateways on";
-    const health = /^(?<host>.+):(?<port>\d{1,5})$/.exec(values.health)?.groups;
-    if (health === undefined) return `--health: ${JSON.stringify(values.health)} is not HOST:PORT`;
+    const health = parseHostPort(values.health);
+    if (health === null) return `--health: ${JSON.stringify(values.health)} is not HOST:PORT`;
     const [namespace = "", name = ""] = values.lease.split("/");
     if (values.lease !== "none" && (namespace === "" || name === "")) return "--lease is NAMESPACE/NAME, or none";
     const config = new KubeConfig();
@@ -134,7 +133,7 @@ function parse(args: readonly string[]): Settings | string | null {
     return {
       publisher: values.publish === undefined ? kvFromEnvironment() : directoryPublisher(values.publish),
       pool,
-      health: { host: (health["host"] ?? "").replace(/^\[(.*)\]$/, "$1"), port: Number(health["port"]) },
+      health,
       lease: values.lease === "none" ? null : { namespace, name },
       config,
       compile: {

@@ -5,11 +5,13 @@ import { parseArgs } from "node:util";
 import { watch } from "chokidar";
 import { BundleError } from "../bundle/codec.ts";
 import { decodeSecrets, NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
-import type { AccessRecord } from "../gateway/access-log.ts";
+import type { OnBackendEvent } from "../backend/events.ts";
+import type { AccessLog, AccessRecord } from "../gateway/access-log.ts";
 import { nodeHost } from "../host/node/host.ts";
-import { createMetrics, type Metrics } from "../host/node/metrics.ts";
+import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";
 import { serve as serveBundle, type Serving } from "../host/node/serve.ts";
+import { closeEndpoint, type HostPort, openEndpoint, parseHostPort } from "./endpoint.ts";
 import { lineWriter } from "./serve/lines.ts";
 
 export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
@@ -36,7 +38,7 @@ interface Settings {
   readonly address: string;
   /** Listener port → bound port. */
   readonly portMap: ReadonlyMap<number, number>;
-  readonly metrics: { readonly host: string; readonly port: number } | null;
+  readonly metrics: HostPort | null;
   readonly drainMs: number;
   readonly watch: boolean;
 }
@@ -61,21 +63,22 @@ export async function serve(args: readonly string[]): Promise<number> {
     return 2;
   }
   let running: Running | null = null;
-  const metrics = createMetrics(() => running?.servings ?? []);
+  const { metrics: at } = settings;
+  // What nobody asks for is not counted.
+  const metrics = at === null ? null : createMetrics(() => running?.servings ?? []);
   const write = lineWriter(process.stdout);
   const log = (record: AccessRecord): void => {
-    metrics.onRecord(record);
+    metrics?.onRecord(record);
     write(JSON.stringify(record));
   };
+  const unready = (): string[] => ((running?.servings.length ?? 0) > 0 ? [] : ["no Gateway is served"]);
   try {
-    const server =
-      settings.metrics === null ? null : await metrics.listen(settings.metrics.host, settings.metrics.port);
+    const server = at === null || metrics === null ? null : await openEndpoint(at, metrics.registry, unready);
     try {
-      running = await start(settings, metrics, log);
+      running = await start(settings, log, metrics?.onEvent);
       await untilStopped(running, settings);
     } finally {
-      server?.close();
-      server?.closeAllConnections();
+      if (server !== null) closeEndpoint(server);
     }
   } catch (error) {
     return told(error, settings);
@@ -83,11 +86,11 @@ export async function serve(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function start(settings: Settings, { onEvent }: Metrics, log: (record: AccessRecord) => void): Promise<Running> {
+async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent | undefined): Promise<Running> {
   const { path, address, portMap } = settings;
-  const host = nodeHost();
+  const options = { host: nodeHost(), portMap, log, ...(onEvent === undefined ? {} : { onEvent }) };
   if (statSync(path).isDirectory()) {
-    const published = await servePublication({ directory: path, host, portMap, log, onEvent, say });
+    const published = await servePublication({ ...options, directory: path, say });
     return {
       get servings() {
         return published.servings;
@@ -98,7 +101,7 @@ async function start(settings: Settings, { onEvent }: Metrics, log: (record: Acc
   }
   const read = (): [text: string, secrets: Secrets] => [readFileSync(path, "utf8"), readSecrets(settings.secrets)];
   const [text, secrets] = read();
-  const serving = await serveBundle(text, { host, address, portMap, log, secrets, onEvent });
+  const serving = await serveBundle(text, { ...options, address, secrets });
   for (const [listener, bound] of serving.ports) {
     const scheme = serving.bundle.listeners.find(({ port }) => port === listener)?.protocol.toLowerCase() ?? "http";
     say(`${scheme}://${address}:${bound} serves the listeners on port ${listener}`);
@@ -188,10 +191,9 @@ function parse(args: readonly string[]): Settings | string | null {
   if (positionals.length > 1) return "one bundle at a time";
   const portMap = parsePortMap(values["port-map"]);
   if (typeof portMap === "string") return portMap;
-  const metrics = values["metrics-address"];
-  const at = metrics === undefined ? undefined : /^(?<host>.+):(?<port>\d{1,5})$/.exec(metrics)?.groups;
-  if (metrics !== undefined && at === undefined)
-    return `--metrics-address: ${JSON.stringify(metrics)} is not HOST:PORT`;
+  const at = values["metrics-address"];
+  const metrics = at === undefined ? null : parseHostPort(at);
+  if (at !== undefined && metrics === null) return `--metrics-address: ${JSON.stringify(at)} is not HOST:PORT`;
   const drainMs = Number(values["drain-timeout"]) * 1_000;
   if (!(drainMs >= 0)) return `--drain-timeout: ${JSON.stringify(values["drain-timeout"])} is no number of seconds`;
   return {
@@ -199,8 +201,7 @@ function parse(args: readonly string[]): Settings | string | null {
     secrets: values.secrets === undefined ? null : resolve(values.secrets),
     address: values.address,
     portMap,
-    metrics:
-      at === undefined ? null : { host: (at["host"] ?? "").replace(/^\[(.*)\]$/, "$1"), port: Number(at["port"]) },
+    metrics,
     drainMs,
     watch: !values["no-watch"],
   };

@@ -1,18 +1,15 @@
-/** The controller's own endpoint: /healthz, /readyz and Prometheus metrics. */
-import { createServer, type Server } from "node:http";
+/** Prometheus metrics of the controller. docs/kubernetes.md says what each means. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Pass } from "./controller.ts";
 
 export interface HealthSource {
-  /** Lists have been read; a standby is ready too. */
-  readonly synced: boolean;
   readonly faults: readonly string[];
   readonly leading: boolean;
 }
 
 export interface Health {
+  readonly registry: Registry;
   readonly onPass: (pass: Pass) => void;
-  listen(host: string, port: number): Promise<Server>;
 }
 
 export function createHealth(source: () => HealthSource): Health {
@@ -58,37 +55,12 @@ export function createHealth(source: () => HealthSource): Health {
   );
 
   return {
+    registry,
     onPass({ compileMs, gateways: count, failures: failed }) {
       passes.inc();
       failures.inc(failed.length);
       compile.observe(compileMs / 1_000);
       gateways.set(count);
-    },
-    listen(host, port) {
-      const server = createServer((request, response) => {
-        const say = (status: number, text: string): void => {
-          response.writeHead(status, { "content-type": "text/plain" }).end(text);
-        };
-        const { synced, faults } = source();
-        switch (request.url) {
-          case "/healthz":
-            return say(200, "ok\n");
-          case "/readyz":
-            return synced ? say(200, "ok\n") : say(503, ["not synced", ...faults, ""].join("\n"));
-          case "/metrics":
-            return void registry.metrics().then(
-              (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
-              (error: unknown) => say(500, String(error)),
-            );
-          case undefined:
-          default:
-            return say(404, "not found\n");
-        }
-      });
-      return new Promise((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(port, host, () => resolve(server));
-      });
     },
   };
 }

@@ -1,15 +1,13 @@
-/** Prometheus metrics of `lasthop serve`, and its health endpoints. docs/operations.md says what each means. */
-import { createServer, type Server } from "node:http";
+/** Prometheus metrics of `lasthop serve`. docs/operations.md says what each means. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BackendEvent } from "../../backend/events.ts";
 import type { AccessRecord } from "../../gateway/access-log.ts";
 import type { Serving } from "./serve.ts";
 
 export interface Metrics {
+  readonly registry: Registry;
   readonly onRecord: (record: AccessRecord) => void;
   readonly onEvent: (event: BackendEvent) => void;
-  /** Serves /metrics, /healthz and /readyz. Rejects with what `listen` fails with. */
-  listen(host: string, port: number): Promise<Server>;
 }
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
@@ -84,6 +82,7 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
   );
 
   return {
+    registry,
     onRecord({ listener, route, backend, status, code, durationMs, mirror }) {
       if (mirror) return mirrors.inc({ backend: backend ?? "", code: code ?? "" });
       const labels = { listener: listener ?? "", route: route ?? "", status: `${Math.floor(status / 100)}xx` };
@@ -95,30 +94,6 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
       events.inc({ backend, event: kind, code: "code" in event ? String(event.code) : "" });
       if (event.kind === "connected")
         connecting.observe({ backend, resumed: String(event.resumed ?? false) }, event.durationMs / 1_000);
-    },
-    listen(host, port) {
-      const server = createServer((request, response) => {
-        const say = (status: number, text: string): void => {
-          response.writeHead(status, { "content-type": "text/plain" }).end(text);
-        };
-        switch (request.url ?? "") {
-          case "/healthz":
-            return say(200, "ok\n");
-          case "/readyz":
-            return servings().length > 0 ? say(200, "ok\n") : say(503, "no Gateway is served\n");
-          case "/metrics":
-            return void registry.metrics().then(
-              (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
-              (error: unknown) => say(500, String(error)),
-            );
-          default:
-            return say(404, "not found\n");
-        }
-      });
-      return new Promise((resolve, reject) => {
-        server.once("error", reject);
-        server.listen(port, host, () => resolve(server));
-      });
     },
   };
 }
