@@ -43,7 +43,6 @@ export interface KubeApi {
   /** `PUT`; a `resourceVersion` in the body makes it conditional (409). */
   replace(path: string, body: object): Promise<KubeObject>;
   create(path: string, body: object): Promise<KubeObject>;
-  delete(path: string): Promise<void>;
   /** Resolves when the server ends the watch, rejects with an ApiError (410: relist) or a network error. */
   watch(
     path: string,
@@ -81,7 +80,6 @@ export function kubeApi(config: KubeConfig): KubeApi {
     get: (path) => request(HttpMethod.GET, path, null),
     replace: async (path, body) => (await request(HttpMethod.PUT, path, body)) as KubeObject,
     create: async (path, body) => (await request(HttpMethod.POST, path, body)) as KubeObject,
-    delete: async (path) => void (await request(HttpMethod.DELETE, path, null)),
     watch: (path, query, onEvent, signal) => {
       const over = new AbortController();
       const watched = new Promise<void>((resolve, reject) => {

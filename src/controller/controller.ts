@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Acknowledgement } from "../bundle/publication.ts";
-import { compileCluster, type ClusterOptions, type CompiledGateway, type ObjectStatus } from "../compile/index.ts";
+import { compileCluster, type ClusterOptions, type CompiledGateway } from "../compile/index.ts";
 import { type AddressRequest, assignAddresses, type Assignment } from "./addresses.ts";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { ensureInfrastructure } from "./infrastructure.ts";
@@ -12,8 +12,8 @@ import type { Serving } from "./merge.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Resource } from "./resources.ts";
 import { statusWriter } from "./statuses.ts";
-import { createStore, keyOf, type Store } from "./store.ts";
-import { pause } from "./watch.ts";
+import { createStore, type Store } from "./store.ts";
+import { keyOf, pause } from "./watch.ts";
 
 export interface ControllerOptions {
   readonly api: KubeApi;
@@ -32,7 +32,6 @@ export interface ControllerOptions {
 export interface Pass {
   readonly compileMs: number;
   readonly gateways: number;
-  readonly published: number;
   readonly failures: readonly string[];
 }
 
@@ -82,7 +81,6 @@ export function runController(options: ControllerOptions): Controller {
       options.pool,
       gateways.map(({ name }) => requestOf(name, store)),
     );
-    let published = 0;
     const programmed = new Map<string, Serving>();
     for (const gateway of gateways) {
       const assignment = assigned.get(gateway.name) ?? null;
@@ -91,8 +89,7 @@ export function runController(options: ControllerOptions): Controller {
         () => null,
         (error: unknown) => `publication failed: ${error instanceof Error ? error.message : String(error)}`,
       );
-      if (failed === null) published++;
-      else faults.push(`Gateway ${gateway.name}: ${failed}`);
+      if (failed !== null) faults.push(`Gateway ${gateway.name}: ${failed}`);
       const seen = failed === null ? await publisher.acknowledgement(gateway.name) : null;
       programmed.set(
         gateway.name,
@@ -106,7 +103,7 @@ export function runController(options: ControllerOptions): Controller {
       if (!names.has(name)) await publisher.withdraw(name).catch(told(`Gateway ${name}`));
     }
     faults.push(...(await writer.write(statuses, (object) => servedBy(object, programmed))));
-    options.onPass?.({ compileMs, gateways: gateways.length, published, failures: faults });
+    options.onPass?.({ compileMs, gateways: gateways.length, failures: faults });
     return faults;
   }
 
@@ -246,5 +243,3 @@ function servedBy(object: KubeObject, programmed: ReadonlyMap<string, Serving>):
   const serving = programmed.get(gateway);
   return serving === undefined ? null : { ...serving, addresses: null };
 }
-
-export type { ObjectStatus };

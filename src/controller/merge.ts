@@ -107,7 +107,7 @@ function mergeServed(
   };
 }
 
-export const isTrue = (conditions: readonly Condition[], type: string): boolean =>
+const isTrue = (conditions: readonly Condition[], type: string): boolean =>
   conditions.some((condition) => condition.type === type && condition.status === "True");
 
 /** Ours as computed, in their order; then the foreign ones as they were. */

@@ -1,5 +1,5 @@
 /** Where bundles are published. A publisher writes the immutable parts first and the pointer last. */
-import type { Acknowledgement, Pointer } from "../bundle/publication.ts";
+import { type Acknowledgement, type Pointer, PUBLICATION_FORMAT } from "../bundle/publication.ts";
 import type { NamespacedName } from "../bundle/types.ts";
 
 export interface Publication {
@@ -35,5 +35,5 @@ export function nextPointer(
   const unchanged = before?.current.bundle === current.bundle && before.current.secrets === current.secrets;
   if (unchanged && before.addresses.join() === addresses.join()) return null;
   const previous = unchanged ? before.previous : (before?.current ?? null);
-  return { format: 1, gateway, current, previous, addresses };
+  return { format: PUBLICATION_FORMAT, gateway, current, previous, addresses };
 }

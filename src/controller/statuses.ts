@@ -6,7 +6,8 @@ import { CONTROLLER_NAME, type ObjectStatus } from "../compile/index.ts";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { isStale, mergeStatus, type Serving } from "./merge.ts";
 import { pathOf } from "./resources.ts";
-import { keyOf, type Store } from "./store.ts";
+import type { Store } from "./store.ts";
+import { keyOf } from "./watch.ts";
 
 export interface StatusWriter {
   /**

@@ -1,7 +1,7 @@
 /** The cluster as the controller has read it: every watched resource, and whether that is all and up to date. */
 import type { RawObject } from "../compile/index.ts";
 import type { KubeApi, KubeObject } from "./api.ts";
-import { keyOf, type Watched, watchResource } from "./watch.ts";
+import { type Watched, watchResource } from "./watch.ts";
 import { type Resource, RESOURCES } from "./resources.ts";
 
 export interface Store {
@@ -73,5 +73,3 @@ function rawObject(object: KubeObject): RawObject {
     locate: () => null,
   };
 }
-
-export { keyOf };

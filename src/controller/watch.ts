@@ -2,6 +2,7 @@
  * One resource kept up to date: list, then watch from there; a watch that ends is resumed where it was, a version that
  * is gone (410) is listed anew, failures back off with jitter. What was read stays until something newer is read.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { pathOf, type Resource } from "./resources.ts";
 
@@ -22,7 +23,6 @@ export interface WatchOptions {
   /** After every change of `objects`, `synced` or `fault`; `removed` when an object went away. */
   readonly onChange: (change: { readonly resource: Resource; readonly removed: boolean }) => void;
   readonly signal: AbortSignal;
-  readonly random?: () => number;
 }
 
 const FIRST_BACKOFF_MS = 200;
@@ -31,10 +31,7 @@ const MAX_BACKOFF_MS = 15_000;
 const ABSENT_MS = 10_000;
 const PAGE = 500;
 
-export function watchResource(
-  resource: Resource,
-  { api, onChange, signal, random = Math.random }: WatchOptions,
-): Watched {
+export function watchResource(resource: Resource, { api, onChange, signal }: WatchOptions): Watched {
   const objects = new Map<string, KubeObject>();
   const path = pathOf(resource);
   const selector: Record<string, string> =
@@ -124,7 +121,7 @@ export function watchResource(
         }
         // A 404 of a watch says as little as the list will: ask that.
         if (status === 404) version = "";
-        await pause(absent ? ABSENT_MS : backoffMs(failures++, random), signal);
+        await pause(absent ? ABSENT_MS : backoffMs(failures++), signal);
       }
     }
   }
@@ -134,23 +131,14 @@ export function watchResource(
 }
 
 /** Full jitter: restarting controllers must not come back together. */
-function backoffMs(failures: number, random: () => number): number {
-  return FIRST_BACKOFF_MS + random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
+function backoffMs(failures: number): number {
+  return FIRST_BACKOFF_MS + Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
 }
 
 /** Resolves after `ms`, or at once when aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-  });
-}
+export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
+  // The abort is all that it rejects for.
+  sleep(ms, undefined, { signal }).catch(() => undefined);
 
 export const keyOf = ({ metadata: { namespace, name } }: KubeObject): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
