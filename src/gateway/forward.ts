@@ -53,7 +53,7 @@ export async function forward(
   const way: Way = { request: { ...request, headers }, responseEdits: [], cors: [], mirrors: [] };
   // A backendRef's filters come after the rule's: "executed … if and only if the request is being forwarded to the
   // backend defined here".
-  for (const filter of rule.filters.length + ref.filters.length === 0 ? [] : [...rule.filters, ...ref.filters]) {
+  for (const filter of [...rule.filters, ...ref.filters]) {
     const ended = await pass(filter, way, match.path, context);
     if (ended !== null) return { backend: ref.backend, sent: null, outcome: ended };
   }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { Duplex } from "node:stream";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
 import type { Client, Handle } from "./clients.ts";
+import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { bodyOf, writeBody } from "./streams.ts";
 import { upgrade } from "./upgrade.ts";
@@ -120,13 +121,7 @@ function hasLength({ headers }: IncomingMessage): boolean {
 
 function trailersOf(request: IncomingMessage): Promise<HeaderList> {
   return new Promise((resolve) => {
-    request.once("close", () => {
-      const { rawTrailers } = request;
-      const trailers: [string, string][] = [];
-      for (let at = 0; at + 1 < rawTrailers.length; at += 2)
-        trailers.push([(rawTrailers[at] ?? "").toLowerCase(), rawTrailers[at + 1] ?? ""]);
-      resolve(trailers);
-    });
+    request.once("close", () => resolve(pairs(request.rawTrailers)));
   });
 }
 

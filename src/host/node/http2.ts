@@ -11,6 +11,7 @@ import type { Duplex } from "node:stream";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
 import type { Front } from "../../gateway/headers.ts";
 import type { Client, Clients, Handle } from "./clients.ts";
+import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { bodyOf, writeBody } from "./streams.ts";
 
@@ -101,13 +102,6 @@ function exchangeOf(
     },
     signal,
   };
-}
-
-/** `[name, value, …]` of lower-case names, as pairs. */
-function pairs(raw: readonly string[]): [string, string][] {
-  const list: [string, string][] = [];
-  for (let at = 0; at + 1 < raw.length; at += 2) list.push([raw[at] ?? "", raw[at + 1] ?? ""]);
-  return list;
 }
 
 function trailersOf(stream: ServerHttp2Stream): Promise<HeaderList> {
