@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Backends, createBackends, type SendOptions, type Sent } from "../../src/backend/backends.ts";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
-import { PLAIN_REQUEST, type ExchangeRequest } from "../../src/backend/exchange.ts";
+import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { failureOf } from "../../src/backend/exchange-on.ts";
 import { type BackendCode, codeOf } from "../../src/backend/events.ts";
 import type { TransportCode } from "../../src/backend/failure.ts";
@@ -10,6 +10,7 @@ import type { Timeouts } from "../../src/backend/limits.ts";
 import type { Bundle, BundlePolicy } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { type Distortion, distorted } from "../backend/fixtures/backend.ts";
+import { plainRequest } from "../last-hop/request.ts";
 import { bundleFor, SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 import { type Behaviour, faultyBackend, type Speak } from "./backend.ts";
@@ -96,17 +97,7 @@ export function bundleTo(port: number, root: Minted, policy: Partial<BundlePolic
 }
 
 export function ask(backends: Backends, more: Partial<ExchangeRequest> = {}, options?: SendOptions): Promise<Sent> {
-  const request: ExchangeRequest = {
-    method: "GET",
-    scheme: "http",
-    authority: "client.example.com",
-    target: "/",
-    headers: [],
-    ...PLAIN_REQUEST,
-    signal: new AbortController().signal,
-    ...more,
-  };
-  return backends.send("test/backend:443", request, options);
+  return backends.send("test/backend:443", plainRequest(more), options);
 }
 
 /** Reads the whole answer, which must be "ok". */

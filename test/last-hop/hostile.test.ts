@@ -1,7 +1,8 @@
 /** Backends and clients that break the rules: what they can make the gateway say, keep open, or mix up. */
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Backends, type BackendsOptions, createBackends, type Sent } from "../../src/backend/backends.ts";
-import { PLAIN_REQUEST, type ExchangeRequest } from "../../src/backend/exchange.ts";
+import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import { plainRequest } from "./request.ts";
 import { DialError, type Host } from "../../src/backend/host.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
@@ -41,16 +42,7 @@ describe("hostile", () => {
     return { server, backends: backendsOf(bundleTo(server.port)) };
   }
   const ask = (backends: Backends, more: Partial<ExchangeRequest> = {}, id = "test/backend:443"): Promise<Sent> =>
-    backends.send(id, {
-      method: "GET",
-      scheme: "http",
-      authority: "client.example.com",
-      target: "/",
-      headers: [],
-      ...PLAIN_REQUEST,
-      signal: new AbortController().signal,
-      ...more,
-    });
+    backends.send(id, plainRequest(more));
   const textOf = async (sent: Sent): Promise<string> => {
     if (sent.kind !== "response") throw new Error(JSON.stringify(sent));
     return new Response(sent.response.body).text();

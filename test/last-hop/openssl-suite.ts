@@ -1,5 +1,5 @@
 /** The same promises against another TLS implementation, in any runtime: `openssl s_server` prints what it decrypts. */
-import { PLAIN_REQUEST } from "../../src/backend/exchange.ts";
+import { plainRequest } from "./request.ts";
 import { describe, expect, it } from "vitest";
 import { createBackends, type Sent } from "../../src/backend/backends.ts";
 import type { Host } from "../../src/backend/host.ts";
@@ -34,15 +34,7 @@ export function opensslSuite(host: Host, fixtures: OpensslFixtures | null): void
       const more = { controlPort: 0, anchorPem: "", goodNotAfterMs: 0, nowMs: 0 };
       return createBackends({ bundle: bundleFor({ ports, anchor, ...more }, server, {}), host }).send(
         "test/backend:443",
-        {
-          method: "GET",
-          scheme: "http",
-          authority: "client.example.com",
-          target: "/secret",
-          headers: [],
-          ...PLAIN_REQUEST,
-          signal: new AbortController().signal,
-        },
+        plainRequest({ target: "/secret" }),
       );
     };
 

@@ -5,7 +5,8 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Backends, createBackends, type Sent } from "../../src/backend/backends.ts";
-import { PLAIN_REQUEST, type ExchangeRequest } from "../../src/backend/exchange.ts";
+import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import { plainRequest } from "./request.ts";
 import type { Host } from "../../src/backend/host.ts";
 import type { Bundle, BundlePolicy, BundleTransport, TlsVersion } from "../../src/bundle/types.ts";
 import type { RefusalCode } from "../../src/trust/index.ts";
@@ -66,16 +67,10 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
     return backends;
   }
   const ask = (backends: Backends, more: Partial<ExchangeRequest> = {}): Promise<Sent> =>
-    backends.send("test/backend:443", {
-      method: "GET",
-      scheme: "http",
-      authority: "client.example.com",
-      target: "/secret",
-      headers: [["authorization", "Bearer secret"]],
-      ...PLAIN_REQUEST,
-      signal: new AbortController().signal,
-      ...more,
-    });
+    backends.send(
+      "test/backend:443",
+      plainRequest({ target: "/secret", headers: [["authorization", "Bearer secret"]], ...more }),
+    );
   const control = async (path: string, server: string, more = ""): Promise<Seen> => {
     const response = await fetch(
       `http://127.0.0.1:${fixtures.controlPort}${path}?server=${encodeURIComponent(server)}${more}`,

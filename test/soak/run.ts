@@ -3,7 +3,7 @@
  * real TLS servers. At the end memory must be flat and no socket open. The last line counts the checks.
  */
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
-import { PLAIN_REQUEST, type ExchangeRequest } from "../../src/backend/exchange.ts";
+import { plainRequest } from "../last-hop/request.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { bundleFor } from "../last-hop/suite.ts";
@@ -63,16 +63,7 @@ for (const kind of KINDS) {
 async function once(kind: Kind): Promise<Outcome> {
   const { target, method = "GET", body, leave = false } = kind;
   const gone = new AbortController();
-  const request: ExchangeRequest = {
-    method,
-    ...PLAIN_REQUEST,
-    scheme: "http",
-    authority: "client.example.com",
-    target,
-    headers: [],
-    body: body?.() ?? null,
-    signal: gone.signal,
-  };
+  const request = plainRequest({ method, target, body: body?.() ?? null, signal: gone.signal });
   const sent = await clients.get(kind)?.send("test/backend:443", request);
   if (sent?.kind !== "response") return "failed";
   try {
