@@ -18,6 +18,8 @@ export interface Run {
 
 type Result = "PASS" | "FAIL" | "SKIP";
 
+const RESULT: Readonly<Record<Result, string>> = { PASS: "passed", FAIL: "**failed**", SKIP: "skipped" };
+
 export function writeReport({ suite, lines, report, features, version, directory }: Run): {
   passed: number;
   failed: number;
@@ -54,21 +56,20 @@ function preface(suite: string): string {
 }
 
 function table(features: string, results: ReadonlyMap<string, Result>, suite: string, version: string): string {
-  const rows = [...features.matchAll(/^\| (.+?) \| (\d+) \| (.+) \|$/gm)].map(([, name = "", , tests = ""]) => {
-    const cells = tests.split(", ").map((test) => {
+  const rows = [...features.matchAll(/^\| (.+?) \| (\d+) \| (.+) \|$/gm)].flatMap(([, name = "", , tests = ""]) =>
+    tests.split(", ").map((test) => {
       const result = results.get(test.replace(" (provisional)", ""));
-      return `${test}: ${result === undefined ? "not run" : result === "PASS" ? "passed" : result === "FAIL" ? "**failed**" : "skipped"}`;
-    });
-    return `| ${name} | ${cells.join("<br>")} |`;
-  });
+      return `| ${name} | ${test} | ${result === undefined ? "not run" : RESULT[result]} |`;
+    }),
+  );
   const untested = /extended features without a test of their own: \[(.*)\]/.exec(features)?.[1] ?? "";
   return `# Features and their tests
 
 Made by \`npm run conformance -- --write\` from a run of the suite v${suite} on ${version}. What the lab substitutes stands
 at the head of [report-${suite}.yaml](report-${suite}.yaml); none of this is an official result.
 
-| Feature of GATEWAY-HTTP | Test: result |
-| --- | --- |
+| Feature of GATEWAY-HTTP | Test | Result |
+| --- | --- | --- |
 ${rows.join("\n")}
 
 Extended features of the profile without a test in the suite: ${untested}.
