@@ -1,11 +1,13 @@
 /** HTTPS listeners of `lasthop serve`: certificates by SNI, HTTP/1.1 and HTTP/2, clients' certificates, reload. */
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { connect as connectHttp2, type OutgoingHttpHeaders } from "node:http2";
 import { request as requestHttps, type RequestOptions } from "node:https";
+import { connect as connectTls } from "node:tls";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { decodeSecrets, encodeSecrets, type Secrets } from "../../src/bundle/secrets.ts";
-import type { Bundle, BundleCertificate, BundleListener } from "../../src/bundle/types.ts";
+import type { Bundle, BundleCertificate, BundleClientValidation } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { EMPTY, matchOf, PLAIN_RULE } from "../gateway/bundles.ts";
@@ -32,10 +34,12 @@ afterEach(async () => {
 /** A bundle whose listeners, on port 443, answer everything with a redirect; and its keys. */
 function bundleOf(
   listeners: Readonly<Record<string, readonly Minted[]>>,
-  clientValidation: NonNullable<BundleListener["tls"]>["clientValidation"] = null,
+  clients: { readonly anchor: Minted; readonly mode: BundleClientValidation["mode"] } | null = null,
 ): { text: string; secrets: Secrets } {
   const certificates: Record<string, BundleCertificate> = {};
   const keys = new Map<string, string>();
+  const anchor = (clients?.anchor ?? root).der;
+  const anchorSet = sha256(anchor);
   const digestOf = ({ der, certificate, pkcs8 }: Minted): string => {
     const keyDigest = sha256(new Uint8Array(certificate.publicKey.rawData));
     certificates[sha256(der)] = { source: "Secret test/tls", chain: [base64(der)], keyDigest };
@@ -51,13 +55,13 @@ function bundleOf(
       port: 443,
       protocol: "HTTPS",
       hostname,
-      tls: { certificates: minted.map(digestOf), clientValidation },
+      tls: { certificates: minted.map(digestOf), clientValidation: clients && { anchorSet, mode: clients.mode } },
       filters: [],
       hosts: [{ hostname: "*", order: [[0, 0]] }],
     })),
     certificates,
-    anchorSets: { [sha256(root.der)]: { source: ["test"], anchors: [sha256(root.der)] } },
-    anchors: { [sha256(root.der)]: base64(root.der) },
+    anchorSets: { [anchorSet]: { source: ["test"], anchors: [anchorSet] } },
+    anchors: { [anchorSet]: base64(anchor) },
   };
   delete fields.digest;
   const { text } = encodeBundle(fields, host.sha256);
@@ -147,8 +151,7 @@ describe("an HTTPS listener", () => {
   });
 
   it("asks clients for a certificate where it must, and serves no other", async () => {
-    const anchorSet = sha256(root.der);
-    const { port } = await start(bundleOf({ "a.example.com": [exact] }, { anchorSet, mode: "AllowValidOnly" }));
+    const { port } = await start(bundleOf({ "a.example.com": [exact] }, { anchor: root, mode: "AllowValidOnly" }));
     const client = await mintLeaf({ issuer: root, dns: ["client"], usages: ["client"] });
     const stranger = await mintLeaf({ dns: ["client"] });
     expect((await ask(port, "a.example.com", { cert: client.certPem, key: client.keyPem })).status).toBe(302);
@@ -156,10 +159,32 @@ describe("an HTTPS listener", () => {
     await expect(ask(port, "a.example.com", { cert: stranger.certPem, key: stranger.keyPem })).rejects.toThrow();
   });
 
-  it("serves clients without one under AllowInsecureFallback", async () => {
-    const anchorSet = sha256(root.der);
-    const { port } = await start(bundleOf({ "a.example.com": [exact] }, { anchorSet, mode: "AllowInsecureFallback" }));
+  it("serves clients without a valid one under AllowInsecureFallback", async () => {
+    const { port } = await start(
+      bundleOf({ "a.example.com": [exact] }, { anchor: root, mode: "AllowInsecureFallback" }),
+    );
     expect((await ask(port, "a.example.com")).status).toBe(302);
+  });
+
+  it("keeps a client whose certificate names the anchor, and is not its own, under AllowInsecureFallback", async () => {
+    const anchor = await mintCa({ name: "RSA root", keyType: "rsa-2048" });
+    const { key } = await mintCa({ name: "another", keyType: "rsa-2048" });
+    const impostor = await mintLeaf({ issuer: { ...anchor, key }, dns: ["client"], usages: ["client"] });
+    const { port } = await start(bundleOf({ "a.example.com": [exact] }, { anchor, mode: "AllowInsecureFallback" }));
+    const socket = connectTls({
+      port,
+      servername: "a.example.com",
+      cert: impostor.certPem,
+      key: impostor.keyPem,
+      rejectUnauthorized: false,
+    });
+    await once(socket, "secureConnect");
+    // Two requests: when the second is answered, the first read after the handshake is over.
+    for (const _ of [1, 2]) {
+      socket.write("GET / HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
+      expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1\.1 302 /);
+    }
+    socket.destroy();
   });
 
   it("presents another certificate after a reload, and keeps the last good one when a key is missing", async () => {
