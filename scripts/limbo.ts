@@ -22,6 +22,8 @@ export const WAIVED_UNDER_PRIVATE: ReadonlySet<Rule> = new Set<Rule>([
   // The common name against the alternative names.
   "cn-not-in-san",
   "public-suffix-wildcard",
+  // A root's own purposes: private CAs have them, and they bind what is below.
+  "root-with-purposes",
   "serial",
   "rsa-modulo-8",
   // Criticality alone.

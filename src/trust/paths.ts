@@ -100,7 +100,7 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
     return { problem, position: top.position, progress: progress + (problem.code === "unknown-ca" ? 0 : 1) };
   }
   const below = path.slice(1).filter(({ known }) => !known.certificate.selfIssued).length;
-  const problem = checkCa(candidate.known.certificate, { anchor, below }, search.nowMs, search.budget);
+  const problem = checkCa(candidate.known.certificate, below, search.nowMs, search.budget);
   if (search.budget.exceeded !== null) return overBudget(search.budget);
   if (problem !== null) return { problem, position: candidate.position, progress: progress + (anchor ? 6 : 5) };
   if (!anchor) return extend(longer, search);

@@ -38,12 +38,7 @@ export function checkValidity(certificate: Certificate, nowMs: number): Problem 
 }
 
 /** A certificate that signs the one below it. `below` counts the certificates between it and the end entity. */
-export function checkCa(
-  certificate: Certificate,
-  place: { readonly anchor: boolean; readonly below: number },
-  nowMs: number,
-  budget: Budget,
-): Problem | null {
+export function checkCa(certificate: Certificate, below: number, nowMs: number, budget: Budget): Problem | null {
   const unknown = checkCritical(certificate);
   if (unknown !== null) return unknown;
   if (!spendNames(certificate, budget)) return null;
@@ -60,26 +55,17 @@ export function checkCa(
   if (time !== null) return time;
   // §6.1.4 (l)-(m): self-issued certificates do not count.
   const limit = certificate.basicConstraints.pathLength;
-  if (limit !== null && place.below > limit) {
+  if (limit !== null && below > limit) {
     return {
       code: "path-too-long",
       expected: `at most ${limit} CAs below ${name} (pathLenConstraint)`,
-      presented: `${place.below}`,
+      presented: `${below}`,
     };
   }
-  if (certificate.extendedKeyUsage !== null) {
-    // CA/Browser BR 7.1.2.1.2, and x509-limbo: a root has no purposes of its own.
-    if (place.anchor && certificate.selfIssued) {
-      return {
-        code: "wrong-usage",
-        expected: "a root without extKeyUsage",
-        presented: `extKeyUsage ${certificate.extendedKeyUsage.join(", ")}`,
-        rule: "root-with-purposes",
-      };
-    }
-    if (!certificate.extendedKeyUsage.some((purpose) => purpose === SERVER_AUTH || purpose === ANY_PURPOSE)) {
-      return wrongPurpose(certificate.extendedKeyUsage);
-    }
+  // An anchor's purposes bind what is below, as an intermediate's do.
+  const purposes = certificate.extendedKeyUsage;
+  if (purposes !== null && !purposes.includes(SERVER_AUTH) && !purposes.includes(ANY_PURPOSE)) {
+    return wrongPurpose(purposes);
   }
   if (certificate.nameConstraints === null) return null;
   const constraints = constraintsProblem(certificate.nameConstraints);

@@ -26,7 +26,7 @@ export function checkIssuance(
       // An anchor was chosen by the operator, and real roots have the serial number 0.
       (anchor && index > 0 ? null : checkSerial(certificate)) ??
       checkKeyIdentifiers(certificate, path[index + 1]) ??
-      (index === 0 ? checkServer(certificate, isPublicSuffix) : checkIssuer(certificate));
+      (index === 0 ? checkServer(certificate, isPublicSuffix) : checkIssuer(certificate, anchor));
     if (problem !== null) return { index, problem };
   }
   return null;
@@ -101,7 +101,7 @@ function checkKeyIdentifiers(certificate: Certificate, issuer: Certificate | und
   return null;
 }
 
-function checkIssuer(certificate: Certificate): Problem | null {
+function checkIssuer(certificate: Certificate, anchor: boolean): Problem | null {
   // RFC 5280 §4.2.1.9, §4.2.1.10, §4.2.1.11, §4.2.1.14: CAs MUST mark these critical.
   if (certificate.basicConstraints !== null && !isCritical(certificate, OID.basicConstraints)) {
     return broken("basic-constraints-not-critical", "critical basicConstraints in a CA certificate", "not critical");
@@ -114,6 +114,11 @@ function checkIssuer(certificate: Certificate): Problem | null {
   }
   if (certificate.inhibitAnyPolicy !== null && !isCritical(certificate, OID.inhibitAnyPolicy)) {
     return broken("inhibit-any-policy-not-critical", "critical inhibitAnyPolicy", "not critical");
+  }
+  // BR 7.1.2.1.2: a root has no purposes of its own.
+  const purposes = certificate.extendedKeyUsage;
+  if (anchor && certificate.selfIssued && purposes !== null) {
+    return broken("root-with-purposes", "a root without extKeyUsage", `extKeyUsage ${purposes.join(", ")}`);
   }
   // RFC 5280 §4.2.1.3: conforming CAs MUST include keyUsage in CA certificates.
   return certificate.keyUsage === null ? broken("ca-key-usage-missing", "keyUsage in a CA certificate", "none") : null;

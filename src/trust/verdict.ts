@@ -29,7 +29,7 @@ export const REFUSAL_CODES = [
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /**
- * The single rules that people argue about, so that a disagreement with x509-limbo names one. All but the last three
+ * The single rules that people argue about, so that a disagreement with x509-limbo names one. All but the last two
  * are issuance rules: they refuse under `strict` alone, with the code `issuance-rule`.
  */
 export const RULES = [
@@ -54,9 +54,9 @@ export const RULES = [
   "ca-key-usage-missing",
   "early-generalized-time",
   "dns-name-syntax",
+  "root-with-purposes",
   "ca-as-end-entity",
   "any-purpose-end-entity",
-  "root-with-purposes",
 ] as const;
 export type Rule = (typeof RULES)[number];
 

@@ -192,7 +192,11 @@ describe("an issuer", () => {
 describe("an anchor's own constraints", () => {
   it("purposes", async () => {
     const anchor = ca("root", null, { extensions: [ext.eku(CLIENT_AUTH)] });
-    expect(await check(anchor, server(anchor))).toBe("wrong-usage@-1 root-with-purposes");
+    expect(await check(anchor, server(anchor))).toBe("wrong-usage@-1");
+    for (const purposes of [[CLIENT_AUTH, SERVER_AUTH], [ANY_PURPOSE]]) {
+      const root = ca("root", null, { extensions: [ext.eku(...purposes)] });
+      expect(await check(root, server(root))).toBe("verified");
+    }
     const subordinate = ca("subordinate", root, { extensions: [ext.eku(CLIENT_AUTH)] });
     expect(await check(subordinate, server(subordinate))).toBe("wrong-usage@-1");
     const fitting = ca("subordinate", root, { extensions: [ext.eku(SERVER_AUTH)] });

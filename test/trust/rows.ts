@@ -185,8 +185,10 @@ export function mintRows(): Row[] {
   under("an issuer without keyCertSign", plain("silent", ext.ca(), ext.keyUsage(0x80)));
   under("an issuer for clients", ca("clients", root, { extensions: [ext.eku(CLIENT_AUTH)] }));
   under("an issuer for every purpose", ca("any", root, { extensions: [ext.eku("2.5.29.37.0")] }));
-  const purposeful = ca("purposeful", null, { extensions: [ext.eku(SERVER_AUTH)] });
+  const purposeful = ca("purposeful", null, { extensions: [ext.eku(CLIENT_AUTH, SERVER_AUTH)] });
   row("a root with purposes", [server(purposeful)], { anchors: [purposeful] });
+  const forClients = ca("for clients", null, { extensions: [ext.eku(CLIENT_AUTH)] });
+  row("a root for clients", [server(forClients)], { anchors: [forClients] });
   const short = ca("short", root, { pathLength: 0 });
   under("a path length that suffices", short);
   const deep = ca("deep", short);
@@ -344,6 +346,7 @@ export function mintRows(): Row[] {
   const strict = (title: string, chain: readonly Minted[], anchor = root): void =>
     row(`strict: ${title}`, chain, { profile: "strict", anchors: [anchor] });
   strict("good", [server(issuing), issuing]);
+  strict("a root with purposes", [server(purposeful)], purposeful);
   for (const [title, spec] of [
     ["a common name that is no alternative name", { subject: name("other.example.com") }],
     ["a wildcard above a public suffix", { names: [dns(HOST), dns("*.co.uk")] }],
