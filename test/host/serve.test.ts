@@ -1,9 +1,15 @@
 /** `lasthop serve`'s server: a compiled bundle on Node, in front of real TLS backends. */
+import { once } from "node:events";
 import { get, request } from "node:http";
+import { connect as connectHttp2 } from "node:http2";
+import { connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { setImmediate } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
+import type { FrontLimits } from "../../src/host/node/limits.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { startServers } from "../last-hop/servers.ts";
@@ -29,8 +35,9 @@ describe("a bundle on Node", () => {
     if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
     return text;
   };
-  async function start(text: string): Promise<{ serving: Serving; port: number }> {
+  async function start(text: string, limits: Partial<FrontLimits> = {}): Promise<{ serving: Serving; port: number }> {
     const serving = await serve(text, {
+      limits,
       host,
       address: "127.0.0.1",
       portMap: new Map([[80, 0]]),
@@ -135,6 +142,67 @@ describe("a bundle on Node", () => {
     const { port } = await start(bundleText(["good"]));
     const early = await ask(port, "good.example.com", "/early", "x".repeat(8 << 20));
     expect([early.status, early.text]).toEqual([413, "too much"]);
+  });
+
+  describe("HTTP/2 with prior knowledge", () => {
+    // RFC 9113 §3.4: the preface, and an empty SETTINGS frame.
+    const HELLO = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", "latin1");
+    const dial = async (port: number): Promise<Socket> => {
+      const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+      await once(socket, "connect");
+      return socket;
+    };
+
+    it("is served beside HTTP/1.1", async () => {
+      const { port } = await start(bundleText(["good"]));
+      const session = connectHttp2(`http://127.0.0.1:${port}`);
+      const stream = session.request({
+        ":path": "/upload",
+        ":authority": "good.example.com",
+        ":method": "POST",
+      });
+      stream.end("an upload");
+      const [headers] = (await once(stream, "response")) as [Record<string, unknown>];
+      expect(headers[":status"]).toBe(200);
+      expect(JSON.parse(await text(stream))).toMatchObject({ bytes: 9 });
+      session.close();
+      expect((await ask(port, "good.example.com", "/", "PRI")).status).toBe(200);
+    });
+
+    it("is seen in a preface that comes byte by byte", async () => {
+      const { port } = await start(bundleText(["good"]));
+      const socket = await dial(port);
+      for (const byte of HELLO) {
+        socket.write(Buffer.of(byte));
+        await setImmediate();
+      }
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      expect(answer.subarray(3, 4)).toEqual(Buffer.of(4)); // SETTINGS
+      socket.destroy();
+    });
+
+    it("is not seen in a request that begins like its preface", async () => {
+      const { port } = await start(bundleText(["good"]));
+      for (const line of ["PRI * HTTP/1.1", "PUT / HTTP/1.1"]) {
+        const socket = await dial(port);
+        socket.write(line.slice(0, 1));
+        await setImmediate();
+        socket.write(`${line.slice(1)}\r\nHost: good.example.com\r\nContent-Length: 0\r\n\r\n`);
+        const [answer] = (await once(socket, "data")) as [Buffer];
+        expect(String(answer)).toMatch(/^HTTP\/1\.1 (?:400 Bad Request|200 OK)\r\n/);
+        socket.destroy();
+      }
+    });
+
+    it("does not wait long for the rest of a preface, nor stops for it", async () => {
+      const { serving, port } = await start(bundleText(["good"]), { headersMs: 100 });
+      const slow = await dial(port);
+      slow.write(HELLO.subarray(0, 10));
+      expect(await text(slow)).toMatch(/^HTTP\/1\.1 408 /);
+      const silent = await dial(port);
+      silent.on("error", () => undefined).resume();
+      await Promise.all([serving.close(), once(silent, "close")]);
+    });
   });
 
   it("binds nothing for a bundle that is refused", async () => {

@@ -5,6 +5,7 @@ import { Clients, type Handle } from "./clients.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
 import type { FrontLimits } from "./limits.ts";
+import { onPreface } from "./preface.ts";
 import { createTlsServer, type PortTls, sniOf } from "./tls.ts";
 
 export interface DoorOptions {
@@ -45,7 +46,7 @@ export class Door {
     this.#limits = limits;
     this.#http1 = createHttp1(handle, limits);
     this.#http2 = createHttp2(handle, limits);
-    // HTTP/1.1 clients may close their half and still read the answer.
+    // A client whose connection was upgraded may close its half and still read.
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#welcome(socket));
     this.server.maxConnections = limits.maxConnections;
     this.present(tls);
@@ -94,10 +95,19 @@ export class Door {
       return;
     }
     const front = { clientAddress: socket.remoteAddress ?? null, scheme: "http", port: this.port, sni: null } as const;
-    this.#http1.serve(
-      socket,
-      this.#clients.add(front, "idle", () => depart(socket)),
-    );
+    const clients = this.#clients;
+    const client = clients.add(front, "idle", () => depart(socket));
+    socket.once("close", () => client.gone());
+    onPreface(socket, this.#limits.headersMs, (protocol) => {
+      if (protocol === "http/1.1") {
+        this.#http1.serve(socket, client);
+        socket.resume();
+        return;
+      }
+      client.gone();
+      socket.allowHalfOpen = false;
+      this.#http2.serve(socket, clients, front);
+    });
   }
 
   /** `clients` are those that this server admits, however long their handshakes take. */

@@ -1,0 +1,33 @@
+/** Which HTTP a client speaks on a connection without ALPN: HTTP/2 begins with a preface that no other request does. */
+import type { Socket } from "node:net";
+
+/** RFC 9113 §3.4. */
+const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
+
+const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+
+/**
+ * Calls `found` once the first bytes tell, with every one of them still to be read; never for a client that says too
+ * little within `limitMs`, or leaves: its
+ * connection is closed, with 408 for the first. RFC 9113 §3.3: HTTP/2 with prior knowledge.
+ */
+export function onPreface(socket: Socket, limitMs: number, found: (protocol: "http/1.1" | "h2") => void): void {
+  const seen: Buffer[] = [];
+  let length = 0;
+  // As Node answers a request that does not come, RFC 9110 §15.5.9.
+  const timer = setTimeout(() => socket.end(TIMED_OUT, () => socket.destroy()), limitMs);
+  const left = (): void => void socket.destroy();
+  const read = (bytes: Buffer): void => {
+    const rest = PREFACE.subarray(length, length + bytes.length);
+    seen.push(bytes);
+    length += bytes.length;
+    const fits = rest.equals(bytes.subarray(0, rest.length));
+    if (fits && length < PREFACE.length) return;
+    clearTimeout(timer);
+    socket.off("data", read).off("end", left).pause();
+    for (const part of seen.reverse()) socket.unshift(part);
+    found(fits ? "h2" : "http/1.1");
+  };
+  socket.on("data", read).once("end", left);
+  socket.once("close", () => clearTimeout(timer));
+}
