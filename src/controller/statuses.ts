@@ -40,7 +40,7 @@ export function statusWriter(api: KubeApi, store: Store, now: () => number): Sta
       if (merged === null) return null;
       const path = pathOf(store.resource(kind), { namespace: metadata.namespace ?? null, name: metadata.name });
       try {
-        store.put(await api.replace(`${path}/status`, { ...object, status: merged }));
+        store.replace(object, await api.replace(`${path}/status`, { ...object, status: merged }));
         return null;
       } catch (error) {
         if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404))

@@ -14,8 +14,8 @@ export interface Store {
   get(kind: string, key: string): KubeObject | undefined;
   all(kind: string): Iterable<KubeObject>;
   resource(kind: string): Resource;
-  /** What we wrote, before the watch brings it: the next write builds on it. */
-  put(object: KubeObject): void;
+  /** What we wrote over `before`, until the watch brings it: the next write builds on it. */
+  replace(before: KubeObject, after: KubeObject): void;
 }
 
 export interface StoreOptions {
@@ -56,8 +56,8 @@ export function createStore(options: StoreOptions): Store {
     get: (kind, key) => of(kind).objects.get(key),
     all: (kind) => of(kind).objects.values(),
     resource: (kind) => of(kind).resource,
-    put(object) {
-      of(object.kind).put(object);
+    replace(before, after) {
+      of(before.kind).replace(before, after);
     },
   };
 }

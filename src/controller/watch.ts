@@ -14,8 +14,8 @@ export interface Watched {
   readonly synced: boolean;
   /** Why it is not up to date; null: it is. */
   readonly fault: string | null;
-  /** Takes a newer version of an object that is known; the watch brings it again. */
-  put(object: KubeObject): void;
+  /** Takes what became of `before` by our write; nothing if the watch has brought something newer meanwhile. */
+  replace(before: KubeObject, after: KubeObject): void;
 }
 
 export interface WatchOptions {
@@ -45,8 +45,8 @@ export function watchResource(resource: Resource, { api, onChange, signal }: Wat
     objects,
     synced: false,
     fault: null as string | null,
-    put(object: KubeObject) {
-      if (objects.has(keyOf(object))) put(object);
+    replace(before: KubeObject, after: KubeObject) {
+      if (objects.get(keyOf(before)) === before) put(after);
     },
   };
 

@@ -25,6 +25,8 @@ export class ApiServer {
   readonly writes: { readonly method: string; readonly path: string }[] = [];
   /** Oldest version a watch may resume from. */
   oldest = 0;
+  /** Called when a PUT has been done, before it is answered. */
+  onWritten: (path: string) => Promise<void> = () => Promise.resolve();
   /** Every request waits so long. */
   delayMs = 0;
   #version = 1;
@@ -155,7 +157,9 @@ export class ApiServer {
     if (resourceVersion !== undefined && resourceVersion !== before.metadata.resourceVersion)
       return fail(409, "the object has been modified");
     const next = part === "status" ? { ...before, status: body.status } : body;
-    return answer(200, this.#store(plural, key, next));
+    const stored = this.#store(plural, key, next);
+    await this.onWritten(url.pathname);
+    return answer(200, stored);
   }
 
   #listOrWatch(

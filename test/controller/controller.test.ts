@@ -2,6 +2,7 @@
 import { mkdtemp, readFile, rm, writeFile, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { acknowledgementKey, decodePointer, type Pointer, pointerKey } from "../../src/bundle/publication.ts";
 import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
@@ -212,6 +213,18 @@ describe("a controller", () => {
     await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
     expect(conditionOf(edge(), "Accepted")).toEqual(newer);
+  });
+
+  it("sees a newer generation whose event comes before the answer to its own write", async () => {
+    let changes = 0;
+    server.onWritten = async (path) => {
+      if (!path.endsWith("httproutes/site/status") || changes++ > 0) return;
+      server.apply("httproutes", routeOf("site", "/other"));
+      // Long enough for the event to be there first.
+      await setTimeout(200);
+    };
+    start();
+    await vi.waitFor(() => expect(parentsOf("site")[0]?.conditions[0]?.observedGeneration).toBe(2), WAIT);
   });
 
   it("says nothing until every list has been read", async () => {
