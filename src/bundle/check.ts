@@ -1,16 +1,22 @@
 /** Whether a parsed value is a bundle of types.ts: every field there, none besides, every reference kept. */
 import { isSha256Hex } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
-import { type Bundle, type BundleFilter, CONFIG_CODES } from "./types.ts";
+import { checkReferences } from "./references.ts";
+import { type Bundle, CONFIG_CODES } from "./types.ts";
 
 /** Throws a BundleError that names the field; returns otherwise. */
 type Check = (value: unknown, at: Path) => void;
 /** Steps from the root; each check leaves it as it found it, so that descending allocates nothing. */
 type Path = (string | number)[];
 
-/** The bundle, checked. Throws {@link BundleError}. */
-export function checkBundle(value: unknown): Bundle {
-  BUNDLE(value, []);
+/**
+ * The bundle, checked. Throws {@link BundleError}. `fresh`: which rules, hosts, and entries of maps have not been checked
+ * with another bundle; null: none has.
+ */
+export function checkBundle(value: unknown, fresh: ReadonlySet<unknown> | null): Bundle {
+  const unlessKnown = (check: Check): Check =>
+    fresh === null ? check : (entry, at) => (fresh.has(entry) ? check(entry, at) : undefined);
+  bundleOf(unlessKnown)(value, []);
   const bundle = value as Bundle;
   checkReferences(bundle);
   return bundle;
@@ -173,22 +179,24 @@ const ORDER: Check = (value, at) => {
     wrong(value, at, "a pair of integers");
   }
 };
-const LISTENER = object({
-  name: string,
-  port: PORT,
-  protocol: oneOf("HTTP", "HTTPS"),
-  hostname: nullableString,
-  tls: nullable(
-    object({
-      certificates: list(sha256Hex, 1),
-      clientValidation: nullable(
-        object({ anchorSet: sha256Hex, mode: oneOf("AllowValidOnly", "AllowInsecureFallback") }),
-      ),
-    }),
-  ),
-  filters: list(EXTERNAL_AUTH),
-  hosts: list(object({ hostname: string, order: list(ORDER) })),
-});
+const HOST = object({ hostname: string, order: list(ORDER) });
+const listenerOf = (entry: (check: Check) => Check): Check =>
+  object({
+    name: string,
+    port: PORT,
+    protocol: oneOf("HTTP", "HTTPS"),
+    hostname: nullableString,
+    tls: nullable(
+      object({
+        certificates: list(sha256Hex, 1),
+        clientValidation: nullable(
+          object({ anchorSet: sha256Hex, mode: oneOf("AllowValidOnly", "AllowInsecureFallback") }),
+        ),
+      }),
+    ),
+    filters: list(EXTERNAL_AUTH),
+    hosts: list(entry(HOST)),
+  });
 const BACKEND = object({
   service: string,
   port: PORT,
@@ -212,76 +220,23 @@ const POLICY = object({
   crls: nullable(list(string)),
   maxChainDepth: integer(1, 100),
 });
-const BUNDLE = object({
-  format: integer(1, 1_000),
-  digest: sha256Hex,
-  gateway: string,
-  requires: list(oneOf("client-certificates", "listener-certificates", "client-validation", "trailers", "websocket")),
-  listeners: list(LISTENER),
-  rules: list(RULE),
-  backends: map(string, BACKEND),
-  clientCertificate: nullable(sha256Hex),
-  certificates: map(sha256Hex, object({ source: string, chain: list(string, 1), keyDigest: sha256Hex })),
-  policies: map(sha256Hex, POLICY),
-  anchorSets: map(sha256Hex, object({ source: list(string), anchors: list(sha256Hex) })),
-  anchors: map(sha256Hex, string),
-});
-
-function checkReferences(bundle: Bundle): void {
-  for (const [index, { protocol, tls, filters, hosts }] of bundle.listeners.entries()) {
-    const at = `listeners[${index}]`;
-    if ((tls === null) !== (protocol === "HTTP")) wrong(tls, [at, "tls"], "null exactly for HTTP");
-    for (const digest of tls?.certificates ?? []) checkCertificate(bundle, at, digest);
-    const anchorSet = tls?.clientValidation?.anchorSet;
-    if (anchorSet !== undefined && !Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(at, anchorSet);
-    checkFilters(bundle, at, filters);
-    for (const { hostname, order } of hosts) {
-      for (const [rule, match] of order) {
-        if (bundle.rules[rule]?.matches[match] === undefined)
-          dangling(`${at}.hosts`, `${hostname}: [${rule}, ${match}]`);
-      }
-    }
-  }
-  if (bundle.clientCertificate !== null) checkCertificate(bundle, "clientCertificate", bundle.clientCertificate);
-  for (const [index, { action, filters }] of bundle.rules.entries()) {
-    const at = `rules[${index}]`;
-    checkFilters(bundle, at, filters);
-    if (action.kind !== "forward") continue;
-    for (const ref of action.backendRefs) {
-      if (!("backend" in ref)) continue;
-      checkBackend(bundle, at, ref.backend);
-      checkFilters(bundle, at, ref.filters);
-    }
-  }
-  for (const [id, { transport }] of Object.entries(bundle.backends)) {
-    if (transport.kind === "tls" && !Object.hasOwn(bundle.policies, transport.policy))
-      dangling(`backends.${id}`, transport.policy);
-  }
-  for (const [digest, { anchorSet }] of Object.entries(bundle.policies)) {
-    if (!Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(`policies.${digest}`, anchorSet);
-  }
-  for (const [digest, { anchors }] of Object.entries(bundle.anchorSets)) {
-    for (const anchor of anchors) if (!Object.hasOwn(bundle.anchors, anchor)) dangling(`anchorSets.${digest}`, anchor);
-  }
-}
-
-function checkFilters(bundle: Bundle, at: string, filters: readonly BundleFilter[]): void {
-  for (const filter of filters) {
-    if ("target" in filter && "backend" in filter.target) checkBackend(bundle, at, filter.target.backend);
-  }
-}
-
-function checkBackend({ backends }: Bundle, at: string, id: string): void {
-  if (!Object.hasOwn(backends, id)) dangling(at, id);
-}
-
-function checkCertificate({ certificates }: Bundle, at: string, digest: string): void {
-  if (!Object.hasOwn(certificates, digest)) dangling(at, digest);
-}
-
-function dangling(path: string, detail: string): never {
-  throw new BundleError("dangling-reference", path, `${detail} is not in the bundle`);
-}
+const CERTIFICATE = object({ source: string, chain: list(string, 1), keyDigest: sha256Hex });
+const ANCHOR_SET = object({ source: list(string), anchors: list(sha256Hex) });
+const bundleOf = (entry: (check: Check) => Check): Check =>
+  object({
+    format: integer(1, 1_000),
+    digest: sha256Hex,
+    gateway: string,
+    requires: list(oneOf("client-certificates", "listener-certificates", "client-validation", "trailers", "websocket")),
+    listeners: list(listenerOf(entry)),
+    rules: list(entry(RULE)),
+    backends: map(string, entry(BACKEND)),
+    clientCertificate: nullable(sha256Hex),
+    certificates: map(sha256Hex, entry(CERTIFICATE)),
+    policies: map(sha256Hex, entry(POLICY)),
+    anchorSets: map(sha256Hex, entry(ANCHOR_SET)),
+    anchors: map(sha256Hex, entry(string)),
+  });
 
 function record(value: unknown, at: Path): Record<string, unknown> {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return wrong(value, at, "an object");

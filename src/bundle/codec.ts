@@ -1,10 +1,11 @@
 /**
- * The bundle's canonical text. Encoding sorts every key; the digest is the SHA-256 of the canonical JSON of all fields
- * but itself. Decoding is strict: a bundle that is cut, altered, of another format or at odds with types.ts is refused
+ * The bundle's canonical text. Encoding sorts every key and lays the text out by lines; the digest is the SHA-256 of all
+ * lines but its own. Decoding is strict: a bundle that is cut, altered, of another format or at odds with types.ts is refused
  * whole. Web APIs only.
  */
 import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
+import { layOut, type Layout, readLines, type TextOf } from "./lines.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
 
@@ -12,35 +13,39 @@ export { BUNDLE_REFUSALS, BundleError, type BundleRefusal } from "./refusal.ts";
 
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
-/** Canonical text of a bundle, ending in a newline. The digest is computed here. */
-export function encodeBundle(fields: Omit<Bundle, "digest">, sha256: Sha256): { bundle: Bundle; text: string } {
-  const names = Object.keys(fields).sort() as (keyof typeof fields)[];
-  const parts = new Map<string, string>(names.map((name) => [name, canonicalJson(fields[name])]));
-  const digest = hex(sha256(new TextEncoder().encode(joinFields(parts))));
-  parts.set("digest", JSON.stringify(digest));
-  return { bundle: { ...fields, digest }, text: `${joinFields(parts)}\n` };
+/**
+ * Canonical text of a bundle (lines.ts), ending in a newline. The digest is computed here: over the text without the
+ * digest's own line. `textOf` is the canonical JSON of an entry, from memory where the caller has it.
+ */
+export function encodeBundle(
+  fields: Omit<Bundle, "digest">,
+  sha256: Sha256,
+  textOf: TextOf = canonicalJson,
+): { bundle: Bundle; text: string } {
+  const lines = layOut({ ...fields, digest: "" }, textOf);
+  const at = lines.indexOf('"digest":"",');
+  const [start, end] = [lines.slice(0, at).join("\n"), `${lines.slice(at + 1).join("\n")}\n`];
+  const digest = hex(sha256(new TextEncoder().encode(`${start}\n${end}`)));
+  return { bundle: { ...fields, digest }, text: `${start}\n"digest":"${digest}",\n${end}` };
 }
-
-const joinFields = (parts: ReadonlyMap<string, string>): string =>
-  `{${[...parts.keys()]
-    .sort()
-    .map((name) => `${JSON.stringify(name)}:${parts.get(name) ?? ""}`)
-    .join(",")}}`;
 
 /** SHA-256 over canonical JSON, in hex: of a bundle's fields, a policy, a list of anchors. */
 export function digestOf(value: unknown, sha256: Sha256): string {
   return hex(sha256(new TextEncoder().encode(canonicalJson(value))));
 }
 
-/** The bundle in a text or its UTF-8 bytes. Throws {@link BundleError} and nothing else. */
-export function decodeBundle(input: string | Uint8Array, sha256: Sha256): Bundle {
+/** Layouts of bundles that were decoded, for the next. */
+const layouts = new WeakMap<Bundle, Layout>();
+
+/**
+ * The bundle in a text or its UTF-8 bytes. Throws {@link BundleError} and nothing else. What it has in common with
+ * `before`, itself decoded here, is not read again: both bundles share it.
+ */
+export function decodeBundle(input: string | Uint8Array, sha256: Sha256, before: Bundle | null = null): Bundle {
   const text = typeof input === "string" ? input : decodeUtf8(input);
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw new BundleError("not-json", "", error instanceof Error ? error.message : "unreadable");
-  }
+  const known = before === null ? null : (layouts.get(before) ?? null);
+  const read = readLines(text, known);
+  const value = read === null ? parse(text) : read.value;
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
     throw new BundleError("not-json", "", "a bundle is one JSON object");
   }
@@ -54,23 +59,30 @@ export function decodeBundle(input: string | Uint8Array, sha256: Sha256): Bundle
     );
   }
   verifyDigest(text, value, sha256);
-  return checkBundle(value);
+  const bundle = checkBundle(value, known === null || read === null ? null : read.fresh);
+  if (read !== null) layouts.set(bundle, read.layout);
+  return bundle;
 }
 
-/**
- * Over the text as it came, so that nothing is serialized again: canonical JSON with its digest field cut out is the
- * canonical JSON of the rest. A text that is not canonical therefore does not match, whatever it parses to.
- */
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new BundleError("not-json", "", error instanceof Error ? error.message : "unreadable");
+  }
+}
+
+/** Over the text as it came, so that nothing is serialized again. No string holds a newline: the line is the digest's. */
 function verifyDigest(text: string, value: object, sha256: Sha256): void {
   const digest: unknown = Object.hasOwn(value, "digest") ? (value as { digest: unknown }).digest : undefined;
   if (!isSha256Hex(digest)) {
     throw new BundleError("wrong-type", "digest", "expected 64 lower-case hex digits");
   }
-  const field = `,"digest":"${digest}"`;
-  const at = text.indexOf(field);
-  const rest = at < 0 ? text : text.slice(0, at) + text.slice(at + field.length);
+  const line = `\n"digest":"${digest}",\n`;
+  const at = text.indexOf(line);
   if (!text.endsWith("\n")) throw new BundleError("digest-mismatch", "", "cut short: a bundle ends in a newline");
-  const found = hex(sha256(new TextEncoder().encode(rest.slice(0, -1))));
+  const rest = at < 0 ? text : text.slice(0, at + 1) + text.slice(at + line.length);
+  const found = hex(sha256(new TextEncoder().encode(rest)));
   if (at < 0 || found !== digest) throw new BundleError("digest-mismatch", "digest", `the contents have ${found}`);
 }
 

@@ -28,7 +28,7 @@ export type Capability =
 
 export interface Bundle {
   readonly format: typeof BUNDLE_FORMAT;
-  /** SHA-256 over the canonical JSON of every other field. */
+  /** SHA-256 over the text without the digest's own line. */
   readonly digest: Sha256Hex;
   /** The Gateway this bundle serves. */
   readonly gateway: NamespacedName;

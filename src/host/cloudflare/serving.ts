@@ -5,7 +5,7 @@ import type { PoolLimits } from "../../backend/limits.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
 import { BundleError, decodeBundle } from "../../bundle/codec.ts";
 import { decodeSecrets, NO_SECRETS } from "../../bundle/secrets.ts";
-import type { Capability } from "../../bundle/types.ts";
+import type { Bundle, Capability } from "../../bundle/types.ts";
 import { createApp } from "../../gateway/app.ts";
 import { failureResponse, requestFailure } from "../../gateway/failures.ts";
 import { createGateway } from "../../gateway/gateway.ts";
@@ -28,6 +28,7 @@ export interface ServingOptions {
 
 interface Generation {
   readonly id: string;
+  readonly bundle: Bundle;
   readonly backends: Backends;
   readonly answer: (request: Request, front: Front, background: Background) => Response | Promise<Response>;
 }
@@ -126,7 +127,7 @@ function generationOf(
   before: Generation | null,
   { poolLimits, capabilities }: ServingOptions,
 ): Generation {
-  const bundle = decodeBundle(release.bundle, cloudflareHost.sha256);
+  const bundle = decodeBundle(release.bundle, cloudflareHost.sha256, before?.bundle);
   demandCapabilities(bundle, capabilities);
   const secrets = release.secrets === null ? NO_SECRETS : decodeSecrets(release.secrets);
   const host = cloudflareHost;
@@ -148,6 +149,7 @@ function generationOf(
   const app = createApp(gateway);
   return {
     id,
+    bundle,
     backends,
     answer: (request, front, background) =>
       app.fetch(request, {

@@ -95,7 +95,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     throw failed.reason;
   }
 
-  const first = load(text, secrets, host);
+  const first = load(text, secrets, host, null);
   const backends = createBackends({
     bundle: first.bundle,
     host,
@@ -114,7 +114,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     },
     stats: () => current.backends.stats(),
     async reload(next, nextSecrets = current.secrets) {
-      const loaded = load(next, nextSecrets, host);
+      const loaded = load(next, nextSecrets, host, current.bundle);
       const opened = await open(loaded.ports);
       current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets));
       for (const door of opened) doors.set(door.port, door);
@@ -142,8 +142,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
 }
 
 /** Everything that can be refused is refused here, before anything changes. */
-function load(text: string, secrets: Secrets, host: Host): Loaded {
-  const bundle = decodeBundle(text, host.sha256);
+function load(text: string, secrets: Secrets, host: Host, before: Bundle | null): Loaded {
+  const bundle = decodeBundle(text, host.sha256, before);
   demandCapabilities(bundle, CAPABILITIES);
   demandKeys(bundle, secrets);
   const ports = [...new Set(bundle.listeners.map(({ port }) => port))];

@@ -1,0 +1,255 @@
+/**
+ * The layout of a bundle's text: one line for each rule, host, backend, policy, certificate, anchor and set of anchors, and
+ * one for each other field, so that two bundles differ in the lines of what differs. Who has read one bundle reads only
+ * those lines of the next, and shares the values of all others. It is JSON still, to whom lines mean nothing.
+ */
+import type { Bundle } from "./types.ts";
+
+/** Fields whose entries have lines of their own; `listeners` have their hosts so. */
+const MAPS: ReadonlySet<string> = new Set(["anchorSets", "anchors", "backends", "certificates", "policies"]);
+const HOSTS = `"hosts":[`;
+
+/** Of one entry: canonical JSON. The same value may be asked for again. */
+export type TextOf = (value: unknown) => string;
+
+/** Lines of the canonical text, in the order of the fields' names; each ends in a newline once they are joined and ended so. */
+export function layOut(fields: Readonly<Record<string, unknown>>, textOf: TextOf): string[] {
+  const lines = ["{"];
+  const names = Object.keys(fields)
+    .filter((name) => fields[name] !== undefined)
+    .sort();
+  for (const [index, name] of names.entries()) {
+    const [value, comma] = [fields[name], index === names.length - 1 ? "" : ","];
+    const start = `${JSON.stringify(name)}:`;
+    if (MAPS.has(name) && value !== null && typeof value === "object") {
+      const entries = value as Readonly<Record<string, unknown>>;
+      const keys = Object.keys(entries).sort();
+      lines.push(`${start}{`);
+      addEach(lines, keys, (key) => `${JSON.stringify(key)}:${textOf(entries[key])}`);
+      lines.push(`}${comma}`);
+    } else if (name === "rules" && Array.isArray(value)) {
+      lines.push(`${start}[`);
+      addEach(lines, value, textOf);
+      lines.push(`]${comma}`);
+    } else if (name === "listeners" && Array.isArray(value)) {
+      lines.push(`${start}[`);
+      for (const [at, listener] of (value as unknown[]).entries())
+        addListener(lines, listener as Bundle["listeners"][number], at === value.length - 1 ? "" : ",", textOf);
+      lines.push(`]${comma}`);
+    } else lines.push(`${start}${textOf(value)}${comma}`);
+  }
+  lines.push("}");
+  return lines;
+}
+
+function addEach<T>(lines: string[], items: readonly T[], textOf: (item: T) => string): void {
+  const last = items.length - 1;
+  for (const [index, item] of items.entries()) {
+    const text = textOf(item);
+    lines.push(index === last ? text : `${text},`);
+  }
+}
+
+function addListener(lines: string[], listener: Bundle["listeners"][number], comma: string, textOf: TextOf): void {
+  const { hosts } = listener;
+  if (!Array.isArray(hosts)) return void lines.push(`${textOf(listener)}${comma}`);
+  // The names of its fields are ours, so this stands in its text exactly once outside of a string.
+  const text = textOf({ ...listener, hosts: [] });
+  const at = text.indexOf(`${HOSTS}]`) + HOSTS.length;
+  lines.push(text.slice(0, at));
+  addEach(lines, hosts, textOf);
+  lines.push(`${text.slice(at)}${comma}`);
+}
+
+/** Lines and what they hold, in order: of one map a pair each, of one list a value each. */
+interface Section {
+  readonly lines: string[];
+  readonly values: unknown[];
+}
+
+/** By field; `hosts` has those of all listeners. */
+export type Layout = ReadonlyMap<string, Section>;
+
+export interface ReadLines {
+  /** What `JSON.parse` would have made of the text. */
+  readonly value: Record<string, unknown>;
+  readonly layout: Layout;
+  /** Entries that `before` did not have; of a map its values. */
+  readonly fresh: ReadonlySet<unknown>;
+}
+
+/** Null when the text is not laid out so; what it is then is for `JSON.parse` to say. */
+export function readLines(text: string, before: Layout | null): ReadLines | null {
+  try {
+    return new Reader(text, before).read();
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    throw error;
+  }
+}
+
+class Reader {
+  readonly #lines: readonly string[];
+  readonly #before: Layout | null;
+  readonly #sections = new Map<string, SharedSection>();
+  readonly #fresh = new Set<unknown>();
+  #at = 0;
+
+  constructor(text: string, before: Layout | null) {
+    this.#lines = text.split("\n");
+    this.#before = before;
+  }
+
+  read(): ReadLines {
+    this.#expect("{");
+    const fields: [string, unknown][] = [];
+    let more = true;
+    while (more) {
+      const line = this.#next();
+      const name = /^"(\w+)":[{[]$/.exec(line)?.[1];
+      if (name === undefined) {
+        more = line.endsWith(",");
+        const entry = parseEntry(more ? line.slice(0, -1) : line);
+        fields.push(entry);
+      } else {
+        const isMap = line.endsWith("{");
+        if (isMap !== MAPS.has(name)) throw new SyntaxError(name);
+        fields.push([name, isMap ? this.#map(name) : name === "listeners" ? this.#listeners() : this.#list(name)]);
+        more = this.#close(isMap ? "}" : "]");
+      }
+    }
+    this.#expect("}");
+    this.#expect("");
+    if (this.#at !== this.#lines.length) throw new SyntaxError("more than a bundle");
+    return { value: Object.fromEntries(fields), layout: this.#sections, fresh: this.#fresh };
+  }
+
+  #map(name: string): object {
+    const section = this.#section(name);
+    const entries: (readonly [string, unknown])[] = [];
+    this.#each("}", (line) => {
+      const entry = section.take(line, parseEntry) as [string, unknown];
+      if (section.isFresh) this.#fresh.add(entry[1]);
+      entries.push(entry);
+    });
+    return Object.fromEntries(entries);
+  }
+
+  #list(name: string): unknown[] {
+    const section = this.#section(name);
+    const values: unknown[] = [];
+    this.#each("]", (line) => {
+      const value = section.take(line, JSON.parse);
+      if (section.isFresh) this.#fresh.add(value);
+      values.push(value);
+    });
+    return values;
+  }
+
+  #listeners(): unknown[] {
+    const listeners: unknown[] = [];
+    let more = !this.#isAt("]");
+    while (more) {
+      const head = this.#next();
+      if (!head.endsWith(HOSTS)) throw new SyntaxError("a listener without hosts");
+      const hosts = this.#list("hosts");
+      const tail = this.#next();
+      more = tail.endsWith(",");
+      const listener = JSON.parse(`${head}${more ? tail.slice(0, -1) : tail}`) as Record<string, unknown>;
+      if (!Array.isArray(listener["hosts"]) || listener["hosts"].length > 0)
+        throw new SyntaxError("two lists of hosts");
+      listeners.push({ ...listener, hosts });
+    }
+    return listeners;
+  }
+
+  /** Every line up to one that starts with `end`; all but the last of them end in a comma. */
+  #each(end: "}" | "]", take: (line: string) => void): void {
+    while (!this.#isAt(end)) {
+      const line = this.#next();
+      const isLast = this.#isAt(end);
+      if (isLast === line.endsWith(",")) throw new SyntaxError("a comma too many or too few");
+      take(isLast ? line : line.slice(0, -1));
+    }
+  }
+
+  #isAt(end: string): boolean {
+    const line = this.#lines[this.#at];
+    return line === undefined || line.startsWith(end);
+  }
+
+  #section(name: string): SharedSection {
+    let section = this.#sections.get(name);
+    if (section === undefined) {
+      section = new SharedSection(this.#before?.get(name) ?? null);
+      this.#sections.set(name, section);
+    }
+    return section;
+  }
+
+  #next(): string {
+    const line = this.#lines[this.#at++];
+    if (line === undefined) throw new SyntaxError("cut short");
+    return line;
+  }
+
+  #expect(wanted: string): void {
+    if (this.#next() !== wanted) throw new SyntaxError(`expected ${wanted}`);
+  }
+
+  /** Whether another field follows. */
+  #close(end: string): boolean {
+    const line = this.#next();
+    if (line !== end && line !== `${end},`) throw new SyntaxError(`expected ${end}`);
+    return line !== end;
+  }
+}
+
+/** So far ahead a line is looked for where it should be; after so many that were not there, wherever it may be. */
+const AHEAD = 8;
+
+class SharedSection implements Section {
+  readonly lines: string[] = [];
+  readonly values: unknown[] = [];
+  /** Whether the last line taken was not in the section before. */
+  isFresh = true;
+  readonly #before: Section | null;
+  #cursor = 0;
+  #misses = 0;
+  #index: Map<string, number> | null = null;
+
+  constructor(before: Section | null) {
+    this.#before = before;
+  }
+
+  take(line: string, parse: (line: string) => unknown): unknown {
+    const at = this.#before === null ? -1 : this.#find(this.#before.lines, line);
+    this.isFresh = at < 0;
+    const value: unknown = at < 0 ? parse(line) : this.#before?.values[at];
+    this.lines.push(line);
+    this.values.push(value);
+    return value;
+  }
+
+  #find(lines: readonly string[], line: string): number {
+    let at = this.#cursor;
+    while (at < this.#cursor + AHEAD && lines[at] !== line) at++;
+    if (at === this.#cursor + AHEAD) {
+      if (++this.#misses <= AHEAD) return -1;
+      this.#index ??= new Map(lines.map((text, index) => [text, index]));
+      at = this.#index.get(line) ?? -1;
+      if (at < 0) return at;
+    }
+    this.#misses = 0;
+    this.#cursor = at + 1;
+    return at;
+  }
+}
+
+/** `"key":value`, and nothing besides. */
+function parseEntry(line: string): [string, unknown] {
+  const entries = Object.entries(JSON.parse(`{${line}}`) as Record<string, unknown>);
+  const [entry] = entries;
+  if (entry === undefined || entries.length > 1) throw new SyntaxError("more or less than one entry");
+  return entry;
+}

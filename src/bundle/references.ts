@@ -1,0 +1,61 @@
+/** Whether what a bundle names is in it. */
+import { BundleError } from "./refusal.ts";
+import type { Bundle, BundleFilter } from "./types.ts";
+
+/** Throws a BundleError for a rule, backend, certificate, policy or anchor that is named and not there. */
+export function checkReferences(bundle: Bundle): void {
+  for (const [index, { protocol, tls, filters, hosts }] of bundle.listeners.entries()) {
+    const at = `listeners[${index}]`;
+    if ((tls === null) !== (protocol === "HTTP"))
+      throw new BundleError("wrong-type", `${at}.tls`, "expected null exactly for HTTP");
+    for (const digest of tls?.certificates ?? []) checkCertificate(bundle, at, digest);
+    const anchorSet = tls?.clientValidation?.anchorSet;
+    if (anchorSet !== undefined && !Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(at, anchorSet);
+    checkFilters(bundle, at, filters);
+    for (const { hostname, order } of hosts) {
+      for (const [rule, match] of order) {
+        if (bundle.rules[rule]?.matches[match] === undefined)
+          dangling(`${at}.hosts`, `${hostname}: [${rule}, ${match}]`);
+      }
+    }
+  }
+  if (bundle.clientCertificate !== null) checkCertificate(bundle, "clientCertificate", bundle.clientCertificate);
+  for (const [index, { action, filters }] of bundle.rules.entries()) {
+    const at = `rules[${index}]`;
+    checkFilters(bundle, at, filters);
+    if (action.kind !== "forward") continue;
+    for (const ref of action.backendRefs) {
+      if (!("backend" in ref)) continue;
+      checkBackend(bundle, at, ref.backend);
+      checkFilters(bundle, at, ref.filters);
+    }
+  }
+  for (const [id, { transport }] of Object.entries(bundle.backends)) {
+    if (transport.kind === "tls" && !Object.hasOwn(bundle.policies, transport.policy))
+      dangling(`backends.${id}`, transport.policy);
+  }
+  for (const [digest, { anchorSet }] of Object.entries(bundle.policies)) {
+    if (!Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(`policies.${digest}`, anchorSet);
+  }
+  for (const [digest, { anchors }] of Object.entries(bundle.anchorSets)) {
+    for (const anchor of anchors) if (!Object.hasOwn(bundle.anchors, anchor)) dangling(`anchorSets.${digest}`, anchor);
+  }
+}
+
+function checkFilters(bundle: Bundle, at: string, filters: readonly BundleFilter[]): void {
+  for (const filter of filters) {
+    if ("target" in filter && "backend" in filter.target) checkBackend(bundle, at, filter.target.backend);
+  }
+}
+
+function checkBackend({ backends }: Bundle, at: string, id: string): void {
+  if (!Object.hasOwn(backends, id)) dangling(at, id);
+}
+
+function checkCertificate({ certificates }: Bundle, at: string, digest: string): void {
+  if (!Object.hasOwn(certificates, digest)) dangling(at, digest);
+}
+
+function dangling(path: string, detail: string): never {
+  throw new BundleError("dangling-reference", path, `${detail} is not in the bundle`);
+}
