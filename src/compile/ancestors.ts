@@ -6,6 +6,7 @@ import type { Reference } from "./backends.ts";
 import { compareStrings, type Diagnostics } from "./diagnostics.ts";
 import type { GatewayState } from "./gateways.ts";
 import type { Cluster } from "./load.ts";
+import type { Group, Memory } from "./memory.ts";
 import { CONTROLLER_NAME } from "./names.ts";
 import { type Policies, type PolicyState, targetsPort } from "./policies.ts";
 import type { RouteState } from "./routes.ts";
@@ -17,7 +18,7 @@ const MAX_ANCESTORS = 16;
 export interface Ancestors {
   /** Gateways with an entry, by policy; sorted. */
   readonly listed: ReadonlyMap<string, readonly string[]>;
-  /** Gateways for which the status had no room, by policy. */
+  /** Gateways for which the status had no room, by policy; none, mostly. */
   readonly full: ReadonlyMap<string, ReadonlySet<string>>;
   /** Whether a Gateway's routes name a Service port. */
   readonly uses: (gateway: string, service: string, port: number | null) => boolean;
@@ -28,62 +29,101 @@ export function resolveAncestors(
   gateways: ReadonlyMap<string, GatewayState>,
   routes: readonly RouteState[],
   policies: Policies,
+  memory: Memory,
   diagnostics: Diagnostics,
 ): Ancestors {
-  const users = usersOf(gateways, routes);
-  const listed = new Map<string, string[]>();
-  const full = new Map<string, Set<string>>();
-  for (const policy of policies.all.values()) {
-    const using = gatewaysOf(policy, users, cluster);
-    if (using.length === 0) diagnostics.report(policy.object, unused(policy));
-    const { ours, foreign } = entriesOf(policy.object.value, policy.object.ref.namespace ?? "default");
-    // Who has an entry keeps it; the rest come by name.
-    const ordered = [...using.filter((name) => ours.has(name)), ...using.filter((name) => !ours.has(name))];
-    const room = Math.max(0, MAX_ANCESTORS - foreign);
-    listed.set(policy.name, ordered.slice(0, room).sort(compareStrings));
-    const left = ordered.slice(room);
-    if (left.length === 0) continue;
-    full.set(policy.name, new Set(left));
+  const uses = [
+    ...memory.each("uses of Gateways", [], [...gateways.values()], diagnostics, usesOfGateway),
+    ...memory.each("uses of routes", [], routes, diagnostics, usesOfRoute),
+  ];
+  const users = memory.source(
+    "users",
+    memory.group(
+      "users",
+      uses,
+      (use) => [...use.ports.keys()],
+      (a, b) => compareStrings(a.user, b.user),
+    ),
+  );
+  const found = memory.each("ancestors", [], [...policies.all.values()], diagnostics, (policy, own) =>
+    ancestorsOf(policy, users, cluster, own),
+  );
+  const by = <K extends "listed" | "full">(key: K): ReadonlyMap<string, ResolvedAncestors[K]> =>
+    memory.once(`${key} ancestors`, [found], diagnostics, () => new Map(found.map((own) => [own.policy, own[key]])));
+  return {
+    listed: memory.source("listed ancestors", by("listed")),
+    full: memory.source("full ancestors", by("full")),
+    uses: (gateway, service, port) => portsOf(users.get(service), gateway).some((own) => port === null || own === port),
+  };
+}
+
+interface ResolvedAncestors {
+  readonly policy: string;
+  readonly listed: readonly string[];
+  readonly full: ReadonlySet<string>;
+}
+
+function ancestorsOf(policy: PolicyState, users: Users, cluster: Cluster, diagnostics: Diagnostics): ResolvedAncestors {
+  const using = gatewaysOf(policy, users, cluster);
+  if (using.length === 0) diagnostics.report(policy.object, unused(policy));
+  const { ours, foreign } = entriesOf(policy.object.value, policy.object.ref.namespace ?? "default");
+  // Who has an entry keeps it; the rest come by name.
+  const ordered = [...using.filter((name) => ours.has(name)), ...using.filter((name) => !ours.has(name))];
+  const room = Math.max(0, MAX_ANCESTORS - foreign);
+  const listed = ordered.slice(0, room).sort(compareStrings);
+  const left = ordered.slice(room).sort(compareStrings);
+  if (left.length > 0)
     diagnostics.report(policy.object, {
       code: "policy-ancestors-full",
       path: ["status", "ancestors"],
-      message: `the status has no room for ${left.sort(compareStrings).join(", ")}, whose routes to the policy's Services are answered 500`,
+      message: `the status has no room for ${left.join(", ")}, whose routes to the policy's Services are answered 500`,
       expected: `at most ${MAX_ANCESTORS} entries`,
       found: `${foreign} entries of other controllers`,
       remedy: "remove entries of controllers that are gone",
     });
+  return { policy: policy.name, listed, full: new Set(left) };
+}
+
+/** What one route, or the listeners of one Gateway, name. */
+interface Use {
+  readonly user: string;
+  readonly gateways: readonly string[];
+  /** By Service. */
+  readonly ports: ReadonlyMap<string, readonly number[]>;
+}
+
+/** By Service. */
+type Users = ReadonlyMap<string, Group<Use>>;
+
+const usesOfGateway = (gateway: GatewayState): Use => ({
+  user: `Gateway ${gateway.name}`,
+  gateways: [gateway.name],
+  ports:
+    gateway.kind === "valid" ? portsByService(gateway.listeners.flatMap(({ references }) => references)) : new Map(),
+});
+
+function usesOfRoute({ name, parents, rules }: RouteState): Use {
+  const attached = parents.filter(({ verdict }) => verdict.kind === "attached").map(({ gateway }) => gateway);
+  // GEP-1897: wherever the Service is used, so by mirrors and external auth too.
+  const references = attached.length === 0 ? [] : rules.flatMap(referencesOf);
+  return { user: `HTTPRoute ${name}`, gateways: attached, ports: portsByService(references) };
+}
+
+function portsByService(references: readonly Reference[]): Map<string, number[]> {
+  const ports = new Map<string, number[]>();
+  for (const { service, port, state } of references) {
+    // A reference that nobody granted is no use of the Service.
+    if (service === null || (state.kind === "refused" && state.code === "backend-ref-not-permitted")) continue;
+    ports.set(service, [...(ports.get(service) ?? []), port]);
   }
-  return { listed, full, uses: (gateway, service, port) => usesPort(users.get(service)?.get(gateway), port) };
+  return ports;
 }
 
-/** By Service, then Gateway: the ports that attached routes name. */
-type Users = ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<number>>>;
-
-function usersOf(gateways: ReadonlyMap<string, GatewayState>, routes: readonly RouteState[]): Users {
-  const users = new Map<string, Map<string, Set<number>>>();
-  const use = (gateway: string, references: readonly Reference[]): void => {
-    for (const { service, port, state } of references) {
-      // A reference that nobody granted is no use of the Service.
-      if (service === null || (state.kind === "refused" && state.code === "backend-ref-not-permitted")) continue;
-      const byGateway = users.get(service) ?? new Map<string, Set<number>>();
-      users.set(service, byGateway);
-      byGateway.set(gateway, (byGateway.get(gateway) ?? new Set()).add(port));
-    }
-  };
-  for (const [name, gateway] of gateways)
-    if (gateway.kind === "valid") for (const { references } of gateway.listeners) use(name, references);
-  for (const { parents, rules } of routes) {
-    const attached = parents.filter(({ verdict }) => verdict.kind === "attached").map(({ gateway }) => gateway);
-    // GEP-1897: wherever the Service is used, so by mirrors and external auth too.
-    const references = attached.length === 0 ? [] : rules.flatMap(referencesOf);
-    for (const gateway of new Set(attached)) use(gateway, references);
-  }
-  return users;
-}
-
-function usesPort(ports: ReadonlySet<number> | undefined, port: number | null): boolean {
-  return ports !== undefined && (port === null || ports.has(port));
-}
+/** Ports of a Service that a Gateway's routes and listeners name. */
+const portsOf = (users: Group<Use> | undefined, gateway: string): number[] =>
+  (users?.items ?? []).flatMap(({ gateways, ports }) =>
+    gateways.includes(gateway) ? (ports.get(users?.key ?? "") ?? []) : [],
+  );
 
 function gatewaysOf(policy: PolicyState, users: Users, cluster: Cluster): string[] {
   const found = new Set<string>();
@@ -91,8 +131,9 @@ function gatewaysOf(policy: PolicyState, users: Users, cluster: Cluster): string
     if (target.service === null) continue;
     const entry = cluster.Service.get(target.service);
     const service = entry?.kind === "valid" ? entry.object : null;
-    for (const [gateway, ports] of users.get(target.service) ?? []) {
-      if ([...ports].some((port) => targetsPort(target, service, port))) found.add(gateway);
+    for (const { gateways, ports } of users.get(target.service)?.items ?? []) {
+      const isTargeted = (ports.get(target.service) ?? []).some((port) => targetsPort(target, service, port));
+      for (const gateway of isTargeted ? gateways : []) found.add(gateway);
     }
   }
   return [...found].sort(compareStrings);

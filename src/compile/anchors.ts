@@ -4,17 +4,20 @@
  */
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
+import { hex, toBase64 } from "../bundle/bytes.ts";
 import { checkAnchor, parsePemBundle } from "../trust/index.ts";
 import { type Invalid, invalid, textOf, trustBundleText } from "./config-data.ts";
 import { compareStrings, type DiagnosticCode, type FieldPath, type Problem, show } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
-import type { Cluster } from "./load.ts";
+import type { Cluster, Entry } from "./load.ts";
 
 export interface AnchorSource {
   /** For people: `ConfigMap team/ca`. */
   readonly name: string;
   /** SHA-256 of each certificate's DER, sorted, each once. */
   readonly anchors: readonly string[];
+  /** Base64 DER by that. */
+  readonly certificates: ReadonlyMap<string, string>;
 }
 
 export type AnchorResult = { readonly kind: "read"; readonly source: AnchorSource } | Invalid;
@@ -61,77 +64,63 @@ export function noAnchors<C extends DiagnosticCode>(
   };
 }
 
-export class Anchors {
-  readonly #cluster: Cluster;
-  readonly #sources = new Map<string, AnchorResult>();
-  /** Base64 DER by SHA-256: every certificate that was read. */
-  readonly certificates = new Map<string, string>();
-  #wellKnown: AnchorSource | null = null;
+/** Of objects that have been read: each once. */
+const results = new WeakMap<Entry<unknown>, AnchorResult>();
 
-  constructor(cluster: Cluster) {
-    this.#cluster = cluster;
+/** `namespace` is nobody's concern where the kind has none. */
+export function readAnchors(cluster: Cluster, kind: AnchorKind, namespace: string, name: string): AnchorResult {
+  const full = kind === "ClusterTrustBundle" ? name : `${namespace}/${name}`;
+  const entry: Entry<unknown> | undefined = cluster[kind].get(full);
+  let result = entry === undefined ? undefined : results.get(entry);
+  if (result === undefined) {
+    result = read(cluster, kind, full);
+    if (entry !== undefined) results.set(entry, result);
   }
+  return result;
+}
 
-  /** `namespace` is nobody's concern where the kind has none. */
-  read(kind: AnchorKind, namespace: string, name: string): AnchorResult {
-    const full = kind === "ClusterTrustBundle" ? name : `${namespace}/${name}`;
-    const key = `${kind} ${full}`;
-    let result = this.#sources.get(key);
-    if (result === undefined) {
-      result = this.#read(kind, full);
-      this.#sources.set(key, result);
-    }
-    return result;
+function read(cluster: Cluster, kind: AnchorKind, name: string): AnchorResult {
+  const isBundle = kind === "ClusterTrustBundle";
+  const key = isBundle ? "spec.trustBundle" : "ca.crt";
+  const text = isBundle ? trustBundleText(cluster, name) : textOf(cluster, kind, name, key);
+  if (text.kind === "invalid") return text;
+  if (text.value.length > MAX_BUNDLE_LENGTH)
+    return invalid(`${key} of ${kind} ${name} is longer than ${MAX_BUNDLE_LENGTH} characters`, text.note);
+  const { certificates, problems } = parsePemBundle(text.value);
+  const [problem] = problems;
+  if (problem !== undefined)
+    return invalid(`line ${problem.line} of ${key} in ${kind} ${name}: ${problem.message}`, text.note);
+  if (certificates.length === 0) return invalid(`${key} of ${kind} ${name} holds no certificate`, text.note);
+  for (const { der, line } of certificates) {
+    const fault = checkAnchor(der);
+    if (fault !== null)
+      return invalid(
+        `line ${line} of ${key} in ${kind} ${name}: ${fault.code}: expected ${fault.expected}, found ${fault.found}`,
+        text.note,
+      );
   }
+  const ders = certificates.map(({ der }) => der);
+  return { kind: "read", source: { name: `${kind} ${name}`, ...digests(ders) } };
+}
 
-  #read(kind: AnchorKind, name: string): AnchorResult {
-    const isBundle = kind === "ClusterTrustBundle";
-    const key = isBundle ? "spec.trustBundle" : "ca.crt";
-    const text = isBundle ? trustBundleText(this.#cluster, name) : textOf(this.#cluster, kind, name, key);
-    if (text.kind === "invalid") return text;
-    if (text.value.length > MAX_BUNDLE_LENGTH)
-      return invalid(`${key} of ${kind} ${name} is longer than ${MAX_BUNDLE_LENGTH} characters`, text.note);
-    const { certificates, problems } = parsePemBundle(text.value);
-    const [problem] = problems;
-    if (problem !== undefined)
-      return invalid(`line ${problem.line} of ${key} in ${kind} ${name}: ${problem.message}`, text.note);
-    if (certificates.length === 0) return invalid(`${key} of ${kind} ${name} holds no certificate`, text.note);
-    for (const { der, line } of certificates) {
-      const fault = checkAnchor(der);
-      if (fault !== null)
-        return invalid(
-          `line ${line} of ${key} in ${kind} ${name}: ${fault.code}: expected ${fault.expected}, found ${fault.found}`,
-          text.note,
-        );
-    }
-    return {
-      kind: "read",
-      source: { name: `${kind} ${name}`, anchors: this.#add(certificates.map(({ der }) => der)) },
-    };
-  }
+let wellKnown: AnchorSource | null = null;
 
-  /** `wellKnownCACertificates: System`: Mozilla's set, as this Node.js carries it. */
-  wellKnown(): AnchorSource {
-    if (this.#wellKnown === null) {
-      const certificates = rootCertificates
-        .map((pem) => parsePemBundle(pem).certificates[0]?.der)
-        .filter((der) => der !== undefined);
-      // A root that trust/ could never use (a key it refuses) would only look trusted.
-      const usable = certificates.filter((der) => checkAnchor(der) === null);
-      const anchors = this.#add(usable);
-      this.#wellKnown = { name: `well-known set System: ${describeSet(anchors)}`, anchors };
-    }
-    return this.#wellKnown;
+/** `wellKnownCACertificates: System`: Mozilla's set, as this Node.js carries it. */
+export function wellKnownAnchors(): AnchorSource {
+  if (wellKnown === null) {
+    const certificates = rootCertificates
+      .map((pem) => parsePemBundle(pem).certificates[0]?.der)
+      .filter((der) => der !== undefined);
+    // A root that trust/ could never use (a key it refuses) would only look trusted.
+    const found = digests(certificates.filter((der) => checkAnchor(der) === null));
+    wellKnown = { name: `well-known set System: ${describeSet(found.anchors)}`, ...found };
   }
+  return wellKnown;
+}
 
-  #add(certificates: readonly Uint8Array[]): string[] {
-    const digests = certificates.map((der) => {
-      const digest = Buffer.from(sha256(der)).toString("hex");
-      this.certificates.set(digest, Buffer.from(der).toString("base64"));
-      return digest;
-    });
-    return [...new Set(digests)].sort(compareStrings);
-  }
+function digests(certificates: readonly Uint8Array[]): Omit<AnchorSource, "name"> {
+  const byDigest = new Map(certificates.map((der) => [hex(sha256(der)), toBase64(der)]));
+  return { anchors: [...byDigest.keys()].sort(compareStrings), certificates: byDigest };
 }
 
 /** ConfigMaps and Secrets hold at most 1 MiB. */

@@ -8,7 +8,7 @@ import { type Invalid, invalid, textOf } from "./config-data.ts";
 import { type FieldPath, type Problem, show } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
 import { type Grants, notPermitted } from "./grants.ts";
-import type { Cluster } from "./load.ts";
+import type { Cluster, Entry } from "./load.ts";
 import type { ObjectReference } from "./objects.ts";
 
 export interface Certificate {
@@ -22,7 +22,7 @@ export interface Certificate {
 type CertificateResult = { readonly kind: "read"; readonly certificate: Certificate } | Invalid;
 
 export interface CertificateContext {
-  readonly certificates: Certificates;
+  readonly cluster: Cluster;
   readonly grants: Grants;
 }
 
@@ -36,7 +36,7 @@ export function resolveCertificate(
   from: Referrer,
   path: FieldPath,
   code: ConfigCode,
-  { certificates, grants }: CertificateContext,
+  { cluster, grants }: CertificateContext,
 ): CertificateRef {
   const to = { group, kind, namespace: namespace ?? from.namespace, name };
   // RefNotPermitted before all else: whether the object is there is not the referrer's business.
@@ -53,7 +53,7 @@ export function resolveCertificate(
     };
     return { kind: "unresolved", permitted: true, problem };
   }
-  const result = certificates.read(`${to.namespace}/${name}`);
+  const result = readCertificate(cluster, `${to.namespace}/${name}`);
   if (result.kind === "read") return { kind: "resolved", certificate: result.certificate };
   const problem: Problem = {
     code,
@@ -67,27 +67,21 @@ export function resolveCertificate(
   return { kind: "unresolved", permitted: true, problem };
 }
 
-/** The Secrets of a cluster, each read once. */
-export class Certificates {
-  readonly #cluster: Cluster;
-  readonly #read = new Map<string, CertificateResult>();
-
-  constructor(cluster: Cluster) {
-    this.#cluster = cluster;
-  }
-
-  /** `name` is `namespace/name`. */
-  read(name: string): CertificateResult {
-    let result = this.#read.get(name);
-    if (result === undefined) {
-      result = readSecret(this.#cluster, name);
-      this.#read.set(name, result);
-    }
-    return result;
-  }
-}
-
 const TLS_SECRET = "kubernetes.io/tls";
+
+/** Of Secrets that have been read: each once. */
+const results = new WeakMap<Entry<unknown>, CertificateResult>();
+
+/** `name` is `namespace/name`. */
+function readCertificate(cluster: Cluster, name: string): CertificateResult {
+  const entry = cluster.Secret.get(name);
+  let result = entry === undefined ? undefined : results.get(entry);
+  if (result === undefined) {
+    result = readSecret(cluster, name);
+    if (entry !== undefined) results.set(entry, result);
+  }
+  return result;
+}
 
 function readSecret(cluster: Cluster, name: string): CertificateResult {
   const source = `Secret ${name}`;

@@ -1,6 +1,6 @@
 /** `Gateway.spec.tls.frontend`: whom the clients of HTTPS listeners must show themselves to be, by port. */
 import type { BundleClientValidation, Sha256Hex } from "../bundle/types.ts";
-import { anchorKind, type Anchors, noAnchorKind, noAnchors } from "./anchors.ts";
+import { anchorKind, type AnchorSource, noAnchorKind, noAnchors, readAnchors } from "./anchors.ts";
 import type { UnresolvedReason } from "./conditions.ts";
 import {
   compareStrings,
@@ -11,6 +11,7 @@ import {
   type SourceObject,
 } from "./diagnostics.ts";
 import { type Grants, notPermitted } from "./grants.ts";
+import type { Cluster } from "./load.ts";
 import type { FrontendTLS, Gateway, ObjectReference } from "./objects.ts";
 import type { Unresolved } from "./policy-effect.ts";
 
@@ -20,7 +21,7 @@ export type ClientValidation =
       readonly kind: "valid";
       readonly mode: BundleClientValidation["mode"];
       readonly anchors: readonly Sha256Hex[];
-      readonly sources: readonly string[];
+      readonly sources: readonly AnchorSource[];
       /** One good CA of two validates all the same. */
       readonly unresolved: readonly Unresolved[];
     }
@@ -28,7 +29,7 @@ export type ClientValidation =
   | { readonly kind: "refused"; readonly unresolved: readonly Unresolved[] };
 
 export interface ValidationContext {
-  readonly anchors: Anchors;
+  readonly cluster: Cluster;
   readonly grants: Grants;
 }
 
@@ -73,13 +74,13 @@ function judge(
 ): ClientValidation {
   if (validation === undefined) return { kind: "none" };
   const anchors = new Set<Sha256Hex>();
-  const sources = new Set<string>();
+  const sources = new Set<AnchorSource>();
   const unresolved: Unresolved[] = [];
   for (const [index, ref] of validation.caCertificateRefs.entries()) {
     const at = [...path, "validation", "caCertificateRefs", index];
     const result = readRef(ref, object.ref.namespace ?? "default", at, context);
     if (result.kind === "read") {
-      sources.add(result.source.name);
+      sources.add(result.source);
       for (const anchor of result.source.anchors) anchors.add(anchor);
       continue;
     }
@@ -92,16 +93,16 @@ function judge(
     kind: "valid",
     mode: validation.mode,
     anchors: [...anchors].sort(compareStrings),
-    sources: [...sources].sort(compareStrings),
+    sources: [...sources],
     unresolved,
   };
 }
 
 type RefResult =
-  | { readonly kind: "read"; readonly source: { readonly name: string; readonly anchors: readonly Sha256Hex[] } }
+  | { readonly kind: "read"; readonly source: AnchorSource }
   | { readonly kind: "unresolved"; readonly reason: UnresolvedReason; readonly problem: Problem };
 
-function readRef(ref: ObjectReference, own: string, at: FieldPath, { anchors, grants }: ValidationContext): RefResult {
+function readRef(ref: ObjectReference, own: string, at: FieldPath, { cluster, grants }: ValidationContext): RefResult {
   const code = "listener-client-validation";
   const kind = anchorKind(ref);
   if (kind === null)
@@ -115,7 +116,7 @@ function readRef(ref: ObjectReference, own: string, at: FieldPath, { anchors, gr
     grants,
   );
   if (forbidden !== null) return { kind: "unresolved", reason: "RefNotPermitted", problem: forbidden };
-  const result = anchors.read(kind, namespace, name);
+  const result = readAnchors(cluster, kind, namespace, name);
   if (result.kind === "read") return result;
   return { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, result) };
 }

@@ -5,6 +5,7 @@ import type { RawObject } from "./document/objects.ts";
 import { emitBundle } from "./emit.ts";
 import type { EndpointOptions } from "./endpoints.ts";
 import { load } from "./load.ts";
+import { Memory } from "./memory.ts";
 import { resolveModel } from "./model.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
 
@@ -26,16 +27,28 @@ export interface CompiledCluster {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Never throws on input: the API server has admitted the objects, and what it would not have is refused in status. */
-export function compileCluster(objects: readonly RawObject[], options: ClusterOptions): CompiledCluster {
-  const diagnostics = new Diagnostics();
-  const { cluster } = load(objects, diagnostics);
-  const model = resolveModel(cluster, options.allowExternalName, diagnostics);
-  const gateways: CompiledGateway[] = [];
-  for (const gateway of model.gateways.values()) {
-    if (gateway.kind !== "valid" && !gateway.ours) continue;
-    const emitted = emitBundle(model, gateway, { ...options, publicOnly: false }, diagnostics);
-    gateways.push({ name: gateway.name, ...emitted });
-  }
-  return { statuses: computeStatuses(model), gateways, diagnostics: diagnostics.sorted() };
+/** Compiles a cluster again and again. */
+export type ClusterCompiler = (objects: readonly RawObject[]) => CompiledCluster;
+
+/**
+ * A compiler that remembers what it compiled (memory.ts): an object that has not changed must come again as the same object,
+ * and one that has changed as another. Never throws on input: the API server has admitted the objects, and what it would
+ * not have is refused in status.
+ */
+export function clusterCompiler(options: ClusterOptions): ClusterCompiler {
+  const memory = new Memory();
+  let served: readonly NamespacedName[] = [];
+  return (objects) => {
+    const diagnostics = new Diagnostics();
+    const { cluster } = load(objects, memory, diagnostics);
+    const model = resolveModel(cluster, options.allowExternalName, memory, diagnostics);
+    const ours = [...model.gateways.values()].filter((gateway) => gateway.kind === "valid" || gateway.ours);
+    const gateways = ours.map((gateway) => ({
+      name: gateway.name,
+      ...emitBundle(model, gateway, { ...options, publicOnly: false }, memory, diagnostics),
+    }));
+    for (const name of served) if (!ours.some((gateway) => gateway.name === name)) memory.forget(`${name}: `);
+    served = ours.map(({ name }) => name);
+    return { statuses: computeStatuses(model, memory), gateways, diagnostics: diagnostics.sorted() };
+  };
 }

@@ -7,6 +7,7 @@ import type { InputDocument } from "./document/parse.ts";
 import { emitBundle } from "./emit.ts";
 import type { GatewayState } from "./gateways.ts";
 import { load, type Skipped } from "./load.ts";
+import { Memory } from "./memory.ts";
 import { type Model, resolveModel } from "./model.ts";
 import { selectGateway } from "./select.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
@@ -49,9 +50,10 @@ export function compileObjects(
   diagnostics: Diagnostics,
   unreadable = false,
 ): CompileResult {
-  const { cluster, skipped, fatal } = load(objects, diagnostics);
+  const memory = new Memory();
+  const { cluster, skipped, fatal } = load(objects, memory, diagnostics);
   if (unreadable || fatal) return failed(diagnostics, skipped);
-  const model = resolveModel(cluster, options.allowExternalName ?? false, diagnostics);
+  const model = resolveModel(cluster, options.allowExternalName ?? false, memory, diagnostics);
   const gateway = selectGateway(model, options.gateway, diagnostics);
   if (gateway === null) return failed(diagnostics, skipped, model);
   if (options.target === "cloudflare") checkListeners(gateway, diagnostics);
@@ -64,13 +66,20 @@ export function compileObjects(
       allowExternalName: options.allowExternalName ?? false,
       publicOnly: options.target === "cloudflare",
     },
+    memory,
     diagnostics,
   );
-  return { ...emitted, statuses: computeStatuses(model), diagnostics: diagnostics.sorted(), skipped, fatal: false };
+  return {
+    ...emitted,
+    statuses: computeStatuses(model, memory),
+    diagnostics: diagnostics.sorted(),
+    skipped,
+    fatal: false,
+  };
 }
 
 function failed(diagnostics: Diagnostics, skipped: readonly Skipped[], model: Model | null = null): CompileResult {
-  const statuses = model === null ? [] : computeStatuses(model);
+  const statuses = model === null ? [] : computeStatuses(model, new Memory());
   return { bundle: null, text: null, secrets: null, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
 }
 

@@ -122,6 +122,11 @@ export interface SourceObject<T = unknown> {
 export class Diagnostics {
   readonly #all: Diagnostic[] = [];
 
+  /** In the order in which they came. */
+  get all(): readonly Diagnostic[] {
+    return this.#all;
+  }
+
   add(diagnostic: Diagnostic): void {
     this.#all.push(diagnostic);
   }

@@ -1,81 +1,126 @@
 /** The rules of one Gateway's bundle, and in which order each of its hostnames tries them. */
-import type { BundleAction, BundleBackendRef, BundleHost, BundleRule } from "../bundle/types.ts";
+import type { BundleAction, BundleBackendRef, BundleHost, BundleMatch, BundleRule } from "../bundle/types.ts";
 import type { BackendTarget, Reference } from "./backends.ts";
-import { compareStrings } from "./diagnostics.ts";
+import { compareStrings, type Diagnostics } from "./diagnostics.ts";
+import type { GatewayState } from "./gateways.ts";
 import type { ListenerState } from "./listeners.ts";
 import { compareMatches } from "./matches.ts";
+import type { Group, Memory } from "./memory.ts";
 import type { RouteState } from "./routes.ts";
 import { isRefused, type RuleState } from "./rules.ts";
 import { compareSeniority } from "./seniority.ts";
 
-/** A rule with what orders it. */
-interface Placed {
+/** Whoever sends to backends: a route, or the Gateway's listeners. */
+interface Sender {
+  readonly name: string;
+  readonly targets: ReadonlyMap<string, BackendTarget>;
+}
+
+/** A route that some listener of the Gateway serves. */
+interface Placed extends Sender {
   readonly route: RouteState;
-  readonly rule: RuleState;
-  /** Of the route among all routes, oldest first. */
-  readonly rank: number;
+  /** Those of which something can be matched: no other answers anything. */
+  readonly rules: readonly RuleState[];
+  readonly emitted: readonly BundleRule[];
+  /** By {@link placeOf}: specificity of the route's own hostname. */
+  readonly places: ReadonlyMap<string, number>;
 }
 
-/** A rule at one hostname of a listener. */
-interface Entry {
-  readonly placed: Placed;
-  /** Of the route's own hostname. */
-  readonly specificity: number;
+interface PlacedHost {
+  readonly listener: number;
+  readonly host: BundleHost;
 }
 
-/** Adds to `targets` the backends that rules forward to, and those that filters of rules and listeners send to. */
+export interface EmittedRules {
+  /** By `namespace/name` of the route, then its own order. The same list until one changes. */
+  readonly rules: readonly BundleRule[];
+  /** Of all listeners; the same list until one changes. */
+  readonly hosts: readonly PlacedHost[];
+  /** The backends that rules forward to, and that filters of rules and listeners send to; each of its group names it. */
+  readonly targets: ReadonlyMap<string, Group<Sender>>;
+}
+
+/** `listeners`: those of the Gateway that are served, which are inputs only through it. */
 export function emitRules(
   routes: readonly RouteState[],
-  gateway: string,
-  listeners: ReadonlySet<ListenerState>,
-  targets: Map<string, BackendTarget>,
-): { rules: BundleRule[]; hostsOf: (listener: ListenerState) => BundleHost[] } {
-  for (const { references } of listeners) use(references, targets);
-  const byListener = placeRules(routes, gateway, listeners);
-  const entries = [...byListener.values()].flatMap((hosts) => [...hosts.values()].flat());
-  const ordered = [...new Set(entries.map(({ placed }) => placed))].sort(
-    (a, b) => compareStrings(a.route.name, b.route.name) || a.rule.index - b.rule.index,
+  gateway: GatewayState,
+  listeners: readonly ListenerState[],
+  memory: Memory,
+  diagnostics: Diagnostics,
+): EmittedRules {
+  const pass = (name: string): string => `${gateway.name}: ${name}`;
+  const numbered = new Map(listeners.map((listener, index) => [listener, index]));
+  const attempts = memory.each(pass("placed routes"), [gateway], routes, diagnostics, (route) =>
+    place(route, gateway.name, numbered),
   );
-  const numbers = new Map(ordered.map((placed, number) => [placed, number]));
+  const placed = memory.once(pass("placed"), [attempts], diagnostics, () => attempts.filter((each) => each !== null));
+  const counts = placed.flatMap(({ name, rules }) => [name, rules.length]);
+  const first = memory.source(
+    pass("first rules"),
+    memory.once(pass("first rules"), counts, diagnostics, () => firstRules(placed)),
+  );
+  const byPlace = memory.group(pass("places"), placed, ({ places }) => [...places.keys()], byName);
+  const own = memory.once(pass("listeners' own"), [gateway], diagnostics, () => sendersOf(listeners));
   return {
-    rules: ordered.map((placed) => emitRule(placed, targets)),
-    hostsOf: (listener) =>
-      [...(byListener.get(listener) ?? [])]
-        .sort(([a], [b]) => compareStrings(a, b))
-        .map(([hostname, own]) => ({ hostname, order: orderOf(own, numbers) })),
+    rules: memory.once(pass("rules"), [placed], diagnostics, () => placed.flatMap(({ emitted }) => emitted)),
+    hosts: memory.each(pass("hosts"), [], [...byPlace.values()], diagnostics, (group) => emitHost(group, first)),
+    targets: memory.group(pass("targets"), [own, ...placed], ({ targets }) => [...targets.keys()], byName),
   };
 }
 
-/** The rules of each listener by hostname. */
-function placeRules(
-  routes: readonly RouteState[],
-  gateway: string,
-  listeners: ReadonlySet<ListenerState>,
-): Map<ListenerState, Map<string, Entry[]>> {
-  const byListener = new Map<ListenerState, Map<string, Entry[]>>();
-  const ranked = [...routes].sort((a, b) => compareSeniority(a.seniority, b.seniority));
-  for (const [rank, route] of ranked.entries()) {
-    const attachments = route.parents.flatMap(({ gateway: parent, verdict }) =>
-      parent === gateway && verdict.kind === "attached" ? verdict.to : [],
-    );
-    // Two parentRefs that reach one listener find the same hostnames there.
-    const places = new Map(attachments.map(({ listener, hostnames }) => [listener, hostnames]));
-    // A rule of which nothing can be matched answers nothing.
-    const placed = route.rules
-      .filter(({ matches }) => matches.length > 0)
-      .map((rule): Placed => ({ route, rule, rank }));
-    for (const [listener, hostnames] of places) {
-      if (!listeners.has(listener)) continue;
-      const hosts = byListener.get(listener) ?? new Map<string, Entry[]>();
-      byListener.set(listener, hosts);
-      for (const { hostname, specificity } of hostnames) {
-        const list = hosts.get(hostname) ?? [];
-        hosts.set(hostname, list);
-        for (const item of placed) list.push({ placed: item, specificity });
-      }
+const byName = (a: Sender, b: Sender): number => compareStrings(a.name, b.name);
+
+const sendersOf = (listeners: readonly ListenerState[]): Sender => ({
+  name: "",
+  targets: targetsOf(listeners.flatMap(({ references }) => references)),
+});
+
+/** Sorts by listener, then by hostname. */
+const placeOf = (listener: number, hostname: string): string => `${listener}\0${hostname}`;
+
+/** Null: no listener serves it. */
+function place(route: RouteState, gateway: string, listeners: ReadonlyMap<ListenerState, number>): Placed | null {
+  const places = new Map<string, number>();
+  for (const { gateway: parent, verdict } of route.parents) {
+    if (parent !== gateway || verdict.kind !== "attached") continue;
+    for (const { listener, hostnames } of verdict.to) {
+      const number = listeners.get(listener);
+      if (number === undefined) continue;
+      // Two parentRefs that reach one listener find the same hostnames there.
+      for (const { hostname, specificity } of hostnames) places.set(placeOf(number, hostname), specificity);
     }
   }
-  return byListener;
+  if (places.size === 0) return null;
+  const rules = route.rules.filter(({ matches }) => matches.length > 0);
+  const used: Reference[] = [];
+  const emitted = rules.map((rule) => emitRule(route, rule, used));
+  return { name: route.name, route, rules, emitted, places, targets: targetsOf(used) };
+}
+
+/** The number of each route's first rule. */
+function firstRules(placed: readonly Placed[]): Map<string, number> {
+  const numbers = new Map<string, number>();
+  let next = 0;
+  for (const { name, rules } of placed) {
+    numbers.set(name, next);
+    next += rules.length;
+  }
+  return numbers;
+}
+
+function emitHost({ key, items }: Group<Placed>, first: ReadonlyMap<string, number>): PlacedHost {
+  const at = key.indexOf("\0");
+  const order = orderOf(key, items, first);
+  return { listener: Number(key.slice(0, at)), host: { hostname: key.slice(at + 1), order } };
+}
+
+interface Candidate {
+  readonly match: BundleMatch;
+  readonly index: number;
+  /** Of the route's own hostname. */
+  readonly specificity: number;
+  readonly route: RouteState;
+  readonly number: number;
 }
 
 /**
@@ -83,31 +128,29 @@ function placeRules(
  * then by match, then "if ties still exist across multiple Routes" (`HTTPRouteRule.matches`): the older route, then by
  * name, then in order.
  */
-function orderOf(own: readonly Entry[], numbers: ReadonlyMap<Placed, number>): BundleHost["order"] {
-  const entries = own.flatMap(({ placed, specificity }) =>
-    placed.rule.matches.map((match, index) => ({
-      match,
-      index,
-      specificity,
-      rank: placed.rank,
-      rule: placed.rule.index,
-      number: numbers.get(placed) ?? -1,
-    })),
-  );
-  entries.sort(
+function orderOf(place: string, placed: readonly Placed[], first: ReadonlyMap<string, number>): BundleHost["order"] {
+  const candidates = placed.flatMap(({ route, rules, places }) => {
+    const specificity = places.get(place) ?? 0;
+    const start = first.get(route.name) ?? -1;
+    return rules.flatMap(({ matches }, number) =>
+      matches.map((match, index): Candidate => ({ match, index, specificity, route, number: start + number })),
+    );
+  });
+  candidates.sort(
     (a, b) =>
       b.specificity - a.specificity ||
       compareMatches(a.match, b.match) ||
-      a.rank - b.rank ||
-      a.rule - b.rule ||
+      compareSeniority(a.route.seniority, b.route.seniority) ||
+      a.number - b.number ||
       a.index - b.index,
   );
-  return entries.map(({ number, index }) => [number, index] as const);
+  return candidates.map(({ number, index }) => [number, index] as const);
 }
 
-function emitRule({ route, rule }: Placed, targets: Map<string, BackendTarget>): BundleRule {
+/** Adds what it sends to to `used`. */
+function emitRule(route: RouteState, rule: RuleState, used: Reference[]): BundleRule {
   const refusal = rule.refusal ?? (route.refusal === null ? null : "route-feature-unsupported");
-  if (refusal === null) use(rule.filters.references, targets);
+  if (refusal === null) used.push(...rule.filters.references);
   return {
     route: route.name,
     index: rule.index,
@@ -117,11 +160,11 @@ function emitRule({ route, rule }: Placed, targets: Map<string, BackendTarget>):
     filters: refusal === null ? rule.filters.filters : [],
     timeouts: rule.timeouts,
     retry: rule.retry,
-    action: refusal === null ? emitAction(rule, targets) : { kind: "refused", code: refusal },
+    action: refusal === null ? emitAction(rule, used) : { kind: "refused", code: refusal },
   };
 }
 
-function emitAction({ filters, refs }: RuleState, targets: Map<string, BackendTarget>): BundleAction {
+function emitAction({ filters, refs }: RuleState, used: Reference[]): BundleAction {
   if (filters.redirect !== null) return filters.redirect;
   const backendRefs: BundleBackendRef[] = [];
   for (const { weight, reference, filters: own } of refs) {
@@ -130,13 +173,12 @@ function emitAction({ filters, refs }: RuleState, targets: Map<string, BackendTa
     if (isRefused(own.problems)) backendRefs.push({ weight, refused: "backend-filter-unsupported" });
     else if (state.kind === "refused") backendRefs.push({ weight, refused: state.code });
     else {
-      use([reference, ...own.references], targets);
+      used.push(reference, ...own.references);
       backendRefs.push({ weight, backend: state.target.id, filters: own.filters });
     }
   }
   return backendRefs.length === 0 ? { kind: "refused", code: "backend-refs-empty" } : { kind: "forward", backendRefs };
 }
 
-function use(references: readonly Reference[], targets: Map<string, BackendTarget>): void {
-  for (const { state } of references) if (state.kind === "backend") targets.set(state.target.id, state.target);
-}
+const targetsOf = (references: readonly Reference[]): Map<string, BackendTarget> =>
+  new Map(references.flatMap(({ state }) => (state.kind === "backend" ? [[state.target.id, state.target]] : [])));

@@ -15,15 +15,16 @@ import {
   type Capability,
   type Sha256Hex,
 } from "../bundle/types.ts";
-import type { Anchors } from "./anchors.ts";
+import type { AnchorSource } from "./anchors.ts";
 import type { BackendTarget } from "./backends.ts";
 import type { Certificate } from "./certificates.ts";
-import { compareStrings, type Diagnostics } from "./diagnostics.ts";
+import { compareStrings, type Diagnostics, namespacedName } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
 import { emitRules } from "./emit-rules.ts";
-import { type EndpointOptions, indexSlices, resolveEndpoints } from "./endpoints.ts";
+import { type EndpointOptions, indexSlices, resolveEndpoints, type Slices } from "./endpoints.ts";
 import type { GatewayState } from "./gateways.ts";
 import { listenerName, type ListenerState, type ListenerTls } from "./listeners.ts";
+import type { Memory } from "./memory.ts";
 import type { Model } from "./model.ts";
 import { policyTransport } from "./policies.ts";
 import { fullPolicy } from "./statuses.ts";
@@ -40,26 +41,64 @@ export function emitBundle(
   model: Model,
   gateway: GatewayState,
   options: EndpointOptions,
+  memory: Memory,
   diagnostics: Diagnostics,
 ): Emitted {
+  const pass = (name: string): string => `${gateway.name}: ${name}`;
   // A refused Gateway still gets a bundle: one that serves nothing.
   const listeners =
     gateway.kind === "valid" && gateway.refusal === null
       ? gateway.listeners.filter(({ verdict }) => verdict.kind === "accepted")
       : [];
-  const targets = new Map<string, BackendTarget>();
-  const { rules, hostsOf } = emitRules(model.routes, gateway.name, new Set(listeners), targets);
-  const slices = indexSlices(model.cluster);
-  const backends = [...targets.values()]
-    .sort((a, b) => compareStrings(a.id, b.id))
-    .map((target): [string, BundleBackend] => {
-      const transport = transportOf(target, gateway, model);
-      // A closed port is never dialled.
-      const endpoints =
-        transport.kind === "refused" ? [] : resolveEndpoints(target.service, target.port, slices, options, diagnostics);
-      const service = `${target.service.ref.namespace}/${target.service.ref.name}`;
-      return [target.id, { service, port: target.port.port, protocol: target.protocol, transport, endpoints }];
-    });
+  const { rules, hosts, targets } = emitRules(model.routes, gateway, listeners, memory, diagnostics);
+  const slices = indexSlices(model.cluster, memory, diagnostics);
+  const backends = memory.each(
+    pass("backends"),
+    [gateway, ...Object.values(options)],
+    [...targets.values()],
+    diagnostics,
+    ({ key: id, items: [user] }, own): readonly [string, BundleBackend] => {
+      const target = user?.targets.get(id);
+      if (target === undefined) throw new RangeError(`nobody sends to ${id}`);
+      return [id, emitBackend(target, gateway, model, slices, options, own)];
+    },
+  );
+  const used = new Set(backends.flatMap(([, { transport }]) => (transport.kind === "tls" ? [transport.policy] : [])));
+  const policies = memory.once(pass("policies"), [gateway, ...used], diagnostics, () =>
+    emitPolicies(model, used, listeners),
+  );
+  return memory.once(pass("bundle"), [gateway, rules, hosts, backends, policies], diagnostics, () => {
+    const hostsOf = listeners.map((): BundleHost[] => []);
+    for (const { listener, host } of hosts) hostsOf[listener]?.push(host);
+    const emitted = listeners.map((listener, index) => emitListener(listener, hostsOf[index] ?? []));
+    return assemble(
+      gateway,
+      listeners,
+      { listeners: emitted, rules, backends: Object.fromEntries(backends), ...policies },
+      memory,
+    );
+  });
+}
+
+function emitBackend(
+  target: BackendTarget,
+  gateway: GatewayState,
+  model: Model,
+  slices: Slices,
+  options: EndpointOptions,
+  diagnostics: Diagnostics,
+): BundleBackend {
+  const { service, port, protocol } = target;
+  const transport = transportOf(target, gateway, model);
+  // A closed port is never dialled.
+  const endpoints = transport.kind === "refused" ? [] : resolveEndpoints(service, port, slices, options, diagnostics);
+  return { service: namespacedName(service.ref), port: port.port, protocol, transport, endpoints };
+}
+
+type Parts = Pick<Bundle, "listeners" | "rules" | "backends" | "policies" | "anchorSets" | "anchors">;
+
+function assemble(gateway: GatewayState, listeners: readonly ListenerState[], parts: Parts, memory: Memory): Emitted {
+  const { listeners: emitted, rules, backends, ...policies } = parts;
   const identity =
     gateway.kind === "valid" && gateway.clientIdentity.kind === "certificate"
       ? gateway.clientIdentity.certificate
@@ -68,27 +107,20 @@ export function emitBundle(
     verdict.kind === "accepted" && verdict.tls !== null ? verdict.tls.certificates : [],
   );
   if (identity !== null) certificates.push(identity);
-  const emittedListeners = listeners
-    .map((listener) => emitListener(listener, hostsOf(listener)))
-    .sort((a, b) => a.port - b.port || compareStrings(a.name, b.name));
   const bundle: Omit<Bundle, "digest"> = {
     format: BUNDLE_FORMAT,
     gateway: gateway.name,
     requires: [],
-    listeners: emittedListeners,
+    listeners: [...emitted].sort((a, b) => a.port - b.port || compareStrings(a.name, b.name)),
     rules,
-    backends: Object.fromEntries(backends),
+    backends,
     clientCertificate: identity?.digest ?? null,
     certificates: sorted(emitCertificates(certificates)),
-    ...emitPolicies(
-      model,
-      backends.map(([, { transport }]) => transport),
-      listeners,
-    ),
+    ...policies,
   };
   const keys = new Map(certificates.map(({ entry, key }) => [entry.keyDigest, key()]));
   return {
-    ...encodeBundle({ ...bundle, requires: requirements(bundle) }, sha256),
+    ...encodeBundle({ ...bundle, requires: requirements(bundle) }, sha256, memory.textOf),
     secrets: keys.size === 0 ? null : encodeSecrets(keys),
   };
 }
@@ -142,7 +174,7 @@ function transportOf(
   const full = fullPolicy(policy, gateway.name, ancestors);
   if (full !== null && full.effect.kind === "enforced")
     return { kind: "refused", code: "policy-ancestors-full", policies: [full.name] };
-  const covered = policyTransport(policies.coverage.get(`${service.ref.namespace}/${service.ref.name}`), port);
+  const covered = policyTransport(policies.coverage.get(namespacedName(service.ref)), port);
   if (covered === null) return { kind: "plaintext" };
   // The Gateway's identity is part of every TLS connection to a backend: without it there is none.
   const closed = gateway.kind === "valid" && gateway.clientIdentity.kind === "refused";
@@ -153,42 +185,46 @@ function transportOf(
 
 /** Policies that some backend uses, and the anchors of these and of listeners; equal ones share an entry. */
 function emitPolicies(
-  { policies, anchors }: Model,
-  transports: readonly BundleTransport[],
+  { policies }: Model,
+  used: ReadonlySet<Sha256Hex>,
   listeners: readonly ListenerState[],
 ): Pick<Bundle, "anchors" | "anchorSets" | "policies"> {
-  const used = new Set(transports.flatMap((transport) => (transport.kind === "tls" ? [transport.policy] : [])));
   const found = new Map<Sha256Hex, BundlePolicy>();
-  const sets: AnchorSource[] = [];
+  const sets: AnchorSet[] = [];
   for (const { effect } of policies.all.values()) {
     if (effect.kind !== "enforced" || !used.has(effect.digest)) continue;
     found.set(effect.digest, effect.policy);
-    sets.push(effect);
+    sets.push({ ...effect, digest: effect.policy.anchorSet });
   }
   for (const { verdict } of listeners) {
     const validation = verdict.kind === "accepted" ? verdict.tls?.clientValidation : undefined;
-    if (validation?.kind === "valid") sets.push(validation);
+    if (validation?.kind === "valid") sets.push({ ...validation, digest: digestJson(validation.anchors) });
   }
-  return { policies: sorted(found), ...emitAnchors(sets, anchors) };
+  return { policies: sorted(found), ...emitAnchors(sets) };
 }
 
-interface AnchorSource {
+interface AnchorSet {
+  readonly digest: Sha256Hex;
   readonly anchors: readonly Sha256Hex[];
-  readonly sources: readonly string[];
+  readonly sources: readonly AnchorSource[];
 }
 
-function emitAnchors(sets: readonly AnchorSource[], { certificates }: Anchors): Pick<Bundle, "anchors" | "anchorSets"> {
+function emitAnchors(sets: readonly AnchorSet[]): Pick<Bundle, "anchors" | "anchorSets"> {
+  const names = new Map<Sha256Hex, Set<string>>();
   const anchorSets = new Map<Sha256Hex, BundleAnchorSet>();
   const used = new Map<Sha256Hex, string>();
-  for (const { anchors, sources } of sets) {
-    const digest = digestJson(anchors);
-    const source = new Set([...(anchorSets.get(digest)?.source ?? []), ...sources]);
-    anchorSets.set(digest, { source: [...source].sort(compareStrings), anchors });
-    for (const anchor of anchors) {
-      const certificate = certificates.get(anchor);
-      if (certificate !== undefined) used.set(anchor, certificate);
+  for (const { digest, anchors, sources } of sets) {
+    const own = names.get(digest) ?? new Set();
+    names.set(digest, own);
+    for (const { name, certificates } of sources) {
+      if (own.has(name)) continue;
+      own.add(name);
+      for (const [anchor, certificate] of certificates) used.set(anchor, certificate);
     }
+    anchorSets.set(digest, { source: [], anchors });
   }
+  for (const [digest, { anchors }] of anchorSets)
+    anchorSets.set(digest, { source: [...(names.get(digest) ?? [])].sort(compareStrings), anchors });
   return { anchorSets: sorted(anchorSets), anchors: sorted(used) };
 }
 

@@ -1,8 +1,16 @@
 /** From Services and EndpointSlices to the endpoints of a Service port. */
 import type { BundleEndpoint } from "../bundle/types.ts";
 import { type AddressRules, isDnsName, isLocalName, judgeAddress, parseHostPort } from "./addresses.ts";
-import { compareStrings, type Diagnostics, type FieldPath, show, type SourceObject } from "./diagnostics.ts";
+import {
+  compareStrings,
+  type Diagnostics,
+  type FieldPath,
+  namespacedName,
+  show,
+  type SourceObject,
+} from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
+import type { Group, Memory } from "./memory.ts";
 import type { EndpointSlice, Service, ServicePort } from "./objects.ts";
 
 export const ADDRESSES_ANNOTATION = "lasthop.dev/addresses";
@@ -14,20 +22,19 @@ export interface EndpointOptions extends AddressRules {
 }
 
 /** By `namespace/service`. */
-export type Slices = ReadonlyMap<string, readonly SourceObject<EndpointSlice>[]>;
+export type Slices = ReadonlyMap<string, Group<SourceObject<EndpointSlice>>>;
 
-export function indexSlices(cluster: Cluster): Slices {
-  const slices = new Map<string, SourceObject<EndpointSlice>[]>();
-  for (const entry of cluster.EndpointSlice.values()) {
-    if (entry.kind !== "valid") continue;
-    const service = entry.object.value.metadata.labels?.[SERVICE_LABEL];
-    if (service === undefined) continue;
-    const name = `${entry.object.ref.namespace}/${service}`;
-    const list = slices.get(name);
-    if (list === undefined) slices.set(name, [entry.object]);
-    else list.push(entry.object);
-  }
-  return slices;
+export function indexSlices(cluster: Cluster, memory: Memory, diagnostics: Diagnostics): Slices {
+  const valid = memory.once("slices", [], diagnostics, () =>
+    [...cluster.EndpointSlice.values()].flatMap((entry) => (entry.kind === "valid" ? [entry.object] : [])),
+  );
+  const serviceOf = ({ ref, value }: SourceObject<EndpointSlice>): string[] => {
+    const service = value.metadata.labels?.[SERVICE_LABEL];
+    return service === undefined ? [] : [`${ref.namespace}/${service}`];
+  };
+  const byName = (a: SourceObject, b: SourceObject): number =>
+    compareStrings(namespacedName(a.ref), namespacedName(b.ref));
+  return memory.source("slices", memory.group("slices", valid, serviceOf, byName));
 }
 
 interface Found {
@@ -85,7 +92,7 @@ function findEndpoints(
   const annotation = service.value.metadata.annotations?.[ADDRESSES_ANNOTATION];
   if (annotation !== undefined) return fromAnnotation(service, port, annotation, options, diagnostics);
   if (service.value.spec.type === "ExternalName") return fromExternalName(service, port, options, diagnostics);
-  const own = slices.get(`${service.ref.namespace}/${service.ref.name}`) ?? [];
+  const own = slices.get(`${service.ref.namespace}/${service.ref.name}`)?.items ?? [];
   // A terminating endpoint serves only when nothing else does (KEP-1669).
   const ready = fromSlices(own, port, "ready", options, diagnostics);
   return ready.endpoints.length > 0 || ready.refused > 0

@@ -142,10 +142,10 @@ function countAttached(routes: readonly RouteState[]): AttachedRoutes {
   const count = new Map<ListenerState, number>();
   for (const { refusal, parents } of routes) {
     if (refusal !== null) continue;
-    const listeners = new Set(
-      parents.flatMap(({ verdict }) => (verdict.kind === "attached" ? verdict.to.map(({ listener }) => listener) : [])),
-    );
-    for (const listener of listeners) count.set(listener, (count.get(listener) ?? 0) + 1);
+    const listeners = parents.flatMap(({ verdict }) => (verdict.kind === "attached" ? verdict.to : []));
+    // Two parentRefs may reach one listener.
+    for (const listener of new Set(listeners.map((each) => each.listener)))
+      count.set(listener, (count.get(listener) ?? 0) + 1);
   }
   return count;
 }

@@ -14,6 +14,7 @@ import {
 } from "./listener-sets.ts";
 import { type ListenerOwner, type ListenerState, resolveListeners } from "./listeners.ts";
 import type { Cluster, Entry } from "./load.ts";
+import type { Memory } from "./memory.ts";
 import { CONTROLLER_NAME } from "./names.ts";
 import { selectorFault } from "./namespaces.ts";
 import type { Gateway, GatewayClass, ListenerSet } from "./objects.ts";
@@ -58,7 +59,16 @@ export interface Gateways {
   readonly listenerSets: ReadonlyMap<string, ListenerSetState>;
 }
 
-export function resolveClasses(cluster: Cluster, diagnostics: Diagnostics): Map<string, ClassState> {
+export function resolveClasses(
+  cluster: Cluster,
+  memory: Memory,
+  diagnostics: Diagnostics,
+): ReadonlyMap<string, ClassState> {
+  const classes = memory.once("classes", [], diagnostics, (own) => readClasses(cluster, own));
+  return memory.source("classes", classes);
+}
+
+function readClasses(cluster: Cluster, diagnostics: Diagnostics): Map<string, ClassState> {
   const classes = new Map<string, ClassState>();
   for (const [name, entry] of cluster.GatewayClass) {
     if (entry.kind === "refused" || entry.object.value.spec.controllerName !== CONTROLLER_NAME) continue;
@@ -86,7 +96,17 @@ export interface GatewayContext extends BackendContext, CertificateContext, Vali
 }
 
 /** Every Gateway of our classes, and those whose class is not there at all. Others belong to other controllers. */
-export function resolveGateways(context: GatewayContext, diagnostics: Diagnostics): Gateways {
+export function resolveGateways(context: GatewayContext, memory: Memory, diagnostics: Diagnostics): Gateways {
+  const { gateways, listenerSets } = memory.once("gateways", [context.allowExternalName], diagnostics, (own) =>
+    resolveAll(context, own),
+  );
+  return {
+    gateways: memory.source("gateways", gateways),
+    listenerSets: memory.source("listener sets", listenerSets),
+  };
+}
+
+function resolveAll(context: GatewayContext, diagnostics: Diagnostics): Gateways {
   const applicants = applicantsByGateway(context.cluster, diagnostics);
   const gateways = new Map<string, GatewayState>();
   const listenerSets = new Map<string, ListenerSetState>();

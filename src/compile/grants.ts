@@ -1,6 +1,7 @@
 /** ReferenceGrants: which references may cross from one namespace into another. */
-import { type DiagnosticCode, type FieldPath, type Problem, show } from "./diagnostics.ts";
+import { type DiagnosticCode, type Diagnostics, type FieldPath, type Problem, show } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
+import type { Memory } from "./memory.ts";
 import { GATEWAY_GROUP } from "./names.ts";
 
 export interface Reference {
@@ -12,18 +13,28 @@ export interface Reference {
 /** Whether `from` may name the object `to`. A reference within one namespace needs no grant. */
 export type Grants = (from: Reference, to: Reference & { readonly name: string }) => boolean;
 
-export function resolveGrants(cluster: Cluster): Grants {
-  const allowed = new Set<string>();
+export function resolveGrants(cluster: Cluster, memory: Memory, diagnostics: Diagnostics): Grants {
+  const allowed = memory.source(
+    "grants",
+    memory.once("grants", [], diagnostics, () => allowedBy(cluster)),
+  );
+  return (from, to) =>
+    from.namespace === to.namespace || allowed.has(key(from, to)) || allowed.has(key(from, { ...to, name: "" }));
+}
+
+/** Every pair that some grant names. */
+function allowedBy(cluster: Cluster): Map<string, true> {
+  const allowed = new Map<string, true>();
   for (const entry of cluster.ReferenceGrant.values()) {
     if (entry.kind !== "valid") continue;
     const namespace = entry.object.ref.namespace ?? "default";
     for (const from of entry.object.value.spec.from) {
       // "When unspecified, this policy refers to all resources of the specified Group and Kind": the empty name here.
-      for (const to of entry.object.value.spec.to) allowed.add(key(from, { ...to, namespace, name: to.name ?? "" }));
+      for (const to of entry.object.value.spec.to)
+        allowed.set(key(from, { ...to, namespace, name: to.name ?? "" }), true);
     }
   }
-  return (from, to) =>
-    from.namespace === to.namespace || allowed.has(key(from, to)) || allowed.has(key(from, { ...to, name: "" }));
+  return allowed;
 }
 
 const key = (from: Reference, to: Reference & { readonly name: string }): string =>

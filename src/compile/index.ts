@@ -1,6 +1,12 @@
 /** The public face of compile/. */
 export type { Target } from "./addresses.ts";
-export { type ClusterOptions, compileCluster, type CompiledCluster, type CompiledGateway } from "./cluster.ts";
+export {
+  type ClusterCompiler,
+  clusterCompiler,
+  type ClusterOptions,
+  type CompiledCluster,
+  type CompiledGateway,
+} from "./cluster.ts";
 export { compile, type CompileOptions, compileObjects, type CompileResult } from "./compile.ts";
 export { type Diagnostic, type DiagnosticCode, Diagnostics, type Location, type ObjectRef } from "./diagnostics.ts";
 export type { RawObject } from "./document/objects.ts";

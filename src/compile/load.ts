@@ -12,6 +12,7 @@ import {
 } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
 import { kindOf, misspeltKind, reasonToSkip } from "./kinds.ts";
+import type { Group, Memory } from "./memory.ts";
 import type {
   BackendTLSPolicy,
   ClusterTrustBundle,
@@ -74,46 +75,80 @@ export interface Loaded {
 
 interface Candidate {
   readonly kind: Kind;
+  readonly name: string;
   readonly object: SourceObject;
-  readonly problems: readonly Problem[];
+  /** When it is the only one of its name. */
+  readonly entry: Entry<unknown>;
   readonly text: () => string;
 }
 
-export function load(raws: readonly RawObject[], diagnostics: Diagnostics): Loaded {
-  const candidates = new Map<Kind, Map<string, Candidate[]>>();
+export function load(raws: readonly RawObject[], memory: Memory, diagnostics: Diagnostics): Loaded {
+  const definitions = memory.once("definitions", raws.filter(isDefinition), diagnostics, (own) =>
+    readDefinitions(raws, (raw, problem) => own.report(bare(raw), problem)),
+  );
+  // Apart, because it sets defaults in the object: once in its life.
+  const judged = memory.each("structure", [], raws, diagnostics, judge);
+  const admitted = memory.each("admission", [definitions], judged, diagnostics, (each, own) =>
+    admit(each, definitions, own),
+  );
+  const candidates = new Map((Object.keys(KINDS) as Kind[]).map((kind) => [kind, [] as Candidate[]]));
   const skipped: Skipped[] = [];
-  const definitions = readDefinitions(raws, (raw, problem) => diagnostics.report(bare(raw), problem));
   let fatal = false;
-  for (const raw of raws) {
-    if (isDefinition(raw)) continue;
-    const kind = kindOf(raw);
-    if (kind === null) {
-      const misspelt = misspeltKind(raw);
-      for (const problem of bounded(definitions.check(raw))) diagnostics.report(bare(raw), problem);
-      if (misspelt !== null) diagnostics.report(bare(raw), misspelt);
-      else skipped.push({ object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip });
-      continue;
+  for (const admission of admitted) {
+    if (admission.kind === "skipped") skipped.push(admission.skipped);
+    else if (admission.kind === "admitted") {
+      const { candidate } = admission;
+      fatal ||= admission.fatal;
+      if (candidate.object.ref.name !== "") candidates.get(candidate.kind)?.push(candidate);
     }
-    const candidate = admit(kind, raw, definitions);
-    const refused = candidate.problems.filter(({ severity }) => severity !== "warning");
-    for (const problem of candidate.problems) diagnostics.report(candidate.object, problem);
-    if (kind === "BackendTLSPolicy" && refused.length > 0 && unreadableTargets(candidate.object, diagnostics))
-      fatal = true;
-    if (candidate.object.ref.name === "") continue;
-    const byName = candidates.get(kind) ?? new Map<string, Candidate[]>();
-    candidates.set(kind, byName);
-    const name = namespacedName(candidate.object.ref);
-    const same = byName.get(name);
-    if (same === undefined) byName.set(name, [candidate]);
-    else same.push(candidate);
   }
-  const cluster: Record<string, Map<string, Entry<unknown>>> = {};
-  for (const kind of Object.keys(KINDS) as Kind[]) {
-    const entries = [...(candidates.get(kind) ?? [])].sort(([a], [b]) => compareStrings(a, b));
-    cluster[kind] = new Map(entries.map(([name, same]) => [name, settle(same, diagnostics)]));
+  const cluster: Record<string, ReadonlyMap<string, Entry<unknown>>> = {};
+  for (const [kind, own] of candidates) {
+    const byName = memory.group(
+      `names of ${kind}`,
+      own,
+      ({ name }) => [name],
+      () => 0,
+    );
+    const entries = memory.once(`entries of ${kind}`, [byName], diagnostics, (mine) => settleAll(byName, mine));
+    cluster[kind] = memory.source(kind, entries);
   }
   return { cluster: cluster as unknown as Cluster, skipped: sortSkipped(skipped), fatal };
 }
+
+type Admission =
+  | { readonly kind: "ignored" }
+  | { readonly kind: "skipped"; readonly skipped: Skipped }
+  | { readonly kind: "admitted"; readonly candidate: Candidate; readonly fatal: boolean };
+
+/** What one object is read as. Definitions have been read. */
+function admit(judged: Judged, definitions: Definitions, diagnostics: Diagnostics): Admission {
+  const { raw } = judged;
+  if (isDefinition(raw)) return { kind: "ignored" };
+  if (judged.kind === null) {
+    const misspelt = misspeltKind(raw);
+    for (const problem of bounded(definitions.check(raw))) diagnostics.report(bare(raw), problem);
+    if (misspelt === null)
+      return { kind: "skipped", skipped: { object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip } };
+    diagnostics.report(bare(raw), misspelt);
+    return { kind: "ignored" };
+  }
+  const { kind, object } = judged;
+  // What both find, our checks say better.
+  const problems = [...judged.problems, ...bounded(judged.isSound ? definitions.check(raw) : [])];
+  for (const problem of problems) diagnostics.report(object, problem);
+  const fault = faultOf(problems);
+  const fatal = kind === "BackendTLSPolicy" && fault !== undefined && unreadableTargets(object, diagnostics);
+  const text = (): string => canonicalJson(object.value);
+  const candidate = { kind, name: namespacedName(object.ref), object, entry: entryOf(object, fault), text };
+  return { kind: "admitted", candidate, fatal };
+}
+
+/** In the order of the names. */
+const settleAll = (
+  byName: ReadonlyMap<string, Group<Candidate>>,
+  diagnostics: Diagnostics,
+): Map<string, Entry<unknown>> => new Map([...byName].map(([name, { items }]) => [name, settle(items, diagnostics)]));
 
 const bare = (raw: RawObject): SourceObject => ({
   ref: raw.ref,
@@ -122,8 +157,21 @@ const bare = (raw: RawObject): SourceObject => ({
   spell: (path) => path,
 });
 
-/** Converts, identifies and validates one object. */
-function admit(kind: Kind, raw: RawObject, definitions: Definitions): Candidate {
+type Judged =
+  | { readonly kind: null; readonly raw: RawObject }
+  | {
+      readonly kind: Kind;
+      readonly raw: RawObject;
+      readonly object: SourceObject;
+      readonly problems: readonly Problem[];
+      /** The built-in schema and rules have nothing against it. */
+      readonly isSound: boolean;
+    };
+
+/** Converts, identifies and validates one object, definitions aside. */
+function judge(raw: RawObject): Judged {
+  const kind = kindOf(raw);
+  if (kind === null) return { kind, raw };
   const { group, namespaced, versions } = KINDS[kind];
   const seed = kind === "BackendTLSPolicy" && raw.version !== versions[0];
   const {
@@ -148,9 +196,8 @@ function admit(kind: Kind, raw: RawObject, definitions: Definitions): Candidate 
   if (misspelt !== null) problems.push(misspelt);
   const structure = validateStructure(kind, value);
   const own = structure.length > 0 ? structure : validateRules(kind, value);
-  // What both find, our checks say better.
-  problems.push(...bounded(own.length > 0 ? own : definitions.check(raw)));
-  return { kind, object, problems, text: () => canonicalJson(value) };
+  problems.push(...bounded(own));
+  return { kind, raw, object, problems, isSound: own.length === 0 };
 }
 
 const MAX_PROBLEMS = 50;
@@ -184,16 +231,17 @@ function unknownVersion(kind: Kind, raw: RawObject): Problem {
 function settle(same: readonly Candidate[], diagnostics: Diagnostics): Entry<unknown> {
   const [only] = same;
   if (only === undefined) throw new RangeError("no candidate");
-  if (same.length === 1) return entryOf(only.object, faultOf(only));
-  const [first, ...others] = [...same].sort((a, b) => compareStrings(place(a.object), place(b.object)));
-  // By content, so that neither file names nor their order decide.
-  const ordered = same
+  if (same.length === 1) return only.entry;
+  const byPlace = [...same].sort((a, b) => compareStrings(place(a.object), place(b.object)));
+  const [first, ...others] = byPlace;
+  // By content, so that neither file names nor their order decide; of equal ones the first by place.
+  const ordered = byPlace
     .map((candidate) => ({ candidate, text: candidate.text() }))
     .sort((a, b) => compareStrings(a.text, b.text));
   const chosen = ordered[0]?.candidate ?? only;
   const equal = ordered.every(({ text }) => text === ordered[0]?.text);
   for (const other of others) diagnostics.report(other.object, duplicate(other, first?.object ?? null, equal));
-  if (equal) return entryOf(chosen.object, faultOf(chosen));
+  if (equal) return chosen.entry;
   const object =
     chosen.kind === "BackendTLSPolicy"
       ? unionOfTargets(
@@ -207,7 +255,7 @@ function settle(same: readonly Candidate[], diagnostics: Diagnostics): Entry<unk
 const entryOf = (object: SourceObject, problem: Problem | undefined): Entry<unknown> =>
   problem === undefined ? { kind: "valid", object } : { kind: "refused", object, problem };
 
-const faultOf = ({ problems }: Candidate): Problem | undefined =>
+const faultOf = (problems: readonly Problem[]): Problem | undefined =>
   problems.find(({ severity }) => severity !== "warning");
 
 /** Copies of one policy that differ are refused together, and close every port that any of them names. */

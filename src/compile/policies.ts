@@ -1,12 +1,20 @@
 /** BackendTLSPolicies: their targets, which of them wins where, and what each means (`BackendTLSPolicySpec.targetRefs`). */
 import type { BundleTransport } from "../bundle/types.ts";
-import type { Anchors } from "./anchors.ts";
-import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import {
+  compareStrings,
+  type Diagnostics,
+  explain,
+  namespacedName,
+  type Problem,
+  show,
+  type SourceObject,
+} from "./diagnostics.ts";
 import type { Cluster, Entry } from "./load.ts";
+import type { Group, Memory } from "./memory.ts";
 import type { BackendTLSPolicy, PolicyTarget, Service, ServicePort } from "./objects.ts";
 import { judgePolicy, type PolicyEffect, type Unresolved } from "./policy-effect.ts";
 import { readTargets } from "./policy-targets.ts";
-import { compareSeniority, seniorityOf } from "./seniority.ts";
+import { compareSeniority, type Seniority, seniorityOf } from "./seniority.ts";
 
 export interface TargetState {
   readonly index: number;
@@ -23,6 +31,7 @@ export interface TargetState {
 
 export interface PolicyState {
   readonly name: string;
+  readonly seniority: Seniority;
   readonly object: SourceObject;
   readonly targets: readonly TargetState[];
   /** What its won targets get. */
@@ -50,31 +59,49 @@ export interface Policies {
 /** A policy and its targets, before anything is decided. */
 interface Claimant {
   readonly name: string;
+  readonly seniority: Seniority;
   readonly entry: Entry<BackendTLSPolicy>;
   readonly targets: readonly { readonly index: number; readonly ref: PolicyTarget; readonly service: string | null }[];
 }
 
-export function resolvePolicies(cluster: Cluster, anchors: Anchors, diagnostics: Diagnostics): Policies {
-  const claimants = [...cluster.BackendTLSPolicy]
-    .map(([name, entry]) => claim(name, entry))
-    .sort((a, b) =>
-      compareSeniority(seniorityOf(a.name, a.entry.object.value), seniorityOf(b.name, b.entry.object.value)),
-    );
-  // Decided before validity: an invalid older policy wins, and fails closed.
+export function resolvePolicies(cluster: Cluster, memory: Memory, diagnostics: Diagnostics): Policies {
+  const policies = [...cluster.BackendTLSPolicy.values()];
+  const claims = memory.each("policy claims", [], policies, diagnostics, claim);
+  const claimants = memory.once("policies by age", [claims], diagnostics, () =>
+    [...claims].sort((a, b) => compareSeniority(a.seniority, b.seniority)),
+  );
+  const decided = memory.once("policy winners", [claimants], diagnostics, () => winnersOf(claimants));
+  const winners = memory.source("policy winners", decided);
+  const states = memory.each("policies", [], claimants, diagnostics, (claimant, own) =>
+    settle(claimant, winners, cluster, own),
+  );
+  const byName = memory.once("policies by name", [states], diagnostics, () => byNameOf(states));
+  const byService = memory.group("policies by Service", states, coveredBy, (a, b) =>
+    compareSeniority(a.seniority, b.seniority),
+  );
+  const covered = memory.each("coverage", [], [...byService.values()], diagnostics, coverageOf);
+  const coverage = memory.once("coverage by Service", [covered], diagnostics, () => new Map(covered));
+  return { all: memory.source("policies", byName), coverage: memory.source("coverage", coverage) };
+}
+
+const byNameOf = (states: readonly PolicyState[]): Map<string, PolicyState> =>
+  new Map([...states].sort((a, b) => compareStrings(a.name, b.name)).map((state) => [state.name, state]));
+
+/** Decided before validity: an invalid older policy wins, and fails closed. */
+function winnersOf(claimants: readonly Claimant[]): Map<string, string> {
   const winners = new Map<string, string>();
   for (const { name, targets } of claimants) {
     for (const target of targets)
       if (target.service !== null && !winners.has(slot(target))) winners.set(slot(target), name);
   }
-  const states = claimants.map((claimant) => settle(claimant, winners, cluster, anchors, diagnostics));
-  const all = new Map([...states].sort((a, b) => compareStrings(a.name, b.name)).map((state) => [state.name, state]));
-  return { all, coverage: coverageOf(states) };
+  return winners;
 }
 
 const slot = ({ service, ref }: { service: string | null; ref: PolicyTarget }): string =>
   `${service}\0${ref.sectionName ?? ""}`;
 
-function claim(name: string, entry: Entry<BackendTLSPolicy>): Claimant {
+function claim(entry: Entry<BackendTLSPolicy>): Claimant {
+  const name = namespacedName(entry.object.ref);
   const namespace = entry.object.ref.namespace ?? "default";
   // load.ts stops the build when these cannot be read.
   const refs = readTargets(entry.object.value) ?? [];
@@ -84,20 +111,19 @@ function claim(name: string, entry: Entry<BackendTLSPolicy>): Claimant {
     ref,
     service: /^services?$/i.test(ref.kind) ? `${namespace}/${ref.name}` : null,
   }));
-  return { name, entry, targets };
+  return { name, seniority: seniorityOf(name, entry.object.value), entry, targets };
 }
 
 function settle(
-  { name, entry, targets }: Claimant,
+  { name, seniority, entry, targets }: Claimant,
   winners: ReadonlyMap<string, string>,
   cluster: Cluster,
-  anchors: Anchors,
   diagnostics: Diagnostics,
 ): PolicyState {
   const { object } = entry;
   const judged =
     entry.kind === "valid"
-      ? judgePolicy(entry.object, cluster, anchors, diagnostics)
+      ? judgePolicy(entry.object, cluster, diagnostics)
       : { effect: refusedBySchema(object, entry.problem), unresolved: null };
   let { effect, unresolved } = judged;
   const states: TargetState[] = [];
@@ -124,7 +150,7 @@ function settle(
       }
     } else states.push({ ...base, verdict: { kind: "won" } });
   }
-  return { name, object, targets: states, effect, unresolved, readable: entry.kind === "valid" };
+  return { name, seniority, object, targets: states, effect, unresolved, readable: entry.kind === "valid" };
 }
 
 function refusedBySchema(object: SourceObject, problem: Problem): PolicyEffect {
@@ -187,22 +213,24 @@ function targetFault(
   };
 }
 
-function coverageOf(states: readonly PolicyState[]): Map<string, Coverage> {
-  const coverage = new Map<
-    string,
-    { sections: Map<string, PolicyState>; whole: PolicyState | null; closers: PolicyState[] }
-  >();
-  for (const state of states) {
+/** Services about which the policy says something. */
+const coveredBy = ({ targets }: PolicyState): string[] => [
+  ...new Set(targets.flatMap(({ service, verdict }) => (service === null || verdict.kind === "lost" ? [] : [service]))),
+];
+
+function coverageOf({ key, items }: Group<PolicyState>): [service: string, coverage: Coverage] {
+  const sections = new Map<string, PolicyState>();
+  const closers: PolicyState[] = [];
+  let whole: PolicyState | null = null;
+  for (const state of items) {
     for (const { service, sectionName, verdict } of state.targets) {
-      if (service === null || verdict.kind === "lost") continue;
-      const own = coverage.get(service) ?? { sections: new Map<string, PolicyState>(), whole: null, closers: [] };
-      coverage.set(service, own);
-      if (sectionName === null) own.whole = state;
-      else if (verdict.kind === "not-found") own.closers.push(state);
-      else own.sections.set(sectionName, state);
+      if (service !== key || verdict.kind === "lost") continue;
+      if (sectionName === null) whole = state;
+      else if (verdict.kind === "not-found") closers.push(state);
+      else sections.set(sectionName, state);
     }
   }
-  return coverage;
+  return [key, { sections, whole, closers }];
 }
 
 /** How the gateway connects to one port; null: no policy says anything about it. */

@@ -1,6 +1,6 @@
 /** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
-import { anchorKind, type Anchors, type AnchorSource, noAnchorKind, noAnchors } from "./anchors.ts";
+import { anchorKind, type AnchorSource, noAnchorKind, noAnchors, readAnchors, wellKnownAnchors } from "./anchors.ts";
 import type { PolicyReason, UnresolvedReason } from "./conditions.ts";
 import { readCrls } from "./crls.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -16,7 +16,7 @@ export type PolicyEffect =
       readonly digest: Sha256Hex;
       readonly policy: BundlePolicy;
       readonly anchors: readonly Sha256Hex[];
-      readonly sources: readonly string[];
+      readonly sources: readonly AnchorSource[];
     }
   | { readonly kind: "refused"; readonly code: ConfigCode; readonly reason: PolicyReason; readonly message: string };
 
@@ -34,7 +34,6 @@ export interface Judged {
 export function judgePolicy(
   object: SourceObject<BackendTLSPolicy>,
   cluster: Cluster,
-  anchors: Anchors,
   diagnostics: Diagnostics,
 ): Judged {
   const { validation, options: given = {} } = object.value.spec;
@@ -42,7 +41,7 @@ export function judgePolicy(
   problems.unshift(...judgeNames(validation));
   for (const problem of problems) diagnostics.report(object, problem);
   const unresolved: Unresolved[] = [];
-  const cas = judgeCertificates(object, anchors, diagnostics);
+  const cas = judgeCertificates(object, cluster, diagnostics);
   if (cas.unresolved !== null) unresolved.push(cas.unresolved);
   const crls = options.crlRefs === null ? null : judgeCrls(object, options.crlRefs, cluster, diagnostics);
   if (crls?.unresolved) unresolved.push(crls.unresolved);
@@ -76,7 +75,7 @@ export function judgePolicy(
     crls: crls?.crls ?? null,
     maxChainDepth: options.maxChainDepth,
   };
-  const sources = cas.sources.map(({ name }) => name);
+  const { sources } = cas;
   return { effect: { kind: "enforced", digest: digestJson(policy), policy, anchors: ids, sources }, unresolved: first };
 }
 
@@ -153,18 +152,17 @@ interface Certificates {
 
 function judgeCertificates(
   object: SourceObject<BackendTLSPolicy>,
-  anchors: Anchors,
+  cluster: Cluster,
   diagnostics: Diagnostics,
 ): Certificates {
   const { wellKnownCACertificates, caCertificateRefs = [] } = object.value.spec.validation;
-  if (wellKnownCACertificates !== undefined)
-    return judgeWellKnown(object, wellKnownCACertificates, anchors, diagnostics);
+  if (wellKnownCACertificates !== undefined) return judgeWellKnown(object, wellKnownCACertificates, diagnostics);
   const sources: AnchorSource[] = [];
   const faults: { reason: UnresolvedReason; code: ConfigCode; message: string }[] = [];
   for (const [index, ref] of caCertificateRefs.entries()) {
     const path = ["spec", "validation", "caCertificateRefs", index];
     const kind = anchorKind(ref);
-    const result = kind === null ? null : anchors.read(kind, object.ref.namespace ?? "default", ref.name);
+    const result = kind === null ? null : readAnchors(cluster, kind, object.ref.namespace ?? "default", ref.name);
     if (result?.kind === "read") {
       sources.push(result.source);
       continue;
@@ -190,13 +188,8 @@ function judgeCertificates(
   };
 }
 
-function judgeWellKnown(
-  object: SourceObject<BackendTLSPolicy>,
-  value: string,
-  anchors: Anchors,
-  diagnostics: Diagnostics,
-): Certificates {
-  if (value === "System") return { sources: [anchors.wellKnown()], unresolved: null, refused: null };
+function judgeWellKnown(object: SourceObject<BackendTLSPolicy>, value: string, diagnostics: Diagnostics): Certificates {
+  if (value === "System") return { sources: [wellKnownAnchors()], unresolved: null, refused: null };
   // "the supplied value is not recognized … Accepted … False, with a Reason Invalid."
   const problem: Problem<ConfigCode> = {
     code: "policy-well-known-ca",

@@ -1,9 +1,10 @@
 /** HTTPRoutes: to which listeners each parentRef attaches, and what the rules mean. */
 import type { BackendContext } from "./backends.ts";
 import type { RouteReason } from "./conditions.ts";
-import { type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { type Diagnostics, explain, namespacedName, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import { isIpAddress } from "./hostnames.ts";
 import type { Entry } from "./load.ts";
+import type { Memory } from "./memory.ts";
 import type { HTTPRoute } from "./objects.ts";
 import { type ParentContext, type ParentState, resolveParents, unreadableParents } from "./parents.ts";
 import { referencesOf, type RuleState, resolveRule } from "./rules.ts";
@@ -24,17 +25,17 @@ export interface RouteState {
 
 export type RouteContext = BackendContext & ParentContext;
 
-export function resolveRoutes(context: RouteContext, diagnostics: Diagnostics): RouteState[] {
-  return [...context.cluster.HTTPRoute].map(([name, entry]) => resolveRoute(name, entry, context, diagnostics));
+/** In the order of their names. */
+export function resolveRoutes(context: RouteContext, memory: Memory, diagnostics: Diagnostics): readonly RouteState[] {
+  const { cluster, allowExternalName } = context;
+  return memory.each("routes", [allowExternalName], [...cluster.HTTPRoute.values()], diagnostics, (entry, own) =>
+    resolveRoute(entry, context, own),
+  );
 }
 
-function resolveRoute(
-  name: string,
-  entry: Entry<HTTPRoute>,
-  context: RouteContext,
-  diagnostics: Diagnostics,
-): RouteState {
+function resolveRoute(entry: Entry<HTTPRoute>, context: RouteContext, diagnostics: Diagnostics): RouteState {
   const { object } = entry;
+  const name = namespacedName(object.ref);
   const base = { name, object, seniority: seniorityOf(name, object.value) };
   if (entry.kind === "refused") {
     const { problem } = entry;

@@ -14,9 +14,10 @@ import {
   type UnresolvedReason,
   unresolvedRefs,
 } from "./conditions.ts";
-import { compareStrings, explain, namespacedName } from "./diagnostics.ts";
+import { compareStrings, Diagnostics, explain, namespacedName } from "./diagnostics.ts";
 import { gatewayStatuses } from "./gateway-statuses.ts";
 import type { GatewayState } from "./gateways.ts";
+import type { Memory } from "./memory.ts";
 import type { Model } from "./model.ts";
 import { CONTROLLER_NAME, GATEWAY_GROUP } from "./names.ts";
 import { generationOf, type ObjectStatus, statusOf } from "./object-status.ts";
@@ -31,27 +32,38 @@ import type { UnservedState } from "./unserved.ts";
 export type { ObjectStatus } from "./object-status.ts";
 
 /** Of every object that we have something to say about, by kind, namespace and name. */
-export function computeStatuses(model: Model): ObjectStatus[] {
-  return [
-    ...gatewayStatuses(model),
-    ...model.routes.flatMap((route) => routeStatus(route, model)),
-    ...model.unserved.map(unservedStatus),
-    ...[...model.policies.all.values()].map((policy) => policyStatus(policy, model)),
-  ].sort((a, b) => compareStrings(key(a), key(b)));
+export function computeStatuses(model: Model, memory: Memory): ObjectStatus[] {
+  // Nothing is reported any more.
+  const silent = new Diagnostics();
+  const statuses = [
+    ...memory.once("statuses of Gateways", [model.routes], silent, () => gatewayStatuses(model)),
+    ...memory.each("statuses of routes", [], model.routes, silent, (route) => routeStatus(route, model)),
+    ...memory.each("statuses of unserved routes", [], model.unserved, silent, unservedStatus),
+    ...memory.each("statuses of policies", [], [...model.policies.all.values()], silent, (policy) =>
+      policyStatus(policy, model),
+    ),
+  ].filter((status) => status !== null);
+  const sorted = memory.group(
+    "statuses",
+    statuses,
+    (status) => [key(status)],
+    () => 0,
+  );
+  return [...sorted.values()].flatMap(({ items }) => items);
 }
 
 const ORDER: readonly string[] = Object.keys(KINDS);
 const key = ({ kind, metadata }: ObjectStatus): string =>
   [String(ORDER.indexOf(kind)).padStart(2, "0"), metadata.namespace ?? "", metadata.name].join("\0");
 
-function routeStatus(route: RouteState, model: Model): ObjectStatus[] {
-  if (route.parents.length === 0) return [];
+function routeStatus(route: RouteState, model: Model): ObjectStatus | null {
+  if (route.parents.length === 0) return null;
   const parents = route.parents.map((parent) => ({
     parentRef: parentRef(parent.ref),
     controllerName: CONTROLLER_NAME,
     conditions: parentConditions(route, parent, model),
   }));
-  return [statusOf(route.object, { parents })];
+  return statusOf(route.object, { parents });
 }
 
 function unservedStatus({ object, parents }: UnservedState): ObjectStatus {
@@ -171,7 +183,7 @@ function policyConditions(policy: PolicyState, gateway: string, model: Model): C
     .sort(compareStrings);
   const enforced =
     policy.effect.kind === "enforced" && won.length > 0
-      ? `enforced for ${won.join(", ")}, trusting ${policy.effect.sources.join(", ")}`
+      ? `enforced for ${won.join(", ")}, trusting ${policy.effect.sources.map((source) => source.name).join(", ")}`
       : "";
   const conditions = [
     first === undefined

@@ -1,5 +1,6 @@
 /** Routes of kinds that lasthop does not serve yet: refused under each parent of ours, so that nobody waits for them. */
 import { type Diagnostics, explain, type Problem, type SourceObject } from "./diagnostics.ts";
+import type { Memory } from "./memory.ts";
 import { type ParentContext, type ParentState, unreadableParents } from "./parents.ts";
 
 export interface UnservedState {
@@ -8,11 +9,11 @@ export interface UnservedState {
   readonly parents: readonly ParentState[];
 }
 
-export function resolveUnserved(context: ParentContext, diagnostics: Diagnostics): UnservedState[] {
+export function resolveUnserved(context: ParentContext, memory: Memory, diagnostics: Diagnostics): UnservedState[] {
   const { GRPCRoute, TLSRoute, TCPRoute, UDPRoute } = context.cluster;
-  return [GRPCRoute, TLSRoute, TCPRoute, UDPRoute]
-    .flatMap((routes) => [...routes.values()])
-    .flatMap(({ object }) => {
+  const routes = [GRPCRoute, TLSRoute, TCPRoute, UDPRoute].flatMap((byName) => [...byName.values()]);
+  return memory
+    .each("unserved routes", [], routes, diagnostics, ({ object }, own): UnservedState => {
       const problem: Problem = {
         code: "route-kind-unsupported",
         path: [],
@@ -26,8 +27,8 @@ export function resolveUnserved(context: ParentContext, diagnostics: Diagnostics
         reason: "NotAllowedByListeners",
         message: explain(object, problem),
       });
-      if (parents.length === 0) return [];
-      diagnostics.report(object, problem);
-      return [{ object, parents }];
-    });
+      if (parents.length > 0) own.report(object, problem);
+      return { object, parents };
+    })
+    .filter(({ parents }) => parents.length > 0);
 }

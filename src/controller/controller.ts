@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Acknowledgement } from "../bundle/publication.ts";
-import { compileCluster, type ClusterOptions, type CompiledGateway } from "../compile/index.ts";
+import { clusterCompiler, type ClusterOptions, type CompiledGateway } from "../compile/index.ts";
 import { type AddressRequest, assignAddresses, type Assignment } from "./addresses.ts";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { ensureInfrastructure } from "./infrastructure.ts";
@@ -61,6 +61,7 @@ export function runController(options: ControllerOptions): Controller {
       pending.add();
     },
   });
+  const compile = clusterCompiler(options.compile);
   const writer = statusWriter(api, store, now);
   let failures: readonly string[] = [];
 
@@ -71,7 +72,7 @@ export function runController(options: ControllerOptions): Controller {
     if (missing.length > 0) return missing;
     removed.clear();
     const startMs = performance.now();
-    const { statuses, gateways } = compileCluster(store.objects(), options.compile);
+    const { statuses, gateways } = compile(store.objects());
     const compileMs = performance.now() - startMs;
     const faults: string[] = [];
     const told = (what: string) => (error: unknown) => {
