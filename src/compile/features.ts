@@ -4,6 +4,7 @@
 export const SUPPORTED_FEATURES: readonly string[] = [
   "BackendTLSPolicy",
   "BackendTLSPolicySANValidation",
+  "ClusterTrustBundle",
   "Gateway",
   "GatewayAddressEmpty",
   "GatewayBackendClientCertificate",
@@ -12,6 +13,7 @@ export const SUPPORTED_FEATURES: readonly string[] = [
   "GatewayHTTPListenerIsolation",
   "GatewayHTTPSListenerDetectMisdirectedRequests",
   "GatewayInfrastructure",
+  "GatewayListenerFilters",
   "GatewayPort8080",
   "GatewayRouteHostnameIntersectionPrecedence",
   "GatewayStaticAddresses",
