@@ -227,8 +227,8 @@ function refuseGateway(
   if (refusal !== null)
     return { reason: "InvalidParameters", message: `GatewayClass ${gatewayClassName} is not accepted: ${refusal}` };
   const found: { reason: GatewayReason; problem: Omit<Problem, "code"> }[] = [];
-  for (const [index, { type }] of addresses.entries()) {
-    // Who may have which address, and from where it is reached, is for the controller, which alone can give one.
+  for (const [index, { type, routability = "" }] of addresses.entries()) {
+    // Who may have which address is for the controller, which alone can give one.
     if (type !== "IPAddress")
       found.push({
         reason: "UnsupportedAddress",
@@ -238,6 +238,18 @@ function refuseGateway(
           expected: "IPAddress",
           found: show(type),
           remedy: "use type IPAddress, with or without a value",
+        },
+      });
+    // From where an address of the operator's pool is reached, lasthop does not know, so it promises nothing of it.
+    if (routability !== "")
+      found.push({
+        reason: "UnsupportedAddress",
+        problem: {
+          path: ["spec", "addresses", index, "routability"],
+          message: "lasthop knows only its host's addresses, and not from where they are reached",
+          expected: "no routability",
+          found: show(routability),
+          remedy: "remove routability; for a ClusterIP, put a Service of your own in front of the Gateway's address",
         },
       });
   }

@@ -72,6 +72,9 @@ at the head of [report-${suite}.yaml](report-${suite}.yaml); none of this is an 
 | --- | --- | --- |
 ${rows.join("\n")}
 
-Extended features of the profile without a test in the suite: ${untested}.
+Extended features of the profile without a test in the suite: ${untested}. lasthop claims ClusterTrustBundle and
+GatewayListenerFilters, which have tests of their own (test/host/features.test.ts). It does not claim
+GatewayAddressRoutability and its value Cluster: a Gateway is served on addresses that its operator chose, and lasthop
+does not know from where they are reached. A Gateway that asks for a routability is refused with UnsupportedAddress.
 `;
 }
