@@ -188,7 +188,14 @@ export interface HTTPRouteRule {
   /** GEP-2257 durations. */
   timeouts?: { request?: string; backendRequest?: string };
   retry?: { codes?: number[]; attempts: number; backoff?: string };
-  sessionPersistence?: unknown;
+  sessionPersistence?: SessionPersistence;
+}
+
+export interface SessionPersistence {
+  type: "Cookie" | "Header";
+  absoluteTimeout?: string;
+  cookie?: { lifetimeType: "Permanent" | "Session" };
+  header?: object;
 }
 
 export interface HTTPRoute {

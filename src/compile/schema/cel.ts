@@ -2,7 +2,6 @@
  * `x-kubernetes-validations`: the CEL rules of a structural schema, evaluated where they stand, as an API server does on
  * create. The language is a library's; Kubernetes' own functions are added here.
  */
-import { isIP, isIPv4, isIPv6 } from "node:net";
 import {
   type CelEnv,
   type CelInput,
@@ -18,6 +17,8 @@ import {
 } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
 import type { FieldPath } from "../diagnostics.ts";
+import { FORMATS } from "./formats.ts";
+import { isCelCidr, isCelIp } from "./ip.ts";
 import type { Json } from "./structural.ts";
 
 export interface BrokenRule {
@@ -79,15 +80,21 @@ function evaluate(rule: Json, schema: Schema, value: unknown, at: FieldPath): Br
   const text = rule.message ?? rule.rule;
   try {
     const self = celValue(value, schema);
-    const context = { self, ...(rule.optionalOldSelf === true ? { oldSelf: null } : {}) };
+    const context = { self, ...(rule.optionalOldSelf === true ? { oldSelf: {} } : {}) };
     if (compiled(rule.rule)(context) === true) return [];
     const path = [...at, ...(rule.fieldPath?.split(".").filter((step) => step !== "") ?? [])];
     return [{ path, message: messageOf(rule, context), kind: "broken" }];
   } catch (error) {
     const why = error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
+    // "rule evaluation error" of the API server, which has the same library.
+    if (FAILURE.test(why)) return [{ path: at, message: `${text} (${why})`, kind: "broken" }];
     return [{ path: at, message: `${text} (${why})`, kind: "unknown" }];
   }
 }
+
+/** What fails as it runs, and not because we cannot run it. */
+const FAILURE =
+  /^(?:field not found|index -?\d+ out of bounds|u?int overflow|\w+ (?:divide|modulus) by zero|Failed to parse)/;
 
 function messageOf({ message, messageExpression, rule }: Rule, context: Record<string, unknown>): string {
   if (messageExpression === undefined) return message ?? rule;
@@ -129,10 +136,11 @@ function celValue(value: unknown, schema: Json): unknown {
   if (value === null || typeof value !== "object") return value;
   const properties = isSchema(schema["properties"] ?? null);
   return Object.fromEntries(
-    Object.entries(value).map(([name, child]) => [
-      properties ? escaped(name) : name,
-      celValue(child, propertyOf(schema, name)),
-    ]),
+    Object.entries(value).flatMap(([name, child]) => {
+      const own = celValue(child, propertyOf(schema, name));
+      // A field named like a reserved word goes by both names, as `r.namespace` is CEL too.
+      return (properties ? [name, escaped(name)] : [name]).map((key) => [key, own]);
+    }),
   );
 }
 
@@ -154,33 +162,12 @@ function escaped(name: string): string {
 const isSchema = (value: Json): value is { [key: string]: Json } =>
   value !== null && typeof value === "object" && !Array.isArray(value);
 
-/** RFC 1123 and RFC 1035 names, and qualified names, as `k8s.io/apimachinery/pkg/util/validation` has them. */
-const LABEL = "[a-z0-9](?:[-a-z0-9]*[a-z0-9])?";
-const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
-  dns1123Label: (text) => text.length <= 63 && new RegExp(`^${LABEL}$`).test(text),
-  dns1123Subdomain: (text) => text.length <= 253 && new RegExp(`^${LABEL}(?:\\.${LABEL})*$`).test(text),
-  dns1035Label: (text) => text.length <= 63 && /^[a-z](?:[-a-z0-9]*[a-z0-9])?$/.test(text),
-  dns1123LabelPrefix: (text) => text.length <= 63 && /^[a-z0-9][-a-z0-9]*$/.test(text),
-  dns1123SubdomainPrefix: (text) => text.length <= 253 && /^[a-z0-9][-a-z0-9.]*$/.test(text),
-  dns1035LabelPrefix: (text) => text.length <= 63 && /^[a-z][-a-z0-9]*$/.test(text),
-  labelValue: (text) => text.length <= 63 && /^(?:[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?)?$/.test(text),
-  qualifiedName: (text) => {
-    const [name = "", prefix, ...more] = text.split("/").reverse();
-    const sound = name.length <= 63 && /^[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?$/.test(name);
-    return sound && more.length === 0 && (prefix === undefined || (FORMATS["dns1123Subdomain"]?.(prefix) ?? false));
-  },
-  uri: (text) => URL.canParse(text) || (text.startsWith("/") && URL.canParse(text, "http://h")),
-  uuid: (text) => /^[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/.test(text),
-  byte: (text) => /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0,
-  date: (text) => /^\d{4}-\d\d-\d\d$/.test(text) && !Number.isNaN(Date.parse(text)),
-  datetime: (text) => /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.test(text) && !Number.isNaN(Date.parse(text)),
-};
-
 const ENVIRONMENT = kubernetes();
 
 /**
  * CEL with the functions of Kubernetes that rules of CRDs use: `isIP`, `isCIDR`, `isURL` and `format`. A named format
- * and the optional list of faults it answers with are maps here: `hasValue()` is all that rules ask of them.
+ * and the optional list of faults it answers with are maps here: `hasValue()` is all that rules ask of them. So is
+ * the optional `oldSelf`, which has no value.
  */
 function kubernetes(): CelEnv {
   const map = mapType(CelScalar.STRING, CelScalar.DYN);
@@ -195,15 +182,10 @@ function kubernetes(): CelEnv {
       celMethod("hasValue", map, [], CelScalar.BOOL, function (this: CelMap) {
         return this.get("faults") === true;
       }),
-      celFunc("isIP", [CelScalar.STRING], CelScalar.BOOL, (text) => isIP(text) !== 0),
-      celFunc("isCIDR", [CelScalar.STRING], CelScalar.BOOL, isCidr),
+      celMethod("orValue", map, [CelScalar.DYN], CelScalar.DYN, (other) => other),
+      celFunc("isIP", [CelScalar.STRING], CelScalar.BOOL, isCelIp),
+      celFunc("isCIDR", [CelScalar.STRING], CelScalar.BOOL, isCelCidr),
       celFunc("isURL", [CelScalar.STRING], CelScalar.BOOL, (text) => FORMATS["uri"]?.(text) === true),
     ],
   });
-}
-
-function isCidr(text: string): boolean {
-  const [address = "", bits = "", ...more] = text.split("/");
-  if (more.length > 0 || !/^\d{1,3}$/.test(bits)) return false;
-  return (isIPv4(address) && Number(bits) <= 32) || (isIPv6(address) && Number(bits) <= 128);
 }

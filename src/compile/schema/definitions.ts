@@ -48,6 +48,8 @@ export function readDefinitions(
       if (entry === null) return [];
       const copy: unknown = structuredClone(value);
       const code = ref.kind === "BackendTLSPolicy" ? "policy-schema" : "object-schema";
+      // ajv looks at `oneOf` before it sets defaults; the second time they are there.
+      entry.validate(copy);
       const structure = structuralProblems(entry.validate, copy);
       if (structure.length > 0) return structure.map((problem) => ({ ...problem, code }));
       return brokenRules(entry.schema, copy).map(({ path, message, kind }): Problem =>

@@ -1,7 +1,7 @@
 /** The cross-field rules of Gateways and ListenerSets (CEL in their CRDs), each with the rule's message. */
-import { isIP } from "node:net";
 import { type FieldPath, type Problem, show } from "../diagnostics.ts";
 import type { FrontendTLS, Gateway, Listener, ListenerSet } from "../objects.ts";
+import { isSloppyIp } from "./ip.ts";
 import { authRules } from "./route-rules.ts";
 import { rule } from "./rule.ts";
 
@@ -10,6 +10,7 @@ export function gatewayRules(gateway: Gateway): Problem[] {
   const frontend = tls?.frontend;
   return [
     ...listenerRules(gateway),
+    ...filterProtocolRules(gateway),
     ...addressRules(addresses),
     ...keyRules(infrastructure?.labels, ["spec", "infrastructure", "labels"], "label"),
     ...keyRules(infrastructure?.annotations, ["spec", "infrastructure", "annotations"], "annotation"),
@@ -70,9 +71,6 @@ function listenerFaults({ protocol, tls, hostname, filters }: Listener, at: Fiel
     problems.push(
       rule([...at, "hostname"], `hostname must not be specified for protocol ${protocol}`, "remove hostname"),
     );
-  // "filters may only be set when protocol is HTTP or HTTPS"
-  if (filters !== undefined && protocol !== "HTTP" && protocol !== "HTTPS")
-    problems.push(rule([...at, "filters"], "filters may only be set when protocol is HTTP or HTTPS", "remove filters"));
   for (const [index, filter] of (filters?.requests ?? []).entries()) {
     // "filter.externalAuth must be specified for ExternalAuth filter.type", and so on: of each the field of its type alone.
     const fields = { ExternalAuth: "externalAuth", ExtensionRef: "extensionRef" } as const;
@@ -90,6 +88,19 @@ function listenerFaults({ protocol, tls, hostname, filters }: Listener, at: Fiel
   return problems;
 }
 
+/** "filters may only be set when protocol is HTTP or HTTPS": no rule of the ListenerSet's CRD. */
+function filterProtocolRules({ spec }: Gateway): Problem[] {
+  return spec.listeners.flatMap(({ filters, protocol }, index) =>
+    filters === undefined || protocol === "HTTP" || protocol === "HTTPS"
+      ? []
+      : rule(
+          ["spec", "listeners", index, "filters"],
+          "filters may only be set when protocol is HTTP or HTTPS",
+          "remove filters",
+        ),
+  );
+}
+
 const HOSTNAME = /^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 
 function addressRules(addresses: NonNullable<Gateway["spec"]["addresses"]>): Problem[] {
@@ -97,8 +108,8 @@ function addressRules(addresses: NonNullable<Gateway["spec"]["addresses"]>): Pro
   const seen = new Set<string>();
   for (const [index, { type, value, routability = "" }] of addresses.entries()) {
     const at = ["spec", "addresses", index];
-    // The schema's formats ipv4 and ipv6, which ajv asks for before `type` has its default.
-    if (type === "IPAddress" && value !== undefined && isIP(value) === 0)
+    // The schema's formats ipv4 and ipv6, which stand in a `oneOf`.
+    if (type === "IPAddress" && value !== undefined && !isSloppyIp(value))
       problems.push(rule([...at, "value"], "is no IP address", "correct the value, or the type", show(value)));
     if (type === "Hostname" && value !== undefined && !HOSTNAME.test(value))
       problems.push(
@@ -133,8 +144,10 @@ const SUBDOMAIN = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])
 
 function isRoutability(value: string): boolean {
   if (value === "" || value === "Cluster") return true;
-  const [prefix = "", ...path] = value.split("/");
-  return path.join("/") !== "" && prefix.length <= 253 && SUBDOMAIN.test(prefix) && !/(^|\.)k8s\.io$/.test(prefix);
+  const [prefix = ""] = value.split("/");
+  return (
+    /^[^\n]*\/[^\n]+$/.test(value) && prefix.length <= 253 && SUBDOMAIN.test(prefix) && !/(^|\.)k8s\.io$/.test(prefix)
+  );
 }
 
 const QUALIFIED_NAME =

@@ -9,6 +9,7 @@ import type {
   HTTPRoute,
   HTTPRouteFilter,
   HTTPRouteRule,
+  SessionPersistence,
 } from "../objects.ts";
 import { distinctRefs, rule } from "./rule.ts";
 import { field } from "./validate.ts";
@@ -75,6 +76,7 @@ function ruleRules(own: HTTPRouteRule, at: FieldPath): Problem[] {
         "remove the backendRefs, or the filter",
       ),
     );
+  problems.push(...persistenceRules(own.sessionPersistence, [...at, "sessionPersistence"]));
   const { request, backendRequest } = own.timeouts ?? {};
   const [wholeMs, backendMs] = [parseDuration(request), parseDuration(backendRequest)];
   // "backendRequest timeout cannot be longer than request timeout"
@@ -85,6 +87,33 @@ function ruleRules(own: HTTPRouteRule, at: FieldPath): Problem[] {
         "backendRequest timeout cannot be longer than request timeout",
         "shorten it, or lengthen request",
         show(backendRequest),
+      ),
+    );
+  return problems;
+}
+
+function persistenceRules(own: SessionPersistence | undefined, at: FieldPath): Problem[] {
+  if (own === undefined) return [];
+  const problems: Problem[] = [];
+  for (const [type, name] of [
+    ["Cookie", "cookie"],
+    ["Header", "header"],
+  ] as const) {
+    // "cookie must be specified for Cookie type", "cookie must be nil if type is not Cookie", and so on
+    if ((own.type === type) !== (own[name] !== undefined))
+      problems.push(
+        own[name] === undefined
+          ? rule([...at, name], `type ${type} needs ${name}`, `add ${name}`)
+          : rule([...at, name], `${name} is for type ${type} alone`, `remove ${name}, or correct type`),
+      );
+  }
+  // "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent"
+  if (own.cookie?.lifetimeType === "Permanent" && own.absoluteTimeout === undefined)
+    problems.push(
+      rule(
+        [...at, "absoluteTimeout"],
+        "a cookie of lifetimeType Permanent needs absoluteTimeout",
+        "add absoluteTimeout",
       ),
     );
   return problems;

@@ -1,9 +1,9 @@
 /** Structural validation: what the API server's schemas refuse is refused here, with the field. Sets defaults too. */
-import { isIPv4, isIPv6 } from "node:net";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { RE2JS } from "re2js";
 import { compareStrings, type DiagnosticCode, type FieldPath, formatPath, type Problem, show } from "../diagnostics.ts";
 import { CORE_SCHEMAS, type CoreSchema, METADATA } from "./core.ts";
+import { isFormatIpv4, isFormatIpv6 } from "./ip.ts";
 import gatewayApi from "./gateway-api.json" with { type: "json" };
 
 /** Kinds by API group, with the versions that are read. The first is what conversion yields. */
@@ -54,7 +54,7 @@ const ajv = new Ajv({
   strict: false,
   useDefaults: true,
   unicodeRegExp: false,
-  formats: { ipv4: (text: string) => isIPv4(text), ipv6: (text: string) => isIPv6(text) },
+  formats: { ipv4: isFormatIpv4, ipv6: isFormatIpv6 },
   verbose: true,
   code: { regExp, optimize: false },
 });
@@ -127,8 +127,7 @@ export const compileSchema = (schema: object): ValidateFunction => ajv.compile(s
 
 /** The same by a validator of one's own; `kind` says which code a fault has, and what of it is never shown. */
 export function structuralProblems(validate: ValidateFunction, value: unknown, kind: Kind | null = null): Problem[] {
-  // ajv looks at `oneOf` before it sets defaults; the second time they are there.
-  if (validate(value) || validate(value)) return [];
+  if (validate(value)) return [];
   const problems = (validate.errors ?? []).slice(0, MAX_ERRORS).map((error) => problemOf(kind, error));
   const unique = new Map(problems.map((problem) => [`${formatPath(problem.path)} ${problem.message}`, problem]));
   return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, problem]) => problem);
