@@ -38,35 +38,49 @@ export const accepted = (generation: Generation, message: string): Condition =>
 export const notAccepted = (generation: Generation, reason: NotAccepted, message: string): Condition =>
   condition(generation, "Accepted", "False", reason, message);
 
-/** Why a GatewayClass, Gateway, ListenerSet, listener, route or policy is refused. */
-export type NotAccepted = ClassReason | GatewayReason | ListenerSetReason | ListenerReason | RouteReason | PolicyReason;
-/** `GatewayClassConditionAccepted`. */
-export type ClassReason = "InvalidParameters";
-/** `GatewayConditionAccepted`. */
-export type GatewayReason = "Invalid" | "InvalidParameters" | "ListenersNotValid" | "UnsupportedAddress";
-/** `ListenerSetConditionAccepted`. */
-export type ListenerSetReason = "Invalid" | "ListenersNotValid" | "NotAllowed" | "ParentNotAccepted";
 /**
- * `ListenerConditionAccepted`. A conflicted listener is not accepted for the reason of its conflict, one without any
- * certificate for that of its first reference.
+ * Every reason why `Accepted` is False, by what it stands on. A conflicted listener is not accepted for the reason of its
+ * conflict, one without any certificate for that of its first reference.
  */
-export type ListenerReason =
-  | "InvalidCertificateRef"
-  | "NoValidCACertificate"
-  | "RefNotPermitted"
-  | "UnsupportedProtocol"
-  | "UnsupportedValue"
-  | ConflictReason;
-export type ConflictReason = "HostnameConflict" | "ProtocolConflict";
-/** `RouteConditionAccepted`. */
-export type RouteReason =
-  | "IncompatibleFilters"
-  | "NoMatchingListenerHostname"
-  | "NoMatchingParent"
-  | "NotAllowedByListeners"
-  | "UnsupportedValue";
-/** `PolicyConditionAccepted` and `BackendTLSPolicyReasonNoValidCACertificate`. */
-export type PolicyReason = "Conflicted" | "Invalid" | "NoValidCACertificate" | "TargetNotFound";
+export const NOT_ACCEPTED = {
+  /** `GatewayClassConditionAccepted`. */
+  GatewayClass: ["InvalidParameters"],
+  /** `GatewayConditionAccepted`. */
+  Gateway: ["Invalid", "InvalidParameters", "ListenersNotValid", "UnsupportedAddress"],
+  /** `ListenerSetConditionAccepted`. */
+  ListenerSet: ["Invalid", "ListenersNotValid", "NotAllowed", "ParentNotAccepted"],
+  /** `ListenerConditionAccepted`. */
+  listener: [
+    "HostnameConflict",
+    "InvalidCertificateRef",
+    "NoValidCACertificate",
+    "ProtocolConflict",
+    "RefNotPermitted",
+    "UnsupportedProtocol",
+    "UnsupportedValue",
+  ],
+  /** `RouteConditionAccepted`. */
+  route: [
+    "IncompatibleFilters",
+    "NoMatchingListenerHostname",
+    "NoMatchingParent",
+    "NotAllowedByListeners",
+    "UnsupportedValue",
+  ],
+  /** `PolicyConditionAccepted` and `BackendTLSPolicyReasonNoValidCACertificate`. */
+  policy: ["Conflicted", "Invalid", "NoValidCACertificate", "TargetNotFound"],
+} as const;
+type ReasonOf<Bearer extends keyof typeof NOT_ACCEPTED> = (typeof NOT_ACCEPTED)[Bearer][number];
+export type NotAccepted = ReasonOf<keyof typeof NOT_ACCEPTED>;
+export type ClassReason = ReasonOf<"GatewayClass">;
+export type GatewayReason = ReasonOf<"Gateway">;
+export type ListenerSetReason = ReasonOf<"ListenerSet">;
+export type ListenerReason = ReasonOf<"listener">;
+export type RouteReason = ReasonOf<"route">;
+export type PolicyReason = ReasonOf<"policy">;
+
+export const CONFLICTED = ["HostnameConflict", "ProtocolConflict"] as const;
+export type ConflictReason = (typeof CONFLICTED)[number];
 
 /** A Gateway or ListenerSet that serves some of its listeners (`GatewayReasonListenersNotValid`). */
 export const partlyAccepted = (generation: Generation, message: string): Condition =>
@@ -89,23 +103,28 @@ export const insecureValidation = (generation: Generation, message: string): Con
 export const overlappingTls = (generation: Generation, message: string): Condition =>
   condition(generation, "OverlappingTLSConfig", "True", "OverlappingHostnames", message);
 
-/** Why a reference is not resolved: of Gateways, listeners, routes, then policies. */
-export type UnresolvedReason =
-  | "InvalidClientCertificateRef"
-  | "ListenersNotResolved"
-  | "InvalidCACertificateKind"
-  | "InvalidCertificateRef"
-  | "InvalidListenerFilterRef"
-  | "InvalidRouteKinds"
-  | "BackendNotFound"
-  | "InvalidKind"
-  | "RefNotPermitted"
-  | "UnsupportedProtocol"
-  | "UnsupportedValue"
-  | "InvalidBackendTLSPolicy"
-  | "InvalidCACertificateRef"
-  | "InvalidCRLRef"
-  | "TargetNotFound";
+/** Every reason why `ResolvedRefs` is False, by what it stands on. */
+export const UNRESOLVED = {
+  Gateway: ["InvalidClientCertificateRef", "ListenersNotResolved", "RefNotPermitted"],
+  listener: [
+    "InvalidCACertificateKind",
+    "InvalidCACertificateRef",
+    "InvalidCertificateRef",
+    "InvalidListenerFilterRef",
+    "InvalidRouteKinds",
+    "RefNotPermitted",
+  ],
+  route: [
+    "BackendNotFound",
+    "InvalidBackendTLSPolicy",
+    "InvalidKind",
+    "RefNotPermitted",
+    "UnsupportedProtocol",
+    "UnsupportedValue",
+  ],
+  policy: ["InvalidCACertificateRef", "InvalidCRLRef", "InvalidKind", "TargetNotFound"],
+} as const;
+export type UnresolvedReason = (typeof UNRESOLVED)[keyof typeof UNRESOLVED][number];
 
 export const unresolvedRefs = (generation: Generation, reason: UnresolvedReason, message: string): Condition =>
   condition(generation, "ResolvedRefs", "False", reason, message);

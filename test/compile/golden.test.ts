@@ -5,10 +5,11 @@
  */
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { dump } from "js-yaml";
+import { dump, load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { parseBuildArgs } from "../../src/cli/build.ts";
 import { CONFIG_CODES } from "../../src/bundle/types.ts";
+import { CONFLICTED, NOT_ACCEPTED, UNRESOLVED } from "../../src/compile/conditions.ts";
 import { INPUT_CODES } from "../../src/compile/diagnostics.ts";
 import { compile, type ObjectStatus } from "../../src/compile/index.ts";
 import { mintPlaceholders } from "./minted.ts";
@@ -35,6 +36,27 @@ describe("golden", () => {
     expect(missing).toEqual([]);
   });
 
+  test("every reason stands on all that may have it in some output", () => {
+    const found = new Set(
+      names.flatMap((name) => conditionsOf(readFileSync(join(DIRECTORY, `${name}.out.yaml`), "utf8"))),
+    );
+    const reasons = (type: string, lists: Readonly<Record<string, readonly string[]>>): string[] =>
+      Object.entries(lists).flatMap(([bearer, list]) => list.map((reason) => `${bearer}: ${type} False ${reason}`));
+    const wanted = [
+      ...reasons("Accepted", NOT_ACCEPTED),
+      ...reasons("ResolvedRefs", UNRESOLVED),
+      ...CONFLICTED.map((reason) => `listener: Conflicted True ${reason}`),
+      ...Object.keys(NOT_ACCEPTED).map((bearer) => `${bearer}: Accepted True Accepted`),
+      ...Object.keys(UNRESOLVED).map((bearer) => `${bearer}: ResolvedRefs True ResolvedRefs`),
+      ...["Gateway", "ListenerSet"].map((bearer) => `${bearer}: Accepted True ListenersNotValid`),
+      "listener: Conflicted False NoConflicts",
+      "Gateway: InsecureFrontendValidationMode True ConfigurationChanged",
+      "listener: OverlappingTLSConfig True OverlappingHostnames",
+      "route: PartiallyInvalid True UnsupportedValue",
+    ];
+    expect([...found].sort()).toEqual(wanted.sort());
+  });
+
   test.for(names)("%s", async (name) => {
     const text = await mintPlaceholders(readFileSync(join(DIRECTORY, `${name}.in.yaml`), "utf8"));
     const flags = /^# options: (.*)$/m.exec(text)?.[1]?.split(" ") ?? [];
@@ -54,6 +76,32 @@ describe("golden", () => {
     expect(found).toBe(existsSync(path) ? readFileSync(path, "utf8") : "no such file");
   });
 });
+
+interface Conditions {
+  readonly conditions?: readonly { readonly type: string; readonly status: string; readonly reason: string }[];
+}
+interface Output {
+  readonly statuses?: readonly {
+    readonly kind: string;
+    readonly status: Conditions &
+      Readonly<Record<"listeners" | "parents" | "ancestors", readonly Conditions[] | undefined>>;
+  }[];
+}
+
+/** `Gateway: Accepted True Accepted`, for every condition of an output. */
+function conditionsOf(output: string): string[] {
+  return ((load(output) as Output).statuses ?? []).flatMap(({ kind, status }) => {
+    const { listeners = [], parents = [], ancestors = [] } = status;
+    const named = (bearer: string, { conditions = [] }: Conditions): string[] =>
+      conditions.map(({ type, status: is, reason }) => `${bearer}: ${type} ${is} ${reason}`);
+    return [
+      ...named(kind, status),
+      ...listeners.flatMap((listener) => named("listener", listener)),
+      ...parents.flatMap((parent) => named("route", parent)),
+      ...ancestors.flatMap((ancestor) => named("policy", ancestor)),
+    ];
+  });
+}
 
 /** One file alone has the list of features. */
 const FEATURES = "gateway-class";
