@@ -1,0 +1,146 @@
+/**
+ * `lasthop build --status` says what the controller writes, but for what only a running one knows: addresses, `Programmed`
+ * and times. Each golden pair's cluster is stored in the tests' API server, and exported from it for `build`.
+ */
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { dump, loadAll } from "js-yaml";
+import { describe, expect, it, vi } from "vitest";
+import { buildOnce, parseBuildArgs } from "../../src/cli/build.ts";
+import type { KubeObject } from "../../src/controller/api.ts";
+import { runController } from "../../src/controller/controller.ts";
+import { directoryPublisher } from "../../src/controller/directory.ts";
+import { RESOURCES } from "../../src/controller/resources.ts";
+import { mintPlaceholders } from "../compile/minted.ts";
+import { type Kind, KINDS } from "../../src/compile/schema/validate.ts";
+import { ApiServer } from "./api-server.ts";
+
+const GOLDEN = join(import.meta.dirname, "../compile/golden");
+const CONTROLLER = "lasthop.dev/gateway-controller";
+const WAIT = { timeout: 20_000, interval: 50 };
+
+/** A Gateway whose class is not there is nobody's, so that nobody says anything. */
+const NOTHING = "gateway-class-missing";
+
+const pairs = (await readdir(GOLDEN))
+  .filter((file) => file.endsWith(".in.yaml") && !file.startsWith("fatal-") && !file.startsWith(NOTHING))
+  .map((file) => file.slice(0, -".in.yaml".length))
+  .sort();
+
+describe("the controller writes what build --status says", () => {
+  it.for(pairs)("%s", async (name) => {
+    const text = await mintPlaceholders(await readFile(join(GOLDEN, `${name}.in.yaml`), "utf8"));
+    const flags = (/^# options: (.*)$/m.exec(text)?.[1]?.split(" ") ?? []).filter((flag) => flag.startsWith("--allow"));
+    const directory = await mkdtemp(join(tmpdir(), "lasthop-statuses-"));
+    const server = new ApiServer();
+    const stopped = new AbortController();
+    let done = Promise.resolve();
+    try {
+      const api = await server.start();
+      const stored = loadAll(text).flatMap((document) => store(server, document));
+      ({ done } = runController({
+        api,
+        publisher: directoryPublisher(join(directory, "published")),
+        pool: ["127.2.0.1", "127.2.0.2"],
+        compile: {
+          allowLoopback: flags.includes("--allow-loopback"),
+          allowAddressAnnotation: flags.includes("--allow-address-annotation"),
+          allowExternalName: flags.includes("--allow-external-name"),
+        },
+        signal: stopped.signal,
+        now: () => Date.now(),
+        log: () => undefined,
+      }));
+      const said = await statusesOfBuild(
+        stored.map(({ object }) => object),
+        flags,
+        directory,
+      );
+      expect(said).not.toEqual({});
+      await vi.waitFor(() => expect(written(server, stored)).toEqual(said), WAIT);
+    } finally {
+      stopped.abort();
+      await done;
+      await server.stop();
+      await rm(directory, { recursive: true });
+    }
+  });
+});
+
+interface Stored {
+  readonly plural: string;
+  readonly object: KubeObject;
+}
+
+/** As kubectl apply would; nothing for what the controller does not read, or what comes again. */
+function store(server: ApiServer, document: unknown): Stored[] {
+  const object = document as KubeObject & { items?: readonly unknown[] };
+  if (object?.kind === "List") return (object.items ?? []).flatMap((item) => store(server, item));
+  const resource = RESOURCES.find(
+    ({ kind, group, version }) =>
+      object?.kind === kind && object.apiVersion === (group === "" ? version : `${group}/${version}`),
+  );
+  if (resource === undefined || typeof object.metadata?.name !== "string") return [];
+  const { namespace: given = "", ...metadata } = object.metadata;
+  const namespace = given === "" ? "default" : given;
+  const { namespaced } = KINDS[resource.kind as Kind];
+  const named = namespaced ? { ...metadata, namespace } : metadata;
+  if (server.get(resource.name, namespaced ? namespace : undefined, metadata.name) !== undefined) return [];
+  return [{ plural: resource.name, object: server.apply(resource.name, { ...object, metadata: named }) }];
+}
+
+type Json = { readonly [key: string]: unknown };
+
+async function statusesOfBuild(objects: readonly KubeObject[], flags: readonly string[], directory: string) {
+  const at = (name: string): string => join(directory, name);
+  await writeFile(at("cluster.yaml"), objects.map((object) => dump(object)).join("---\n"));
+  const gateway = objects.find(({ kind }) => kind === "Gateway")?.metadata;
+  const files = { "-f": "cluster.yaml", "-o": "bundle.json", "--secrets": "secrets.json", "--status": "status.yaml" };
+  const options = parseBuildArgs([
+    ...Object.entries(files).flatMap(([flag, name]) => [flag, at(name)]),
+    ...(gateway === undefined ? [] : ["--gateway", `${gateway.namespace ?? "default"}/${gateway.name}`]),
+    ...flags,
+  ]);
+  if (options === null || typeof options === "string") throw new Error(options ?? "help");
+  const { statuses } = await buildOnce({ ...options, print: () => undefined });
+  return byName(statuses.map(({ kind, metadata, status }) => [kind, metadata, status as Json] as const));
+}
+
+function written(server: ApiServer, stored: readonly Stored[]) {
+  return byName(
+    stored.map(({ plural, object: { kind, metadata } }) => {
+      const now = server.get(plural, metadata.namespace, metadata.name);
+      return [kind, metadata, (now?.status ?? {}) as Json] as const;
+    }),
+  );
+}
+
+/** Without what a build cannot know, and without what others wrote; nothing for a status that has nothing else. */
+function byName(all: readonly (readonly [kind: string, metadata: KubeObject["metadata"], status: Json])[]) {
+  const bare = all.map(
+    ([kind, { namespace, name }, status]) => [`${kind} ${namespace ?? ""}/${name}`, known(status)] as const,
+  );
+  return Object.fromEntries(bare.filter(([, status]) => Object.keys(status).length > 0));
+}
+
+function known(status: Json): Json {
+  const { addresses: _, ...rest } = status;
+  return Object.fromEntries(
+    Object.entries(rest).flatMap(([key, value]) => {
+      const list = !Array.isArray(value)
+        ? value
+        : key === "conditions"
+          ? value.flatMap(ownCondition)
+          : value.flatMap((entry: Json) => (foreign(entry) ? [] : [typeof entry === "object" ? known(entry) : entry]));
+      return Array.isArray(list) && list.length === 0 ? [] : [[key, list]];
+    }),
+  );
+}
+
+const foreign = ({ controllerName = CONTROLLER }: Json): boolean => controllerName !== CONTROLLER;
+
+function ownCondition(condition: Json): Json[] {
+  const { lastTransitionTime: _, ...own } = condition;
+  return own["type"] === "Programmed" ? [] : [own];
+}
