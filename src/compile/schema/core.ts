@@ -6,6 +6,18 @@ const PORT = { type: "integer", minimum: 1, maximum: 65_535 };
 const PROTOCOL = { type: "string", enum: ["TCP", "UDP", "SCTP"], default: "TCP" };
 const BASE64 = { type: "string", base64: true };
 
+const OWNER = {
+  type: "object",
+  required: ["apiVersion", "kind", "name", "uid"],
+  properties: {
+    apiVersion: { type: "string" },
+    kind: { type: "string" },
+    name: { type: "string" },
+    uid: { type: "string" },
+  },
+};
+
+/** `ObjectMeta`, as `ValidateObjectMeta` has it. A later Kubernetes may have more fields, which the controller then reads. */
 export const METADATA = {
   type: "object",
   required: ["name"],
@@ -18,8 +30,23 @@ export const METADATA = {
       type: "string",
       pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}(\\.\\d{1,9})?(Z|[+-]\\d{2}:\\d{2})$",
     },
-    labels: STRINGS,
-    annotations: STRINGS,
+    labels: {
+      type: "object",
+      propertyNames: { format: "label-key" },
+      additionalProperties: { type: "string", format: "label-value" },
+    },
+    annotations: { ...STRINGS, propertyNames: { format: "annotation-key" }, maxBytes: 262_144 },
+    finalizers: { type: "array", items: { type: "string" } },
+    ownerReferences: { type: "array", items: OWNER },
+  },
+} as const;
+
+/** Of kinds with a CustomResourceDefinition: their names are DNS subdomains. */
+export const CUSTOM_METADATA = {
+  ...METADATA,
+  properties: {
+    ...METADATA.properties,
+    name: { ...NAME, pattern: "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$" },
   },
 } as const;
 

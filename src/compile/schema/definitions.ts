@@ -7,6 +7,7 @@ import type { ValidateFunction } from "ajv";
 import { canonicalJson } from "../../bundle/codec.ts";
 import type { Problem } from "../diagnostics.ts";
 import type { RawObject } from "../document/objects.ts";
+import { CUSTOM_METADATA } from "./core.ts";
 import { brokenRules } from "./cel.ts";
 import { type Json, jsonSchemaOf } from "./structural.ts";
 import { compileSchema, field, structuralProblems } from "./validate.ts";
@@ -99,7 +100,8 @@ function definitionOf(schema: unknown, fault: (text: string) => null): Entry {
   const machinery = { apiVersion: {}, kind: {}, metadata: {}, status: {} };
   const own = { ...(schema as { [key: string]: Json }), properties: { ...properties, ...machinery } };
   try {
-    return { schema: own, validate: compileSchema(jsonSchemaOf(own) as object) };
+    const { properties: checked, ...rest } = jsonSchemaOf(own) as { properties: object };
+    return { schema: own, validate: compileSchema({ ...rest, properties: { ...checked, metadata: CUSTOM_METADATA } }) };
   } catch (error) {
     return fault(error instanceof Error ? error.message : String(error));
   }

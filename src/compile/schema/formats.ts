@@ -17,12 +17,8 @@ export const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   dns1123LabelPrefix: (text) => isLabel(masked(text)),
   dns1123SubdomainPrefix: (text) => isSubdomain(masked(text)),
   dns1035LabelPrefix: (text) => isLabel1035(masked(text)),
-  labelValue: (text) => text.length <= 63 && /^(?:[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?)?$/.test(text),
-  qualifiedName: (text) => {
-    const [name = "", prefix, ...more] = text.split("/").reverse();
-    const sound = name.length <= 63 && /^[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?$/.test(name);
-    return sound && more.length === 0 && (prefix === undefined || isSubdomain(prefix));
-  },
+  labelValue: isLabelValue,
+  qualifiedName: isQualifiedName,
   uri: isUri,
   uuid: (text) => /^[0-9a-f]{8}(?:-?[0-9a-f]{4}){3}-?[0-9a-f]{12}$/i.test(text),
   byte: (text) => text !== "" && /^[A-Za-z0-9+/]*={0,2}$/.test(text) && text.length % 4 === 0,
@@ -33,6 +29,17 @@ export const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
     return isDate(date);
   },
 };
+
+export function isLabelValue(text: string): boolean {
+  return text.length <= 63 && /^(?:[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?)?$/.test(text);
+}
+
+/** A label's key. */
+export function isQualifiedName(text: string): boolean {
+  const [name = "", prefix, ...more] = text.split("/").reverse();
+  const sound = name.length <= 63 && /^[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?$/.test(name);
+  return sound && more.length === 0 && (prefix === undefined || isSubdomain(prefix));
+}
 
 /** Go's `url.ParseRequestURI`, but for what it says of hosts: an absolute URI, whose host may be empty, or a path. */
 function isUri(text: string): boolean {

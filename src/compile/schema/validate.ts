@@ -2,7 +2,8 @@
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { RE2JS } from "re2js";
 import { compareStrings, type DiagnosticCode, type FieldPath, formatPath, type Problem, show } from "../diagnostics.ts";
-import { CORE_SCHEMAS, type CoreSchema, METADATA } from "./core.ts";
+import { CORE_SCHEMAS, type CoreSchema, CUSTOM_METADATA, METADATA } from "./core.ts";
+import { isLabelValue, isQualifiedName } from "./formats.ts";
 import { isFormatIpv4, isFormatIpv6 } from "./ip.ts";
 import gatewayApi from "./gateway-api.json" with { type: "json" };
 
@@ -54,7 +55,14 @@ const ajv = new Ajv({
   strict: false,
   useDefaults: true,
   unicodeRegExp: false,
-  formats: { ipv4: isFormatIpv4, ipv6: isFormatIpv6 },
+  formats: {
+    ipv4: isFormatIpv4,
+    ipv6: isFormatIpv6,
+    "label-key": isQualifiedName,
+    "label-value": isLabelValue,
+    // `ValidateAnnotations` looks at them in lower case.
+    "annotation-key": (text: string) => isQualifiedName(text.toLowerCase()),
+  },
   verbose: true,
   code: { regExp, optimize: false },
 });
@@ -78,6 +86,15 @@ ajv.addKeyword({
     return data.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(data);
   },
   error: { message: "must be base64" },
+});
+
+ajv.addKeyword({
+  keyword: "maxBytes",
+  type: "object",
+  schemaType: "number",
+  validate: (limit: number, map: Readonly<Record<string, unknown>>) =>
+    Object.entries(map).reduce((sum, [key, value]) => sum + Buffer.byteLength(`${key}${String(value)}`), 0) <= limit,
+  error: { message: ({ schema }: { schema: number }) => `must not have more than ${schema} bytes in all` },
 });
 
 const compiled = new Map<Kind, ValidateFunction>();
@@ -106,7 +123,7 @@ function schemaOf(kind: Kind): object {
     properties: {
       apiVersion: {},
       kind: {},
-      metadata: METADATA,
+      metadata: CUSTOM_METADATA,
       spec: gatewayApi[kind as keyof typeof gatewayApi],
       status: {},
     },

@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { loadAll } from "js-yaml";
 import type { Json } from "../../../src/compile/schema/structural.ts";
+import { metadataCases } from "./metadata.ts";
 import type { Definition, KubeObject, Object_ } from "./parts.ts";
 import { written } from "./written.ts";
 
@@ -25,7 +26,7 @@ export function readDefinitions(): Definition[] {
 export function admissionCases(definitions: readonly Definition[]): AdmissionCase[] {
   const bases = documents().flatMap((base) => [base, ...backendFilters(base)]);
   const others = written();
-  return definitions.flatMap(({ spec: { group, names, versions } }) => {
+  const ofKinds = definitions.flatMap(({ spec: { group, names, versions } }) => {
     const [v1] = versions;
     const schema = v1?.schema.openAPIV3Schema;
     if (schema === undefined) throw new Error(`${names.plural}: no version`);
@@ -45,6 +46,7 @@ export function admissionCases(definitions: readonly Definition[]): AdmissionCas
     );
     return [...all, ...older];
   });
+  return [...ofKinds, ...metadataCases()];
 }
 
 const documents = (): KubeObject[] =>

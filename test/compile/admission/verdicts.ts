@@ -56,6 +56,9 @@ export function buildVerdicts(cases: readonly AdmissionCase[]): Verdicts {
   );
 }
 
+/** The API machinery refuses a field of the metadata that it does not know; a later one may know it. */
+const UNKNOWN_METADATA = "HTTPRoute v1 metadata others 0";
+
 /** Where `build` says otherwise than an API server with the experimental CRDs. */
 export const EXCEPTIONS: ReadonlySet<string> = new Set([
   // The rule asks `exists_one`, so that two faults pass it. The API wants the route not accepted all the same.
@@ -67,7 +70,11 @@ export const EXCEPTIONS: ReadonlySet<string> = new Set([
   // The standard channel takes an empty caCertificateRefs, the experimental one not.
   "BackendTLSPolicy v1 ca-empty-refs-well-known",
   "BackendTLSPolicy v1alpha3 ca-empty-refs-well-known",
+  UNKNOWN_METADATA,
 ]);
+
+/** Where the definitions say otherwise. */
+export const DEFINITION_EXCEPTIONS: ReadonlySet<string> = new Set([UNKNOWN_METADATA]);
 
 /** What the definitions say by themselves, as they would among the inputs of `build`. */
 export function definitionVerdicts(cases: readonly AdmissionCase[], definitions: readonly Definition[]): Verdicts {
@@ -111,10 +118,19 @@ function rawObject(object: KubeObject): RawObject {
   };
 }
 
+/** The cases where ours are not the server's, and what each says; those in `exceptions` must differ, and are left out. */
+export function differing(server: Verdicts, ours: Verdicts, exceptions: ReadonlySet<string>): string[] {
+  const all = new Map([...ours].map(([name, verdict]) => [name, difference(server.get(name), verdict)]));
+  return [...all].flatMap(([name, fault]) => {
+    if (exceptions.has(name)) return fault === null ? [`${name}: no exception any more`] : [];
+    return fault === null ? [] : [`${name}: ${fault}`];
+  });
+}
+
 /** Null: the same. Else what differs. One of build's fields must be one that the server named, when it named any. */
-export function difference(server: Verdict | undefined, ours: Verdict | undefined): string | null {
+function difference(server: Verdict | undefined, ours: Verdict): string | null {
   const both = `server: ${text(server)}; build: ${text(ours)}`;
-  if (server === undefined || ours === undefined) return both;
+  if (server === undefined) return both;
   if (server === "accepted" || ours === "accepted") return server === ours ? null : both;
   const named = server.map(fieldOf).filter((field) => field !== "<nil>");
   if (named.length === 0) return null;

@@ -13,7 +13,8 @@ import type { Definition } from "../../compile/admission/parts.ts";
 import {
   buildVerdicts,
   definitionVerdicts,
-  difference,
+  DEFINITION_EXCEPTIONS,
+  differing,
   EXCEPTIONS,
   recordedVerdicts,
   recordVerdicts,
@@ -70,24 +71,18 @@ async function compare(): Promise<number> {
     recordVerdicts(server);
   }
   const recorded = recordedVerdicts();
-  const build = buildVerdicts(known);
-  const evaluated = definitionVerdicts(cases, all);
-  let differing = 0;
-  for (const { name } of cases) {
-    const live = server.get(name);
-    const changed = JSON.stringify(live) !== JSON.stringify(recorded.get(name));
-    const faults = [
-      changed ? `the server says what is not recorded: ${JSON.stringify(live)}` : null,
-      difference(live, evaluated.get(name)),
-      build.has(name) && !EXCEPTIONS.has(name) ? difference(live, build.get(name)) : null,
-    ].filter((fault) => fault !== null);
-    if (faults.length === 0) continue;
-    differing++;
-    console.log(`${name}: ${faults.join("; ")}`);
-  }
+  const faults = [
+    ...cases.flatMap(({ name }) => {
+      const live = JSON.stringify(server.get(name));
+      return live === JSON.stringify(recorded.get(name)) ? [] : [`${name}: not as recorded: ${live}`];
+    }),
+    ...differing(server, buildVerdicts(known), EXCEPTIONS),
+    ...differing(server, definitionVerdicts(cases, all), DEFINITION_EXCEPTIONS),
+  ];
+  for (const fault of faults) console.log(fault);
   const refused = [...server.values()].filter((verdict) => verdict !== "accepted").length;
-  console.log(`${cases.length} cases, ${refused} of them refused by the server, ${differing} differ`);
-  return differing === 0 && refused > 0 ? 0 : 1;
+  console.log(`${cases.length} cases, ${refused} of them refused by the server, ${faults.length} faults`);
+  return faults.length === 0 && refused > 0 ? 0 : 1;
 }
 
 /** Runs a lab command to its end, and gives its exit status. */

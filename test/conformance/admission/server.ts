@@ -72,6 +72,8 @@ function verdictOf(status: number, body: string, name: string): Verdict {
   );
   const causes = (details?.causes ?? []).map(({ reason, field = "" }): Refusal => `${reason} ${field}`);
   const refusals = [...new Set([...unknown, ...causes])].sort();
+  // What it cannot decode it refuses without a field.
+  if (status === 400 && refusals.length === 0) return ["BadRequest <nil>"];
   if ((status !== 400 && status !== 422) || refusals.length === 0) throw new Error(`${name}: ${status} ${body}`);
   return refusals;
 }
