@@ -9,16 +9,19 @@ type Check = (value: unknown, at: Path) => void;
 /** Steps from the root; each check leaves it as it found it, so that descending allocates nothing. */
 type Path = (string | number)[];
 
-/**
- * The bundle, checked. Throws {@link BundleError}. `fresh`: which rules, hosts, and entries of maps have not been checked
- * with another bundle; null: none has.
- */
-export function checkBundle(value: unknown, fresh: ReadonlySet<unknown> | null): Bundle {
+/** What has been checked with the bundle before: all rules, hosts, and entries of maps but the fresh ones. */
+export interface Checked {
+  readonly before: Bundle;
+  readonly fresh: ReadonlySet<unknown>;
+}
+
+/** The bundle, checked, from scratch where `checked` is null. Throws {@link BundleError}. */
+export function checkBundle(value: unknown, checked: Checked | null): Bundle {
   const unlessKnown = (check: Check): Check =>
-    fresh === null ? check : (entry, at) => (fresh.has(entry) ? check(entry, at) : undefined);
+    checked === null ? check : (entry, at) => (checked.fresh.has(entry) ? check(entry, at) : undefined);
   bundleOf(unlessKnown)(value, []);
   const bundle = value as Bundle;
-  checkReferences(bundle);
+  checkReferences(bundle, checked);
   return bundle;
 }
 

@@ -5,28 +5,29 @@
  */
 import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
-import { layOut, type Layout, readLines, type TextOf } from "./lines.ts";
+import { canonicalJson } from "./canonical.ts";
+import { entryText, layOut, type Layout, readLines, type TextOf } from "./lines.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
 
+export { canonicalJson } from "./canonical.ts";
 export { BUNDLE_REFUSALS, BundleError, type BundleRefusal } from "./refusal.ts";
 
 export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 /**
  * Canonical text of a bundle (lines.ts), ending in a newline. The digest is computed here: over the text without the
- * digest's own line. `textOf` is the canonical JSON of an entry, from memory where the caller has it.
+ * digest's own line. `textOf` is {@link entryText}, from memory where the caller has it.
  */
 export function encodeBundle(
   fields: Omit<Bundle, "digest">,
   sha256: Sha256,
-  textOf: TextOf = canonicalJson,
+  textOf: TextOf = entryText,
 ): { bundle: Bundle; text: string } {
-  const lines = layOut({ ...fields, digest: "" }, textOf);
+  const lines = [...layOut({ ...fields, digest: "" }, textOf), ""];
   const at = lines.indexOf('"digest":"",');
-  const [start, end] = [lines.slice(0, at).join("\n"), `${lines.slice(at + 1).join("\n")}\n`];
-  const digest = hex(sha256(new TextEncoder().encode(`${start}\n${end}`)));
-  return { bundle: { ...fields, digest }, text: `${start}\n"digest":"${digest}",\n${end}` };
+  const digest = hex(sha256(new TextEncoder().encode(lines.toSpliced(at, 1).join("\n"))));
+  return { bundle: { ...fields, digest }, text: lines.with(at, `"digest":"${digest}",`).join("\n") };
 }
 
 /** SHA-256 over canonical JSON, in hex: of a bundle's fields, a policy, a list of anchors. */
@@ -59,7 +60,10 @@ export function decodeBundle(input: string | Uint8Array, sha256: Sha256, before:
     );
   }
   verifyDigest(text, value, sha256);
-  const bundle = checkBundle(value, known === null || read === null ? null : read.fresh);
+  const bundle = checkBundle(
+    value,
+    before === null || known === null || read === null ? null : { before, fresh: read.fresh },
+  );
   if (read !== null) layouts.set(bundle, read.layout);
   return bundle;
 }
@@ -81,8 +85,11 @@ function verifyDigest(text: string, value: object, sha256: Sha256): void {
   const line = `\n"digest":"${digest}",\n`;
   const at = text.indexOf(line);
   if (!text.endsWith("\n")) throw new BundleError("digest-mismatch", "", "cut short: a bundle ends in a newline");
-  const rest = at < 0 ? text : text.slice(0, at + 1) + text.slice(at + line.length);
-  const found = hex(sha256(new TextEncoder().encode(rest)));
+  const bytes = new TextEncoder().encode(text);
+  // Mostly ASCII, where both count alike.
+  const start = bytes.length === text.length ? at : new TextEncoder().encode(text.slice(0, Math.max(0, at))).length;
+  if (at >= 0) bytes.copyWithin(start + 1, start + line.length);
+  const found = hex(sha256(at < 0 ? bytes : bytes.subarray(0, bytes.length - line.length + 1)));
   if (at < 0 || found !== digest) throw new BundleError("digest-mismatch", "digest", `the contents have ${found}`);
 }
 
@@ -92,20 +99,4 @@ function decodeUtf8(bytes: Uint8Array): string {
   } catch {
     throw new BundleError("not-json", "", "not UTF-8");
   }
-}
-
-/** JSON with keys sorted by code unit, no spaces; undefined fields are left out, as JSON.stringify does. */
-export function canonicalJson(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";
-  let text = "";
-  if (Array.isArray(value)) {
-    for (let index = 0; index < value.length; index++) text += (index === 0 ? "" : ",") + canonicalJson(value[index]);
-    return `[${text}]`;
-  }
-  for (const key of Object.keys(value).sort()) {
-    const child = (value as Record<string, unknown>)[key];
-    if (child !== undefined) text += `${text === "" ? "" : ","}${JSON.stringify(key)}:${canonicalJson(child)}`;
-  }
-  return `{${text}}`;
 }

@@ -3,62 +3,60 @@
  * one for each other field, so that two bundles differ in the lines of what differs. Who has read one bundle reads only
  * those lines of the next, and shares the values of all others. It is JSON still, to whom lines mean nothing.
  */
+import { canonicalJson } from "./canonical.ts";
 import type { Bundle } from "./types.ts";
 
 /** Fields whose entries have lines of their own; `listeners` have their hosts so. */
 const MAPS: ReadonlySet<string> = new Set(["anchorSets", "anchors", "backends", "certificates", "policies"]);
 const HOSTS = `"hosts":[`;
 
-/** Of one entry: canonical JSON. The same value may be asked for again. */
-export type TextOf = (value: unknown) => string;
+/** Canonical JSON of an entry, after its key in a map. The same value may be asked for again, under the same key. */
+export type TextOf = (value: unknown, key?: string) => string;
 
-/** Lines of the canonical text, in the order of the fields' names; each ends in a newline once they are joined and ended so. */
+/** Canonical JSON of an entry. */
+export const entryText: TextOf = (value, key) =>
+  key === undefined ? canonicalJson(value) : `${JSON.stringify(key)}:${canonicalJson(value)}`;
+
+/** The canonical text by lines, in the order of the fields' names; all entries of a field in one string. */
 export function layOut(fields: Readonly<Record<string, unknown>>, textOf: TextOf): string[] {
-  const lines = ["{"];
   const names = Object.keys(fields)
     .filter((name) => fields[name] !== undefined)
     .sort();
+  const lines = ["{"];
   for (const [index, name] of names.entries()) {
-    const [value, comma] = [fields[name], index === names.length - 1 ? "" : ","];
-    const start = `${JSON.stringify(name)}:`;
-    if (MAPS.has(name) && value !== null && typeof value === "object") {
-      const entries = value as Readonly<Record<string, unknown>>;
-      const keys = Object.keys(entries).sort();
-      lines.push(`${start}{`);
-      addEach(lines, keys, (key) => `${JSON.stringify(key)}:${textOf(entries[key])}`);
-      lines.push(`}${comma}`);
-    } else if (name === "rules" && Array.isArray(value)) {
-      lines.push(`${start}[`);
-      addEach(lines, value, textOf);
-      lines.push(`]${comma}`);
-    } else if (name === "listeners" && Array.isArray(value)) {
-      lines.push(`${start}[`);
-      for (const [at, listener] of (value as unknown[]).entries())
-        addListener(lines, listener as Bundle["listeners"][number], at === value.length - 1 ? "" : ",", textOf);
-      lines.push(`]${comma}`);
-    } else lines.push(`${start}${textOf(value)}${comma}`);
+    const comma = index === names.length - 1 ? "" : ",";
+    lines.push(
+      ...layOutField(name, fields[name], textOf).map((line, at, all) => (at === all.length - 1 ? line + comma : line)),
+    );
   }
   lines.push("}");
   return lines;
 }
 
-function addEach<T>(lines: string[], items: readonly T[], textOf: (item: T) => string): void {
-  const last = items.length - 1;
-  for (const [index, item] of items.entries()) {
-    const text = textOf(item);
-    lines.push(index === last ? text : `${text},`);
+function layOutField(name: string, value: unknown, textOf: TextOf): string[] {
+  const start = `${JSON.stringify(name)}:`;
+  if (MAPS.has(name) && value !== null && typeof value === "object") {
+    const entries = value as Readonly<Record<string, unknown>>;
+    const keys = Object.keys(entries).sort();
+    return [`${start}{`, ...together(keys.map((key) => textOf(entries[key], key))), "}"];
   }
+  if (name === "rules" && Array.isArray(value))
+    return [`${start}[`, ...together(value.map((rule) => textOf(rule))), "]"];
+  if (name === "listeners" && Array.isArray(value))
+    return [`${start}[`, ...together(value.map((listener) => layOutListener(listener, textOf))), "]"];
+  return [textOf(value, name)];
 }
 
-function addListener(lines: string[], listener: Bundle["listeners"][number], comma: string, textOf: TextOf): void {
+/** As one string, which an engine makes in one step. */
+const together = (texts: readonly string[]): string[] => (texts.length === 0 ? [] : [texts.join(",\n")]);
+
+function layOutListener(listener: Bundle["listeners"][number], textOf: TextOf): string {
   const { hosts } = listener;
-  if (!Array.isArray(hosts)) return void lines.push(`${textOf(listener)}${comma}`);
+  if (!Array.isArray(hosts)) return textOf(listener);
   // The names of its fields are ours, so this stands in its text exactly once outside of a string.
   const text = textOf({ ...listener, hosts: [] });
   const at = text.indexOf(`${HOSTS}]`) + HOSTS.length;
-  lines.push(text.slice(0, at));
-  addEach(lines, hosts, textOf);
-  lines.push(`${text.slice(at)}${comma}`);
+  return [text.slice(0, at), ...together(hosts.map((host) => textOf(host))), text.slice(at)].join("\n");
 }
 
 /** Lines and what they hold, in order: of one map a pair each, of one list a value each. */

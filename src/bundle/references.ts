@@ -1,9 +1,12 @@
 /** Whether what a bundle names is in it. */
+import type { Checked } from "./check.ts";
 import { BundleError } from "./refusal.ts";
 import type { Bundle, BundleFilter } from "./types.ts";
 
 /** Throws a BundleError for a rule, backend, certificate, policy or anchor that is named and not there. */
-export function checkReferences(bundle: Bundle): void {
+export function checkReferences(bundle: Bundle, checked: Checked | null): void {
+  const isKnown =
+    checked === null || loses(bundle, checked.before) ? null : (rule: unknown) => !checked.fresh.has(rule);
   for (const [index, { protocol, tls, filters, hosts }] of bundle.listeners.entries()) {
     const at = `listeners[${index}]`;
     if ((tls === null) !== (protocol === "HTTP"))
@@ -20,7 +23,9 @@ export function checkReferences(bundle: Bundle): void {
     }
   }
   if (bundle.clientCertificate !== null) checkCertificate(bundle, "clientCertificate", bundle.clientCertificate);
-  for (const [index, { action, filters }] of bundle.rules.entries()) {
+  for (const [index, rule] of bundle.rules.entries()) {
+    if (isKnown?.(rule) === true) continue;
+    const { action, filters } = rule;
     const at = `rules[${index}]`;
     checkFilters(bundle, at, filters);
     if (action.kind !== "forward") continue;
@@ -41,6 +46,10 @@ export function checkReferences(bundle: Bundle): void {
     for (const anchor of anchors) if (!Object.hasOwn(bundle.anchors, anchor)) dangling(`anchorSets.${digest}`, anchor);
   }
 }
+
+/** Whether some name of the bundle before is gone, so that who named it must be asked again. */
+const loses = ({ backends }: Bundle, before: Bundle): boolean =>
+  Object.keys(before.backends).some((id) => !Object.hasOwn(backends, id));
 
 function checkFilters(bundle: Bundle, at: string, filters: readonly BundleFilter[]): void {
   for (const filter of filters) {

@@ -142,10 +142,16 @@ function countAttached(routes: readonly RouteState[]): AttachedRoutes {
   const count = new Map<ListenerState, number>();
   for (const { refusal, parents } of routes) {
     if (refusal !== null) continue;
-    const listeners = parents.flatMap(({ verdict }) => (verdict.kind === "attached" ? verdict.to : []));
-    // Two parentRefs may reach one listener.
-    for (const listener of new Set(listeners.map((each) => each.listener)))
-      count.set(listener, (count.get(listener) ?? 0) + 1);
+    const seen: ListenerState[] = [];
+    for (const { verdict } of parents) {
+      if (verdict.kind !== "attached") continue;
+      for (const { listener } of verdict.to) {
+        // Two parentRefs may reach one listener.
+        if (seen.includes(listener)) continue;
+        seen.push(listener);
+        count.set(listener, (count.get(listener) ?? 0) + 1);
+      }
+    }
   }
   return count;
 }

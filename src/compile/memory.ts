@@ -4,7 +4,7 @@
  * is what the controller's store, and every pass here, sees to. A memory that is new remembers nothing: the same passes then
  * compile from scratch.
  */
-import { canonicalJson } from "../bundle/codec.ts";
+import { entryText, type TextOf } from "../bundle/lines.ts";
 import { compareStrings, type Diagnostic, Diagnostics } from "./diagnostics.ts";
 
 /** A lookup, or the map as a whole where `key` is null. */
@@ -18,22 +18,18 @@ interface Cell {
   readonly result: unknown;
   readonly reads: readonly Read[];
   readonly reported: readonly Diagnostic[];
-  /** When it was last found, or made, to hold. */
-  run: number;
-  /** Its place among the items of that run. */
-  at: number;
 }
 
-/** Of {@link Memory.each}. */
+/** Of {@link Memory.each}: what held in its last run. */
 interface Pass {
-  inputs: readonly unknown[];
-  items: readonly object[];
-  cells: readonly Cell[];
-  byItem: Map<object, Cell>;
-  results: readonly unknown[];
-  run: number;
-  /** What each source held in that run. */
-  held: ReadonlyMap<Source<unknown>, ReadonlyMap<string, unknown>>;
+  readonly inputs: readonly unknown[];
+  readonly items: readonly object[];
+  /** Of each item. */
+  readonly cells: readonly Cell[];
+  readonly results: readonly unknown[];
+  readonly reported: readonly Diagnostic[];
+  /** What each source that was read held. */
+  readonly held: ReadonlyMap<Source<unknown>, ReadonlyMap<string, unknown>>;
 }
 
 /** The items of one key, in an order of their own. The same object until they change. */
@@ -43,16 +39,15 @@ export interface Group<I> {
 }
 
 interface Grouping {
-  items: readonly object[];
-  keys: Map<object, readonly string[]>;
-  groups: ReadonlyMap<string, Group<object>>;
+  readonly items: readonly object[];
+  readonly groups: ReadonlyMap<string, Group<object>>;
 }
 
 export class Memory {
   readonly #sources = new Map<string, Source<unknown>>();
   readonly #passes = new Map<string, Pass>();
   readonly #groupings = new Map<string, Grouping>();
-  readonly #texts = new WeakMap<object, string>();
+  readonly #texts = new WeakMap<object, { readonly key: string | undefined; readonly text: string }>();
   #reads: Read[] | null = null;
 
   /** A map that passes may look things up in. `name` is the same in every compile. */
@@ -80,37 +75,33 @@ export class Memory {
     diagnostics: Diagnostics,
     make: (item: I, own: Diagnostics) => R,
   ): readonly R[] {
-    const before = this.#passes.get(name);
-    const pass = before !== undefined && sameItems(before.inputs, inputs) ? before : newPass(inputs);
-    const changed = new Set([...pass.held].flatMap(([source, map]) => (source.map === map ? [] : [source])));
-    const run = pass.run + 1;
-    const cells: Cell[] = [];
-    const results: R[] = [];
-    let cursor = 0;
-    for (const [at, item] of items.entries()) {
-      let cell = pass.items[cursor] === item ? pass.cells[cursor] : pass.byItem.get(item);
-      cursor = (cell?.at ?? cursor) + 1;
-      if (cell === undefined || !holds(cell, cell.run === pass.run ? changed : null)) {
-        cell = this.#make(item, make);
-        pass.byItem.set(item, cell);
-      }
-      [cell.run, cell.at] = [run, at];
-      cells.push(cell);
-      results.push(cell.result as R);
-      for (const diagnostic of cell.reported) diagnostics.add(diagnostic);
+    const last = this.#passes.get(name);
+    const before = last !== undefined && sameItems(last.inputs, inputs) ? last : { ...NOTHING, inputs };
+    const changed = new Set([...before.held].flatMap(([source, map]) => (source.map === map ? [] : [source])));
+    const { start, end, now, gone } = difference<object>(before.items, items);
+    let pass = before;
+    if (changed.size > 0 || now.length > 0 || gone.length > 0) {
+      const known = new Map<object, Cell | undefined>(gone.map((item, index) => [item, before.cells[start + index]]));
+      const made: Cell[] = [];
+      const held = (item: I, cell: Cell | undefined): Cell => {
+        if (cell !== undefined && holds(cell, changed)) return cell;
+        const own = this.#make(item, make);
+        made.push(own);
+        return own;
+      };
+      const still = (from: number, to: number, shift: number): readonly Cell[] => {
+        const cells = before.cells.slice(from, to);
+        return changed.size === 0 ? cells : cells.map((cell, index) => held(items[from + shift + index] as I, cell));
+      };
+      const shift = items.length - before.items.length;
+      const cells = still(0, start, 0).concat(
+        items.slice(start, start + now.length).map((item) => held(item, known.get(item))),
+        still(end, before.items.length, shift),
+      );
+      pass = passOf(before, items, cells, made);
     }
-    // Those that are gone may come back, but not all can be waited for.
-    if (pass.byItem.size > 2 * items.length + 16)
-      pass.byItem = new Map(items.map((item, at) => [item, cells[at] as Cell]));
-    const isSame = sameItems(pass.results, results);
-    Object.assign(pass, {
-      items,
-      cells,
-      run,
-      held: new Map([...this.#sources.values()].map((each) => [each, each.map])),
-    });
-    if (!isSame) pass.results = results;
     this.#passes.set(name, pass);
+    for (const diagnostic of pass.reported) diagnostics.add(diagnostic);
     return pass.results as readonly R[];
   }
 
@@ -121,51 +112,34 @@ export class Memory {
     keysOf: (item: I) => readonly string[],
     compare: (a: I, b: I) => number,
   ): ReadonlyMap<string, Group<I>> {
-    const grouping = this.#groupings.get(name) ?? {
-      items: [],
-      keys: new Map<I, readonly string[]>(),
-      groups: new Map(),
-    };
-    this.#groupings.set(name, grouping);
-    const keys = grouping.keys as Map<I, readonly string[]>;
-    const groups = grouping.groups as ReadonlyMap<string, Group<I>>;
-    if (sameItems(grouping.items, items)) return groups;
+    const before = this.#groupings.get(name) ?? NO_GROUPS;
+    const groups = before.groups as ReadonlyMap<string, Group<I>>;
+    const { now, gone } = difference(before.items as readonly I[], items);
+    if (now.length === 0 && gone.length === 0) return groups;
+    const [arrived, left] = [new Set(now), new Set(gone)];
     const touched = new Map<string, I[]>();
-    const touch = (key: string): I[] => {
-      let own = touched.get(key);
-      if (own === undefined) touched.set(key, (own = [...(groups.get(key)?.items ?? [])]));
-      return own;
-    };
-    const added = items.filter((item) => !keys.has(item));
-    const gone = new Set<I>();
-    if (keys.size + added.length > items.length) {
-      const now = new Set(items);
-      for (const item of keys.keys()) if (!now.has(item)) gone.add(item);
-    }
-    for (const item of gone) {
-      for (const key of keys.get(item) ?? []) touch(key);
-      keys.delete(item);
-    }
-    for (const [key, own] of touched)
-      touched.set(
-        key,
-        own.filter((item) => !gone.has(item)),
-      );
-    for (const item of added) {
-      const own = keysOf(item);
-      keys.set(item, own);
-      for (const key of own) touch(key).push(item);
-    }
-    grouping.items = items;
-    grouping.groups = replaceGroups(groups, touched, compare);
-    return grouping.groups as ReadonlyMap<string, Group<I>>;
+    const touch = (item: I): I[][] =>
+      keysOf(item).map((key) => {
+        let own = touched.get(key);
+        if (own === undefined) touched.set(key, (own = (groups.get(key)?.items ?? []).filter(stays)));
+        return own;
+      });
+    const stays = (item: I): boolean => !left.has(item) || arrived.has(item);
+    for (const item of gone) if (!stays(item)) touch(item);
+    for (const item of now) if (!left.has(item)) for (const own of touch(item)) own.push(item);
+    const next = touched.size === 0 ? groups : replaceGroups(groups, touched, compare);
+    this.#groupings.set(name, { items, groups: next });
+    return next;
   }
 
-  /** Canonical JSON, of which that of objects is remembered: they must not change. */
-  readonly textOf = (value: unknown): string => {
-    if (value === null || typeof value !== "object") return canonicalJson(value);
-    let text = this.#texts.get(value);
-    if (text === undefined) this.#texts.set(value, (text = canonicalJson(value)));
+  /** {@link entryText}, of which that of objects is remembered: they must not change. */
+  readonly textOf: TextOf = (value, key) => {
+    if (value === null || typeof value !== "object") return entryText(value, key);
+    const known = this.#texts.get(value);
+    if (known !== undefined && known.key === key) return known.text;
+    // A string put together from parts is a tree of them, which every join would walk again.
+    const text = Buffer.from(entryText(value, key)).toString();
+    this.#texts.set(value, { key, text });
     return text;
   };
 
@@ -181,7 +155,7 @@ export class Memory {
     const own = new Diagnostics();
     this.#reads = reads;
     try {
-      return { result: make(item, own), reads, reported: own.all, run: 0, at: 0 };
+      return { result: make(item, own), reads, reported: own.all };
     } finally {
       this.#reads = null;
     }
@@ -190,23 +164,44 @@ export class Memory {
 
 const ONLY: object = {};
 
-const newPass = (inputs: readonly unknown[]): Pass => ({
-  inputs,
-  items: [],
-  cells: [],
-  byItem: new Map(),
-  results: [],
-  run: 0,
-  held: new Map(),
-});
+const NO_GROUPS: Grouping = { items: [], groups: new Map() };
+const NOTHING: Omit<Pass, "inputs"> = { items: [], cells: [], results: [], reported: [], held: new Map() };
 
-/** `changed`: the sources that are not what they were when it last held; null: any may be. */
-const holds = ({ reads }: Cell, changed: ReadonlySet<Source<unknown>> | null): boolean =>
-  changed?.size === 0 ||
+/** `made`: those of `cells` that are new. */
+function passOf(before: Pass, items: readonly object[], cells: readonly Cell[], made: readonly Cell[]): Pass {
+  const results = cells.map(({ result }) => result);
+  const held = new Map([...before.held.keys()].map((source) => [source, source.map]));
+  for (const { reads } of made) for (const { source } of reads) held.set(source, source.map);
+  return {
+    inputs: before.inputs,
+    items,
+    cells,
+    results: sameItems(before.results, results) ? before.results : results,
+    reported: cells.flatMap(({ reported }) => reported),
+    held,
+  };
+}
+
+/** `changed`: the sources that are not what they were when it last held. */
+const holds = ({ reads }: Cell, changed: ReadonlySet<Source<unknown>>): boolean =>
+  changed.size === 0 ||
   reads.every(
-    ({ source, key, value }) =>
-      changed?.has(source) === false || (key === null ? source.map : source.map.get(key)) === value,
+    ({ source, key, value }) => !changed.has(source) || (key === null ? source.map : source.map.get(key)) === value,
   );
+
+/** All but what two lists have in common at their start and their end: `before` from `start` to `end` is `gone`. */
+function difference<I>(
+  before: readonly I[],
+  after: readonly I[],
+): { start: number; end: number; now: readonly I[]; gone: readonly I[] } {
+  const most = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < most && before[start] === after[start]) start++;
+  let same = 0;
+  while (same < most - start && before[before.length - 1 - same] === after[after.length - 1 - same]) same++;
+  const end = before.length - same;
+  return { start, end, now: after.slice(start, after.length - same), gone: before.slice(start, end) };
+}
 
 const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
   a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
