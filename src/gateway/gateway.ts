@@ -11,7 +11,7 @@ import { locationOf, redirectHeaders } from "./filters/paths.ts";
 import { forward } from "./forward.ts";
 import type { Front } from "./headers.ts";
 import { matchRequest, normalizeTarget } from "./match/request.ts";
-import { createRouter } from "./match/router.ts";
+import { createRouter, type Router } from "./match/router.ts";
 
 export interface GatewayOptions {
   readonly bundle: Bundle;
@@ -23,9 +23,12 @@ export interface GatewayOptions {
   readonly monotonicMs: () => number;
   /** A number in [0, 1), for weighted choice and mirrored shares. */
   readonly random: () => number;
+  /** The gateway of the bundle before: what has not changed is not indexed again. */
+  readonly before?: Gateway | undefined;
 }
 
 export interface Gateway {
+  readonly router: Router;
   /**
    * Never rejects: every failure is a response. `front` is the listener's side, told by the host; `background` keeps a
    * host awake for mirrors, which outlive their request.
@@ -46,7 +49,7 @@ interface Trace {
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { bundle, backends, log, capabilities, monotonicMs, random } = options;
-  const router = createRouter(bundle);
+  const router = createRouter(bundle, options.before?.router);
 
   async function answer(
     request: ExchangeRequest,
@@ -124,6 +127,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 
   return {
+    router,
     async handle(request, front, background = ignore) {
       const start = monotonicMs();
       const trace: Trace = { listener: null, rule: null, backend: null, sent: null, code: null, deadline: null };

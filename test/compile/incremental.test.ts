@@ -5,9 +5,11 @@ import { join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { decodeBundle } from "../../src/bundle/codec.ts";
-import type { Bundle } from "../../src/bundle/types.ts";
+import type { Bundle, BundleRule } from "../../src/bundle/types.ts";
 import { clusterCompiler, Diagnostics, type RawObject } from "../../src/compile/index.ts";
 import { readObjects } from "../../src/compile/document/objects.ts";
+import { matchRequest } from "../../src/gateway/match/request.ts";
+import { createRouter, type Router } from "../../src/gateway/match/router.ts";
 import { mintPlaceholders } from "./minted.ts";
 
 const DIRECTORY = join(import.meta.dirname, "golden");
@@ -67,6 +69,19 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 1, arbitrary: fc.constant<Change>((objects) => objects) },
 );
 
+/** A request for each match of each host: the rule that answers it. */
+const asksOf = ({ listeners, rules }: Bundle): ((router: Router) => BundleRule | null)[] =>
+  listeners.flatMap(({ port, hosts }) =>
+    hosts.flatMap(({ hostname, order }) =>
+      order.map(([rule, match]) => (router: Router) => {
+        const selected = router.select(port, hostname.replace("*", "a"), null);
+        if (selected.kind !== "listener") return null;
+        const { path, method } = rules[rule]?.matches[match] ?? { path: { value: "/" }, method: null };
+        return router.match(selected, matchRequest(method ?? "GET", path.value, []))?.rule ?? null;
+      }),
+    ),
+  );
+
 describe("a cluster that changes", () => {
   test("gives the bundles, statuses, secrets and diagnostics of one compiled from scratch", () => {
     let bundles = 0;
@@ -74,6 +89,7 @@ describe("a cluster that changes", () => {
       fc.property(fc.nat(clusters.length - 1), fc.array(change, { minLength: 1, maxLength: 25 }), (which, changes) => {
         const compile = clusterCompiler(OPTIONS);
         const served = new Map<string, Bundle>();
+        const routers = new Map<string, Router>();
         let objects: readonly RawObject[] = clusters[which] ?? [];
         /** What the incremental compiler sees: the same object until it changes. */
         const copies = new Map<RawObject, RawObject>();
@@ -90,7 +106,11 @@ describe("a cluster that changes", () => {
           for (const { name, text } of found.gateways) {
             const bundle = decodeBundle(text, sha256, served.get(name) ?? null);
             expect(bundle).toEqual(decodeBundle(text, sha256));
+            const router = createRouter(bundle, routers.get(name) ?? null);
+            const anew = createRouter(bundle);
+            for (const ask of asksOf(bundle)) expect(ask(router)).toBe(ask(anew));
             served.set(name, bundle);
+            routers.set(name, router);
             bundles++;
           }
         }

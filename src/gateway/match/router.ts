@@ -29,16 +29,22 @@ export interface Router {
   select(port: number, hostname: string, sni: string | null): Selected;
   /** The rule of the highest precedence, or null. */
   match(selected: Extract<Selected, { kind: "listener" }>, request: MatchRequest): Routed | null;
+  /** Of a listener, for the router of the next bundle. */
+  hosts(port: number, hostname: string | null): HostIndex | null;
 }
 
 /** Longest hostname that DNS allows; a longer one matches no listener. */
 const MAX_HOSTNAME_LENGTH = 253;
 
-export function createRouter(bundle: Bundle): Router {
+/** `before`: of the bundle before, whose indexes are kept where they hold the same rules. */
+export function createRouter(bundle: Bundle, before: Router | null = null): Router {
   const byPort = new Map<number, Map<string, HostIndex>>();
   for (const listener of bundle.listeners) {
     const hostnames = byPort.get(listener.port) ?? new Map<string, HostIndex>();
-    hostnames.set(listener.hostname ?? "*", new HostIndex(listener, bundle.rules));
+    hostnames.set(
+      listener.hostname ?? "*",
+      new HostIndex(listener, bundle.rules, before?.hosts(listener.port, listener.hostname) ?? null),
+    );
     byPort.set(listener.port, hostnames);
   }
   return {
@@ -58,6 +64,7 @@ export function createRouter(bundle: Bundle): Router {
       return isMisdirected ? { kind: "misdirected-request", listener } : { kind: "listener", listener, hosts, names };
     },
     match: ({ hosts, names }, request) => hosts.find(names, request),
+    hosts: (port, hostname) => byPort.get(port)?.get(hostname ?? "*") ?? null,
   };
 }
 
@@ -86,12 +93,19 @@ export function candidateHostnames(hostname: string): string[] {
 class HostIndex {
   readonly listener: BundleListener;
   readonly #rules: readonly BundleRule[];
-  readonly #hosts: Map<string, BundleHost | PathIndex>;
+  readonly #hosts: ReadonlyMap<string, BundleHost>;
+  readonly #indexes = new Map<string, PathIndex>();
 
-  constructor(listener: BundleListener, rules: readonly BundleRule[]) {
+  constructor(listener: BundleListener, rules: readonly BundleRule[], before: HostIndex | null) {
     this.listener = listener;
     this.#rules = rules;
     this.#hosts = new Map(listener.hosts.map((host) => [host.hostname, host]));
+    if (before === null) return;
+    for (const [name, index] of before.#indexes) {
+      const host = this.#hosts.get(name);
+      if (host === undefined || host !== before.#hosts.get(name)) continue;
+      if (host.order.every(([rule]) => rules[rule] === before.#rules[rule])) this.#indexes.set(name, index);
+    }
   }
 
   /**
@@ -100,12 +114,18 @@ class HostIndex {
    */
   find(names: readonly string[], request: MatchRequest): Routed | null {
     for (const name of names) {
-      let host = this.#hosts.get(name);
-      if (host === undefined) continue;
-      if (!(host instanceof PathIndex)) this.#hosts.set(name, (host = new PathIndex(host, this.#rules)));
-      const found = host.find(request);
+      const found = this.#index(name)?.find(request) ?? null;
       if (found !== null) return found;
     }
     return null;
+  }
+
+  #index(name: string): PathIndex | null {
+    let index = this.#indexes.get(name);
+    if (index !== undefined) return index;
+    const host = this.#hosts.get(name);
+    if (host === undefined) return null;
+    this.#indexes.set(name, (index = new PathIndex(host, this.#rules)));
+    return index;
   }
 }

@@ -8,7 +8,7 @@ import { decodeSecrets, NO_SECRETS } from "../../bundle/secrets.ts";
 import type { Bundle, Capability } from "../../bundle/types.ts";
 import { createApp } from "../../gateway/app.ts";
 import { failureResponse, requestFailure } from "../../gateway/failures.ts";
-import { createGateway } from "../../gateway/gateway.ts";
+import { createGateway, type Gateway } from "../../gateway/gateway.ts";
 import type { Front } from "../../gateway/headers.ts";
 import { fromWorkerd } from "./fields.ts";
 import { cloudflareHost } from "./host.ts";
@@ -29,6 +29,7 @@ export interface ServingOptions {
 interface Generation {
   readonly id: string;
   readonly bundle: Bundle;
+  readonly gateway: Gateway;
   readonly backends: Backends;
   readonly answer: (request: Request, front: Front, background: Background) => Response | Promise<Response>;
 }
@@ -145,11 +146,13 @@ function generationOf(
     capabilities,
     monotonicMs: host.monotonicMs,
     random: Math.random,
+    before: before?.gateway,
   });
   const app = createApp(gateway);
   return {
     id,
     bundle,
+    gateway,
     backends,
     answer: (request, front, background) =>
       app.fetch(request, {

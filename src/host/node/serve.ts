@@ -67,7 +67,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   const limits = { ...FRONT_LIMITS, ...options.limits };
   const doors = new Map<number, Door>();
   const leaving = new Set<Promise<void>>();
-  const generation = (loaded: Loaded, backends: Backends): Generation => {
+  const generation = (loaded: Loaded, backends: Backends, before?: Gateway): Generation => {
     const { bundle } = loaded;
     const gateway = createGateway({
       bundle,
@@ -76,6 +76,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       capabilities: CAPABILITIES,
       monotonicMs: host.monotonicMs,
       random: Math.random,
+      before,
     });
     return { ...loaded, backends, gateway };
   };
@@ -116,7 +117,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     async reload(next, nextSecrets = current.secrets) {
       const loaded = load(next, nextSecrets, host, current.bundle);
       const opened = await open(loaded.ports);
-      current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets));
+      current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets), current.gateway);
       for (const door of opened) doors.set(door.port, door);
       for (const [port, door] of doors) {
         const tls = loaded.ports.get(port);
