@@ -6,7 +6,7 @@
 import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
 import { canonicalJson } from "./canonical.ts";
-import { entryText, layOut, type Layout, readLines, type TextOf } from "./lines.ts";
+import { layOut, type Layout, readLines, TEXTS, type Texts } from "./lines.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
 
@@ -17,14 +17,14 @@ export type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 /**
  * Canonical text of a bundle (lines.ts), ending in a newline. The digest is computed here: over the text without the
- * digest's own line. `textOf` is {@link entryText}, from memory where the caller has it.
+ * digest's own line. `texts`: those of entries, from memory where the caller has it.
  */
 export function encodeBundle(
   fields: Omit<Bundle, "digest">,
   sha256: Sha256,
-  textOf: TextOf = entryText,
+  texts: Texts = TEXTS,
 ): { bundle: Bundle; text: string } {
-  const lines = [...layOut({ ...fields, digest: "" }, textOf), ""];
+  const lines = [...layOut({ ...fields, digest: "" }, texts), ""];
   const at = lines.indexOf('"digest":"",');
   const digest = hex(sha256(new TextEncoder().encode(lines.toSpliced(at, 1).join("\n"))));
   return { bundle: { ...fields, digest }, text: lines.with(at, `"digest":"${digest}",`).join("\n") };

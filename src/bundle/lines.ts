@@ -10,15 +10,21 @@ import type { Bundle } from "./types.ts";
 const MAPS: ReadonlySet<string> = new Set(["anchorSets", "anchors", "backends", "certificates", "policies"]);
 const HOSTS = `"hosts":[`;
 
-/** Canonical JSON of an entry, after its key in a map. The same value may be asked for again, under the same key. */
-export type TextOf = (value: unknown, key?: string) => string;
+/** What texts are made by: in one step each, or from memory. */
+export interface Texts {
+  /** Canonical JSON of an entry, after its key in a map. The same value may be asked for again, under the same key. */
+  entry(value: unknown, key?: string): string;
+  /** All entries of one list or map, as `make` puts them together. */
+  entries(of: object, make: () => string): string;
+}
 
-/** Canonical JSON of an entry. */
-export const entryText: TextOf = (value, key) =>
-  key === undefined ? canonicalJson(value) : `${JSON.stringify(key)}:${canonicalJson(value)}`;
+export const TEXTS: Texts = {
+  entry: (value, key) => (key === undefined ? canonicalJson(value) : `${JSON.stringify(key)}:${canonicalJson(value)}`),
+  entries: (_, make) => make(),
+};
 
 /** The canonical text by lines, in the order of the fields' names; all entries of a field in one string. */
-export function layOut(fields: Readonly<Record<string, unknown>>, textOf: TextOf): string[] {
+export function layOut(fields: Readonly<Record<string, unknown>>, texts: Texts): string[] {
   const names = Object.keys(fields)
     .filter((name) => fields[name] !== undefined)
     .sort();
@@ -26,37 +32,44 @@ export function layOut(fields: Readonly<Record<string, unknown>>, textOf: TextOf
   for (const [index, name] of names.entries()) {
     const comma = index === names.length - 1 ? "" : ",";
     lines.push(
-      ...layOutField(name, fields[name], textOf).map((line, at, all) => (at === all.length - 1 ? line + comma : line)),
+      ...layOutField(name, fields[name], texts).map((line, at, all) => (at === all.length - 1 ? line + comma : line)),
     );
   }
   lines.push("}");
   return lines;
 }
 
-function layOutField(name: string, value: unknown, textOf: TextOf): string[] {
+function layOutField(name: string, value: unknown, texts: Texts): string[] {
   const start = `${JSON.stringify(name)}:`;
   if (MAPS.has(name) && value !== null && typeof value === "object") {
     const entries = value as Readonly<Record<string, unknown>>;
-    const keys = Object.keys(entries).sort();
-    return [`${start}{`, ...together(keys.map((key) => textOf(entries[key], key))), "}"];
+    const each = (): string[] =>
+      Object.keys(entries)
+        .sort()
+        .map((key) => texts.entry(entries[key], key));
+    return [`${start}{`, ...together(entries, each, texts), "}"];
   }
   if (name === "rules" && Array.isArray(value))
-    return [`${start}[`, ...together(value.map((rule) => textOf(rule))), "]"];
+    return [`${start}[`, ...together(value, () => value.map((rule) => texts.entry(rule)), texts), "]"];
   if (name === "listeners" && Array.isArray(value))
-    return [`${start}[`, ...together(value.map((listener) => layOutListener(listener, textOf))), "]"];
-  return [textOf(value, name)];
+    return [`${start}[`, ...together(value, () => value.map((each) => layOutListener(each, texts)), texts), "]"];
+  return [texts.entry(value, name)];
 }
 
-/** As one string, which an engine makes in one step. */
-const together = (texts: readonly string[]): string[] => (texts.length === 0 ? [] : [texts.join(",\n")]);
+/** As one string; none where there are no entries. */
+function together(of: object, each: () => readonly string[], texts: Texts): string[] {
+  const text = texts.entries(of, () => each().join(",\n"));
+  return text === "" ? [] : [text];
+}
 
-function layOutListener(listener: Bundle["listeners"][number], textOf: TextOf): string {
+function layOutListener(listener: Bundle["listeners"][number], texts: Texts): string {
   const { hosts } = listener;
-  if (!Array.isArray(hosts)) return textOf(listener);
+  if (!Array.isArray(hosts)) return texts.entry(listener);
   // The names of its fields are ours, so this stands in its text exactly once outside of a string.
-  const text = textOf({ ...listener, hosts: [] });
+  const text = texts.entry({ ...listener, hosts: [] });
   const at = text.indexOf(`${HOSTS}]`) + HOSTS.length;
-  return [text.slice(0, at), ...together(hosts.map((host) => textOf(host))), text.slice(at)].join("\n");
+  const own = together(hosts, () => hosts.map((host) => texts.entry(host)), texts);
+  return [text.slice(0, at), ...own, text.slice(at)].join("\n");
 }
 
 /** Lines and what they hold, in order: of one map a pair each, of one list a value each. */

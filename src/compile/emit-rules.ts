@@ -26,7 +26,8 @@ interface Placed extends Sender {
   readonly places: ReadonlyMap<string, number>;
 }
 
-interface PlacedHost {
+/** A host and the listener it is of, by its place among those that are served. */
+export interface PlacedHost {
   readonly listener: number;
   readonly host: BundleHost;
 }

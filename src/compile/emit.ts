@@ -20,7 +20,7 @@ import type { BackendTarget } from "./backends.ts";
 import type { Certificate } from "./certificates.ts";
 import { compareStrings, type Diagnostics, namespacedName } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
-import { emitRules } from "./emit-rules.ts";
+import { emitRules, type PlacedHost } from "./emit-rules.ts";
 import { type EndpointOptions, indexSlices, resolveEndpoints, type Slices } from "./endpoints.ts";
 import type { GatewayState } from "./gateways.ts";
 import { listenerName, type ListenerState, type ListenerTls } from "./listeners.ts";
@@ -67,17 +67,11 @@ export function emitBundle(
   const policies = memory.once(pass("policies"), [gateway, ...used], diagnostics, () =>
     emitPolicies(model, used, listeners),
   );
-  return memory.once(pass("bundle"), [gateway, rules, hosts, backends, policies], diagnostics, () => {
-    const hostsOf = listeners.map((): BundleHost[] => []);
-    for (const { listener, host } of hosts) hostsOf[listener]?.push(host);
-    const emitted = listeners.map((listener, index) => emitListener(listener, hostsOf[index] ?? []));
-    return assemble(
-      gateway,
-      listeners,
-      { listeners: emitted, rules, backends: Object.fromEntries(backends), ...policies },
-      memory,
-    );
-  });
+  const emitted = memory.once(pass("listeners"), [gateway, hosts], diagnostics, () => emitListeners(listeners, hosts));
+  const byId = memory.once(pass("backends by id"), [backends], diagnostics, () => Object.fromEntries(backends));
+  return memory.once(pass("bundle"), [gateway, rules, emitted, byId, policies], diagnostics, () =>
+    assemble(gateway, listeners, { listeners: emitted, rules, backends: byId, ...policies }, memory),
+  );
 }
 
 function emitBackend(
@@ -111,7 +105,7 @@ function assemble(gateway: GatewayState, listeners: readonly ListenerState[], pa
     format: BUNDLE_FORMAT,
     gateway: gateway.name,
     requires: [],
-    listeners: [...emitted].sort((a, b) => a.port - b.port || compareStrings(a.name, b.name)),
+    listeners: emitted,
     rules,
     backends,
     clientCertificate: identity?.digest ?? null,
@@ -120,7 +114,7 @@ function assemble(gateway: GatewayState, listeners: readonly ListenerState[], pa
   };
   const keys = new Map(certificates.map(({ entry, key }) => [entry.keyDigest, key()]));
   return {
-    ...encodeBundle({ ...bundle, requires: requirements(bundle) }, sha256, memory.textOf),
+    ...encodeBundle({ ...bundle, requires: requirements(bundle) }, sha256, memory.texts),
     secrets: keys.size === 0 ? null : encodeSecrets(keys),
   };
 }
@@ -140,6 +134,14 @@ function requirements({ listeners, backends, clientCertificate }: Omit<Bundle, "
 function emitCertificates(certificates: readonly Certificate[]): Map<Sha256Hex, BundleCertificate> {
   const byName = [...certificates].sort((a, b) => compareStrings(b.entry.source, a.entry.source));
   return new Map(byName.map(({ digest, entry }) => [digest, entry]));
+}
+
+function emitListeners(listeners: readonly ListenerState[], hosts: readonly PlacedHost[]): BundleListener[] {
+  const hostsOf = listeners.map((): BundleHost[] => []);
+  for (const { listener, host } of hosts) hostsOf[listener]?.push(host);
+  return listeners
+    .map((listener, index) => emitListener(listener, hostsOf[index] ?? []))
+    .sort((a, b) => a.port - b.port || compareStrings(a.name, b.name));
 }
 
 function emitListener(listener: ListenerState, hosts: readonly BundleHost[]): BundleListener {

@@ -4,7 +4,7 @@
  * is what the controller's store, and every pass here, sees to. A memory that is new remembers nothing: the same passes then
  * compile from scratch.
  */
-import { entryText, type TextOf } from "../bundle/lines.ts";
+import { type Texts, TEXTS } from "../bundle/lines.ts";
 import { compareStrings, type Diagnostic, Diagnostics } from "./diagnostics.ts";
 
 /** A lookup, or the map as a whole where `key` is null. */
@@ -132,16 +132,24 @@ export class Memory {
     return next;
   }
 
-  /** {@link entryText}, of which that of objects is remembered: they must not change. */
-  readonly textOf: TextOf = (value, key) => {
-    if (value === null || typeof value !== "object") return entryText(value, key);
-    const known = this.#texts.get(value);
-    if (known !== undefined && known.key === key) return known.text;
-    // A string put together from parts is a tree of them, which every join would walk again.
-    const text = Buffer.from(entryText(value, key)).toString();
-    this.#texts.set(value, { key, text });
-    return text;
+  /** {@link TEXTS}, those of objects remembered: they must not change. */
+  readonly texts: Texts = {
+    entry: (value, key) => {
+      if (value === null || typeof value !== "object") return TEXTS.entry(value, key);
+      // A string put together from parts is a tree of them, which every join would walk again.
+      const make = (): string => Buffer.from(TEXTS.entry(value, key)).toString();
+      return this.#text(value, key, make);
+    },
+    entries: (of, make) => this.#text(of, undefined, make),
   };
+
+  #text(of: object, key: string | undefined, make: () => string): string {
+    const known = this.#texts.get(of);
+    if (known !== undefined && known.key === key) return known.text;
+    const text = make();
+    this.#texts.set(of, { key, text });
+    return text;
+  }
 
   /** Forgets passes and sources whose name starts so: what they are about is gone. */
   forget(prefix: string): void {
