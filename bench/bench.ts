@@ -4,6 +4,7 @@ import { cpus } from "node:os";
 import { benchBuild } from "./build.ts";
 import { benchClient } from "./client.ts";
 import { benchGateway } from "./gateway.ts";
+import { benchIncremental } from "./incremental.ts";
 import { benchMatch } from "./match.ts";
 import { benchProfile } from "./profile.ts";
 import { benchSize } from "./size.ts";
@@ -17,6 +18,7 @@ const PARTS: Readonly<Record<string, () => Promise<void> | void>> = {
   trust: benchTrust,
   match: benchMatch,
   build: benchBuild,
+  incremental: benchIncremental,
   size: benchSize,
   profile: benchProfile,
 };
