@@ -14,13 +14,23 @@ const HOSTS = `"hosts":[`;
 export interface Texts {
   /** Canonical JSON of an entry, after its key in a map. The same value may be asked for again, under the same key. */
   entry(value: unknown, key?: string): string;
-  /** All entries of one list or map, as `make` puts them together. */
-  entries(of: object, make: () => string): string;
+  /** The entries that `list` finds in one list or map, which is `of`. */
+  entries(of: object, list: () => Entries): string;
 }
+
+/** `keys`: of a map's; null: of a list. */
+export interface Entries {
+  readonly values: readonly unknown[];
+  readonly keys: readonly string[] | null;
+}
+
+/** One line each. */
+export const joinEntries = ({ values, keys }: Entries, { entry }: Pick<Texts, "entry">): string =>
+  values.map((value, index) => entry(value, keys?.[index])).join(",\n");
 
 export const TEXTS: Texts = {
   entry: (value, key) => (key === undefined ? canonicalJson(value) : `${JSON.stringify(key)}:${canonicalJson(value)}`),
-  entries: (_, make) => make(),
+  entries: (_, list) => joinEntries(list(), TEXTS),
 };
 
 /** The canonical text by lines, in the order of the fields' names; all entries of a field in one string. */
@@ -43,22 +53,24 @@ function layOutField(name: string, value: unknown, texts: Texts): string[] {
   const start = `${JSON.stringify(name)}:`;
   if (MAPS.has(name) && value !== null && typeof value === "object") {
     const entries = value as Readonly<Record<string, unknown>>;
-    const each = (): string[] =>
-      Object.keys(entries)
-        .sort()
-        .map((key) => texts.entry(entries[key], key));
-    return [`${start}{`, ...together(entries, each, texts), "}"];
+    const list = (): Entries => {
+      const keys = Object.keys(entries).sort();
+      return { keys, values: keys.map((key) => entries[key]) };
+    };
+    return [`${start}{`, ...together(entries, list, texts), "}"];
   }
   if (name === "rules" && Array.isArray(value))
-    return [`${start}[`, ...together(value, () => value.map((rule) => texts.entry(rule)), texts), "]"];
-  if (name === "listeners" && Array.isArray(value))
-    return [`${start}[`, ...together(value, () => value.map((each) => layOutListener(each, texts)), texts), "]"];
+    return [`${start}[`, ...together(value, () => ({ values: value, keys: null }), texts), "]"];
+  if (name === "listeners" && Array.isArray(value)) {
+    const listeners = value.map((listener) => layOutListener(listener, texts));
+    return [`${start}[`, ...(listeners.length === 0 ? [] : [listeners.join(",\n")]), "]"];
+  }
   return [texts.entry(value, name)];
 }
 
 /** As one string; none where there are no entries. */
-function together(of: object, each: () => readonly string[], texts: Texts): string[] {
-  const text = texts.entries(of, () => each().join(",\n"));
+function together(of: object, list: () => Entries, texts: Texts): string[] {
+  const text = texts.entries(of, list);
   return text === "" ? [] : [text];
 }
 
@@ -68,7 +80,7 @@ function layOutListener(listener: Bundle["listeners"][number], texts: Texts): st
   // The names of its fields are ours, so this stands in its text exactly once outside of a string.
   const text = texts.entry({ ...listener, hosts: [] });
   const at = text.indexOf(`${HOSTS}]`) + HOSTS.length;
-  const own = together(hosts, () => hosts.map((host) => texts.entry(host)), texts);
+  const own = together(hosts, () => ({ values: hosts, keys: null }), texts);
   return [text.slice(0, at), ...own, text.slice(at)].join("\n");
 }
 

@@ -5,6 +5,8 @@ import type { Bundle, BundleFilter } from "./types.ts";
 
 /** Throws a BundleError for a rule, backend, certificate, policy or anchor that is named and not there. */
 export function checkReferences(bundle: Bundle, checked: Checked | null): void {
+  const isPlaced =
+    checked === null || displaces(bundle, checked.before) ? null : (host: unknown) => !checked.fresh.has(host);
   const isKnown =
     checked === null || loses(bundle, checked.before) ? null : (rule: unknown) => !checked.fresh.has(rule);
   for (const [index, { protocol, tls, filters, hosts }] of bundle.listeners.entries()) {
@@ -15,7 +17,9 @@ export function checkReferences(bundle: Bundle, checked: Checked | null): void {
     const anchorSet = tls?.clientValidation?.anchorSet;
     if (anchorSet !== undefined && !Object.hasOwn(bundle.anchorSets, anchorSet)) dangling(at, anchorSet);
     checkFilters(bundle, at, filters);
-    for (const { hostname, order } of hosts) {
+    for (const host of hosts) {
+      if (isPlaced?.(host) === true) continue;
+      const { hostname, order } = host;
       for (const [rule, match] of order) {
         if (bundle.rules[rule]?.matches[match] === undefined)
           dangling(`${at}.hosts`, `${hostname}: [${rule}, ${match}]`);
@@ -50,6 +54,13 @@ export function checkReferences(bundle: Bundle, checked: Checked | null): void {
 /** Whether some name of the bundle before is gone, so that who named it must be asked again. */
 const loses = ({ backends }: Bundle, before: Bundle): boolean =>
   Object.keys(before.backends).some((id) => !Object.hasOwn(backends, id));
+
+/** Whether a place that a host of the bundle before has may be empty now. */
+const displaces = ({ rules }: Bundle, before: Bundle): boolean =>
+  before.rules.some((rule, at) => {
+    const now = rules[at];
+    return now === undefined || (now !== rule && now.matches.length < rule.matches.length);
+  });
 
 function checkFilters(bundle: Bundle, at: string, filters: readonly BundleFilter[]): void {
   for (const filter of filters) {

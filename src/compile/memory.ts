@@ -4,7 +4,7 @@
  * is what the controller's store, and every pass here, sees to. A memory that is new remembers nothing: the same passes then
  * compile from scratch.
  */
-import { type Texts, TEXTS } from "../bundle/lines.ts";
+import { type Entries, joinEntries, type Texts, TEXTS } from "../bundle/lines.ts";
 import { compareStrings, type Diagnostic, Diagnostics } from "./diagnostics.ts";
 
 /** A lookup, or the map as a whole where `key` is null. */
@@ -48,6 +48,7 @@ export class Memory {
   readonly #passes = new Map<string, Pass>();
   readonly #groupings = new Map<string, Grouping>();
   readonly #texts = new WeakMap<object, { readonly key: string | undefined; readonly text: string }>();
+  readonly #stretches = new WeakMap<object, Entries & { readonly text: string }>();
   #reads: Read[] | null = null;
 
   /** A map that passes may look things up in. `name` is the same in every compile. */
@@ -140,8 +141,25 @@ export class Memory {
       const make = (): string => Buffer.from(TEXTS.entry(value, key)).toString();
       return this.#text(value, key, make);
     },
-    entries: (of, make) => this.#text(of, undefined, make),
+    entries: (of, list) => this.#text(of, undefined, () => this.#joined(list())),
   };
+
+  /** By stretches, so that one entry that changed leaves most of a long text. */
+  #joined({ values, keys }: Entries): string {
+    const stretches: string[] = [];
+    for (let from = 0; from < values.length; from += STRETCH) {
+      const own = { values: values.slice(from, from + STRETCH), keys: keys?.slice(from, from + STRETCH) ?? null };
+      const [first] = own.values;
+      const holder = first !== null && typeof first === "object" ? first : own;
+      let known = this.#stretches.get(holder);
+      if (known === undefined || !sameItems(known.values, own.values) || !sameItems(known.keys ?? [], own.keys ?? [])) {
+        known = { ...own, text: joinEntries(own, this.texts) };
+        this.#stretches.set(holder, known);
+      }
+      stretches.push(known.text);
+    }
+    return stretches.join(",\n");
+  }
 
   #text(of: object, key: string | undefined, make: () => string): string {
     const known = this.#texts.get(of);
@@ -171,6 +189,8 @@ export class Memory {
 }
 
 const ONLY: object = {};
+/** Entries of a stretch of text. */
+const STRETCH = 128;
 
 const NO_GROUPS: Grouping = { items: [], groups: new Map() };
 const NOTHING: Omit<Pass, "inputs"> = { items: [], cells: [], results: [], reported: [], held: new Map() };
@@ -185,7 +205,7 @@ function passOf(before: Pass, items: readonly object[], cells: readonly Cell[], 
     items,
     cells,
     results: sameItems(before.results, results) ? before.results : results,
-    reported: cells.flatMap(({ reported }) => reported),
+    reported: cells.filter(({ reported }) => reported.length > 0).flatMap(({ reported }) => reported),
     held,
   };
 }

@@ -342,6 +342,7 @@ describe("decode after another bundle", () => {
       "wrong-type rules[1].index",
     );
     expect(refusalAfter({ ...rest, rules, backends: FIELDS.backends })).toBe("dangling-reference rules[0]");
+    expect(refusalAfter({ ...rest, rules: rules.slice(1), backends })).toBe("dangling-reference listeners[0].hosts");
     expect(refusalAfter({ ...rest, rules, backends, anchors: { [anchor]: 7 } })).toBe(`wrong-type anchors.${anchor}`);
   });
 
