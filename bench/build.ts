@@ -12,6 +12,7 @@ import { createRouter } from "../src/gateway/match/router.ts";
 import { mintCa } from "../test/pki.ts";
 import { generate, type Scale } from "./generate.ts";
 import { format, spread } from "./measure.ts";
+import { benchPeer } from "./translate-peer.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
 const ROUNDS = 5;
@@ -38,6 +39,7 @@ export async function benchBuild(): Promise<void> {
       );
     }
     console.log();
+    await benchPeer(directory, certPem);
     cold(readFileSync(join(directory, "bundle.json"), "utf8"));
   } finally {
     rmSync(directory, { recursive: true, force: true });

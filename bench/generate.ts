@@ -11,11 +11,23 @@ export interface Scale {
   readonly endpoints: number;
 }
 
+/** What other controllers want of the same cluster. */
+export interface Variant {
+  readonly controllerName: string;
+  /** Of every Service: a controller that does not look at EndpointSlices sends there. */
+  readonly clusterIp: string | null;
+}
+
+const OURS: Variant = { controllerName: "lasthop.dev/gateway-controller", clusterIp: null };
 const NAMESPACES = 100;
 
-export function generate({ routes, policies, services, endpoints }: Scale, caPem: string): string {
+export function generate(
+  { routes, policies, services, endpoints }: Scale,
+  caPem: string,
+  { controllerName, clusterIp }: Variant = OURS,
+): string {
   const documents: string[] = [
-    `apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata:\n  name: lasthop\nspec:\n  controllerName: lasthop.dev/gateway-controller\n`,
+    `apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata:\n  name: lasthop\nspec:\n  controllerName: ${controllerName}\n`,
     `apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata:\n  name: edge\n  namespace: infra\n  generation: 1\nspec:\n  gatewayClassName: lasthop\n  listeners:\n    - name: http\n      protocol: HTTP\n      port: 80\n      allowedRoutes:\n        namespaces:\n          from: All\n`,
   ];
   const perService = Math.max(1, Math.round(endpoints / services));
@@ -26,7 +38,7 @@ export function generate({ routes, policies, services, endpoints }: Scale, caPem
   }
   for (let index = 0; index < services; index++) {
     documents.push(
-      `apiVersion: v1\nkind: Service\nmetadata:\n  name: svc-${index}\n  namespace: ns-${index % NAMESPACES}\nspec:\n  ports:\n    - name: https\n      port: 8443\n`,
+      `apiVersion: v1\nkind: Service\nmetadata:\n  name: svc-${index}\n  namespace: ns-${index % NAMESPACES}\nspec:\n${clusterIp === null ? "" : `  clusterIP: ${clusterIp}\n`}  ports:\n    - name: https\n      port: 8443\n`,
       `apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: svc-${index}-a\n  namespace: ns-${index % NAMESPACES}\n  labels:\n    kubernetes.io/service-name: svc-${index}\naddressType: IPv4\nendpoints:\n${addresses(index, perService)}ports:\n  - name: https\n    port: 8443\n    protocol: TCP\n`,
     );
   }

@@ -69,7 +69,8 @@ export function demand(programs: Readonly<Record<string, string>>): void {
   );
 }
 
-function find(program: string): string | null {
+/** Its path; null: it is not installed. */
+export function find(program: string): string | null {
   const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"];
   for (const path of directories.map((directory) => join(directory, program))) {
     try {
