@@ -47,6 +47,12 @@ const MAX_STEP = 200;
 const fileOf = (gateway: NamespacedName): string =>
   `${gateway.replaceAll(new RegExp(`[^/]{${MAX_STEP}}(?=[^/])`, "g"), "$&/")}.json`;
 
+/** Whose pointer a key names; null: it is no pointer's. */
+export function gatewayOf(key: string): NamespacedName | null {
+  const [namespace, ...name] = /^gateways\/(.+)\.json$/.exec(key)?.[1]?.split("/") ?? [];
+  return namespace === undefined || name.length === 0 ? null : `${namespace}/${name.join("")}`;
+}
+
 /** Throws a BundleError. */
 export function decodePointer(text: string): Pointer {
   const value = record(text, "pointer");

@@ -7,9 +7,9 @@ import type { Acknowledgement } from "../bundle/publication.ts";
 import { clusterCompiler, type ClusterOptions, type CompiledGateway } from "../compile/index.ts";
 import { type AddressRequest, assignAddresses, type Assignment } from "./addresses.ts";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
-import { ensureInfrastructure } from "./infrastructure.ts";
+import { infrastructureOf } from "./infrastructure.ts";
 import type { Serving } from "./merge.ts";
-import type { Publisher } from "./publisher.ts";
+import type { Publication, Publisher } from "./publisher.ts";
 import type { Resource } from "./resources.ts";
 import { statusWriter } from "./statuses.ts";
 import { createStore, type Store } from "./store.ts";
@@ -48,6 +48,8 @@ const SETTLE_MS = 25;
 const MAX_SETTLE_MS = 250;
 /** What failed is tried again after so long, without any change. */
 const RETRY_MS = 1_000;
+/** What nobody watches, such as a pointer that somebody removes, is looked at so often. */
+const RECHECK_MS = 600_000;
 
 export function runController(options: ControllerOptions): Controller {
   const { api, publisher, signal, now, log } = options;
@@ -63,6 +65,7 @@ export function runController(options: ControllerOptions): Controller {
   });
   const compile = clusterCompiler(options.compile);
   const writer = statusWriter(api, store, now);
+  const infrastructure = infrastructureOf(api, store, now);
   let failures: readonly string[] = [];
 
   async function pass(): Promise<readonly string[]> {
@@ -82,27 +85,34 @@ export function runController(options: ControllerOptions): Controller {
       options.pool,
       gateways.map(({ name }) => requestOf(name, store)),
     );
+    const pointers = await publisher.pointers();
     const programmed = new Map<string, Serving>();
     for (const gateway of gateways) {
+      // Who leads next publishes; a pointer has no resourceVersion that would tell the two apart.
+      if (signal.aborted) return faults;
       const assignment = assigned.get(gateway.name) ?? null;
       const addresses = assignment?.kind === "assigned" ? assignment.addresses : [];
-      const failed = await publish(publisher, gateway, addresses).then(
-        () => null,
-        (error: unknown) => `publication failed: ${error instanceof Error ? error.message : String(error)}`,
-      );
-      if (failed !== null) faults.push(`Gateway ${gateway.name}: ${failed}`);
-      const seen = failed === null ? await publisher.acknowledgement(gateway.name) : null;
+      let seen: Acknowledgement | null = null;
+      let failed: string | null = null;
+      try {
+        seen = await publisher.publish(publicationOf(gateway, addresses), pointers);
+      } catch (error) {
+        failed = `publication failed: ${error instanceof Error ? error.message : String(error)}`;
+        faults.push(`Gateway ${gateway.name}: ${failed}`);
+      }
       programmed.set(
         gateway.name,
         servingOf(gateway, options.pool.length > 0 ? assignment : null, seen, failed, publisher),
       );
-      const object = store.get("Gateway", gateway.name);
-      if (object !== undefined) await ensureInfrastructure(api, object).catch(told(`Gateway ${gateway.name}`));
     }
-    const names = new Set(gateways.map(({ name }) => name));
-    for (const name of await publisher.published()) {
-      if (!names.has(name)) await publisher.withdraw(name).catch(told(`Gateway ${name}`));
+    if (signal.aborted) return faults;
+    for (const name of pointers.keys()) {
+      if (!programmed.has(name)) await publisher.withdraw(name).catch(told(`Gateway ${name}`));
     }
+    await infrastructure.ensure(
+      [...programmed.keys()].flatMap((name) => store.get("Gateway", name) ?? []),
+      (name, error) => told(`Gateway ${name}`)(error),
+    );
     faults.push(...(await writer.write(statuses, (object) => servedBy(object, programmed))));
     options.onPass?.({ compileMs, gateways: gateways.length, failures: faults });
     return faults;
@@ -110,6 +120,7 @@ export function runController(options: ControllerOptions): Controller {
 
   async function run(): Promise<void> {
     const acknowledgements = publisher.watch(() => pending.add());
+    const recheck = setInterval(() => pending.add(), RECHECK_MS);
     while (!signal.aborted) {
       await pending.settled();
       if (signal.aborted) break;
@@ -120,6 +131,7 @@ export function runController(options: ControllerOptions): Controller {
       for (const failure of failures) if (!before.includes(failure)) log({ level: "error", message: failure });
       if (failures.length > 0) void pause(RETRY_MS, signal).then(() => pending.add());
     }
+    clearInterval(recheck);
     acknowledgements.close();
   }
 
@@ -187,14 +199,13 @@ async function missingDefinitions(api: KubeApi, removed: ReadonlySet<Resource>):
   return missing;
 }
 
-async function publish(publisher: Publisher, gateway: CompiledGateway, addresses: readonly string[]): Promise<void> {
-  const { name, bundle, text, secrets } = gateway;
-  await publisher.publish({
+function publicationOf({ name, bundle, text, secrets }: CompiledGateway, addresses: readonly string[]): Publication {
+  return {
     gateway: name,
     bundle: { digest: bundle.digest, text },
     secrets: secrets === null ? null : { digest: createHash("sha256").update(secrets).digest("hex"), text: secrets },
     addresses,
-  });
+  };
 }
 
 function requestOf(name: string, store: Store): AddressRequest {

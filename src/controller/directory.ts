@@ -4,58 +4,42 @@ import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promis
 import { dirname, join } from "node:path";
 import { watch } from "chokidar";
 import {
-  type Acknowledgement,
   acknowledgementKey,
   bundleKey,
   decodeAcknowledgement,
   decodePointer,
-  type Pointer,
+  gatewayOf,
   pointerKey,
   secretsKey,
 } from "../bundle/publication.ts";
-import { nextPointer, type Publisher } from "./publisher.ts";
+import { namedBy, nextPointer, type Pointers, type Publisher } from "./publisher.ts";
 
 /** What no pointer names is kept for so long: a host may be about to read it. */
 const GRACE_MS = 600_000;
 
 export function directoryPublisher(directory: string): Publisher {
   const at = (key: string): string => join(directory, key);
-  const read = async <T>(key: string, decode: (text: string) => T): Promise<T | null> => {
-    const text = await readFile(at(key), "utf8").catch((error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") return null;
-      throw error;
-    });
-    return text === null ? null : decode(text);
-  };
-  const pointer = (gateway: string): Promise<Pointer | null> =>
-    // A pointer that cannot be read is replaced by the next one.
-    read(pointerKey(gateway), decodePointer).catch(() => null);
-
-  async function published(): Promise<string[]> {
-    const names: string[] = [];
-    for (const name of await readdir(at("gateways"), { recursive: true }).catch(() => [])) {
-      if (!name.endsWith(".json")) continue;
-      const found = await read(`gateways/${name}`, decodePointer).catch(() => null);
-      if (found !== null) names.push(found.gateway);
+  async function pointers(): Promise<Pointers> {
+    const found: Pointers = new Map();
+    for (const name of (await readdir(at("gateways"), { recursive: true }).catch(none)).sort()) {
+      const gateway = gatewayOf(`gateways/${name}`);
+      if (gateway !== null) found.set(gateway, await read(pointerKey(gateway), decodePointer));
     }
-    return names.sort();
+    return found;
   }
 
+  /** Null: it is not there, or cannot be read. */
+  const read = <T>(key: string, decode: (text: string) => T): Promise<T | null> =>
+    readFile(at(key), "utf8")
+      .then(decode)
+      .catch(() => null);
+
   /** Removes what no pointer names any more. */
-  async function sweep(): Promise<void> {
-    const kept = new Set<string>();
-    for (const gateway of await published()) {
-      const found = await pointer(gateway);
-      // Until it can be read, nobody knows what it names.
-      if (found === null) return;
-      for (const each of [found.current, found.previous]) {
-        if (each === null) continue;
-        kept.add(bundleKey(each.bundle));
-        if (each.secrets !== null) kept.add(secretsKey(each.secrets));
-      }
-    }
+  async function sweep(pointers: Pointers): Promise<void> {
+    const kept = namedBy(pointers);
+    if (kept === null) return;
     for (const folder of ["bundles", "secrets"]) {
-      for (const name of await readdir(at(folder)).catch(() => [])) {
+      for (const name of await readdir(at(folder)).catch(none)) {
         const key = `${folder}/${name}`;
         if (kept.has(key)) continue;
         const { mtimeMs } = await stat(at(key));
@@ -66,28 +50,34 @@ export function directoryPublisher(directory: string): Publisher {
 
   return {
     programmedMessage: "Every listener is bound, and the host serves the current bundle",
-    pointer,
-    published,
-    async publish(publication) {
-      const next = nextPointer(await pointer(publication.gateway), publication);
-      if (next === null) return;
-      const { bundle, secrets } = publication;
-      await writeWhole(at(bundleKey(bundle.digest)), bundle.text, 0o644);
-      if (secrets !== null) await writeWhole(at(secretsKey(secrets.digest)), secrets.text, 0o600);
-      await writeWhole(at(pointerKey(publication.gateway)), `${JSON.stringify(next)}\n`, 0o644);
-      await sweep();
+    pointers,
+    async publish(publication, pointers) {
+      const { gateway, bundle, secrets } = publication;
+      const next = nextPointer(pointers.get(gateway) ?? null, publication);
+      if (next !== null) {
+        await writeWhole(at(bundleKey(bundle.digest)), bundle.text, 0o644);
+        if (secrets !== null) await writeWhole(at(secretsKey(secrets.digest)), secrets.text, 0o600);
+        await writeWhole(at(pointerKey(gateway)), `${JSON.stringify(next)}\n`, 0o644);
+        pointers.set(gateway, next);
+        await sweep(pointers);
+      }
+      return read(acknowledgementKey(gateway), decodeAcknowledgement);
     },
     async withdraw(gateway) {
       await rm(at(pointerKey(gateway)), { force: true });
       await rm(at(acknowledgementKey(gateway)), { force: true });
     },
-    acknowledgement: (gateway): Promise<Acknowledgement | null> =>
-      read(acknowledgementKey(gateway), decodeAcknowledgement).catch(() => null),
     watch(onChange) {
       const watcher = watch(at("acknowledgements"), { ignoreInitial: true }).on("all", onChange);
       return { close: () => void watcher.close() };
     },
   };
+}
+
+/** A directory that nobody has made yet is empty; one that cannot be read is not. */
+function none(error: NodeJS.ErrnoException): string[] {
+  if (error.code === "ENOENT") return [];
+  throw error;
 }
 
 /** A reader sees the file whole or not at all, also after a power cut. Rename is atomic within a file system. */

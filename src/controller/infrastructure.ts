@@ -6,6 +6,8 @@ import { createHash } from "node:crypto";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { same } from "./merge.ts";
 import { pathOf } from "./resources.ts";
+import type { Store } from "./store.ts";
+import { keyOf } from "./watch.ts";
 
 const GATEWAY_NAME_LABEL = "gateway.networking.k8s.io/gateway-name";
 /** RFC 1035: a Service's name is one DNS label, and starts with a letter. */
@@ -19,8 +21,42 @@ interface GatewaySpec {
   };
 }
 
+export interface Infrastructure {
+  /** Of all Gateways of ours. What fails is told, and tried again by the next call. */
+  ensure(gateways: readonly KubeObject[], failed: (gateway: string, error: unknown) => void): Promise<void>;
+}
+
+/** ServiceAccounts are not watched: they are looked at so often. */
+const RECHECK_MS = 600_000;
+
+/** Asks the API server only when a Gateway or its Service has changed since, and from time to time. */
+export function infrastructureOf(api: KubeApi, store: Store, now: () => number): Infrastructure {
+  let made: ReadonlyMap<string, { readonly state: string; readonly atMs: number }> = new Map();
+  return {
+    async ensure(gateways, failed) {
+      const next = new Map<string, { readonly state: string; readonly atMs: number }>();
+      for (const gateway of gateways) {
+        const key = keyOf(gateway);
+        const { uid, generation, namespace, name } = gateway.metadata;
+        const service = store.get("Service", `${namespace ?? "default"}/${infrastructureName(name)}`);
+        const state = `${uid} ${generation} ${service?.metadata.resourceVersion}`;
+        const before = made.get(key);
+        if (before?.state === state && now() - before.atMs < RECHECK_MS) {
+          next.set(key, before);
+          continue;
+        }
+        await ensureBoth(api, gateway).then(
+          () => next.set(key, { state, atMs: now() }),
+          (error: unknown) => failed(key, error),
+        );
+      }
+      made = next;
+    },
+  };
+}
+
 /** Makes or corrects both. Rejects with an ApiError; objects of that name that are not ours are left alone. */
-export async function ensureInfrastructure(api: KubeApi, gateway: KubeObject): Promise<void> {
+async function ensureBoth(api: KubeApi, gateway: KubeObject): Promise<void> {
   const namespace = gateway.metadata.namespace ?? "default";
   const { infrastructure, listeners } = gateway.spec as GatewaySpec;
   const metadata = {

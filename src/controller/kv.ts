@@ -6,13 +6,15 @@ import {
   type Acknowledgement,
   bundleKey,
   decodePointer,
+  gatewayOf,
   type Pointer,
   pointerKey,
   PUBLICATION_FORMAT,
   secretsKey,
 } from "../bundle/publication.ts";
+import { BundleError } from "../bundle/refusal.ts";
 import { seal } from "../bundle/sealing.ts";
-import { nextPointer, type Publisher } from "./publisher.ts";
+import { namedBy, nextPointer, type Pointers, type Publisher } from "./publisher.ts";
 
 /** What we need of a KV namespace: a binding has the same methods. */
 export interface KeyValue {
@@ -25,27 +27,32 @@ export interface KeyValue {
 
 /** `sealingKey`: 32 bytes in base64, the Worker secret LASTHOP_SEALING_KEY; null: bundles that need keys are not published. */
 export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher {
+  /** Null: it is not there, or is none. */
   const pointer = async (gateway: string): Promise<Pointer | null> => {
     const text = await kv.get(pointerKey(gateway));
-    return text === null ? null : decodePointer(text);
+    try {
+      return text === null ? null : decodePointer(text);
+    } catch (error) {
+      if (error instanceof BundleError) return null;
+      throw error;
+    }
   };
   return {
     programmedMessage:
       "The pointer reads back from Workers KV; KV is eventually consistent, so that every location has it within about a minute",
-    pointer,
-    async published() {
-      const names: string[] = [];
+    async pointers() {
+      const found: Pointers = new Map();
       for (const key of await kv.list("gateways/")) {
-        const text = await kv.get(key);
-        if (text !== null) names.push(decodePointer(text).gateway);
+        const gateway = gatewayOf(key);
+        if (gateway !== null) found.set(gateway, await pointer(gateway));
       }
-      return names;
+      return found;
     },
-    async publish(publication) {
-      const before = await pointer(publication.gateway).catch(() => null);
-      const next = nextPointer(before, publication);
-      if (next === null) return;
+    async publish(publication, pointers) {
       const { bundle, secrets, gateway } = publication;
+      const before = pointers.get(gateway) ?? null;
+      const next = nextPointer(before, publication);
+      if (next === null) return before === null ? null : readBack(before);
       await kv.put(bundleKey(bundle.digest), bundle.text);
       if (secrets !== null) {
         if (sealingKey === null)
@@ -54,24 +61,32 @@ export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher 
         await kv.put(key, await seal(secrets.text, key, sealingKey));
       }
       await kv.put(pointerKey(gateway), `${JSON.stringify(next)}\n`);
-      // Two generations back: no pointer names it, and none is on its way that does.
+      pointers.set(gateway, next);
+      // Two generations back: this pointer names it no more, but Gateways with the same keys share them.
       const old = before?.previous ?? null;
-      if (old === null) return;
-      if (old.bundle !== next.current.bundle && old.bundle !== next.previous?.bundle)
-        await kv.delete(bundleKey(old.bundle));
-      const kept = [next.current.secrets, next.previous?.secrets];
-      if (old.secrets !== null && !kept.includes(old.secrets)) await kv.delete(secretsKey(old.secrets));
+      const kept = namedBy(pointers);
+      if (old !== null && kept !== null) {
+        const keys = [bundleKey(old.bundle), ...(old.secrets === null ? [] : [secretsKey(old.secrets)])];
+        for (const key of keys) if (!kept.has(key)) await kv.delete(key);
+      }
+      const read = await pointer(gateway);
+      // Nothing tells when it will: it is asked again soon.
+      if (read?.current.bundle !== bundle.digest) throw new Error("the pointer does not read back yet");
+      return readBack(read);
     },
     withdraw: (gateway) => kv.delete(pointerKey(gateway)),
-    async acknowledgement(gateway): Promise<Acknowledgement | null> {
-      const read = await pointer(gateway);
-      return read === null
-        ? null
-        : { format: PUBLICATION_FORMAT, gateway, bundle: read.current.bundle, addresses: read.addresses, errors: [] };
-    },
     watch: () => ({ close: () => undefined }),
   };
 }
+
+/** No host answers through KV: a pointer that reads back stands for its acknowledgement. */
+const readBack = ({ gateway, current, addresses }: Pointer): Acknowledgement => ({
+  format: PUBLICATION_FORMAT,
+  gateway,
+  bundle: current.bundle,
+  addresses,
+  errors: [],
+});
 
 export interface KvRestOptions {
   readonly accountId: string;

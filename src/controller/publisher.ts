@@ -1,5 +1,11 @@
 /** Where bundles are published. A publisher writes the immutable parts first and the pointer last. */
-import { type Acknowledgement, type Pointer, PUBLICATION_FORMAT } from "../bundle/publication.ts";
+import {
+  type Acknowledgement,
+  bundleKey,
+  type Pointer,
+  PUBLICATION_FORMAT,
+  secretsKey,
+} from "../bundle/publication.ts";
 import type { NamespacedName } from "../bundle/types.ts";
 
 export interface Publication {
@@ -12,18 +18,37 @@ export interface Publication {
 }
 
 export interface Publisher {
-  /** Replaces the pointer; what was current becomes previous. Rejects, and leaves the pointer, on any failure. */
-  publish(publication: Publication): Promise<void>;
+  /** Every pointer there is, read now. */
+  pointers(): Promise<Pointers>;
+  /**
+   * Replaces the pointer, there and in `pointers`, unless it says the same already; what was current becomes previous,
+   * and what no pointer names any more may go. Resolves with what a host says of it. Rejects, and leaves the pointer, on
+   * any failure.
+   */
+  publish(publication: Publication, pointers: Pointers): Promise<Acknowledgement | null>;
   /** The Gateway is gone: hosts stop serving it. */
   withdraw(gateway: NamespacedName): Promise<void>;
-  pointer(gateway: NamespacedName): Promise<Pointer | null>;
-  /** Gateways that have a pointer. */
-  published(): Promise<readonly NamespacedName[]>;
-  acknowledgement(gateway: NamespacedName): Promise<Acknowledgement | null>;
   /** Calls back when acknowledgements may have changed, until closed. */
   watch(onChange: () => void): { close(): void };
   /** For the status: what an acknowledgement of this publisher means. */
   readonly programmedMessage: string;
+}
+
+/** By Gateway; null: it cannot be read. */
+export type Pointers = Map<NamespacedName, Pointer | null>;
+
+/** The keys that pointers name; null: one of them cannot be read, and nobody knows. */
+export function namedBy(pointers: Pointers): ReadonlySet<string> | null {
+  const named = new Set<string>();
+  for (const pointer of pointers.values()) {
+    if (pointer === null) return null;
+    for (const each of [pointer.current, pointer.previous]) {
+      if (each === null) continue;
+      named.add(bundleKey(each.bundle));
+      if (each.secrets !== null) named.add(secretsKey(each.secrets));
+    }
+  }
+  return named;
 }
 
 /** The pointer that follows `before`; null when it would say the same. */

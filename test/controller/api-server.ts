@@ -23,6 +23,8 @@ export class ApiServer {
   /** Answers the next write of this path (a regular expression's match) with a status, before doing anything. */
   readonly faults: { readonly method: string; readonly path: RegExp; readonly status: number }[] = [];
   readonly writes: { readonly method: string; readonly path: string }[] = [];
+  /** Paths of single objects that were asked for. */
+  readonly reads: string[] = [];
   /** Oldest version a watch may resume from. */
   oldest = 0;
   /** Called when a PUT has been done, before it is answered. */
@@ -140,6 +142,7 @@ export class ApiServer {
     if (this.absent.has(plural)) return fail(404, "the server could not find the requested resource");
     if (method !== "GET") this.writes.push({ method, path: url.pathname });
     if (name === undefined && method === "GET") return this.#listOrWatch(plural, url, response, answer);
+    if (method === "GET") this.reads.push(url.pathname);
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     const body = chunks.length === 0 ? null : (JSON.parse(Buffer.concat(chunks).toString()) as KubeObject);

@@ -301,6 +301,26 @@ describe("a controller", () => {
     await vi.waitFor(async () => expect(await pointer()).toBeNull(), WAIT);
   });
 
+  it("asks for a Gateway's ServiceAccount and Service when it or its Service changes, not in every pass", async () => {
+    start();
+    const service = (): KubeObject | undefined => server.get("services", "shop", "lasthop-edge");
+    const asked = (): string[] => server.reads.filter((path) => path.includes("/serviceaccounts/"));
+    await vi.waitFor(() => expect(service()).toBeDefined(), WAIT);
+    // By its own event it is known to be there, and the pass after the next asks no more.
+    for (const name of ["one", "two"]) {
+      server.apply("httproutes", routeOf(name, `/${name}`));
+      await vi.waitFor(() => expect(parentsOf(name)).toHaveLength(1), WAIT);
+    }
+    const before = asked().length;
+    server.apply("httproutes", routeOf("three", "/three"));
+    await vi.waitFor(() => expect(parentsOf("three")).toHaveLength(1), WAIT);
+    expect(asked()).toHaveLength(before);
+    server.remove("services", "shop", "lasthop-edge");
+    await vi.waitFor(() => expect(service()).toBeDefined(), WAIT);
+    server.apply("gateways", gatewayOf("edge", { infrastructure: { labels: { team: "shop" } } }));
+    await vi.waitFor(() => expect(service()?.metadata.labels).toMatchObject({ team: "shop" }), WAIT);
+  });
+
   it("gives a Gateway the address it asks for, and says when it cannot", async () => {
     server.apply("gateways", gatewayOf("static", { addresses: [{ type: "IPAddress", value: "127.2.0.2" }] }));
     server.apply("gateways", gatewayOf("elsewhere", { addresses: [{ type: "IPAddress", value: "192.0.2.1" }] }));

@@ -99,21 +99,28 @@ describe("Workers KV", () => {
       list: (prefix) => Promise.resolve([...stored.keys()].filter((name) => name.startsWith(prefix))),
     };
     const publisher = kvPublisher(kv, key);
-    await publisher.publish(publication("a"));
+    const pointers = await publisher.pointers();
+    expect(await publisher.publish(publication("a"), pointers)).toMatchObject({ bundle: "a".repeat(64) });
     expect(order.at(-1)).toBe("gateways/shop/edge.json");
     const sealed = stored.get(`secrets/${"a".repeat(64)}.json`) ?? "";
     expect(sealed).not.toContain("keys");
     expect(await unseal(sealed, `secrets/${"a".repeat(64)}.json`, key)).toBe(text);
-    expect(await publisher.acknowledgement("shop/edge")).toMatchObject({ bundle: "a".repeat(64) });
-    await publisher.publish(publication("b"));
-    await publisher.publish(publication("c"));
+    await publisher.publish(publication("b"), pointers);
+    // Another Gateway with the keys that this one is about to leave.
+    await publisher.publish({ ...publication("b"), gateway: "shop/other" }, pointers);
+    for (const digit of ["c", "d", "e"]) await publisher.publish(publication(digit), pointers);
     expect([...stored.keys()].filter((name) => name.startsWith("bundles/"))).toEqual(
-      ["b", "c"].map((digit) => `bundles/${digit.repeat(64)}.json`),
+      ["b", "d", "e"].map((digit) => `bundles/${digit.repeat(64)}.json`),
     );
-    await expect(kvPublisher(kv, null).publish(publication("d"))).rejects.toThrow("no sealing key");
+    await expect(kvPublisher(kv, null).publish(publication("f"), pointers)).rejects.toThrow("no sealing key");
     expect(JSON.parse(stored.get("gateways/shop/edge.json") ?? "")).toMatchObject({
-      current: { bundle: "c".repeat(64) },
+      current: { bundle: "e".repeat(64) },
     });
+    stored.set("gateways/shop/other.json", "{");
+    expect([...(await publisher.pointers())]).toEqual([
+      ["shop/edge", expect.anything()],
+      ["shop/other", null],
+    ]);
   });
   it("opens a sealed value under its own name and key alone", async () => {
     const sealed = await seal(text, "secrets/a", key);

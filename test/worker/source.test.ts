@@ -77,12 +77,11 @@ describe("bundles published to KV", () => {
   async function publish(kv: KVNamespace, text: string, secrets: string | null = null): Promise<string> {
     const { digest } = decodeBundle(text, cloudflareHost.sha256);
     const named = secrets === null ? null : { digest: "5".repeat(64), text: secrets };
-    await kvPublisher(storeOf(kv), SEALING_KEY).publish({
-      gateway: GATEWAY,
-      bundle: { digest, text },
-      secrets: named,
-      addresses: [],
-    });
+    const publisher = kvPublisher(storeOf(kv), SEALING_KEY);
+    await publisher.publish(
+      { gateway: GATEWAY, bundle: { digest, text }, secrets: named, addresses: [] },
+      await publisher.pointers(),
+    );
     return digest;
   }
 

@@ -1,0 +1,60 @@
+/** What a directory keeps, and what may go. */
+import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { bundleKey, pointerKey } from "../../src/bundle/publication.ts";
+import { directoryPublisher } from "../../src/controller/directory.ts";
+import type { Publication } from "../../src/controller/publisher.ts";
+
+let directory: string;
+beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "lasthop-directory-"))));
+afterEach(() => rm(directory, { recursive: true }));
+
+const digest = (digit: string): string => digit.repeat(64);
+const publicationOf = (gateway: string, digit: string): Publication => ({
+  gateway,
+  bundle: { digest: digest(digit), text: `bundle ${digit}` },
+  secrets: null,
+  addresses: [],
+});
+/** As if it had been written long ago. */
+const age = (digit: string): Promise<void> => utimes(join(directory, bundleKey(digest(digit))), 0, 0);
+const bundles = async (): Promise<string[]> =>
+  (await readdir(join(directory, "bundles"))).map((name) => name.charAt(0));
+
+describe("a directory", () => {
+  it("loses what no pointer names, once it is old", async () => {
+    const publisher = directoryPublisher(directory);
+    for (const digit of ["a", "b", "c"])
+      await publisher.publish(publicationOf("shop/edge", digit), await publisher.pointers());
+    for (const digit of ["a", "b"]) await age(digit);
+    await publisher.publish(publicationOf("shop/other", "d"), await publisher.pointers());
+    expect(await bundles(), "b is the previous one").toEqual(["b", "c", "d"]);
+  });
+
+  it("loses nothing while a pointer cannot be read, which may name it", async () => {
+    const publisher = directoryPublisher(directory);
+    await publisher.publish(publicationOf("shop/edge", "a"), await publisher.pointers());
+    await age("a");
+    const broken = join(directory, pointerKey("shop/edge"));
+    await writeFile(broken, "{");
+    await publisher.publish(publicationOf("shop/other", "b"), await publisher.pointers());
+    expect(await bundles()).toEqual(["a", "b"]);
+    // Its Gateway is known all the same: the file is replaced, or goes with it.
+    expect([...(await publisher.pointers())]).toEqual([
+      ["shop/edge", null],
+      ["shop/other", expect.anything()],
+    ]);
+    await publisher.withdraw("shop/edge");
+    await publisher.publish(publicationOf("shop/other", "c"), await publisher.pointers());
+    expect(await bundles()).toEqual(["b", "c"]);
+  });
+
+  it("tells whose a pointer is, however long its name", async () => {
+    const publisher = directoryPublisher(directory);
+    const long = `${"n".repeat(63)}/${"g".repeat(253)}`;
+    await publisher.publish(publicationOf(long, "a"), new Map());
+    expect([...(await publisher.pointers()).keys()]).toEqual([long]);
+  });
+});
