@@ -56,7 +56,7 @@ export interface BuildResult {
   readonly diagnostics: readonly Diagnostic[];
   /** Of the bundle; empty when none was written. */
   readonly digest: string;
-  /** The port of the bundle's first listener; 80 when it has none. */
+  /** The port of the bundle's first HTTP listener; 80 when it has none. */
   readonly listenerPort: number;
 }
 
@@ -100,7 +100,7 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
     diagnostics,
     statuses: compiled.statuses.map((status) => ({ ...status, summary: summarize(status) })),
     digest: exitCode === 2 ? "" : (compiled.bundle?.digest ?? ""),
-    listenerPort: compiled.bundle?.listeners[0]?.port ?? 80,
+    listenerPort: compiled.bundle?.listeners.find(({ protocol }) => protocol === "HTTP")?.port ?? 80,
   };
 }
 

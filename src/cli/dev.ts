@@ -3,7 +3,7 @@
  * edit is reported and the last good bundle keeps serving.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -82,8 +82,8 @@ export async function untilStopped(server: DevServer): Promise<number> {
 }
 
 export interface DevOptions {
-  readonly build: Omit<BuildOptions, "output">;
-  /** Gets bundle.json and the worker's entry. */
+  readonly build: Omit<BuildOptions, "output" | "secrets">;
+  /** Gets bundle.json, the keys that it needs and the worker's entry. */
   readonly directory: string;
   readonly port: number;
   /** One line for people. */
@@ -104,13 +104,14 @@ export interface DevServer {
 export async function startDev(options: DevOptions): Promise<DevServer | null> {
   const { build, directory, port, print, built, workerLine } = options;
   mkdirSync(directory, { recursive: true });
-  const output = join(directory, "bundle.json");
-  const first = await buildOnce({ ...build, output });
+  const outputs = { output: join(directory, "bundle.json"), secrets: join(directory, "secrets.json") };
+  const first = await buildOnce({ ...build, ...outputs });
   if (first.exitCode === 2) return null;
   built(first, false);
+  const keys = readFileSync(outputs.secrets, "utf8");
 
   const entry = writeEntry(directory);
-  const wrangler = startWrangler(entry, port, first.listenerPort);
+  const wrangler = startWrangler(entry, writeKeys(directory, keys), port, first.listenerPort);
   const exit = { code: null as number | null };
   const ended = new Promise<number>((done) => {
     wrangler.once("exit", (code) => {
@@ -128,13 +129,17 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
   let timer: NodeJS.Timeout | null = null;
   let running: Promise<void> = Promise.resolve();
   const rebuild = async (): Promise<void> => {
-    const result = await buildOnce({ ...build, output });
-    if (result.exitCode === 2) print("lasthop: the last good bundle keeps serving");
-    else built(result, true);
-    // wrangler got it when it started; every request would be answered 404 no-listener.
-    if (result.exitCode !== 2 && result.listenerPort !== first.listenerPort) {
-      print(`lasthop: the listener's port is ${result.listenerPort} now; start again to serve it`);
+    const result = await buildOnce({ ...build, ...outputs });
+    if (result.exitCode === 2) {
+      print("lasthop: the last good bundle keeps serving");
+      return;
     }
+    built(result, true);
+    // wrangler got both when it started: every request would be answered 404 no-listener, or 500 bundle-refused.
+    if (result.listenerPort !== first.listenerPort)
+      print(`lasthop: the listener's port is ${result.listenerPort} now; start again to serve it`);
+    if (readFileSync(outputs.secrets, "utf8") !== keys)
+      print("lasthop: the bundle needs other private keys now; start again to serve it");
   };
   const watcher = watch([...build.paths], { ignoreInitial: true }).on("all", () => {
     if (timer !== null) clearTimeout(timer);
@@ -167,7 +172,15 @@ function writeEntry(directory: string): string {
   return path;
 }
 
-function startWrangler(entry: string, port: number, listenerPort: number): ChildProcess {
+/** The keys as a Worker secret, in a file that wrangler reads: a command line would show them to everyone. */
+function writeKeys(directory: string, keys: string): string {
+  const path = join(directory, "secrets.env");
+  rmSync(path, { force: true });
+  writeFileSync(path, `LASTHOP_SECRETS='${keys.trim()}'\n`, { mode: 0o600, flag: "wx" });
+  return path;
+}
+
+function startWrangler(entry: string, keys: string, port: number, listenerPort: number): ChildProcess {
   const wrangler = join(dirname(createRequire(import.meta.url).resolve("wrangler/package.json")), "bin/wrangler.js");
   const args = [
     wrangler,
@@ -179,6 +192,7 @@ function startWrangler(entry: string, port: number, listenerPort: number): Child
     "--inspector-port=0",
     "--show-interactive-dev-session=false",
     "--log-level=log",
+    `--env-file=${keys}`,
     `--var=LASTHOP_LISTENER_PORT:${listenerPort}`,
   ];
   return spawn(process.execPath, args, {

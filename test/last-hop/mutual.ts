@@ -10,7 +10,13 @@ import { SNI } from "./suite.ts";
 
 const CLIENT = "edge.internal";
 
-export async function startMutual(): Promise<{ fixtures: ProvidedContext["mutual"]; close: () => Promise<void> }> {
+interface Mutual {
+  readonly manifests: string;
+  readonly fixtures: ProvidedContext["mutual"];
+  readonly close: () => Promise<void>;
+}
+
+export async function startMutual(): Promise<Mutual> {
   const root = await mintCa({ name: "mutual root" });
   const [leaf, client] = [
     await mintLeaf({ issuer: root, dns: [SNI] }),
@@ -38,9 +44,11 @@ metadata: { name: edge, namespace: test }
 type: kubernetes.io/tls
 data: { tls.crt: ${base64(client.chainPem)}, tls.key: ${base64(client.keyPem)} }
 `;
-  const compiled = compile([{ file: "mutual.yaml", text: cluster + secret }], { allowLoopback: true });
+  const manifests = cluster + secret;
+  const compiled = compile([{ file: "mutual.yaml", text: manifests }], { allowLoopback: true });
   if (compiled.text === null || compiled.secrets === null) throw new Error(JSON.stringify(compiled.diagnostics));
   return {
+    manifests,
     fixtures: { bundleText: compiled.text, secretsText: compiled.secrets },
     close: async () => {
       server.closeAllConnections();

@@ -1,0 +1,58 @@
+/** `lasthop dev` with keys: wrangler serves a Gateway that presents a client certificate. */
+import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { request } from "node:http";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { startDev } from "../../src/cli/dev.ts";
+import { startMutual } from "../last-hop/mutual.ts";
+
+it("gives the worker the keys that its bundle needs, in a file of its owner alone", { timeout: 90_000 }, async () => {
+  const directory = await mkdtemp(join(tmpdir(), "lasthop-dev-"));
+  const { manifests, close } = await startMutual();
+  const file = join(directory, "cluster.yaml");
+  await writeFile(file, manifests);
+  const port = await freePort();
+  const lines: string[] = [];
+  const line = (text: string): void => void lines.push(text);
+  const server = await startDev({
+    build: { paths: [file], allowLoopback: true, print: line },
+    directory: join(directory, "dev"),
+    port,
+    print: line,
+    built: () => undefined,
+    workerLine: line,
+  });
+  try {
+    expect(server, lines.join("\n")).not.toBeNull();
+    expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
+    for (const name of ["secrets.json", "secrets.env"])
+      expect((await stat(join(directory, "dev", name))).mode & 0o777, name).toBe(0o600);
+    expect(lines.join("\n")).not.toContain("PRIVATE KEY");
+  } finally {
+    await server?.close();
+    await close();
+    await rm(directory, { recursive: true });
+  }
+});
+
+function ask(port: number, host: string): Promise<[status: number, text: string]> {
+  return new Promise((resolve, reject) => {
+    request({ host: "127.0.0.1", port, headers: { host }, agent: false }, (response) => {
+      let text = "";
+      response.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+      response.on("end", () => resolve([response.statusCode ?? 0, text]));
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
