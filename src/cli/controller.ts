@@ -1,6 +1,6 @@
 /** `lasthop controller`: keeps bundles and statuses up to date with a cluster. */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { accessSync, constants, mkdirSync, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { parseArgs } from "node:util";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -50,7 +50,7 @@ export async function controller(args: readonly string[]): Promise<number> {
     return 0;
   }
   if (typeof settings === "string") {
-    process.stderr.write(`lasthop controller: ${settings}\n\n${CONTROLLER_USAGE}`);
+    process.stderr.write(`lasthop controller: ${settings}\n\nlasthop controller --help tells the options\n`);
     return 2;
   }
   const stopped = new AbortController();
@@ -93,7 +93,9 @@ async function run(
   if (lease === null) await work(stopped);
   else {
     const identity = `${hostname()}_${randomBytes(6).toString("hex")}`;
-    await lead({ api, ...lease, identity, signal: stopped, now: () => Date.now() }, work);
+    const onFault = (fault: string): void =>
+      log({ level: "error", message: `Lease ${lease.namespace}/${lease.name}: ${fault}` });
+    await lead({ api, ...lease, identity, signal: stopped, now: () => Date.now(), onFault }, work);
   }
   closeEndpoint(server);
   if (stopped.aborted) return 0;
@@ -127,9 +129,8 @@ function parse(args: readonly string[]): Settings | string | null {
     if (health === null) return `--health: ${JSON.stringify(values.health)} is not HOST:PORT`;
     const [namespace = "", name = ""] = values.lease.split("/");
     if (values.lease !== "none" && (namespace === "" || name === "")) return "--lease is NAMESPACE/NAME, or none";
-    const config = new KubeConfig();
-    if (values.kubeconfig === undefined) config.loadFromDefault();
-    else config.loadFromString(readFileSync(values.kubeconfig, "utf8"));
+    const config = configOf(values.kubeconfig);
+    if (values.publish !== undefined) checkDirectory(values.publish);
     return {
       publisher: values.publish === undefined ? kvFromEnvironment() : directoryPublisher(values.publish),
       pool,
@@ -144,6 +145,41 @@ function parse(args: readonly string[]): Settings | string | null {
     };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
+  }
+}
+
+/** Throws an Error that says which file, what is wrong with it, and what would do. */
+function configOf(file: string | undefined): KubeConfig {
+  const config = new KubeConfig();
+  const place = file ?? process.env["KUBECONFIG"];
+  try {
+    if (file === undefined) config.loadFromDefault();
+    else config.loadFromString(readFileSync(file, "utf8"));
+  } catch (error) {
+    const [reason = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+    throw new Error(`the kubeconfig ${place ?? ""}: ${reason}; give --kubeconfig FILE, as kubectl takes it`, {
+      cause: error,
+    });
+  }
+  const server = config.getCurrentCluster()?.server;
+  if (server === undefined)
+    throw new Error(
+      `the kubeconfig ${place ?? ""} names no cluster as its current one; see kubectl config use-context`,
+    );
+  // What the client library makes up when it has found nothing.
+  if (place === undefined && server === "http://localhost:8080")
+    throw new Error("there is no kubeconfig, and this is no Pod: give --kubeconfig FILE, or set KUBECONFIG");
+  return config;
+}
+
+/** Throws an Error when nothing can be published there. */
+function checkDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Error(`--publish ${path}: ${reason}; give a directory that this user may write`, { cause: error });
   }
 }
 

@@ -70,10 +70,13 @@ export function kubeApi(config: KubeConfig): KubeApi {
       body: body === null ? null : JSON.stringify(body),
       signal: AbortSignal.timeout(REQUEST_MS),
       ...(dispatcher === undefined ? {} : { dispatcher }),
+    }).catch((error: unknown) => {
+      throw new Error(`${server} cannot be reached: ${reasonOf(error)}`, { cause: error });
     });
     const text = await response.text();
     if (response.ok) return text === "" ? null : JSON.parse(text);
-    throw new ApiError(response.status, `${method} ${path}: ${response.status} ${messageOf(text)}`);
+    const remedy = REMEDIES.get(response.status) ?? "";
+    throw new ApiError(response.status, `${method} ${path}: ${response.status} ${messageOf(text)}${remedy}`);
   }
 
   return {
@@ -106,6 +109,19 @@ export function kubeApi(config: KubeConfig): KubeApi {
       return watched.finally(() => over.abort());
     },
   };
+}
+
+const REMEDIES: ReadonlyMap<number, string> = new Map([
+  [401, "; the API server does not accept the credentials: check the kubeconfig's user, or the Pod's ServiceAccount"],
+  [403, "; deploy/kubernetes/rbac.yaml grants what the controller needs"],
+]);
+
+/** `fetch failed` says nothing; its cause does. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  // Several addresses refused: an AggregateError with no message.
+  return error.message || ("code" in error ? String(error.code) : error.name);
 }
 
 /** `metav1.Status.message`, bounded. */

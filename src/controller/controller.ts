@@ -67,6 +67,7 @@ export function runController(options: ControllerOptions): Controller {
   const writer = statusWriter(api, store, now);
   const infrastructure = infrastructureOf(api, store, now);
   let failures: readonly string[] = [];
+  let told: readonly string[] = [];
 
   async function pass(): Promise<readonly string[]> {
     // Nothing is said of a cluster that has been read in part.
@@ -78,7 +79,7 @@ export function runController(options: ControllerOptions): Controller {
     const { statuses, gateways } = compile(store.objects());
     const compileMs = performance.now() - startMs;
     const faults: string[] = [];
-    const told = (what: string) => (error: unknown) => {
+    const failed = (what: string) => (error: unknown) => {
       faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     };
     const assigned = assignAddresses(
@@ -93,25 +94,25 @@ export function runController(options: ControllerOptions): Controller {
       const assignment = assigned.get(gateway.name) ?? null;
       const addresses = assignment?.kind === "assigned" ? assignment.addresses : [];
       let seen: Acknowledgement | null = null;
-      let failed: string | null = null;
+      let unpublished: string | null = null;
       try {
         seen = await publisher.publish(publicationOf(gateway, addresses), pointers);
       } catch (error) {
-        failed = `publication failed: ${error instanceof Error ? error.message : String(error)}`;
-        faults.push(`Gateway ${gateway.name}: ${failed}`);
+        unpublished = `publication failed: ${error instanceof Error ? error.message : String(error)}`;
+        faults.push(`Gateway ${gateway.name}: ${unpublished}`);
       }
       programmed.set(
         gateway.name,
-        servingOf(gateway, options.pool.length > 0 ? assignment : null, seen, failed, publisher),
+        servingOf(gateway, options.pool.length > 0 ? assignment : null, seen, unpublished, publisher),
       );
     }
     if (signal.aborted) return faults;
     for (const name of pointers.keys()) {
-      if (!programmed.has(name)) await publisher.withdraw(name).catch(told(`Gateway ${name}`));
+      if (!programmed.has(name)) await publisher.withdraw(name).catch(failed(`Gateway ${name}`));
     }
     await infrastructure.ensure(
       [...programmed.keys()].flatMap((name) => store.get("Gateway", name) ?? []),
-      (name, error) => told(`Gateway ${name}`)(error),
+      (name, error) => failed(`Gateway ${name}`)(error),
     );
     faults.push(...(await writer.write(statuses, (object) => servedBy(object, programmed))));
     options.onPass?.({ compileMs, gateways: gateways.length, failures: faults });
@@ -124,11 +125,10 @@ export function runController(options: ControllerOptions): Controller {
     while (!signal.aborted) {
       await pending.settled();
       if (signal.aborted) break;
-      const before = failures;
-      failures = await pass().catch((error: unknown) => [
-        error instanceof Error ? (error.stack ?? error.message) : String(error),
-      ]);
-      for (const failure of failures) if (!before.includes(failure)) log({ level: "error", message: failure });
+      const before = told;
+      failures = await pass().catch((error: unknown) => [describe(error)]);
+      told = [...store.faults, ...failures];
+      for (const fault of told) if (!before.includes(fault)) log({ level: "error", message: fault });
       if (failures.length > 0) void pause(RETRY_MS, signal).then(() => pending.add());
     }
     clearInterval(recheck);
@@ -144,6 +144,13 @@ export function runController(options: ControllerOptions): Controller {
     },
     done: run(),
   };
+}
+
+/** What the world does needs no stack; a bug of ours does. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const bug = error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
+  return bug ? (error.stack ?? error.message) : error.message;
 }
 
 /** Changes since the last pass: settles shortly after the last of a crowd. */

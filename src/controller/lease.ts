@@ -15,6 +15,8 @@ export interface LeaseOptions {
   /** Ends the election, and gives the Lease back. */
   readonly signal: AbortSignal;
   readonly now: () => number;
+  /** Why the Lease could be neither taken nor read, each reason once until it changes. */
+  readonly onFault: (message: string) => void;
 }
 
 const DURATION_S = 15;
@@ -73,8 +75,19 @@ export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Pr
     });
     return !release;
   }
+  let fault: string | null = null;
   // A conflict means that another was faster; any other failure, that nobody knows: both are no lead.
-  const attempt = (): Promise<boolean> => acquire().catch(() => false);
+  const attempt = async (): Promise<boolean> => {
+    let next: string | null = null;
+    const held = await acquire().catch((error: unknown) => {
+      if (!(error instanceof ApiError && error.status === 409))
+        next = error instanceof Error ? error.message : String(error);
+      return false;
+    });
+    if (next !== null && next !== fault) options.onFault(next);
+    fault = next;
+    return held;
+  };
 
   while (!signal.aborted && !(await attempt())) await pause(RETRY_MS, signal);
   if (signal.aborted) return;

@@ -116,7 +116,11 @@ export function watchResource(resource: Resource, { api, onChange, signal }: Wat
           state.fault = null;
           onChange({ resource, removed });
         } else {
-          state.fault = error instanceof Error ? error.message : String(error);
+          const message = error instanceof Error ? error.message : String(error);
+          state.fault =
+            status === 404 && resource.custom
+              ? `${message}; install the CustomResourceDefinitions of the Gateway API (docs/kubernetes.md)`
+              : message;
           onChange({ resource, removed: false });
         }
         // A 404 of a watch says as little as the list will: ask that.

@@ -1,5 +1,5 @@
 /** `lasthop dev` with keys: wrangler serves a Gateway that presents a client certificate. */
-import { mkdtemp, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -29,7 +29,10 @@ it("gives the worker the keys that its bundle needs, in a file of its owner alon
     expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
     for (const name of ["secrets.json", "secrets.env"])
       expect((await stat(join(directory, "dev", name))).mode & 0o777, name).toBe(0o600);
-    expect(lines.join("\n")).not.toContain("PRIVATE KEY");
+    const { keys } = JSON.parse(await readFile(join(directory, "dev/secrets.json"), "utf8")) as { keys: object };
+    const [key = "", ...others] = Object.values(keys) as string[];
+    expect(key.length, `one key, and ${others.length} others`).toBeGreaterThan(100);
+    expect(lines.join("\n")).not.toContain(key.slice(0, 100));
   } finally {
     await server?.close();
     await close();

@@ -50,7 +50,7 @@ describe("the Lease", () => {
   it("has one holder, who gives it back, and the next one takes it", async () => {
     const server = new ApiServer();
     const api: KubeApi = await server.start();
-    const options = { api, namespace: "lasthop-system", name: "lead", now: () => Date.now() };
+    const options = { api, namespace: "lasthop-system", name: "lead", now: () => Date.now(), onFault: () => undefined };
     const [one, two] = [new AbortController(), new AbortController()];
     const held: string[] = [];
     const hold = (name: string, stop: AbortController): Promise<void> =>
