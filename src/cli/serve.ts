@@ -35,7 +35,8 @@ exit status: 0 stopped by a signal; 1 a port cannot be bound; 2 wrong usage, or 
 interface Settings {
   readonly path: string;
   readonly secrets: string | null;
-  readonly address: string;
+  /** Null: nobody gave one. */
+  readonly address: string | null;
   /** Listener port → bound port. */
   readonly portMap: ReadonlyMap<number, number>;
   readonly metrics: HostPort | null;
@@ -87,10 +88,14 @@ export async function serve(args: readonly string[]): Promise<number> {
 }
 
 async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent | undefined): Promise<Running> {
-  const { path, address, portMap } = settings;
+  const { path, portMap } = settings;
   const options = { host: nodeHost(), portMap, log, ...(onEvent === undefined ? {} : { onEvent }) };
   if (statSync(path).isDirectory()) {
+    if (settings.secrets !== null || settings.address !== null)
+      throw new UsageError("--secrets and --address are for a bundle; a directory's Gateways have theirs published");
     const published = await servePublication({ ...options, directory: path, say });
+    if (published.servings.length === 0)
+      say(`${path}: no Gateway is served yet; what a controller publishes there will be`);
     return {
       get servings() {
         return published.servings;
@@ -101,6 +106,7 @@ async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent
   }
   const read = (): [text: string, secrets: Secrets] => [readFileSync(path, "utf8"), readSecrets(settings.secrets)];
   const [text, secrets] = read();
+  const address = settings.address ?? "127.0.0.1";
   const serving = await serveBundle(text, { ...options, address, secrets });
   for (const [listener, bound] of serving.ports) {
     const scheme = serving.bundle.listeners.find(({ port }) => port === listener)?.protocol.toLowerCase() ?? "http";
@@ -151,8 +157,15 @@ async function untilStopped(
   await close(drainMs);
 }
 
+/** Options that do not go together, which only the file system tells. */
+class UsageError extends Error {}
+
 /** Why it does not serve, and the exit code. */
 function told(error: unknown, { path }: Settings): number {
+  if (error instanceof UsageError) {
+    say(error.message);
+    return 2;
+  }
   const code = error instanceof Error && "code" in error ? error.code : null;
   if (error instanceof BundleError || code === "ENOENT" || code === "EACCES" || code === "EISDIR") {
     say(`${path}: ${error instanceof Error ? error.message : String(error)}`);
@@ -174,7 +187,7 @@ function parse(args: readonly string[]): Settings | string | null {
       args: [...args],
       allowPositionals: true,
       options: {
-        address: { type: "string", default: "127.0.0.1" },
+        address: { type: "string" },
         secrets: { type: "string" },
         "port-map": { type: "string", default: "" },
         "metrics-address": { type: "string" },
@@ -199,7 +212,7 @@ function parse(args: readonly string[]): Settings | string | null {
   return {
     path: resolve(positionals[0] ?? "bundle.json"),
     secrets: values.secrets === undefined ? null : resolve(values.secrets),
-    address: values.address,
+    address: values.address ?? null,
     portMap,
     metrics,
     drainMs,

@@ -1,0 +1,44 @@
+/** What `lasthop serve` tells an operator who gives it a directory. */
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+
+let directory: string;
+beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "lasthop-serve-"))));
+afterEach(() => rm(directory, { recursive: true }));
+
+/** Its exit code and what it says; stopped once that matches `until`. */
+function run(args: readonly string[], until: RegExp | null = null): Promise<{ code: number | null; text: string }> {
+  const child = spawn(process.execPath, [MAIN, "serve", directory, ...args]);
+  let text = "";
+  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+    text += chunk;
+    if (until?.test(text) === true) child.kill("SIGTERM");
+  });
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, text }));
+  });
+}
+
+describe("lasthop serve DIRECTORY", () => {
+  it("takes no options that it would ignore", async () => {
+    for (const args of [["--secrets=keys.json"], ["--address=127.0.0.1"]]) {
+      const { code, text } = await run(args);
+      expect(text).toContain("--secrets and --address are for a bundle");
+      expect(code).toBe(2);
+    }
+  });
+
+  it("says that nothing is published yet, and which pointer is broken", async () => {
+    expect((await run([], /no Gateway is served yet/)).text).toContain(directory);
+    await mkdir(join(directory, "gateways/shop"), { recursive: true });
+    await writeFile(join(directory, "gateways/shop/edge.json"), "{");
+    const { text } = await run([], /no Gateway is served yet/);
+    expect(text).toContain("gateways/shop/edge.json: bundle refused: not-json");
+  });
+});
