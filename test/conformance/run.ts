@@ -123,6 +123,8 @@ async function main(): Promise<number> {
     const deploy = join(root, "deploy/kubernetes");
     for (const file of ["namespace.yaml", "rbac.yaml", "gatewayclass.yaml"])
       inLab("x", "kubectl", "apply", "-f", join(deploy, file));
+    // Its image is in no registry: the API server says only whether it would take it.
+    inLab("x", "kubectl", "apply", "--dry-run=server", "-f", join(deploy, "deployment.yaml"));
     start("serve", publication, "--metrics-address=127.0.0.1:9464");
     const kubeconfig = join(home, "state", "controller.kubeconfig");
     start("controller", `--publish=${publication}`, "--addresses=127.2.0.0/24", `--kubeconfig=${kubeconfig}`);
