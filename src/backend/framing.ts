@@ -8,7 +8,8 @@ import type { ExchangeRequest, HeaderList } from "./exchange.ts";
 export function requestFault({ headers, body }: Pick<ExchangeRequest, "headers" | "body">): string | null {
   const [first, ...others] = valuesOf(headers, "content-length");
   if (first === undefined) return null;
-  if (!/^[0-9]+$/.test(first) || others.some((value) => value !== first)) return "a content-length that is no number";
+  if (!/^[0-9]+$/.test(first) || !Number.isSafeInteger(Number(first)) || others.some((value) => value !== first))
+    return "a content-length that is no number";
   return body === null && Number(first) !== 0 ? "a content-length without a body" : null;
 }
 

@@ -63,6 +63,7 @@ describe("hostile", () => {
       ],
       ["as a list", [["content-length", "4, 5"]], "abcd"],
       ["that is no number", [["content-length", "+4"]], "abcd"],
+      ["above what can be counted", [["content-length", "99999999999999999999"]], "abcd"],
     ] as const)("cannot smuggle by a content-length %s", async (_, headers, text) => {
       const { server, backends } = await raw((socket) => socket.write(OK));
       await textOf(await ask(backends));
@@ -70,6 +71,65 @@ describe("hostile", () => {
       const request = { method: "POST", headers, body: text === null ? null : body(text) };
       expect(await ask(backends, request)).toMatchObject(failedWith("bad-request"));
       expect(server.received()).toBe(before);
+    });
+
+    it.each([
+      ["longer", "abcdef"],
+      ["shorter", "abc"],
+    ])("whose body is %s than its content-length sends no whole request, nor another behind it", async (_, text) => {
+      const { server, backends } = await raw((socket, chunk) => {
+        if (chunk.endsWith("abcd") || chunk.startsWith("GET")) socket.write(OK);
+      });
+      await textOf(await ask(backends));
+      const request = { method: "POST", headers: [["content-length", "4"]], body: body(text) } as const;
+      expect(await ask(backends, request)).toMatchObject(failedWith("request-body-failed"));
+      expect(server.received()).not.toContain("abcd");
+      await expect.poll(() => server.sockets.map(({ readableEnded }) => readableEnded)).toEqual([true]);
+      expect(await textOf(await ask(backends))).toBe("ok");
+    });
+
+    it("whose body goes on after its content-length is heard no further", async () => {
+      const { server, backends } = await raw((socket, chunk) => {
+        if (chunk.startsWith("GET")) socket.write(OK);
+      });
+      const parts = ["abcd", "GET /smuggled HTTP/1.1\r\nhost: x\r\n\r\n"];
+      const longer = new ReadableStream<Uint8Array>({
+        async pull(controller) {
+          const part = parts.shift();
+          if (part === undefined) return controller.close();
+          if (part !== "abcd") await expect.poll(() => server.received()).toContain("abcd");
+          controller.enqueue(new TextEncoder().encode(part));
+        },
+      });
+      const request = { method: "POST", headers: [["content-length", "4"]], body: longer } as const;
+      expect(await ask(backends, request)).toMatchObject(failedWith("request-body-failed"));
+      expect(await textOf(await ask(backends))).toBe("ok");
+      expect(server.received()).not.toContain("smuggled");
+      expect(server.sockets).toHaveLength(2);
+    });
+
+    it.each([
+      ["longer", "abcdef"],
+      ["shorter", "abc"],
+    ])("whose body is %s than its content-length has its HTTP/2 stream reset, and no other", async (_, text) => {
+      const ended: string[] = [];
+      const server = await http2Backend(leaf, (stream, _session, number) => {
+        let received = "";
+        stream.on("data", (chunk: Buffer) => (received += chunk.toString()));
+        stream.on("end", () => {
+          if (stream.rstCode === 0) ended.push(received);
+          if (!stream.destroyed) stream.respond({ ":status": 200 });
+          if (!stream.destroyed) stream.end(`${number}`);
+        });
+      });
+      open.push(server);
+      const backends = backendsOf(bundleTo(server.port));
+      expect(await textOf(await ask(backends))).toBe("1");
+      const request = { method: "POST", headers: [["content-length", "4"]], body: body(text) } as const;
+      expect(await ask(backends, request)).toMatchObject(failedWith("request-body-failed"));
+      const whole = { ...request, body: body("abcd") };
+      expect(await textOf(await ask(backends, whole))).toBe("1");
+      expect(ended).toEqual(["", "abcd"]);
     });
 
     it("may say that there is no body", async () => {
@@ -153,6 +213,29 @@ describe("hostile", () => {
       const { server, backends } = await raw((socket) => socket.write(answer));
       expect(await ask(backends)).toMatchObject(failedWith("http-protocol-error"));
       await expect.poll(() => server.sockets.map(({ readableEnded }) => readableEnded)).toEqual([true]);
+    });
+
+    it.each([
+      ["longer", "abcdef"],
+      ["shorter", "abc"],
+    ])("whose HTTP/2 response is %s than its content-length has not answered", async (_, text) => {
+      const server = await http2Backend(leaf, (stream) => {
+        stream.respond({ ":status": 200, "content-length": 4 });
+        stream.end(text);
+      });
+      open.push(server);
+      const sent = await ask(backendsOf(bundleTo(server.port)));
+      await expect(textOf(sent)).rejects.toThrow();
+    });
+
+    it("whose response is shorter than its content-length has not answered, and its connection is not used", async () => {
+      const { server, backends } = await raw((socket, _chunk, connection) => {
+        if (connection > 1) socket.write(OK);
+        else socket.end("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nabc");
+      });
+      await expect(textOf(await ask(backends))).rejects.toThrow();
+      expect(await textOf(await ask(backends))).toBe("ok");
+      expect(server.sockets).toHaveLength(2);
     });
 
     it("cannot answer a request that it was not asked yet", async () => {

@@ -73,12 +73,16 @@ export class Exchange {
   #wakeReader: (() => void) | null = null;
   #wakeWriter: (() => void) | null = null;
   #source: BodySource | null = null;
+  /** Body bytes that the head's content-length still announces; null: it announces none. */
+  #announced: number | null;
   readonly response: Promise<BackendResponse>;
 
   /** Throws a ConnectionError when the request cannot start. */
   constructor(pump: Pump, request: RequestHead, hasBody: boolean, options: RequestOptions) {
     this.#pump = pump;
     this.#options = options;
+    const length = request.headers.find(([name]) => name === "content-length")?.[1];
+    this.#announced = length === undefined || !hasBody ? null : Number(length);
     const writer = new Writer(pump.instance.input);
     writer.short(request.method);
     writer.short(request.authority);
@@ -154,8 +158,12 @@ export class Exchange {
     if (this.#end === "open") this.#pump.schedule();
   }
 
-  /** Sends body bytes, as fast as there is room for them. False: the exchange is over, nobody wants them. */
+  /**
+   * Sends body bytes, as fast as there is room for them. False: the exchange is over, nobody wants them. Throws before
+   * it sends any of them when they are more than the head announced: hyper would cut them off and call it a whole body.
+   */
   async write(bytes: Uint8Array): Promise<boolean> {
+    this.#meet(bytes.length);
     const { instance, handle } = this.#pump;
     for (let at = 0; at < bytes.length;) {
       if (this.#end !== "open") return false;
@@ -193,6 +201,7 @@ export class Exchange {
   #uploadWhole(body: Uint8Array): boolean {
     const { instance, handle } = this.#pump;
     if (body.length > SMALL_BODY_BYTES) return false;
+    this.#meet(body.length);
     instance.input.set(body);
     // The queue is empty, so it takes all of it.
     if (body.length > 0) this.#pump.call((wasm) => wasm.request_write(handle, this.#request, body.length));
@@ -211,9 +220,18 @@ export class Exchange {
     }
   }
 
-  /** Ends the request body. */
+  /** RFC 9110 §8.6: a sender MUST NOT forward a message with a content-length that is known to be incorrect. */
+  #meet(bytes: number): void {
+    if (this.#announced === null) return;
+    this.#announced -= bytes;
+    if (this.#announced < 0) throw new ConnectionError("request-body", "more than its content-length");
+  }
+
+  /** Ends the request body; throws when the head announced more. */
   finish(trailers: Headers): void {
     if (this.#end !== "open") return;
+    if (this.#announced !== null && this.#announced > 0)
+      throw new ConnectionError("request-body", "less than its content-length");
     const writer = new Writer(this.#pump.instance.input);
     if (trailers.length > 0) writer.headers(trailers);
     if (this.#pump.call((wasm) => wasm.request_end(this.#pump.handle, this.#request, writer.length)) < 0) {
