@@ -26,25 +26,30 @@ export async function startOpenssl(): Promise<OpensslServers> {
   const directory = mkdtempSync(join(tmpdir(), "lasthop-openssl-"));
   const root = await mintCa({ name: "openssl root" });
   const running = new Map<string, { child: ChildProcessWithoutNullStreams; port: number; said: string }>();
+  const start = async (name: string, more: readonly string[]): Promise<void> => {
+    const port = await freePort();
+    const child = spawn("openssl", ["s_server", "-accept", `127.0.0.1:${port}`, ...more]);
+    const entry = { child, port, said: "" };
+    running.set(name, entry);
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (chunk: Buffer) => (entry.said += chunk.toString("latin1")));
+    }
+    await until(() => entry.said.includes("ACCEPT"));
+  };
   for (const [kind, dns] of [["good", SNI] as const, ["wrong", "other.internal"] as const]) {
     // Straight from the root: s_server's second context takes no chain.
     const leaf = await mintLeaf({ issuer: root, dns: [dns] });
     const [key, certificate] = [join(directory, `${kind}.key`), join(directory, `${kind}.pem`)];
     writeFileSync(key, leaf.keyPem, { mode: 0o600 });
     writeFileSync(certificate, leaf.certPem);
+    const identity = ["-key", key, "-cert", certificate];
     for (const version of VERSIONS) {
-      const port = await freePort();
       // The second context makes s_server say which name it was asked for; early data would be printed too.
       const names = ["-servername", SNI, "-key2", key, "-cert2", certificate];
       const early = version === "-tls1_3" ? ["-early_data"] : [];
-      const args = ["s_server", "-accept", `127.0.0.1:${port}`, "-key", key, "-cert", certificate, ...names];
-      const child = spawn("openssl", [...args, version, ...early]);
-      const entry = { child, port, said: "" };
-      running.set(`${kind} ${version}`, entry);
-      for (const stream of [child.stdout, child.stderr]) {
-        stream.on("data", (chunk: Buffer) => (entry.said += chunk.toString("latin1")));
-      }
-      await until(() => entry.said.includes("ACCEPT"));
+      await start(`${kind} ${version}`, [...identity, ...names, version, ...early]);
+      // Answers by itself, with what it knows of the connection.
+      if (kind === "good") await start(`www ${version}`, [...identity, version, "-www"]);
     }
   }
   const control = createServer((request, response) => {

@@ -1,13 +1,14 @@
 /** The same promises against another TLS implementation, in any runtime: `openssl s_server` prints what it decrypts. */
 import { plainRequest } from "./request.ts";
 import { describe, expect, it } from "vitest";
-import { createBackends, type Sent } from "../../src/backend/backends.ts";
+import { type Backends, createBackends, type Sent } from "../../src/backend/backends.ts";
 import type { Host } from "../../src/backend/host.ts";
+import { NO_REUSE } from "../../src/backend/limits.ts";
 import { bundleFor, SNI } from "./suite.ts";
 
 export interface OpensslFixtures {
   readonly controlPort: number;
-  /** By `good` or `wrong`, and the version's flag: `good -tls1_3`. */
+  /** By `good`, `wrong` or `www` (answers by itself), and the version's flag: `good -tls1_3`. */
   readonly ports: Readonly<Record<string, number>>;
   /** Base64 DER of the root that signs both. */
   readonly anchor: string;
@@ -29,14 +30,18 @@ export function opensslSuite(host: Host, fixtures: OpensslFixtures | null): void
       }
       throw new Error(`openssl s_server never said ${text}: ${await said(server)}`);
     };
-    const ask = (server: string): Promise<Sent> => {
+    const backendsTo = (server: string): Backends => {
       const { ports, anchor } = fixtures;
       const more = { controlPort: 0, anchorPem: "", goodNotAfterMs: 0, nowMs: 0 };
-      return createBackends({ bundle: bundleFor({ ports, anchor, ...more }, server, {}), host }).send(
-        "test/backend:443",
-        plainRequest({ target: "/secret" }),
-      );
+      return createBackends({
+        bundle: bundleFor({ ports, anchor, ...more }, server, {}),
+        host,
+        poolLimits: NO_REUSE,
+      });
     };
+    const send = (backends: Backends): Promise<Sent> =>
+      backends.send("test/backend:443", plainRequest({ target: "/secret" }));
+    const ask = (server: string): Promise<Sent> => send(backendsTo(server));
 
     it("gets the request after the verdict, and the policy's SNI", async () => {
       const server = `good ${version}`;
@@ -46,6 +51,22 @@ export function opensslSuite(host: Host, fixtures: OpensslFixtures | null): void
       const answer = await sent;
       if (answer.kind !== "response" || answer.response.body === null) throw new Error(JSON.stringify(answer));
       expect(await new Response(answer.response.body).text()).toBe("ok");
+    });
+
+    it("resumes each of 32 connections, again and again", async () => {
+      const backends = backendsTo(`www ${version}`);
+      const round = async (): Promise<string[]> => {
+        const sent = await Promise.all(Array.from({ length: 32 }, () => send(backends)));
+        return Promise.all(
+          sent.map(async (answer) => {
+            if (answer.kind !== "response") throw new Error(JSON.stringify(answer));
+            return /^(?:New|Reused), /m.exec(await new Response(answer.response.body).text())?.[0] ?? "neither";
+          }),
+        );
+      };
+      await round();
+      for (let times = 0; times < 3; times++) expect(new Set(await round())).toEqual(new Set(["Reused, "]));
+      backends.close();
     });
 
     it("decrypts nothing after a refusal, not even early data", async () => {
