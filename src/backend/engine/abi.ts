@@ -33,6 +33,24 @@ export interface Exports {
   response_next(connection: number, request: number): number;
 }
 
+/** The calls that leave their connection's status in the report; after any other it may be another connection's. */
+export type StatusExports = Pick<
+  Exports,
+  | "feed"
+  | "end"
+  | "turn"
+  | "drain"
+  | "approve"
+  | "refuse"
+  | "close"
+  | "request"
+  | "request_write"
+  | "request_end"
+  | "request_cancel"
+  | "next_ready"
+  | "response_next"
+>;
+
 /** Indices into the report, eight u32. */
 export const REPORT = { status: 0, pointer: 1, length: 2, code: 3, aux: 4, sent: 5, capacity: 6, inFlight: 7 } as const;
 export const REPORT_WORDS = 8;

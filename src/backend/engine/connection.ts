@@ -101,7 +101,7 @@ type Judged =
   | NotOpened;
 
 async function judge(pump: Pump, target: TlsTarget): Promise<Judged> {
-  // Not through the pump: this call reports no status, and the last one reported may be another connection's.
+  // Not through the pump: this call reports no status.
   pump.instance.demand((wasm) => wasm.presented(pump.handle));
   const presented = readPresented(pump.instance.output, target.sni);
   let verdict: Verdict;

@@ -3,7 +3,7 @@
  * connection's requests that something is new. No timers: every step follows a read, a write or a call.
  */
 import type { ByteStream } from "../host.ts";
-import { CODES, PHASE, PHASE_MASK, REPORT, STATUS, type Exports } from "./abi.ts";
+import { CODES, PHASE, PHASE_MASK, REPORT, STATUS, type StatusExports } from "./abi.ts";
 import { ConnectionError } from "./errors.ts";
 import { Inflow } from "./inflow.ts";
 import { Outflow } from "./outflow.ts";
@@ -100,7 +100,7 @@ export class Pump {
   }
 
   /** Calls the module about this connection and follows what it changed. -1 answers stay numbers. */
-  call(run: (wasm: Exports) => number): number {
+  call(run: (wasm: StatusExports) => number): number {
     const answer = this.instance.call(run);
     const status = this.instance.report(REPORT.status);
     this.#capacity = this.instance.report(REPORT.capacity);
