@@ -4,7 +4,7 @@ import { ConnectionError, type ConnectionErrorCode } from "./engine/errors.ts";
 import type { BackendResponse, BodySource, RequestOptions } from "./engine/exchange.ts";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "./exchange.ts";
 import { type BackendFailure, type TransportCode, transportFailure, type TransportFailure } from "./failure.ts";
-import { responseFault, upgradeFault } from "./framing.ts";
+import { responseFault, upgradeFault, withoutLength } from "./framing.ts";
 
 export interface OnOptions {
   readonly limit: NonNullable<RequestOptions["limit"]> | null;
@@ -47,9 +47,10 @@ export async function exchangeOn(
     const response = await connection.request({ method, authority, path, headers }, body, options);
     const fault = responseFault(response.status, response.headers) ?? upgradeFault(response, upgrade);
     if (fault === null) return exchangeResponse(response);
+    response.upgrade?.close();
+    void response.body.cancel().catch(() => undefined);
     // On HTTP/1.1 nobody knows any more where a message ends; an HTTP/2 stream stands for itself.
     if (isHttp1) connection.close();
-    else void response.body.cancel().catch(() => undefined);
     return transportFailure("http-protocol-error", `expected a valid response, got ${fault}`, "maybe");
   } catch (error) {
     onEnd(); // A request that did not even start has no end of its own.
@@ -64,7 +65,13 @@ export async function exchangeOn(
 /** A body that never has a byte is none, so that hosts need not read it. */
 function exchangeResponse(response: BackendResponse): ExchangeResponse {
   const { status, headers, body, isEmpty, trailers, upgrade } = response;
-  return { status, headers, body: isEmpty ? null : body, trailers, upgrade: upgrade ?? null };
+  return {
+    status,
+    headers: withoutLength(status, headers),
+    body: isEmpty ? null : body,
+    trailers,
+    upgrade: upgrade ?? null,
+  };
 }
 
 const CONNECTION_SPECIFIC = new Set(["connection", "upgrade"]);
@@ -118,4 +125,10 @@ const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
 export function failureOf(error: ConnectionError): TransportFailure {
   const alert = error.alert === null ? "" : ` (alert ${error.alert})`;
   return transportFailure(CODES[error.code], `expected ${error.expected}, got ${error.received}${alert}`, error.sent);
+}
+
+/** Why a body broke off. RFC 9209 §2.3: an end after part of a response makes the response incomplete. */
+export function bodyFailureOf(error: ConnectionError): TransportFailure {
+  const failure = failureOf(error);
+  return failure.code === "connection-terminated" ? { ...failure, code: "response-incomplete" } : failure;
 }

@@ -17,9 +17,12 @@ export function requestFault({ headers, body }: Pick<ExchangeRequest, "headers" 
 export function responseFault(status: number, headers: HeaderList): string | null {
   // RFC 9110 §15: "values outside the range 100..599 are invalid".
   if (status > 599) return `status ${status}`;
-  // RFC 9112 §7: a coding that our TE did not ask for would stay in the body after its field is dropped.
-  const coding = valuesOf(headers, "transfer-encoding").find((value) => value.trim().toLowerCase() !== "chunked");
-  return coding === undefined ? null : "a transfer coding nobody asked for";
+  // RFC 9112 §7: a coding that our TE did not ask for would stay in the body after its field is dropped, and so would
+  // chunks in chunks.
+  const [coding, ...others] = valuesOf(headers, "transfer-encoding");
+  if (coding === undefined) return null;
+  const isChunked = others.length === 0 && coding.trim().toLowerCase() === "chunked";
+  return isChunked ? null : "a transfer coding nobody asked for";
 }
 
 /** RFC 9110 §7.8: a server MUST NOT switch to a protocol that the client did not ask for. */
@@ -28,8 +31,14 @@ export function upgradeFault(
   asked: string | null,
 ): string | null {
   if (status !== 101) return null;
-  const [protocol] = valuesOf(headers, "upgrade");
-  return protocol?.toLowerCase() === asked ? null : "an upgrade to what nobody asked for";
+  const [protocol, ...others] = valuesOf(headers, "upgrade");
+  return others.length === 0 && protocol?.toLowerCase() === asked ? null : "an upgrade to what nobody asked for";
+}
+
+/** RFC 9110 §8.6: Content-Length MUST NOT be sent in a 1xx or 204; whoever believed it would read the next message. */
+export function withoutLength(status: number, headers: HeaderList): HeaderList {
+  const isBodiless = status < 200 || status === 204;
+  return isBodiless ? headers.filter(([name]) => name !== "content-length") : headers;
 }
 
 const valuesOf = (headers: HeaderList, wanted: string): string[] =>

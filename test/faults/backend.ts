@@ -1,13 +1,13 @@
-/** A TLS backend that misbehaves on its first connections and is good afterwards; below TLS, on its bytes, or above. */
+/** A backend that misbehaves on its first connection and is good afterwards; below TLS, on its bytes, above, or without. */
 import { connect, createServer as createTcp, type AddressInfo, type Server, type Socket } from "node:net";
-import { createServer as createTls, type TLSSocket, type TlsOptions } from "node:tls";
+import { createServer as createTls, type TlsOptions } from "node:tls";
 import { type Minted } from "../pki.ts";
 import { records } from "./records.ts";
 
 /** What a fault does to the records of the backend's side, from 1; `send` reaches the gateway. */
 export type Wire = (record: Buffer, number: number, client: Socket, send: (bytes: Buffer) => void) => void;
-/** Speaks on a connection whose handshake is done. */
-export type Speak = (socket: TLSSocket) => void;
+/** Speaks on a connection whose handshake is done, or in plaintext. It reads: unread, the gateway's end is not seen. */
+export type Speak = (socket: Socket) => void;
 
 export interface Behaviour {
   /** Below TLS, on the first connection. */
@@ -22,27 +22,31 @@ export interface Behaviour {
 
 export interface FaultyBackend {
   readonly port: number;
-  /** Decrypted bytes of each connection. */
+  /** Decrypted bytes of each connection that came to speak. */
   readonly received: readonly number[];
+  /** Connections that there were. */
+  readonly accepted: number;
   /** Connections of the gateway that are open now. */
   readonly open: number;
   close(): Promise<void>;
 }
 
-export async function faultyBackend(leaf: Minted, behaviour: Behaviour): Promise<FaultyBackend> {
+/** `leaf`: null in plaintext. */
+export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): Promise<FaultyBackend> {
   const { wire, tcp, speak, good, tls } = behaviour;
   const received: number[] = [];
   const clients = new Set<Socket>();
   let accepted = 0;
-  const secure = createTls({ key: leaf.keyPem, cert: leaf.chainPem, ...tls }, (socket) => {
+  const speaks = (socket: Socket): void => {
     const number = received.push(0);
     socket.on("error", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => (received[number - 1] = (received[number - 1] ?? 0) + chunk.length));
     // A first connection that never shook hands leaves the first number to a good one.
     (speak !== undefined && number === 1 ? speak : good)(socket);
-  });
-  secure.on("tlsClientError", () => undefined);
-  const securePort = await listening(secure);
+  };
+  const secure = leaf === null ? null : createTls({ key: leaf.keyPem, cert: leaf.chainPem, ...tls }, speaks);
+  secure?.on("tlsClientError", () => undefined);
+  const securePort = secure === null ? null : await listening(secure);
   const front = createTcp((client) => {
     accepted++;
     clients.add(client);
@@ -50,6 +54,7 @@ export async function faultyBackend(leaf: Minted, behaviour: Behaviour): Promise
     client.on("error", () => client.destroy());
     client.on("close", () => clients.delete(client));
     if (tcp !== undefined && accepted === 1) return tcp(client);
+    if (securePort === null) return speaks(client);
     const inner = connect(securePort, "127.0.0.1").setNoDelay(true);
     client.on("close", () => inner.destroy());
     inner.on("error", () => client.destroy());
@@ -67,12 +72,17 @@ export async function faultyBackend(leaf: Minted, behaviour: Behaviour): Promise
   return {
     port,
     received,
+    get accepted() {
+      return accepted;
+    },
     get open() {
       return clients.size;
     },
     async close() {
       for (const client of clients) client.destroy();
-      await Promise.all([front, secure].map((server) => new Promise((resolve) => void server.close(resolve))));
+      await Promise.all(
+        [front, secure].map((server) => new Promise((resolve) => void (server?.close(resolve) ?? resolve(null)))),
+      );
     },
   };
 }

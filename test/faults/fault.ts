@@ -1,30 +1,38 @@
-/** The suite of faults: each has its code, leaks nothing, sends nothing unverified, and the next request is answered. */
+/** The suite of faults: each has its answer, leaks nothing, sends nothing unverified, and the next request is answered. */
 import { beforeAll, describe, expect, it } from "vitest";
-import { type Backends, createBackends, type SendOptions, type Sent } from "../../src/backend/backends.ts";
+import { createBackends } from "../../src/backend/backends.ts";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
-import { failureOf } from "../../src/backend/exchange-on.ts";
-import { type BackendCode, codeOf } from "../../src/backend/events.ts";
+import { bodyFailureOf } from "../../src/backend/exchange-on.ts";
 import type { TransportCode } from "../../src/backend/failure.ts";
 import type { Timeouts } from "../../src/backend/limits.ts";
-import type { Bundle, BundlePolicy } from "../../src/bundle/types.ts";
+import type { Bundle, BundleBackend, BundlePolicy, BundleRule } from "../../src/bundle/types.ts";
+import type { FailureCode } from "../../src/gateway/failures.ts";
+import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { type Distortion, distorted } from "../backend/fixtures/backend.ts";
+import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { plainRequest } from "../last-hop/request.ts";
 import { bundleFor, SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 import { type Behaviour, faultyBackend, type Speak } from "./backend.ts";
 
-/** How the first request ends: answered, without a response, or in the middle of its body. */
-type Outcome = "answered" | BackendCode | `body: ${TransportCode}`;
+/** What the client gets: a response and its text, a failure of ours, or a response that breaks off. */
+export type Answer =
+  | "200 ok"
+  | `${number} "${string}"`
+  | `${number} ${FailureCode}`
+  | `${number}, then ${TransportCode}`;
 
 export interface Fault extends Partial<Behaviour> {
-  readonly expect: Outcome | readonly Outcome[];
+  readonly expect: Answer | readonly Answer[];
+  /** The next request has the same connection; by default when the answer is a good one. */
+  readonly keeps?: boolean;
   /** Of the first connection's bytes, on the gateway's side. */
   readonly distortion?: Distortion;
   readonly timeouts?: Partial<Timeouts>;
   readonly request?: Partial<ExchangeRequest>;
-  readonly options?: SendOptions;
+  readonly rule?: Partial<Pick<BundleRule, "timeouts" | "retry">>;
   /** The fault comes after a good request, or more, on the same connection. */
   readonly after?: number;
   /** No verdict was reached, so the backend must not have seen a byte. */
@@ -33,7 +41,9 @@ export interface Fault extends Partial<Behaviour> {
 
 export interface Terms {
   readonly good: Speak;
-  readonly policy: Partial<BundlePolicy>;
+  /** Null: plaintext. */
+  readonly policy: Partial<BundlePolicy> | null;
+  readonly protocol?: BundleBackend["protocol"];
   readonly unverified?: boolean;
 }
 
@@ -53,17 +63,15 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
     });
 
     it.each(Object.entries(faults))("%s", async (_, make) => {
-      const { distortion, timeouts, request, options, after = 0, ...fault } = make();
-      const alpn = [...(terms.policy.alpn ?? ["http/1.1"])];
-      const tls = {
-        ALPNProtocols: alpn,
-        maxVersion: `TLSv${terms.policy.maxTlsVersion ?? "1.3"}`,
-        ...fault.tls,
-      } as const;
-      const backend = await faultyBackend(leaf, { good: terms.good, ...fault, tls });
+      const { distortion, timeouts, request, rule, after = 0, ...fault } = make();
+      const { good, policy, protocol } = terms;
+      const alpn = [...(policy?.alpn ?? ["http/1.1"])];
+      const tls = { ALPNProtocols: alpn, maxVersion: `TLSv${policy?.maxTlsVersion ?? "1.3"}`, ...fault.tls } as const;
+      const backend = await faultyBackend(policy === null ? null : leaf, { good, ...fault, tls });
+      const bundle = routed(bundleTo(backend.port, root, policy, protocol), rule);
       let dials = 0;
       const backends = createBackends({
-        bundle: bundleTo(backend.port, root, terms.policy),
+        bundle,
         host: {
           ...host,
           async dial(endpoint, signal) {
@@ -73,11 +81,22 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
         },
         timeouts: { ...PATIENT, ...timeouts },
       });
+      const gateway = createGateway({
+        bundle,
+        backends,
+        log: () => undefined,
+        capabilities: [],
+        monotonicMs: () => 0,
+        random: () => 0,
+      });
       try {
-        for (let asked = 0; asked < after; asked++) expect(await outcomeOf(backends)).toBe("answered");
-        expect([fault.expect].flat()).toContain(await outcomeOf(backends, request, options));
+        for (let asked = 0; asked < after; asked++) expect(await answerOf(gateway)).toBe("200 ok");
+        const answer = await answerOf(gateway, request);
+        expect([fault.expect].flat()).toContain(answer);
         if (fault.unverified ?? terms.unverified) expect(backend.received[0] ?? 0, "request bytes").toBe(0);
-        expect(await outcomeOf(backends), "the next request").toBe("answered");
+        expect(await answerOf(gateway), "the next request").toBe("200 ok");
+        const keeps = fault.keeps ?? answer === "200 ok";
+        expect(backend.accepted, "connections").toBe(keeps ? 1 : 2);
         await expect.poll(() => backend.open, { message: "what the fault left open" }).toBeLessThanOrEqual(1);
         backends.close();
         await expect.poll(() => backend.open, { message: "connections after close" }).toBe(0);
@@ -90,25 +109,46 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
   });
 }
 
-export function bundleTo(port: number, root: Minted, policy: Partial<BundlePolicy>): Bundle {
+const BACKEND = "test/backend:443";
+
+export function bundleTo(
+  port: number,
+  root: Minted,
+  policy: Partial<BundlePolicy> | null,
+  protocol: BundleBackend["protocol"] = "http",
+): Bundle {
   const anchor = Buffer.from(root.der).toString("base64");
   const fixtures = { controlPort: 0, ports: { it: port }, anchor, anchorPem: "", goodNotAfterMs: 0, nowMs: 0 };
-  return bundleFor(fixtures, "it", { alpn: ["http/1.1"], ...policy });
+  const bundle = bundleFor(fixtures, "it", { alpn: ["http/1.1"], ...policy });
+  const backend = bundle.backends[BACKEND];
+  if (backend === undefined) throw new RangeError("unreachable");
+  const transport = policy === null ? ({ kind: "plaintext" } as const) : backend.transport;
+  return { ...bundle, backends: { [BACKEND]: { ...backend, protocol, transport } } };
 }
 
-export function ask(backends: Backends, more: Partial<ExchangeRequest> = {}, options?: SendOptions): Promise<Sent> {
-  return backends.send("test/backend:443", plainRequest(more), options);
+/** With a rule that forwards everything. */
+export function routed(bundle: Bundle, more: Fault["rule"] = {}): Bundle {
+  const action = { kind: "forward", backendRefs: [{ weight: 1, backend: BACKEND, filters: [] }] } as const;
+  const rule = { ...ruleOf("test/route", [matchOf({})]), action, ...more };
+  const { listeners, rules } = bundleOf([{ hostname: "*", seniority: 0, rule }]);
+  return { ...bundle, listeners, rules };
 }
 
-/** Reads the whole answer, which must be "ok". */
-export async function outcomeOf(...asked: Parameters<typeof ask>): Promise<string> {
-  const sent = await ask(...asked);
-  if (sent.kind === "failed") return codeOf(sent.failure);
+const FRONT = { clientAddress: null, scheme: "http", port: 80, sni: null } as const;
+
+/** Reads the whole answer. */
+export async function answerOf(gateway: Gateway, more: Partial<ExchangeRequest> = {}): Promise<string> {
+  const { status, headers, body, upgrade } = await gateway.handle(plainRequest(more), FRONT);
+  upgrade?.close();
+  // RFC 9110 §8.6.
+  if (status < 200 || status === 204) expect(headers.map(([name]) => name)).not.toContain("content-length");
+  const why = headers.find(([name]) => name === "proxy-status")?.[1];
   try {
-    const text = await new Response(sent.response.body).text();
-    return text === "ok" ? "answered" : `answered with ${JSON.stringify(text)}`;
+    const text = await new Response(body).text();
+    if (why !== undefined) return `${status} ${/details="(.*)"/.exec(why)?.[1]}`;
+    return text === "ok" ? `${status} ok` : `${status} ${JSON.stringify(text)}`;
   } catch (error) {
-    if (error instanceof ConnectionError) return `body: ${failureOf(error).code}`;
+    if (error instanceof ConnectionError) return `${status}, then ${bodyFailureOf(error).code}`;
     throw error;
   }
 }

@@ -1,5 +1,5 @@
 /** What a backend says above TLS: HTTP/1.1 as text, HTTP/2 as frames. */
-import type { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
 import type { Speak } from "./backend.ts";
 import { FRAME, frame, frames } from "./records.ts";
 
@@ -7,7 +7,7 @@ export const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /** Calls `answer` at the end of each request's head, counted from 1. */
 export const http1 =
-  (answer: (socket: TLSSocket, request: number) => void): Speak =>
+  (answer: (socket: Socket, request: number) => void): Speak =>
   (socket) => {
     let seen = "";
     let requests = 0;
@@ -44,7 +44,7 @@ export const okFrames = (stream: number): Buffer =>
 
 /** Calls `answer` with each request's stream. `settings`: the payload of the first frame. */
 export const http2 =
-  (answer: (socket: TLSSocket, stream: number) => void, settings: Buffer | string = ""): Speak =>
+  (answer: (socket: Socket, stream: number) => void, settings: Buffer | string = ""): Speak =>
   (socket) => {
     socket.write(frame(FRAME.settings, 0, 0, settings));
     const onFrame = (given: Buffer): void => {

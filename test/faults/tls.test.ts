@@ -35,7 +35,7 @@ const shredded = (each: Buffer): Buffer =>
 const stalling = (first: Buffer): Fault => ({
   tcp: (client) => void client.once("data", () => void client.write(first)),
   timeouts: IMPATIENT,
-  expect: "connection-timeout",
+  expect: "504 connection-timeout",
 });
 const dripping = (): Fault => ({
   wire: (each, number, client, send) => {
@@ -45,7 +45,7 @@ const dripping = (): Fault => ({
     client.on("close", () => clearInterval(drip));
   },
   timeouts: IMPATIENT,
-  expect: "connection-timeout",
+  expect: "504 connection-timeout",
 });
 
 const FLIGHTS = {
@@ -60,7 +60,7 @@ for (const version of ["1.2", "1.3"] as const) {
     const at = index + 1;
     const cut = (how: string, wire: Wire): [string, () => Fault] => [
       `${how} ${name}`,
-      () => ({ wire, expect: "connection-terminated" }),
+      () => ({ wire, expect: "502 connection-terminated" }),
     ];
     return [
       cut("a reset after", stopAt(at + 1, reset)),
@@ -72,22 +72,25 @@ for (const version of ["1.2", "1.3"] as const) {
     ];
   });
   faultSuite(`before a verdict, TLS ${version}`, terms, {
-    "a reset on accept": () => ({ tcp: reset, expect: ["connection-terminated", "connection-refused"] }),
-    "an end on accept": () => ({ tcp: end, expect: "connection-terminated" }),
-    "a reset after the ClientHello": () => ({ wire: stopAt(1, reset), expect: "connection-terminated" }),
+    "a reset on accept": () => ({ tcp: reset, expect: ["502 connection-terminated", "502 connection-refused"] }),
+    "an end on accept": () => ({ tcp: end, expect: "502 connection-terminated" }),
+    "a reset after the ClientHello": () => ({ wire: stopAt(1, reset), expect: "502 connection-terminated" }),
     ...Object.fromEntries(cuts),
     "HTTP instead of TLS": () => ({
       wire: insteadOf(1, Buffer.from("HTTP/1.1 400 No\r\n\r\n")),
-      expect: "tls-protocol-error",
+      expect: "502 tls-protocol-error",
     }),
     "random bytes": () => ({
       wire: insteadOf(1, Buffer.concat([Buffer.from([1]), randomBytes(9_999)])),
-      expect: "tls-protocol-error",
+      expect: "502 tls-protocol-error",
     }),
-    "an unknown record type": () => ({ wire: insteadOf(1, record(99, Buffer.alloc(9))), expect: "tls-protocol-error" }),
+    "an unknown record type": () => ({
+      wire: insteadOf(1, record(99, Buffer.alloc(9))),
+      expect: "502 tls-protocol-error",
+    }),
     "an oversized record": () => ({
       wire: insteadOf(1, record(TYPE.handshake, Buffer.alloc(0x4900))),
-      expect: ["tls-protocol-error", "http-protocol-error"],
+      expect: ["502 tls-protocol-error", "502 http-protocol-error"],
     }),
     "a handshake message without end": () => ({
       wire: insteadOf(
@@ -98,37 +101,37 @@ for (const version of ["1.2", "1.3"] as const) {
           ),
         ),
       ),
-      expect: ["tls-protocol-error", "http-protocol-error"],
+      expect: ["502 tls-protocol-error", "502 http-protocol-error"],
     }),
     "empty handshake records": () => ({
       wire: insteadOf(1, Buffer.concat(Array.from({ length: 1_000 }, () => record(TYPE.handshake, Buffer.alloc(0))))),
-      expect: "tls-protocol-error",
+      expect: "502 tls-protocol-error",
     }),
     "a flood of warnings": () => ({
       wire: insteadOf(1, Buffer.concat(Array.from({ length: 10_000 }, () => alert(1, 112)))),
-      expect: ["tls-protocol-error", "tls-alert-received"],
+      expect: ["502 tls-protocol-error", "502 tls-alert-received"],
     }),
-    "a fatal alert": () => ({ wire: insteadOf(1, alert(2, 40)), expect: "tls-alert-received" }),
+    "a fatal alert": () => ({ wire: insteadOf(1, alert(2, 40)), expect: "502 tls-alert-received" }),
     "close_notify instead of ServerHello": () => ({
       wire: stopAt(1, (client) => void client.end(alert(1, 0))),
-      expect: ["connection-terminated", "tls-protocol-error"],
+      expect: ["502 connection-terminated", "502 tls-protocol-error"],
     }),
     "application data instead of ServerHello": () => ({
       wire: insteadOf(1, record(TYPE.data, Buffer.from(OK))),
-      expect: "tls-protocol-error",
+      expect: "502 tls-protocol-error",
     }),
     "ServerHello twice": () => ({
       wire: changed((each, at) => (at === 1 ? Buffer.concat([each, each]) : each)),
-      expect: "tls-protocol-error",
+      expect: "502 tls-protocol-error",
     }),
     "a flipped bit in the certificate": () => ({
       wire: changed((each, at) => (at === (version === "1.2" ? 2 : 4) ? flipped(each, each.length - 40) : each)),
       // TLS 1.2 does not authenticate the record: there it is the chain's signature that fails.
-      expect: version === "1.2" ? "bad-signature" : "tls-protocol-error",
+      expect: version === "1.2" ? "502 bad-signature" : "502 tls-protocol-error",
     }),
     "a flipped bit in the signature": () => ({
       wire: changed((each, at) => (at === (version === "1.2" ? 3 : 5) ? flipped(each, each.length - 10) : each)),
-      expect: "tls-protocol-error",
+      expect: "502 tls-protocol-error",
     }),
     "silence after the ClientHello": () => stalling(Buffer.alloc(0)),
     "silence in the middle of a record": () => stalling(Buffer.from([22, 3, 3, 0, 100, 2])),
@@ -139,24 +142,24 @@ for (const version of ["1.2", "1.3"] as const) {
     `records cut otherwise, TLS ${version}`,
     { ...terms, unverified: false },
     {
-      "a byte at a time": () => ({ distortion: { pieceBytes: 1 }, expect: "answered" }),
-      "two bytes at a time": () => ({ distortion: { pieceBytes: 2 }, expect: "answered" }),
+      "a byte at a time": () => ({ distortion: { pieceBytes: 1 }, expect: "200 ok" }),
+      "two bytes at a time": () => ({ distortion: { pieceBytes: 2 }, expect: "200 ok" }),
       "handshake records of one byte": () => ({
         wire: changed((each, at) => (at <= (version === "1.2" ? 4 : 1) ? shredded(each) : each)),
-        expect: "answered",
+        expect: "200 ok",
       }),
       "records that come together": () => {
         const held: Buffer[] = [];
         return {
           wire: (each, _, __, send) =>
             void (held.push(each) === 1 && setTimeout(() => send(Buffer.concat(held.splice(0))), 20)),
-          expect: "answered",
+          expect: "200 ok",
         };
       },
       "a flipped bit after the handshake": () => ({
         after: 1,
         wire: flippedLater(),
-        expect: "tls-protocol-error",
+        expect: "502 tls-protocol-error",
       }),
     },
   );
