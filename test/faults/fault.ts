@@ -28,6 +28,8 @@ export interface Fault extends Partial<Behaviour> {
   readonly expect: Answer | readonly Answer[];
   /** The next request has the same connection; by default when the answer is a good one. */
   readonly keeps?: boolean;
+  /** The next request waits until the fault's connection is closed. */
+  readonly patient?: true;
   /** Of the first connection's bytes, on the gateway's side. */
   readonly distortion?: Distortion;
   readonly timeouts?: Partial<Timeouts>;
@@ -94,6 +96,7 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
         const answer = await answerOf(gateway, request);
         expect([fault.expect].flat()).toContain(answer);
         if (fault.unverified ?? terms.unverified) expect(backend.received[0] ?? 0, "request bytes").toBe(0);
+        if (fault.patient) await expect.poll(() => backend.open, { message: "the fault's connection" }).toBe(0);
         expect(await answerOf(gateway), "the next request").toBe("200 ok");
         const keeps = fault.keeps ?? answer === "200 ok";
         expect(backend.accepted, "connections").toBe(keeps ? 1 : 2);

@@ -126,7 +126,8 @@ const EXCESS: Faults = {
 const SMUGGLED: Faults = {
   "a second answer": said(OK + EVIL, "200 ok", { keeps: false }),
   "a second answer after chunks": said(coded("chunked") + EVIL, "200 ok", { keeps: false }),
-  "a second answer in a packet of its own": () => ({
+  "a second answer while nobody asks": () => ({
+    patient: true,
     speak: http1((socket) => socket.write(OK, () => setImmediate(() => socket.write(EVIL)))),
     expect: "200 ok",
     keeps: false,
