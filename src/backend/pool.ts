@@ -217,14 +217,22 @@ export class Lane {
       return connected;
     }
     const { connection } = connected;
-    void connection.closed.then(() => this.#left());
     const { lifetimeMs } = this.#pool.limits;
     const nowMs = this.#pool.clock.monotonicMs();
     const untilMs = nowMs + lifetimeMs * (0.8 + 0.4 * this.#pool.random());
     const held: Held = { connection, lane: this, untilMs, idleSinceMs: nowMs };
+    void connection.closed.then(() => this.#lost(held));
     this.#multiplexes = multiplexes(connection);
     if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) this.#shared.add(held);
     return { kind: "open", held };
+  }
+
+  /** Whoever closed it: kept, it would count as idle until somebody asks for it. */
+  #lost(held: Held): void {
+    this.#shared.delete(held);
+    const at = this.#idle.indexOf(held);
+    if (at >= 0) this.#idle.splice(at, 1);
+    this.#left();
   }
 
   #left(): void {

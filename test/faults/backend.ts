@@ -58,6 +58,8 @@ export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): 
     const inner = connect(securePort, "127.0.0.1").setNoDelay(true);
     client.on("close", () => inner.destroy());
     inner.on("error", () => client.destroy());
+    // Without its pipe the client would be read no further, and its end not be seen.
+    inner.on("close", () => client.resume());
     client.pipe(inner);
     if (wire === undefined || accepted > 1) return void inner.pipe(client);
     let number = 0;

@@ -29,7 +29,7 @@ export interface Fault extends Partial<Behaviour> {
   /** The next request has the same connection; by default when the answer is a good one. */
   readonly keeps?: boolean;
   /** The next request waits until the fault's connection is closed. */
-  readonly patient?: true;
+  readonly patient?: boolean;
   /** Of the first connection's bytes, on the gateway's side. */
   readonly distortion?: Distortion;
   readonly timeouts?: Partial<Timeouts>;
@@ -96,7 +96,10 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
         const answer = await answerOf(gateway, request);
         expect([fault.expect].flat()).toContain(answer);
         if (fault.unverified ?? terms.unverified) expect(backend.received[0] ?? 0, "request bytes").toBe(0);
-        if (fault.patient) await expect.poll(() => backend.open, { message: "the fault's connection" }).toBe(0);
+        if (fault.patient) {
+          await expect.poll(() => backend.open, { message: "the fault's connection" }).toBe(0);
+          expect(backends.stats()).toMatchObject({ open: 0, idle: 0 });
+        }
         expect(await answerOf(gateway), "the next request").toBe("200 ok");
         const keeps = fault.keeps ?? answer === "200 ok";
         expect(backend.accepted, "connections").toBe(keeps ? 1 : 2);
