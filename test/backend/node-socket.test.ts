@@ -1,6 +1,7 @@
 /** nodeDial against real sockets: the bytes, the end, the break, and a peer that is held back. */
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import { setTimeout as sleep } from "node:timers/promises";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { createServer, type AddressInfo, type Server, Socket } from "node:net";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { ByteStream } from "../../src/backend/host.ts";
 import { nodeDial } from "../../src/host/node/socket.ts";
@@ -88,4 +89,21 @@ test("closing answers a waiting read", async () => {
   const read = stream.read();
   stream.close();
   expect(await read).toBeNull();
+});
+
+test("closing does not wait for the last bytes that a peer does not take", async () => {
+  const made: Socket[] = [];
+  const note = (message: unknown): void => {
+    if (message instanceof Object && "socket" in message && message.socket instanceof Socket) made.push(message.socket);
+  };
+  subscribe("net.client.socket", note);
+  const stream = await dialled((socket) => void socket.pause());
+  unsubscribe("net.client.socket", note);
+  const [socket] = made;
+  if (socket === undefined) throw new Error("no socket");
+  // Until the kernel has no room, and Node itself keeps a little.
+  for (; socket.writableLength === 0; await turn()) await stream.write(new Uint8Array(1_000));
+  expect(socket.writableNeedDrain).toBe(false);
+  stream.close();
+  await expect.poll(() => socket.destroyed, { timeout: 5_000 }).toBe(true);
 });

@@ -5,6 +5,8 @@ import { DialError, type ByteStream, type Dial } from "../../backend/host.ts";
 /** Enough for a handshake and a small response; a connection that fills it gets large ones. */
 const FIRST_READ_BYTES = 8 * 1024;
 const READ_BYTES = 64 * 1024;
+/** For the last bytes to leave, once nobody waits for the connection any more. */
+const LINGER_MS = 1_000;
 
 /** Dials over TCP; a socket that nobody reads stops its peer. Rejects with a DialError that says why. */
 export const nodeDial: Dial = (endpoint, signal) =>
@@ -148,8 +150,10 @@ class SocketStream implements ByteStream {
     this.#over();
     // Lets written bytes leave (an alert, close_notify), then ends both directions even when the peer does not.
     // A peer that takes none is not waited for.
-    if (this.#socket.writableNeedDrain) this.#socket.destroy();
-    else this.#socket.end(() => this.#socket.destroy());
+    if (this.#socket.writableNeedDrain) return void this.#socket.destroy();
+    this.#socket.end(() => this.#socket.destroy());
+    // The same peer may have left less than what Node calls full.
+    if (this.#socket.writableLength > 0) this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy());
   }
 
   #over(): void {
