@@ -1,4 +1,6 @@
 /** The one place where a failure becomes HTTP: status, `Proxy-Status` error type, problem body. */
+import { ConnectionError } from "../backend/engine/errors.ts";
+import { bodyFailureOf } from "../backend/exchange-on.ts";
 import type { BackendFailure, TransportCode } from "../backend/failure.ts";
 import type { ExchangeResponse } from "../backend/exchange.ts";
 import type { ConfigCode } from "../bundle/types.ts";
@@ -92,6 +94,11 @@ export function failureOf(failure: BackendFailure): Failure {
       return { code: failure.code, status, proxyError, detail: failure.detail };
     }
   }
+}
+
+/** A response broke off after its head: the client sees no code any more, the access log does. */
+export function bodyFailure(error: unknown): Failure {
+  return error instanceof ConnectionError ? failureOf(bodyFailureOf(error)) : internalFailure(error);
 }
 
 /** A bug of ours: the client gets a 500, the log the message. */

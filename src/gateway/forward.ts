@@ -4,7 +4,7 @@ import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../backend/e
 import type { BundleBackendRef, BundleCors, BundleFilter, HeaderEdit } from "../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf } from "./failures.ts";
 import { decorate } from "./filters/cors.ts";
-import { authorize } from "./filters/external-auth.ts";
+import { authorize, type Unauthorized } from "./filters/external-auth.ts";
 import { editHeaders } from "./filters/headers.ts";
 import { fanOut, isMirrored, type Mirrored, sendMirrors } from "./filters/mirror.ts";
 import { modifyTarget } from "./filters/paths.ts";
@@ -24,6 +24,8 @@ export interface Forwarded {
   readonly backend: string | null;
   readonly sent: Sent | null;
   readonly outcome: ExchangeResponse | Failure;
+  /** Why the outcome is an external auth server's answer; null: it is not. */
+  readonly denial: Failure | null;
 }
 
 /** The request on its way through the filters, in their order (`HTTPRouteRule.filters`). */
@@ -47,6 +49,7 @@ export async function forward(
       backend: null,
       sent: null,
       outcome: configurationFailure(ref.refused, "the chosen backendRef is refused"),
+      denial: null,
     };
   }
   const headers = forwardedHeaders(request.headers, request.authority, front);
@@ -55,7 +58,8 @@ export async function forward(
   // backend defined here".
   for (const filter of [...rule.filters, ...ref.filters]) {
     const ended = await pass(filter, way, match.path, context);
-    if (ended !== null) return { backend: ref.backend, sent: null, outcome: ended };
+    if (ended?.kind === "failed") return unsent(ref.backend, ended.failure, null);
+    if (ended !== null) return unsent(ref.backend, ended.response, ended.failure);
   }
   let outgoing = way.request;
   if (way.mirrors.length > 0) {
@@ -65,10 +69,17 @@ export async function forward(
   }
   const { timeouts, retry } = rule;
   const sent = await backends.send(ref.backend, outgoing, { backendRequestMs: timeouts.backendRequestMs, retry });
-  if (sent.kind === "failed") return { backend: ref.backend, sent, outcome: failureOf(sent.failure) };
+  if (sent.kind === "failed") return { backend: ref.backend, sent, outcome: failureOf(sent.failure), denial: null };
   const fields = responseHeaders(sent.response, way, request.headers);
-  return { backend: ref.backend, sent, outcome: { ...sent.response, headers: fields } };
+  return { backend: ref.backend, sent, outcome: { ...sent.response, headers: fields }, denial: null };
 }
+
+const unsent = (backend: string, outcome: Forwarded["outcome"], denial: Failure | null): Forwarded => ({
+  backend,
+  sent: null,
+  outcome,
+  denial,
+});
 
 /** Null: the request goes on. */
 async function pass(
@@ -76,7 +87,7 @@ async function pass(
   way: Way,
   path: Parameters<typeof modifyTarget>[2],
   { backends, random }: ForwardContext,
-): Promise<ExchangeResponse | Failure | null> {
+): Promise<Unauthorized | null> {
   const { request } = way;
   switch (filter.kind) {
     case "request-headers":
@@ -100,12 +111,9 @@ async function pass(
       return null;
     case "external-auth": {
       const authorized = await authorize(filter, request, backends);
-      if (authorized.kind === "passed") way.request = authorized.request;
-      return authorized.kind === "passed"
-        ? null
-        : authorized.kind === "denied"
-          ? authorized.response
-          : authorized.failure;
+      if (authorized.kind !== "passed") return authorized;
+      way.request = authorized.request;
+      return null;
     }
   }
 }

@@ -4,7 +4,14 @@ import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
 import type { Bundle, BundleBackendRef, BundleListener, BundleRule, Capability } from "../bundle/types.ts";
 import { type AccessLog, type AccessRecord, endpointText } from "./access-log.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
-import { configurationFailure, type Failure, failureResponse, internalFailure, requestFailure } from "./failures.ts";
+import {
+  bodyFailure,
+  configurationFailure,
+  type Failure,
+  failureResponse,
+  internalFailure,
+  requestFailure,
+} from "./failures.ts";
 import { preflight } from "./filters/cors.ts";
 import { authorize } from "./filters/external-auth.ts";
 import { locationOf, redirectHeaders } from "./filters/paths.ts";
@@ -108,7 +115,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       trace.deadline = startDeadline(timeouts.requestMs, incoming.signal);
       incoming = { ...incoming, signal: trace.deadline.signal };
     }
-    const { backend, sent, outcome } = await forward(routed, choose(action.backendRefs, random()), incoming, {
+    const { backend, sent, outcome, denial } = await forward(routed, choose(action.backendRefs, random()), incoming, {
       backends,
       front,
       random,
@@ -121,8 +128,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     });
     trace.backend = backend;
     trace.sent = sent;
-    if ("code" in outcome && trace.deadline?.expired === true)
-      return requestFailure("request-timeout", `no response within ${timeouts.requestMs} ms`);
+    trace.code = denial;
+    if ("code" in outcome && trace.deadline?.expired === true) return lateFailure(rule);
     return outcome;
   }
 
@@ -134,17 +141,24 @@ export function createGateway(options: GatewayOptions): Gateway {
       const result = await answer(request, front, trace, background).catch(internalFailure);
       const failure = "code" in result ? result : trace.code;
       const response = "code" in result ? failureResponse(result) : result;
-      const end = (): void => {
+      const end = (broken: Failure | null): void => {
         trace.deadline?.end();
-        log(record(request, trace, failure, result.status, monotonicMs() - start));
+        log(record(request, trace, failure ?? broken, result.status, monotonicMs() - start));
       };
       // Settles with the body, however that ends.
-      if (response.trailers === null || response.body === null) end();
-      else response.trailers.then(end, end);
+      if (response.trailers === null || response.body === null) end(null);
+      else
+        response.trailers.then(
+          () => end(null),
+          (error: unknown) => end(trace.deadline?.expired === true ? lateFailure(trace.rule) : bodyFailure(error)),
+        );
       return response;
     },
   };
 }
+
+const lateFailure = (rule: BundleRule | null): Failure =>
+  requestFailure("request-timeout", `no response within ${rule?.timeouts.requestMs} ms`);
 
 /** Mirrors outlive their request by themselves, where a process does. */
 function ignore(work: Promise<void>): void {

@@ -15,6 +15,8 @@ export type Authorized =
   | { readonly kind: "denied"; readonly response: ExchangeResponse; readonly failure: Failure }
   | { readonly kind: "failed"; readonly failure: Failure };
 
+export type Unauthorized = Exclude<Authorized, { kind: "passed" }>;
+
 /** About the server's own message, and never the request's. */
 const OF_THE_MESSAGE = new Set([
   "content-length",

@@ -1,0 +1,183 @@
+/** ExternalAuth over HTTP: another server decides, and where it cannot be heard nobody passes. */
+import type { ServerResponse } from "node:http";
+import { expect, test } from "vitest";
+import type { BundleExternalAuth } from "../../src/bundle/types.ts";
+import { bodyOf, bundleTo, ID } from "../backend/fixtures/last-hop.ts";
+import { secure } from "../backend/fixtures/servers.ts";
+import { mintCa } from "../pki.ts";
+import { backend, gatewayOf, MAIN, type Setup } from "./through.ts";
+
+const AUTH = "test/auth:80";
+const filterOf = (more: Partial<BundleExternalAuth> = {}): BundleExternalAuth => ({
+  kind: "external-auth",
+  target: { backend: AUTH },
+  pathPrefix: "",
+  requestHeaders: [],
+  responseHeaders: null,
+  maxBodyBytes: 0,
+  ...more,
+});
+const denying = (status: number) => (_: unknown, response: ServerResponse) =>
+  void response.writeHead(status, { "www-authenticate": "Basic", "content-type": "text/plain" }).end("go away");
+
+/** Where the filter stands makes no difference. */
+const PLACES: readonly (readonly [string, (filter: BundleExternalAuth) => Partial<Setup>])[] = [
+  ["a listener", (filter) => ({ listener: { filters: [filter] } })],
+  ["a rule", (filter) => ({ filters: [filter] })],
+  ["a backendRef", (filter) => ({ refFilters: [filter] })],
+];
+
+test.each(PLACES)(
+  "a 200 lets the request of %s pass, with the server's fields in place of the client's",
+  async (_, place) => {
+    const main = await backend();
+    const auth = await backend((__, response) =>
+      response.writeHead(200, { "x-user": "ann", "x-other": "1" }).end("welcome"),
+    );
+    const { ask, log } = gatewayOf({
+      ports: { [MAIN]: main.port, [AUTH]: auth.port },
+      ...place(filterOf({ responseHeaders: ["x-user"] })),
+    });
+    const headers = [
+      ["x-user", "root"],
+      ["authorization", "Bearer t"],
+      ["cookie", "c"],
+    ] as const;
+    expect(await ask({ method: "POST", target: "/a?b", headers, body: bodyOf("hello") })).toMatchObject({
+      status: 200,
+      text: "ok",
+    });
+    expect(main.asked).toMatchObject([{ url: "/a?b", body: "hello", headers: { "x-user": "ann" } }]);
+    expect(main.asked[0]?.headers).not.toHaveProperty("x-other");
+    expect(auth.asked).toMatchObject([
+      {
+        method: "POST",
+        url: "/a?b",
+        body: "",
+        headers: { authorization: "Bearer t", "content-length": "0", host: "client.example.com" },
+      },
+    ]);
+    expect(auth.asked[0]?.headers).not.toHaveProperty("cookie");
+    expect(log).toMatchObject([{ status: 200, code: null }]);
+  },
+);
+
+test.each(PLACES)(
+  "a denial to %s is the client's answer, with its code in Proxy-Status and in the access record",
+  async (_, place) => {
+    const main = await backend();
+    const auth = await backend(denying(401));
+    const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port, [AUTH]: auth.port }, ...place(filterOf()) });
+    expect(await ask()).toMatchObject({
+      status: 401,
+      text: "go away",
+      headers: {
+        "www-authenticate": "Basic",
+        "proxy-status": 'lasthop; error=http_request_denied; details="auth-denied"',
+      },
+    });
+    expect(main.asked).toEqual([]);
+    expect(log).toMatchObject([{ status: 401, code: "auth-denied", detail: "the external auth server answered 401" }]);
+  },
+);
+
+test.each([204, 302, 403, 500])("%d is no 200", async (status) => {
+  const main = await backend();
+  const auth = await backend(denying(status));
+  const { ask } = gatewayOf({ ports: { [MAIN]: main.port, [AUTH]: auth.port }, filters: [filterOf()] });
+  expect((await ask()).status).toBe(status);
+  expect(main.asked).toEqual([]);
+});
+
+test.each(PLACES)("a server of %s that cannot be heard lets nobody pass", async (_, place) => {
+  const main = await backend();
+  const silent = await backend(() => undefined);
+  const broken = await backend((__, response) => response.destroy());
+  for (const [port, status, code] of [
+    // Port 1 on loopback: nobody listens there.
+    [1, 502, "connection-refused"],
+    [broken.port, 502, "response-incomplete"],
+    [silent.port, 504, "response-timeout"],
+  ] as const) {
+    const { ask, log } = gatewayOf({
+      ports: { [MAIN]: main.port, [AUTH]: port },
+      responseMs: 300,
+      ...place(filterOf()),
+    });
+    expect((await ask()).status).toBe(status);
+    expect(log).toMatchObject([{ status, code }]);
+  }
+  expect(main.asked).toEqual([]);
+});
+
+test("a refused server lets nobody pass", async () => {
+  const main = await backend();
+  const { ask, log } = gatewayOf({
+    ports: { [MAIN]: main.port },
+    filters: [filterOf({ target: { refused: "backend-ref-not-found" } })],
+  });
+  expect((await ask()).status).toBe(500);
+  expect(log).toMatchObject([{ code: "backend-ref-not-found" }]);
+  expect(main.asked).toEqual([]);
+});
+
+test("the route's time limit holds for its server too", async () => {
+  const main = await backend();
+  const auth = await backend(() => undefined);
+  const { ask, log } = gatewayOf({
+    ports: { [MAIN]: main.port, [AUTH]: auth.port },
+    filters: [filterOf()],
+    rule: { timeouts: { requestMs: 200, backendRequestMs: null } },
+  });
+  expect((await ask()).status).toBe(504);
+  expect(log).toMatchObject([{ code: "request-timeout" }]);
+  expect(main.asked).toEqual([]);
+});
+
+test("the server gets the fields of the list, below its path, and the body up to its size", async () => {
+  const [main, auth] = await Promise.all([backend(), backend()]);
+  const { ask, log } = gatewayOf({
+    ports: { [MAIN]: main.port, [AUTH]: auth.port },
+    filters: [filterOf({ pathPrefix: "/check", requestHeaders: ["x-a"], maxBodyBytes: 5 })],
+  });
+  const headers = [
+    ["x-a", "1"],
+    ["x-b", "2"],
+  ] as const;
+  expect((await ask({ method: "POST", target: "/a", headers, body: bodyOf("hel", "lo") })).status).toBe(200);
+  expect(auth.asked).toMatchObject([
+    { url: "/check/a", body: "hello", headers: { "x-a": "1", "content-length": "5" } },
+  ]);
+  expect(auth.asked[0]?.headers).not.toHaveProperty("x-b");
+  expect(main.asked).toMatchObject([{ body: "hello" }]);
+  expect((await ask({ method: "POST", body: bodyOf("hello", "!") })).status).toBe(413);
+  expect(log.at(-1)).toMatchObject({ code: "auth-body-too-large" });
+  expect(main.asked).toHaveLength(1);
+});
+
+test("without a list of answers all but those about the message itself are copied", async () => {
+  const main = await backend();
+  const auth = await backend((_, response) =>
+    response.writeHead(200, { "x-user": "ann", "set-cookie": "c=1", "content-type": "text/x" }).end("w"),
+  );
+  const { ask } = gatewayOf({ ports: { [MAIN]: main.port, [AUTH]: auth.port }, filters: [filterOf()] });
+  await ask();
+  expect(main.asked[0]?.headers).toMatchObject({ "x-user": "ann" });
+  for (const name of ["set-cookie", "content-type", "cookie"]) expect(main.asked[0]?.headers).not.toHaveProperty(name);
+});
+
+test("the server's own policy is enforced: a chain of another CA lets nobody pass, and sees no request", async () => {
+  const main = await backend();
+  const auth = await secure((_, response) => response.end());
+  const { backends, ...trusted } = bundleTo({ ports: [auth.port] });
+  const other = Buffer.from((await mintCa({ name: "other" })).der).toString("base64");
+  const [anchor = ""] = Object.keys(trusted.anchors);
+  const setup = { ports: { [MAIN]: main.port }, backends, filters: [filterOf({ target: { backend: ID } })] };
+  const good = gatewayOf(setup);
+  expect((await good.ask()).status).toBe(200);
+  expect([auth.requests.length, main.asked.length]).toEqual([1, 1]);
+  const bad = gatewayOf({ ...setup, anchors: { [anchor]: other } });
+  expect((await bad.ask()).status).toBe(502);
+  expect(bad.log).toMatchObject([{ code: "unknown-ca" }]);
+  expect([auth.requests.length, main.asked.length]).toEqual([1, 1]);
+});

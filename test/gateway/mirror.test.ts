@@ -1,0 +1,147 @@
+/** RequestMirror: copies go where they are meant to, and never hurt the request they are made of. */
+import { expect, test } from "vitest";
+import type { BundleFilter } from "../../src/bundle/types.ts";
+import { fanOut, MIRROR_WINDOW_BYTES } from "../../src/gateway/filters/mirror.ts";
+import { bodyOf } from "../backend/fixtures/last-hop.ts";
+import { plain } from "../backend/fixtures/servers.ts";
+import { backend, gatewayOf, MAIN } from "./through.ts";
+
+const ONE = "test/one:80";
+const TWO = "test/two:80";
+const mirror = (id: string, numerator = 100): BundleFilter => ({
+  kind: "mirror",
+  target: { backend: id },
+  numerator,
+  denominator: 100,
+});
+
+test("several mirrors get the whole request, as the filters before each made it", async () => {
+  const [main, one, two] = await Promise.all([backend(), backend(), backend()]);
+  const { ask, mirrored, log } = gatewayOf({
+    ports: { [MAIN]: main.port, [ONE]: one.port, [TWO]: two.port },
+    filters: [
+      mirror(ONE),
+      { kind: "request-headers", edit: { set: [["x-edited", "yes"]], add: [], remove: [] } },
+      mirror(TWO),
+    ],
+  });
+  expect(await ask({ method: "POST", target: "/a?b", body: bodyOf("he", "llo") })).toMatchObject({
+    status: 200,
+    text: "ok",
+  });
+  await mirrored();
+  for (const { asked } of [main, one, two])
+    expect(asked).toMatchObject([{ method: "POST", url: "/a?b", body: "hello" }]);
+  expect([one, two].map(({ asked }) => asked[0]?.headers["x-edited"])).toEqual([undefined, "yes"]);
+  expect(log).toHaveLength(1);
+});
+
+test("a share of the requests is mirrored, each by a draw of its own", async () => {
+  const [main, one] = await Promise.all([backend(), backend()]);
+  // The first draw of a request chooses its backendRef.
+  const points = [0, 0.24, 0, 0.25, 0, 0.99, 0, 0];
+  const { ask, mirrored } = gatewayOf({
+    ports: { [MAIN]: main.port, [ONE]: one.port },
+    filters: [mirror(ONE, 25)],
+    points,
+  });
+  for (const target of ["/1", "/2", "/3", "/4"]) await ask({ target });
+  await mirrored();
+  expect(main.asked).toHaveLength(4);
+  expect(one.asked.map(({ url }) => url).sort()).toEqual(["/1", "/4"]);
+});
+
+test("a share of 0 mirrors nothing", async () => {
+  const [main, one] = await Promise.all([backend(), backend()]);
+  const { ask, mirrored } = gatewayOf({ ports: { [MAIN]: main.port, [ONE]: one.port }, filters: [mirror(ONE, 0)] });
+  await ask();
+  await mirrored();
+  expect(one.asked).toEqual([]);
+});
+
+test("a refused mirror sends nothing, and is told in a record of its own", async () => {
+  const main = await backend();
+  const { ask, mirrored, log } = gatewayOf({
+    ports: { [MAIN]: main.port },
+    filters: [{ kind: "mirror", target: { refused: "backend-ref-not-permitted" }, numerator: 1, denominator: 1 }],
+  });
+  expect(await ask({ method: "POST", body: bodyOf("hello") })).toMatchObject({ status: 200, text: "ok" });
+  await mirrored();
+  expect(main.asked).toMatchObject([{ body: "hello" }]);
+  expect(log.map(({ mirror: of, code, status }) => [of, code, status])).toContainEqual([
+    true,
+    "backend-ref-not-permitted",
+    500,
+  ]);
+  expect(log.filter((record) => !record.mirror)).toMatchObject([{ code: null, status: 200 }]);
+});
+
+test.each([
+  ["refuses the connection", null, "connection-refused"],
+  ["breaks off", (_: unknown, response: { destroy(): void }) => response.destroy(), "response-incomplete"],
+] as const)("a mirror that %s is of no interest to the client", async (_, answer, code) => {
+  const main = await backend();
+  const one = answer === null ? null : await backend(answer);
+  // Port 1 on loopback: nobody listens there.
+  const { ask, mirrored, log } = gatewayOf({
+    ports: { [MAIN]: main.port, [ONE]: one?.port ?? 1 },
+    filters: [mirror(ONE)],
+  });
+  expect(await ask({ method: "POST", body: bodyOf("hello") })).toMatchObject({ status: 200, text: "ok" });
+  await mirrored();
+  expect(log.filter((record) => record.mirror)).toMatchObject([{ code, backend: ONE }]);
+});
+
+test("a mirror that answers an error is no failure", async () => {
+  const main = await backend();
+  const one = await backend((_, response) => response.writeHead(500).end("broken"));
+  const { ask, mirrored, log } = gatewayOf({ ports: { [MAIN]: main.port, [ONE]: one.port }, filters: [mirror(ONE)] });
+  expect(await ask()).toMatchObject({ status: 200, text: "ok" });
+  await mirrored();
+  expect(log).toHaveLength(1);
+});
+
+test("the answer does not wait for a mirror that gives none", async () => {
+  const main = await backend();
+  const answers: (() => void)[] = [];
+  const one = await backend((_, response) => void answers.push(() => response.end()));
+  const { ask, mirrored } = gatewayOf({ ports: { [MAIN]: main.port, [ONE]: one.port }, filters: [mirror(ONE)] });
+  expect(await ask()).toMatchObject({ status: 200, text: "ok" });
+  await expect.poll(() => answers.length).toBe(1);
+  answers[0]?.();
+  await mirrored();
+});
+
+const sized = (bytes: number): ReadableStream<Uint8Array> => {
+  let left = bytes;
+  return new ReadableStream({
+    pull(controller) {
+      controller.enqueue(new Uint8Array(16_384).fill(97));
+      if ((left -= 16_384) === 0) controller.close();
+    },
+  });
+};
+
+test("a mirror that does not read holds no upload up", async () => {
+  const size = 64 * MIRROR_WINDOW_BYTES;
+  const main = await backend();
+  const deaf = await plain((request) => void request.pause());
+  const { ask, mirrored, log } = gatewayOf({
+    ports: { [MAIN]: main.port, [ONE]: deaf.port },
+    filters: [mirror(ONE)],
+    responseMs: 1_000,
+  });
+  expect(await ask({ method: "POST", body: sized(size) })).toMatchObject({ status: 200, text: "ok" });
+  expect(main.asked[0]?.body).toHaveLength(size);
+  await mirrored();
+  expect(log.filter((record) => record.mirror)).toMatchObject([{ code: "response-timeout" }]);
+});
+
+test("a copy that is read too late ends with an error, and one that keeps up is whole", async () => {
+  const size = 4 * MIRROR_WINDOW_BYTES;
+  const { main, copies } = fanOut(sized(size), 2);
+  const [late, prompt] = copies;
+  const [whole, copied] = await Promise.all([main, prompt].map((body) => new Response(body).text()));
+  expect([whole?.length, copied?.length]).toEqual([size, size]);
+  await expect(new Response(late).text()).rejects.toThrow("slower than its window");
+});

@@ -1,0 +1,133 @@
+/** A gateway of one rule over real backends, for tests of filters: what each backend was asked, and what was logged. */
+import type { IncomingHttpHeaders, RequestListener } from "node:http";
+import { onTestFinished } from "vitest";
+import { createBackends } from "../../src/backend/backends.ts";
+import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import type { Bundle, BundleBackend, BundleFilter, BundleListener, BundleRule } from "../../src/bundle/types.ts";
+import type { AccessRecord } from "../../src/gateway/access-log.ts";
+import { createGateway } from "../../src/gateway/gateway.ts";
+import type { Front } from "../../src/gateway/headers.ts";
+import { bundleTo, host, ID } from "../backend/fixtures/last-hop.ts";
+import { plain } from "../backend/fixtures/servers.ts";
+import { plainRequest } from "../last-hop/request.ts";
+import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
+
+/** The rule's backend, in plaintext. */
+export const MAIN = "test/main:80";
+export const FRONT: Front = { clientAddress: "192.0.2.7", scheme: "http", port: 80, sni: null };
+
+export interface Asked {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** Keeps what it was asked, with its body, then answers. */
+export async function backend(answer: RequestListener = (_, response) => response.end("ok")) {
+  const asked: Asked[] = [];
+  const server = await plain((request, response) => {
+    const { method = "", url = "", headers } = request;
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      asked.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+      answer(request, response);
+    });
+  });
+  return { asked, port: server.port, sockets: server.sockets };
+}
+
+export interface Setup {
+  /** In plaintext, by id: {@link MAIN} is the rule's. */
+  readonly ports: Readonly<Record<string, number>>;
+  /** Backends that are more than a port. */
+  readonly backends?: Bundle["backends"];
+  readonly rule?: Partial<BundleRule>;
+  readonly filters?: readonly BundleFilter[];
+  /** Of the backendRef. */
+  readonly refFilters?: readonly BundleFilter[];
+  readonly listener?: Partial<BundleListener>;
+  /** Beside the rule's. */
+  readonly otherListeners?: readonly BundleListener[];
+  /** In place of the bundle's own. */
+  readonly anchors?: Bundle["anchors"];
+  readonly responseMs?: number;
+  /** The answers of randomness, in turn; then 0. */
+  readonly points?: readonly number[];
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly text: string;
+}
+
+export function gatewayOf(setup: Setup) {
+  const { points = [], responseMs = 3_000 } = setup;
+  const log: AccessRecord[] = [];
+  const work: Promise<void>[] = [];
+  const draws = [...points];
+  const bundle = bundleThrough(setup);
+  const backends = createBackends({ bundle, host, timeouts: { connectMs: 3_000, responseMs } });
+  onTestFinished(() => backends.close());
+  const gateway = createGateway({
+    bundle,
+    backends,
+    log: (record) => log.push(record),
+    capabilities: ["listener-certificates"],
+    monotonicMs: () => 0,
+    random: () => draws.shift() ?? 0,
+  });
+  return {
+    log,
+    /** Resolves when every mirror has ended. */
+    mirrored: () => Promise.all(work),
+    ask: async (request: Partial<ExchangeRequest> = {}, front: Partial<Front> = {}): Promise<Answered> => {
+      const { status, headers, body } = await gateway.handle(
+        plainRequest(request),
+        { ...FRONT, ...front },
+        (mirror) => void work.push(mirror),
+      );
+      return { status, headers: Object.fromEntries(headers), text: await new Response(body).text() };
+    },
+  };
+}
+
+function bundleThrough({
+  ports,
+  backends: more,
+  anchors,
+  rule,
+  filters = [],
+  refFilters = [],
+  listener,
+  otherListeners = [],
+}: Setup): Bundle {
+  const template = bundleTo({ ports: [], backend: { transport: { kind: "plaintext" } } });
+  const plainBackend = template.backends[ID];
+  if (plainBackend === undefined) throw new RangeError("unreachable");
+  const backends: Record<string, BundleBackend> = { ...more };
+  for (const [id, port] of Object.entries(ports)) {
+    backends[id] = { ...plainBackend, endpoints: [{ host: "127.0.0.1", port }] };
+  }
+  const { listeners, rules } = bundleOf([
+    {
+      hostname: "*",
+      seniority: 0,
+      rule: {
+        ...ruleOf("test/route", rule?.matches ?? [matchOf({})]),
+        action: { kind: "forward", backendRefs: [{ weight: 1, backend: MAIN, filters: refFilters }] },
+        filters,
+        ...rule,
+      },
+    },
+  ]);
+  return {
+    ...template,
+    ...(anchors !== undefined && { anchors }),
+    rules,
+    listeners: [...listeners.map((each) => ({ ...each, ...listener })), ...otherListeners],
+    backends,
+  };
+}
