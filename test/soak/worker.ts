@@ -54,9 +54,9 @@ const KINDS: readonly Kind[] = [
   ["a body cut off", "cut", () => ask("good", "/cut")],
   ["a client that leaves", "200 left", () => ask("good", "/download?mb=4", { leave: true })],
   ["a client that leaves a backend that stalls", "200 left", () => ask("good", "/stall", { leave: true })],
-  ["an unknown CA", "502", () => ask("evil", "/")],
-  ["an expired chain", "502", () => ask("late", "/")],
-  ["nobody there", "502", () => ask("nobody", "/")],
+  ["an unknown CA", "502 unknown-ca", () => ask("evil", "/")],
+  ["an expired chain", "502 expired", () => ask("late", "/")],
+  ["nobody there", "502 connection-unreachable", () => ask("nobody", "/")],
   ["a WebSocket", "echo 1000", () => speak("/ws/echo", (socket) => socket.close(1000))],
   ["a WebSocket whose client is cut off", "echo 1006", () => speak("/ws/echo", (socket) => socket.terminate())],
   ["a WebSocket whose backend is cut off", "1014", () => speak("/ws/cut")],
@@ -69,7 +69,7 @@ interface Ask {
   readonly leave?: boolean;
 }
 
-/** The status, and how the body ended when not in good order. */
+/** The status with the code of a failure of ours, and how the body ended when not in good order. */
 async function ask(name: string, path: string, { method = "GET", body, leave = false }: Ask = {}): Promise<string> {
   const headers = { host: `${name}.example.com` };
   const request = httpRequest({ host: "127.0.0.1", port: workerd.port, agent, method, path, headers });
@@ -83,7 +83,8 @@ async function ask(name: string, path: string, { method = "GET", body, leave = f
       request.socket?.resetAndDestroy();
       return `${response.statusCode} left`;
     }
-    return `${response.statusCode}`;
+    const code = /details="(.*)"/.exec(String(response.headers["proxy-status"]))?.[1];
+    return code === undefined ? `${response.statusCode}` : `${response.statusCode} ${code}`;
   } catch {
     return "cut";
   }
