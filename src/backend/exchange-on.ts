@@ -4,7 +4,7 @@ import { ConnectionError, type ConnectionErrorCode } from "./engine/errors.ts";
 import type { BackendResponse, BodySource, RequestOptions } from "./engine/exchange.ts";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "./exchange.ts";
 import { type BackendFailure, type TransportCode, transportFailure, type TransportFailure } from "./failure.ts";
-import { responseFault, upgradeFault, withoutLength } from "./framing.ts";
+import { responseFault, trailerFields, upgradeFault, withoutLength } from "./framing.ts";
 
 export interface OnOptions {
   readonly limit: NonNullable<RequestOptions["limit"]> | null;
@@ -41,7 +41,7 @@ export async function exchangeOn(
       bodyIdleMs,
       signal,
       onEnd,
-      ...(trailers !== null && body !== null && { trailers: () => trailers }),
+      ...(trailers !== null && body !== null && { trailers: async () => trailerFields(await trailers) }),
       ...(informational !== null && { onInformational: informational }),
     };
     const response = await connection.request({ method, authority, path, headers }, body, options);

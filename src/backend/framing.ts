@@ -41,5 +41,21 @@ export function withoutLength(status: number, headers: HeaderList): HeaderList {
   return isBodiless ? headers.filter(([name]) => name !== "content-length") : headers;
 }
 
+const NO_TRAILERS = new Set([
+  "content-length",
+  "transfer-encoding",
+  "host",
+  "connection",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "upgrade",
+]);
+
+/** RFC 9110 §6.5.1: what frames or routes a message, or belongs to one connection, comes too late among trailers. */
+export const trailerFields = <Field extends readonly [string, string]>(trailers: readonly Field[]): Field[] =>
+  trailers.filter(([name]) => !NO_TRAILERS.has(name));
+
 const valuesOf = (headers: HeaderList, wanted: string): string[] =>
   headers.filter(([name]) => name === wanted).map(([, value]) => value);

@@ -146,7 +146,10 @@ test.each(["http/1.1", "h2"] as const)("%s: trailers both ways, and TE is named 
       ["trailer", "x-up"],
     ],
     body: bodyOf("a", "b"),
-    trailers: Promise.resolve([["x-up", "1"]]),
+    trailers: Promise.resolve([
+      ["x-up", "1"],
+      ["content-length", "9"],
+    ]),
   });
   if (sent.kind !== "response") throw new Error(JSON.stringify(sent));
   const answer: unknown = await new Response(sent.response.body).json();

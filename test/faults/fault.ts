@@ -144,13 +144,16 @@ const FRONT = { clientAddress: null, scheme: "http", port: 80, sni: null } as co
 
 /** Reads the whole answer. */
 export async function answerOf(gateway: Gateway, more: Partial<ExchangeRequest> = {}): Promise<string> {
-  const { status, headers, body, upgrade } = await gateway.handle(plainRequest(more), FRONT);
+  const { status, headers, body, trailers, upgrade } = await gateway.handle(plainRequest(more), FRONT);
   upgrade?.close();
   // RFC 9110 §8.6.
   if (status < 200 || status === 204) expect(headers.map(([name]) => name)).not.toContain("content-length");
   const why = headers.find(([name]) => name === "proxy-status")?.[1];
   try {
     const text = await new Response(body).text();
+    // RFC 9110 §6.5.1.
+    for (const [name] of (body === null ? null : await trailers) ?? [])
+      expect(["content-length", "transfer-encoding"]).not.toContain(name);
     if (why !== undefined) return `${status} ${/details="(.*)"/.exec(why)?.[1]}`;
     return text === "ok" ? `${status} ok` : `${status} ${JSON.stringify(text)}`;
   } catch (error) {

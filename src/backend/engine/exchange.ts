@@ -1,4 +1,5 @@
 /** One request and its response, between the caller's streams and the module's queues. */
+import { trailerFields } from "../framing.ts";
 import type { ByteStream } from "../host.ts";
 import { EVENT } from "./abi.ts";
 import { Reader, Writer, type Headers } from "./codec.ts";
@@ -302,7 +303,7 @@ export class Exchange {
       event = this.#pump.call((wasm) => wasm.response_next(handle, this.#request));
     }
     if (event === EVENT.trailers) {
-      this.#receivedTrailers = new Reader(instance.output).headers();
+      this.#receivedTrailers = trailerFields(new Reader(instance.output).headers());
     } else if (event === EVENT.end) {
       this.#finish("ended");
     } else if (event === EVENT.failed) {
