@@ -52,7 +52,7 @@ export async function forward(
       denial: null,
     };
   }
-  const headers = forwardedHeaders(request.headers, request.authority, front);
+  const headers = forwardedHeaders(request, front);
   const way: Way = { request: { ...request, headers }, responseEdits: [], cors: [], mirrors: [] };
   // A backendRef's filters come after the rule's: "executed … if and only if the request is being forwarded to the
   // backend defined here".

@@ -1,5 +1,5 @@
 /** Fields that a gateway must not pass on, and those it adds. */
-import type { HeaderList } from "../backend/exchange.ts";
+import type { ExchangeRequest, HeaderList } from "../backend/exchange.ts";
 
 /** Connection-specific fields (RFC 9110 §7.6.1), and the proxy's own authentication (§11.7). */
 const HOP_BY_HOP = new Set([
@@ -45,7 +45,10 @@ const FORWARDED = new Set([
 ]);
 
 /** Request fields for the backend; `X-Forwarded-For` keeps the earlier hops before ours. */
-export function forwardedHeaders(headers: HeaderList, authority: string, front: Front): HeaderList {
+export function forwardedHeaders(
+  { headers, authority, trailers }: Pick<ExchangeRequest, "headers" | "authority" | "trailers">,
+  front: Front,
+): HeaderList {
   const kept = endToEnd(headers).filter(([name]) => !FORWARDED.has(name) && name !== "host");
   const hops = kept.filter(([name]) => name === "x-forwarded-for").map(([, value]) => value);
   if (front.clientAddress !== null) hops.push(front.clientAddress);
@@ -62,5 +65,7 @@ export function forwardedHeaders(headers: HeaderList, authority: string, front: 
   if (headers.some(([name, value]) => name === "te" && /(^|,)\s*trailers\s*(;|,|$)/i.test(value))) {
     rest.push(["te", "trailers"]);
   }
+  // Over HTTP/1.1 only those that it announces can follow (RFC 9110 §6.6.2).
+  if (trailers !== null) rest.push(...headers.filter(([name]) => name === "trailer"));
   return rest;
 }

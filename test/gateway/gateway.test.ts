@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 import type { Backends, Sent } from "../../src/backend/backends.ts";
-import { PLAIN_REQUEST, type ExchangeRequest, type ExchangeResponse } from "../../src/backend/exchange.ts";
+import {
+  PLAIN_REQUEST,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type HeaderList,
+} from "../../src/backend/exchange.ts";
 import { TRANSPORT_CODES, transportFailure } from "../../src/backend/failure.ts";
 import { type Bundle, type BundleAction, CONFIG_CODES } from "../../src/bundle/types.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
@@ -197,6 +202,9 @@ describe("failures", () => {
 });
 
 describe("fields", () => {
+  const forwarded = (headers: HeaderList, authority = "h", trailers: ExchangeRequest["trailers"] = null): HeaderList =>
+    forwardedHeaders({ headers, authority, trailers }, FRONT);
+
   it("drop what belongs to one connection", () => {
     const headers = [
       ["connection", "close, X-Secret"],
@@ -216,24 +224,19 @@ describe("fields", () => {
       ["x-forwarded-host", "evil"],
       ["connection", "x-forwarded-for"],
     ] as const;
-    expect(forwardedHeaders(headers, "shop.example.com", FRONT)).toEqual([
+    expect(forwarded(headers, "shop.example.com")).toEqual([
       ["x-forwarded-for", "192.0.2.7"],
       ["x-forwarded-proto", "http"],
       ["x-forwarded-host", "shop.example.com"],
       ["x-forwarded-port", "80"],
       ["via", "1.1 lasthop"],
     ]);
-    expect(
-      forwardedHeaders(
-        [
-          ["x-forwarded-for", "198.51.100.1"],
-          ["te", "trailers"],
-        ],
-        "h",
-        FRONT,
-      ),
-    ).toContainEqual(["x-forwarded-for", "198.51.100.1, 192.0.2.7"]);
-    expect(forwardedHeaders([["te", "trailers"]], "h", FRONT)).toContainEqual(["te", "trailers"]);
+    const before = [["x-forwarded-for", "198.51.100.1"]] as const;
+    expect(forwarded(before)).toContainEqual(["x-forwarded-for", "198.51.100.1, 192.0.2.7"]);
+    expect(forwarded([["te", "trailers"]])).toContainEqual(["te", "trailers"]);
+    const announced = ["trailer", "x-sum"] as const;
+    expect(forwarded([announced])).not.toContainEqual(announced);
+    expect(forwarded([announced], "h", Promise.resolve([]))).toContainEqual(announced);
   });
 });
 
