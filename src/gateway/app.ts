@@ -33,21 +33,22 @@ export function createApp(gateway: Gateway): Hono<{ Bindings: AppBindings }> {
 
 /** A web Request as an exchange. Its URL is normalized by the runtime (dot segments), and forwarded as it then stands. */
 function exchangeOf(request: Request, front: Front, latin1: AppBindings["latin1"]): ExchangeRequest {
-  const url = new URL(request.url);
+  // Null for a Host that is none (two of them, say), which the gateway refuses.
+  const url = URL.parse(request.url);
   const headers: (readonly [string, string])[] = [];
-  let authority = url.host;
+  let authority = url?.host ?? "";
   request.headers.forEach((value, name) => {
     const bytes = latin1(value);
     if (name === "host") authority = value;
     else if (bytes !== null) headers.push([name, bytes]);
   });
   // `OPTIONS *` comes as http://authority*, whose host would then be `authority*`.
-  const isServerWide = request.method === "OPTIONS" && request.url === `${url.protocol}//${authority}*`;
+  const isServerWide = request.method === "OPTIONS" && request.url === `${url?.protocol}//${authority}*`;
   return {
     method: request.method,
     scheme: front.scheme,
     authority,
-    target: isServerWide ? "*" : `${url.pathname}${url.search}`,
+    target: isServerWide ? "*" : `${url?.pathname ?? "/"}${url?.search ?? ""}`,
     headers,
     body: request.body,
     trailers: null,

@@ -24,7 +24,8 @@ export async function askPool(
   request: Request,
   background: Background,
 ): Promise<Response | null> {
-  if (pool === undefined) return null;
+  // No object is asked for a Host that makes no URL: the caller refuses it.
+  if (pool === undefined || !URL.canParse(request.url)) return null;
   try {
     return await pool.getByName(poolName(request, Number(objects ?? 1))).fetch(request);
   } catch (error) {
