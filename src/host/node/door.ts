@@ -1,6 +1,7 @@
 /** One bound port: takes connections, shakes hands where its listeners are HTTPS, and knows who is connected. */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
+import { isBun } from "./bun.ts";
 import { Clients, type Handle } from "./clients.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
@@ -39,6 +40,8 @@ export class Door {
   readonly #http2: Http2;
   readonly #sockets = new Set<Socket>();
   #clients = new Clients();
+  /** Called after each client that leaves. */
+  #left = (): void => undefined;
   #tls: { readonly of: PortTls; readonly server: TlsServer } | null = null;
 
   constructor({ port, tls, limits, handle }: DoorOptions) {
@@ -71,11 +74,15 @@ export class Door {
   /** Takes no more connections; resolves when the last client has left. */
   close(): Promise<void> {
     this.#clients.askToLeave();
+    this.server.close();
     return new Promise((resolve) => {
-      this.server.close(() => {
+      // Counted here: Bun's server waits for ever for a client that was reset.
+      this.#left = () => {
+        if (this.#sockets.size > 0) return;
         this.#http1.close();
         resolve();
-      });
+      };
+      this.#left();
     });
   }
 
@@ -86,7 +93,10 @@ export class Door {
 
   #welcome(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.once("close", () => this.#sockets.delete(socket));
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      this.#left();
+    });
     // What else listens on it comes and goes; a reset in between must not be an uncaught error.
     socket.on("error", () => socket.destroy());
     if (this.#tls !== null) {
@@ -106,7 +116,11 @@ export class Door {
       }
       client.gone();
       socket.allowHalfOpen = false;
+      // Bun's HTTP/2 hears of what comes, and not of what waits.
+      const waiting: unknown = isBun ? socket.read() : null;
       this.#http2.serve(socket, clients, front);
+      if (waiting !== null) socket.emit("data", waiting);
+      if (isBun) socket.resume();
     });
   }
 

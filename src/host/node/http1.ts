@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import { BunConnection, isBun } from "./bun.ts";
 import type { Client, Handle } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
@@ -18,6 +19,7 @@ const CONTINUE_MS = 1_000;
 
 export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
   const clients = new WeakMap<Duplex, Client>();
+  const guards = new WeakMap<Duplex, BunConnection>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersMs,
@@ -33,12 +35,15 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
     if (client === undefined) throw new TypeError("a request on a socket that nobody served");
     return client;
   };
-  server.on("request", (request, response) => void answer(handle, clientOf(request), request, response, false));
-  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => {
-    void answer(handle, clientOf(request), request, response, true);
-  });
+  const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+    guards.get(request.socket)?.asked(request, response);
+    void answer(handle, clientOf(request), request, response, expectsContinue);
+  };
+  server.on("request", (request, response) => take(request, response, false));
+  server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => take(request, response, true));
   server.on("upgrade", (request, socket, head) => {
     const client = clientOf(request);
+    guards.get(request.socket)?.upgraded();
     client.begin();
     const asked = (signal: AbortSignal): ExchangeRequest => ({
       ...exchangeOf(request, client.front.scheme, signal),
@@ -53,6 +58,7 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
       clients.set(socket, client);
       socket.once("close", () => client.gone());
       server.emit("connection", socket);
+      if (isBun) guards.set(socket, new BunConnection(socket, limits));
     },
     close: () => void server.close(),
   };

@@ -4,7 +4,8 @@ import type { Socket } from "node:net";
 /** RFC 9113 §3.4. */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
-const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
+/** As Node answers a request that does not come, RFC 9110 §15.5.9. */
+export const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /**
  * Calls `found` once the first bytes tell, with every one of them still to be read; never for a client that says too
@@ -14,7 +15,6 @@ const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 export function onPreface(socket: Socket, limitMs: number, found: (protocol: "http/1.1" | "h2") => void): void {
   const seen: Buffer[] = [];
   let length = 0;
-  // As Node answers a request that does not come, RFC 9110 §15.5.9.
   const timer = setTimeout(() => socket.end(TIMED_OUT, () => socket.destroy()), limitMs);
   const left = (): void => void socket.destroy();
   const read = (bytes: Buffer): void => {
