@@ -20,8 +20,13 @@ metadata: { name: ca, namespace: ${namespace} }
 data: ${JSON.stringify({ "ca.crt": caPem })}
 `;
 
-/** Host `NAME.example.com` goes to Service NAME, which is `port` on loopback. */
-export const backendYaml = (namespace: string, name: string, port: number | undefined): string => `---
+/** Host `NAME.example.com` goes to Service NAME, which is `port` on loopback and speaks `appProtocol`. */
+export const backendYaml = (
+  namespace: string,
+  name: string,
+  port: number | undefined,
+  appProtocol = "http",
+): string => `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: { name: ${name}, namespace: ${namespace} }
@@ -33,7 +38,7 @@ spec:
 apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: ${namespace} }
-spec: { ports: [{ name: https, port: 443 }] }
+spec: { ports: [{ name: https, port: 443, appProtocol: ${appProtocol} }] }
 ---
 apiVersion: discovery.k8s.io/v1
 kind: EndpointSlice

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { buildWorker } from "../../bench/worker-build.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -19,13 +20,16 @@ export interface Workerd {
 }
 
 /** Rejects when workerd ends before it serves. Access records go nowhere, and so do the faults it reports. */
-export async function startWorkerd(bundleText: string): Promise<Workerd> {
+export async function startWorkerd(bundleText: string, secretsText = encodeSecrets(new Map())): Promise<Workerd> {
   mkdirSync(join(ROOT, ".lasthop"), { recursive: true });
   const directory = mkdtempSync(join(ROOT, ".lasthop/soak-"));
   const { out, modules } = buildWorker(directory, bundleText);
   const file = join(out, "config.capnp");
   writeFileSync(file, configOf(modules));
-  const child = spawn(WORKERD, ["serve", "--control-fd=3", file], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+  const child = spawn(WORKERD, ["serve", "--control-fd=3", file], {
+    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    env: { ...process.env, LASTHOP_SECRETS: secretsText },
+  });
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-SHOWN)));
   const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
@@ -71,7 +75,10 @@ const worker :Workerd.Worker = (
   modules = [${modules.map((name) => `(name = "${name}", ${kind(name)} = embed "${name}")`).join(", ")}],
   durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool")],
   durableObjectStorage = (inMemory = void),
-  bindings = [(name = "LASTHOP_POOL", durableObjectNamespace = "Pool")],
+  bindings = [
+    (name = "LASTHOP_POOL", durableObjectNamespace = "Pool"),
+    (name = "LASTHOP_SECRETS", fromEnvironment = "LASTHOP_SECRETS"),
+  ],
   compatibilityDate = "2026-11-01",
   compatibilityFlags = ["nodejs_compat", "enable_request_signal"],
   globalOutbound = "net",

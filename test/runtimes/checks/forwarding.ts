@@ -1,0 +1,271 @@
+/** Requests and answers, as every runtime must carry them over HTTP/1.1. */
+import { deepEqual, equal, match, notEqual, rejects } from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
+import type { At, Check } from "../check.ts";
+import { ask } from "../clients.ts";
+import { REFUSED } from "../cluster.ts";
+import { BUN, WORKERD } from "./lacks.ts";
+
+const BODY = Buffer.alloc(3 << 20, "lasthop");
+const DIGEST = createHash("sha256").update(BODY).digest("hex");
+
+export const FORWARDING: readonly Check[] = [
+  {
+    name: "forwards to a verified backend, and says for whom",
+    async run({ port }) {
+      const { status, text } = await ask(port(80), "h1.example.com", "/a?b=%20c", { headers: { "x-own": "1" } });
+      equal(status, 200);
+      const { headers } = JSON.parse(text);
+      deepEqual(
+        [headers.host, headers["x-own"], headers["x-forwarded-proto"], headers["x-forwarded-port"]],
+        ["h1.example.com", "1", "http", "80"],
+      );
+    },
+  },
+  {
+    name: "an RSA certificate",
+    async run({ port }) {
+      equal((await ask(port(80), "rsa.example.com", "/")).status, 200);
+    },
+  },
+  ...Object.entries(REFUSED).map(([name, code]): Check => ({
+    name: `refuses ${name}, and the backend decrypts nothing`,
+    async run({ port, requestBytes }) {
+      const before = await requestBytes(name);
+      const body = "a secret body";
+      const { status, headers, text } = await ask(port(80), `${name}.example.com`, "/secret", { body });
+      deepEqual([status, JSON.parse(text).code], [502, code]);
+      equal(headers["proxy-status"], `lasthop; error=tls_certificate_error; details="${code}"`);
+      equal((await requestBytes(name)) - before, 0);
+    },
+  })),
+  {
+    name: "a backend over HTTP/2",
+    async run({ port }) {
+      const { status, text } = await ask(port(80), "h2.example.com", "/", { body: BODY });
+      const { httpVersion, sha256 } = JSON.parse(text);
+      deepEqual([status, httpVersion, sha256], [200, "2.0", DIGEST]);
+    },
+  },
+  {
+    name: "a backend over HTTP/2 without TLS",
+    async run({ port }) {
+      const { status, text } = await ask(port(80), "h2c.example.com", "/", { body: BODY });
+      const { httpVersion, sha256 } = JSON.parse(text);
+      deepEqual([status, httpVersion, sha256], [200, "2.0", DIGEST]);
+    },
+  },
+  {
+    name: "a backend without TLS",
+    async run({ port }) {
+      equal((await ask(port(80), "plain.example.com", "/")).status, 200);
+    },
+  },
+  {
+    name: "presents the Gateway's certificate to a backend that asks",
+    async run({ port }) {
+      const { status, text } = await ask(port(80), "mutual.example.com", "/");
+      deepEqual([status, JSON.parse(text).client], [200, "DNS:edge.internal"]);
+    },
+  },
+  {
+    name: "an upload, with its length and in chunks",
+    async run({ port }) {
+      for (const headers of [{}, { "transfer-encoding": "chunked" }]) {
+        const { text } = await ask(port(80), "h1.example.com", "/", { body: BODY, headers });
+        equal(JSON.parse(text).sha256, DIGEST);
+      }
+    },
+  },
+  {
+    name: "a download, with its length and without",
+    async run({ port }) {
+      for (const length of ["", "&length=1"]) {
+        const { text, headers } = await ask(port(80), "good.example.com", `/download?mb=10${length}`);
+        equal(text.length, 10 << 20);
+        equal(headers["content-length"], length === "" ? undefined : String(10 << 20));
+      }
+    },
+  },
+  {
+    name: "answers without a body: HEAD, 204, 304",
+    async run({ port }) {
+      const head = await ask(port(80), "good.example.com", "/download?mb=3&length=1", { method: "HEAD" });
+      deepEqual([head.status, head.text, head.headers["content-length"]], [200, "", String(3 << 20)]);
+      for (const code of [204, 304]) {
+        const { status, text } = await ask(port(80), "good.example.com", `/status?code=${code}&etag=1`);
+        deepEqual([status, text], [code, ""]);
+      }
+    },
+  },
+  {
+    name: "cuts an answer that the backend cut",
+    async run({ port }) {
+      await rejects(ask(port(80), "good.example.com", "/cut"));
+    },
+  },
+  {
+    name: "passes on an answer that comes before the upload has ended",
+    async run({ port }) {
+      const { status, text } = await ask(port(80), "good.example.com", "/early", { body: BODY });
+      deepEqual([status, text], [413, "too much"]);
+    },
+  },
+  {
+    name: "fields that stand more than once, and of one hop",
+    async run({ port }) {
+      const { headers } = await ask(port(80), "good.example.com", "/echo-headers");
+      deepEqual(headers["set-cookie"], ["a=1", "b=2"]);
+      notEqual(headers["keep-alive"], "timeout=5");
+    },
+  },
+  {
+    name: "several requests on one connection, sent at once",
+    async run({ port }) {
+      const socket = connect(port(80), "127.0.0.1");
+      const get = (path: string, more = ""): string => `GET ${path} HTTP/1.1\r\nHost: plain.example.com\r\n${more}\r\n`;
+      socket.write(get("/one") + get("/two") + get("/three", "Connection: close\r\n"));
+      const said = await text(socket);
+      deepEqual(said.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 200"]);
+    },
+  },
+  {
+    name: "refuses a request that is none",
+    async run({ port }) {
+      for (const request of [
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: plain.example.com\r\nHost: h1.example.com\r\n\r\n",
+        "POST / HTTP/1.1\r\nHost: plain.example.com\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+        "GET / HTTP/1.1\r\nHost: plain.example.com\r\nX : a\r\n\r\n",
+        "no request\r\n\r\n",
+      ]) {
+        const socket = connect(port(80), "127.0.0.1");
+        socket.write(request);
+        const [answer] = (await once(socket, "data")) as [Buffer];
+        socket.destroy();
+        match(String(answer), /^HTTP\/1\.1 400 /, JSON.stringify(request));
+      }
+    },
+  },
+  {
+    name: "no smuggling by Content-Length beside Transfer-Encoding",
+    async run({ port }) {
+      const socket = connect(port(80), "127.0.0.1");
+      socket.write(
+        "POST / HTTP/1.1\r\nHost: plain.example.com\r\nConnection: close\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+      );
+      // RFC 9112 §6.3: Transfer-Encoding overrides, and Content-Length MUST be removed; or 400.
+      match(await text(socket), /^HTTP\/1\.1 (?:400 |200 OK(?![^]*"content-length"))/);
+    },
+  },
+  {
+    name: "trailers from the client over HTTP/1.1",
+    async run({ port }) {
+      const trailers = { "x-sum": "1" };
+      const headers = { "transfer-encoding": "chunked", trailer: "x-sum" };
+      const up = await ask(port(80), "h1.example.com", "/", { body: "a body", headers, trailers });
+      deepEqual(JSON.parse(up.text).trailers, trailers);
+    },
+    lacks: {
+      workerd: {
+        reason: WORKERD.trailers,
+        async run({ port }) {
+          const headers = { "transfer-encoding": "chunked", trailer: "x-sum" };
+          const up = await ask(port(80), "h1.example.com", "/", {
+            body: "a body",
+            headers,
+            trailers: { "x-sum": "1" },
+          });
+          const { bytes, trailers, headers: seen } = JSON.parse(up.text);
+          deepEqual([bytes, trailers, seen.trailer], [6, {}, undefined]);
+        },
+      },
+    },
+  },
+  {
+    name: "trailers from the backend over HTTP/1.1",
+    async run({ port }) {
+      for (const host of ["h1", "h2"]) {
+        const down = await ask(port(80), `${host}.example.com`, "/trailers");
+        deepEqual([down.text, down.trailers], ["a body", { "x-checksum": "abc" }]);
+      }
+    },
+    lacks: {
+      bun: { reason: BUN.trailers, run: droppedTrailers },
+      workerd: { reason: WORKERD.trailers, run: droppedTrailers },
+    },
+  },
+  {
+    name: "103 from the backend",
+    async run({ port }) {
+      const { status, informational } = await ask(port(80), "h1.example.com", "/hints");
+      deepEqual([status, informational], [200, [103]]);
+    },
+    lacks: {
+      workerd: {
+        reason: WORKERD.informational,
+        async run({ port }) {
+          const { status, informational } = await ask(port(80), "h1.example.com", "/hints");
+          deepEqual([status, informational], [200, []]);
+        },
+      },
+    },
+  },
+  {
+    name: "a client that waits for 100",
+    async run({ port }) {
+      const headers = { expect: "100-continue", "content-length": "6" };
+      const { status, text } = await ask(port(80), "h1.example.com", "/", { method: "POST", body: "a body", headers });
+      deepEqual([status, JSON.parse(text).bytes], [200, 6]);
+    },
+  },
+  {
+    name: "an upgrade that is no WebSocket is ignored",
+    async run({ port }) {
+      const headers = { connection: "upgrade", upgrade: "other" };
+      const { status, text } = await ask(port(80), "plain.example.com", "/", { headers });
+      deepEqual([status, JSON.parse(text).headers.upgrade], [200, undefined]);
+    },
+    lacks: {
+      workerd: {
+        reason: WORKERD.upgrades,
+        async run({ port }) {
+          const headers = { connection: "upgrade", upgrade: "other" };
+          equal((await ask(port(80), "plain.example.com", "/", { headers })).status, 400);
+        },
+      },
+    },
+  },
+  {
+    name: "a mirror gets its copy",
+    async run({ port, backends, runtime }) {
+      const id = `mirrored-${runtime}`;
+      const { status } = await ask(port(80), "rules.example.com", `/mirrored?id=${id}`, { body: "a body" });
+      equal(status, 200);
+      // Both backends count under one id: the one that answered, and the mirror.
+      while (backends.seen(id).readBytes < 12) await new Promise((resolve) => void setTimeout(resolve, 10));
+    },
+  },
+  {
+    name: "a route's retry",
+    async run({ port, runtime }) {
+      const { status, text } = await ask(port(80), "rules.example.com", `/flaky?id=flaky-${runtime}`);
+      deepEqual([status, text], [200, "attempt 2"]);
+    },
+  },
+  {
+    name: "a route's time limit",
+    async run({ port }) {
+      const { status, text } = await ask(port(80), "rules.example.com", "/silent");
+      deepEqual([status, JSON.parse(text).code], [504, "request-timeout"]);
+    },
+  },
+];
+
+async function droppedTrailers({ port }: At): Promise<void> {
+  const down = await ask(port(80), "h1.example.com", "/trailers");
+  deepEqual([down.text, down.trailers], ["a body", {}]);
+}

@@ -1,0 +1,176 @@
+/** Bodies that one side does not read, clients that leave. What the gateway holds is what went in and is nowhere else. */
+import { equal, ok } from "node:assert/strict";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
+import { connect, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { setTimeout as wait } from "node:timers/promises";
+import { type BackendName, CHUNK_BYTES } from "../backends.ts";
+import type { At, Check } from "../check.ts";
+import { HELD_BYTES, WORKERD } from "./lacks.ts";
+
+const BODY_BYTES = 64 << 20;
+
+/** Bytes that the kernel has of connections to these ports or from them: sent and not acknowledged, or not yet read. */
+function inKernel(ports: readonly number[]): number {
+  let bytes = 0;
+  for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n").slice(1)) {
+    const [, local = "", remote = "", , queues = ""] = line.trim().split(/\s+/);
+    const mine = [local, remote].some((address) => ports.includes(Number.parseInt(address.split(":")[1] ?? "", 16)));
+    if (!mine) continue;
+    const [sent = "0", unread = "0"] = queues.split(":");
+    bytes += Number.parseInt(sent, 16) + Number.parseInt(unread, 16);
+  }
+  return bytes;
+}
+
+/** The value when it has not changed for a second: everything that can flow has. */
+async function settled(value: () => number): Promise<number> {
+  let last = value();
+  for (let since = 0; since < 10; since++) {
+    await wait(100);
+    const now = value();
+    if (now !== last) since = -1;
+    last = now;
+  }
+  return last;
+}
+
+async function dial(port: number, text: string): Promise<Socket> {
+  const socket = connect(port, "127.0.0.1");
+  await once(socket, "connect");
+  socket.write(text);
+  return socket;
+}
+
+/** What a backend's connections have moved since this was called: below TLS, from the kernel or into it. */
+function moving({ backends }: At, name: BackendName): () => { readBytes: number; writtenBytes: number } {
+  const before = new Map(backends.sockets(name).map((socket) => [socket, [socket.bytesRead, socket.bytesWritten]]));
+  return () => {
+    const sum = { readBytes: 0, writtenBytes: 0 };
+    for (const socket of backends.sockets(name)) {
+      const [read = 0, written = 0] = before.get(socket) ?? [];
+      sum.readBytes += socket.bytesRead - read;
+      sum.writtenBytes += socket.bytesWritten - written;
+    }
+    return sum;
+  };
+}
+
+/** A download that its client stops reading, then reads to its end. */
+async function stalledDownload(at: At, name: BackendName): Promise<void> {
+  const { port, backends, runtime } = at;
+  const id = `down-${name}-${runtime}`;
+  const moved = moving(at, name);
+  const request = `GET /flood?bytes=${BODY_BYTES}&id=${id} HTTP/1.1\r\nHost: ${name}.example.com\r\nConnection: close\r\n\r\n`;
+  const socket = await dial(port(80), request);
+  await once(socket, "data");
+  socket.pause();
+  const written = await settled(() => moved().writtenBytes);
+  const held = written - inKernel([socket.localPort ?? 0, backends.ports[name]]) - socket.bytesRead;
+  ok(written < BODY_BYTES, "the backend was never stopped");
+  ok(held <= HELD_BYTES[runtime], `it holds ${held} bytes`);
+  socket.resume();
+  await once(socket, "close");
+  equal(backends.seen(id).writtenBytes, BODY_BYTES);
+  ok(socket.bytesRead >= BODY_BYTES, `the client got ${socket.bytesRead} bytes`);
+}
+
+/** An upload that its backend does not read at first. */
+async function stalledUpload(at: At, name: BackendName): Promise<void> {
+  const { port, backends, runtime } = at;
+  const id = `up-${name}-${runtime}`;
+  const moved = moving(at, name);
+  const request = `POST /sink?id=${id} HTTP/1.1\r\nHost: ${name}.example.com\r\nContent-Length: ${BODY_BYTES}\r\nConnection: close\r\n\r\n`;
+  const socket = await dial(port(80), request);
+  socket.on("error", () => undefined); // Told by the bytes that did not come.
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  let written = 0;
+  const sending = (async (): Promise<void> => {
+    while (written < BODY_BYTES) {
+      await new Promise((resolve) => void socket.write(chunk, resolve));
+      written += CHUNK_BYTES;
+    }
+  })();
+  const accepted = await settled(() => written);
+  const held = accepted - inKernel([socket.localPort ?? 0, backends.ports[name]]) - moved().readBytes;
+  backends.release(id);
+  ok(accepted < BODY_BYTES, "the client was never stopped");
+  ok(held <= HELD_BYTES[runtime], `it holds ${held} bytes`);
+  socket.resume();
+  await sending;
+  await once(socket, "close");
+  equal(backends.seen(id).readBytes, BODY_BYTES);
+}
+
+/** The same over HTTP/2, whose windows are what stops a peer. */
+async function stalledHttp2(at: At): Promise<void> {
+  const { port, backends, runtime } = at;
+  const raw = connect(port(80), "127.0.0.1");
+  const session = connectHttp2("http://lasthop", { createConnection: () => raw });
+  await once(session, "connect");
+  session.on("error", () => undefined); // Its streams hear of it.
+  const request = (method: string, path: string): ClientHttp2Stream =>
+    session.request({ ":method": method, ":path": path, ":authority": "plain.example.com" });
+  const kernel = (): number => inKernel([raw.localPort ?? 0, backends.ports.plain]);
+
+  const downId = `down-front-${runtime}`;
+  const down = moving(at, "plain");
+  const download = request("GET", `/flood?bytes=${BODY_BYTES}&id=${downId}`);
+  await once(download, "response");
+  const received = raw.bytesRead;
+  const written = await settled(() => down().writtenBytes);
+  const held = written - kernel() - (raw.bytesRead - received);
+  ok(written < BODY_BYTES, "the backend was never stopped");
+  ok(held <= HELD_BYTES[runtime], `it holds ${held} bytes of a download`);
+  let bytes = 0;
+  for await (const chunk of download as AsyncIterable<Buffer>) bytes += chunk.length;
+  equal(bytes, BODY_BYTES);
+
+  const upId = `up-front-${runtime}`;
+  const up = moving(at, "plain");
+  const sent = raw.bytesWritten;
+  const upload = request("POST", `/sink?id=${upId}`);
+  upload.end(Buffer.alloc(BODY_BYTES));
+  const accepted = (await settled(() => raw.bytesWritten)) - sent;
+  const heldUp = accepted - kernel() - up().readBytes;
+  backends.release(upId);
+  ok(accepted < BODY_BYTES, "the client was never stopped");
+  ok(heldUp <= HELD_BYTES[runtime], `it holds ${heldUp} bytes of an upload`);
+  await text(upload);
+  equal(backends.seen(upId).readBytes, BODY_BYTES);
+  session.destroy();
+}
+
+const NAMES = ["plain", "h1", "h2", "h2c"] as const;
+
+export const STREAMS: readonly Check[] = [
+  ...NAMES.map((name): Check => ({
+    name: `a client that does not read stops its backend (${name})`,
+    run: (at) => stalledDownload(at, name),
+  })),
+  ...NAMES.map((name): Check => ({
+    name: `a backend (${name}) that does not read stops its client`,
+    run: (at) => stalledUpload(at, name),
+  })),
+  {
+    name: "the same over HTTP/2 from the client, both ways",
+    run: stalledHttp2,
+    lacks: { workerd: { reason: WORKERD.http2 } },
+  },
+  {
+    name: "a client that leaves frees its backend",
+    async run({ port, backends, runtime }) {
+      for (const path of ["/flood?bytes=1e9&", "/silent?"]) {
+        const id = `left-${runtime}-${path.slice(1, 3)}`;
+        const socket = await dial(port(80), `GET ${path}id=${id} HTTP/1.1\r\nHost: h1.example.com\r\n\r\n`);
+        if (path.startsWith("/flood")) await once(socket, "data");
+        else while (backends.seen(id).times === 0) await wait(10);
+        // Closed in good order, workerd would see it at its next write (docs/architecture.md).
+        socket.resetAndDestroy();
+        while (!backends.seen(id).closed) await wait(10);
+      }
+    },
+  },
+];
