@@ -1,5 +1,5 @@
 /** The pool of a deployed worker: a Durable Object that keeps verified connections, in workerd. */
-import { createExecutionContext, env } from "cloudflare:test";
+import { abortAllDurableObjects, createExecutionContext, env } from "cloudflare:test";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
 import { usePoolOf } from "./main.ts";
@@ -88,5 +88,14 @@ describe("the pool in a Durable Object", () => {
     expect((await ask(lost, "http://good.example.com/")).status).toBe(200);
     const post = await ask(lost, "http://good.example.com/upload", { method: "POST", body: "x" });
     expect([post.status, await post.json()]).toEqual([502, expect.objectContaining({ code: "connection-terminated" })]);
+  });
+
+  it("serves on after the object was reset, on a new verified connection", async () => {
+    const answer = async (): Promise<string> => (await ask(pool, "http://good.example.com/")).text();
+    expect(await answer()).toContain("good");
+    const before = await connections("good");
+    await abortAllDurableObjects();
+    for (let count = 0; count < 3; count++) expect(await answer()).toContain("good");
+    expect((await connections("good")) - before).toBe(1);
   });
 });
