@@ -1,6 +1,7 @@
 /** The cluster as the controller has read it: every watched resource, and whether that is all and up to date. */
 import type { RawObject } from "../compile/index.ts";
 import type { KubeApi, KubeObject } from "./api.ts";
+import { same } from "./merge.ts";
 import { type Watched, watchResource } from "./watch.ts";
 import { type Resource, RESOURCES } from "./resources.ts";
 
@@ -9,7 +10,7 @@ export interface Store {
   readonly synced: boolean;
   /** Resources that are not up to date, with why. */
   readonly faults: readonly string[];
-  /** For the compiler: the same object again until it changes. */
+  /** For the compiler: the same object again until something changes that it looks at. */
   objects(): readonly RawObject[];
   get(kind: string, key: string): KubeObject | undefined;
   all(kind: string): Iterable<KubeObject>;
@@ -27,7 +28,7 @@ export interface StoreOptions {
 export function createStore(options: StoreOptions): Store {
   const watched = new Map<string, Watched>();
   for (const resource of RESOURCES) watched.set(resource.kind, watchResource(resource, options));
-  const raws = new WeakMap<KubeObject, RawObject>();
+  const raws = new Map<string, Raw>();
   const of = (kind: string): Watched => {
     const found = watched.get(kind);
     if (found === undefined) throw new RangeError(`${kind} is not watched`);
@@ -44,13 +45,21 @@ export function createStore(options: StoreOptions): Store {
     },
     objects() {
       const all: RawObject[] = [];
-      for (const { objects } of watched.values()) {
-        for (const object of objects.values()) {
-          let raw = raws.get(object);
-          if (raw === undefined) raws.set(object, (raw = rawObject(object)));
+      for (const { objects, resource } of watched.values()) {
+        for (const [key, object] of objects) {
+          const id = `${resource.kind} ${key}`;
+          const before = raws.get(id);
+          if (before?.object === object) {
+            all.push(before.raw);
+            continue;
+          }
+          const raw =
+            before !== undefined && compilesAlike(before.object, object, resource) ? before.raw : rawObject(object);
+          raws.set(id, { object, raw });
           all.push(raw);
         }
       }
+      if (raws.size > all.length) forgetGone(raws, watched);
       return all;
     },
     get: (kind, key) => of(kind).objects.get(key),
@@ -60,6 +69,38 @@ export function createStore(options: StoreOptions): Store {
       of(before.kind).replace(before, after);
     },
   };
+}
+
+/** For the compiler, and the newest version of the object that it was made from, or is alike. */
+interface Raw {
+  readonly object: KubeObject;
+  readonly raw: RawObject;
+}
+
+/**
+ * Whether a newer version says nothing new to the compiler: our own statuses come back by the watch, and must not have
+ * everything compiled anew. `generation` counts changes of all but metadata and status where the kind has both. A
+ * policy's status is read: it says how many ancestors it has.
+ */
+function compilesAlike(before: KubeObject, after: KubeObject, { kind, custom }: Resource): boolean {
+  if (!custom || kind === "BackendTLSPolicy") return false;
+  const [a, b] = [before.metadata, after.metadata];
+  return (
+    a.uid === b.uid &&
+    a.generation !== undefined &&
+    a.generation === b.generation &&
+    same(
+      { ...a, resourceVersion: undefined, managedFields: undefined },
+      { ...b, resourceVersion: undefined, managedFields: undefined },
+    )
+  );
+}
+
+function forgetGone(raws: Map<string, Raw>, watched: ReadonlyMap<string, Watched>): void {
+  const there = new Set(
+    [...watched].flatMap(([kind, { objects }]) => [...objects.keys()].map((key) => `${kind} ${key}`)),
+  );
+  for (const id of raws.keys()) if (!there.has(id)) raws.delete(id);
 }
 
 function rawObject(object: KubeObject): RawObject {
