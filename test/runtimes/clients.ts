@@ -68,8 +68,12 @@ export async function askHttp2(port: number, host: string, path: string, more: A
   const { ca, servername = host } = more;
   const tls: SecureClientSessionOptions = ca === undefined ? {} : { ca, servername };
   const session = connect(`${ca === undefined ? "http" : "https"}://127.0.0.1:${port}`, tls);
+  // A session that the server ends without an error leaves its streams without one.
+  const ended = new AbortController();
+  const { signal } = ended;
+  session.once("close", () => ended.abort());
   try {
-    await once(session, "connect");
+    await once(session, "connect", { signal });
     session.on("error", () => undefined); // The stream's reader hears of it.
     const stream = session.request(headersOf(host, path, more), { waitForTrailers: more.trailers !== undefined });
     stream.on("wantTrailers", () => stream.sendTrailers({ ...more.trailers }));
@@ -78,7 +82,7 @@ export async function askHttp2(port: number, host: string, path: string, more: A
     stream.on("headers", (hints) => informational.push(hints[":status"] ?? 0));
     let trailers = {};
     stream.on("trailers", (fields) => (trailers = fields));
-    const [headers] = (await once(stream, "response")) as [IncomingHttpHeaders & { ":status": number }];
+    const [headers] = (await once(stream, "response", { signal })) as [IncomingHttpHeaders & { ":status": number }];
     const all = await text(stream);
     return { status: headers[":status"], headers, text: all, trailers, informational, presented: null };
   } finally {

@@ -108,19 +108,20 @@ export class Door {
     const clients = this.#clients;
     const client = clients.add(front, "idle", () => depart(socket));
     socket.once("close", () => client.gone());
-    onPreface(socket, this.#limits.headersMs, (protocol) => {
+    onPreface(socket, this.#limits.headersMs, (protocol, first) => {
+      // HTTP/1.1, and Bun's HTTP/2, hear what the socket says from now on: this comes before it. Put back for them, Deno
+      // would now and then say it after what comes next.
       if (protocol === "http/1.1") {
         this.#http1.serve(socket, client);
-        socket.resume();
+        socket.emit("data", first);
         return;
       }
       client.gone();
       socket.allowHalfOpen = false;
-      // Bun's HTTP/2 hears of what comes, and not of what waits.
-      const waiting: unknown = isBun ? socket.read() : null;
+      // Node's HTTP/2 reads what waits, and then takes the handle itself.
+      if (!isBun) socket.pause().unshift(first);
       this.#http2.serve(socket, clients, front);
-      if (waiting !== null) socket.emit("data", waiting);
-      if (isBun) socket.resume();
+      if (isBun) socket.emit("data", first);
     });
   }
 

@@ -8,11 +8,15 @@ const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 export const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
 
 /**
- * Calls `found` once the first bytes tell, with every one of them still to be read; never for a client that says too
- * little within `limitMs`, or leaves: its
- * connection is closed, with 408 for the first. RFC 9113 §3.3: HTTP/2 with prior knowledge.
+ * Calls `found` once the first bytes tell, with all of them, which the socket does not say again; never for a client that
+ * says too little within `limitMs`, or leaves: its connection is closed, with 408 for the first. RFC 9113 §3.3: HTTP/2 with
+ * prior knowledge.
  */
-export function onPreface(socket: Socket, limitMs: number, found: (protocol: "http/1.1" | "h2") => void): void {
+export function onPreface(
+  socket: Socket,
+  limitMs: number,
+  found: (protocol: "http/1.1" | "h2", first: Buffer) => void,
+): void {
   const seen: Buffer[] = [];
   let length = 0;
   const timer = setTimeout(() => socket.end(TIMED_OUT, () => socket.destroy()), limitMs);
@@ -24,9 +28,8 @@ export function onPreface(socket: Socket, limitMs: number, found: (protocol: "ht
     const fits = rest.equals(bytes.subarray(0, rest.length));
     if (fits && length < PREFACE.length) return;
     clearTimeout(timer);
-    socket.off("data", read).off("end", left).pause();
-    for (const part of seen.reverse()) socket.unshift(part);
-    found(fits ? "h2" : "http/1.1");
+    socket.off("data", read).off("end", left);
+    found(fits ? "h2" : "http/1.1", seen.length === 1 ? bytes : Buffer.concat(seen));
   };
   socket.on("data", read).once("end", left);
   socket.once("close", () => clearTimeout(timer));

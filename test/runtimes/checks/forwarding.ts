@@ -72,6 +72,14 @@ export const FORWARDING: readonly Check[] = [
     },
   },
   {
+    // A connection's first bytes are looked at before its protocol is known: none may be lost or come late.
+    name: "uploads on many new connections",
+    async run({ port }) {
+      for (let count = 0; count < 100; count++)
+        equal((await ask(port(80), "plain.example.com", "/", { body: BODY })).status, 200);
+    },
+  },
+  {
     name: "an upload, with its length and in chunks",
     async run({ port }) {
       for (const headers of [{}, { "transfer-encoding": "chunked" }]) {
