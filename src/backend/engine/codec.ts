@@ -141,12 +141,12 @@ export function readPresented(bytes: Uint8Array, sni: string): PresentedChain {
   };
 }
 
-/** One character a byte. `TextDecoder("latin1")` would be windows-1252. */
+/** One character a byte. `TextDecoder("latin1")` would be windows-1252; spreading the bytes iterates over them. */
 function latin1(bytes: Uint8Array): string {
-  if (bytes.length <= CALL_ARGUMENTS) return String.fromCharCode(...bytes);
+  if (bytes.length <= CALL_ARGUMENTS) return Reflect.apply(String.fromCharCode, null, bytes);
   let text = "";
   for (let at = 0; at < bytes.length; at += CALL_ARGUMENTS) {
-    text += String.fromCharCode(...bytes.subarray(at, at + CALL_ARGUMENTS));
+    text += Reflect.apply(String.fromCharCode, null, bytes.subarray(at, at + CALL_ARGUMENTS));
   }
   return text;
 }
