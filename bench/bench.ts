@@ -1,4 +1,8 @@
-/** `npm run bench [-- PART…]`: tables for the README and docs/reports. Prints ratios against a peer of the same run. */
+/**
+ * `npm run bench [-- PART…]`: tables for the README and docs/reports. Prints ratios against a peer of the same run. A
+ * short run: LASTHOP_BENCH_ROUNDS (of clients and gateways, after one that warms up) and LASTHOP_BENCH_SECONDS (a round
+ * of a gateway) in the environment.
+ */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { benchBuild } from "./build.ts";

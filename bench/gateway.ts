@@ -10,7 +10,7 @@ import { demand, freePort, type Running, start } from "./process.ts";
 import { type BodyName, GATEWAY_CORE, ROOT, setStage, type Stage } from "./stage.ts";
 
 const ROUNDS = Number(process.env["LASTHOP_BENCH_ROUNDS"] ?? 7);
-const SECONDS = 2;
+const SECONDS = Number(process.env["LASTHOP_BENCH_SECONDS"] ?? 2);
 const PEER = "nginx, h1";
 
 export async function benchGateway(): Promise<void> {

@@ -11,7 +11,7 @@ import { GATEWAY_CORE, ROOT, setStage, type Stage } from "./stage.ts";
 import { buildWorker } from "./worker-build.ts";
 
 const ROUNDS = Number(process.env["LASTHOP_BENCH_ROUNDS"] ?? 7);
-const SECONDS = 2;
+const SECONDS = Number(process.env["LASTHOP_BENCH_SECONDS"] ?? 2);
 const PEER = "native fetch, TLS";
 
 /** Each a worker of its own, in one workerd: only one is asked at a time. */
