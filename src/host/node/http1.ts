@@ -28,6 +28,8 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
     connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
     shouldUpgradeCallback: wantsWebSocket,
   });
+  // Connections are handed to it. Deno (2.9.6) ends those of a server that does not listen after one answer each.
+  if ("deno" in process.versions) Object.defineProperty(server, "listening", { value: true });
   // By default fields past the 2000th are dropped without a word; their size is bounded.
   server.maxHeadersCount = 0;
   const clientOf = ({ socket }: IncomingMessage): Client => {

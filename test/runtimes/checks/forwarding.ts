@@ -2,6 +2,7 @@
 import { deepEqual, equal, match, notEqual, rejects } from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
+import { Agent, get, type IncomingMessage } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import type { At, Check } from "../check.ts";
@@ -69,6 +70,21 @@ export const FORWARDING: readonly Check[] = [
     async run({ port }) {
       const { status, text } = await ask(port(80), "mutual.example.com", "/");
       deepEqual([status, JSON.parse(text).client], [200, "DNS:edge.internal"]);
+    },
+  },
+  {
+    name: "keeps a client's connection for its next requests",
+    async run({ port }) {
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const reused: boolean[] = [];
+      for (let count = 0; count < 3; count++) {
+        const request = get({ host: "127.0.0.1", port: port(80), agent, headers: { host: "plain.example.com" } });
+        const [response] = (await once(request, "response")) as [IncomingMessage];
+        await text(response);
+        reused.push(request.reusedSocket);
+      }
+      agent.destroy();
+      deepEqual(reused, [false, true, true]);
     },
   },
   {
