@@ -21,7 +21,12 @@ export class ApiServer {
   /** Plurals that the server says it does not have. */
   readonly absent = new Set<string>();
   /** Answers the next write of this path (a regular expression's match) with a status, before doing anything. */
-  readonly faults: { readonly method: string; readonly path: RegExp; readonly status: number }[] = [];
+  readonly faults: {
+    readonly method: string;
+    readonly path: RegExp;
+    readonly query?: RegExp;
+    readonly status: number;
+  }[] = [];
   readonly writes: { readonly method: string; readonly path: string }[] = [];
   /** Paths of single objects that were asked for. */
   readonly reads: string[] = [];
@@ -29,6 +34,8 @@ export class ApiServer {
   oldest = 0;
   /** Called when a PUT has been done, before it is answered. */
   onWritten: (path: string) => Promise<void> = () => Promise.resolve();
+  /** Objects of a list that come at once. */
+  pageSize = 500;
   /** Every request waits so long. */
   delayMs = 0;
   #version = 1;
@@ -137,7 +144,9 @@ export class ApiServer {
         url.pathname,
       );
     const [, namespace, plural = "namespaces", name, part] = parsed ?? [];
-    const fault = this.faults.findIndex((each) => each.method === method && each.path.test(url.pathname));
+    const fault = this.faults.findIndex(
+      (each) => each.method === method && each.path.test(url.pathname) && (each.query?.test(url.search) ?? true),
+    );
     if (fault >= 0) return fail(this.faults.splice(fault, 1)[0]?.status ?? 500, "as the test wants it");
     if (this.absent.has(plural)) return fail(404, "the server could not find the requested resource");
     if (method !== "GET") this.writes.push({ method, path: url.pathname });
@@ -173,7 +182,12 @@ export class ApiServer {
   ): void {
     if (url.searchParams.get("watch") !== "true") {
       const items = [...this.#objects].filter(([key]) => key.startsWith(`${plural}/`)).map(([, object]) => object);
-      return answer(200, { items, metadata: { resourceVersion: `${this.#version}` } });
+      const [from, limit] = [Number(url.searchParams.get("continue") ?? 0), this.pageSize];
+      const more = from + limit < items.length ? { continue: `${from + limit}` } : {};
+      return answer(200, {
+        items: items.slice(from, from + limit),
+        metadata: { resourceVersion: `${this.#version}`, ...more },
+      });
     }
     response.writeHead(200, { "content-type": "application/json" });
     if (Number(url.searchParams.get("resourceVersion")) < this.oldest) {

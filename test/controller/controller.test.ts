@@ -1,5 +1,5 @@
 /** The controller against an API server of the tests' own, with the faults that real ones have. */
-import { mkdtemp, readFile, rm, writeFile, mkdir } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -237,6 +237,56 @@ describe("a controller", () => {
       () => expect(parentsOf("site")[0]?.conditions.find(({ type }) => type === "ResolvedRefs")?.status).toBe("True"),
       WAIT,
     );
+  });
+
+  it("says nothing of a list that is lost between its pages, and reads it anew", async () => {
+    for (const name of ["b", "c", "d"]) server.apply("httproutes", routeOf(name, `/${name}`));
+    server.pageSize = 1;
+    // The first page of the routes comes, the second does not.
+    server.faults.push({ method: "GET", path: /httproutes$/, query: /continue=1/, status: 500 });
+    start();
+    await vi.waitFor(() => expect(server.faults).toEqual([]), WAIT);
+    expect(server.writes).toEqual([]);
+    for (const name of ["site", "b", "c", "d"]) await vi.waitFor(() => expect(parentsOf(name)).toHaveLength(1), WAIT);
+  });
+
+  it("is right in the end with an API server that is slow", async () => {
+    server.delayMs = 150;
+    start();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    server.apply("httproutes", routeOf("site", "/other"));
+    server.apply("httproutes", routeOf("late", "/late"));
+    await vi.waitFor(() => expect(parentsOf("site")[0]?.conditions[0]?.observedGeneration).toBe(2), WAIT);
+    await vi.waitFor(() => expect(parentsOf("late")).toHaveLength(1), WAIT);
+  });
+
+  it("gives up after some conflicts in a row, and writes in a later pass", async () => {
+    const conflict = { method: "PUT", path: /httproutes\/site\/status$/, status: 409 };
+    server.faults.push(...Array.from({ length: 12 }, () => conflict));
+    const controller = start();
+    await vi.waitFor(() => expect(controller.faults.join()).toContain("conflicts in a row"), WAIT);
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await vi.waitFor(() => expect(controller.faults).toEqual([]), WAIT);
+  });
+
+  it("points to nothing half-written, and goes on from there after a restart", async () => {
+    // The bundle can be written, and its pointer cannot.
+    const inTheWay = dirname(join(directory, pointerKey("shop/edge")));
+    await mkdir(dirname(inTheWay));
+    await writeFile(inTheWay, "");
+    const controller = start();
+    await vi.waitFor(() => expect(controller.faults.join()).toContain("publication failed"), WAIT);
+    await vi.waitFor(
+      () => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "False", reason: "Pending" }),
+      WAIT,
+    );
+    expect(await readdir(join(directory, "bundles"))).toHaveLength(1);
+    await running?.stop();
+    await rm(inTheWay);
+    start();
+    await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
+    const found = await pointer();
+    expect(await readdir(join(directory, "bundles"))).toEqual([`${found?.current.bundle}.json`]);
   });
 
   it("resumes watches that are cut, and lists anew when its version is gone", async () => {
