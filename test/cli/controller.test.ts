@@ -36,7 +36,8 @@ function run(args: readonly string[], until: RegExp | null = null): Promise<{ co
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (chunk: string) => {
       text += chunk;
-      if (until?.test(text) === true) child.kill("SIGTERM");
+      // Once: a second signal ends it at once.
+      if (!child.killed && until?.test(text) === true) child.kill("SIGTERM");
     });
   }
   return new Promise((resolve, reject) => {
