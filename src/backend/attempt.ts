@@ -150,11 +150,11 @@ const isDelicate = ({ method, body }: ExchangeRequest): boolean => body !== null
 
 /**
  * Whether a connection that lay idle for long was closed meanwhile: the runtime tells only once it has looked at its
- * sockets again, which it does before the timer.
+ * sockets again, which it does between two timers; the first may come before.
  */
 async function isGone({ connection, idleSinceMs }: Held, nowMs: number): Promise<boolean> {
   if (connection.inflight > 0 || nowMs - idleSinceMs < RETRY_LIMITS.idleMs) return false;
-  await new Promise((resolve) => void setTimeout(resolve));
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => void setTimeout(resolve));
   if (connection.alive) return false;
   connection.close();
   return true;
