@@ -27,8 +27,12 @@ export interface StoreOptions {
 
 export function createStore(options: StoreOptions): Store {
   const watched = new Map<string, Watched>();
-  for (const resource of RESOURCES) watched.set(resource.kind, watchResource(resource, options));
-  const raws = new Map<string, Raw>();
+  const raws = new WeakMap<KubeObject, RawObject>();
+  const onReplace = (before: KubeObject, after: KubeObject, resource: Resource): void => {
+    const raw = raws.get(before);
+    if (raw !== undefined && compilesAlike(before, after, resource)) raws.set(after, raw);
+  };
+  for (const resource of RESOURCES) watched.set(resource.kind, watchResource(resource, { ...options, onReplace }));
   const of = (kind: string): Watched => {
     const found = watched.get(kind);
     if (found === undefined) throw new RangeError(`${kind} is not watched`);
@@ -45,21 +49,13 @@ export function createStore(options: StoreOptions): Store {
     },
     objects() {
       const all: RawObject[] = [];
-      for (const { objects, resource } of watched.values()) {
-        for (const [key, object] of objects) {
-          const id = `${resource.kind} ${key}`;
-          const before = raws.get(id);
-          if (before?.object === object) {
-            all.push(before.raw);
-            continue;
-          }
-          const raw =
-            before !== undefined && compilesAlike(before.object, object, resource) ? before.raw : rawObject(object);
-          raws.set(id, { object, raw });
+      for (const { objects } of watched.values()) {
+        for (const object of objects.values()) {
+          let raw = raws.get(object);
+          if (raw === undefined) raws.set(object, (raw = rawObject(object)));
           all.push(raw);
         }
       }
-      if (raws.size > all.length) forgetGone(raws, watched);
       return all;
     },
     get: (kind, key) => of(kind).objects.get(key),
@@ -69,12 +65,6 @@ export function createStore(options: StoreOptions): Store {
       of(before.kind).replace(before, after);
     },
   };
-}
-
-/** For the compiler, and the newest version of the object that it was made from, or is alike. */
-interface Raw {
-  readonly object: KubeObject;
-  readonly raw: RawObject;
 }
 
 /**
@@ -94,13 +84,6 @@ function compilesAlike(before: KubeObject, after: KubeObject, { kind, custom }: 
       { ...b, resourceVersion: undefined, managedFields: undefined },
     )
   );
-}
-
-function forgetGone(raws: Map<string, Raw>, watched: ReadonlyMap<string, Watched>): void {
-  const there = new Set(
-    [...watched].flatMap(([kind, { objects }]) => [...objects.keys()].map((key) => `${kind} ${key}`)),
-  );
-  for (const id of raws.keys()) if (!there.has(id)) raws.delete(id);
 }
 
 function rawObject(object: KubeObject): RawObject {

@@ -22,6 +22,8 @@ export interface WatchOptions {
   readonly api: KubeApi;
   /** After every change of `objects`, `synced` or `fault`; `removed` when an object went away. */
   readonly onChange: (change: { readonly resource: Resource; readonly removed: boolean }) => void;
+  /** Before a version of an object takes the place of another. */
+  readonly onReplace: (before: KubeObject, after: KubeObject, resource: Resource) => void;
   readonly signal: AbortSignal;
 }
 
@@ -31,14 +33,17 @@ const MAX_BACKOFF_MS = 15_000;
 const ABSENT_MS = 10_000;
 const PAGE = 500;
 
-export function watchResource(resource: Resource, { api, onChange, signal }: WatchOptions): Watched {
+export function watchResource(resource: Resource, { api, onChange, onReplace, signal }: WatchOptions): Watched {
   const objects = new Map<string, KubeObject>();
   const path = pathOf(resource);
   const selector: Record<string, string> =
     resource.fieldSelector === undefined ? {} : { fieldSelector: resource.fieldSelector };
 
   const put = (object: KubeObject): void => {
-    objects.set(keyOf(object), stamped(object, resource));
+    const [key, next] = [keyOf(object), stamped(object, resource)];
+    const before = objects.get(key);
+    if (before !== undefined) onReplace(before, next, resource);
+    objects.set(key, next);
   };
   const state = {
     resource,
