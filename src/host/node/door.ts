@@ -2,7 +2,8 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { isBun } from "./bun.ts";
-import { Clients, type Handle } from "./clients.ts";
+import type { Front } from "../../gateway/headers.ts";
+import { type Client, Clients, type Handle } from "./clients.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
 import type { FrontLimits } from "./limits.ts";
@@ -106,8 +107,7 @@ export class Door {
     }
     const front = { clientAddress: socket.remoteAddress ?? null, scheme: "http", port: this.port, sni: null } as const;
     const clients = this.#clients;
-    const client = clients.add(front, "idle", () => depart(socket));
-    socket.once("close", () => client.gone());
+    const client = joined(socket, clients, front);
     onPreface(socket, this.#limits.headersMs, (protocol, first) => {
       // HTTP/1.1, and Bun's HTTP/2, hear what the socket says from now on: this comes before it. Put back for them, Deno
       // would now and then say it after what comes next.
@@ -132,13 +132,16 @@ export class Door {
       const sni = sniOf(socket.servername);
       const front = { clientAddress: socket.remoteAddress ?? null, scheme: "https", port: this.port, sni } as const;
       if (socket.alpnProtocol === "h2") this.#http2.serve(socket, clients, front);
-      else
-        this.#http1.serve(
-          socket,
-          clients.add(front, "idle", () => depart(socket)),
-        );
+      else this.#http1.serve(socket, joined(socket, clients, front));
     });
   }
+}
+
+/** One that is asked to leave when it is idle, and gone with its socket. */
+function joined(socket: Socket, clients: Clients, front: Front): Client {
+  const client = clients.add(front, "idle", () => depart(socket));
+  socket.once("close", () => client.gone());
+  return client;
 }
 
 /** Ends both directions once what was written has left, even when the peer keeps its own open. */

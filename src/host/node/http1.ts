@@ -58,7 +58,6 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
   return {
     serve(socket, client) {
       clients.set(socket, client);
-      socket.once("close", () => client.gone());
       server.emit("connection", socket);
       if (isBun) guards.set(socket, new BunConnection(socket, limits));
     },
