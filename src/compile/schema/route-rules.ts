@@ -94,19 +94,8 @@ function ruleRules(own: HTTPRouteRule, at: FieldPath): Problem[] {
 
 function persistenceRules(own: SessionPersistence | undefined, at: FieldPath): Problem[] {
   if (own === undefined) return [];
-  const problems: Problem[] = [];
-  for (const [type, name] of [
-    ["Cookie", "cookie"],
-    ["Header", "header"],
-  ] as const) {
-    // "cookie must be specified for Cookie type", "cookie must be nil if type is not Cookie", and so on
-    if ((own.type === type) !== (own[name] !== undefined))
-      problems.push(
-        own[name] === undefined
-          ? rule([...at, name], `type ${type} needs ${name}`, `add ${name}`)
-          : rule([...at, name], `${name} is for type ${type} alone`, `remove ${name}, or correct type`),
-      );
-  }
+  // "cookie must be specified for Cookie type", "cookie must be nil if type is not Cookie", and so on
+  const problems = unionRules("type", own.type, { Cookie: own.cookie, Header: own.header }, "", at);
   // "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent"
   if (own.cookie?.lifetimeType === "Permanent" && own.absoluteTimeout === undefined)
     problems.push(
@@ -246,17 +235,29 @@ function mirrorRules(mirror: HTTPRequestMirrorFilter, at: FieldPath): Problem[] 
 /** Listener filters share it. */
 export function authRules(auth: HTTPExternalAuthFilter, at: FieldPath): Problem[] {
   const problems = portRule(auth.backendRef, [...at, "backendRef"]);
-  for (const [protocol, name] of [
-    ["GRPC", "grpc"],
-    ["HTTP", "http"],
-  ] as const) {
-    // "grpc must be specified when protocol is set to 'GRPC'", "protocol must be 'GRPC' when grpc is set", and so on
-    if ((auth.protocol === protocol) !== (auth[name] !== undefined))
-      problems.push(
-        auth[name] === undefined
-          ? rule([...at, name], `protocol ${protocol} needs ${name}`, `add ${name}, which may be {}`)
-          : rule([...at, name], `${name} is for protocol ${protocol} alone`, `remove ${name}, or correct protocol`),
-      );
+  // "grpc must be specified when protocol is set to 'GRPC'", "protocol must be 'GRPC' when grpc is set", and so on
+  const members = { GRPC: auth.grpc, HTTP: auth.http };
+  problems.push(...unionRules("protocol", auth.protocol, members, ", which may be {}", at));
+  return problems;
+}
+
+/** Of a union, the member that `field` chooses must be there, and no other; a member is named by its choice in lower case. */
+function unionRules(
+  field: string,
+  chosen: string | undefined,
+  members: Readonly<Record<string, unknown>>,
+  hint: string,
+  at: FieldPath,
+): Problem[] {
+  const problems: Problem[] = [];
+  for (const [choice, member] of Object.entries(members)) {
+    const name = choice.toLowerCase();
+    if ((chosen === choice) === (member !== undefined)) continue;
+    problems.push(
+      member === undefined
+        ? rule([...at, name], `${field} ${choice} needs ${name}`, `add ${name}${hint}`)
+        : rule([...at, name], `${name} is for ${field} ${choice} alone`, `remove ${name}, or correct ${field}`),
+    );
   }
   return problems;
 }
