@@ -118,12 +118,15 @@ export class Pump {
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const hop = (left: number): void => {
-      if (left > 0) return queueMicrotask(() => hop(left - 1));
-      this.#scheduled = false;
-      this.flush();
-    };
-    hop(COALESCING_MICROTASKS);
+    void this.#coalesce();
+  }
+
+  /** Awaited, as workerd's queueMicrotask() makes a function of its own for each call. */
+  async #coalesce(): Promise<void> {
+    const microtask = Promise.resolve();
+    for (let left = COALESCING_MICROTASKS; left > 0; left--) await microtask;
+    this.#scheduled = false;
+    this.flush();
   }
 
   /** Lets the module act now. */
