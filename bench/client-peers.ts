@@ -71,8 +71,9 @@ export function lasthop({ port, caPem }: Server, alpn: "h1" | "h2", pooled: bool
       signal: new AbortController().signal,
     });
     if (sent.kind === "failed") throw new Error(JSON.stringify(sent.failure));
-    const reader = sent.response.body?.getReader();
-    for (let done = reader === undefined; !done;) done = (await reader?.read())?.done ?? true;
+    const { body } = sent.response;
+    const reader = body instanceof ReadableStream ? body.getReader() : null;
+    for (let done = reader === null; !done;) done = (await reader?.read())?.done ?? true;
   };
 }
 

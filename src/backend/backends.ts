@@ -6,7 +6,7 @@ import { NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
 import type { BackendId, Bundle, BundleEndpoint, BundleRetry } from "../bundle/types.ts";
 import { attempt } from "./attempt.ts";
 import { type BackendStats, codeOf, type OnBackendEvent } from "./events.ts";
-import type { ExchangeRequest, ExchangeResponse } from "./exchange.ts";
+import { dropBody, type ExchangeRequest, type ExchangeResponse } from "./exchange.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { requestFault } from "./framing.ts";
 import type { Host } from "./host.ts";
@@ -140,7 +140,7 @@ async function send(sender: Sender, id: BackendId, request: ExchangeRequest, opt
     const code = sent.kind === "response" ? sent.response.status : codeOf(sent.failure);
     onEvent?.({ backend: id, endpoint: sent.endpoint ?? first.address, kind: "retried", code });
     // Nobody reads what it has of a body; a small one has come whole already, and its connection stays.
-    if (sent.kind === "response") await sent.response.body?.cancel();
+    if (sent.kind === "response") await dropBody(sent.response.body);
     await pause(backoffMs(next, retries, lasting.random()), request.signal);
   }
 }

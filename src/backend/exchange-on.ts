@@ -2,7 +2,7 @@
 import type { Connection } from "./engine/connection.ts";
 import { ConnectionError, type ConnectionErrorCode } from "./engine/errors.ts";
 import type { BackendResponse, BodySource, RequestOptions } from "./engine/exchange.ts";
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "./exchange.ts";
+import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "./exchange.ts";
 import { type BackendFailure, type TransportCode, transportFailure, type TransportFailure } from "./failure.ts";
 import { responseFault, trailerFields, upgradeFault, withoutLength } from "./framing.ts";
 
@@ -48,7 +48,7 @@ export async function exchangeOn(
     const fault = responseFault(response.status, response.headers) ?? upgradeFault(response, upgrade);
     if (fault === null) return exchangeResponse(response);
     response.upgrade?.close();
-    void response.body.cancel().catch(() => undefined);
+    void dropBody(response.body).catch(() => undefined);
     // On HTTP/1.1 nobody knows any more where a message ends; an HTTP/2 stream stands for itself.
     if (isHttp1) connection.close();
     return transportFailure("http-protocol-error", `expected a valid response, got ${fault}`, "maybe");
@@ -62,13 +62,12 @@ export async function exchangeOn(
   }
 }
 
-/** A body that never has a byte is none, so that hosts need not read it. */
 function exchangeResponse(response: BackendResponse): ExchangeResponse {
-  const { status, headers, body, isEmpty, trailers, upgrade } = response;
+  const { status, headers, body, trailers, upgrade } = response;
   return {
     status,
     headers: withoutLength(status, headers),
-    body: isEmpty ? null : body,
+    body,
     trailers,
     upgrade: upgrade ?? null,
   };

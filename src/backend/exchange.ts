@@ -30,10 +30,18 @@ export interface ExchangeRequest {
 /** What most requests have none of. */
 export const PLAIN_REQUEST = { body: null, trailers: null, upgrade: null, informational: null } as const;
 
+/** A response's content: null where there is none, the bytes where all had come with the head, else their stream. */
+export type ExchangeBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null;
+
+/** Nobody reads it. */
+export async function dropBody(body: ExchangeBody): Promise<void> {
+  if (body instanceof ReadableStream) await body.cancel();
+}
+
 export interface ExchangeResponse {
   readonly status: number;
   readonly headers: HeaderList;
-  readonly body: ReadableStream<Uint8Array> | null;
+  readonly body: ExchangeBody;
   /** Settles when the body has ended. Null where there can be none. */
   readonly trailers: Promise<HeaderList> | null;
   /** The byte stream behind a 101. */

@@ -137,7 +137,7 @@ export function failureResponse(failure: Failure): ExchangeResponse {
       ["cache-control", "no-store"],
       proxyStatus(failure),
     ],
-    body: new Blob([bytes]).stream(),
+    body: bytes,
     trailers: null,
     upgrade: null,
   };

@@ -7,7 +7,7 @@ import type { ByteStream } from "../../src/backend/host.ts";
 import { nodeAead } from "../../src/host/node-crypto.ts";
 import { mintCa, mintLeaf, type Minted } from "../pki.ts";
 import { BIG_BYTES, dial, distorted, portOf, tlsBackend, type Backend, type Distortion } from "./fixtures/backend.ts";
-import { bytes, connectionOf, get, newConfig, newEngine, open, REFUSED, text } from "./fixtures/client.ts";
+import { bytes, connectionOf, get, newConfig, newEngine, open, REFUSED, streamOf, text } from "./fixtures/client.ts";
 
 const engine = newEngine();
 const config = newConfig(engine);
@@ -106,7 +106,7 @@ describe.each(VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
     const stream = await dial(backend.port);
     const connection = connectionOf(await open(engine, only(), stream));
     const response = await connection.request(get("/big"), null);
-    const reader = response.body.getReader();
+    const reader = streamOf(response).getReader();
     const first = await reader.read();
     await pause(150);
     const held = stream.receivedBytes;
@@ -123,7 +123,7 @@ describe.each(VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
   test("a reader's own buffer is filled", async () => {
     const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
     const response = await connection.request(get("/big"), null);
-    const reader = response.body.getReader({ mode: "byob" });
+    const reader = streamOf(response).getReader({ mode: "byob" });
     let total = 0;
     for (let buffer = new Uint8Array(10_007); ;) {
       const { done, value } = await reader.read(buffer);
@@ -140,7 +140,7 @@ describe.each(VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
     const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
     const response = await connection.request(get("/never"), null);
     const resets = backend.seen.resets;
-    await response.body.cancel();
+    await streamOf(response).cancel();
     await pause(40);
     expect(backend.seen.resets).toBe(resets + 1);
     expect(connection.inflight).toBe(0);
@@ -193,7 +193,7 @@ test.each([
   const connection = connectionOf(openPlain(engine, stream, { protocol: "http/1.1" }));
   const response = await connection.request(get("/"), null);
   await pause(20);
-  const reader = response.body.getReader();
+  const reader = streamOf(response).getReader();
   let total = 0;
   for (let read = await reader.read(); !read.done; read = await reader.read()) {
     total += read.value.length;
@@ -211,7 +211,7 @@ test("many connections and faults leave the instance as small as it was", async 
     await open(engine, fresh, await dial(backend.port, { cutAfterBytes: 300 }));
     await open(engine, fresh, await dial(backend.port), () => REFUSED);
     const connection = connectionOf(await open(engine, newConfig(engine), await dial(backend.port)));
-    await (await connection.request(get("/never"), null)).body.cancel();
+    await streamOf(await connection.request(get("/never"), null)).cancel();
     await text(await connection.request(get("/x"), null));
     connection.close();
     await connection.closed;
@@ -316,7 +316,7 @@ test("a trap kills the engine and its connections, and nothing else", async () =
   });
   const fragileConfig = newConfig(fragile);
   const connection = connectionOf(await open(fragile, fragileConfig, await dial(backend.port)));
-  const pending = connection.request(get("/never"), null).then((response) => bytes(response.body));
+  const pending = connection.request(get("/never"), null).then(bytes);
   const bystander = connectionOf(await open(engine, config, await dial(backend.port)));
   await pause(20);
   broken = true;

@@ -189,7 +189,8 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
     };
     await expect(textOf(await ask(patient(300), { target: "/stall" }))).rejects.toThrow("nothing for 300 ms");
     const slow = await ask(patient(2_000), { target: "/download?mb=2" });
-    if (slow.kind !== "response" || slow.response.body === null) throw new Error(JSON.stringify(slow));
+    if (slow.kind !== "response" || !(slow.response.body instanceof ReadableStream))
+      throw new Error(JSON.stringify(slow));
     let bytes = 0;
     const reader = slow.response.body.getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {

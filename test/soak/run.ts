@@ -67,7 +67,7 @@ async function once(kind: Kind): Promise<Outcome> {
   const sent = await clients.get(kind)?.send("test/backend:443", request);
   if (sent?.kind !== "response") return "failed";
   try {
-    const reader = sent.response.body?.getReader();
+    const reader = new Response(sent.response.body).body?.getReader();
     for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
       if (!leave) continue;
       await reader?.cancel();

@@ -1,5 +1,6 @@
 /** One request and its response, between the caller's streams and the module's queues. */
 import { trailerFields } from "../framing.ts";
+import type { ExchangeBody } from "../exchange.ts";
 import type { ByteStream } from "../host.ts";
 import { EVENT } from "./abi.ts";
 import { Reader, Writer, type Headers } from "./codec.ts";
@@ -39,12 +40,10 @@ export interface BackendResponse {
   readonly status: number;
   /** Lower-case names in the order received, Latin-1 values. */
   readonly headers: [string, string][];
-  /** A byte stream, pulled: what is not read stays at the backend. Cancelling it cancels the request. */
-  readonly body: ReadableStream<Uint8Array>;
-  /** The response has ended with its head. */
-  readonly isEmpty: boolean;
-  /** Resolves at the body's end, with none when there are none; rejects as the body does. */
-  readonly trailers: Promise<[string, string][]>;
+  /** A stream is a byte stream, pulled: what is not read stays at the backend. Cancelling it cancels the request. */
+  readonly body: ExchangeBody;
+  /** Resolves at a body's end, with none when there are none; rejects as the body does. Null: there are surely none. */
+  readonly trailers: Promise<[string, string][]> | null;
   /** After 101: the connection's bytes. */
   readonly upgrade?: ByteStream;
 }
@@ -271,12 +270,11 @@ export class Exchange {
 
   #answer(head: Deferred<BackendResponse>, status: number, headers: [string, string][]): void {
     this.#head = null;
-    const trailers = this.#trailers.promise;
     const isUpgrade = status === SWITCHING_PROTOCOLS;
     if (isUpgrade || this.#options.limit?.to === "head") clearTimeout(this.#timer);
     if (isUpgrade) {
       const upgrade = upgradedStream(this, this.#pump);
-      return head.resolve({ status, headers, body: EMPTY_BODY(), isEmpty: true, trailers, upgrade });
+      return head.resolve({ status, headers, body: null, trailers: null, upgrade });
     }
     for (let eager = 0; eager < EAGER_BYTES && this.#end === "open";) {
       const event = this.#next();
@@ -287,9 +285,10 @@ export class Exchange {
       eager += bytes.length;
     }
     this.proceed();
-    const isEmpty = this.#end === "ended" && this.#eager.length === 0;
-    const body = isEmpty ? EMPTY_BODY() : responseBody(this);
-    head.resolve({ status, headers, body, isEmpty, trailers });
+    const isWhole = this.#end === "ended";
+    const body = isWhole ? joined(this.#eager) : responseBody(this);
+    const trailers = isWhole && this.#receivedTrailers.length === 0 ? null : this.#trailers.promise;
+    head.resolve({ status, headers, body, trailers });
   }
 
   /** Takes one event and follows what ends the exchange; answers its kind. */
@@ -337,4 +336,14 @@ export class Exchange {
 
 const SWITCHING_PROTOCOLS = 101;
 
-const EMPTY_BODY = (): ReadableStream<Uint8Array> => new ReadableStream({ start: (controller) => controller.close() });
+function joined(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> | null {
+  const [first, ...others] = chunks;
+  if (first === undefined || others.length === 0) return first ?? null;
+  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
+}

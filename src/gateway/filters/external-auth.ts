@@ -3,7 +3,7 @@
  * is any problem communicating with the external service, this filter MUST fail closed."
  */
 import type { Backends } from "../../backend/backends.ts";
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
 import type { BundleExternalAuth } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf, proxyStatus, requestFailure } from "../failures.ts";
 import { endToEnd } from "../headers.ts";
@@ -67,7 +67,7 @@ export async function authorize(
     const failure = requestFailure("auth-denied", `the external auth server answered ${response.status}`);
     return { kind: "denied", failure, response: { ...response, headers: [...fields, proxyStatus(failure)] } };
   }
-  await response.body?.cancel();
+  await dropBody(response.body);
   const copied = fields.filter(([name]) =>
     responseHeaders === null ? !OF_THE_MESSAGE.has(name) : responseHeaders.includes(name),
   );

@@ -3,7 +3,7 @@
  * made of: a mirror that is slower than the main request by more than a window is cut off.
  */
 import type { Backends, Sent } from "../../backend/backends.ts";
-import type { ExchangeRequest } from "../../backend/exchange.ts";
+import { dropBody, type ExchangeRequest } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
 import type { BundleMirror } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf } from "../failures.ts";
@@ -43,7 +43,7 @@ export async function sendMirrors(
         const plain = { trailers: null, upgrade: null, informational: null };
         const sent = await backends.send(target.backend, { ...mirrored.request, ...plain, body, signal: limit.signal });
         if (sent.kind === "failed") return told(mirrored, failureOf(sent.failure), sent);
-        await sent.response.body?.cancel();
+        await dropBody(sent.response.body);
       } catch (error) {
         // The body was cut off, or is the client's that broke: of no interest to the main request.
         const detail = error instanceof Error ? error.message : String(error);

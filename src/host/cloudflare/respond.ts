@@ -1,5 +1,5 @@
 /** An exchange's response as a workerd Response. */
-import type { ExchangeResponse } from "../../backend/exchange.ts";
+import { dropBody, type ExchangeResponse } from "../../backend/exchange.ts";
 import { toWorkerd } from "./fields.ts";
 import type { Background } from "./serving.ts";
 import { respondWebSocket } from "./websocket.ts";
@@ -16,9 +16,11 @@ export function respond(response: ExchangeResponse, request: Request, background
   // `manual`: the body is already in the encoding that content-encoding names.
   const init: ResponseInit = { status, headers: fields, encodeBody: "manual" };
   if (body === null || BODILESS.has(status) || request.method === "HEAD") {
-    void body?.cancel().catch(() => undefined);
+    void dropBody(body).catch(() => undefined);
     return new Response(null, init);
   }
+  // workerd counts the bytes itself; a length that is not theirs has failed the exchange.
+  if (body instanceof Uint8Array) return new Response(body, init);
   // Repeated ("5, 5") or above what workerd counts to, it is left out, and the body sent in chunks.
   const length = Number(fields.get("content-length") ?? Number.NaN);
   if (!Number.isSafeInteger(length)) {

@@ -6,7 +6,7 @@ import { BunConnection, isBun } from "./bun.ts";
 import type { Client, Handle } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
-import { bodyOf, type Whole, writeBody } from "./streams.ts";
+import { bodyOf, writeBody } from "./streams.ts";
 import { upgrade } from "./upgrade.ts";
 
 export interface Http1 {
@@ -198,7 +198,12 @@ async function respond(response: ServerResponse, exchange: ExchangeResponse, isH
       return;
     }
     response.writeHead(status, fields);
-    await writeBody(body, response, length === null || length > SMALL_BODY_BYTES ? null : wholeOf(response, length));
+    if (body instanceof Uint8Array) {
+      if (length !== null) return endWhole(response, body);
+      response.write(body);
+    } else {
+      await writeBody(body, response);
+    }
     const more = length !== null ? [] : ((await trailers) ?? []);
     if (more.length > 0) response.addTrailers(more.map(([name, value]): [string, string] => [name, value]));
     response.end();
@@ -211,10 +216,9 @@ async function respond(response: ServerResponse, exchange: ExchangeResponse, isH
 /** What is cheaper to copy than to write apart from its head. */
 const SMALL_BODY_BYTES = 4 * 1024;
 
-/** As a string the body joins its head: one buffer is written, where bytes would be gathered from three. */
-const wholeOf = (response: ServerResponse, bytes: number): Whole => ({
-  bytes,
-  end({ buffer, byteOffset, length }) {
-    response.end(Buffer.from(buffer, byteOffset, length).toString("latin1"), "latin1");
-  },
-});
+/** As a string a small body joins its head: one buffer is written, where bytes would be gathered from three. */
+function endWhole(response: ServerResponse, { buffer, byteOffset, length }: Uint8Array<ArrayBuffer>): void {
+  const bytes = Buffer.from(buffer, byteOffset, length);
+  if (length > SMALL_BODY_BYTES) response.end(bytes);
+  else response.end(bytes.toString("latin1"), "latin1");
+}

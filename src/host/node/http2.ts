@@ -8,7 +8,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
 import type { Front } from "../../gateway/headers.ts";
 import { isBun } from "./bun.ts";
 import type { Client, Clients, Handle } from "./clients.ts";
@@ -118,7 +118,7 @@ async function respond(
   stream: ServerHttp2Stream,
   { status, headers, body, trailers }: ExchangeResponse,
 ): Promise<void> {
-  if (stream.destroyed) return void body?.cancel().catch(() => undefined); // Nobody is left to hear of it.
+  if (stream.destroyed) return void dropBody(body).catch(() => undefined); // Nobody is left to hear of it.
   try {
     const more = body === null || trailers === null ? null : trailers;
     // After the body nothing else is known to be right: a failure there cuts the stream below.
@@ -127,7 +127,7 @@ async function respond(
       { ...fieldsOf(headers), ":status": status },
       { endStream: body === null, waitForTrailers: more !== null },
     );
-    if (body !== null) await writeBody(body, stream);
+    if (body instanceof ReadableStream) await writeBody(body, stream);
     if (more !== null) {
       stream.once("wantTrailers", () => {
         void more
@@ -135,7 +135,8 @@ async function respond(
           .catch(() => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
       });
     }
-    stream.end();
+    if (body instanceof Uint8Array) stream.end(body);
+    else stream.end();
     // RFC 9113 §8.1: what is left of the request is not wanted, and its client must not wait to send it.
     if (!stream.readableEnded) stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
   } catch {

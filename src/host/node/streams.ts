@@ -22,18 +22,8 @@ export function bodyOf(source: Readable): ReadableStream<Uint8Array> {
   );
 }
 
-/** A body of known length, and how it ends `out` when it comes in one piece. */
-export interface Whole {
-  readonly bytes: number;
-  end(body: Uint8Array): void;
-}
-
 /** Resolves when all of `body` has been handed over or the client has left; rejects as the body does. */
-export async function writeBody(
-  body: ReadableStream<Uint8Array>,
-  out: Writable,
-  whole: Whole | null = null,
-): Promise<void> {
+export async function writeBody(body: ReadableStream<Uint8Array>, out: Writable): Promise<void> {
   const reader = body.getReader();
   const gone = (): void => void reader.cancel().catch(() => undefined); // The failure of a body that nobody wants.
   if (out.destroyed) return gone();
@@ -42,14 +32,6 @@ export async function writeBody(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      if (value.length === whole?.bytes) {
-        // The client has all of it, so its leaving cancels nothing; the backend's end is still waited for.
-        out.off("close", gone);
-        whole.end(value);
-        while (!(await reader.read()).done);
-        return;
-      }
-      whole = null;
       if (!out.write(value)) await drained(out);
     }
   } finally {

@@ -63,7 +63,8 @@ function write(socket: Duplex, bytes: Uint8Array): Promise<void> {
 /** An ordinary response, which is the connection's last: its end is the body's. */
 async function refuse(socket: Duplex, { status, headers, body }: ExchangeResponse): Promise<void> {
   await write(socket, headText(status, headers, "close"));
-  if (body !== null) await writeBody(body, socket);
+  if (body instanceof Uint8Array) await write(socket, body);
+  else if (body !== null) await writeBody(body, socket);
   await new Promise<void>((resolve) => socket.end(resolve));
 }
 
