@@ -3,7 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPlain, type Connection } from "../../src/backend/engine/connection.ts";
 import { mintCa, mintLeaf, type Minted } from "../pki.ts";
 import { dial, h2cBackend, plainBackend, tlsBackend, type Backend } from "./fixtures/backend.ts";
-import { accept, connectionOf, get, newConfig, newEngine, open, SNI, text } from "./fixtures/client.ts";
+import type { BackendResponse } from "../../src/backend/engine/exchange.ts";
+import type { ByteStream } from "../../src/backend/host.ts";
+import { accept, connectionOf, get, newConfig, newEngine, open, SNI, streamOf, text } from "./fixtures/client.ts";
 
 let ca: Minted;
 const leaves: Partial<Record<string, Minted>> = {};
@@ -257,6 +259,46 @@ test("informational responses come before the head", async () => {
   expect(informed).toEqual([103]);
   expect(await text(response)).toBe("hinted");
   connection.close();
+});
+
+describe("a body of known, small length", () => {
+  const answer = (...reads: (string | number)[]): Promise<BackendResponse> => {
+    const stream: ByteStream = {
+      async read() {
+        const next = reads.shift();
+        if (next === "") return null;
+        if (typeof next === "string") return new TextEncoder().encode(next);
+        await new Promise((resolve) => void setTimeout(resolve, next ?? 60_000).unref());
+        return next === undefined ? null : stream.read();
+      },
+      write: async () => undefined,
+      close: () => undefined,
+    };
+    return connectionOf(openPlain(newEngine(), stream, { protocol: "http/1.1" })).request(get("/"), null);
+  };
+  /** Milliseconds until the request has been written. */
+  const SENT = 5;
+  const head = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n";
+
+  test("that comes soon after its head is handed over with it, as bytes", async () => {
+    const { body, trailers } = await answer(SENT, head, "over", "seas");
+    expect(body).toEqual(new TextEncoder().encode("overseas"));
+    expect(trailers).toBeNull();
+  });
+
+  test("that comes later does not hold its head back", async () => {
+    const response = await answer(SENT, head, "over", 300, "seas");
+    const reader = streamOf(response).getReader();
+    expect(await reader.read()).toEqual({ done: false, value: new TextEncoder().encode("over") });
+    expect(await reader.read()).toEqual({ done: false, value: new TextEncoder().encode("seas") });
+    expect(await reader.read()).toMatchObject({ done: true });
+  });
+
+  test("that breaks off fails where it does", async () => {
+    const reader = streamOf(await answer(SENT, head, "over", "")).getReader();
+    expect(await reader.read()).toMatchObject({ value: new TextEncoder().encode("over") });
+    await expect(reader.read()).rejects.toMatchObject({ code: "peer-truncated" });
+  });
 });
 
 test.each(["http/1.1", "plain"] as const)("%s upgrade is a raw duplex", async (kind) => {

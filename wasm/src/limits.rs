@@ -7,7 +7,7 @@ pub const OUTBOUND_BYTES: usize = 256 * 1024;
 /// Bytes of a plaintext connection that hyper has not read yet.
 pub const PLAIN_INBOUND_BYTES: usize = 64 * 1024;
 /// Response bytes of one request that the host has not taken yet (plus one frame).
-pub const DOWN_BYTES: usize = 64 * 1024;
+pub const DOWN_BYTES: usize = 128 * 1024;
 /// Request bytes of one request that hyper has not taken yet.
 pub const UP_BYTES: usize = 64 * 1024;
 /// HTTP/2 flow control: one stream, and all of a connection.

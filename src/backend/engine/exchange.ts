@@ -5,6 +5,7 @@ import type { ByteStream } from "../host.ts";
 import { EVENT } from "./abi.ts";
 import { Reader, Writer, type Headers } from "./codec.ts";
 import { Deferred } from "./deferred.ts";
+import { Eager } from "./eager.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
 import { responseBody, upgradedStream } from "./streams.ts";
@@ -57,15 +58,26 @@ export type Taken =
 
 /** What the module's queue for a request body holds at least. */
 const SMALL_BODY_BYTES = 32 * 1024;
-/** Body bytes taken before anyone asks, so that a small response frees its connection at once. */
-const EAGER_BYTES = 32 * 1024;
+/** Body bytes taken before anyone asks, so that a small response frees its connection at once, and is no stream. */
+const EAGER_BYTES = 128 * 1024;
+/** How long a head waits for the rest of such a response; the module still bounds what waits with it. */
+const GATHER_MS = 10;
+
+/** A response whose head has not been handed over yet. */
+interface Gathered {
+  readonly head: Deferred<BackendResponse>;
+  readonly status: number;
+  readonly headers: [string, string][];
+  timer: ReturnType<typeof setTimeout> | undefined;
+}
 
 export class Exchange {
   readonly #pump: Pump;
   readonly #request: number;
   readonly #options: RequestOptions;
-  readonly #eager: Uint8Array<ArrayBuffer>[] = [];
+  #eager = new Eager(null);
   #head: Deferred<BackendResponse> | null;
+  #gathered: Gathered | null = null;
   readonly #trailers = new Deferred<[string, string][]>();
   #receivedTrailers: [string, string][] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -118,13 +130,14 @@ export class Exchange {
   /** From the pump: take the head and a little more, wake whoever waits for the rest. */
   notify(): void {
     if (this.#head !== null) this.#awaitHead(this.#head);
+    else if (this.#gathered !== null) this.#gather();
     this.wake();
   }
 
   /** The next bytes; `nothing` means: wait for {@link changed}. */
   take(): Taken {
     const bytes = this.#eager.shift();
-    if (bytes !== undefined) return { kind: "data", bytes };
+    if (bytes !== null) return { kind: "data", bytes };
     for (;;) {
       if (this.#end === "ended") return { kind: "end" };
       if (this.#end !== "open") return { kind: "failed", error: this.#end };
@@ -276,17 +289,34 @@ export class Exchange {
       const upgrade = upgradedStream(this, this.#pump);
       return head.resolve({ status, headers, body: null, trailers: null, upgrade });
     }
-    for (let eager = 0; eager < EAGER_BYTES && this.#end === "open";) {
+    const length = Number(headers.find(([name]) => name === "content-length")?.[1] ?? Number.NaN);
+    const isSmall = length <= EAGER_BYTES;
+    this.#eager = new Eager(isSmall ? length : null);
+    const gathered: Gathered = { head, status, headers, timer: undefined };
+    this.#gathered = gathered;
+    this.#gather();
+    if (this.#end !== "open") return;
+    if (isSmall) gathered.timer = setTimeout(() => this.#handOver(), GATHER_MS);
+    else this.#handOver();
+  }
+
+  /** Takes what is there of a response, which is handed over when it has ended. */
+  #gather(): void {
+    while (this.#eager.length < EAGER_BYTES && this.#end === "open") {
       const event = this.#next();
       if (event === 0) break;
-      if (event !== EVENT.data) continue;
-      const bytes = this.#pump.instance.output.slice();
-      this.#eager.push(bytes);
-      eager += bytes.length;
+      if (event === EVENT.data) this.#eager.push(this.#pump.instance.output);
     }
     this.proceed();
+  }
+
+  #handOver(): void {
+    if (this.#gathered === null) return;
+    const { head, status, headers, timer } = this.#gathered;
+    this.#gathered = null;
+    clearTimeout(timer);
     const isWhole = this.#end === "ended";
-    const body = isWhole ? joined(this.#eager) : responseBody(this);
+    const body = isWhole ? this.#eager.whole() : responseBody(this);
     const trailers = isWhole && this.#receivedTrailers.length === 0 ? null : this.#trailers.promise;
     head.resolve({ status, headers, body, trailers });
   }
@@ -326,6 +356,7 @@ export class Exchange {
       this.#head = null;
       this.#trailers.reject(end);
     }
+    this.#handOver();
     this.wake();
     // Nobody reads the rest; the source's own trouble is no one's any more.
     this.#source?.cancel().catch(() => undefined);
@@ -335,15 +366,3 @@ export class Exchange {
 }
 
 const SWITCHING_PROTOCOLS = 101;
-
-function joined(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> | null {
-  const [first, ...others] = chunks;
-  if (first === undefined || others.length === 0) return first ?? null;
-  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
-}

@@ -6,7 +6,7 @@ import { respondWebSocket } from "./websocket.ts";
 
 /** Responses without content, whatever their fields say (RFC 9110 §6.4.1). */
 const BODILESS = new Set([204, 205, 304]);
-const PIECE_BYTES = 64 * 1024;
+const PIECE_BYTES = 128 * 1024;
 
 /** `background` keeps a WebSocket's messages alive. */
 export function respond(response: ExchangeResponse, request: Request, background: Background): Response {
