@@ -7,7 +7,8 @@ import { type Leave, left } from "./connect.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { DIAL_LIMITS } from "./limits.ts";
-import type { Dialling, Held, Lane } from "./pool.ts";
+import type { Dialling, Held, Lane } from "./lane.ts";
+import type { Turn } from "./queue.ts";
 
 /** One endpoint, and how a connection to it is made. */
 export interface Way extends Dialling {
@@ -30,8 +31,8 @@ export function acquire(
   if (first === undefined) throw new RangeError("no way to dial");
   return new Promise((resolve, reject) => {
     const over = new AbortController();
+    const pending = new Set<Turn>();
     let next = 0;
-    let pending = 0;
     let delay: ReturnType<typeof setTimeout> | undefined;
     const finish = (reason: Leave): void => {
       clearTimeout(delay);
@@ -42,22 +43,23 @@ export function acquire(
     const giveUp = (reason: Leave): void => {
       const { endpoint, lane } = first;
       finish(reason);
-      const isCrowded = reason === "timeout" && lane.isFull;
-      const crowded = transportFailure("connection-limit", "all connections stayed in use", "nothing");
+      const isCrowded = reason === "timeout" && [...pending].every(({ isWaiting }) => isWaiting);
+      const whose = lane.isFull ? "to this endpoint" : "of the pool";
+      const crowded = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
       resolve({ kind: "failed", endpoint, failure: isCrowded ? crowded : left(reason) });
     };
     const gone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
-    const ended = (result: Acquired): void => {
+    const ended = (turn: Turn, result: Acquired): void => {
       if (over.signal.aborted) {
         if (result.kind === "open") result.held.lane.release(result.held);
         return;
       }
-      pending--;
+      pending.delete(turn);
       // A refused chain is an answer: it is reported, not hidden behind another endpoint.
       const isAnswer = result.kind === "open" || !isUndialled(result.failure);
       if (!isAnswer && next < ways.length) return launch();
-      if (!isAnswer && pending > 0) return;
+      if (!isAnswer && pending.size > 0) return;
       finish("lost");
       resolve(result);
     };
@@ -65,12 +67,15 @@ export function acquire(
       clearTimeout(delay);
       const way = ways[next++];
       if (way === undefined) return;
-      pending++;
+      const turn = way.lane.arrive();
+      pending.add(turn);
       if (next < ways.length) delay = setTimeout(launch, DIAL_LIMITS.delayMs);
-      reach(way, over.signal, isFresh, () => clearTimeout(delay)).then(ended, (error: unknown) => {
+      const reaching = reach(way, turn, over.signal, isFresh, () => clearTimeout(delay));
+      const failed = (error: unknown): void => {
         finish("lost");
         reject(error);
-      });
+      };
+      reaching.then((result) => ended(turn, result), failed);
     };
     signal.addEventListener("abort", gone, { once: true });
     if (signal.aborted) gone();
@@ -79,12 +84,18 @@ export function acquire(
 }
 
 /** One endpoint: what others leave, or a dial. */
-async function reach(way: Way, signal: AbortSignal, isFresh: boolean, accepted: () => void): Promise<Acquired> {
+async function reach(
+  way: Way,
+  turn: Turn,
+  signal: AbortSignal,
+  isFresh: boolean,
+  accepted: () => void,
+): Promise<Acquired> {
   const { endpoint, lane } = way;
   for (let mayTake = !isFresh; !signal.aborted; mayTake = true) {
     const held = mayTake ? lane.take() : null;
     if (held !== null) return { kind: "open", endpoint, held, isReused: true };
-    const obtained = await lane.obtain(way, signal, accepted);
+    const obtained = await lane.obtain(way, turn, signal, accepted);
     if (obtained?.kind === "open") return { ...obtained, endpoint, isReused: false };
     if (obtained !== null) return { ...obtained, endpoint };
   }

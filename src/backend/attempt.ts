@@ -9,7 +9,7 @@ import { type ExchangeRequest, isIdempotent } from "./exchange.ts";
 import { exchangeOn, type OnOptions } from "./exchange-on.ts";
 import type { BackendFailure } from "./failure.ts";
 import { RETRY_LIMITS } from "./limits.ts";
-import type { Held, Lane } from "./pool.ts";
+import type { Held, Lane } from "./lane.ts";
 import type { Replay } from "./replay.ts";
 import { isRepeatable, isStale } from "./retries.ts";
 import type { Service } from "./services.ts";

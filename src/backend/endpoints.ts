@@ -3,7 +3,7 @@ import type { BundleEndpoint } from "../bundle/types.ts";
 import { type BackendCode, codeOf } from "./events.ts";
 import type { BackendFailure } from "./failure.ts";
 import { DIAL_LIMITS, HEALTH_LIMITS } from "./limits.ts";
-import type { Lane } from "./pool.ts";
+import type { Lane } from "./lane.ts";
 
 /** Failures that say something of the endpoint; the others are the client's, or ours. */
 const ENDPOINT_FAULTS: ReadonlySet<BackendCode> = new Set<BackendCode>([

@@ -13,6 +13,8 @@ export interface Timeouts {
 export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, responseMs: 60_000, bodyIdleMs: 300_000 };
 
 export interface PoolLimits {
+  /** Open connections of all keys together, those being dialled too. A request beyond it waits, at most `connectMs`. */
+  readonly connections: number;
   /** Open connections of one key, those being dialled too. A request beyond it waits, at most `connectMs`. */
   readonly connectionsPerKey: number;
   /** Idle HTTP/1.1 connections kept for one key. 0: each exchange has a connection of its own, closed when it ends. */
@@ -24,6 +26,7 @@ export interface PoolLimits {
 }
 
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
+  connections: Number.POSITIVE_INFINITY,
   connectionsPerKey: 1_024,
   idlePerKey: 64,
   idleMs: 30_000,
@@ -31,6 +34,12 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
 };
 /** Where a socket belongs to the request that opened it (workerd, without an object that pools). */
 export const NO_REUSE: PoolLimits = { ...DEFAULT_POOL_LIMITS, idlePerKey: 0 };
+
+/**
+ * A connection goes on to the next request of its own key, unless one of another key, for which there is no room, has
+ * waited for so much longer: changing over costs a handshake.
+ */
+export const YIELD_MS = 100;
 
 /** Dials of one request. RFC 8305 §8 for the delay; a name with several addresses is raced by the runtime's own dial. */
 export const DIAL_LIMITS = {

@@ -5,7 +5,8 @@ import { Endpoint, Endpoints } from "./endpoints.ts";
 import type { BackendStats } from "./events.ts";
 import type { Host } from "./host.ts";
 import { Policies } from "./policies.ts";
-import { type Lane, type Pool, type PoolKey, poolKey } from "./pool.ts";
+import type { Lane } from "./lane.ts";
+import { type Pool, type PoolKey, poolKey } from "./pool.ts";
 
 export interface Service {
   readonly id: BackendId;

@@ -60,7 +60,7 @@ describe("bundles published to KV", () => {
     // Every request looks for news, and waits for none that it can do without.
     const source = { ...sourceOf(bindings, ""), holdsMs: 0 };
     const capabilities = ["client-certificates", "websocket", "listener-certificates"] as const;
-    const serving = new Serving({ source, poolLimits: NO_REUSE, capabilities });
+    const serving = new Serving({ source, poolLimits: () => NO_REUSE, capabilities });
     const front = { clientAddress: null, scheme: "http", port: 80, sni: null } as const;
     return {
       kv,
@@ -117,7 +117,7 @@ describe("bundles published to KV", () => {
     const other = btoa(String.fromCharCode(...new Uint8Array(32).fill(8)));
     expect(await setUp({ LASTHOP_SEALING_KEY: other }).ask("mutual")).toEqual([500, "bundle-refused"]);
     const source = sourceOf({ LASTHOP_BUNDLES: kv }, "");
-    const nameless = new Serving({ source, poolLimits: NO_REUSE, capabilities: [] });
+    const nameless = new Serving({ source, poolLimits: () => NO_REUSE, capabilities: [] });
     const front = { clientAddress: null, scheme: "http", port: 80, sni: null } as const;
     const asked = nameless.fetch(new Request("http://mutual.example.com/"), front, () => undefined);
     expect(await answerOf(asked)).toEqual([500, "bundle-refused"]);

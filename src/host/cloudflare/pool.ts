@@ -1,9 +1,11 @@
 /** The hop from the worker to the object that pools connections, and what happens when the object is not there. */
 import { isIdempotent } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
+import { BundleError } from "../../bundle/refusal.ts";
 import { failureOf, failureResponse } from "../../gateway/failures.ts";
 import { respond } from "./respond.ts";
 import type { Background } from "./serving.ts";
+import type { SourceEnv } from "./source.ts";
 
 export interface PoolEnv {
   /** The object that keeps backend connections; without it each request has one of its own. */
@@ -13,6 +15,28 @@ export interface PoolEnv {
    * little: a busy data centre wants several.
    */
   readonly LASTHOP_POOL_OBJECTS?: string;
+  /** Connections that an object may have open at a time, to all backends together; see {@link connectionsOf}. */
+  readonly LASTHOP_POOL_CONNECTIONS?: string;
+}
+
+/**
+ * What Cloudflare documents of an invocation; those of an object share one. Its page on limits counts a socket while it
+ * opens, its page on sockets as long as it is open: the latter is meant here, and so is right in both cases.
+ */
+const PLATFORM_CONNECTIONS = 6;
+
+/**
+ * The limit for an object's pool: what the platform allows, less one for reading bundles from Workers KV, which counts
+ * too. Throws a BundleError when LASTHOP_POOL_CONNECTIONS is no whole number above 0.
+ */
+export function connectionsOf({
+  LASTHOP_POOL_CONNECTIONS: asked,
+  LASTHOP_BUNDLES: bundles,
+}: Pick<PoolEnv & SourceEnv, "LASTHOP_POOL_CONNECTIONS" | "LASTHOP_BUNDLES">): number {
+  if (asked === undefined) return bundles === undefined ? PLATFORM_CONNECTIONS : PLATFORM_CONNECTIONS - 1;
+  if (/^[1-9]\d{0,5}$/.test(asked)) return Number(asked);
+  const detail = `expected a whole number from 1 to 999999, found ${JSON.stringify(asked)}`;
+  throw new BundleError("wrong-type", "LASTHOP_POOL_CONNECTIONS", detail);
 }
 
 /**

@@ -21,7 +21,8 @@ export type Background = (work: Promise<void>) => void;
 
 export interface ServingOptions {
   readonly source: Source;
-  readonly poolLimits: Partial<PoolLimits>;
+  /** Throws a BundleError when the deployment asks for what cannot be; then nothing is served. */
+  readonly poolLimits: () => Partial<PoolLimits>;
   /** What this deployment can do; a bundle that needs more is refused. */
   readonly capabilities: readonly Capability[];
 }
@@ -138,7 +139,8 @@ function generationOf(
     if (event.kind !== "reused") log(event);
   };
   const backends =
-    before?.backends.succeed(bundle, secrets) ?? createBackends({ bundle, secrets, host, poolLimits, onEvent });
+    before?.backends.succeed(bundle, secrets) ??
+    createBackends({ bundle, secrets, host, poolLimits: poolLimits(), onEvent });
   const gateway = createGateway({
     bundle,
     backends: { ...backends, send: openingWebSockets((...asked) => backends.send(...asked)) },

@@ -3,7 +3,7 @@ import { DurableObject } from "cloudflare:workers";
 import { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "../../backend/limits.ts";
 import type { Capability } from "../../bundle/types.ts";
 import type { Front } from "../../gateway/headers.ts";
-import { askPool, type PoolEnv } from "./pool.ts";
+import { askPool, connectionsOf, type PoolEnv } from "./pool.ts";
 import { Serving } from "./serving.ts";
 import { type SourceEnv, sourceOf } from "./source.ts";
 
@@ -29,7 +29,7 @@ export interface LasthopWorker {
   readonly Pool: new (state: DurableObjectState, env: Env) => DurableObject<Env>;
 }
 
-/** Connections of an object to one endpoint: Cloudflare counts open ones, so few. */
+/** Besides {@link connectionsOf} over all endpoints. */
 const OBJECT_POOL: Partial<PoolLimits> = { idlePerKey: 4 };
 /** Between two looks for connections that have been idle for too long. */
 const SWEEP_MS: number = DEFAULT_POOL_LIMITS.idleMs + 1_000;
@@ -44,12 +44,15 @@ export function createWorker(embedded: string): LasthopWorker {
         const background = (work: Promise<void>): void => context.waitUntil(work);
         const pooled = await askPool(env, request, background);
         if (pooled !== null) return pooled;
-        direct ??= servingOf(env, embedded, NO_REUSE);
+        direct ??= servingOf(env, embedded, () => NO_REUSE);
         return direct.fetch(request, frontOf(request, env), background);
       },
     },
     Pool: class Pool extends DurableObject<Env> {
-      readonly #serving = servingOf(this.env, embedded, OBJECT_POOL);
+      readonly #serving = servingOf(this.env, embedded, () => ({
+        ...OBJECT_POOL,
+        connections: connectionsOf(this.env),
+      }));
       #isSweeping = false;
 
       override fetch(request: Request): Promise<Response> {
@@ -70,7 +73,7 @@ export function createWorker(embedded: string): LasthopWorker {
   };
 }
 
-function servingOf(env: Env, embedded: string, poolLimits: Partial<PoolLimits>): Serving {
+function servingOf(env: Env, embedded: string, poolLimits: () => Partial<PoolLimits>): Serving {
   const capabilities: Capability[] = ["client-certificates", "websocket"];
   if (env.LASTHOP_FRONT_TLS === "platform") capabilities.push("listener-certificates");
   return new Serving({ source: sourceOf(env, embedded), poolLimits, capabilities });

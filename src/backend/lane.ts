@@ -1,0 +1,241 @@
+/** The connections of one key: whose turn it is to use one, who dials the next, and how long each is kept. */
+import type { Connected } from "./connect.ts";
+import type { Connection } from "./engine/connection.ts";
+import { YIELD_MS } from "./limits.ts";
+import type { Pool } from "./pool.ts";
+import { Queue, type Turn } from "./queue.ts";
+import { SharedDial } from "./shared-dial.ts";
+
+/** An open connection, as the pool knows it. */
+export interface Held {
+  readonly connection: Connection;
+  readonly lane: Lane;
+  /** No exchange begins later; monotonic. */
+  readonly untilMs: number;
+  /** When its last exchange ended; monotonic. */
+  idleSinceMs: number;
+  /** Exchanges on it, those about to begin too. */
+  users: number;
+}
+
+export class Lane {
+  readonly #pool: Pool;
+  /** HTTP/1.1, the one used last at the end: those at the front grow old, and are closed. */
+  readonly #idle: Held[] = [];
+  /** HTTP/2: each carries several exchanges; the first with room is used. */
+  readonly #shared = new Set<Held>();
+  readonly #queue = new Queue();
+  #dial: SharedDial | null = null;
+  #open = 0;
+  #withdrawn = false;
+  /** Whether the peer speaks HTTP/2, as the last connection told. */
+  #multiplexes: boolean | null;
+
+  constructor(pool: Pool, multiplexes: boolean | null) {
+    this.#pool = pool;
+    this.#multiplexes = multiplexes;
+  }
+
+  /** No further connection of this key may be opened now. */
+  get isFull(): boolean {
+    return this.#open >= this.#pool.limits.connectionsPerKey;
+  }
+
+  get idle(): number {
+    let idle = this.#idle.length;
+    for (const { connection } of this.#shared) if (connection.inflight === 0) idle++;
+    return idle;
+  }
+
+  /** Since when the first request waits; null: none does. */
+  get oldestMs(): number | null {
+    return this.#queue.oldestMs;
+  }
+
+  /** Connections that would serve those who wait and may be opened but for the pool's limit. */
+  get wanted(): number {
+    const most = Math.min(this.#queue.length, this.#pool.limits.connectionsPerKey - this.#open);
+    return this.#sharesDials ? Math.min(most, 1) : most;
+  }
+
+  /** Now. */
+  arrive(): Turn {
+    return { sinceMs: this.#pool.clock.monotonicMs(), isWaiting: false };
+  }
+
+  /** A live connection whose verdict still holds, or null. The caller releases it. */
+  take(): Held | null {
+    for (const held of this.#shared) {
+      if (!this.#keeps(held)) this.discard(held);
+      else if (held.connection.ready && !this.#standsBack()) return use(held);
+    }
+    for (let held = this.#idle.pop(); held !== undefined; held = this.#idle.pop()) {
+      if (this.#keeps(held) && held.connection.ready) return use(held);
+      held.connection.close();
+    }
+    return null;
+  }
+
+  /**
+   * A connection for the caller: its own, or one that others share as soon as it is there. Null: a dial or an exchange
+   * of somebody else's has ended, so there may be one to {@link take}; or the signal has aborted.
+   */
+  async obtain(dial: Dialling, turn: Turn, signal: AbortSignal, accepted: () => void): Promise<Obtained | null> {
+    if (this.#dial !== null) return this.#dial.join(signal, accepted);
+    if (!this.isFull && this.#pool.hasRoom) {
+      this.#enter();
+    } else {
+      const waiting = this.#queue.wait(turn, signal);
+      this.#pool.joined(this);
+      const call = await waiting;
+      this.#pool.went(this);
+      if (call !== "room") return null;
+      // Somebody was called before who dials for all.
+      if (this.#dial !== null || signal.aborted) return this.#left(null);
+    }
+    if (!this.#sharesDials) return this.#admit(dial.open(signal, accepted));
+    // Until the first connection tells, many requests wait for one dial: a peer of HTTP/2 needs no second connection.
+    const shared: SharedDial = new SharedDial({
+      open: (unwanted, peerAccepted) => this.#admit(dial.open(unwanted, peerAccepted)),
+      connectMs: dial.connectMs,
+      abandoned: (held) => this.release(held),
+      over: () => {
+        if (this.#dial === shared) this.#dial = null;
+      },
+    });
+    this.#dial = shared;
+    this.look();
+    return shared.join(signal, accepted);
+  }
+
+  /** Those who wait look again. */
+  look(): void {
+    this.#queue.callAll("look");
+  }
+
+  /** Whoever waits first opens a connection. */
+  admit(): void {
+    this.#enter();
+    this.#queue.call("room");
+  }
+
+  /** An exchange on this connection has ended. */
+  release(held: Held): void {
+    const nowMs = this.#pool.clock.monotonicMs();
+    held.idleSinceMs = nowMs;
+    held.users--;
+    const isShared = this.#shared.has(held);
+    if (!this.#keeps(held) || (!isShared && multiplexes(held.connection))) {
+      this.discard(held);
+    } else if (held.users === 0 && this.#pool.isWanted(this, (this.oldestMs ?? Number.POSITIVE_INFINITY) - YIELD_MS)) {
+      this.#pool.dismiss(held);
+    } else {
+      if (!isShared) this.#keep(held);
+      this.#queue.call("look");
+    }
+    this.#pool.sweep(nowMs);
+  }
+
+  /** No further exchange begins on this connection. What is in flight finishes first, after GOAWAY too (RFC 9113 §6.8). */
+  discard(held: Held): void {
+    this.#forget(held);
+    if (held.users === 0) held.connection.close();
+  }
+
+  /** No connection of this lane is used again. */
+  withdraw(): void {
+    this.#withdrawn = true;
+    for (const { connection } of this.#idle.splice(0)) connection.close();
+    for (const held of this.#shared) this.discard(held);
+  }
+
+  sweep(): void {
+    for (const held of [...this.#idle, ...this.#shared]) if (!this.#keeps(held)) this.discard(held);
+  }
+
+  /** Connections that nobody uses now. */
+  unused(): readonly Held[] {
+    return [...this.#idle, ...this.#shared].filter(({ users }) => users === 0);
+  }
+
+  /** Many requests may wait for one dial. */
+  get #sharesDials(): boolean {
+    return this.#pool.reuses && this.#multiplexes !== false;
+  }
+
+  /** Exchanges follow each other on HTTP/2 without a pause, so somebody for whom there is no room would wait for ever. */
+  #standsBack(): boolean {
+    return this.#pool.isWanted(this, this.#pool.clock.monotonicMs() - YIELD_MS);
+  }
+
+  #keep(held: Held): void {
+    if (this.#idle.length >= this.#pool.limits.idlePerKey) this.#idle.shift()?.connection.close();
+    this.#idle.push(held);
+  }
+
+  async #admit(opening: Promise<Connected>): Promise<Obtained> {
+    const connected = await opening.catch((error: unknown) => {
+      this.#left(null);
+      throw error;
+    });
+    if (connected.kind === "failed") {
+      this.#left(null);
+      return connected;
+    }
+    const { connection } = connected;
+    const { lifetimeMs } = this.#pool.limits;
+    const nowMs = this.#pool.clock.monotonicMs();
+    const untilMs = nowMs + lifetimeMs * (0.8 + 0.4 * this.#pool.random());
+    const held: Held = { connection, lane: this, untilMs, idleSinceMs: nowMs, users: 1 };
+    void connection.closed.then(() => {
+      // Whoever closed it: kept, it would count as idle until somebody asks for it.
+      this.#forget(held);
+      this.#left(held);
+    });
+    this.#multiplexes = multiplexes(connection);
+    if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) this.#shared.add(held);
+    return { kind: "open", held };
+  }
+
+  #forget(held: Held): void {
+    this.#shared.delete(held);
+    const at = this.#idle.indexOf(held);
+    if (at >= 0) this.#idle.splice(at, 1);
+  }
+
+  #enter(): void {
+    this.#open++;
+    this.#pool.open++;
+  }
+
+  #left(held: Held | null): null {
+    this.#open--;
+    this.#pool.left(held);
+    return null;
+  }
+
+  #keeps({ connection, untilMs, idleSinceMs }: Held): boolean {
+    const { limits, clock, reuses } = this.#pool;
+    if (!reuses || this.#withdrawn || !connection.alive) return false;
+    const nowMs = clock.monotonicMs();
+    if (nowMs >= untilMs || (connection.inflight === 0 && nowMs - idleSinceMs >= limits.idleMs)) return false;
+    // A verdict is never used past the earliest notAfter of its path.
+    const { security } = connection;
+    return security.kind === "plaintext" || security.peer.path.notAfterMs > clock.now();
+  }
+}
+
+export interface Dialling {
+  /** `accepted` is called when the peer has accepted, before any handshake. */
+  open(signal: AbortSignal, accepted: () => void): Promise<Connected>;
+  readonly connectMs: number;
+}
+
+export type Obtained = { readonly kind: "open"; readonly held: Held } | Exclude<Connected, { kind: "open" }>;
+
+function use(held: Held): Held {
+  held.users++;
+  return held;
+}
+
+const multiplexes = ({ protocol }: Connection): boolean => protocol !== "http/1.1";

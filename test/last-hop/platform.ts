@@ -1,0 +1,61 @@
+/** A runtime that lets only so many sockets be open at a time, as Cloudflare documents of a worker's invocation. */
+import { type Dial, DialError } from "../../src/backend/host.ts";
+
+/** What becomes of one socket more: it waits until another closes, as the platform has it, or is refused. */
+export type Beyond = "queued" | "refused";
+
+export interface Platform {
+  readonly dial: Dial;
+  readonly open: number;
+  /** The most that were open together. */
+  readonly peak: number;
+  /** Dials that found no room. */
+  readonly beyond: number;
+}
+
+export function platform(inner: Dial, most: number, whatBeyond: Beyond): Platform {
+  const waiting = new Set<() => void>();
+  const seen = { open: 0, peak: 0, beyond: 0 };
+  const freed = (): void => {
+    seen.open--;
+    for (const wake of waiting) wake();
+  };
+  return {
+    get open() {
+      return seen.open;
+    },
+    get peak() {
+      return seen.peak;
+    },
+    get beyond() {
+      return seen.beyond;
+    },
+    async dial(endpoint, signal) {
+      if (seen.open >= most) seen.beyond++;
+      while (seen.open >= most) {
+        if (whatBeyond === "refused") throw new DialError("unreachable", "too many connections");
+        await new Promise<void>((resolve) => {
+          waiting.add(resolve);
+          signal.addEventListener("abort", () => resolve(), { once: true });
+        });
+        if (signal.aborted) throw new DialError("timeout", "aborted while queued");
+      }
+      seen.open++;
+      seen.peak = Math.max(seen.peak, seen.open);
+      const stream = await inner(endpoint, signal).catch((error: unknown) => {
+        freed();
+        throw error;
+      });
+      let isClosed = false;
+      return {
+        read: () => stream.read(),
+        write: (bytes) => stream.write(bytes),
+        close() {
+          stream.close();
+          if (!isClosed) freed();
+          isClosed = true;
+        },
+      };
+    },
+  };
+}
