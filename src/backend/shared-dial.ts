@@ -15,19 +15,22 @@ export interface SharedDialOptions {
 
 export class SharedDial {
   readonly #abort = new AbortController();
-  readonly #over: () => void;
+  readonly #options: SharedDialOptions;
   readonly #result: Promise<Obtained>;
   readonly #listeners: (() => void)[] = [];
   #accepted = false;
   #waiting = 0;
-  #taken = false;
+  /** Open, and nobody's yet. */
+  #held: Held | null = null;
 
-  constructor({ open, connectMs, abandoned, over }: SharedDialOptions) {
-    this.#over = over;
+  constructor(options: SharedDialOptions) {
+    this.#options = options;
+    const { open, connectMs, over } = options;
     const timer = setTimeout(() => this.#abort.abort("timeout" satisfies Leave), connectMs);
     this.#result = open(this.#abort.signal, () => this.#accept())
       .then((obtained) => {
-        if (obtained.kind === "open" && this.#waiting === 0) abandoned(obtained.held);
+        if (obtained.kind === "open") this.#held = obtained.held;
+        this.#abandonIfUnwanted();
         return obtained;
       })
       .finally(() => {
@@ -45,18 +48,24 @@ export class SharedDial {
       const leave = (): void => {
         resolve(null);
         if (--this.#waiting > 0) return;
-        this.#over();
+        this.#options.over();
         this.#abort.abort("lost" satisfies Leave);
+        this.#abandonIfUnwanted();
       };
       signal.addEventListener("abort", leave, { once: true });
       this.#result.then((obtained) => {
         if (signal.aborted) return;
         signal.removeEventListener("abort", leave);
-        const open = obtained.kind === "open";
-        resolve(open && this.#taken ? null : obtained);
-        this.#taken = open;
+        resolve(obtained.kind === "open" && this.#held === null ? null : obtained);
+        this.#held = null;
       }, reject);
     });
+  }
+
+  #abandonIfUnwanted(): void {
+    if (this.#waiting > 0 || this.#held === null) return;
+    this.#options.abandoned(this.#held);
+    this.#held = null;
   }
 
   #accept(): void {

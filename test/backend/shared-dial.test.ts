@@ -1,0 +1,27 @@
+/** A dial that others wait for belongs to one of them, or is given back. */
+import { expect, test } from "vitest";
+import type { Held } from "../../src/backend/lane.ts";
+import { SharedDial } from "../../src/backend/shared-dial.ts";
+
+test.each([0, 1, 2, 3, 4, 5, 6, 7])(
+  "a connection is nobody's when its only request leaves %i steps later",
+  async (steps) => {
+    const held = { users: 1 } as unknown as Held;
+    const abandoned: Held[] = [];
+    const opening = Promise.withResolvers<{ kind: "open"; held: Held }>();
+    const dial = new SharedDial({
+      open: () => opening.promise,
+      connectMs: 1_000,
+      abandoned: (given) => void abandoned.push(given),
+      over: () => undefined,
+    });
+    const leaving = new AbortController();
+    const joined = dial.join(leaving.signal, () => undefined);
+    opening.resolve({ kind: "open", held });
+    for (let step = 0; step < steps; step++) await Promise.resolve();
+    leaving.abort("lost");
+    const got = await joined;
+    await new Promise((resolve) => void setTimeout(resolve));
+    expect([got === null ? [] : [held], abandoned].flat()).toEqual([held]);
+  },
+);
