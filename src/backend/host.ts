@@ -49,5 +49,10 @@ export interface Host {
   readonly monotonicMs: () => number;
   readonly randomFill: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
+  /**
+   * Runs `act` once more work may have come together: never within the call, and before the runtime waits for I/O.
+   * What is queued until then leaves as one write, and writes to many sockets leave one after the other.
+   */
+  readonly soon: (act: () => void) => void;
   readonly dial: Dial;
 }

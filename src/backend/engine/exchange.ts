@@ -184,9 +184,14 @@ export class Exchange {
       instance.input.set(piece);
       const taken = this.#pump.call((wasm) => wasm.request_write(handle, this.#request, piece.length));
       if (taken < 0) return false;
-      this.#pump.schedule();
       at += taken;
-      if (taken < piece.length) await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+      if (taken === piece.length) {
+        this.#pump.schedule();
+        continue;
+      }
+      const room = new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+      this.#pump.flush(); // A full queue has nothing to wait for.
+      await room;
     }
     return this.#end === "open";
   }

@@ -3,7 +3,7 @@ import type { Host, HostAead } from "../host.ts";
 import { ABI_VERSION, REPORT, REPORT_WORDS, type Exports } from "./abi.ts";
 import { ConnectionError, fromReport } from "./errors.ts";
 
-export type EngineHost = Pick<Host, "tlsModule" | "aead" | "now" | "monotonicMs" | "randomFill">;
+export type EngineHost = Pick<Host, "tlsModule" | "aead" | "now" | "monotonicMs" | "randomFill" | "soon">;
 
 /**
  * Calls into the module. Any exception that comes out of one is a trap: Rust's panic aborts, the instance's state is
@@ -11,6 +11,7 @@ export type EngineHost = Pick<Host, "tlsModule" | "aead" | "now" | "monotonicMs"
  */
 export class Instance {
   readonly #exports: Exports;
+  readonly soon: EngineHost["soon"];
   readonly #inputPointer: number;
   readonly #reportPointer: number;
   readonly inputCapacity: number;
@@ -19,6 +20,7 @@ export class Instance {
   readonly #mourners = new Set<() => void>();
 
   constructor(host: EngineHost) {
+    this.soon = host.soon;
     let exports: Exports | null = null;
     const memory = (): ArrayBuffer => {
       if (exports === null) throw new TypeError("the module called out before it was there");

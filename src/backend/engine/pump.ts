@@ -15,12 +15,6 @@ export interface Listener {
   notify(): void;
 }
 
-/**
- * How long queued work waits for more: enough for a stream that has its next chunk, or its end, to say so, so that a
- * small request is one write. About a microsecond.
- */
-const COALESCING_MICROTASKS = 12;
-
 export class Pump {
   readonly instance: Instance;
   readonly handle: number;
@@ -114,20 +108,17 @@ export class Pump {
     return answer;
   }
 
-  /** Lets the module act on what was queued, once for all that callers queue in the next microtasks. */
+  /** Lets the module act on what was queued, once for all that callers queue until `Host.soon`. */
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    void this.#coalesce();
+    this.instance.soon(this.#act);
   }
 
-  /** Awaited, as workerd's queueMicrotask() makes a function of its own for each call. */
-  async #coalesce(): Promise<void> {
-    const microtask = Promise.resolve();
-    for (let left = COALESCING_MICROTASKS; left > 0; left--) await microtask;
+  readonly #act = (): void => {
     this.#scheduled = false;
     this.flush();
-  }
+  };
 
   /** Lets the module act now. */
   flush(): void {

@@ -1,6 +1,7 @@
 /** What workerd gives backend/. */
 import type { Host } from "../../backend/host.ts";
 import tlsModule from "../../../wasm/dist/lasthop_tls.wasm";
+import { afterMicrotasks } from "../../backend/soon.ts";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { cloudflareDial } from "./socket.ts";
 
@@ -13,5 +14,6 @@ export const cloudflareHost: Host = {
   monotonicMs: () => performance.now(),
   randomFill: (bytes) => void crypto.getRandomValues(bytes),
   sha256: nodeSha256,
+  soon: afterMicrotasks,
   dial: cloudflareDial,
 };

@@ -16,6 +16,8 @@ export function nodeHost(): Host {
     monotonicMs: () => performance.now(),
     randomFill: (bytes) => void crypto.getRandomValues(bytes),
     sha256: nodeSha256,
+    // After all sockets with something to read were read: a backend woken by the first write finds the others' too.
+    soon: (act) => void setImmediate(act),
     dial: nodeDial,
   };
 }
