@@ -1,6 +1,7 @@
 /** nodeDial against real sockets: the bytes, the end, the break, and a peer that is held back. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { createServer, type AddressInfo, type Server, Socket } from "node:net";
+import { Readable } from "node:stream";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { ByteStream } from "../../src/backend/host.ts";
@@ -75,6 +76,23 @@ test("a peer whose bytes nobody reads is held back", async () => {
   stream.close();
 });
 
+test("bytes are the caller's again once they are written", async () => {
+  let peer: Socket | undefined;
+  const stream = await dialled((socket) => (peer = socket.pause()));
+  const buffer = new Uint8Array(10_000);
+  let written = 0;
+  const upload = (async () => {
+    for (; written < 2_000; written++) await stream.write(buffer.fill(written % 251));
+    stream.close();
+  })();
+  await settled(() => written);
+  expect(written).toBeLessThan(2_000); // The peer's pause was felt.
+  const received = Buffer.concat(await (peer?.resume() ?? Readable.from([])).toArray());
+  await upload;
+  expect(received.length).toBe(2_000 * buffer.length);
+  expect(received.findIndex((byte, at) => byte !== Math.floor(at / buffer.length) % 251)).toBe(-1);
+});
+
 test("a broken connection rejects, after what came before", async () => {
   const stream = await dialled(
     (socket) => void socket.write("last words", () => setTimeout(() => socket.resetAndDestroy(), 20)),
@@ -102,7 +120,7 @@ test("closing does not wait for the last bytes that a peer does not take", async
   const [socket] = made;
   if (socket === undefined) throw new Error("no socket");
   // Until the kernel has no room, and Node itself keeps a little.
-  for (; socket.writableLength === 0; await turn()) await stream.write(new Uint8Array(1_000));
+  for (; socket.writableLength === 0; await turn()) void stream.write(new Uint8Array(1_000));
   expect(socket.writableNeedDrain).toBe(false);
   stream.close();
   await expect.poll(() => socket.destroyed, { timeout: 5_000 }).toBe(true);

@@ -2,6 +2,7 @@
 import type { Host, HostAead } from "../host.ts";
 import { ABI_VERSION, REPORT, REPORT_WORDS, type Exports } from "./abi.ts";
 import { ConnectionError, fromReport } from "./errors.ts";
+import { Spares } from "./spares.ts";
 
 export type EngineHost = Pick<Host, "tlsModule" | "aead" | "now" | "monotonicMs" | "randomFill" | "soon">;
 
@@ -12,6 +13,7 @@ export type EngineHost = Pick<Host, "tlsModule" | "aead" | "now" | "monotonicMs"
 export class Instance {
   readonly #exports: Exports;
   readonly soon: EngineHost["soon"];
+  readonly spares = new Spares();
   readonly #inputPointer: number;
   readonly #reportPointer: number;
   readonly inputCapacity: number;

@@ -3,8 +3,10 @@ import type { ByteStream } from "../host.ts";
 
 /** The connection, as its write half sees it. */
 export interface Source {
-  /** The next bytes, which stay as they are while the stream writes; null when there are none. */
-  drain(): Uint8Array | null;
+  /** The next bytes, which stay as they are until {@link written}; null when there are none. */
+  drain(): Uint8Array<ArrayBuffer> | null;
+  /** The stream has no use for these bytes any more. */
+  written(bytes: Uint8Array<ArrayBuffer>): void;
   /** The stream rejected, or the module died. */
   broke(error: unknown): void;
   /** All is written, or nothing more can be. */
@@ -33,6 +35,7 @@ export class Outflow {
     try {
       for (let bytes = this.#source.drain(); bytes !== null; bytes = this.#source.drain()) {
         await this.#stream.write(bytes);
+        this.#source.written(bytes);
       }
     } catch (error) {
       this.#source.broke(error);

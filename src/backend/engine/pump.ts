@@ -189,10 +189,11 @@ export class Pump {
       drain: () => {
         if (this.#freed || this.call((wasm) => wasm.drain(this.handle)) <= 0) return null;
         // Copied: the module's memory changes, and may move, while the socket still reads.
-        const bytes = this.instance.output.slice();
+        const bytes = this.instance.spares.copyOf(this.instance.output);
         if ((this.#status & STATUS.ready) !== 0) this.#tell();
         return bytes;
       },
+      written: (bytes) => this.instance.spares.giveBack(bytes),
       broke: (error) => this.#break(error),
       rested: () => {
         if (this.#over !== null) this.#hangUp();

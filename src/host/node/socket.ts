@@ -113,7 +113,6 @@ class SocketStream implements ByteStream {
   constructor(socket: Socket, reads: Reads) {
     this.#socket = socket;
     this.#reads = reads;
-    socket.on("drain", () => this.#wakeWriterUp());
     socket.on("end", () => this.#over());
     socket.on("close", () => this.#over());
     socket.on("error", (error) => {
@@ -139,12 +138,15 @@ class SocketStream implements ByteStream {
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
     if (this.#socket.destroyed) throw new Error("the socket is closed");
-    if (this.#socket.write(bytes)) return;
-    while (this.#socket.writableNeedDrain && this.#failure === null && !this.#socket.destroyed) {
+    this.#socket.write(bytes, this.#written);
+    // What the kernel took at once is gone when write() returns.
+    while (this.#socket.writableLength > 0 && this.#failure === null && !this.#socket.destroyed) {
       await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     }
     if (this.#failure !== null) throw this.#failure;
   }
+
+  readonly #written = (): void => this.#wakeWriterUp();
 
   close(): void {
     this.#over();
