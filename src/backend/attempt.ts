@@ -11,7 +11,7 @@ import type { BackendFailure } from "./failure.ts";
 import { RETRY_LIMITS } from "./limits.ts";
 import type { Held, Lane } from "./lane.ts";
 import type { Replay } from "./replay.ts";
-import { isRepeatable, isStale } from "./retries.ts";
+import { isRepeatable, isStale, isUnprocessed } from "./retries.ts";
 import type { Service } from "./services.ts";
 
 export interface AttemptOptions {
@@ -24,6 +24,8 @@ export interface AttemptOptions {
 
 /** Pooled connections tried that turn out to be closed, before one is dialled. */
 const MAX_STALE = 2;
+/** Connections tried after one whose peer says that it has not processed the request. */
+const MAX_UNPROCESSED = 2;
 
 /** Begins with the endpoint `first`; another may have answered. */
 export async function attempt(
@@ -33,21 +35,24 @@ export async function attempt(
   request: ExchangeRequest,
   { body, keepsBody, backendRequestMs }: AttemptOptions,
 ): Promise<Sent> {
-  const { timeouts, lasting, onEvent } = sender;
+  const { host, timeouts, lasting, onEvent } = sender;
   const { pool } = lasting;
   // An upgrade begins where a request ends, so one with a body is none; where nothing can be upgraded it is dropped.
   const upgrade = request.body === null && first.upgrades !== null ? request.upgrade : null;
+  let next = first;
+  let unprocessed = 0;
   for (let stale = 0; ; stale++) {
+    const begun = next;
     const isFresh = stale >= MAX_STALE;
-    const pooled = isFresh ? null : laneOf(first, upgrade).take();
+    const pooled = isFresh ? null : laneOf(begun, upgrade).take();
     let acquired: Acquired;
     if (pooled === null) {
-      first.inFlight++;
-      const ways = waysTo(sender, service, first, upgrade);
+      begun.inFlight++;
+      const ways = waysTo(sender, service, begun, upgrade);
       const acquiring = acquire(ways, timeouts.connectMs, request.signal, isFresh);
-      acquired = await acquiring.finally(() => first.inFlight--);
+      acquired = await acquiring.finally(() => begun.inFlight--);
     } else {
-      acquired = { kind: "open", endpoint: first, held: pooled, isReused: true };
+      acquired = { kind: "open", endpoint: begun, held: pooled, isReused: true };
     }
     if (acquired.kind === "failed") return failed(acquired.failure, acquired.endpoint);
     const { endpoint, held, isReused } = acquired;
@@ -57,8 +62,9 @@ export async function attempt(
     }
     endpoint.inFlight++;
     pool.inFlight++;
+    const isHttp2 = held.connection.protocol !== "http/1.1";
     const result = await exchangeOn(held.connection, request, {
-      body: body?.source(keepsBody || isReused) ?? null,
+      body: body?.source(keepsBody || isReused || isHttp2) ?? null,
       upgrade,
       bodyIdleMs: timeouts.bodyIdleMs,
       limit: limitOf(backendRequestMs, timeouts.responseMs),
@@ -77,7 +83,10 @@ export async function attempt(
     const sent = failed(result, endpoint);
     if (isReused && stale <= MAX_STALE && isStale(result) && isRepeatable(sent, request, body)) continue;
     blame(sender, service, endpoint, result);
-    return sent;
+    const mayRepeat = isHttp2 && isUnprocessed(result) && isRepeatable(sent, request, body);
+    if (!mayRepeat || unprocessed++ >= MAX_UNPROCESSED) return sent;
+    onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "retried", code: codeOf(result) });
+    next = service.endpoints.pick(host.monotonicMs(), new Set([endpoint.address])) ?? next;
   }
 }
 

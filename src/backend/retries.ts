@@ -57,6 +57,14 @@ export function isStale(failure: BackendFailure): boolean {
   return failure.sent === "nothing" || ENDED.has(failure.code);
 }
 
+/**
+ * Whether a peer on HTTP/2 has said that it has not processed the request: by GOAWAY with a lower last stream (RFC 9113
+ * §6.8), by REFUSED_STREAM (§8.7), or by an end before any of it was sent. It may be sent again whatever its method.
+ */
+export function isUnprocessed(failure: BackendFailure): boolean {
+  return failure.kind === "transport" && failure.code === "connection-terminated" && failure.sent === "nothing";
+}
+
 /** Full jitter over a base that doubles; `retry` counts from 0. */
 export function backoffMs({ backoffMs: base }: BundleRetry, retry: number, random: number): number {
   const baseMs = base ?? RETRY_LIMITS.backoffMs;

@@ -1,8 +1,10 @@
 /** What is sent again, where to, and what never is. */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { Worker } from "node:worker_threads";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { SendOptions } from "../../src/backend/backends.ts";
+import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import type { BundleRetry } from "../../src/bundle/types.ts";
 import { mintCa, mintLeaf } from "../pki.ts";
 import { bodyOf, bundleTo, clientOf, failedWith, leaf } from "./fixtures/last-hop.ts";
@@ -136,6 +138,80 @@ describe("a failure", () => {
     expect(await alone.ask({}, retrying())).toMatchObject({ failure: { kind: "chain-refused" } });
     expect(alone.events.filter(({ kind }) => kind === "retried")).toEqual([]);
     expect(untrusted.seen.requests).toEqual([]);
+  });
+});
+
+describe("a request that an HTTP/2 backend has not processed", () => {
+  /** The first `connections` of a server are told to go away before any of their requests is taken. */
+  const goingAway = (server: Handled, connections: number): void => {
+    let seen = 0;
+    server.server.on("session", (session: ServerHttp2Session) => {
+      if (seen++ < connections) session.goaway(constants.NGHTTP2_NO_ERROR);
+    });
+  };
+  const echo = (request: IncomingMessage, response: ServerResponse): void => void request.pipe(response);
+  const requests: readonly (readonly [string, () => Partial<ExchangeRequest>])[] = [
+    ["a GET", () => ({})],
+    ["a POST with a body", () => ({ method: "POST", body: bodyOf("o", "nce") })],
+  ];
+
+  test.each(requests)("goes to another connection, without a retry of the route: %s", async (_, make) => {
+    const server = await secure(echo);
+    goingAway(server, 2);
+    const { text, events } = clientOf(bundleTo({ ports: [server.port] }));
+    const request = make();
+    expect(await text(request)).toBe(request.method === "POST" ? "once" : "");
+    expect(server.requests).toHaveLength(1);
+    expect(server.connections).toBe(3);
+    const again = { kind: "retried", code: "connection-terminated" };
+    expect(events.filter(({ kind }) => kind === "retried")).toMatchObject([again, again]);
+  });
+
+  test("goes to another endpoint", async () => {
+    const leaving = await secure(echo);
+    goingAway(leaving, Infinity);
+    const good = await secure(echo);
+    const { text } = clientOf(bundleTo({ ports: [leaving.port, good.port] }));
+    for (let asked = 0; asked < 4; asked++) expect(await text({ method: "POST", body: bodyOf("once") })).toBe("once");
+    expect(leaving.connections).toBe(2);
+  });
+
+  test.each(requests)("fails when every connection goes away: %s", async (_, make) => {
+    const server = await secure(echo);
+    goingAway(server, Infinity);
+    const { ask, backends } = clientOf(bundleTo({ ports: [server.port] }));
+    expect(await ask(make())).toMatchObject(failedWith("connection-terminated"));
+    expect(server.requests).toEqual([]);
+    expect(server.connections).toBe(3);
+    await expect.poll(() => backends.stats()).toMatchObject({ open: 0, inFlight: 0 });
+  });
+
+  test("is refused as a stream, and taken at another time", async () => {
+    let seen = 0;
+    const server = await secure(echo);
+    const refusing = (stream: ServerHttp2Stream): void => {
+      if (seen++ < 2) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    };
+    server.server.prependListener("stream", refusing);
+    const { text } = clientOf(bundleTo({ ports: [server.port] }));
+    expect(await text({ method: "POST", body: bodyOf("once") })).toBe("once");
+    expect(seen).toBe(3);
+  });
+
+  test("is not sent again when its body is too long to keep", async () => {
+    const server = await secure(() => undefined);
+    server.server.on("stream", (stream: ServerHttp2Stream) => {
+      // Once more than is kept has come.
+      let bytes = 0;
+      stream.on("data", (chunk: Buffer) => {
+        bytes += chunk.length;
+        if (bytes > 65_000) stream.close(constants.NGHTTP2_REFUSED_STREAM);
+      });
+    });
+    const { ask } = clientOf(bundleTo({ ports: [server.port] }));
+    const body = bodyOf(...Array.from({ length: 20 }, () => new Uint8Array(10_000)));
+    expect(await ask({ method: "POST", body })).toMatchObject(failedWith("connection-terminated"));
+    expect(server.requests).toHaveLength(1);
   });
 });
 

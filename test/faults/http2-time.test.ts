@@ -69,7 +69,12 @@ const GOING: Faults = {
     expect: "200 ok",
     keeps: false,
   }),
-  "GOAWAY without the request": () => ({ speak: first(() => goaway(0)), expect: "502 connection-terminated" }),
+  "GOAWAY without the request": () => ({
+    speak: first(() => goaway(0)),
+    request: { method: "POST" },
+    expect: "200 ok",
+    keeps: false,
+  }),
   "GOAWAY without the request, on a reused connection": () => ({
     after: 1,
     speak: second(() => goaway(1)),
@@ -88,7 +93,9 @@ const GOING: Faults = {
   }),
   "GOAWAY that takes back the request": () => ({
     speak: first((stream) => Buffer.concat([goaway(stream), goaway(0)])),
-    expect: "502 connection-terminated",
+    request: { method: "POST" },
+    expect: "200 ok",
+    keeps: false,
   }),
   "GOAWAY with a growing last stream": () => ({
     speak: first((stream) => Buffer.concat([goaway(stream), goaway(stream + 2), okFrames(stream)])),

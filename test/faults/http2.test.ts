@@ -243,12 +243,13 @@ const STREAMS: Faults = {
     {
       "a reset": (stream) => frame(FRAME.reset, 0, stream, u32(2)),
       "a reset without error": (stream) => frame(FRAME.reset, 0, stream, u32(0)),
-      "a stream refused": (stream) => frame(FRAME.reset, 0, stream, u32(7)),
     },
     "502 connection-terminated",
     { keeps: true },
   ),
-  ...framesTable({}, "200 ok"),
+  ...framesTable({ "a stream refused": (stream) => frame(FRAME.reset, 0, stream, u32(7)) }, "200 ok", {
+    request: { method: "POST" },
+  }),
   "a stream refused on a reused connection": () => ({
     after: 1,
     speak: second((stream) => frame(FRAME.reset, 0, stream, u32(7))),
