@@ -63,6 +63,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     process.stderr.write(`lasthop serve: ${settings}\n\n${SERVE_USAGE}`);
     return 2;
   }
+  const stopped = onSignals();
   let running: Running | null = null;
   const { metrics: at } = settings;
   // What nobody asks for is not counted.
@@ -77,7 +78,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     const server = at === null || metrics === null ? null : await openEndpoint(at, metrics.registry, unready);
     try {
       running = await start(settings, log, metrics?.onEvent);
-      await untilStopped(running, settings);
+      await untilStopped(running, settings, stopped);
     } finally {
       if (server !== null) closeEndpoint(server);
     }
@@ -134,10 +135,23 @@ function readSecrets(path: string | null): Secrets {
   return decodeSecrets(readFileSync(path, "utf8"));
 }
 
+/** Aborts at SIGINT or SIGTERM, also while a bundle is read; a second one ends the process. */
+function onSignals(): AbortSignal {
+  const stop = new AbortController();
+  const heard = (): void => {
+    if (stop.signal.aborted) process.exit(0);
+    stop.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, heard);
+  return stop.signal;
+}
+
 async function untilStopped(
   { reload, close }: Running,
   { path, secrets, watch: watched, drainMs }: Settings,
+  stopped: AbortSignal,
 ): Promise<void> {
+  if (stopped.aborted) return close(drainMs);
   let running: Promise<void> = Promise.resolve();
   const again = (): void => {
     running = running.then(reload);
@@ -146,11 +160,7 @@ async function untilStopped(
   const files = secrets === null ? [path] : [path, secrets];
   const watcher =
     watched && !statSync(path).isDirectory() ? watch(files, { ignoreInitial: true }).on("all", again) : null;
-  await new Promise<void>((stop) => {
-    process.once("SIGINT", () => stop());
-    process.once("SIGTERM", () => stop());
-  });
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(0));
+  await new Promise((stop) => stopped.addEventListener("abort", stop, { once: true }));
   process.off("SIGHUP", again);
   await watcher?.close();
   await running;

@@ -1,9 +1,13 @@
-/** What `lasthop serve` tells an operator who gives it a directory. */
-import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+/** `lasthop serve` as an operator sees it: what it says of a directory, and how it ends. */
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { encodeBundle } from "../../src/bundle/codec.ts";
+import { nodeHost } from "../../src/host/node/host.ts";
+import { EMPTY } from "../gateway/bundles.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
@@ -40,5 +44,22 @@ describe("lasthop serve DIRECTORY", () => {
     await writeFile(join(directory, "gateways/shop/edge.json"), "{");
     const { text } = await run([], /no Gateway is served yet/);
     expect(text).toContain("gateways/shop/edge.json: bundle refused: not-json");
+  });
+});
+
+describe("lasthop serve BUNDLE", () => {
+  const { text } = encodeBundle(EMPTY, nodeHost().sha256);
+
+  it.each(["SIGTERM", "SIGINT"] as const)("ends in good order at a %s that comes while it starts", async (signal) => {
+    // Its writer decides how long reading it takes.
+    const bundle = join(directory, "bundle.json");
+    execFileSync("mkfifo", [bundle]);
+    const child = spawn(process.execPath, [MAIN, "serve", bundle]);
+    const ended = once(child, "close");
+    const writer = await open(bundle, "w");
+    child.kill(signal);
+    await writer.writeFile(text);
+    await writer.close();
+    expect(await ended).toEqual([0, null]);
   });
 });
