@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
@@ -49,17 +50,28 @@ describe("lasthop serve DIRECTORY", () => {
 
 describe("lasthop serve BUNDLE", () => {
   const { text } = encodeBundle(EMPTY, nodeHost().sha256);
+  const BIN = join(import.meta.dirname, "../../bin/lasthop.mjs");
+  // Then the Node.js of the dependencies runs it.
+  const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.0.0" } })`;
+  const commands = {
+    "": [MAIN],
+    ", started by an older Node.js": [`--import=data:text/javascript,${encodeURIComponent(old)}`, BIN],
+  };
 
-  it.each(["SIGTERM", "SIGINT"] as const)("ends in good order at a %s that comes while it starts", async (signal) => {
-    // Its writer decides how long reading it takes.
-    const bundle = join(directory, "bundle.json");
-    execFileSync("mkfifo", [bundle]);
-    const child = spawn(process.execPath, [MAIN, "serve", bundle]);
-    const ended = once(child, "close");
-    const writer = await open(bundle, "w");
-    child.kill(signal);
-    await writer.writeFile(text);
-    await writer.close();
-    expect(await ended).toEqual([0, null]);
+  describe.each(Object.entries(commands))("%s", (_, command) => {
+    it.each(["SIGTERM", "SIGINT"] as const)("ends in good order at a %s that comes while it starts", async (signal) => {
+      // Its writer decides how long reading it takes.
+      const bundle = join(directory, "bundle.json");
+      execFileSync("mkfifo", [bundle]);
+      const child = spawn(process.execPath, [...command, "serve", bundle]);
+      const ended = once(child, "close");
+      const writer = await open(bundle, "w");
+      child.kill(signal);
+      // For a signal that takes a process more.
+      await setTimeout(100);
+      await writer.writeFile(text);
+      await writer.close();
+      expect(await ended).toEqual([0, null]);
+    });
   });
 });
