@@ -128,7 +128,7 @@ const TITLES: Readonly<Record<number, string>> = {
 export function failureResponse(failure: Failure): ExchangeResponse {
   const { code, status } = failure;
   const problem = { type: "about:blank", title: TITLES[status] ?? "Error", status, code };
-  const bytes = new TextEncoder().encode(`${JSON.stringify(problem)}\n`);
+  const bytes = new Uint8Array(new TextEncoder().encode(`${JSON.stringify(problem)}\n`));
   return {
     status,
     headers: [
