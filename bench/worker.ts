@@ -15,7 +15,7 @@ const SECONDS = Number(process.env["LASTHOP_BENCH_SECONDS"] ?? 2);
 const PEER = "native fetch, TLS";
 
 /** Each a worker of its own, in one workerd: only one is asked at a time. */
-const SERVICES = ["pool", "alone", "constant", "hop", "fetch", "fetch-plain"] as const;
+const SERVICES = ["pool", "six", "alone", "constant", "hop", "fetch", "fetch-plain"] as const;
 type Ports = Readonly<Record<(typeof SERVICES)[number], number>>;
 
 /** Aims on CPU, by clients. */
@@ -38,6 +38,7 @@ export async function benchWorker(): Promise<void> {
     const forwarding = [
       contestant("lasthop, pool, h1", "pool", "h1"),
       contestant("lasthop, pool, h2", "pool", "h2"),
+      contestant("lasthop, pool of 6, h1", "six", "h1"),
       contestant("lasthop, a connection a request", "alone", "h1"),
       contestant(PEER, "fetch", "any"),
       contestant("lasthop, pool, plaintext", "pool", "plain"),
@@ -92,7 +93,9 @@ function configure({ directory, ports: backend, bundleFile, caFile }: Stage, por
     `(modules = [(name = "steps.mjs", esModule = embed "steps.mjs")], ${bindings}, (name = "STEP", text = "${step}")], ${common})`;
   const forward = (url: string): string => steps("fetch", `bindings = [(name = "BACKEND", text = "${url}")`);
   const workers: Readonly<Record<keyof Ports, string>> = {
-    pool: `(modules = [${embedded}], ${objects("LASTHOP_POOL")}], ${common})`,
+    // As docs/operations.md advises where no platform limits them; then what holds on Cloudflare.
+    pool: `(modules = [${embedded}], ${objects("LASTHOP_POOL")}, (name = "LASTHOP_POOL_CONNECTIONS", text = "1024")], ${common})`,
+    six: `(modules = [${embedded}], ${objects("LASTHOP_POOL")}], ${common})`,
     alone: `(modules = [${embedded}], ${common})`,
     constant: steps("constant", objects("POOL")),
     hop: steps("hop", objects("POOL")),

@@ -29,8 +29,6 @@ export interface LasthopWorker {
   readonly Pool: new (state: DurableObjectState, env: Env) => DurableObject<Env>;
 }
 
-/** Besides {@link connectionsOf} over all endpoints. */
-const OBJECT_POOL: Partial<PoolLimits> = { idlePerKey: 4 };
 /** Between two looks for connections that have been idle for too long. */
 const SWEEP_MS: number = DEFAULT_POOL_LIMITS.idleMs + 1_000;
 
@@ -49,10 +47,7 @@ export function createWorker(embedded: string): LasthopWorker {
       },
     },
     Pool: class Pool extends DurableObject<Env> {
-      readonly #serving = servingOf(this.env, embedded, () => ({
-        ...OBJECT_POOL,
-        connections: connectionsOf(this.env),
-      }));
+      readonly #serving = servingOf(this.env, embedded, () => ({ connections: connectionsOf(this.env) }));
       #isSweeping = false;
 
       override fetch(request: Request): Promise<Response> {
