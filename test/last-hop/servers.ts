@@ -55,6 +55,9 @@ async function mintAll() {
   return { root, chains };
 }
 
+/** How often `/late` was asked for, by its query's id. */
+const asked = new Map<string, number>();
+
 const MEGABYTE = Buffer.alloc(1 << 20, 0x61);
 
 /** Responses whose form a gateway can get wrong. */
@@ -103,6 +106,15 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       response.writeHead(413).end("too much");
       request.resume();
       return true;
+    // Nothing for the first request with this id; how many there were for the others.
+    case "/late": {
+      const id = url.searchParams.get("id") ?? "";
+      const times = (asked.get(id) ?? 0) + 1;
+      asked.set(id, times);
+      request.resume();
+      if (times > 1) response.end(String(times));
+      return true;
+    }
     case "/stall":
       response.write("not all of it");
       return true;
@@ -172,6 +184,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
 
   const control = createHttp((request, response) => {
     const url = new URL(request.url ?? "/", "http://control");
+    if (url.pathname === "/late") return void response.end(String(asked.get(url.searchParams.get("id") ?? "") ?? 0));
     if (url.pathname === "/closed") return void response.end(JSON.stringify(closed));
     const entry = running.get(url.searchParams.get("server") ?? "");
     if (entry === undefined) return void response.writeHead(404).end();

@@ -14,11 +14,19 @@ async function ask(pool: Namespace, url: string, init?: Init): Promise<Response>
   return fetch(request, { LASTHOP_POOL: pool }, createExecutionContext());
 }
 
-async function connections(server: string): Promise<number> {
+interface Seen {
+  readonly connections: number;
+  readonly open: number;
+  readonly requestBytes: number;
+}
+
+async function seen(server: string): Promise<Seen> {
   const { controlPort } = inject("fixtures");
   const response = await fetch(`http://127.0.0.1:${controlPort}/seen?server=${server}`);
-  return (await response.json<{ connections: number }>()).connections;
+  return response.json<Seen>();
 }
+
+const connections = async (server: string): Promise<number> => (await seen(server)).connections;
 
 /** An object that is gone: evicted in the middle, overloaded, or in a data centre that is. */
 const lost = {
@@ -97,5 +105,55 @@ describe("the pool in a Durable Object", () => {
     await abortAllDurableObjects();
     for (let count = 0; count < 3; count++) expect(await answer()).toContain("good");
     expect((await connections("good")) - before).toBe(1);
+  });
+
+  describe("when the object goes in the middle of a request", () => {
+    /** How often the backend was asked. */
+    async function timesOf(id: string): Promise<number> {
+      const { controlPort } = inject("fixtures");
+      const response = await fetch(`http://127.0.0.1:${controlPort}/late?id=${encodeURIComponent(id)}`);
+      return Number(await response.text());
+    }
+    /** The answer to a request that the backend had when the object went. */
+    async function askGone(init: Init, id: string): Promise<Response> {
+      const answer = ask(pool, `http://good.example.com/late?id=${encodeURIComponent(id)}`, init);
+      await expect.poll(() => timesOf(id)).toBe(1);
+      await abortAllDurableObjects();
+      return answer;
+    }
+
+    it("the worker asks again over a connection of its own where that is safe", async () => {
+      expect(await (await askGone({}, "get")).text()).toBe("2");
+      expect(await timesOf("get")).toBe(2);
+    });
+
+    it.each([
+      ["a method that is not idempotent", { method: "POST" }],
+      ["a body", { method: "PUT", body: "a body" }],
+    ])("a request with %s fails, and is never sent twice", async (what, init) => {
+      const { status, headers } = await askGone(init, what);
+      expect([status, headers.get("proxy-status")]).toEqual([
+        502,
+        'lasthop; error=connection_terminated; details="connection-terminated"',
+      ]);
+      expect(await timesOf(what)).toBe(1);
+    });
+
+    it("its connections close", async () => {
+      const before = await connections("good");
+      await askGone({}, "sockets");
+      // What is left is the worker's own, which closes after its request.
+      await expect.poll(async () => (await seen("good")).open).toBe(0);
+      expect(await (await ask(pool, "http://good.example.com/")).json()).toEqual({ name: "good", resumed: false });
+      expect((await connections("good")) - before).toBeGreaterThan(1);
+    });
+
+    it("a response that has begun is cut off, not made whole by another", async () => {
+      const response = await ask(pool, "http://good.example.com/stall");
+      expect(response.status).toBe(200);
+      const read = response.text();
+      await abortAllDurableObjects();
+      await expect(read).rejects.toThrow();
+    });
   });
 });
