@@ -55,8 +55,11 @@ export interface Backends {
    */
   succeed(bundle: Bundle, secrets: Secrets): Backends;
   stats(): BackendStats;
-  /** Closes what has been idle for too long, where the next request is not to be waited for: an idle socket keeps an object awake. */
-  sweep(): void;
+  /**
+   * Closes what has been idle for too long, where the next request is not to be waited for: an idle socket keeps an
+   * object awake. Answers how many it closed; `stats` has them until their sockets are.
+   */
+  sweep(): number;
   /** Closes idle connections; exchanges in flight finish. Nothing to do once there is a successor. */
   close(): void;
 }

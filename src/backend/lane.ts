@@ -149,8 +149,11 @@ export class Lane {
     for (const held of this.#shared) this.discard(held);
   }
 
-  sweep(): void {
-    for (const held of [...this.#idle, ...this.#shared]) if (!this.#keeps(held)) this.discard(held);
+  /** Answers how many it closed. */
+  sweep(): number {
+    const over = [...this.#idle, ...this.#shared].filter((held) => !this.#keeps(held));
+    for (const held of over) this.discard(held);
+    return over.filter(({ users }) => users === 0).length;
   }
 
   /** Connections that nobody uses now. */

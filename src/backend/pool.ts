@@ -75,11 +75,16 @@ export class Pool {
     for (const lane of this.#lanes.values()) lane.withdraw();
   }
 
-  /** Closes what no request will ask for again. No timer: what nobody else uses costs nothing until then. */
-  sweep(nowMs: number): void {
-    if (nowMs - this.#sweptMs < this.limits.idleMs) return;
+  /**
+   * Closes what no request will ask for again, and answers how many those are. No timer: what nobody else uses costs
+   * nothing until then.
+   */
+  sweep(nowMs: number): number {
+    if (nowMs - this.#sweptMs < this.limits.idleMs) return 0;
     this.#sweptMs = nowMs;
-    for (const lane of this.#lanes.values()) lane.sweep();
+    let closed = 0;
+    for (const lane of this.#lanes.values()) closed += lane.sweep();
+    return closed;
   }
 
   get idle(): number {

@@ -49,7 +49,7 @@ async function ask(
       return Promise.resolve(answer(id, exchange));
     },
     close: () => undefined,
-    sweep: () => undefined,
+    sweep: () => 0,
     succeed: () => backends,
     stats: () => ({ open: 0, idle: 0, inFlight: 0, ejected: 0, engineBytes: 0 }),
   };

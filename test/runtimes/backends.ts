@@ -61,6 +61,8 @@ export async function startBackends(): Promise<Backends> {
   };
   const h1 = createHttps({ ...secure, ALPNProtocols: ["http/1.1"] });
   const plain = createHttp();
+  // Who closes an idle connection is the gateway.
+  h1.keepAliveTimeout = 0;
   for (const server of [h1, plain]) serveWebSockets(server);
   const h2 = createSecureServer(secure);
   const h2c = createHttp2();
@@ -155,5 +157,8 @@ async function echo({ request, response, its }: Asked): Promise<void> {
   }
   const { method, headers, httpVersion, trailers, socket } = request;
   const client = (socket as Partial<TLSSocket>).getPeerCertificate?.()?.subjectaltname ?? null;
-  response.end(JSON.stringify({ method, headers, httpVersion, trailers, bytes, sha256: hash.digest("hex"), client }));
+  const resumed = (socket as Partial<TLSSocket>).isSessionReused?.() ?? null;
+  response.end(
+    JSON.stringify({ method, headers, httpVersion, trailers, bytes, sha256: hash.digest("hex"), client, resumed }),
+  );
 }

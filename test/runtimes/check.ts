@@ -26,5 +26,9 @@ export interface Check {
   readonly name: string;
   /** Rejects when the runtime does not do it. */
   readonly run: (at: At) => Promise<void>;
+  /** It is about these runtimes alone; all, when left out. */
+  readonly only?: readonly Runtime[];
+  /** How long it may take; the suite's limit when left out. */
+  readonly limitMs?: number;
   readonly lacks?: Partial<Readonly<Record<Runtime, Lack>>>;
 }

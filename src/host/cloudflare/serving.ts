@@ -68,8 +68,8 @@ export class Serving {
   /** Closes connections that nobody has used for a while; answers how many stay open. */
   sweep(): number {
     const backends = this.#serving()?.backends;
-    backends?.sweep();
-    return backends?.stats().open ?? 0;
+    const closed = backends?.sweep() ?? 0;
+    return (backends?.stats().open ?? 0) - closed;
   }
 
   /** A host that serves keeps what it has until the next release loads; one that does not takes the first that does. */

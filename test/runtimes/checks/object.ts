@@ -1,0 +1,47 @@
+/** How long workerd keeps the object that pools connections, and what is left when it is gone. */
+import { deepEqual, equal, ok } from "node:assert/strict";
+import { setTimeout as wait } from "node:timers/promises";
+import { DEFAULT_POOL_LIMITS } from "../../../src/backend/limits.ts";
+import type { At, Check } from "../check.ts";
+import { ask } from "../clients.ts";
+
+/** An object without a request, a timer or an open socket goes after 10 s (workerd.capnp, `preventEviction`). */
+const EVICTION_MS = 10_000;
+
+/** Whether the handshake of the connection that answered resumed a session: tickets are in the object's memory. */
+async function resumes({ port }: At): Promise<boolean> {
+  const { text } = await ask(port(80), "h1.example.com", "/");
+  return (JSON.parse(text) as { resumed: boolean }).resumed;
+}
+
+export const OBJECT: readonly Check[] = [
+  {
+    name: "an idle object closes its connections, goes, and the next verifies anew",
+    only: ["workerd"],
+    limitMs: 90_000,
+    async run(at) {
+      const open = (): number => at.backends.sockets("h1").length;
+      const closeAll = async (): Promise<void> => {
+        for (const socket of at.backends.sockets("h1")) socket.destroy();
+        while (open() > 0) await wait(10);
+      };
+      // A full handshake gives two tickets, a resumed one none.
+      do await closeAll();
+      while (await resumes(at));
+      await closeAll();
+      ok(await resumes(at), "one object keeps its tickets");
+
+      const start = performance.now();
+      equal(open(), 1);
+      await wait(EVICTION_MS + 2_000);
+      equal(open(), 1, "an open connection keeps the object");
+      while (open() > 0) await wait(100);
+      const idleMs = performance.now() - start;
+      ok(idleMs > DEFAULT_POOL_LIMITS.idleMs - 1_000, `closed after ${idleMs} ms`);
+      ok(idleMs < 2 * DEFAULT_POOL_LIMITS.idleMs + 5_000, `closed after ${idleMs} ms`);
+
+      await wait(EVICTION_MS + 2_000);
+      deepEqual([await resumes(at), open()], [false, 1]);
+    },
+  },
+];
