@@ -62,7 +62,7 @@ export function decodePointer(text: string): Pointer {
     isPublished(current) &&
     (previous === null || isPublished(previous)) &&
     isStrings(addresses);
-  if (!valid) throw new BundleError("wrong-type", "", "the pointer is not of this format");
+  if (!valid) throw new BundleError("wrong-type", "", `not of format ${PUBLICATION_FORMAT}`, "pointer");
   return value as unknown as Pointer;
 }
 
@@ -75,19 +75,19 @@ export function decodeAcknowledgement(text: string): Acknowledgement {
     (bundle === null || typeof bundle === "string") &&
     isStrings(addresses) &&
     isStrings(errors);
-  if (!valid) throw new BundleError("wrong-type", "", "the acknowledgement is not of this format");
+  if (!valid) throw new BundleError("wrong-type", "", `not of format ${PUBLICATION_FORMAT}`, "acknowledgement");
   return value as unknown as Acknowledgement;
 }
 
-function record(text: string, what: string): Record<string, unknown> {
+function record(text: string, what: "pointer" | "acknowledgement"): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new BundleError("not-json", "", error instanceof Error ? error.message : "unreadable");
+    throw new BundleError("not-json", "", error instanceof Error ? error.message : "unreadable", what);
   }
   if (value === null || typeof value !== "object" || !("format" in value) || value.format !== PUBLICATION_FORMAT) {
-    throw new BundleError("unknown-format", "format", `this version reads a ${what} of format ${PUBLICATION_FORMAT}`);
+    throw new BundleError("unknown-format", "format", `this version reads format ${PUBLICATION_FORMAT}`, what);
   }
   return { ...value };
 }

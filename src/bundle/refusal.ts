@@ -19,12 +19,17 @@ export const BUNDLE_REFUSALS = [
 ] as const;
 export type BundleRefusal = (typeof BUNDLE_REFUSALS)[number];
 
-/** Why a bundle is not loaded. `path` names the field at fault. */
+/** Why a bundle, or what points to one, is not loaded. `path` names the field at fault. */
 export class BundleError extends Error {
   readonly reason: BundleRefusal;
   readonly path: string;
-  constructor(reason: BundleRefusal, path: string, detail: string) {
-    super(`bundle refused: ${reason}${path === "" ? "" : ` at ${path}`}: ${detail}`);
+  constructor(
+    reason: BundleRefusal,
+    path: string,
+    detail: string,
+    what: "bundle" | "pointer" | "acknowledgement" = "bundle",
+  ) {
+    super(`${what} refused: ${reason}${path === "" ? "" : ` at ${path}`}: ${detail}`);
     this.name = "BundleError";
     this.reason = reason;
     this.path = path;

@@ -44,7 +44,8 @@ describe("lasthop serve DIRECTORY", () => {
     await mkdir(join(directory, "gateways/shop"), { recursive: true });
     await writeFile(join(directory, "gateways/shop/edge.json"), "{");
     const { text } = await run([], /no Gateway is served yet/);
-    expect(text).toContain("gateways/shop/edge.json: bundle refused: not-json");
+    expect(text).toContain(`${directory}/gateways/shop/edge.json: pointer refused: not-json`);
+    expect(text).toContain("until lasthop controller writes the file anew");
   });
 });
 

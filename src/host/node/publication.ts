@@ -12,11 +12,13 @@ import {
   type Acknowledgement,
   bundleKey,
   decodePointer,
+  gatewayOf,
   type Pointer,
   PUBLICATION_FORMAT,
   type Published,
   secretsKey,
 } from "../../bundle/publication.ts";
+import { BundleError } from "../../bundle/refusal.ts";
 import { decodeSecrets, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
 import { serve, type ServeOptions, type Serving } from "./serve.ts";
 
@@ -37,6 +39,9 @@ export interface ServedPublication {
 /** How soon what failed is tried again. */
 const RETRY_MS = 1_000;
 
+const POINTER_REMEDY =
+  "its Gateway stays as it is until lasthop controller writes the file anew, as it does when it starts, or until it is removed";
+
 interface Served {
   published: Published;
   readonly byAddress: Map<string, Serving>;
@@ -48,6 +53,8 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   const leaving = new Set<Promise<void>>();
   /** What was said of each Gateway last: once is enough. */
   const told = new Map<string, string>();
+  /** Pointers that could not be read, and why. */
+  let broken: ReadonlyMap<string, string> = new Map();
   let running: Promise<void> = Promise.resolve();
   let again: NodeJS.Timeout | undefined;
   let isClosed = false;
@@ -58,21 +65,38 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     leaving.add(gone);
   };
 
-  async function followAll(): Promise<void> {
-    const pointers = new Map<string, Pointer>();
+  /** By Gateway; null: its pointer is there, and cannot be read. */
+  async function readPointers(): Promise<Map<string, Pointer | null>> {
+    const pointers = new Map<string, Pointer | null>();
+    const faults = new Map<string, string>();
     for (const name of await readdir(join(directory, "gateways"), { recursive: true })) {
-      if (!name.endsWith(".json")) continue;
+      const gateway = gatewayOf(`gateways/${name}`);
+      if (gateway === null) continue;
+      const path = join(directory, "gateways", name);
       try {
-        const pointer = decodePointer(await readFile(join(directory, "gateways", name), "utf8"));
-        pointers.set(pointer.gateway, pointer);
+        const pointer = decodePointer(await readFile(path, "utf8"));
+        if (pointer.gateway !== gateway)
+          throw new BundleError("wrong-type", "gateway", `it names ${pointer.gateway}`, "pointer");
+        pointers.set(gateway, pointer);
       } catch (error) {
-        // Replaced or removed meanwhile, or not a pointer: the next change brings another look.
-        say(`gateways/${name}: ${messageOf(error)}`);
+        // Removed meanwhile.
+        if (error instanceof Error && "code" in error && error.code === "ENOENT") continue;
+        pointers.set(gateway, null);
+        faults.set(path, messageOf(error));
       }
     }
+    for (const [path, why] of faults) if (broken.get(path) !== why) say(`${path}: ${why}; ${POINTER_REMEDY}`);
+    broken = faults;
+    return pointers;
+  }
+
+  async function followAll(): Promise<void> {
+    const pointers = await readPointers();
     // An address that one Gateway gives up may be another's already.
     for (const [gateway, { byAddress }] of served) {
-      const addresses = pointers.get(gateway)?.addresses;
+      const pointer = pointers.get(gateway);
+      if (pointer === null) continue;
+      const addresses = pointer?.addresses;
       for (const [address, serving] of byAddress) {
         if (addresses?.includes(address) === true) continue;
         byAddress.delete(address);
@@ -84,6 +108,8 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     }
     let isWhole = true;
     for (const pointer of pointers.values()) {
+      isWhole &&= pointer !== null;
+      if (pointer === null) continue;
       const acknowledgement = await followOne(pointer);
       isWhole &&= acknowledgement.errors.length === 0;
       await acknowledge(acknowledgement);
