@@ -118,6 +118,17 @@ describe("a bundle on Node", () => {
     await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
   });
 
+  it("takes a client that ends its half for one that has left, though its backend is silent", async () => {
+    const { port } = await start(bundleText(["good"]));
+    const { open: before } = await seen(servers, "good");
+    const socket = connect({ host: "127.0.0.1", port, allowHalfOpen: true });
+    socket.write("GET /stall HTTP/1.1\r\nhost: good.example.com\r\n\r\n");
+    await once(socket, "data");
+    const closed = once(socket.end(), "close");
+    await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+    await closed;
+  });
+
   it("reloads: the next request sees the new bundle, one in flight finishes, a broken bundle changes nothing", async () => {
     const { serving, port } = await start(bundleText(["good"]));
     const slow = ask(port, "good.example.com", "/download?mb=30");
