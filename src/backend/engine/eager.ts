@@ -31,7 +31,8 @@ export class Eager {
     const room = this.#room;
     if (room === null) return this.#chunks.shift() ?? null;
     this.#room = null;
-    return room.subarray(0, this.#length);
+    // A reader that takes its time does not hold room that nothing came for.
+    return this.#length < room.length ? room.slice(0, this.#length) : room;
   }
 
   /** All that was pushed; null: nothing was. */
