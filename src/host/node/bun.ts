@@ -6,16 +6,22 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { FrontLimits } from "./limits.ts";
 import { TIMED_OUT } from "./preface.ts";
+import type { Tap } from "./streams.ts";
 
 export const isBun: boolean = "bun" in process.versions;
 
-/** One connection, made after its server has it. */
-export class BunConnection {
+/**
+ * One connection, made after its server has it. As the tap of a request's body it reads only what somebody waits for: Bun
+ * reads up to 512 kB at a time.
+ */
+export class BunConnection implements Tap {
   readonly #socket: Duplex;
   readonly #limits: FrontLimits;
   readonly #heard = (): void => this.#onBytes();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #request: IncomingMessage | null = null;
+  /** Somebody waits for the request's body, or wants none of it. */
+  #isOpen = false;
   /** Of a request whose fields are not complete. */
   #hasBegun = true;
 
@@ -36,11 +42,19 @@ export class BunConnection {
       request.once("end", () => clearTimeout(this.#timer));
     }
     response.once("close", () => this.#answered());
-    const read = request._read.bind(request);
-    request._read = (size) => {
-      this.#socket.resume();
-      read(size);
-    };
+    // It would read on as soon as a chunk is taken; open() does once somebody waits for the next.
+    request._read = () => undefined;
+  }
+
+  open(): void {
+    this.#isOpen = true;
+    const request = this.#request;
+    // What is there comes first; when nobody wants it, more may come at once.
+    if (request === null || request.readableLength === 0 || request.readableFlowing === true) this.#socket.resume();
+  }
+
+  shut(): void {
+    this.#isOpen = false;
   }
 
   /** It is no HTTP any more. */
@@ -58,7 +72,7 @@ export class BunConnection {
 
   #onBytes(): void {
     if (this.#request !== null) {
-      if (this.#request.readableLength > 0) this.#socket.pause();
+      if (!this.#isOpen || this.#request.readableLength > 0) this.#socket.pause();
       return;
     }
     if (!this.#hasBegun) this.#limit(this.#limits.headersMs, () => TIMED_OUT);

@@ -6,7 +6,7 @@ import { BunConnection, isBun } from "./bun.ts";
 import type { Client, Handle } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
-import { bodyOf, writeBody } from "./streams.ts";
+import { bodyOf, type Tap, writeBody } from "./streams.ts";
 import { upgrade } from "./upgrade.ts";
 
 export interface Http1 {
@@ -38,8 +38,9 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
     return client;
   };
   const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
-    guards.get(request.socket)?.asked(request, response);
-    void answer(handle, clientOf(request), request, response, expectsContinue);
+    const guard = guards.get(request.socket) ?? null;
+    guard?.asked(request, response);
+    void answer(handle, clientOf(request), request, response, { expectsContinue, tap: guard });
   };
   server.on("request", (request, response) => take(request, response, false));
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => take(request, response, true));
@@ -71,7 +72,7 @@ async function answer(
   client: Client,
   request: IncomingMessage,
   response: ServerResponse,
-  expectsContinue: boolean,
+  { expectsContinue, tap }: { readonly expectsContinue: boolean; readonly tap: Tap | null },
 ): Promise<void> {
   client.begin();
   const left = new AbortController();
@@ -82,7 +83,7 @@ async function answer(
   });
   const goOn = expectsContinue ? new Continue(response) : null;
   const exchange = await handle(
-    { ...exchangeOf(request, client.front.scheme, left.signal), informational: informationalOf(response, goOn) },
+    { ...exchangeOf(request, client.front.scheme, left.signal, tap), informational: informationalOf(response, goOn) },
     client.front,
   );
   // RFC 9110 §10.1.1: without 100 the client may send its body or not; only a new connection is sure to start afresh.
@@ -91,7 +92,12 @@ async function answer(
 }
 
 /** The client's request. Its body is read as the backend takes it. */
-export function exchangeOf(request: IncomingMessage, scheme: "http" | "https", signal: AbortSignal): ExchangeRequest {
+export function exchangeOf(
+  request: IncomingMessage,
+  scheme: "http" | "https",
+  signal: AbortSignal,
+  tap: Tap | null = null,
+): ExchangeRequest {
   const { rawHeaders, url = "" } = request;
   const headers: [string, string][] = [];
   let host: string | null = null;
@@ -112,7 +118,7 @@ export function exchangeOf(request: IncomingMessage, scheme: "http" | "https", s
     authority: absolute?.[1] ?? host ?? "",
     target: absolute === null || path.startsWith("/") ? path : `/${path}`,
     headers,
-    body: hasTrailers || hasLength(request) ? bodyOf(request) : null,
+    body: hasTrailers || hasLength(request) ? bodyOf(request, tap) : null,
     trailers: hasTrailers ? trailersOf(request) : null,
     upgrade: null,
     informational: null,

@@ -1,13 +1,24 @@
 /** Node's streams as bodies, and back; HTTP/1.1 and HTTP/2 alike. */
 import type { Readable, Writable } from "node:stream";
 
-/** Chunks as they came; nothing is read ahead of its reader, so a body that nobody reads stops its client. */
-export function bodyOf(source: Readable): ReadableStream<Uint8Array> {
+/** Lets bytes into a stream, or keeps them out. */
+export interface Tap {
+  open(): void;
+  shut(): void;
+}
+
+/**
+ * Chunks as they came; nothing is read ahead of its reader, so a body that nobody reads stops its client. With a `tap`
+ * not even what a stream buffers comes in before it is asked for.
+ */
+export function bodyOf(source: Readable, tap: Tap | null = null): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = source.iterator({ destroyOnReturn: false });
   return new ReadableStream(
     {
       async pull(controller) {
+        tap?.open();
         const next = await chunks.next();
+        tap?.shut();
         if (next.done === true) controller.close();
         else controller.enqueue(next.value);
       },
@@ -16,6 +27,7 @@ export function bodyOf(source: Readable): ReadableStream<Uint8Array> {
       async cancel() {
         await chunks.return?.();
         source.resume();
+        tap?.open();
       },
     },
     { highWaterMark: 0 },
