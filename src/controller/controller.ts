@@ -52,7 +52,8 @@ const RETRY_MS = 1_000;
 const RECHECK_MS = 600_000;
 
 export function runController(options: ControllerOptions): Controller {
-  const { api, publisher, signal, now, log } = options;
+  const { publisher, signal, now, log } = options;
+  const api = whileLeading(options.api, signal);
   const pending = new Pending(signal);
   const removed = new Set<Resource>();
   const store = createStore({
@@ -96,7 +97,7 @@ export function runController(options: ControllerOptions): Controller {
       let seen: Acknowledgement | null = null;
       let unpublished: string | null = null;
       try {
-        seen = await publisher.publish(publicationOf(gateway, addresses), pointers);
+        seen = await publisher.publish(publicationOf(gateway, addresses), pointers, signal);
       } catch (error) {
         unpublished = `publication failed: ${error instanceof Error ? error.message : String(error)}`;
         faults.push(`Gateway ${gateway.name}: ${unpublished}`);
@@ -106,8 +107,8 @@ export function runController(options: ControllerOptions): Controller {
         servingOf(gateway, options.pool.length > 0 ? assignment : null, seen, unpublished, publisher),
       );
     }
-    if (signal.aborted) return faults;
     for (const name of pointers.keys()) {
+      if (signal.aborted) return faults;
       if (!programmed.has(name)) await publisher.withdraw(name).catch(failed(`Gateway ${name}`));
     }
     await infrastructure.ensure(
@@ -127,6 +128,8 @@ export function runController(options: ControllerOptions): Controller {
       if (signal.aborted) break;
       const before = told;
       failures = await pass().catch((error: unknown) => [describe(error)]);
+      // What fails then, fails because it is over.
+      if (signal.aborted) break;
       told = [...store.faults, ...failures];
       for (const fault of told) if (!before.includes(fault)) log({ level: "error", message: fault });
       if (failures.length > 0) void pause(RETRY_MS, signal).then(() => pending.add());
@@ -143,6 +146,21 @@ export function runController(options: ControllerOptions): Controller {
       return [...store.faults, ...failures];
     },
     done: run(),
+  };
+}
+
+/** Once `signal` has aborted another may lead: nothing more is written, in the middle of a pass neither. */
+function whileLeading(api: KubeApi, signal: AbortSignal): KubeApi {
+  return {
+    ...api,
+    async replace(path, body) {
+      signal.throwIfAborted();
+      return api.replace(path, body);
+    },
+    async create(path, body) {
+      signal.throwIfAborted();
+      return api.create(path, body);
+    },
   };
 }
 

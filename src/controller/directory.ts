@@ -51,12 +51,13 @@ export function directoryPublisher(directory: string): Publisher {
   return {
     programmedMessage: "Every listener is bound, and the host serves the current bundle",
     pointers,
-    async publish(publication, pointers) {
+    async publish(publication, pointers, signal) {
       const { gateway, bundle, secrets } = publication;
       const next = nextPointer(pointers.get(gateway) ?? null, publication);
       if (next !== null) {
         await writeWhole(at(bundleKey(bundle.digest)), bundle.text, 0o644);
         if (secrets !== null) await writeWhole(at(secretsKey(secrets.digest)), secrets.text, 0o600);
+        signal.throwIfAborted();
         await writeWhole(at(pointerKey(gateway)), `${JSON.stringify(next)}\n`, 0o644);
         pointers.set(gateway, next);
         await sweep(pointers);

@@ -48,7 +48,7 @@ export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher 
       }
       return found;
     },
-    async publish(publication, pointers) {
+    async publish(publication, pointers, signal) {
       const { bundle, secrets, gateway } = publication;
       const before = pointers.get(gateway) ?? null;
       const next = nextPointer(before, publication);
@@ -60,6 +60,7 @@ export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher 
         const key = secretsKey(secrets.digest);
         await kv.put(key, await seal(secrets.text, key, sealingKey));
       }
+      signal.throwIfAborted();
       await kv.put(pointerKey(gateway), `${JSON.stringify(next)}\n`);
       pointers.set(gateway, next);
       // Two generations back: this pointer names it no more, but Gateways with the same keys share them.

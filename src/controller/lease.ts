@@ -41,8 +41,7 @@ export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Pr
   /** The Lease as last seen, and when by our clock: others' clocks are not trusted. */
   let seen: { version: string; atMs: number } | null = null;
 
-  /** True when the Lease is ours now. */
-  async function acquire(release = false): Promise<boolean> {
+  async function acquire(release = false): Promise<Holder> {
     const found = (await api.get(path).catch((error: unknown) => {
       if (error instanceof ApiError && error.status === 404) return null;
       throw error;
@@ -50,10 +49,10 @@ export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Pr
     const time = new Date(now()).toISOString().replace("Z", "000Z");
     const metadata = { name, namespace };
     if (found === null) {
-      if (release) return false;
+      if (release) return "unknown";
       const spec = { holderIdentity: identity, leaseDurationSeconds: DURATION_S, acquireTime: time, renewTime: time };
       await api.create(collection, { apiVersion: "coordination.k8s.io/v1", kind: "Lease", metadata, spec });
-      return true;
+      return "us";
     }
     const spec = found.spec ?? {};
     const version = found.metadata.resourceVersion ?? "";
@@ -61,7 +60,7 @@ export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Pr
     const holder = spec.holderIdentity ?? "";
     const ours = holder === identity;
     const expired = now() - seen.atMs > (spec.leaseDurationSeconds ?? DURATION_S) * 1_000;
-    if (release ? !ours : !ours && holder !== "" && !expired) return false;
+    if (release ? !ours : !ours && holder !== "" && !expired) return "another";
     await api.replace(path, {
       ...found,
       spec: {
@@ -73,33 +72,47 @@ export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Pr
         leaseTransitions: (spec.leaseTransitions ?? 0) + (ours ? 0 : 1),
       },
     });
-    return !release;
+    return release ? "unknown" : "us";
   }
+
   let fault: string | null = null;
-  // A conflict means that another was faster; any other failure, that nobody knows: both are no lead.
-  const attempt = async (): Promise<boolean> => {
+  const lost = new AbortController();
+  const over = AbortSignal.any([signal, lost.signal]);
+  let deadline: ReturnType<typeof setTimeout> | undefined;
+  const attempt = async (): Promise<Holder> => {
+    // Others count from the moment the API server has it, which is before the answer is here.
+    const startMs = now();
     let next: string | null = null;
-    const held = await acquire().catch((error: unknown) => {
+    // A conflict means that another was faster; any other failure, that nobody knows: both are no lead.
+    const holder = await acquire().catch((error: unknown): Holder => {
       if (!(error instanceof ApiError && error.status === 409))
         next = error instanceof Error ? error.message : String(error);
-      return false;
+      return "unknown";
     });
     if (next !== null && next !== fault) options.onFault(next);
     fault = next;
-    return held;
+    if (holder !== "us" || lost.signal.aborted) return holder;
+    const leftMs = startMs + RENEW_DEADLINE_MS - now();
+    if (leftMs <= 0) return "unknown";
+    clearTimeout(deadline);
+    deadline = setTimeout(() => lost.abort(), leftMs);
+    return holder;
   };
 
-  while (!signal.aborted && !(await attempt())) await pause(RETRY_MS, signal);
-  if (signal.aborted) return;
-  const lost = new AbortController();
-  const running = run(lost.signal);
-  let renewedMs = now();
-  while (!signal.aborted && now() - renewedMs < RENEW_DEADLINE_MS) {
-    await pause(RETRY_MS, signal);
-    if (signal.aborted) break;
-    if (await attempt()) renewedMs = now();
+  while (!signal.aborted && (await attempt()) !== "us") await pause(RETRY_MS, signal);
+  const running = over.aborted ? null : run(lost.signal);
+  const ended = new Promise((resolve) => over.addEventListener("abort", () => resolve("unknown"), { once: true }));
+  while (!over.aborted) {
+    await pause(RETRY_MS, over);
+    // An API server that does not answer does not keep the lead either.
+    if (!over.aborted && (await Promise.race([attempt(), ended])) === "another") lost.abort();
   }
+  const held = deadline !== undefined;
+  clearTimeout(deadline);
   lost.abort();
   await running;
-  if (signal.aborted) await acquire(true).catch(() => false);
+  if (signal.aborted && held) await acquire(true).catch(() => "unknown");
 }
+
+/** Who has the Lease, as far as one attempt tells. */
+type Holder = "us" | "another" | "unknown";

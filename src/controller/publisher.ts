@@ -23,9 +23,9 @@ export interface Publisher {
   /**
    * Replaces the pointer, there and in `pointers`, unless it says the same already; what was current becomes previous,
    * and what no pointer names any more may go. Resolves with what a host says of it. Rejects, and leaves the pointer, on
-   * any failure.
+   * any failure, and when `signal` has aborted meanwhile: the lead is another's.
    */
-  publish(publication: Publication, pointers: Pointers): Promise<Acknowledgement | null>;
+  publish(publication: Publication, pointers: Pointers, signal: AbortSignal): Promise<Acknowledgement | null>;
   /** The Gateway is gone: hosts stop serving it. */
   withdraw(gateway: NamespacedName): Promise<void>;
   /** Calls back when acknowledgements may have changed, until closed. */

@@ -8,6 +8,8 @@ import { acknowledgementKey, decodePointer, type Pointer, pointerKey } from "../
 import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
 import { type Controller, runController } from "../../src/controller/controller.ts";
 import { directoryPublisher } from "../../src/controller/directory.ts";
+import { lead } from "../../src/controller/lease.ts";
+import type { Publisher } from "../../src/controller/publisher.ts";
 import { ApiServer } from "./api-server.ts";
 
 const GROUP = "gateway.networking.k8s.io/v1";
@@ -384,5 +386,84 @@ describe("a controller", () => {
         }),
       WAIT,
     );
+  });
+});
+
+describe("a controller in the middle of a pass", () => {
+  /** A publisher that waits before it publishes. */
+  function gated(): { publisher: Publisher; entered: Promise<void>; open: () => void } {
+    const inner = directoryPublisher(directory);
+    const [entered, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const publish: Publisher["publish"] = async (...args) => {
+      entered.resolve();
+      await gate.promise;
+      return inner.publish(...args);
+    };
+    return { publisher: { ...inner, publish }, entered: entered.promise, open: () => gate.resolve() };
+  }
+  function run(signal: AbortSignal, publisher: Publisher): Controller {
+    return runController({
+      api,
+      publisher,
+      pool: ["127.2.0.1"],
+      compile: { allowLoopback: false, allowAddressAnnotation: false, allowExternalName: false },
+      signal,
+      now: () => Date.now(),
+      log: () => undefined,
+    });
+  }
+  const LEASE = { namespace: "lasthop-system", name: "lead", now: () => Date.now(), onFault: () => undefined };
+  const writesOfObjects = () => server.writes.filter(({ path }) => !path.includes("/leases"));
+
+  it("whose Lease another takes points to nothing and writes no status any more", async () => {
+    const { publisher, entered, open } = gated();
+    const stopped = new AbortController();
+    let isLost = false;
+    const leading = lead({ ...LEASE, api, identity: "one", signal: stopped.signal }, async (lost) => {
+      lost.addEventListener("abort", () => (isLost = true));
+      await run(lost, publisher).done;
+    });
+    await entered;
+    const lease = server.get("leases", LEASE.namespace, LEASE.name);
+    if (lease === undefined) throw new Error("no Lease");
+    server.apply("leases", { ...lease, spec: { ...(lease.spec as object), holderIdentity: "two" } });
+    // The other has until the next renewal to be the only one, not until the lead would run out.
+    await vi.waitFor(() => expect(isLost).toBe(true), { timeout: 5_000, interval: 20 });
+    open();
+    await leading;
+    expect(await pointer()).toBeNull();
+    expect(writesOfObjects()).toEqual([]);
+    expect(server.get("leases", LEASE.namespace, LEASE.name)?.spec).toMatchObject({ holderIdentity: "two" });
+  });
+
+  it("that loses the lead among its statuses begins no further one", async () => {
+    for (let count = 0; count < 30; count++) server.apply("httproutes", routeOf(`r${count}`, `/${count}`));
+    const lost = new AbortController();
+    server.onWritten = async () => lost.abort();
+    await run(lost.signal, directoryPublisher(directory)).done;
+    // Those under way when it was lost.
+    expect(writesOfObjects().filter(({ path }) => path.endsWith("/status")).length).toBeLessThanOrEqual(8);
+  });
+
+  it("withdraws a Gateway that is deleted while its bundle is published", async () => {
+    const { publisher, entered, open } = gated();
+    const stopped = new AbortController();
+    const controller = run(stopped.signal, publisher);
+    await entered;
+    server.remove("gateways", "shop", "edge");
+    await setTimeout(100);
+    open();
+    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(0), WAIT);
+    await vi.waitFor(async () => expect(await pointer()).toBeNull(), WAIT);
+    await vi.waitFor(
+      () => expect(conditionOf(server.get("gatewayclasses", undefined, "lasthop"), "Accepted")).toBeDefined(),
+      WAIT,
+    );
+    expect(controller.faults).toEqual([]);
+    expect(server.writes.filter(({ path }) => path.includes("/edge"))).toEqual([]);
+    // Of a Gateway that is gone, they would be nobody's.
+    expect(server.get("services", "shop", "lasthop-edge")).toBeUndefined();
+    stopped.abort();
+    await controller.done;
   });
 });

@@ -7,6 +7,7 @@ import { bundleKey, pointerKey } from "../../src/bundle/publication.ts";
 import { directoryPublisher } from "../../src/controller/directory.ts";
 import type { Publication } from "../../src/controller/publisher.ts";
 
+const LEADING = new AbortController().signal;
 let directory: string;
 beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "lasthop-directory-"))));
 afterEach(() => rm(directory, { recursive: true }));
@@ -27,19 +28,19 @@ describe("a directory", () => {
   it("loses what no pointer names, once it is old", async () => {
     const publisher = directoryPublisher(directory);
     for (const digit of ["a", "b", "c"])
-      await publisher.publish(publicationOf("shop/edge", digit), await publisher.pointers());
+      await publisher.publish(publicationOf("shop/edge", digit), await publisher.pointers(), LEADING);
     for (const digit of ["a", "b"]) await age(digit);
-    await publisher.publish(publicationOf("shop/other", "d"), await publisher.pointers());
+    await publisher.publish(publicationOf("shop/other", "d"), await publisher.pointers(), LEADING);
     expect(await bundles(), "b is the previous one").toEqual(["b", "c", "d"]);
   });
 
   it("loses nothing while a pointer cannot be read, which may name it", async () => {
     const publisher = directoryPublisher(directory);
-    await publisher.publish(publicationOf("shop/edge", "a"), await publisher.pointers());
+    await publisher.publish(publicationOf("shop/edge", "a"), await publisher.pointers(), LEADING);
     await age("a");
     const broken = join(directory, pointerKey("shop/edge"));
     await writeFile(broken, "{");
-    await publisher.publish(publicationOf("shop/other", "b"), await publisher.pointers());
+    await publisher.publish(publicationOf("shop/other", "b"), await publisher.pointers(), LEADING);
     expect(await bundles()).toEqual(["a", "b"]);
     // Its Gateway is known all the same: the file is replaced, or goes with it.
     expect([...(await publisher.pointers())]).toEqual([
@@ -47,14 +48,14 @@ describe("a directory", () => {
       ["shop/other", expect.anything()],
     ]);
     await publisher.withdraw("shop/edge");
-    await publisher.publish(publicationOf("shop/other", "c"), await publisher.pointers());
+    await publisher.publish(publicationOf("shop/other", "c"), await publisher.pointers(), LEADING);
     expect(await bundles()).toEqual(["b", "c"]);
   });
 
   it("tells whose a pointer is, however long its name", async () => {
     const publisher = directoryPublisher(directory);
     const long = `${"n".repeat(63)}/${"g".repeat(253)}`;
-    await publisher.publish(publicationOf(long, "a"), new Map());
+    await publisher.publish(publicationOf(long, "a"), new Map(), LEADING);
     expect([...(await publisher.pointers()).keys()]).toEqual([long]);
   });
 });

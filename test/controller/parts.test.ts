@@ -1,9 +1,9 @@
 /** Addresses, the Lease, and publication to Workers KV. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { pointerKey } from "../../src/bundle/publication.ts";
 import { seal, unseal } from "../../src/bundle/sealing.ts";
 import { assignAddresses, parsePool } from "../../src/controller/addresses.ts";
-import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
+import { ApiError, type KubeApi, type KubeObject } from "../../src/controller/api.ts";
 import { type KeyValue, kvPublisher } from "../../src/controller/kv.ts";
 import { mergeStatus } from "../../src/controller/merge.ts";
 import { lead } from "../../src/controller/lease.ts";
@@ -84,6 +84,8 @@ describe("the store", () => {
   });
 });
 
+const LEADING = new AbortController().signal;
+
 describe("the Lease", () => {
   it("has one holder, who gives it back, and the next one takes it", async () => {
     const server = new ApiServer();
@@ -107,6 +109,34 @@ describe("the Lease", () => {
     await second;
     expect(held).toEqual([]);
     await server.stop();
+  });
+
+  it.each([
+    ["does not answer", () => new Promise<never>(() => undefined)],
+    ["fails", () => Promise.reject(new Error("down"))],
+  ])("is lost before others may take it, though the API server %s", async (_, renewal) => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    let isDown = false;
+    // The Lease is as old as the request for it, whose answer comes late.
+    const api: Pick<KubeApi, "get" | "create"> = {
+      create: async (_path, body) => {
+        await new Promise((resolve) => void setTimeout(resolve, 4_000));
+        isDown = true;
+        return body as KubeObject;
+      },
+      get: () => (isDown ? renewal() : Promise.reject(new ApiError(404, "none yet"))),
+    };
+    const startMs = Date.now();
+    let lostMs = 0;
+    const options = { namespace: "n", name: "lead", identity: "one", signal: LEADING, onFault: () => undefined };
+    const leading = lead({ ...options, api: api as KubeApi, now: () => Date.now() }, async (lost) => {
+      await new Promise((resolve) => lost.addEventListener("abort", resolve));
+      lostMs = Date.now();
+    });
+    await vi.advanceTimersByTimeAsync(60_000);
+    await leading;
+    expect(lostMs - startMs).toBe(10_000);
   });
 });
 
@@ -138,19 +168,19 @@ describe("Workers KV", () => {
     };
     const publisher = kvPublisher(kv, key);
     const pointers = await publisher.pointers();
-    expect(await publisher.publish(publication("a"), pointers)).toMatchObject({ bundle: "a".repeat(64) });
+    expect(await publisher.publish(publication("a"), pointers, LEADING)).toMatchObject({ bundle: "a".repeat(64) });
     expect(order.at(-1)).toBe("gateways/shop/edge.json");
     const sealed = stored.get(`secrets/${"a".repeat(64)}.json`) ?? "";
     expect(sealed).not.toContain("keys");
     expect(await unseal(sealed, `secrets/${"a".repeat(64)}.json`, key)).toBe(text);
-    await publisher.publish(publication("b"), pointers);
+    await publisher.publish(publication("b"), pointers, LEADING);
     // Another Gateway with the keys that this one is about to leave.
-    await publisher.publish({ ...publication("b"), gateway: "shop/other" }, pointers);
-    for (const digit of ["c", "d", "e"]) await publisher.publish(publication(digit), pointers);
+    await publisher.publish({ ...publication("b"), gateway: "shop/other" }, pointers, LEADING);
+    for (const digit of ["c", "d", "e"]) await publisher.publish(publication(digit), pointers, LEADING);
     expect([...stored.keys()].filter((name) => name.startsWith("bundles/"))).toEqual(
       ["b", "d", "e"].map((digit) => `bundles/${digit.repeat(64)}.json`),
     );
-    await expect(kvPublisher(kv, null).publish(publication("f"), pointers)).rejects.toThrow("no sealing key");
+    await expect(kvPublisher(kv, null).publish(publication("f"), pointers, LEADING)).rejects.toThrow("no sealing key");
     expect(JSON.parse(stored.get("gateways/shop/edge.json") ?? "")).toMatchObject({
       current: { bundle: "e".repeat(64) },
     });

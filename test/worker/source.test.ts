@@ -81,6 +81,7 @@ describe("bundles published to KV", () => {
     await publisher.publish(
       { gateway: GATEWAY, bundle: { digest, text }, secrets: named, addresses: [] },
       await publisher.pointers(),
+      new AbortController().signal,
     );
     return digest;
   }
