@@ -1,7 +1,10 @@
 /** `Gateway.spec.tls.frontend`: whom the clients of HTTPS listeners must show themselves to be, by port. */
+import { fromBase64 } from "../bundle/bytes.ts";
 import type { BundleClientValidation, Sha256Hex } from "../bundle/types.ts";
+import { checkClientAnchor } from "../trust/index.ts";
 import { anchorKind, type AnchorSource, noAnchorKind, noAnchors, readAnchors } from "./anchors.ts";
 import type { UnresolvedReason } from "./conditions.ts";
+import { type Invalid, invalid } from "./config-data.ts";
 import {
   compareStrings,
   type Diagnostics,
@@ -117,6 +120,20 @@ function readRef(ref: ObjectReference, own: string, at: FieldPath, { cluster, gr
   );
   if (forbidden !== null) return { kind: "unresolved", reason: "RefNotPermitted", problem: forbidden };
   const result = readAnchors(cluster, kind, namespace, name);
-  if (result.kind === "read") return result;
-  return { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, result) };
+  if (result.kind === "invalid")
+    return { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, result) };
+  const unfit = unfitFor(result.source);
+  if (unfit === null) return result;
+  return { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, unfit) };
+}
+
+/** Why no client could show a certificate of these CAs; null: one could. */
+function unfitFor({ name, certificates }: AnchorSource): Invalid | null {
+  for (const [digest, base64] of certificates) {
+    const fault = checkClientAnchor(fromBase64(base64));
+    if (fault === null) continue;
+    const { code, expected, found } = fault;
+    return invalid(`certificate ${digest.slice(0, 12)} of ${name}: ${code}: expected ${expected}, found ${found}`);
+  }
+  return null;
 }

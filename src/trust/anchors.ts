@@ -9,7 +9,7 @@ export interface PemBundle {
 }
 
 export interface AnchorProblem {
-  readonly code: "malformed" | "weak-key" | "unsupported-algorithm";
+  readonly code: "malformed" | "weak-key" | "unsupported-algorithm" | "wrong-usage";
   readonly expected: string;
   readonly found: string;
 }
@@ -88,6 +88,20 @@ export function checkAnchor(der: Uint8Array): AnchorProblem | null {
   const key: PublicKey = parsed.value.key;
   const problem = keyProblem(key, "ca");
   return problem === null ? null : { code: problem.code, expected: problem.expected, found: problem.presented };
+}
+
+const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+
+/**
+ * Whether an anchor can stand above clients' certificates, which the runtimes' own TLS validates. OpenSSL wants
+ * clientAuth of every CA that has extKeyUsage: unlike in RFC 5280 §4.2.1.12, anyExtendedKeyUsage does not stand for it.
+ */
+export function checkClientAnchor(der: Uint8Array): AnchorProblem | null {
+  const parsed = parseCertificate(der);
+  const purposes = parsed.kind === "malformed" ? null : parsed.value.extendedKeyUsage;
+  if (purposes === null || purposes.includes(CLIENT_AUTH)) return checkAnchor(der);
+  const found = `extKeyUsage ${purposes.slice(0, 8).join(", ")}`;
+  return { code: "wrong-usage", expected: `extKeyUsage with clientAuth (${CLIENT_AUTH}), or none`, found };
 }
 
 /** RFC 4648 §4 with padding, and nothing else in it. */

@@ -1,5 +1,5 @@
 /** The public face of trust/: other rooms import from here alone. */
-export { type AnchorProblem, type PemBundle, checkAnchor, parsePemBundle } from "./anchors.ts";
+export { type AnchorProblem, type PemBundle, checkAnchor, checkClientAnchor, parsePemBundle } from "./anchors.ts";
 export { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 export { sameBytes } from "./der.ts";
 export type { TrustIdentifier } from "./identity.ts";

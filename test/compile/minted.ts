@@ -1,7 +1,8 @@
 /**
  * Certificates for golden inputs, made anew in every run: `MINTED-crt-a` stands for the certificate named a, `MINTED-key-a`
  * for its key, `MINTED-crt-a+b` for both certificates, each as the base64 that a Secret's `data` holds. The same name gives
- * the same Ed25519 certificate each time, so that outputs can be compared whole; names of weak keys give keys of that kind.
+ * the same Ed25519 certificate each time, so that outputs can be compared whole; names of weak keys give keys of that kind,
+ * and `anypurpose` has anyExtendedKeyUsage.
  */
 import "reflect-metadata";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
@@ -42,7 +43,10 @@ async function mint(name: string): Promise<Minted> {
     publicKey: await crypto.subtle.importKey("spki", spki, algorithm, true, ["verify"]),
     signingKey: await crypto.subtle.importKey("pkcs8", signer, ED25519, true, ["sign"]),
     signingAlgorithm: ED25519,
-    extensions: [new x509.SubjectAlternativeNameExtension([{ type: "dns", value: `${name}.example` }])],
+    extensions: [
+      new x509.SubjectAlternativeNameExtension([{ type: "dns", value: `${name}.example` }]),
+      ...(name === "anypurpose" ? [new x509.ExtendedKeyUsageExtension(["2.5.29.37.0"])] : []),
+    ],
   });
   return { crt: `${certificate.toString("pem")}\n`, key: String(key.export({ type: "pkcs8", format: "pem" })) };
 }

@@ -4,12 +4,14 @@ import { once } from "node:events";
 import { connect as connectHttp2, type OutgoingHttpHeaders } from "node:http2";
 import { request as requestHttps, type RequestOptions } from "node:https";
 import { connect as connectTls } from "node:tls";
+import { ExtendedKeyUsageExtension } from "@peculiar/x509";
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { decodeSecrets, encodeSecrets, type Secrets } from "../../src/bundle/secrets.ts";
 import type { Bundle, BundleCertificate, BundleClientValidation } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
+import { checkClientAnchor } from "../../src/trust/index.ts";
 import { EMPTY, matchOf, PLAIN_RULE } from "../gateway/bundles.ts";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 
@@ -157,6 +159,23 @@ describe("an HTTPS listener", () => {
     expect((await ask(port, "a.example.com", { cert: client.certPem, key: client.keyPem })).status).toBe(302);
     await expect(ask(port, "a.example.com")).rejects.toThrow();
     await expect(ask(port, "a.example.com", { cert: stranger.certPem, key: stranger.keyPem })).rejects.toThrow();
+  });
+
+  const [CLIENT, SERVER, ANY] = ["1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1", "2.5.29.37.0"];
+  it.each([
+    [[CLIENT], true],
+    [[ANY, CLIENT], true],
+    [[SERVER], false],
+    [[ANY], false],
+    [[ANY, SERVER], false],
+  ])("lets clients in under an anchor with the purposes %j exactly where build takes it", async (purposes, isFit) => {
+    const anchor = await mintCa({ name: "clients", extensions: [new ExtendedKeyUsageExtension(purposes)] });
+    expect(checkClientAnchor(anchor.der)?.code ?? null).toBe(isFit ? null : "wrong-usage");
+    const client = await mintLeaf({ issuer: anchor, dns: ["client"], usages: ["client"] });
+    const { port } = await start(bundleOf({ "a.example.com": [exact] }, { anchor, mode: "AllowValidOnly" }));
+    const asked = ask(port, "a.example.com", { cert: client.certPem, key: client.keyPem });
+    if (isFit) expect((await asked).status).toBe(302);
+    else await expect(asked).rejects.toThrow();
   });
 
   it("serves clients without a valid one under AllowInsecureFallback", async () => {
