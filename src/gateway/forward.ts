@@ -6,7 +6,7 @@ import { configurationFailure, type Failure, failureOf } from "./failures.ts";
 import { decorate } from "./filters/cors.ts";
 import { authorize, type Unauthorized } from "./filters/external-auth.ts";
 import { editHeaders } from "./filters/headers.ts";
-import { fanOut, isMirrored, type Mirrored, sendMirrors } from "./filters/mirror.ts";
+import { fanOut, isMirrored, type Mirrored, type MirrorLoad, sendMirrors } from "./filters/mirror.ts";
 import { modifyTarget } from "./filters/paths.ts";
 import { endToEnd, forwardedHeaders, type Front } from "./headers.ts";
 import type { Routed } from "./match/router.ts";
@@ -17,6 +17,7 @@ export interface ForwardContext {
   readonly random: () => number;
   /** Keeps the host awake until it has ended. */
   readonly background: (work: Promise<void>) => void;
+  readonly mirrorLoad: MirrorLoad;
   readonly mirrorFailed: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void;
 }
 
@@ -65,7 +66,7 @@ export async function forward(
   if (way.mirrors.length > 0) {
     const spread = outgoing.body === null ? null : fanOut(outgoing.body, way.mirrors.length);
     if (spread !== null) outgoing = { ...outgoing, body: spread.main };
-    background(sendMirrors(way.mirrors, spread?.copies ?? [], backends, context.mirrorFailed));
+    background(sendMirrors(way.mirrors, spread?.copies ?? [], backends, context.mirrorLoad, context.mirrorFailed));
   }
   const { timeouts, retry } = rule;
   const sent = await backends.send(ref.backend, outgoing, { backendRequestMs: timeouts.backendRequestMs, retry });

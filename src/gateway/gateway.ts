@@ -15,6 +15,7 @@ import {
 import { preflight } from "./filters/cors.ts";
 import { authorize } from "./filters/external-auth.ts";
 import { locationOf, redirectHeaders } from "./filters/paths.ts";
+import type { MirrorLoad } from "./filters/mirror.ts";
 import { forward } from "./forward.ts";
 import type { Front } from "./headers.ts";
 import { matchRequest, normalizeTarget } from "./match/request.ts";
@@ -57,6 +58,7 @@ interface Trace {
 export function createGateway(options: GatewayOptions): Gateway {
   const { bundle, backends, log, capabilities, monotonicMs, random } = options;
   const router = createRouter(bundle, options.before?.router);
+  const mirrorLoad: MirrorLoad = new Map();
 
   async function answer(
     request: ExchangeRequest,
@@ -120,6 +122,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       front,
       random,
       background,
+      mirrorLoad,
       mirrorFailed: ({ mirror, request: mirrored }, failure, mirrorSent) => {
         const to = "backend" in mirror.target ? mirror.target.backend : null;
         const of: Trace = { ...trace, backend: to, sent: mirrorSent };

@@ -1,7 +1,7 @@
 /** RequestMirror: copies go where they are meant to, and never hurt the request they are made of. */
 import { expect, test } from "vitest";
 import type { BundleFilter } from "../../src/bundle/types.ts";
-import { fanOut, MIRROR_WINDOW_BYTES } from "../../src/gateway/filters/mirror.ts";
+import { fanOut, MAX_MIRRORS, MIRROR_WINDOW_BYTES } from "../../src/gateway/filters/mirror.ts";
 import { bodyOf } from "../backend/fixtures/last-hop.ts";
 import { plain } from "../backend/fixtures/servers.ts";
 import { backend, gatewayOf, MAIN } from "./through.ts";
@@ -110,6 +110,16 @@ test("the answer does not wait for a mirror that gives none", async () => {
   await expect.poll(() => answers.length).toBe(1);
   answers[0]?.();
   await mirrored();
+});
+
+test("copies to a backend that never answers are bounded, and hold no request up", async () => {
+  const main = await backend();
+  const silent = await plain(() => undefined);
+  const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port, [ONE]: silent.port }, filters: [mirror(ONE)] });
+  for (let asked = 0; asked < MAX_MIRRORS + 3; asked += 1) expect((await ask()).status).toBe(200);
+  const mirrors = log.filter((record) => record.mirror);
+  expect(mirrors.map(({ code }) => code)).toEqual(Array(3).fill("connection-limit"));
+  await expect.poll(() => silent.requests.length).toBe(MAX_MIRRORS);
 });
 
 const sized = (bytes: number): ReadableStream<Uint8Array> => {

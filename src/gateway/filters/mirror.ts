@@ -5,13 +5,18 @@
 import type { Backends, Sent } from "../../backend/backends.ts";
 import { dropBody, type ExchangeRequest } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
-import type { BundleMirror } from "../../bundle/types.ts";
+import type { BackendId, BundleMirror } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf } from "../failures.ts";
 
 /** Of a body, kept for a mirror that has not read it yet. */
 export const MIRROR_WINDOW_BYTES = 64 * 1024;
 /** A mirror that takes longer is given up. */
 export const MIRROR_MS = 30_000;
+/** Copies under way to one backend: each may hold a window of its body for as long as a mirror takes. */
+export const MAX_MIRRORS = 1_024;
+
+/** Copies under way, by backend. */
+export type MirrorLoad = Map<BackendId, number>;
 
 export interface Mirrored {
   readonly mirror: BundleMirror;
@@ -27,6 +32,7 @@ export async function sendMirrors(
   mirrors: readonly Mirrored[],
   bodies: readonly (ReadableStream<Uint8Array> | null)[],
   backends: Backends,
+  load: MirrorLoad,
   told: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void,
 ): Promise<void> {
   await Promise.all(
@@ -37,11 +43,18 @@ export async function sendMirrors(
         await body?.cancel();
         return told(mirrored, configurationFailure(target.refused, "the mirror's backendRef is refused"), null);
       }
+      const { backend } = target;
+      const underWay = load.get(backend) ?? 0;
+      if (underWay >= MAX_MIRRORS) {
+        await body?.cancel();
+        return told(mirrored, failureOf(transportFailure("connection-limit", CROWDED, "nothing")), null);
+      }
+      load.set(backend, underWay + 1);
       const limit = new AbortController();
       const timer = setTimeout(() => limit.abort(), MIRROR_MS);
       try {
         const plain = { trailers: null, upgrade: null, informational: null };
-        const sent = await backends.send(target.backend, { ...mirrored.request, ...plain, body, signal: limit.signal });
+        const sent = await backends.send(backend, { ...mirrored.request, ...plain, body, signal: limit.signal });
         if (sent.kind === "failed") return told(mirrored, failureOf(sent.failure), sent);
         await dropBody(sent.response.body);
       } catch (error) {
@@ -50,10 +63,15 @@ export async function sendMirrors(
         told(mirrored, failureOf(transportFailure("request-body-failed", detail, "maybe")), null);
       } finally {
         clearTimeout(timer);
+        const rest = (load.get(backend) ?? 1) - 1;
+        if (rest > 0) load.set(backend, rest);
+        else load.delete(backend);
       }
     }),
   );
 }
+
+const CROWDED = `${MAX_MIRRORS} mirrored copies are under way to this backend`;
 
 /** One body as several. The first is read at its own pace; the others get what it gets, within the window. */
 export function fanOut(
