@@ -2,6 +2,8 @@
 import { createServer, type Server } from "node:http";
 import type { Registry } from "prom-client";
 
+export const MAX_PORT = 65_535;
+
 export interface HostPort {
   readonly host: string;
   readonly port: number;
@@ -10,7 +12,7 @@ export interface HostPort {
 /** `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464`; null: it is none. */
 export function parseHostPort(text: string): HostPort | null {
   const { host, port } = /^(?<host>.+):(?<port>\d{1,5})$/.exec(text)?.groups ?? {};
-  if (host === undefined) return null;
+  if (host === undefined || Number(port) > MAX_PORT) return null;
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
 }
 

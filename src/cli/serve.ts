@@ -11,7 +11,7 @@ import { nodeHost } from "../host/node/host.ts";
 import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";
 import { serve as serveBundle, type Serving } from "../host/node/serve.ts";
-import { closeEndpoint, type HostPort, openEndpoint, parseHostPort } from "./endpoint.ts";
+import { closeEndpoint, type HostPort, MAX_PORT, openEndpoint, parseHostPort } from "./endpoint.ts";
 import { lineWriter } from "./serve/lines.ts";
 
 export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
@@ -176,17 +176,25 @@ function told(error: unknown, { path }: Settings): number {
     say(error.message);
     return 2;
   }
-  const code = error instanceof Error && "code" in error ? error.code : null;
-  if (error instanceof BundleError || code === "ENOENT" || code === "EACCES" || code === "EISDIR") {
-    say(`${path}: ${error instanceof Error ? error.message : String(error)}`);
-    return code === "EACCES" && error instanceof Error && error.message.startsWith("listen") ? 1 : 2;
+  if (error instanceof BundleError) {
+    say(`${path}: ${error.message}`);
+    return 2;
   }
-  if (error instanceof Error && (code === "EADDRINUSE" || code === "EADDRNOTAVAIL")) {
+  const call = error instanceof Error && "syscall" in error ? error.syscall : null;
+  if (error instanceof Error && (call === "listen" || call === "getaddrinfo")) {
     say(`${error.message}; see --address, --port-map and --metrics-address`);
     return 1;
   }
+  // It names the file itself: the bundle or the keys.
+  if (error instanceof Error && typeof call === "string") {
+    say(`${error.message}; give what lasthop build wrote with -o and --secrets, or lasthop controller with --publish`);
+    return 2;
+  }
   throw error;
 }
+
+/** A day: beyond 24 days a timer would fire at once. */
+const MAX_DRAIN_MS = 86_400_000;
 
 const say = (line: string): void => void process.stderr.write(`lasthop serve: ${line}\n`);
 
@@ -218,7 +226,8 @@ function parse(args: readonly string[]): Settings | string | null {
   const metrics = at === undefined ? null : parseHostPort(at);
   if (at !== undefined && metrics === null) return `--metrics-address: ${JSON.stringify(at)} is not HOST:PORT`;
   const drainMs = Number(values["drain-timeout"]) * 1_000;
-  if (!(drainMs >= 0)) return `--drain-timeout: ${JSON.stringify(values["drain-timeout"])} is no number of seconds`;
+  if (!(drainMs >= 0 && drainMs <= MAX_DRAIN_MS))
+    return `--drain-timeout: ${JSON.stringify(values["drain-timeout"])} is no number of seconds up to ${MAX_DRAIN_MS / 1_000}`;
   return {
     path: resolve(positionals[0] ?? "bundle.json"),
     secrets: values.secrets === undefined ? null : resolve(values.secrets),
@@ -234,7 +243,7 @@ function parsePortMap(text: string): Map<number, number> | string {
   const portMap = new Map<number, number>();
   for (const pair of text.split(",").filter((each) => each !== "")) {
     const [bound = 0, listener = 0] = /^\d+=\d+$/.test(pair) ? pair.split("=").map(Number) : [];
-    const valid = [bound, listener].every((port) => port >= 1 && port <= 65_535);
+    const valid = [bound, listener].every((port) => port >= 1 && port <= MAX_PORT);
     if (!valid) return `--port-map: ${JSON.stringify(pair)} is not BOUND=LISTENER`;
     if (portMap.has(listener)) return `--port-map: listener port ${listener} stands twice`;
     portMap.set(listener, bound);

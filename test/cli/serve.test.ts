@@ -4,11 +4,12 @@ import { once } from "node:events";
 import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import * as consumers from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
-import { EMPTY } from "../gateway/bundles.ts";
+import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
@@ -50,7 +51,28 @@ describe("lasthop serve DIRECTORY", () => {
 });
 
 describe("lasthop serve BUNDLE", () => {
-  const { text } = encodeBundle(EMPTY, nodeHost().sha256);
+  const rule = ruleOf("shop/site", [matchOf({})]);
+  const { text } = encodeBundle(bundleOf([{ hostname: "*", seniority: 0, rule }]), nodeHost().sha256);
+
+  const { text: empty } = encodeBundle(EMPTY, nodeHost().sha256);
+
+  const mistakes: readonly (readonly [args: readonly string[], code: number, told: readonly string[]])[] = [
+    [["nowhere.json"], 2, ["nowhere.json", "lasthop build"]],
+    [["bundle.json/x"], 2, ["bundle.json/x", "lasthop build"]],
+    [["bundle.json", "--secrets=nowhere.keys"], 2, ["nowhere.keys", "--secrets"]],
+    [["bundle.json", "--address=nowhere.invalid"], 1, ["nowhere.invalid", "see --address"]],
+    [["bundle.json", "--address=192.0.2.1", "--port-map=18080=80"], 1, ["192.0.2.1:18080", "see --address"]],
+    [["bundle.json", "--metrics-address=127.0.0.1:65536"], 2, ["127.0.0.1:65536", "is not HOST:PORT"]],
+    [["bundle.json", "--drain-timeout=3000000"], 2, ["3000000", "seconds up to 86400"]],
+  ];
+  it.each(mistakes)("tells the place and the remedy: %j", async (args, code, told) => {
+    await writeFile(join(directory, "bundle.json"), text);
+    const child = spawn(process.execPath, [MAIN, "serve", ...args], { cwd: directory });
+    const said = consumers.text(child.stderr);
+    expect(await once(child, "close")).toEqual([code, null]);
+    for (const each of told) expect(await said).toContain(each);
+    expect(await said).not.toContain("bug of lasthop's");
+  });
   const BIN = join(import.meta.dirname, "../../bin/lasthop.mjs");
   // Then the Node.js of the dependencies runs it.
   const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.0.0" } })`;
@@ -70,7 +92,7 @@ describe("lasthop serve BUNDLE", () => {
       child.kill(signal);
       // For a signal that takes a process more.
       await setTimeout(100);
-      await writer.writeFile(text);
+      await writer.writeFile(empty);
       await writer.close();
       expect(await ended).toEqual([0, null]);
     });
