@@ -48,7 +48,7 @@ export function isRepeatable(sent: Sent, { method, signal }: ExchangeRequest, bo
   return sent.failure.kind !== "transport" || sent.failure.sent === "nothing";
 }
 
-/** The peer's end before a response's head: with TLS, and in plaintext. */
+/** The peer's end before a response, and before all of its head. */
 const ENDED: ReadonlySet<TransportCode> = new Set<TransportCode>(["connection-terminated", "response-incomplete"]);
 
 /** On a reused connection: it was closed meanwhile, or took no further request. The peer may do so at any time. */

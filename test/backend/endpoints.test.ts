@@ -77,7 +77,7 @@ test("an endpoint that fails is left out, asked again after a time, and taken ba
   for (let asked = 0; asked < 10; asked++) await ask({ method: "POST" });
   expect(server.requests).toHaveLength(5);
   const [ejected] = events.filter(({ kind }) => kind === "ejected");
-  expect(ejected).toMatchObject({ code: "response-incomplete", endpoint: { port: server.port } });
+  expect(ejected).toMatchObject({ code: "connection-terminated", endpoint: { port: server.port } });
   expect(backends.stats().ejected).toBe(1);
   for (let asked = 0; asked < 10; asked++) expect(await text()).toBe("ok");
   expect(server.requests).toHaveLength(5);
@@ -102,7 +102,7 @@ test("all endpoints left out are none left out, and an application's own 500 lea
   const broken = await plain((request) => void request.socket.destroy());
   const gone = clientOf(bundleTo({ ports: [broken.port, broken.port], backend: PLAINTEXT }));
   for (let asked = 0; asked < 30; asked++) {
-    expect(await gone.ask({ method: "POST" })).toMatchObject(failedWith("response-incomplete"));
+    expect(await gone.ask({ method: "POST" })).toMatchObject(failedWith("connection-terminated"));
   }
   expect(broken.requests).toHaveLength(30);
 

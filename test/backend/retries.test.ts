@@ -87,7 +87,7 @@ describe("a failure", () => {
     const server = await plain(cutting(1));
     const { ask } = clientOf(bundleTo({ ports: [server.port], backend: PLAINTEXT }));
     expect(await ask({ method: "POST", body: bodyOf("once") }, retrying())).toMatchObject(
-      failedWith("response-incomplete"),
+      failedWith("connection-terminated"),
     );
     expect(server.requests).toHaveLength(1);
   });

@@ -99,11 +99,11 @@ const CHUNKS: Faults = {
       "a trailer that is folded": `${CHUNKED}2\r\nok\r\n0\r\nx: y\r\n z\r\n\r\n`,
       "NUL in a trailer": `${CHUNKED}2\r\nok\r\n0\r\nx: \0\r\n\r\n`,
     },
-    "200, then response-incomplete",
+    "200, then http-protocol-error",
   ),
   "a million empty extensions": () => ({
     speak: saying(CHUNKED, "1;aaaaaaaaaaaaaaaa\r\no\r\n".repeat(50_000)),
-    expect: "200, then response-incomplete",
+    expect: "200, then http-protocol-error",
   }),
   extensions: said(`${CHUNKED}2;a=b\r\nok\r\n0;c\r\n\r\n`, "200 ok"),
   "a size with leading zeros": said(`${CHUNKED}0002\r\nok\r\n000\r\n\r\n`, "200 ok"),

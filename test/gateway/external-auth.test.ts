@@ -96,7 +96,7 @@ test.each(PLACES)("a server of %s that cannot be heard lets nobody pass", async 
   for (const [port, status, code] of [
     // Port 1 on loopback: nobody listens there.
     [1, 502, "connection-refused"],
-    [broken.port, 502, "response-incomplete"],
+    [broken.port, 502, "connection-terminated"],
     [silent.port, 504, "response-timeout"],
   ] as const) {
     const { ask, log } = gatewayOf({

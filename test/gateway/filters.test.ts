@@ -244,7 +244,7 @@ test.each([
   ["a backend that breaks off", "response-incomplete", (response: { destroy(): void }) => response.destroy()],
   [
     "a chunk that is none",
-    "response-incomplete",
+    "http-protocol-error",
     (response: { socket: { write(text: string): void } | null }) => response.socket?.write("x\r\n"),
   ],
 ] as const)("%s in a body leaves its code in the access record", async (_, code, act) => {

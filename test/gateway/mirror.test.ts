@@ -78,7 +78,7 @@ test("a refused mirror sends nothing, and is told in a record of its own", async
 
 test.each([
   ["refuses the connection", null, "connection-refused"],
-  ["breaks off", (_: unknown, response: { destroy(): void }) => response.destroy(), "response-incomplete"],
+  ["breaks off", (_: unknown, response: { destroy(): void }) => response.destroy(), "connection-terminated"],
 ] as const)("a mirror that %s is of no interest to the client", async (_, answer, code) => {
   const main = await backend();
   const one = answer === null ? null : await backend(answer);

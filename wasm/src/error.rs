@@ -1,6 +1,7 @@
 //! Why something failed: a closed list of codes, so that the host never reads a sentence to decide.
 
 use std::error::Error as StdError;
+use std::io::ErrorKind;
 
 /// The numbers are part of the ABI (`src/backend/engine/abi.ts` repeats them); never renumber one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +114,12 @@ impl Failure {
             if let Some(own) = io.get_ref().and_then(|inner| inner.downcast_ref::<WireError>()) {
                 return own.0.clone();
             }
-            return Self::new(Code::PeerTruncated, &io.to_string());
+            // hyper's decoder of chunks speaks through these.
+            let code = match io.kind() {
+                ErrorKind::InvalidData | ErrorKind::InvalidInput => Code::Http1Protocol,
+                _ => Code::PeerTruncated,
+            };
+            return Self::new(code, &io.to_string());
         }
         let detail = describe(error);
         let code = if detail.starts_with(HEAD_TOO_LARGE) {

@@ -183,6 +183,7 @@ impl Open {
             exchange: exchange.clone(),
             wire: self.wire.clone(),
             accepted: self.wire.borrow().accepted(),
+            delivered: self.wire.borrow().delivered(),
             protocol: self.protocol,
             over: self.over.clone(),
             upgrade: head.wants_upgrade().then(|| self.upgrade.clone()),

@@ -22,6 +22,8 @@ pub struct Call {
     pub wire: Rc<RefCell<Wire>>,
     /// What the wire had accepted before this request: still the same means that nothing of it was written.
     pub accepted: u64,
+    /// What it had delivered: on HTTP/1.1 any more is a part of the response.
+    pub delivered: u64,
     pub protocol: Protocol,
     pub over: Over,
     /// Present when the request asked for an upgrade.
@@ -46,7 +48,7 @@ impl Call {
             Err(mut error) => {
                 let unsent = error.take_message().is_some()
                     || self.protocol == Protocol::Http1 && self.wire.borrow().accepted() == self.accepted;
-                let failure = self.explain(error.error());
+                let failure = self.before_head(self.explain(error.error()));
                 let sent = if unsent || failure.is_unprocessed() { Sent::Nothing } else { Sent::Maybe };
                 return self.exchange.push(Event::Failed(failure.with_sent(sent)));
             }
@@ -134,6 +136,17 @@ impl Call {
                 }
             }
         }
+    }
+
+    /// RFC 9209 §2.3: a connection that ends before any part of the response is terminated, after some part the
+    /// response is incomplete. hyper does not tell one from the other.
+    fn before_head(&self, failure: Failure) -> Failure {
+        let code = match (failure.code, self.protocol, self.wire.borrow().delivered() > self.delivered) {
+            (Code::ResponseIncomplete, Protocol::Http1, false) => Code::PeerClosed,
+            (Code::PeerClosed | Code::PeerTruncated, Protocol::Http1, true) => Code::ResponseIncomplete,
+            (code, _, _) => code,
+        };
+        Failure { code, ..failure }
     }
 
     /// h2 keeps an I/O error's words and drops the error, so what broke the wire is asked of the wire.

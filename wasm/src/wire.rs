@@ -26,6 +26,8 @@ pub struct Wire {
     failure: Option<Failure>,
     /// Request bytes taken from hyper since the start.
     accepted: u64,
+    /// Response bytes given to hyper since the start.
+    delivered: u64,
     /// On HTTP/2.
     goaway: Option<goaway::Watch>,
     reader: Option<Waker>,
@@ -43,7 +45,16 @@ impl Wire {
     }
 
     fn over(transport: Transport) -> Self {
-        Self { transport, ended: false, failure: None, accepted: 0, goaway: None, reader: None, writer: None }
+        Self {
+            transport,
+            ended: false,
+            failure: None,
+            accepted: 0,
+            delivered: 0,
+            goaway: None,
+            reader: None,
+            writer: None,
+        }
     }
 
     /// Frames will pass: look out for GOAWAY.
@@ -57,6 +68,10 @@ impl Wire {
 
     pub fn accepted(&self) -> u64 {
         self.accepted
+    }
+
+    pub fn delivered(&self) -> u64 {
+        self.delivered
     }
 
     pub fn failure(&self) -> Option<&Failure> {
@@ -149,6 +164,7 @@ impl Wire {
                     if let Some(watch) = &mut self.goaway {
                         watch.pass(&chunk[..count]);
                     }
+                    self.delivered += count as u64;
                     tls.reader().consume(count);
                     return Poll::Ready(Ok(()));
                 }
@@ -166,6 +182,7 @@ impl Wire {
                     if let Some(watch) = &mut self.goaway {
                         watch.pass(&front[..count]);
                     }
+                    self.delivered += count as u64;
                     inbound.drain(..count);
                     return Poll::Ready(Ok(()));
                 }
