@@ -187,10 +187,11 @@ export class Pump {
   #writing(): Outflow {
     return new Outflow(this.#stream, {
       drain: () => {
-        if (this.#freed || this.call((wasm) => wasm.drain(this.handle)) <= 0) return null;
+        if (this.#freed || (this.#status & STATUS.output) === 0) return null;
+        if (this.call((wasm) => wasm.drain(this.handle)) <= 0) return null;
         // Copied: the module's memory changes, and may move, while the socket still reads.
         const bytes = this.instance.spares.copyOf(this.instance.output);
-        if ((this.#status & STATUS.ready) !== 0) this.#tell();
+        this.#tell();
         return bytes;
       },
       written: (bytes) => this.instance.spares.giveBack(bytes),
@@ -221,7 +222,7 @@ export class Pump {
   /** After every call: tell the requests, write what waits, notice the end. */
   #follow(): void {
     const stuck = this.#outflow.busy;
-    if ((this.#status & STATUS.ready) !== 0) this.#tell();
+    this.#tell();
     if ((this.#status & STATUS.output) !== 0) void this.#outflow.run();
     if ((this.#status & PHASE_MASK) === PHASE.closed && this.#over === null) {
       this.instance.call((wasm) => wasm.failure(this.handle));
@@ -231,7 +232,7 @@ export class Pump {
   }
 
   #tell(): void {
-    for (;;) {
+    while ((this.#status & STATUS.ready) !== 0) {
       const request = this.call((wasm) => wasm.next_ready(this.handle));
       if (request <= 0) return;
       this.#listeners.get(request)?.notify();
