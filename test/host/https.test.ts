@@ -1,4 +1,5 @@
 /** HTTPS listeners of `lasthop serve`: certificates by SNI, HTTP/1.1 and HTTP/2, clients' certificates, reload. */
+import "reflect-metadata";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { connect as connectHttp2, type OutgoingHttpHeaders } from "node:http2";
