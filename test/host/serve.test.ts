@@ -1,10 +1,10 @@
 /** `lasthop serve`'s server: a compiled bundle on Node, in front of real TLS backends. */
 import { once } from "node:events";
 import { get, request } from "node:http";
-import { connect as connectHttp2 } from "node:http2";
+import { connect as connectHttp2, constants } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
@@ -116,6 +116,50 @@ describe("a bundle on Node", () => {
       sent.on("error", () => undefined);
     });
     await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+  });
+
+  describe("a client that takes nothing of its response", () => {
+    const LIMITS = { sendMs: 300, idleMs: 60_000 };
+    const HEAD = { ":authority": "good.example.com" };
+
+    it("is cut on HTTP/1.1, and its backend freed", async () => {
+      const { port } = await start(bundleText(["good"]), LIMITS);
+      const { open: before } = await seen(servers, "good");
+      const socket = connect({ host: "127.0.0.1", port }).on("error", () => undefined);
+      socket.write("GET /download?mb=500 HTTP/1.1\r\nhost: good.example.com\r\n\r\n");
+      await expect.poll(async () => (await seen(servers, "good")).open).toBe(before + 1);
+      await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+      socket.destroy();
+    });
+
+    it("has its stream reset on HTTP/2, and its backend freed", async () => {
+      const { port } = await start(bundleText(["good"]), LIMITS);
+      const { open: before } = await seen(servers, "good");
+      const session = connectHttp2(`http://127.0.0.1:${port}`);
+      const stream = session.request({ ...HEAD, ":path": "/download?mb=500" });
+      await once(stream, "response");
+      const closed = once(stream.pause(), "close");
+      await expect.poll(async () => (await seen(servers, "good")).open).toBe(before + 1);
+      await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+      await closed;
+      expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
+      const next = session.request({ ...HEAD, ":path": "/" }).resume();
+      const [fields] = (await once(next, "response")) as [{ ":status": number }];
+      expect(fields[":status"]).toBe(200);
+      session.destroy();
+    });
+
+    it("is not taken for one that waits for a silent backend", async () => {
+      const { port } = await start(bundleText(["good"]), LIMITS);
+      const [socket, session] = [connect({ host: "127.0.0.1", port }), connectHttp2(`http://127.0.0.1:${port}`)];
+      socket.write("GET /stall HTTP/1.1\r\nhost: good.example.com\r\n\r\n");
+      const stream = session.request({ ...HEAD, ":path": "/stall" }).resume();
+      socket.resume();
+      const over = Promise.race([once(socket, "close"), once(stream, "close")]).then(() => "closed");
+      expect(await Promise.race([over, setTimeout(1_500, "open")])).toBe("open");
+      socket.destroy();
+      session.destroy();
+    });
   });
 
   it("takes a client that ends its half for one that has left, though its backend is silent", async () => {

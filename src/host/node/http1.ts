@@ -42,6 +42,12 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
     guard?.asked(request, response);
     void answer(handle, clientOf(request), request, response, { expectsContinue, tap: guard });
   };
+  server.timeout = limits.sendMs;
+  // Nothing has moved on it for so long: it is idle, its client takes nothing, or its backend is silent, which is not its
+  // client's fault.
+  server.on("timeout", (socket) => {
+    if (clients.get(socket)?.busy !== true || socket.writableLength > 0) socket.destroy();
+  });
   server.on("request", (request, response) => take(request, response, false));
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => take(request, response, true));
   server.on("upgrade", (request, socket, head) => {

@@ -49,7 +49,12 @@ export function createHttp2(handle: Handle, limits: FrontLimits): Http2 {
     session.setTimeout(limits.idleMs, () => {
       if (!client.busy) session.close();
     });
-    session.on("stream", (stream, headers, flags, raw) => void answer(handle, client, stream, headers, flags, raw));
+    session.on("stream", (stream, headers, flags, raw) => {
+      stream.setTimeout(limits.sendMs, () => {
+        if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
+      });
+      void answer(handle, client, stream, headers, flags, raw);
+    });
   }
 }
 

@@ -10,6 +10,8 @@ export interface FrontLimits {
   readonly requestMs: number;
   /** A connection without a request in flight. */
   readonly idleMs: number;
+  /** A client that takes nothing of what is written to it. */
+  readonly sendMs: number;
   readonly handshakeMs: number;
   /** Requests in flight on one HTTP/2 connection. */
   readonly maxStreams: number;
@@ -21,6 +23,7 @@ export const FRONT_LIMITS: FrontLimits = {
   headersMs: 15_000,
   requestMs: 3_600_000,
   idleMs: 60_000,
+  sendMs: 60_000,
   handshakeMs: 10_000,
   maxStreams: 128,
 };
