@@ -155,6 +155,18 @@ test("the server gets the fields of the list, below its path, and the body up to
   expect(main.asked).toHaveLength(1);
 });
 
+test("a body that breaks off before it was read is the client's fault, and nobody is asked", async () => {
+  const [main, auth] = await Promise.all([backend(), backend()]);
+  const { ask, log } = gatewayOf({
+    ports: { [MAIN]: main.port, [AUTH]: auth.port },
+    filters: [filterOf({ maxBodyBytes: 5 })],
+  });
+  const body = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("aborted")) });
+  expect((await ask({ method: "POST", body })).status).toBe(400);
+  expect(log).toMatchObject([{ code: "request-body-failed", detail: "aborted" }]);
+  expect([...main.asked, ...auth.asked]).toEqual([]);
+});
+
 test("without a list of answers all but those about the message itself are copied", async () => {
   const main = await backend();
   const auth = await backend((_, response) =>

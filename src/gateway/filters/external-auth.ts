@@ -4,6 +4,7 @@
  */
 import type { Backends } from "../../backend/backends.ts";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
+import { transportFailure } from "../../backend/failure.ts";
 import type { BundleExternalAuth } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf, proxyStatus, requestFailure } from "../failures.ts";
 import { endToEnd } from "../headers.ts";
@@ -38,10 +39,7 @@ export async function authorize(
     return { kind: "failed", failure: configurationFailure(target.refused, "the external auth backendRef is refused") };
   }
   const read = maxBodyBytes === 0 || request.body === null ? null : await readBody(request.body, maxBodyBytes);
-  if (read === "too-long") {
-    const failure = requestFailure("auth-body-too-large", `the body has more than ${maxBodyBytes} bytes`);
-    return { kind: "failed", failure };
-  }
+  if (read !== null && "code" in read) return { kind: "failed", failure: read };
   const forwarded: ExchangeRequest = read === null ? request : { ...request, body: bodyOf(read) };
   const allowed = new Set(["authorization", ...requestHeaders]);
   const sent = await backends.send(target.backend, {
@@ -80,19 +78,25 @@ function replaced(headers: HeaderList, own: HeaderList): HeaderList {
   return [...headers.filter(([name]) => !names.has(name)), ...own];
 }
 
-async function readBody(body: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array | "too-long"> {
+/** The client's whole body, or why there is none. */
+async function readBody(body: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array | Failure> {
   const chunks: Uint8Array[] = [];
   let length = 0;
-  const reader = body.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    length += value.length;
-    if (length > most) {
-      await reader.cancel();
-      return "too-long";
+  try {
+    const reader = body.getReader();
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) break;
+      length += value.length;
+      if (length > most) {
+        await reader.cancel();
+        return requestFailure("auth-body-too-large", `the body has more than ${most} bytes`);
+      }
+      chunks.push(value.slice());
     }
-    chunks.push(value.slice());
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return failureOf(transportFailure("request-body-failed", detail, "nothing"));
   }
   const whole = new Uint8Array(length);
   let at = 0;
