@@ -1,7 +1,8 @@
 /** One exchange on an open connection, in the form its protocol has; the engine's errors become failures here. */
 import type { Connection } from "./engine/connection.ts";
 import { ConnectionError, type ConnectionErrorCode } from "./engine/errors.ts";
-import type { BackendResponse, BodySource, RequestOptions } from "./engine/exchange.ts";
+import type { BackendResponse, RequestOptions } from "./engine/exchange.ts";
+import type { BodySource } from "./engine/upload.ts";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "./exchange.ts";
 import { type BackendFailure, type TransportCode, transportFailure, type TransportFailure } from "./failure.ts";
 import { responseFault, trailerFields, upgradeFault, withoutLength } from "./framing.ts";

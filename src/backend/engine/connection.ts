@@ -7,7 +7,8 @@ import { PHASE } from "./abi.ts";
 import { readPresented, Writer, type PresentedChain } from "./codec.ts";
 import type { Engine, TlsConfig } from "./engine.ts";
 import { ConnectionError } from "./errors.ts";
-import { Exchange, type BackendResponse, type BodySource, type RequestHead, type RequestOptions } from "./exchange.ts";
+import { Exchange, type BackendResponse, type RequestHead, type RequestOptions } from "./exchange.ts";
+import type { RequestBody } from "./upload.ts";
 import { Pump } from "./pump.ts";
 
 export interface TlsTarget {
@@ -187,11 +188,7 @@ export class Connection {
    * Sends a request; resolves with the response's head. Rejects with a ConnectionError whose `sent` says whether a
    * retry is safe. A body given as bytes leaves together with its head.
    */
-  async request(
-    head: RequestHead,
-    body: ReadableStream<Uint8Array> | BodySource | Uint8Array | null,
-    options: RequestOptions = {},
-  ): Promise<BackendResponse> {
+  async request(head: RequestHead, body: RequestBody | null, options: RequestOptions = {}): Promise<BackendResponse> {
     if (options.signal?.aborted === true) throw new ConnectionError("cancelled", "aborted before it started");
     if (this.#pump.over !== null) throw this.#pump.over.asSeenBy("nothing");
     const exchange = new Exchange(this.#pump, head, body !== null, options);

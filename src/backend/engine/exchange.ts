@@ -8,6 +8,7 @@ import { Deferred } from "./deferred.ts";
 import { Eager } from "./eager.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
+import { type RequestBody, Upload } from "./upload.ts";
 import { responseBody, upgradedStream } from "./streams.ts";
 
 export interface RequestHead {
@@ -19,9 +20,6 @@ export interface RequestHead {
   /** Latin-1 values. Framing fields are the engine's, except a content-length, which the body must then meet. */
   readonly headers: Headers;
 }
-
-/** A request body as its reader gives it: what a stream's reader has. */
-export type BodySource = Pick<ReadableStreamDefaultReader<Uint8Array>, "read" | "cancel">;
 
 export interface RequestOptions {
   /** Asked for after the body ended. HTTP/1.1 sends those that a `trailer` header announced. */
@@ -56,8 +54,6 @@ export type Taken =
   | { readonly kind: "end" }
   | { readonly kind: "failed"; readonly error: ConnectionError };
 
-/** What the module's queue for a request body holds at least. */
-const SMALL_BODY_BYTES = 32 * 1024;
 /** Body bytes taken before anyone asks, so that a small response frees its connection at once, and is no stream. */
 const EAGER_BYTES = 128 * 1024;
 /** How long a head waits for the rest of such a response; the module still bounds what waits with it. */
@@ -83,18 +79,14 @@ export class Exchange {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #end: "open" | "ended" | ConnectionError = "open";
   #wakeReader: (() => void) | null = null;
-  #wakeWriter: (() => void) | null = null;
-  #source: BodySource | null = null;
-  /** Body bytes that the head's content-length still announces; null: it announces none. */
-  #announced: number | null;
+  /** The request's body, or an upgraded connection's bytes. */
+  readonly #upload: Upload;
   readonly response: Promise<BackendResponse>;
 
   /** Throws a ConnectionError when the request cannot start. */
   constructor(pump: Pump, request: RequestHead, hasBody: boolean, options: RequestOptions) {
     this.#pump = pump;
     this.#options = options;
-    const length = request.headers.find(([name]) => name === "content-length")?.[1];
-    this.#announced = length === undefined || !hasBody ? null : Number(length);
     const writer = new Writer(pump.instance.input);
     writer.short(request.method);
     writer.short(request.authority);
@@ -102,6 +94,9 @@ export class Exchange {
     writer.headers(request.headers);
     this.#request = pump.call((wasm) => wasm.request(pump.handle, writer.length, hasBody ? 1 : 0));
     if (this.#request < 0) throw pump.instance.failure();
+    const length = request.headers.find(([name]) => name === "content-length")?.[1];
+    const announced = length === undefined || !hasBody ? null : Number(length);
+    this.#upload = new Upload(pump, this.#request, announced, this);
     const head = new Deferred<BackendResponse>();
     this.#head = head;
     this.response = head.promise;
@@ -166,96 +161,28 @@ export class Exchange {
     clearTimeout(timer);
   }
 
-  /** Call after taking: the module may now read on. */
-  proceed(): void {
-    if (this.#end === "open") this.#pump.schedule();
-  }
-
-  /**
-   * Sends body bytes, as fast as there is room for them. False: the exchange is over, nobody wants them. Throws before
-   * it sends any of them when they are more than the head announced: hyper would cut them off and call it a whole body.
-   */
-  async write(bytes: Uint8Array): Promise<boolean> {
-    this.#meet(bytes.length);
-    const { instance, handle } = this.#pump;
-    for (let at = 0; at < bytes.length;) {
-      if (this.#end !== "open") return false;
-      const piece = bytes.subarray(at, at + instance.inputCapacity);
-      instance.input.set(piece);
-      const taken = this.#pump.call((wasm) => wasm.request_write(handle, this.#request, piece.length));
-      if (taken < 0) return false;
-      at += taken;
-      if (taken === piece.length) {
-        this.#pump.schedule();
-        continue;
-      }
-      const room = new Promise<void>((resolve) => (this.#wakeWriter = resolve));
-      this.#pump.flush(); // A full queue has nothing to wait for.
-      await room;
-    }
+  get isOpen(): boolean {
     return this.#end === "open";
   }
 
+  /** The request's body moved. */
+  moved(): void {
+    if (this.#head !== null && this.#options.limit?.to === "head") this.#restart();
+  }
+
   /** Sends the whole request body; a source that fails cancels the request. */
-  async upload(body: ReadableStream<Uint8Array> | BodySource | Uint8Array): Promise<void> {
-    try {
-      if (body instanceof Uint8Array) {
-        if (this.#options.trailers === undefined && this.#uploadWhole(body)) return;
-        if (!(await this.write(body))) return;
-      } else if (!(await this.#uploadFrom(body instanceof ReadableStream ? body.getReader() : body))) {
-        return;
-      }
-      this.finish((await this.#options.trailers?.()) ?? []);
-    } catch (error) {
-      const why =
-        error instanceof ConnectionError
-          ? error
-          : new ConnectionError("request-body", error instanceof Error ? error.message : String(error));
-      this.cancel(why.asSeenBy("maybe"));
-    }
+  upload(body: RequestBody): Promise<void> {
+    return this.#upload.all(body, this.#options.trailers);
   }
 
-  /** A small body leaves with its head. False: it does not fit, or not yet. */
-  #uploadWhole(body: Uint8Array): boolean {
-    const { instance, handle } = this.#pump;
-    if (body.length > SMALL_BODY_BYTES) return false;
-    this.#meet(body.length);
-    instance.input.set(body);
-    // The queue is empty, so it takes all of it.
-    if (body.length > 0) this.#pump.call((wasm) => wasm.request_write(handle, this.#request, body.length));
-    this.finish([]);
-    return true;
+  /** As {@link Upload.write}. */
+  write(bytes: Uint8Array): Promise<boolean> {
+    return this.#upload.write(bytes);
   }
 
-  async #uploadFrom(source: BodySource): Promise<boolean> {
-    this.#source = source;
-    for (;;) {
-      const { done, value } = await source.read();
-      if (this.#end !== "open") return false;
-      if (this.#head !== null && this.#options.limit?.to === "head") this.#restart();
-      if (done) return true;
-      if (!(await this.write(value))) return false;
-    }
-  }
-
-  /** RFC 9110 §8.6: a sender MUST NOT forward a message with a content-length that is known to be incorrect. */
-  #meet(bytes: number): void {
-    if (this.#announced === null) return;
-    this.#announced -= bytes;
-    if (this.#announced < 0) throw new ConnectionError("request-body", "more than its content-length");
-  }
-
-  /** Ends the request body; throws when the head announced more. */
-  finish(trailers: Headers): void {
-    if (this.#end !== "open") return;
-    if (this.#announced !== null && this.#announced > 0)
-      throw new ConnectionError("request-body", "less than its content-length");
-    const writer = new Writer(this.#pump.instance.input);
-    if (trailers.length > 0) writer.headers(trailers);
-    if (this.#pump.call((wasm) => wasm.request_end(this.#pump.handle, this.#request, writer.length)) < 0) {
-      throw this.#pump.instance.failure();
-    }
-    this.#pump.schedule();
+  /** Call after taking: the module may now read on. */
+  proceed(): void {
+    if (this.#end === "open") this.#pump.schedule();
   }
 
   /** HTTP/2: RST_STREAM; HTTP/1.1: the connection closes. */
@@ -266,11 +193,10 @@ export class Exchange {
   }
 
   wake(): void {
-    const [reader, writer] = [this.#wakeReader, this.#wakeWriter];
+    const reader = this.#wakeReader;
     this.#wakeReader = null;
-    this.#wakeWriter = null;
     reader?.();
-    writer?.();
+    this.#upload.wake();
   }
 
   #awaitHead(head: Deferred<BackendResponse>): void {
@@ -363,8 +289,7 @@ export class Exchange {
     }
     this.#handOver();
     this.wake();
-    // Nobody reads the rest; the source's own trouble is no one's any more.
-    this.#source?.cancel().catch(() => undefined);
+    this.#upload.drop();
     this.#options.onEnd?.();
     return 0;
   }
