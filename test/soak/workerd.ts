@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { buildWorker } from "../../bench/worker-build.ts";
 
@@ -19,17 +20,22 @@ export interface Workerd {
   stop(): Promise<void>;
 }
 
-/** Rejects when workerd ends before it serves. Access records go nowhere, and so do the faults it reports. */
-export async function startWorkerd(bundleText: string, secretsText = encodeSecrets(new Map())): Promise<Workerd> {
+/** Rejects when workerd ends before it serves. `logged` hears each line of its log: access records and events. */
+export async function startWorkerd(
+  bundleText: string,
+  secretsText = encodeSecrets(new Map()),
+  logged: ((line: string) => void) | null = null,
+): Promise<Workerd> {
   mkdirSync(join(ROOT, ".lasthop"), { recursive: true });
   const directory = mkdtempSync(join(ROOT, ".lasthop/soak-"));
   const { out, modules } = buildWorker(directory, bundleText);
   const file = join(out, "config.capnp");
   writeFileSync(file, configOf(modules));
   const child = spawn(WORKERD, ["serve", "--control-fd=3", file], {
-    stdio: ["ignore", "ignore", "pipe", "pipe"],
+    stdio: ["ignore", logged === null ? "ignore" : "pipe", "pipe", "pipe"],
     env: { ...process.env, LASTHOP_SECRETS: secretsText },
   });
+  if (child.stdout !== null && logged !== null) createInterface(child.stdout).on("line", logged);
   let said = "";
   child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-SHOWN)));
   const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
@@ -39,14 +45,17 @@ export async function startWorkerd(bundleText: string, secretsText = encodeSecre
   ]);
   return {
     port,
-    residentBytes: () =>
-      Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"))?.[1]) * 1_024,
+    residentBytes: () => residentBytes(child.pid),
     async stop() {
       child.kill("SIGKILL");
       await ended;
       rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+export function residentBytes(pid: number | undefined): number {
+  return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1_024;
 }
 
 /** workerd tells on the control descriptor which port it got. */
