@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { freePort } from "../../src/cli/demo/check.ts";
-import { startWorkerd } from "../soak/workerd.ts";
+import { residentBytes, startWorkerd } from "../soak/workerd.ts";
 import { type Cluster, PORTS } from "./cluster.ts";
 
 export const RUNTIMES = ["node", "deno", "bun", "workerd"] as const;
@@ -17,6 +17,8 @@ export interface Serving {
   reload(bundle: string): Promise<void>;
   /** Tells it to stop as an operator does; resolves with the exit status. */
   terminate(): Promise<number | null>;
+  /** What the process holds in memory now. */
+  residentBytes(): number;
   /** Whatever state it is in. */
   kill(): Promise<void>;
 }
@@ -42,6 +44,7 @@ export async function startRuntime(runtime: Runtime, { bundle, secrets }: Cluste
     ports: new Map([[80, workerd.port]]),
     reload: never,
     terminate: never,
+    residentBytes: () => workerd.residentBytes(),
     kill: () => workerd.stop(),
   };
 }
@@ -81,6 +84,7 @@ async function startServe(
       await says(": loaded");
     },
     terminate: () => ended("SIGTERM"),
+    residentBytes: () => residentBytes(child.pid),
     async kill() {
       await ended("SIGKILL");
     },
