@@ -181,6 +181,8 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
     await start(chain, chain, "TLSv1.3");
     await start(`${chain} 1.2`, chain, "TLSv1.2");
   }
+  // For tests that count connections, beside others that ask `good`.
+  await start("pooled", "good", "TLSv1.3");
 
   const control = createHttp((request, response) => {
     const url = new URL(request.url ?? "/", "http://control");

@@ -10,7 +10,7 @@ import { startServers } from "./servers.ts";
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { fixtures, close } = await startServers();
   const { text, diagnostics } = compile(
-    [{ file: "cluster.yaml", text: clusterYaml(fixtures, ["good", "unknown-ca"]) }],
+    [{ file: "cluster.yaml", text: clusterYaml(fixtures, ["good", "pooled", "unknown-ca"]) }],
     {
       allowLoopback: true,
     },

@@ -43,37 +43,37 @@ describe("the pool in a Durable Object", () => {
   });
 
   it("reuses a verified connection across requests", async () => {
-    const before = await connections("good");
+    const before = await connections("pooled");
     for (let count = 0; count < 5; count++) {
-      const response = await ask(pool, "http://good.example.com/echo-headers", {
+      const response = await ask(pool, "http://pooled.example.com/echo-headers", {
         headers: { "lasthop-front": "{}", "cf-connecting-ip": "192.0.2.9" },
       });
       expect(await response.json()).toMatchObject({
-        host: "good.example.com",
+        host: "pooled.example.com",
         "x-forwarded-for": "192.0.2.9",
         "x-forwarded-port": "80",
       });
       expect(response.headers.getSetCookie()).toEqual(["a=1", "b=2"]);
     }
-    expect((await connections("good")) - before).toBe(1);
+    expect((await connections("pooled")) - before).toBe(1);
   });
 
   it("never lets its own field reach a backend", async () => {
-    const response = await ask(pool, "http://good.example.com/echo-headers");
+    const response = await ask(pool, "http://pooled.example.com/echo-headers");
     expect(await response.json()).not.toHaveProperty("lasthop-front");
   });
 
   it("streams through the hop, both ways", async () => {
-    const uploaded = await ask(pool, "http://good.example.com/upload", {
+    const uploaded = await ask(pool, "http://pooled.example.com/upload", {
       method: "POST",
       body: new Uint8Array(3 << 20),
     });
     expect(await uploaded.json()).toMatchObject({ bytes: 3 << 20 });
-    const downloaded = await ask(pool, "http://good.example.com/download?mb=10&length=1");
+    const downloaded = await ask(pool, "http://pooled.example.com/download?mb=10&length=1");
     expect(downloaded.headers.get("content-length")).toBe(String(10 << 20));
     expect((await downloaded.arrayBuffer()).byteLength).toBe(10 << 20);
     // Read here it is decoded, as any fetched body is; a handler that returns it passes the bytes on.
-    const gzip = await ask(pool, "http://good.example.com/gzip");
+    const gzip = await ask(pool, "http://pooled.example.com/gzip");
     expect([gzip.headers.get("content-encoding"), await gzip.text()]).toEqual(["gzip", "compressed once"]);
   });
 
@@ -87,24 +87,24 @@ describe("the pool in a Durable Object", () => {
 
   it("survives many at once", async () => {
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () => ask(pool, "http://good.example.com/").then((response) => response.text())),
+      Array.from({ length: 20 }, () => ask(pool, "http://pooled.example.com/").then((response) => response.text())),
     );
-    expect(answers.every((text) => text.includes("good"))).toBe(true);
+    expect(answers.every((text) => text.includes("pooled"))).toBe(true);
   });
 
   it("opens a connection of its own when the object is lost, where that is safe", async () => {
-    expect((await ask(lost, "http://good.example.com/")).status).toBe(200);
-    const post = await ask(lost, "http://good.example.com/upload", { method: "POST", body: "x" });
+    expect((await ask(lost, "http://pooled.example.com/")).status).toBe(200);
+    const post = await ask(lost, "http://pooled.example.com/upload", { method: "POST", body: "x" });
     expect([post.status, await post.json()]).toEqual([502, expect.objectContaining({ code: "connection-terminated" })]);
   });
 
   it("serves on after the object was reset, on a new verified connection", async () => {
-    const answer = async (): Promise<string> => (await ask(pool, "http://good.example.com/")).text();
-    expect(await answer()).toContain("good");
-    const before = await connections("good");
+    const answer = async (): Promise<string> => (await ask(pool, "http://pooled.example.com/")).text();
+    expect(await answer()).toContain("pooled");
+    const before = await connections("pooled");
     await abortAllDurableObjects();
-    for (let count = 0; count < 3; count++) expect(await answer()).toContain("good");
-    expect((await connections("good")) - before).toBe(1);
+    for (let count = 0; count < 3; count++) expect(await answer()).toContain("pooled");
+    expect((await connections("pooled")) - before).toBe(1);
   });
 
   describe("when the object goes in the middle of a request", () => {
@@ -116,7 +116,7 @@ describe("the pool in a Durable Object", () => {
     }
     /** The answer to a request that the backend had when the object went. */
     async function askGone(init: Init, id: string): Promise<Response> {
-      const answer = ask(pool, `http://good.example.com/late?id=${encodeURIComponent(id)}`, init);
+      const answer = ask(pool, `http://pooled.example.com/late?id=${encodeURIComponent(id)}`, init);
       await expect.poll(() => timesOf(id)).toBe(1);
       await abortAllDurableObjects();
       return answer;
@@ -140,16 +140,16 @@ describe("the pool in a Durable Object", () => {
     });
 
     it("its connections close", async () => {
-      const before = await connections("good");
+      const before = await connections("pooled");
       await askGone({}, "sockets");
       // What is left is the worker's own, which closes after its request.
-      await expect.poll(async () => (await seen("good")).open).toBe(0);
-      expect(await (await ask(pool, "http://good.example.com/")).json()).toEqual({ name: "good", resumed: false });
-      expect((await connections("good")) - before).toBeGreaterThan(1);
+      await expect.poll(async () => (await seen("pooled")).open).toBe(0);
+      expect(await (await ask(pool, "http://pooled.example.com/")).json()).toEqual({ name: "pooled", resumed: false });
+      expect((await connections("pooled")) - before).toBeGreaterThan(1);
     });
 
     it("a response that has begun is cut off, not made whole by another", async () => {
-      const response = await ask(pool, "http://good.example.com/stall");
+      const response = await ask(pool, "http://pooled.example.com/stall");
       expect(response.status).toBe(200);
       const read = response.text();
       await abortAllDurableObjects();
