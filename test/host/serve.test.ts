@@ -9,7 +9,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
-import type { FrontLimits } from "../../src/host/node/limits.ts";
+import { openDoor } from "../../src/host/node/door.ts";
+import { FRONT_LIMITS, type FrontLimits } from "../../src/host/node/limits.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { startServers } from "../last-hop/servers.ts";
@@ -258,6 +259,18 @@ describe("a bundle on Node", () => {
       silent.on("error", () => undefined).resume();
       await Promise.all([serving.close(), once(silent, "close")]);
     });
+  });
+
+  it("listens on after a connection that could not be accepted", async () => {
+    const warned = once(process, "warning");
+    const limits = { ...FRONT_LIMITS, maxConnections: 1 };
+    const handle = (): never => expect.unreachable();
+    const door = await openDoor({ address: "127.0.0.1", bind: 0, port: 80, tls: null, limits, handle });
+    // No test can have the kernel run out of memory; this is how Node tells of it.
+    door.server.emit("error", new Error("accept ENOMEM"));
+    expect(String(await warned)).toContain("port 80: a client's connection failed before it began: accept ENOMEM");
+    expect(door.server.listening).toBe(true);
+    await door.close();
   });
 
   it("binds nothing for a bundle that is refused", async () => {

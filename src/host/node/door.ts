@@ -28,6 +28,10 @@ export function openDoor(options: DoorOptions): Promise<Door> {
     door.server.once("error", reject);
     door.server.listen({ port: options.bind, host: options.address }, () => {
       door.server.off("error", reject);
+      // A connection that could not be accepted (no memory, say) is its client's loss: the port stays open.
+      door.server.on("error", ({ message }) =>
+        process.emitWarning(`port ${options.port}: a client's connection failed before it began: ${message}`),
+      );
       resolve(door);
     });
   });
