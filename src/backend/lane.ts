@@ -58,6 +58,12 @@ export class Lane {
     return this.#sharesDials ? Math.min(most, 1) : most;
   }
 
+  /** There is a connection to {@link take} for somebody who waits. */
+  get offers(): boolean {
+    if (this.#idle.length > 0) return true;
+    return !this.#standsBack() && [...this.#shared].some((held) => this.#keeps(held) && held.connection.ready);
+  }
+
   /** Now. */
   arrive(): Turn {
     return { sinceMs: this.#pool.clock.monotonicMs(), isWaiting: false };

@@ -107,10 +107,13 @@ export class Pool {
     }
   }
 
-  /** Somebody waits no longer in this lane. Those who stood back for it need not any more when it was the last. */
+  /**
+   * Somebody waits no longer in this lane. Those who stood back for it need not any more when it was the last. Only who
+   * will find something is called: others would wait again, which calls those here, and so on without end.
+   */
   went(lane: Lane): void {
     if (lane.oldestMs !== null || !this.#crowded.delete(lane) || this.hasRoom) return;
-    for (const each of this.#crowded) each.look();
+    for (const each of this.#crowded) if (each.offers) each.look();
   }
 
   /** Closes a connection that nobody uses, for somebody who waits for room. */

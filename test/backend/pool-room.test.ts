@@ -227,6 +227,27 @@ describe("when all are in use", () => {
     expect(await Promise.all([first, second])).toEqual(["ok", "ok"]);
   });
 
+  // When it fails it hangs: the two that wait called each other for ever, and nothing else ran.
+  test("who is called in vain calls nobody else in vain", async () => {
+    const ends: (() => void)[] = [];
+    const handle: RequestListener = (_, response) => {
+      response.write("o");
+      ends.push(() => void response.end("k"));
+    };
+    const client = await setUp({ count: 2, alpn: ["http/1.1"], limits: { connections: 1 }, most: 1, handle });
+    const first = await client.ask("a");
+    if (first.kind !== "response" || first.response.trailers === null) throw new Error(JSON.stringify(first));
+    // Takes the connection when it is free, before the one that waits for it has heard of that.
+    const faster = first.response.trailers.then(() => client.text("a"));
+    const asked = [textOf(first), faster, client.text("a"), client.text("b")];
+    await new Promise((resolve) => void setTimeout(resolve));
+    for (let answered = 0; answered < asked.length; answered++) {
+      await expect.poll(() => ends).toHaveLength(1);
+      ends.shift()?.();
+    }
+    expect(await Promise.all(asked)).toEqual(["ok", "ok", "ok", "ok"]);
+  });
+
   test("who was called in vain keeps its place", async () => {
     const queue = new Queue();
     const { signal } = new AbortController();
