@@ -20,8 +20,8 @@ const MAX_GROWTH_BYTES = 24 << 20;
 /** Beyond what the sockets on the way take: downloads that nobody reads. */
 const MAX_WAITING_BYTES = 16 << 20;
 const SLOW_CLIENTS = 4;
-/** Idle connections the object keeps: 4 for each of three backends with HTTP/1.1, and as many for upgrades. */
-const MAX_IDLE = 24;
+/** Idle connections the object keeps: as many as it may have open. */
+const MAX_IDLE = 6;
 
 /** Of the log, in the end. */
 const MAX_STRANGE = 20;
