@@ -41,6 +41,12 @@ export function withoutLength(status: number, headers: HeaderList): HeaderList {
   return isBodiless ? headers.filter(([name]) => name !== "content-length") : headers;
 }
 
+/** What the first content-length announces; null: nothing does, or it is no number. */
+export function announcedLength(headers: HeaderList): number | null {
+  const length = Number(headers.find(([name]) => name === "content-length")?.[1] ?? Number.NaN);
+  return Number.isNaN(length) ? null : length;
+}
+
 const NO_TRAILERS = new Set([
   "content-length",
   "transfer-encoding",

@@ -151,20 +151,23 @@ export class Lane {
   /** No connection of this lane is used again. */
   withdraw(): void {
     this.#withdrawn = true;
-    for (const { connection } of this.#idle.splice(0)) connection.close();
-    for (const held of this.#shared) this.discard(held);
+    for (const held of this.#kept) this.discard(held);
   }
 
   /** Answers how many it closed. */
   sweep(): number {
-    const over = [...this.#idle, ...this.#shared].filter((held) => !this.#keeps(held));
+    const over = this.#kept.filter((held) => !this.#keeps(held));
     for (const held of over) this.discard(held);
     return over.filter(({ users }) => users === 0).length;
   }
 
   /** Connections that nobody uses now. */
   unused(): readonly Held[] {
-    return [...this.#idle, ...this.#shared].filter(({ users }) => users === 0);
+    return this.#kept.filter(({ users }) => users === 0);
+  }
+
+  get #kept(): readonly Held[] {
+    return [...this.#idle, ...this.#shared];
   }
 
   /** Many requests may wait for one dial. */

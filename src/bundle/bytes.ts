@@ -1,4 +1,4 @@
-/** Octets as the text a bundle writes them in, and back. */
+/** Octets as the text a bundle writes them in, and back; chunks as one piece. */
 
 /** Lower-case hex. */
 export function hex(bytes: Uint8Array): string {
@@ -21,4 +21,15 @@ export function toBase64(bytes: Uint8Array): string {
 /** RFC 4648 §4. Throws on what `atob` does not take. */
 export function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+}
+
+/** The chunks in their order, copied into one piece. */
+export function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    whole.set(chunk, at);
+    at += chunk.length;
+  }
+  return whole;
 }

@@ -1,4 +1,6 @@
 /** The first bytes of a response, copied out of the module: into one piece where their number is known. */
+import { joined } from "../../bundle/bytes.ts";
+
 export class Eager {
   readonly #announced: number | null;
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
@@ -38,12 +40,6 @@ export class Eager {
   /** All that was pushed; null: nothing was. */
   whole(): Uint8Array<ArrayBuffer> | null {
     if (this.#room !== null || this.#chunks.length <= 1) return this.shift();
-    const whole = new Uint8Array(this.#length);
-    let at = 0;
-    for (const chunk of this.#chunks.splice(0)) {
-      whole.set(chunk, at);
-      at += chunk.length;
-    }
-    return whole;
+    return joined(this.#chunks.splice(0));
   }
 }

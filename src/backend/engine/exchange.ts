@@ -1,5 +1,5 @@
 /** One request and its response, between the caller's streams and the module's queues. */
-import { trailerFields } from "../framing.ts";
+import { announcedLength, trailerFields } from "../framing.ts";
 import type { ExchangeBody } from "../exchange.ts";
 import type { ByteStream } from "../host.ts";
 import { EVENT } from "./abi.ts";
@@ -94,8 +94,7 @@ export class Exchange {
     writer.headers(request.headers);
     this.#request = pump.call((wasm) => wasm.request(pump.handle, writer.length, hasBody ? 1 : 0));
     if (this.#request < 0) throw pump.instance.failure();
-    const length = request.headers.find(([name]) => name === "content-length")?.[1];
-    const announced = length === undefined || !hasBody ? null : Number(length);
+    const announced = hasBody ? announcedLength(request.headers) : null;
     this.#upload = new Upload(pump, this.#request, announced, this);
     const head = new Deferred<BackendResponse>();
     this.#head = head;
@@ -220,8 +219,8 @@ export class Exchange {
       const upgrade = upgradedStream(this, this.#pump);
       return head.resolve({ status, headers, body: null, trailers: null, upgrade });
     }
-    const length = Number(headers.find(([name]) => name === "content-length")?.[1] ?? Number.NaN);
-    const isSmall = length <= EAGER_BYTES;
+    const length = announcedLength(headers);
+    const isSmall = length !== null && length <= EAGER_BYTES;
     this.#eager = new Eager(isSmall ? length : null);
     const gathered: Gathered = { head, status, headers, timer: undefined };
     this.#gathered = gathered;

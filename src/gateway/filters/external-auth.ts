@@ -5,6 +5,7 @@
 import type { Backends } from "../../backend/backends.ts";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
+import { joined } from "../../bundle/bytes.ts";
 import type { BundleExternalAuth } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf, proxyStatus, requestFailure } from "../failures.ts";
 import { endToEnd } from "../headers.ts";
@@ -98,13 +99,7 @@ async function readBody(body: ReadableStream<Uint8Array>, most: number): Promise
     const detail = error instanceof Error ? error.message : String(error);
     return failureOf(transportFailure("request-body-failed", detail, "nothing"));
   }
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const chunk of chunks) {
-    whole.set(chunk, at);
-    at += chunk.length;
-  }
-  return whole;
+  return joined(chunks);
 }
 
 const bodyOf = (bytes: Uint8Array): ReadableStream<Uint8Array> => new Blob([new Uint8Array(bytes)]).stream();
