@@ -1,7 +1,7 @@
 /** One attempt at a backend: a connection from the pool or a new one, the exchange, and what it says of the endpoint. */
 import { acquire, type Acquired, type Way } from "./acquire.ts";
 import type { ConnectionFacts, Sender, Sent } from "./backends.ts";
-import { connect } from "./connect.ts";
+import { connect, type Connected } from "./connect.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Connection } from "./engine/connection.ts";
 import { codeOf } from "./events.ts";
@@ -10,6 +10,7 @@ import { exchangeOn, type OnOptions } from "./exchange-on.ts";
 import type { BackendFailure } from "./failure.ts";
 import { RETRY_LIMITS } from "./limits.ts";
 import type { Held, Lane } from "./lane.ts";
+import type { Conclusion, DialOutcome } from "./refused-chain.ts";
 import type { Replay } from "./replay.ts";
 import { isRepeatable, isStale, isUnprocessed } from "./retries.ts";
 import type { Service } from "./services.ts";
@@ -100,7 +101,7 @@ const laneOf = ({ lane, upgrades }: Endpoint, upgrade: string | null): Lane =>
   upgrade === null || upgrades === null ? lane : upgrades;
 
 function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: string | null): readonly Way[] {
-  const { host, services, timeouts, onEvent } = sender;
+  const { host, lasting, services, timeouts, onEvent } = sender;
   const { id: backend, endpoints } = service;
   return endpoints.inOrder(first, host.monotonicMs()).map((endpoint) => {
     const lane = laneOf(endpoint, upgrade);
@@ -109,16 +110,27 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
       lane,
       connectMs: timeouts.connectMs,
       async open(signal, accepted) {
+        const permit = await endpoint.refusedChain.permit(host.monotonicMs);
+        if (permit.kind === "refused") return { kind: "failed", failure: permit.failure };
         const startMs = host.monotonicMs();
-        const connected = await connect({
-          backend: service.backend,
-          endpoint: endpoint.address,
-          protocols: lane === endpoint.lane ? "any" : "http/1.1",
-          policies: services.policies,
-          host,
-          signal,
-          accepted,
-        });
+        let outcome: DialOutcome = { kind: "unknown" };
+        let connected: Connected;
+        try {
+          connected = await connect({
+            backend: service.backend,
+            endpoint: endpoint.address,
+            protocols: lane === endpoint.lane ? "any" : "http/1.1",
+            policies: services.policies,
+            host,
+            signal,
+            accepted,
+          });
+          if (connected.kind === "open") outcome = { kind: "verified" };
+          else if (connected.failure.kind === "chain-refused") outcome = connected.failure;
+        } finally {
+          const conclusion = permit.conclude(outcome, lasting.random());
+          tellOfChain(sender, service, endpoint, outcome, conclusion);
+        }
         if (connected.kind === "open") {
           const { protocol, security } = connected.connection;
           const durationMs = host.monotonicMs() - startMs;
@@ -133,6 +145,19 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
       },
     };
   });
+}
+
+/** Says that the endpoint is left out for its chain, or is back. */
+function tellOfChain(
+  { onEvent }: Sender,
+  { id: backend }: Service,
+  { address: endpoint }: Endpoint,
+  outcome: DialOutcome,
+  conclusion: Conclusion,
+): void {
+  if (conclusion.kind === "recovered") onEvent?.({ backend, endpoint, kind: "recovered" });
+  if (conclusion.kind !== "left-out" || outcome.kind !== "chain-refused") return;
+  onEvent?.({ backend, endpoint, kind: "ejected", code: codeOf(outcome), durationMs: conclusion.durationMs });
 }
 
 /** Puts a failure on the endpoint's record. */

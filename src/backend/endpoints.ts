@@ -4,6 +4,7 @@ import { type BackendCode, codeOf } from "./events.ts";
 import type { BackendFailure } from "./failure.ts";
 import { DIAL_LIMITS, HEALTH_LIMITS } from "./limits.ts";
 import type { Lane } from "./lane.ts";
+import { RefusedChain } from "./refused-chain.ts";
 
 /** Failures that say something of the endpoint; the others are the client's, or ours. */
 const ENDPOINT_FAULTS: ReadonlySet<BackendCode> = new Set<BackendCode>([
@@ -24,6 +25,8 @@ export class Endpoint {
   readonly lane: Lane;
   /** Where ALPN offers HTTP/1.1 alone, because it can be upgraded; null where nothing can be. */
   readonly upgrades: Lane | null;
+  /** Whether its chain was refused, and until when it is not dialled. */
+  readonly refusedChain = new RefusedChain();
   /** Requests on it, and those that wait for a connection to it. */
   inFlight = 0;
   #failures = 0;
@@ -42,6 +45,7 @@ export class Endpoint {
 
   /** May have the next request. When its time out is over, one request at a time asks whether it is back. */
   isReady(nowMs: number): boolean {
+    if (this.refusedChain.leavesOut(nowMs)) return false;
     return !this.isEjected || (nowMs >= this.#ejectedUntilMs && this.inFlight === 0);
   }
 
@@ -53,9 +57,12 @@ export class Endpoint {
     return wasEjected;
   }
 
-  /** For how long this failure ejects it: 0 means that it does not. Jittered, so that endpoints do not return together. */
+  /**
+   * For how long this failure ejects it: 0 means that it does not. Jittered, so that endpoints do not return together.
+   * A refused chain is on the record of {@link refusedChain} instead.
+   */
   failed(failure: BackendFailure, nowMs: number, random: number): number {
-    if (failure.kind !== "chain-refused" && !ENDPOINT_FAULTS.has(codeOf(failure))) return 0;
+    if (!ENDPOINT_FAULTS.has(codeOf(failure))) return 0;
     this.#failures++;
     if (!this.isEjected || nowMs < this.#ejectedUntilMs) return 0;
     const { ejectionMs, maxEjectionMs } = HEALTH_LIMITS;
@@ -80,7 +87,8 @@ export class Endpoints {
   /**
    * The endpoint for the next request: whose turn it is, unless a random other one has fewer requests in flight. Taking
    * turns alone piles requests up on a slow endpoint; the lesser of two random ones alone is uneven at low load. Those
-   * in `avoid` and those left out come only when there are no others.
+   * in `avoid` and those left out come only when there are no others, those with a refused chain last: they answer with
+   * the remembered code.
    */
   pick(nowMs: number, avoid: ReadonlySet<BundleEndpoint>): Endpoint | null {
     const { all } = this;
@@ -91,14 +99,19 @@ export class Endpoints {
     if (mine === undefined || count === 1) return mine ?? null;
     const other = all[(turn + 1 + Math.floor(this.#random() * (count - 1))) % count];
     const fit = (endpoint: Endpoint): boolean => endpoint.isReady(nowMs) && !avoid.has(endpoint.address);
-    if (!fit(mine))
-      return this.#after(turn).find(fit) ?? this.#after(turn).find((each) => !avoid.has(each.address)) ?? mine;
+    if (!fit(mine)) {
+      const inTurn = this.#after(turn);
+      const untried = inTurn.filter((each) => !avoid.has(each.address));
+      return inTurn.find(fit) ?? untried.find((each) => !each.refusedChain.leavesOut(nowMs)) ?? untried[0] ?? mine;
+    }
     return other !== undefined && other.inFlight < mine.inFlight && fit(other) ? other : mine;
   }
 
   /** `first`, then those to dial when it does not answer. */
   inOrder(first: Endpoint, nowMs: number): readonly Endpoint[] {
-    const others = this.#after(this.all.indexOf(first)).filter((each) => each !== first);
+    const others = this.#after(this.all.indexOf(first)).filter(
+      (each) => each !== first && !each.refusedChain.leavesOut(nowMs),
+    );
     const ready = others.filter((each) => each.isReady(nowMs));
     return [first, ...(ready.length > 0 ? ready : others).slice(0, DIAL_LIMITS.endpoints - 1)];
   }

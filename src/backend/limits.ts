@@ -58,6 +58,16 @@ export const HEALTH_LIMITS = {
   maxEjectionMs: 300_000,
 } as const;
 
+/**
+ * How long an endpoint is not dialled after its chain was refused, even when it is the only one: requests get the
+ * remembered code. Each further refusal doubles the time; a changed bundle ends it.
+ */
+export const REFUSED_CHAIN_LIMITS = {
+  firstMs: 1_000,
+  /** With the second for which a verdict is remembered (trust/cache.ts) no client gets a refusal older than 30 s. */
+  maxMs: 29_000,
+} as const;
+
 export const RETRY_LIMITS = {
   /** `HTTPRouteRetry.backoff`, where the route leaves it out. */
   backoffMs: 25,

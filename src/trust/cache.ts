@@ -8,8 +8,11 @@ interface Entry {
 }
 
 const MAX_ENTRIES = 1024;
-/** A refusal is asked for again after this long: it costs the backend's operator patience, not safety. */
-export const REFUSAL_MS = 30_000;
+/**
+ * A refusal is remembered for the burst of connections that meet it together, to several endpoints with one chain.
+ * How long an endpoint stays refused is for backend/ (REFUSED_CHAIN_LIMITS), which counts this time in.
+ */
+export const REFUSAL_MS = 1_000;
 
 export class VerdictCache {
   readonly #entries = new Map<string, Entry>();

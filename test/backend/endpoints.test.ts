@@ -2,9 +2,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { DialError, type Host } from "../../src/backend/host.ts";
 import { silentPort } from "../last-hop/hostile-servers.ts";
-import { mintCa, mintLeaf } from "../pki.ts";
-import { tlsBackend } from "./fixtures/backend.ts";
-import { SNI } from "./fixtures/client.ts";
 import { bundleTo, clientOf, failedWith, host } from "./fixtures/last-hop.ts";
 import { plain, secure } from "./fixtures/servers.ts";
 
@@ -110,18 +107,6 @@ test("all endpoints left out are none left out, and an application's own 500 lea
   const heard = clientOf(bundleTo({ ports: [erring.port, erring.port], backend: PLAINTEXT }));
   for (let asked = 0; asked < 20; asked++) await heard.ask();
   expect(heard.events.filter(({ kind }) => kind === "ejected")).toEqual([]);
-});
-
-test("endpoints whose chains are refused are left out too, and say so", async () => {
-  const stranger = await mintLeaf({ issuer: await mintCa({ name: "another" }), dns: [SNI] });
-  const untrusted = await tlsBackend({ leaf: stranger });
-  onTestFinished(() => untrusted.close());
-  const good = await secure(ok);
-  const { ask, events } = clientOf(bundleTo({ ports: [untrusted.port, good.port] }));
-  const kinds: string[] = [];
-  for (let asked = 0; asked < 20; asked++) kinds.push((await ask()).kind);
-  expect(kinds.filter((kind) => kind === "failed")).toHaveLength(5);
-  expect(events.filter(({ kind }) => kind === "ejected")).toMatchObject([{ code: "unknown-ca" }]);
 });
 
 test("a slow endpoint gets fewer requests, an idle pair takes turns", async () => {

@@ -5,7 +5,7 @@ import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { bodyFailureOf } from "../../src/backend/exchange-on.ts";
 import type { TransportCode } from "../../src/backend/failure.ts";
-import type { Timeouts } from "../../src/backend/limits.ts";
+import { REFUSED_CHAIN_LIMITS, type Timeouts } from "../../src/backend/limits.ts";
 import type { Bundle, BundleBackend, BundlePolicy, BundleRule } from "../../src/bundle/types.ts";
 import type { FailureCode } from "../../src/gateway/failures.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
@@ -72,10 +72,12 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
       const backend = await faultyBackend(policy === null ? null : leaf, { good, ...fault, tls });
       const bundle = routed(bundleTo(backend.port, root, policy, protocol), rule);
       let dials = 0;
+      let leapMs = 0;
       const backends = createBackends({
         bundle,
         host: {
           ...host,
+          monotonicMs: () => host.monotonicMs() + leapMs,
           async dial(endpoint, signal) {
             const stream = await host.dial(endpoint, signal);
             return dials++ === 0 && distortion !== undefined ? distorted(stream, distortion) : stream;
@@ -100,6 +102,8 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
           await expect.poll(() => backend.open, { message: "the fault's connection" }).toBe(0);
           expect(backends.stats()).toMatchObject({ open: 0, idle: 0 });
         }
+        // After a refused chain the endpoint is not dialled for a while.
+        leapMs += REFUSED_CHAIN_LIMITS.firstMs;
         expect(await answerOf(gateway), "the next request").toBe("200 ok");
         const keeps = fault.keeps ?? answer === "200 ok";
         expect(backend.accepted, "connections").toBe(keeps ? 1 : 2);

@@ -1,0 +1,102 @@
+/** An endpoint whose presented chain was refused: until when it is not dialled, what is answered meanwhile, who asks again. */
+import { Deferred } from "./engine/deferred.ts";
+import type { BackendFailure } from "./failure.ts";
+import { REFUSED_CHAIN_LIMITS } from "./limits.ts";
+
+export type ChainRefusal = Extract<BackendFailure, { kind: "chain-refused" }>;
+
+interface Remembered {
+  readonly failure: ChainRefusal;
+  /** Monotonic. */
+  readonly untilMs: number;
+}
+
+/** Permission to dial, or the refusal to answer without a dial. */
+export type Permit =
+  | {
+      readonly kind: "dial";
+      /** Call once with how the dial ended, whatever that was; answers what changed for the endpoint. */
+      readonly conclude: (outcome: DialOutcome, random: number) => Conclusion;
+    }
+  | { readonly kind: "refused"; readonly failure: ChainRefusal };
+
+/** `unknown`: no verdict came about, by a failed connection or an abort. */
+export type DialOutcome = { readonly kind: "verified" } | ChainRefusal | { readonly kind: "unknown" };
+
+export type Conclusion =
+  | { readonly kind: "left-out"; readonly durationMs: number }
+  | { readonly kind: "recovered" }
+  | { readonly kind: "unchanged" };
+
+/**
+ * The record of one endpoint under one policy and client identity. Unlike an ejection after transport failures it
+ * holds for the only endpoint too: a verdict is known, and a further dial would cost a handshake to hear it again.
+ */
+export class RefusedChain {
+  #remembered: Remembered | null = null;
+  /** Refusals in a row; each doubles the time without a dial. */
+  #refusals = 0;
+  /** The one dial that asks again after that time. */
+  #asking: Deferred<void> | null = null;
+
+  get isRemembered(): boolean {
+    return this.#remembered !== null;
+  }
+
+  /** A request that has another endpoint goes there. */
+  leavesOut(nowMs: number): boolean {
+    return this.#remembered !== null && (nowMs < this.#remembered.untilMs || this.#asking !== null);
+  }
+
+  /**
+   * Asked before each dial. Once the time is over the first caller dials, and the others wait for what it hears, so
+   * that no client gets a refusal older than {@link REFUSED_CHAIN_LIMITS}.maxMs. The wait is as long as that dial:
+   * its time limit ends both.
+   */
+  async permit(monotonicMs: () => number): Promise<Permit> {
+    while (this.#remembered !== null) {
+      if (monotonicMs() < this.#remembered.untilMs) return { kind: "refused", failure: this.#remembered.failure };
+      if (this.#asking === null) {
+        const asking = new Deferred<void>();
+        this.#asking = asking;
+        return {
+          kind: "dial",
+          conclude: (outcome, random) => {
+            this.#asking = null;
+            const conclusion = this.#conclude(outcome, monotonicMs(), random);
+            asking.resolve();
+            return conclusion;
+          },
+        };
+      }
+      await this.#asking.promise;
+    }
+    return { kind: "dial", conclude: (outcome, random) => this.#conclude(outcome, monotonicMs(), random) };
+  }
+
+  /** A changed bundle may have mended what was refused. */
+  forget(): void {
+    this.#remembered = null;
+    this.#refusals = 0;
+  }
+
+  #conclude(outcome: DialOutcome, nowMs: number, random: number): Conclusion {
+    if (outcome.kind === "chain-refused") {
+      // Dials that began before the first refusal was known tell nothing new.
+      if (this.#remembered !== null && nowMs < this.#remembered.untilMs) return { kind: "unchanged" };
+      const { firstMs, maxMs } = REFUSED_CHAIN_LIMITS;
+      // Jittered downwards: the maximum is a promise to clients.
+      const durationMs = Math.min(firstMs * 2 ** this.#refusals++, maxMs) * (1 - random / 4);
+      this.#remembered = { failure: outcome, untilMs: nowMs + durationMs };
+      return { kind: "left-out", durationMs };
+    }
+    const wasRefused = this.#remembered !== null;
+    // Without a verdict the old refusal is given to nobody either: it would be older than its time.
+    if (outcome.kind === "unknown") {
+      if (wasRefused && nowMs >= (this.#remembered?.untilMs ?? 0)) this.#remembered = null;
+      return { kind: "unchanged" };
+    }
+    this.forget();
+    return wasRefused ? { kind: "recovered" } : { kind: "unchanged" };
+  }
+}
