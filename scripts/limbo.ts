@@ -1,176 +1,98 @@
 /**
- * `npm run limbo -- FILE.json[.gz]… [--profile private|strict] [--json OUT]`
+ * `npm run limbo -- FILE.json[.gz]… [--profile private|strict] [--json OUT] [--ledger FILE] [--update-ledger]`
  *
  * Runs x509-limbo cases (https://x509-limbo.com, schema version 1) against trust/. Nothing is skipped: a case that
- * cannot be asked counts as a disagreement. Rules are waived, never case ids. Exit 1 when a disagreement is not waived.
+ * cannot be asked counts as a disagreement. Disagreements are waived by rules, and a known case has to answer exactly as
+ * the ledger says besides. Exit 1 when a disagreement is not waived, or an answer is not the kept one.
  */
-import { createHash } from "node:crypto";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { gunzipSync } from "node:zlib";
-import { type TrustIdentifier, type Verdict, createVerifier } from "../src/trust/index.ts";
-import { createNamelessVerifier } from "../src/trust/verifier.ts";
-import type { Rule } from "../src/trust/verdict.ts";
+import { readCases } from "./limbo/cases.ts";
+import { type Outcome, type Profile, ask, judge } from "./limbo/judge.ts";
+import { type Standing, compare, extend, readLedger, writeLedger } from "./limbo/ledger.ts";
 
-/** Rules of `strict` that `private` waives: it may accept what x509-limbo calls a failure for one of these alone. */
-export const WAIVED_UNDER_PRIVATE: ReadonlySet<Rule> = new Set<Rule>([
-  // Authority and subject key identifiers: presence and form.
-  "aki-missing",
-  "aki-form",
-  "aki-mismatch",
-  "ski-missing",
-  // The common name against the alternative names.
-  "cn-not-in-san",
-  "public-suffix-wildcard",
-  // A root's own purposes: private CAs have them, and they bind what is below.
-  "root-with-purposes",
-  "serial",
-  "rsa-modulo-8",
-  // Criticality alone.
-  "aki-critical",
-  "ski-critical",
-  "basic-constraints-not-critical",
-  "name-constraints-not-critical",
-  "policy-constraints-not-critical",
-  "inhibit-any-policy-not-critical",
-  "san-critical",
-  "san-not-critical",
-  "eku-critical",
-]);
+const LEDGER = join(import.meta.dirname, "../test/trust/limbo-ledger.txt");
 
-/** Rules by which this validator refuses what x509-limbo accepts. Each stands, with its reason, in docs/trust.md. */
-export const REFUSED_BY_CHOICE: Readonly<Record<"private" | "strict", ReadonlySet<Rule>>> = {
-  private: new Set<Rule>(["ca-as-end-entity"]),
-  strict: new Set<Rule>(["ca-as-end-entity", "eku-missing", "cn-not-in-san"]),
-};
+/** An outcome beside what the ledger keeps of the case. */
+type Result = Outcome & { readonly ledger: Standing };
 
-interface LimboCase {
-  readonly id: string;
-  readonly expected_result: "SUCCESS" | "FAILURE";
-  readonly trusted_certs: readonly string[];
-  readonly untrusted_intermediates: readonly string[];
-  readonly peer_certificate: string;
-  readonly validation_kind: string;
-  readonly validation_time: string | null;
-  readonly expected_peer_name: { readonly kind: string; readonly value: string } | null;
-  readonly max_chain_depth: number | null;
-  readonly extended_key_usage?: readonly string[];
-  readonly crls?: readonly string[];
-}
-
-interface Outcome {
-  readonly id: string;
-  readonly expected: "SUCCESS" | "FAILURE";
-  readonly kind: "agrees" | "false-accept" | "false-reject";
-  readonly verdict: string;
-  /** The rule that waives the disagreement; null: none does. */
-  readonly waivedBy: Rule | null;
-  readonly cpuMs: number;
-}
-
-type Profile = "private" | "strict";
-
-/** Limbo presents up to 100 intermediates; everything else keeps its default. */
-const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 256 } as const;
-
-const SLOW_MS = 10;
-
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
-
-/** Runs one case under one profile. */
-async function ask(testcase: LimboCase, profile: Profile): Promise<{ verdict: Verdict | null; cpuMs: number }> {
-  const name = testcase.expected_peer_name;
-  const identifier = name === null ? null : toIdentifier(name);
-  const purposes = testcase.extended_key_usage ?? [];
-  const supported =
-    identifier !== undefined &&
-    testcase.validation_kind === "SERVER" &&
-    purposes.every((purpose) => purpose === "serverAuth");
-  if (!supported) return { verdict: null, cpuMs: 0 };
-  const crls = (testcase.crls ?? []).map(decodePem);
-  const make = identifier === null ? createNamelessVerifier : createVerifier;
-  const presented = [testcase.peer_certificate, ...testcase.untrusted_intermediates].map(decodePem);
-  const start = process.cpuUsage();
-  const verifier = make({
-    policy: "0".repeat(64),
-    trust: {
-      identifiers: identifier === null ? [] : [identifier],
-      anchors: testcase.trusted_certs.map((pem) => ({ der: decodePem(pem), source: "x509-limbo" })),
-      profile,
-      spkiPins: [],
-      crls: crls.length === 0 ? null : crls,
-      // Limbo counts the certificates between end entity and anchor; its default is no limit.
-      maxChainDepth: testcase.max_chain_depth === null ? 10 : testcase.max_chain_depth + 2,
-      budgets: BUDGETS,
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      profile: { type: "string", default: "private" },
+      json: { type: "string" },
+      ledger: { type: "string", default: LEDGER },
+      "update-ledger": { type: "boolean", default: false },
     },
-    sha256,
   });
-  const at = testcase.validation_time === null ? Date.now() : Date.parse(testcase.validation_time);
-  const verdict = await verifier.verify(presented, at);
-  const spent = process.cpuUsage(start);
-  return { verdict, cpuMs: (spent.user + spent.system) / 1000 };
-}
-
-function toIdentifier({ kind, value }: { kind: string; value: string }): TrustIdentifier | undefined {
-  switch (kind) {
-    case "DNS":
-      return { type: "dns", value };
-    case "IP":
-      return { type: "ip", value };
-    case "RFC822":
-      return { type: "rfc822", value };
-    default:
-      return undefined;
+  const { profile } = values;
+  if (positionals.length === 0 || (profile !== "private" && profile !== "strict")) {
+    console.error(
+      "usage: npm run limbo -- FILE.json[.gz]... [--profile private|strict] [--json OUT] [--ledger FILE] [--update-ledger]",
+    );
+    return 2;
   }
-}
-
-/** The DER of a PEM block, as it is: strictness about PEM is not what limbo asks about. */
-function decodePem(pem: string): Uint8Array {
-  return new Uint8Array(Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/gu, ""), "base64"));
-}
-
-async function judge(testcase: LimboCase, profile: Profile): Promise<Outcome> {
-  const { verdict, cpuMs: first } = await ask(testcase, profile);
-  // The garbage collector and the compiler work in the background: a slow case is asked again, the least counts.
-  const again = first > SLOW_MS ? [await ask(testcase, profile), await ask(testcase, profile)] : [];
-  const cpuMs = Math.min(first, ...again.map((answer) => answer.cpuMs));
-  const accepted = verdict?.kind === "verified";
-  const common = { id: testcase.id, expected: testcase.expected_result, verdict: describe(verdict), cpuMs };
-  if (verdict === null) {
-    const kind = testcase.expected_result === "SUCCESS" ? "false-reject" : "false-accept";
-    return { ...common, kind, waivedBy: null };
+  if (values["update-ledger"]) return updateLedger(positionals, values.ledger);
+  const cases = positionals.flatMap(readCases);
+  const ledger = readLedger(values.ledger);
+  // The first verdict of a process pays for compiling the code; no single case should be charged for it.
+  for (const testcase of cases.slice(0, 20)) await ask(testcase, profile);
+  const results: Result[] = [];
+  for (const testcase of cases) {
+    const outcome = await judge(testcase, profile);
+    results.push({ ...outcome, ledger: compare(ledger, testcase, outcome, profile) });
   }
-  if (accepted === (testcase.expected_result === "SUCCESS")) return { ...common, kind: "agrees", waivedBy: null };
-  if (accepted) return { ...common, kind: "false-accept", waivedBy: await strictRule(testcase, profile) };
-  const rule = verdict.kind === "refused" ? (verdict.refusal.rule ?? null) : null;
-  const chosen = rule !== null && REFUSED_BY_CHOICE[profile].has(rule);
-  return { ...common, kind: "false-reject", waivedBy: chosen ? rule : null };
+  if (values.json !== undefined)
+    writeFileSync(values.json, `${JSON.stringify({ profile, outcomes: results }, null, 2)}\n`);
+  return report(results, profile) ? 0 : 1;
 }
 
-/** The waived rule by which `strict` refuses what `private` accepted. */
-async function strictRule(testcase: LimboCase, profile: Profile): Promise<Rule | null> {
-  if (profile === "strict") return null;
-  const { verdict } = await ask(testcase, "strict");
-  if (verdict?.kind !== "refused" || verdict.refusal.code !== "issuance-rule") return null;
-  const rule = verdict.refusal.rule ?? null;
-  return rule !== null && WAIVED_UNDER_PRIVATE.has(rule) ? rule : null;
+/** Keeps the answers of all cases of the files. A disagreement that no rule waives is not kept, but reported. */
+async function updateLedger(files: readonly string[], file: string): Promise<number> {
+  const answered: Parameters<typeof extend>[1][number][] = [];
+  const open: Outcome[] = [];
+  for (const testcase of files.flatMap(readCases)) {
+    const [underPrivate, strict] = [await judge(testcase, "private"), await judge(testcase, "strict")];
+    const bad = [underPrivate, strict].filter(({ kind, waivedBy }) => kind !== "agrees" && waivedBy === null);
+    open.push(...bad);
+    if (bad.length === 0) answered.push({ testcase, answers: { private: underPrivate.answer, strict: strict.answer } });
+  }
+  for (const { id, kind, verdict } of open) console.log(`DISAGREES, not kept  ${kind}  ${id}  ${verdict}`);
+  writeLedger(file, extend(existsSync(file) ? readLedger(file) : new Map(), answered));
+  console.log(`${answered.length} cases kept in ${file}, ${open.length} answers not waived`);
+  return open.length === 0 ? 0 : 1;
 }
 
-function describe(verdict: Verdict | null): string {
-  if (verdict === null) return "not asked: unsupported";
-  if (verdict.kind === "verified") return "verified";
-  const { code, rule, position, expected, presented } = verdict.refusal;
-  const where = position === null ? "" : ` at ${position}`;
-  return `${code}${rule === undefined ? "" : ` (${rule})`}${where}: expected ${expected}; presented ${presented}`;
-}
-
-function report(outcomes: readonly Outcome[], profile: Profile): boolean {
-  const disagreements = outcomes.filter(({ kind }) => kind !== "agrees");
+function report(results: readonly Result[], profile: Profile): boolean {
+  const disagreements = results.filter(({ kind }) => kind !== "agrees");
   for (const { id, kind, verdict, waivedBy } of disagreements) {
     console.log(`${waivedBy === null ? "DISAGREES" : `waived (${waivedBy})`}  ${kind}  ${id}  ${verdict}`);
   }
+  let known = 0;
+  let changed = 0;
+  for (const { id, ledger, answer } of results) {
+    if (ledger.kind !== "unknown") known++;
+    if (ledger.kind !== "differs") continue;
+    changed++;
+    console.log(`CHANGED  ${id}  kept ${ledger.kept}, now ${answer}`);
+  }
   console.log(`\nprofile ${profile}`);
-  const spaces = Map.groupBy(outcomes, ({ id }) =>
+  reportSpaces(results);
+  const slowest = results.toSorted((a, b) => b.cpuMs - a.cpuMs)[0];
+  if (slowest !== undefined) console.log(`slowest case ${slowest.id}: ${slowest.cpuMs.toFixed(1)} ms of CPU`);
+  const open = disagreements.filter(({ waivedBy }) => waivedBy === null).length;
+  const agreed = results.length - disagreements.length;
+  console.log(`${known} of ${results.length} cases are in the ledger, ${changed} of them answered otherwise`);
+  console.log(
+    `${agreed} of ${results.length} agree, ${disagreements.length - open} disagreements waived, ${open} not waived`,
+  );
+  return open === 0 && changed === 0;
+}
+
+function reportSpaces(results: readonly Result[]): void {
+  const spaces = Map.groupBy(results, ({ id }) =>
     id.startsWith("bettertls") ? id.split("::").slice(0, 2).join("::") : (id.split("::")[0] ?? id),
   );
   for (const [space, cases] of [...spaces].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
@@ -182,42 +104,6 @@ function report(outcomes: readonly Outcome[], profile: Profile): boolean {
         `; false rejects ${count("false-reject", false)} (waived ${count("false-reject", true)})`,
     );
   }
-  const slowest = outcomes.toSorted((a, b) => b.cpuMs - a.cpuMs)[0];
-  if (slowest !== undefined) console.log(`slowest case ${slowest.id}: ${slowest.cpuMs.toFixed(1)} ms of CPU`);
-  const open = disagreements.filter(({ waivedBy }) => waivedBy === null).length;
-  const agreed = outcomes.length - disagreements.length;
-  console.log(
-    `${agreed} of ${outcomes.length} agree, ${disagreements.length - open} disagreements waived, ${open} not waived`,
-  );
-  return open === 0;
-}
-
-function readCases(file: string): readonly LimboCase[] {
-  const bytes = readFileSync(file);
-  const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString("utf8");
-  const suite: { version?: unknown; testcases?: readonly LimboCase[] } = JSON.parse(text);
-  if (suite.version !== 1 || !Array.isArray(suite.testcases))
-    throw new Error(`${file} is not an x509-limbo file, version 1`);
-  return suite.testcases;
-}
-
-async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { profile: { type: "string", default: "private" }, json: { type: "string" } },
-  });
-  const { profile } = values;
-  if (positionals.length === 0 || (profile !== "private" && profile !== "strict")) {
-    console.error("usage: npm run limbo -- FILE.json[.gz]... [--profile private|strict] [--json OUT]");
-    return 2;
-  }
-  const outcomes: Outcome[] = [];
-  const cases = positionals.flatMap(readCases);
-  // The first verdict of a process pays for compiling the code; no single case should be charged for it.
-  for (const testcase of cases.slice(0, 20)) await ask(testcase, profile);
-  for (const testcase of cases) outcomes.push(await judge(testcase, profile));
-  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ profile, outcomes }, null, 2)}\n`);
-  return report(outcomes, profile) ? 0 : 1;
 }
 
 if (import.meta.main) process.exitCode = await main();

@@ -5,7 +5,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
-import { REFUSED_BY_CHOICE, WAIVED_UNDER_PRIVATE } from "../../scripts/limbo.ts";
+import { REFUSED_BY_CHOICE, WAIVED_UNDER_PRIVATE } from "../../scripts/limbo/judge.ts";
+import { readLedger } from "../../scripts/limbo/ledger.ts";
 import { REFUSAL_CODES, RULES } from "../../src/trust/index.ts";
 import {
   HOST,
@@ -134,6 +135,82 @@ describe("npm run limbo", () => {
   });
   it("exits 2 on wrong usage", () => {
     expect(run(agreed, "--profile", "lax").status).toBe(2);
+  });
+});
+
+describe("the ledger of known cases", () => {
+  const file = join(directory, "ledger.txt");
+  const waived = testcase("ca", "SUCCESS", [
+    server(root, { extensions: [extension("2.5.29.19", true, seq(bytes(1, 1, 0xff)))] }),
+  ]);
+  const cases = [...agreed, waived];
+  const kept = run(cases, "--ledger", file, "--update-ledger");
+  const text = readFileSync(file, "utf8");
+  const against = (changed: string, asked: readonly object[] = cases): { status: number; output: string } => {
+    const other = join(directory, "changed-ledger.txt");
+    writeFileSync(other, changed);
+    return run(asked, "--ledger", other);
+  };
+
+  it("keeps the answers under both profiles, disagreements first", () => {
+    expect(kept.status).toBe(0);
+    expect(text.split("\n").filter((line) => line !== "" && !line.startsWith("#"))).toMatchObject({ length: 8 + 5 });
+    expect(text.indexOf("private=wrong-usage(ca-as-end-entity)@0")).toBeLessThan(text.indexOf("# Agreements"));
+    expect(text).toMatch(/FAILURE private=revoked@0 strict=revoked@0\n {2}revoked [0-9a-f]{8}\n/u);
+  });
+  it("is content when every known case answers as kept, also in a file with fewer", () => {
+    for (const asked of [cases, cases.slice(2, 4)]) {
+      const { status, output } = against(text, asked);
+      expect(output).toContain(
+        `${asked.length} of ${asked.length} cases are in the ledger, 0 of them answered otherwise`,
+      );
+      expect(status).toBe(0);
+    }
+  });
+  it("exits 1 when a refusal that agrees has another code, rule or position than kept", () => {
+    for (const answer of ["expired@0", "unknown-ca@1", "unknown-ca(aki-missing)@0"]) {
+      const { status, output } = against(text.replace("private=unknown-ca@0", `private=${answer}`));
+      expect(output).toContain(`CHANGED  sample::missing  kept ${answer}, now unknown-ca@0`);
+      expect(output).toContain("7 of 8 agree, 1 disagreements waived, 0 not waived");
+      expect(status).toBe(1);
+    }
+  });
+  it("exits 1 when a known case that agreed now disagrees by a waived rule, and the other way round", () => {
+    const heading = "SUCCESS private=wrong-usage(ca-as-end-entity)@0 strict=wrong-usage(ca-as-end-entity)@0";
+    const agreedOnce = against(text.replace(heading, "SUCCESS private=verified strict=verified"));
+    expect(agreedOnce.output).toContain("CHANGED  sample::ca  kept verified, now wrong-usage(ca-as-end-entity)@0");
+    expect(agreedOnce.status).toBe(1);
+    const waivedOnce = against(text.replace("SUCCESS private=verified strict=verified", heading));
+    expect(waivedOnce.output).toContain("CHANGED  sample::good  kept wrong-usage(ca-as-end-entity)@0, now verified");
+    expect(waivedOnce.status).toBe(1);
+  });
+  it("leaves a case with other content to the rules, and keeps no disagreement that none waives", () => {
+    const other = testcase("missing", "FAILURE", [server(intermediate, { serial: int(77) })]);
+    const { status, output } = against(text.replace("private=unknown-ca@0", "private=expired@0"), [other]);
+    expect(output).toContain("0 of 1 cases are in the ledger");
+    expect(status).toBe(0);
+    const target = join(directory, "refused-ledger.txt");
+    const wrong = testcase("wrong", "FAILURE", [good, intermediate]);
+    expect(run([wrong], "--ledger", target, "--update-ledger")).toMatchObject({ status: 1 });
+    expect(readFileSync(target, "utf8")).not.toContain("wrong");
+  });
+  it("refuses a line it cannot read, and a case kept twice", () => {
+    expect(against(`${text}\nsample FAILURE private=expired@0\n`).status).toBe(1);
+    expect(against(`${text}${text}`).status).toBe(1);
+  });
+  it("as committed, holds no disagreement without a rule that waives it", () => {
+    const ledger = readLedger("test/trust/limbo-ledger.txt");
+    expect(ledger.size).toBeGreaterThan(4_000);
+    const unexplained = [...ledger.values()].flatMap(({ id, expected, answers }) =>
+      (["private", "strict"] as const).flatMap((profile) => {
+        const answer = answers[profile];
+        if ((answer === "verified") === (expected === "SUCCESS")) return [];
+        const rules = answer === "verified" ? WAIVED_UNDER_PRIVATE : REFUSED_BY_CHOICE[profile];
+        const rule = /\((?<rule>[a-z0-9-]+)\)/u.exec(answer === "verified" ? answers.strict : answer)?.groups?.["rule"];
+        return [...rules].some((name) => name === rule) ? [] : [`${id} ${profile} ${answer}`];
+      }),
+    );
+    expect(unexplained).toEqual([]);
   });
 });
 

@@ -1,0 +1,156 @@
+/** What trust/ answers to a case of x509-limbo, and whether a rule waives a disagreement. */
+import { createHash } from "node:crypto";
+import { type TrustIdentifier, type Verdict, createVerifier } from "../../src/trust/index.ts";
+import { createNamelessVerifier } from "../../src/trust/verifier.ts";
+import type { Rule } from "../../src/trust/verdict.ts";
+import { type LimboCase, decodePem } from "./cases.ts";
+
+/** Rules of `strict` that `private` waives: it may accept what x509-limbo calls a failure for one of these alone. */
+export const WAIVED_UNDER_PRIVATE: ReadonlySet<Rule> = new Set<Rule>([
+  // Authority and subject key identifiers: presence and form.
+  "aki-missing",
+  "aki-form",
+  "aki-mismatch",
+  "ski-missing",
+  // The common name against the alternative names.
+  "cn-not-in-san",
+  "public-suffix-wildcard",
+  // A root's own purposes: private CAs have them, and they bind what is below.
+  "root-with-purposes",
+  "serial",
+  "rsa-modulo-8",
+  // Criticality alone.
+  "aki-critical",
+  "ski-critical",
+  "basic-constraints-not-critical",
+  "name-constraints-not-critical",
+  "policy-constraints-not-critical",
+  "inhibit-any-policy-not-critical",
+  "san-critical",
+  "san-not-critical",
+  "eku-critical",
+]);
+
+/** Rules by which this validator refuses what x509-limbo accepts. Each stands, with its reason, in docs/trust.md. */
+export const REFUSED_BY_CHOICE: Readonly<Record<Profile, ReadonlySet<Rule>>> = {
+  private: new Set<Rule>(["ca-as-end-entity"]),
+  strict: new Set<Rule>(["ca-as-end-entity", "eku-missing", "cn-not-in-san"]),
+};
+
+export type Profile = "private" | "strict";
+
+/** One case's answer under one profile. */
+export interface Outcome {
+  readonly id: string;
+  readonly expected: "SUCCESS" | "FAILURE";
+  readonly kind: "agrees" | "false-accept" | "false-reject";
+  readonly verdict: string;
+  /** The rule that waives the disagreement; null: none does. */
+  readonly waivedBy: Rule | null;
+  readonly cpuMs: number;
+  /** The verdict in short, as the ledger keeps it: `verified`, or the code, the rule and the position of the refusal. */
+  readonly answer: string;
+}
+
+/** Limbo presents up to 100 intermediates; everything else keeps its default. */
+const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 256 } as const;
+
+const SLOW_MS = 10;
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+
+/** Judges one case under one profile: by rules alone, without the ledger. */
+export async function judge(testcase: LimboCase, profile: Profile): Promise<Outcome> {
+  const { verdict, cpuMs: first } = await ask(testcase, profile);
+  // The garbage collector and the compiler work in the background: a slow case is asked again, the least counts.
+  const again = first > SLOW_MS ? [await ask(testcase, profile), await ask(testcase, profile)] : [];
+  const cpuMs = Math.min(first, ...again.map((answer) => answer.cpuMs));
+  const accepted = verdict?.kind === "verified";
+  const common = {
+    id: testcase.id,
+    expected: testcase.expected_result,
+    verdict: describe(verdict),
+    cpuMs,
+    answer: abbreviate(verdict),
+  };
+  if (verdict === null) {
+    const kind = testcase.expected_result === "SUCCESS" ? "false-reject" : "false-accept";
+    return { ...common, kind, waivedBy: null };
+  }
+  if (accepted === (testcase.expected_result === "SUCCESS")) return { ...common, kind: "agrees", waivedBy: null };
+  if (accepted) return { ...common, kind: "false-accept", waivedBy: await strictRule(testcase, profile) };
+  const rule = verdict.kind === "refused" ? (verdict.refusal.rule ?? null) : null;
+  const chosen = rule !== null && REFUSED_BY_CHOICE[profile].has(rule);
+  return { ...common, kind: "false-reject", waivedBy: chosen ? rule : null };
+}
+
+/** Asks trust/ for its verdict; null when the case cannot be asked. */
+export async function ask(testcase: LimboCase, profile: Profile): Promise<{ verdict: Verdict | null; cpuMs: number }> {
+  const name = testcase.expected_peer_name;
+  const identifier = name === null ? null : toIdentifier(name);
+  const purposes = testcase.extended_key_usage ?? [];
+  const supported =
+    identifier !== undefined &&
+    testcase.validation_kind === "SERVER" &&
+    purposes.every((purpose) => purpose === "serverAuth");
+  if (!supported) return { verdict: null, cpuMs: 0 };
+  const crls = (testcase.crls ?? []).map(decodePem);
+  const make = identifier === null ? createNamelessVerifier : createVerifier;
+  const presented = [testcase.peer_certificate, ...testcase.untrusted_intermediates].map(decodePem);
+  const start = process.cpuUsage();
+  const verifier = make({
+    policy: "0".repeat(64),
+    trust: {
+      identifiers: identifier === null ? [] : [identifier],
+      anchors: testcase.trusted_certs.map((pem) => ({ der: decodePem(pem), source: "x509-limbo" })),
+      profile,
+      spkiPins: [],
+      crls: crls.length === 0 ? null : crls,
+      // Limbo counts the certificates between end entity and anchor; its default is no limit.
+      maxChainDepth: testcase.max_chain_depth === null ? 10 : testcase.max_chain_depth + 2,
+      budgets: BUDGETS,
+    },
+    sha256,
+  });
+  const at = testcase.validation_time === null ? Date.now() : Date.parse(testcase.validation_time);
+  const verdict = await verifier.verify(presented, at);
+  const spent = process.cpuUsage(start);
+  return { verdict, cpuMs: (spent.user + spent.system) / 1000 };
+}
+
+function toIdentifier({ kind, value }: { kind: string; value: string }): TrustIdentifier | undefined {
+  switch (kind) {
+    case "DNS":
+      return { type: "dns", value };
+    case "IP":
+      return { type: "ip", value };
+    case "RFC822":
+      return { type: "rfc822", value };
+    default:
+      return undefined;
+  }
+}
+
+/** The waived rule by which `strict` refuses what `private` accepted. */
+async function strictRule(testcase: LimboCase, profile: Profile): Promise<Rule | null> {
+  if (profile === "strict") return null;
+  const { verdict } = await ask(testcase, "strict");
+  if (verdict?.kind !== "refused" || verdict.refusal.code !== "issuance-rule") return null;
+  const rule = verdict.refusal.rule ?? null;
+  return rule !== null && WAIVED_UNDER_PRIVATE.has(rule) ? rule : null;
+}
+
+function describe(verdict: Verdict | null): string {
+  if (verdict === null) return "not asked: unsupported";
+  if (verdict.kind === "verified") return "verified";
+  const { code, rule, position, expected, presented } = verdict.refusal;
+  const where = position === null ? "" : ` at ${position}`;
+  return `${code}${rule === undefined ? "" : ` (${rule})`}${where}: expected ${expected}; presented ${presented}`;
+}
+
+function abbreviate(verdict: Verdict | null): string {
+  if (verdict === null) return "not-asked";
+  if (verdict.kind === "verified") return "verified";
+  const { code, rule, position } = verdict.refusal;
+  return `${code}${rule === undefined ? "" : `(${rule})`}${position === null ? "" : `@${position}`}`;
+}
