@@ -1,6 +1,7 @@
 /** Publication to a directory that `lasthop serve` watches, on the same machine or a shared volume. */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { mkdir, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { watch } from "chokidar";
 import {
@@ -30,7 +31,7 @@ export function directoryPublisher(directory: string): Publisher {
 
   /** Null: it is not there, or cannot be read. */
   const read = <T>(key: string, decode: (text: string) => T): Promise<T | null> =>
-    readFile(at(key), "utf8")
+    readRegular(at(key))
       .then(decode)
       .catch(() => null);
 
@@ -73,6 +74,17 @@ export function directoryPublisher(directory: string): Publisher {
       return { close: () => void watcher.close() };
     },
   };
+}
+
+/** Rejects for a pipe, which would be waited for without end; hosts may write to the directory. */
+async function readRegular(path: string): Promise<string> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    if (!(await file.stat()).isFile()) throw new Error(`${path} is no regular file`);
+    return await file.readFile("utf8");
+  } finally {
+    await file.close();
+  }
 }
 
 /** A directory that nobody has made yet is empty; one that cannot be read is not. */

@@ -1,11 +1,14 @@
 /** `lasthop serve DIRECTORY`: what becomes of a Gateway whose publication changes, breaks or goes. */
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
-import { bundleKey, pointerKey } from "../../src/bundle/publication.ts";
+import { acknowledgementKey, bundleKey, pointerKey, secretsKey } from "../../src/bundle/publication.ts";
+import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { type ServedPublication, servePublication } from "../../src/host/node/publication.ts";
 import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
@@ -43,11 +46,11 @@ async function write(key: string, content: string): Promise<void> {
   await writeFile(path, content);
 }
 
-const pointerOf = (gateway: string): string =>
+const pointerOf = (gateway: string, digest = bundle.digest, secrets: string | null = null): string =>
   JSON.stringify({
     format: 1,
     gateway,
-    current: { bundle: bundle.digest, secrets: null },
+    current: { bundle: digest, secrets },
     previous: null,
     addresses: [ADDRESS],
   });
@@ -78,4 +81,93 @@ it.each([
   await published.follow();
   expect(published.servings).toEqual([]);
   await expect(statusOf(port)).rejects.toThrow("ECONNREFUSED");
+});
+
+describe("a publication that is not what its pointer says changes nothing", () => {
+  const other = encodeBundle(bundleOf([{ hostname: "other.example", seniority: 0, rule }]), host.sha256);
+  const secrets = encodeSecrets(new Map());
+  const secretsDigest = createHash("sha256").update(secrets).digest("hex");
+
+  /** What is said once the pointer names these. */
+  async function follow(digest: string, keys: string | null): Promise<string> {
+    await write(pointerKey("shop/edge"), pointerOf("shop/edge", digest, keys));
+    await published.follow();
+    return said.slice(1).join("\n");
+  }
+  const current = (): string | undefined => published.servings[0]?.bundle.digest;
+
+  it("a bundle of another digest than its name", async () => {
+    const key = bundleKey("a".repeat(64));
+    await write(key, other.text);
+    expect(await follow("a".repeat(64), null)).toContain(`digest-mismatch: ${key} holds what has the digest`);
+    expect(current()).toBe(bundle.digest);
+  });
+
+  it("keys of another digest than their name", async () => {
+    const key = secretsKey("b".repeat(64));
+    await write(bundleKey(other.bundle.digest), other.text);
+    await write(key, secrets);
+    await chmod(join(directory, key), 0o600);
+    expect(await follow(other.bundle.digest, "b".repeat(64))).toContain(`${key} holds what has the digest`);
+    expect(current()).toBe(bundle.digest);
+  });
+
+  it("keys that others may read, until they may not", async () => {
+    const key = secretsKey(secretsDigest);
+    await write(bundleKey(other.bundle.digest), other.text);
+    await write(key, secrets);
+    await chmod(join(directory, key), 0o644);
+    expect(await follow(other.bundle.digest, secretsDigest)).toContain(`${key} has mode 644`);
+    expect(current()).toBe(bundle.digest);
+    await chmod(join(directory, key), 0o600);
+    await vi.waitFor(() => expect(current()).toBe(other.bundle.digest), { timeout: 10_000 });
+  });
+
+  it.each(["bundles", "gateways/shop"])("a link that leads out, for the folder %s", async (folder) => {
+    const outside = await mkdtemp(join(tmpdir(), "lasthop-outside-"));
+    await writeFile(join(outside, `${other.bundle.digest}.json`), other.text);
+    await writeFile(join(outside, "edge.json"), pointerOf("shop/edge", other.bundle.digest));
+    if (folder === "bundles") await write(pointerKey("shop/edge"), pointerOf("shop/edge", other.bundle.digest));
+    else await write(bundleKey(other.bundle.digest), other.text);
+    await rename(join(directory, folder), join(outside, "old"));
+    await symlink(outside, join(directory, folder));
+    await published.follow();
+    expect(said.join("\n")).toContain("is a link that leads out of");
+    expect(current()).toBe(bundle.digest);
+    await rm(outside, { recursive: true });
+  });
+
+  it.each(["bundle", "pointer", "acknowledgement"])(
+    "a pipe in place of the %s, and none is waited for",
+    async (what) => {
+      const keys = {
+        bundle: bundleKey("c".repeat(64)),
+        pointer: pointerKey("shop/edge"),
+        acknowledgement: acknowledgementKey("shop/edge"),
+      };
+      const path = join(directory, keys[what as keyof typeof keys]);
+      await rm(path, { force: true });
+      execFileSync("mkfifo", [path]);
+      if (what !== "pointer") await write(pointerKey("shop/edge"), pointerOf("shop/edge", "c".repeat(64)));
+      await published.follow();
+      expect(current()).toBe(bundle.digest);
+      if (what !== "acknowledgement") expect(said.join("\n")).toContain(`${path} is no regular file`);
+    },
+  );
+});
+
+it("links that stay inside are followed, as those of a mounted volume", async () => {
+  const other = encodeBundle(bundleOf([{ hostname: "other.example", seniority: 0, rule }]), host.sha256);
+  await write("..v2/gateways/shop/edge.json", pointerOf("shop/edge", other.bundle.digest));
+  await write(bundleKey(other.bundle.digest), other.text);
+  await rm(join(directory, "gateways"), { recursive: true });
+  await symlink("..v2/gateways", join(directory, "gateways"));
+  await vi.waitFor(() => expect(published.servings[0]?.bundle.digest).toBe(other.bundle.digest), { timeout: 10_000 });
+});
+
+it("links that lead back to themselves end", async () => {
+  await symlink("../gateways", join(directory, "gateways/loop"));
+  await published.follow();
+  expect(said.join("\n")).toContain("a link that leads back");
+  expect(published.servings).toHaveLength(1);
 });

@@ -4,7 +4,7 @@
  * bundle does not load gets the previous one.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, realpath, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { watch } from "chokidar";
 import {
@@ -14,15 +14,20 @@ import {
   decodePointer,
   gatewayOf,
   type Pointer,
+  pointerKey,
   PUBLICATION_FORMAT,
   type Published,
   secretsKey,
 } from "../../bundle/publication.ts";
+import { hex } from "../../bundle/bytes.ts";
 import { BundleError } from "../../bundle/refusal.ts";
 import { decodeSecrets, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
+import type { Bundle, Sha256Hex } from "../../bundle/types.ts";
+import { isAbsent, keysUnder } from "./publication-keys.ts";
+import { demandInside, readRegularFile } from "./regular-file.ts";
 import { serve, type ServeOptions, type Serving } from "./serve.ts";
 
-export interface PublicationOptions extends Omit<ServeOptions, "address" | "secrets"> {
+export interface PublicationOptions extends Omit<ServeOptions, "address" | "secrets" | "examine"> {
   readonly directory: string;
   /** What changed, and what went wrong. */
   readonly say: (line: string) => void;
@@ -38,6 +43,8 @@ export interface ServedPublication {
 
 /** How soon what failed is tried again. */
 const RETRY_MS = 1_000;
+/** How soon a change is seen of which the file system tells no event, as on volumes that machines share. */
+const POLL_MS = 2_000;
 
 const POINTER_REMEDY =
   "its Gateway stays as it is until lasthop controller writes the file anew, as it does when it starts, or until it is removed";
@@ -55,10 +62,19 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   const told = new Map<string, string>();
   /** Pointers that could not be read, and why. */
   let broken: ReadonlyMap<string, string> = new Map();
+  /** Of the bundle that is being loaded: one at a time. */
+  let expected: Sha256Hex | null = null;
+  const examine = ({ digest }: Bundle): void => {
+    // The bundle's own digest covers it, and may still be another's than the one that was published.
+    if (digest !== expected) throw mismatch(bundleKey(expected ?? ""), digest);
+  };
   let running: Promise<void> = Promise.resolve();
   let again: NodeJS.Timeout | undefined;
   let isClosed = false;
   await mkdir(join(directory, "gateways"), { recursive: true });
+  const root = await realpath(directory);
+  const read = (key: string, isSecret = false): Promise<string> =>
+    readRegularFile(join(directory, key), { within: root, isSecret });
 
   const retire = (serving: Serving): void => {
     const gone = serving.close().finally(() => leaving.delete(gone));
@@ -69,21 +85,26 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   async function readPointers(): Promise<Map<string, Pointer | null>> {
     const pointers = new Map<string, Pointer | null>();
     const faults = new Map<string, string>();
-    for (const name of await readdir(join(directory, "gateways"), { recursive: true })) {
-      const gateway = gatewayOf(`gateways/${name}`);
+    for (const key of await keysUnder(directory, "gateways", faults)) {
+      const gateway = gatewayOf(key);
       if (gateway === null) continue;
-      const path = join(directory, "gateways", name);
+      const path = join(directory, key);
       try {
-        const pointer = decodePointer(await readFile(path, "utf8"));
+        const pointer = decodePointer(await read(key));
         if (pointer.gateway !== gateway)
           throw new BundleError("wrong-type", "gateway", `it names ${pointer.gateway}`, "pointer");
         pointers.set(gateway, pointer);
       } catch (error) {
         // Removed meanwhile.
-        if (error instanceof Error && "code" in error && error.code === "ENOENT") continue;
+        if (isAbsent(error)) continue;
         pointers.set(gateway, null);
         faults.set(path, messageOf(error));
       }
+    }
+    // A folder that cannot be read withdraws none of its Gateways.
+    for (const gateway of served.keys()) {
+      const path = join(directory, pointerKey(gateway));
+      if ([...faults.keys()].some((fault) => path.startsWith(`${fault}/`))) pointers.set(gateway, null);
     }
     for (const [path, why] of faults) if (broken.get(path) !== why) say(`${path}: ${why}; ${POINTER_REMEDY}`);
     broken = faults;
@@ -144,8 +165,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
       !served.has(gateway);
     const missing = addresses.filter((address) => !state.byAddress.has(address));
     if (!isNew && missing.length === 0) return [];
-    const text = await readFile(join(directory, bundleKey(published.bundle)), "utf8");
-    const secrets = await readSecrets(directory, published);
+    const { text, secrets } = await readPublished(published);
     const failures: string[] = [];
     if (isNew) {
       for (const [address, serving] of state.byAddress) {
@@ -154,7 +174,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     }
     for (const address of failures.length === 0 ? missing : []) {
       try {
-        state.byAddress.set(address, await serve(text, { ...options, address, secrets }));
+        state.byAddress.set(address, await serve(text, { ...options, address, secrets, examine }));
       } catch (error) {
         failures.push(`${address}: ${messageOf(error)}`);
       }
@@ -166,11 +186,25 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     return failures;
   }
 
+  /** Rejects when the keys are not those that the pointer says; the bundle's digest is compared when it is decoded. */
+  async function readPublished(published: Published): Promise<{ text: string; secrets: Secrets }> {
+    const text = await read(bundleKey(published.bundle));
+    expected = published.bundle;
+    if (published.secrets === null) return { text, secrets: NO_SECRETS };
+    const keys = secretsKey(published.secrets);
+    const secrets = await read(keys, true);
+    const found = hex(options.host.sha256(new TextEncoder().encode(secrets)));
+    if (found !== published.secrets) throw mismatch(keys, found);
+    return { text, secrets: decodeSecrets(secrets) };
+  }
+
   async function acknowledge(acknowledgement: Acknowledgement): Promise<void> {
-    const path = join(directory, acknowledgementKey(acknowledgement.gateway));
+    const key = acknowledgementKey(acknowledgement.gateway);
+    const path = join(directory, key);
     const text = `${JSON.stringify(acknowledgement)}\n`;
-    if ((await readFile(path, "utf8").catch(() => null)) === text) return;
+    if ((await read(key).catch(() => null)) === text) return;
     await mkdir(dirname(path), { recursive: true });
+    await demandInside(dirname(path), root);
     const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
     try {
       await writeFile(temporary, text, { flag: "wx" });
@@ -181,14 +215,22 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     }
   }
 
+  /** Why the directory itself could not be followed: once is enough. */
+  let failure: string | null = null;
+  const failed = (error: unknown): void => {
+    if (messageOf(error) !== failure) say(messageOf(error));
+    failure = messageOf(error);
+  };
   const follow = (): Promise<void> => {
-    running = running.then(followAll).catch((error: unknown) => say(messageOf(error)));
+    running = running.then(followAll).then(() => void (failure = null), failed);
     return running;
   };
   // Watched before it is read: no change falls in between.
-  const watcher = watch(join(directory, "gateways"), { ignoreInitial: true }).on("all", () => void follow());
+  const watcher = watch(join(directory, "gateways"), { ignoreInitial: true, followSymlinks: false });
+  watcher.on("all", () => void follow());
   await new Promise<void>((ready) => watcher.once("ready", () => ready()));
   await follow();
+  const poll = setInterval(() => void follow(), POLL_MS);
   const servings = (): Serving[] => [...served.values()].flatMap(({ byAddress }) => [...byAddress.values()]);
   return {
     get servings() {
@@ -197,6 +239,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     follow,
     async close(limitMs) {
       isClosed = true;
+      clearInterval(poll);
       clearTimeout(again);
       await watcher.close();
       await running;
@@ -205,9 +248,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   };
 }
 
-async function readSecrets(directory: string, { secrets }: Published): Promise<Secrets> {
-  if (secrets === null) return NO_SECRETS;
-  return decodeSecrets(await readFile(join(directory, secretsKey(secrets)), "utf8"));
-}
+const mismatch = (key: string, digest: string): BundleError =>
+  new BundleError("digest-mismatch", "", `${key} holds what has the digest ${digest}`);
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -21,6 +21,8 @@ export interface ServeOptions {
   readonly log: AccessLog;
   readonly secrets?: Secrets;
   readonly onEvent?: OnBackendEvent;
+  /** Sees each bundle before one of its ports is bound; what it throws refuses the bundle. */
+  readonly examine?: (bundle: Bundle) => void;
   /** Those not given have their defaults. */
   readonly limits?: Partial<FrontLimits>;
 }
@@ -97,6 +99,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   }
 
   const first = load(text, secrets, host, null);
+  options.examine?.(first.bundle);
   const backends = createBackends({
     bundle: first.bundle,
     host,
@@ -116,6 +119,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     stats: () => current.backends.stats(),
     async reload(next, nextSecrets = current.secrets) {
       const loaded = load(next, nextSecrets, host, current.bundle);
+      options.examine?.(loaded.bundle);
       const opened = await open(loaded.ports);
       current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets), current.gateway);
       for (const door of opened) doors.set(door.port, door);

@@ -1,0 +1,37 @@
+/** Which files a publication's directory has. */
+import { readdir, realpath, stat } from "node:fs/promises";
+import { join, relative } from "node:path";
+import { demandInside } from "./regular-file.ts";
+
+/**
+ * The keys of all files under a folder of the publication, such as `gateways/shop/edge.json`. Links to directories are
+ * followed inside the publication; `faults` gets, by path, those that lead out of it or to a folder that they are in, and
+ * folders that cannot be read.
+ */
+export async function keysUnder(directory: string, folder: string, faults: Map<string, string>): Promise<string[]> {
+  const root = await realpath(directory);
+  const keys: string[] = [];
+  async function walk(path: string, above: readonly string[]): Promise<void> {
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      const child = join(path, entry.name);
+      try {
+        if (!entry.isDirectory() && !(entry.isSymbolicLink() && (await stat(child)).isDirectory())) {
+          keys.push(relative(directory, child));
+          continue;
+        }
+        const real = await demandInside(child, root);
+        if (above.includes(real)) throw new Error("a link that leads back to itself");
+        await walk(child, [...above, real]);
+      } catch (error) {
+        // Removed meanwhile.
+        if (!isAbsent(error)) faults.set(child, error instanceof Error ? error.message : String(error));
+      }
+    }
+  }
+  await walk(join(directory, folder), []);
+  return keys.sort();
+}
+
+/** What the file system says of what was removed meanwhile. */
+export const isAbsent = (error: unknown): boolean =>
+  error instanceof Error && "code" in error && error.code === "ENOENT";
