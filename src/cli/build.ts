@@ -8,6 +8,7 @@ import {
   type CompileOptions,
   type CompileResult,
   type Diagnostic,
+  type InputsRead,
   type ObjectStatus,
   readInputs,
   reportJson,
@@ -36,6 +37,8 @@ exit status: 0 everything accepted; 1 an object or reference is refused, and the
 export interface BuildOptions extends CompileOptions {
   /** As `-f`. */
   readonly paths: readonly string[];
+  /** What `paths` lead to, when that has been read already. */
+  readonly inputs?: InputsRead | undefined;
   readonly output: string;
   readonly secrets?: string | undefined;
   readonly status?: string | undefined;
@@ -80,7 +83,7 @@ export async function build(args: readonly string[]): Promise<number> {
 /** Reads, compiles, reports and writes; nothing is written when the exit code is 2. */
 export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   const written = [options.output, options.secrets, options.status].filter((path) => path !== undefined);
-  const { documents, faults } = readInputs(options.paths, written);
+  const { documents, faults } = options.inputs ?? readInputs(options.paths, written);
   // The other inputs are read all the same, so that one run tells everything.
   const compiled = compile(documents, options);
   const fatal = faults.length > 0 || compiled.fatal;
@@ -220,7 +223,7 @@ function summarize({ kind, metadata, status }: ObjectStatus): string[] {
 const TARGETS: readonly Target[] = ["cloudflare", "node", "deno", "bun"];
 
 /** What is wrong, or null for `--help`. */
-export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "print"> | string | null {
+export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "print" | "inputs"> | string | null {
   try {
     const { values, positionals } = parseArgs({
       args: [...args],

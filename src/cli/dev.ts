@@ -7,13 +7,12 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { watch } from "chokidar";
+import { inputFiles, type InputsRead, readInputs } from "../compile/index.ts";
+import { followFiles, identifyFiles, type Outcome } from "../host/node/follow-files.ts";
 import { buildOnce, type BuildOptions, type BuildResult } from "./build.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const START_TIMEOUT_MS = 60_000;
-/** Editors write a file in several steps. */
-const SETTLE_MS = 150;
 
 export const DEV_USAGE = `usage: lasthop dev -f PATH… [--port PORT] [--gateway NAMESPACE/NAME] [--allow-loopback]
 
@@ -82,7 +81,7 @@ export async function untilStopped(server: DevServer): Promise<number> {
 }
 
 export interface DevOptions {
-  readonly build: Omit<BuildOptions, "output" | "secrets">;
+  readonly build: Omit<BuildOptions, "output" | "secrets" | "inputs">;
   /** Gets bundle.json, the keys that it needs and the worker's entry. */
   readonly directory: string;
   readonly port: number;
@@ -105,7 +104,18 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
   const { build, directory, port, print, built, workerLine } = options;
   mkdirSync(directory, { recursive: true });
   const outputs = { output: join(directory, "bundle.json"), secrets: join(directory, "secrets.json") };
-  const first = await buildOnce({ ...build, ...outputs });
+  /** Of all files that the paths lead to, so that one that comes or goes is a change too. */
+  const identify = (): Promise<string> => identifyFiles(inputFiles(build.paths));
+  const known = await identify();
+  // Standard input can be read once.
+  const stdin = readInputs(build.paths.filter((path) => path === "-"));
+  const files = build.paths.filter((path) => path !== "-");
+  const read = (): InputsRead => {
+    const { documents, faults } = readInputs(files, Object.values(outputs));
+    return { documents: [...stdin.documents, ...documents], faults: [...stdin.faults, ...faults] };
+  };
+  let inputs = read();
+  const first = await buildOnce({ ...build, ...outputs, inputs });
   if (first.exitCode === 2) return null;
   built(first, false);
   const keys = readFileSync(outputs.secrets, "utf8");
@@ -125,11 +135,8 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
     return null;
   }
 
-  // One compile at a time, and one more when something changed meanwhile.
-  let timer: NodeJS.Timeout | null = null;
-  let running: Promise<void> = Promise.resolve();
   const rebuild = async (): Promise<void> => {
-    const result = await buildOnce({ ...build, ...outputs });
+    const result = await buildOnce({ ...build, ...outputs, inputs });
     if (result.exitCode === 2) {
       print("lasthop: the last good bundle keeps serving");
       return;
@@ -141,23 +148,34 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
     if (readFileSync(outputs.secrets, "utf8") !== keys)
       print("lasthop: the bundle needs other private keys now; start again to serve it");
   };
-  const watcher = watch([...build.paths], { ignoreInitial: true }).on("all", () => {
-    if (timer !== null) clearTimeout(timer);
-    timer = setTimeout(() => {
-      running = running.then(rebuild).catch((error: unknown) => print(`lasthop: ${String(error)}`));
-    }, SETTLE_MS);
-  });
+  const look = async (): Promise<Outcome> => {
+    const next = read();
+    if (!isSameInputs(next, inputs)) {
+      inputs = next;
+      await rebuild().catch((error: unknown) => print(`lasthop: ${String(error)}`));
+    }
+    return next.faults.length === 0 ? "done" : "failed";
+  };
+  const followed = followFiles(identify, look, known);
 
   return {
     ended,
     async close() {
-      if (timer !== null) clearTimeout(timer);
-      await watcher.close();
-      await running;
+      await followed.close();
       if (exit.code === null) wrangler.kill("SIGINT");
       await ended;
     },
   };
+}
+
+/** Whether a build of both says the same. */
+function isSameInputs(a: InputsRead, b: InputsRead): boolean {
+  const faults = ({ faults }: InputsRead): string => faults.map(({ message }) => message).join("\n");
+  return (
+    faults(a) === faults(b) &&
+    a.documents.length === b.documents.length &&
+    a.documents.every(({ file, text }, index) => file === b.documents[index]?.file && text === b.documents[index]?.text)
+  );
 }
 
 /** The worker's entry beside its bundle, so that several can be served at once from one checkout. */

@@ -1,18 +1,18 @@
 /** `lasthop serve`: a bundle, or all that a controller publishes, on Node, Deno or Bun. What does not load changes nothing. */
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { watch } from "chokidar";
 import { BundleError } from "../bundle/codec.ts";
-import { decodeSecrets, NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
 import type { OnBackendEvent } from "../backend/events.ts";
 import type { AccessLog, AccessRecord } from "../gateway/access-log.ts";
 import { nodeHost } from "../host/node/host.ts";
 import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";
-import { serve as serveBundle, type Serving } from "../host/node/serve.ts";
+import { FileRefused } from "../host/node/regular-file.ts";
 import { closeEndpoint, type HostPort, MAX_PORT, openEndpoint, parseHostPort } from "./endpoint.ts";
+import { type Running, serveBundleFile } from "./serve/bundle-file.ts";
 import { lineWriter } from "./serve/lines.ts";
+import { UsageError, unusedEntries } from "./serve/port-map.ts";
 
 export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
 
@@ -44,14 +44,6 @@ interface Settings {
   readonly watch: boolean;
 }
 
-/** What is served, whichever way. */
-interface Running {
-  readonly servings: readonly Serving[];
-  /** Loads what has changed. */
-  readonly reload: () => Promise<void>;
-  readonly close: (limitMs: number) => Promise<void>;
-}
-
 /** The command line. */
 export async function serve(args: readonly string[]): Promise<number> {
   const settings = parse(args);
@@ -78,7 +70,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     const server = at === null || metrics === null ? null : await openEndpoint(at, metrics.registry, unready);
     try {
       running = await start(settings, log, metrics?.onEvent);
-      await untilStopped(running, settings, stopped);
+      await untilStopped(running, settings.drainMs, stopped);
     } finally {
       if (server !== null) closeEndpoint(server);
     }
@@ -97,6 +89,11 @@ async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent
     const published = await servePublication({ ...options, directory: path, say });
     if (published.servings.length === 0)
       say(`${path}: no Gateway is served yet; what a controller publishes there will be`);
+    else {
+      const ports = published.servings.flatMap(({ ports }) => [...ports.keys()]);
+      for (const [listener, bound] of unusedEntries(portMap, ports))
+        say(`--port-map ${bound}=${listener}: no Gateway that is served has a listener on port ${listener}`);
+    }
     return {
       get servings() {
         return published.servings;
@@ -105,34 +102,8 @@ async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent
       close: (limitMs) => published.close(limitMs),
     };
   }
-  const read = (): [text: string, secrets: Secrets] => [readFileSync(path, "utf8"), readSecrets(settings.secrets)];
-  const [text, secrets] = read();
   const address = settings.address ?? "127.0.0.1";
-  const serving = await serveBundle(text, { ...options, address, secrets });
-  for (const [listener, bound] of serving.ports) {
-    const scheme = serving.bundle.listeners.find(({ port }) => port === listener)?.protocol.toLowerCase() ?? "http";
-    say(`${scheme}://${address}:${bound} serves the listeners on port ${listener}`);
-  }
-  const reload = async (): Promise<void> => {
-    try {
-      await serving.reload(...read());
-      say(`${path}: loaded`);
-    } catch (error) {
-      say(`${path}: ${error instanceof Error ? error.message : String(error)}; the last good bundle keeps serving`);
-    }
-  };
-  return { servings: [serving], reload, close: (limitMs) => serving.close(limitMs) };
-}
-
-/** Throws a BundleError; a file that others can read is one. */
-function readSecrets(path: string | null): Secrets {
-  if (path === null) return NO_SECRETS;
-  const { mode } = statSync(path);
-  if ((mode & 0o077) !== 0) {
-    const octal = (mode & 0o777).toString(8);
-    throw new BundleError("bad-secrets", "", `${path} has mode ${octal}: only its owner may read it (chmod 600)`);
-  }
-  return decodeSecrets(readFileSync(path, "utf8"));
+  return serveBundleFile({ path, secrets: settings.secrets, address, watch: settings.watch }, options, say);
 }
 
 /** Aborts at SIGINT or SIGTERM, also while a bundle is read; a second one ends the process. */
@@ -146,33 +117,22 @@ function onSignals(): AbortSignal {
   return stop.signal;
 }
 
-async function untilStopped(
-  { reload, close }: Running,
-  { path, secrets, watch: watched, drainMs }: Settings,
-  stopped: AbortSignal,
-): Promise<void> {
+async function untilStopped({ reload, close }: Running, drainMs: number, stopped: AbortSignal): Promise<void> {
   if (stopped.aborted) return close(drainMs);
   let running: Promise<void> = Promise.resolve();
   const again = (): void => {
     running = running.then(reload);
   };
   process.on("SIGHUP", again);
-  const files = secrets === null ? [path] : [path, secrets];
-  const watcher =
-    watched && !statSync(path).isDirectory() ? watch(files, { ignoreInitial: true }).on("all", again) : null;
   await new Promise((stop) => stopped.addEventListener("abort", stop, { once: true }));
   process.off("SIGHUP", again);
-  await watcher?.close();
   await running;
   await close(drainMs);
 }
 
-/** Options that do not go together, which only the file system tells. */
-class UsageError extends Error {}
-
 /** Why it does not serve, and the exit code. */
 function told(error: unknown, { path }: Settings): number {
-  if (error instanceof UsageError) {
+  if (error instanceof UsageError || error instanceof FileRefused) {
     say(error.message);
     return 2;
   }

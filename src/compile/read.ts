@@ -11,6 +11,9 @@ export interface InputsRead {
   readonly faults: readonly Diagnostic[];
 }
 
+/** How diagnostics name standard input. */
+const STDIN = "<stdin>";
+
 const EXTENSION = /\.(ya?ml|json)$/i;
 /** The longest text that JavaScript strings hold is not far above. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
@@ -34,7 +37,7 @@ export function readInputs(paths: readonly string[], outputs: readonly string[] 
         }
         // A pipe may be named, as shells do for `<(…)`; one that lies in a directory would be waited for without end.
         if (file !== path && !statSync(file).isFile()) throw new Error("not a regular file");
-        if (!documents.has(key)) documents.set(key, { file: file === "-" ? "<stdin>" : file, text: readText(file) });
+        if (!documents.has(key)) documents.set(key, { file: file === "-" ? STDIN : file, text: readText(file) });
       } catch (error) {
         faults.push(unreadable(file, reasonOf(error)));
       }
@@ -42,6 +45,10 @@ export function readInputs(paths: readonly string[], outputs: readonly string[] 
   }
   return { documents: [...documents.values()].sort((a, b) => compareStrings(a.file, b.file)), faults };
 }
+
+/** Every file that the paths lead to now, as {@link readInputs} would read them; standard input is none. */
+export const inputFiles = (paths: readonly string[]): string[] =>
+  paths.flatMap((path) => (path === "-" ? [] : expand(path, [])));
 
 function expand(path: string, faults: Diagnostic[]): string[] {
   try {

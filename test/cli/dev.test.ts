@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { startDev } from "../../src/cli/dev.ts";
 import { startMutual } from "../last-hop/mutual.ts";
 
@@ -15,13 +15,14 @@ it("gives the worker the keys that its bundle needs, in a file of its owner alon
   await writeFile(file, manifests);
   const port = await freePort();
   const lines: string[] = [];
+  const digests: string[] = [];
   const line = (text: string): void => void lines.push(text);
   const server = await startDev({
     build: { paths: [file], allowLoopback: true, print: line },
     directory: join(directory, "dev"),
     port,
     print: line,
-    built: () => undefined,
+    built: ({ digest }, changed) => void (changed && digests.push(digest)),
     workerLine: line,
   });
   try {
@@ -29,6 +30,10 @@ it("gives the worker the keys that its bundle needs, in a file of its owner alon
     expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
     for (const name of ["secrets.json", "secrets.env"])
       expect((await stat(join(directory, "dev", name))).mode & 0o777, name).toBe(0o600);
+    // In place, and in two steps, the first of which is no YAML.
+    await writeFile(file, manifests.replace("mutual.example.com", "other.example.com: ["));
+    await writeFile(file, manifests.replaceAll("mutual.example.com", "other.example.com"));
+    await vi.waitFor(() => expect(digests).toHaveLength(1), { timeout: 10_000 });
     const { keys } = JSON.parse(await readFile(join(directory, "dev/secrets.json"), "utf8")) as { keys: object };
     const [key = "", ...others] = Object.values(keys) as string[];
     expect(key.length, `one key, and ${others.length} others`).toBeGreaterThan(100);

@@ -1,0 +1,164 @@
+/** `lasthop serve BUNDLE`: each way in which editors, scripts and Kubernetes replace a file is seen. */
+import { execFileSync } from "node:child_process";
+import { appendFile, chmod, mkdir, mkdtemp, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { encodeBundle } from "../../src/bundle/codec.ts";
+import { encodeSecrets } from "../../src/bundle/secrets.ts";
+import { type Running, serveBundleFile } from "../../src/cli/serve/bundle-file.ts";
+import { UsageError } from "../../src/cli/serve/port-map.ts";
+import { nodeHost } from "../../src/host/node/host.ts";
+import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
+
+const host = nodeHost();
+const rule = ruleOf("shop/site", [matchOf({})]);
+const versionOf = (hostname: string) => encodeBundle(bundleOf([{ hostname, seniority: 0, rule }]), host.sha256);
+const first = versionOf("v0.example");
+const next = versionOf("v1.example");
+
+let directory: string;
+let path: string;
+let said: string[];
+let running: Running | undefined;
+
+beforeEach(async () => {
+  directory = await mkdtemp(join(tmpdir(), "lasthop-file-"));
+  path = join(directory, "bundle.json");
+  said = [];
+  await writeFile(path, first.text);
+});
+afterEach(async () => {
+  await running?.close(0);
+  running = undefined;
+  await rm(directory, { recursive: true });
+});
+
+async function start(at = path, secrets: string | null = null, portMap = new Map([[80, 0]])): Promise<void> {
+  running = await serveBundleFile(
+    { path: at, secrets, address: "127.0.0.1", watch: true },
+    { host, portMap, log: () => undefined },
+    (line) => said.push(line),
+  );
+}
+
+const served = (): string | undefined => running?.servings[0]?.bundle.digest;
+const comes = (digest: string): Promise<void> =>
+  vi.waitFor(() => expect(served()).toBe(digest), { timeout: 8_000, interval: 20 });
+
+describe("a changed bundle is loaded", () => {
+  it("20 times of 20, written over in two steps", { timeout: 60_000 }, async () => {
+    await start();
+    for (let index = 1; index <= 20; index++) {
+      const { bundle, text } = versionOf(`v${index}.example`);
+      const half = Math.floor(text.length / 2);
+      await writeFile(path, text.slice(0, half));
+      await setTimeout(index * 10);
+      await appendFile(path, text.slice(half));
+      await comes(bundle.digest);
+    }
+  });
+
+  const ways: Readonly<Record<string, () => Promise<void>>> = {
+    "moved into its place": async () => {
+      await writeFile(`${path}.tmp`, next.text);
+      await rename(`${path}.tmp`, path);
+    },
+    "moved away first, as editors that keep a copy do": async () => {
+      await rename(path, `${path}~`);
+      await setTimeout(400);
+      await writeFile(path, next.text);
+    },
+    "removed, and written later": async () => {
+      await rm(path);
+      await setTimeout(600);
+      await writeFile(path, next.text);
+    },
+    "with the size and the times of the old one": async () => {
+      expect(next.text).toHaveLength(first.text.length);
+      const { atime, mtime } = await stat(path);
+      await writeFile(path, next.text);
+      await utimes(path, atime, mtime);
+    },
+    "unreadable at first": async () => {
+      await writeFile(path, "{");
+      await vi.waitFor(() => expect(said.at(-1)).toContain("the last good bundle keeps serving"), { timeout: 5_000 });
+      await writeFile(path, next.text);
+    },
+    "a pipe in between": async () => {
+      await rm(path);
+      execFileSync("mkfifo", [path]);
+      await vi.waitFor(() => expect(said.at(-1)).toContain("is no regular file"), { timeout: 5_000 });
+      await rm(path);
+      await writeFile(path, next.text);
+    },
+  };
+  it.each(Object.entries(ways))("%s", async (_, replace) => {
+    await start();
+    await replace();
+    await comes(next.bundle.digest);
+    expect(said.filter((line) => line.endsWith(": loaded"))).toHaveLength(1);
+  });
+
+  it("4 times of 4 by the exchange of ..data, as in a mounted ConfigMap", { timeout: 40_000 }, async () => {
+    const volume = join(directory, "volume");
+    const mount = async (name: string, text: string): Promise<void> => {
+      await mkdir(join(volume, name), { recursive: true });
+      await writeFile(join(volume, name, "bundle.json"), text);
+      await symlink(name, join(volume, "..data_tmp"));
+      await rename(join(volume, "..data_tmp"), join(volume, "..data"));
+    };
+    await mount("..v0", first.text);
+    await symlink("..data/bundle.json", join(volume, "bundle.json"));
+    await start(join(volume, "bundle.json"));
+    for (let index = 1; index <= 4; index++) {
+      const { bundle, text } = versionOf(`v${index}.example`);
+      await mount(`..v${index}`, text);
+      await rm(join(volume, `..v${index - 1}`), { recursive: true });
+      await comes(bundle.digest);
+    }
+  });
+
+  it("a refused read is tried again, and told once", async () => {
+    const secrets = join(directory, "secrets.json");
+    await writeFile(secrets, encodeSecrets(new Map()), { mode: 0o600 });
+    await start(path, secrets);
+    await chmod(secrets, 0o644);
+    await writeFile(path, next.text);
+    await vi.waitFor(() => expect(said.join("\n")).toContain("has mode 644"), { timeout: 5_000 });
+    await setTimeout(1_200);
+    expect(said.filter((line) => line.includes("has mode 644"))).toHaveLength(1);
+    expect(served()).toBe(first.bundle.digest);
+    await chmod(secrets, 0o600);
+    await comes(next.bundle.digest);
+  });
+});
+
+describe("--port-map", () => {
+  it("an entry without listener is refused before a listener's own port is bound", async () => {
+    const wrong = start(path, null, new Map([[8080, 28_591]]));
+    await expect(wrong).rejects.toThrow(UsageError);
+    await expect(wrong).rejects.toThrow(
+      "--port-map 28591=8080: no listener is on port 8080; the bundle's listeners are on port 80, and 80 would be bound as it is. Write BOUND=LISTENER, as in 28591=80",
+    );
+  });
+
+  it("an entry beside those of all listeners waits for one, and is told of", async () => {
+    await start(
+      path,
+      null,
+      new Map([
+        [80, 0],
+        [443, 1],
+      ]),
+    );
+    expect(said).toContain("--port-map 1=443: no listener is on port 443; the entry waits for one");
+  });
+
+  it("a bundle without listeners says that nothing is bound", async () => {
+    await writeFile(path, encodeBundle(EMPTY, host.sha256).text);
+    await start(path, null, new Map());
+    expect(said).toEqual(["the bundle has no listener, so nothing is bound"]);
+  });
+});
