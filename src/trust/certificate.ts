@@ -1,8 +1,8 @@
 /** One certificate, read strictly and once (RFC 5280 §4.1). What it means for a path is for path.ts and profile.ts. */
 import { type PublicKey, type SignatureAlgorithm, readPublicKey, readSignatureAlgorithm } from "./algorithms.ts";
 import { DerError, DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
+import { type DistinguishedName, isSameName, readName } from "./dn.ts";
 import { type Extensions, readExtensions } from "./extensions.ts";
-import { type DistinguishedName, readName } from "./names.ts";
 
 export interface Certificate extends Extensions {
   /** The bytes that were read. Never written to. */
@@ -22,7 +22,7 @@ export interface Certificate extends Extensions {
   readonly earlyGeneralizedTime: boolean;
   readonly spki: Uint8Array;
   readonly key: PublicKey;
-  /** RFC 5280 §3.3: issuer and subject are the same name. */
+  /** RFC 5280 §3.3: issuer and subject are the same name, as far as that can be shown. Compared at first need. */
   readonly selfIssued: boolean;
 }
 
@@ -80,6 +80,7 @@ function readCertificate(der: Uint8Array): Certificate {
   if (extensions.basicConstraints?.ca === true && subject.rdns.length === 0)
     throw new DerError("a CA's subject is empty");
 
+  let selfIssued: boolean | undefined;
   return {
     ...extensions,
     der,
@@ -95,7 +96,10 @@ function readCertificate(der: Uint8Array): Certificate {
     earlyGeneralizedTime: notBefore.early || notAfter.early,
     spki: tbs.whole(spkiElement),
     key,
-    selfIssued: issuer.key === subject.key,
+    get selfIssued() {
+      selfIssued ??= isSameName(issuer, subject);
+      return selfIssued;
+    },
   };
 }
 

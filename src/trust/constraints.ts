@@ -1,9 +1,10 @@
 /** Name constraints (RFC 5280 §4.2.1.10, §6.1.3 (b)-(c), §6.1.4 (g)). */
 import { type Budget, NAME_COST } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
+import { compareSubtree, emailAddresses } from "./dn.ts";
 import type { NameConstraints } from "./extensions.ts";
 import { isDnsName, splitMailbox } from "./identity.ts";
-import { type DistinguishedName, type GeneralName, describeName } from "./names.ts";
+import { type GeneralName, describeName } from "./names.ts";
 
 /** Why a certificate falls outside the constraints above it; both sides for people. */
 export interface ConstraintProblem {
@@ -72,7 +73,7 @@ function namesOf(certificate: Certificate): readonly Prepared[] {
     if (certificate.subject.rdns.length > 0) all.push({ type: "directory", value: certificate.subject });
     // RFC 5280 §4.2.1.10 applies mailbox constraints to emailAddress in the subject when there is no subjectAltName;
     // as OpenSSL does, always: a CA that restricts mailboxes restricts them there too.
-    for (const value of certificate.subject.emailAddresses) all.push({ type: "rfc822", value });
+    for (const value of emailAddresses(certificate.subject)) all.push({ type: "rfc822", value });
     names = [...all, ...(certificate.subjectAltNames ?? [])].map(prepare);
     prepared.set(certificate, names);
   }
@@ -153,7 +154,11 @@ function covers(constraint: GeneralName, { name, host }: Prepared, set: "permitt
     case "ip":
       return name.type === "ip" && coversIp(constraint.value, name.value);
     case "directory":
-      return name.type === "directory" && coversDirectory(constraint.value, name.value);
+      // What cannot be shown to be another name is not permitted, and is excluded.
+      if (name.type !== "directory") return false;
+      return set === "permitted"
+        ? compareSubtree(constraint.value, name.value) === "same"
+        : compareSubtree(constraint.value, name.value) !== "different";
     case "other":
       return false;
   }
@@ -190,11 +195,6 @@ function coversIp(range: Uint8Array, address: Uint8Array): boolean {
   const size = address.length;
   if (range.length !== 2 * size) return false;
   return address.every((octet, index) => ((octet ^ (range[index] ?? 0)) & (range[size + index] ?? 0)) === 0);
-}
-
-/** RFC 5280 §7.1: the constraint's RDNs are the first of the name's. */
-function coversDirectory(constraint: DistinguishedName, name: DistinguishedName): boolean {
-  return constraint.rdns.every((rdn, index) => rdn === name.rdns[index]);
 }
 
 /** The host of a URI with an authority, in lower case, if it is a domain name (RFC 3986 §3.2). */

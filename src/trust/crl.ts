@@ -6,8 +6,8 @@ import { type Certificate, type Parsed, parsing } from "./certificate.ts";
 import { owned, registerAlgorithm } from "./crypto.ts";
 import { hex } from "../bundle/bytes.ts";
 import { DerError, DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
+import { type DistinguishedName, describeDn, isSameName, readName } from "./dn.ts";
 import { readDistributionPointName } from "./extensions.ts";
-import { type DistinguishedName, describeDn, readName } from "./names.ts";
 import { type Problem, formatTime, lacksUsage } from "./profile.ts";
 import { type Known, signatureCost, verifySignature } from "./store.ts";
 
@@ -41,7 +41,7 @@ export async function checkRevocation(
   nowMs: number,
   budget: Budget,
 ): Promise<{ readonly untilMs: number } | Problem> {
-  const named = crls.filter((crl) => crl.issuer.key === certificate.issuer.key);
+  const named = crls.filter((crl) => isSameName(crl.issuer, certificate.issuer));
   const expected = `a current CRL of ${describeDn(certificate.issuer)} that covers the certificate`;
   let untilMs: number | null = null;
   let why = named.length === 0 ? "no CRL of this issuer" : "a CRL that does not cover the certificate";

@@ -4,8 +4,8 @@ import { AlgorithmIdentifier, Certificate as PkiCertificate, CryptoEngine, Publi
 import { type Curve, type PublicKey, type SignatureAlgorithm, positive } from "./algorithms.ts";
 import { type Certificate, parsing } from "./certificate.ts";
 import { DerReader, TAG, sameBytes } from "./der.ts";
+import { MAX_ATTRIBUTES } from "./dn.ts";
 import { MAX_EXTENSIONS } from "./extensions.ts";
-import { MAX_ATTRIBUTES } from "./names.ts";
 import { verifyLargeRsa } from "./rsa.ts";
 
 const COORDINATE_BYTES: Readonly<Record<Curve, number>> = { "P-256": 32, "P-384": 48, "P-521": 66 };

@@ -3,7 +3,7 @@ import { describeAlgorithm, keyProblem } from "./algorithms.ts";
 import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { sameBytes } from "./der.ts";
-import { describeDn } from "./names.ts";
+import { describeDn, isSameName, shapeOf } from "./dn.ts";
 import { type Problem, checkCa, checkValidity } from "./profile.ts";
 import type { Known } from "./store.ts";
 
@@ -16,8 +16,11 @@ export interface Link {
   readonly source: string | null;
 }
 
-/** Anchors by the comparison key of their subject. */
+/** Anchors by the shape of their subject: names of different shapes are different, others are compared. */
 export type AnchorIndex = ReadonlyMap<string, readonly Link[]>;
+
+export const indexAnchors = (anchors: readonly Link[]): AnchorIndex =>
+  Map.groupBy(anchors, ({ known }) => shapeOf(known.certificate.subject));
 
 /** A problem and how far the path that ran into it had got: compare with `further`. */
 export interface Failure {
@@ -32,7 +35,7 @@ export const further = (one: Failure | null, other: Failure): Failure =>
 /** Progress of a complete path; the stage of validation is added. A path still growing counts its certificates. */
 export const COMPLETE = 10_000;
 
-interface Search {
+interface SearchRules {
   readonly presented: readonly Link[];
   readonly anchors: AnchorIndex;
   readonly nowMs: number;
@@ -42,9 +45,14 @@ interface Search {
   readonly accept: (path: readonly Link[]) => Promise<Failure | null>;
 }
 
+interface Search extends SearchRules {
+  /** What `issuersOf` found. */
+  readonly issuers: Map<Certificate, readonly Link[]>;
+}
+
 /** Null when some path was accepted; otherwise the failure of the path that got furthest. */
-export async function buildPath(endEntity: Link, search: Search): Promise<Failure | null> {
-  return extend([endEntity], search);
+export async function buildPath(endEntity: Link, rules: SearchRules): Promise<Failure | null> {
+  return extend([endEntity], { ...rules, issuers: new Map() });
 }
 
 async function extend(path: readonly Link[], search: Search): Promise<Failure | null> {
@@ -109,34 +117,46 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
 }
 
 /**
- * Certificates that may have issued the top of the path, the likeliest first: anchors, then a key identifier that
- * fits, then one that is valid now, then the longest-lived. Never a subject and key that the path already holds:
- * whatever such a loop reaches, the shorter path reaches too.
+ * The issuers of the top of the path that it does not hold yet: no certificate twice, and no CA's subject and key
+ * twice, because whatever such a loop reaches, the shorter path reaches too. The end entity issues nothing, so a CA
+ * may have its subject and key; what is no CA and has them is another issue of a self-signed backend's certificate.
  */
 function candidates(path: readonly Link[], search: Search): Link[] {
   const top = path.at(-1)?.known.certificate;
   if (top === undefined) return [];
-  const inPath = (certificate: Certificate): boolean =>
+  const inPath = ({ der, spki, subject, basicConstraints }: Certificate): boolean =>
     path.some(
-      ({ known }) =>
-        known.certificate === certificate ||
-        (known.certificate.subject.key === certificate.subject.key &&
-          sameBytes(known.certificate.spki, certificate.spki)),
+      ({ known: { certificate } }, index) =>
+        sameBytes(certificate.der, der) ||
+        ((index > 0 || basicConstraints?.ca !== true) &&
+          sameBytes(certificate.spki, spki) &&
+          isSameName(certificate.subject, subject)),
     );
-  const named = search.presented.filter(({ known }) => known.certificate.subject.key === top.issuer.key);
-  const rank = ({ known: { certificate }, source }: Link): number => {
-    const hint = keyHint(top, certificate);
+  return issuersOf(top, search).filter(({ known }) => !inPath(known.certificate));
+}
+
+/**
+ * Certificates that bear the name of this one's issuer, the likeliest first: anchors, then a key identifier that
+ * fits, then one that is valid now, then the longest-lived. Found once a search for each certificate.
+ */
+function issuersOf(certificate: Certificate, search: Search): readonly Link[] {
+  const found = search.issuers.get(certificate);
+  if (found !== undefined) return found;
+  const rank = ({ known, source }: Link): number => {
+    const hint = keyHint(certificate, known.certificate);
     return (
       (source === null ? 0 : 1) +
       (hint === "same" ? 4 : hint === "other" ? -4 : 0) +
-      (checkValidity(certificate, search.nowMs) === null ? 2 : 0)
+      (checkValidity(known.certificate, search.nowMs) === null ? 2 : 0)
     );
   };
-  return [...(search.anchors.get(top.issuer.key) ?? []), ...named]
-    .filter(({ known }) => !inPath(known.certificate))
+  const issuers = [...(search.anchors.get(shapeOf(certificate.issuer)) ?? []), ...search.presented]
+    .filter(({ known }) => isSameName(known.certificate.subject, certificate.issuer))
     .map((link) => ({ link, rank: rank(link) }))
     .toSorted((a, b) => b.rank - a.rank || b.link.known.certificate.notAfterMs - a.link.known.certificate.notAfterMs)
     .map(({ link }) => link);
+  search.issuers.set(certificate, issuers);
+  return issuers;
 }
 
 /** RFC 5280 §4.2.1.1: key identifiers help to find the issuer; they never decide. */

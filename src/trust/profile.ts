@@ -3,8 +3,8 @@ import { keyProblem } from "./algorithms.ts";
 import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { constraintsProblem } from "./constraints.ts";
+import { describeDn } from "./dn.ts";
 import type { OID } from "./extensions.ts";
-import { describeDn } from "./names.ts";
 import type { RefusalCode, Rule } from "./verdict.ts";
 
 /** A refusal before it has a position. */

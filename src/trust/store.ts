@@ -4,7 +4,7 @@ import type { AlgorithmIdentifier, Certificate as PkiCertificate, PublicKeyInfo 
 import type { Budget } from "./budget.ts";
 import { type Certificate, type Parsed, parseCertificate } from "./certificate.ts";
 import { WEBCRYPTO_RSA_BITS, owned, registerKey, toPki, trustEngine } from "./crypto.ts";
-import { latin1 } from "./names.ts";
+import { latin1 } from "./fold.ts";
 
 const MAX_ISSUER_KEYS = 128;
 

@@ -4,6 +4,7 @@
  * `private` waives them. Each refuses with `issuance-rule` and its own rule name.
  */
 import type { Certificate } from "./certificate.ts";
+import { commonNames } from "./dn.ts";
 import { OID } from "./extensions.ts";
 import { isDnsName, parseIp } from "./identity.ts";
 import { describeName, formatIp } from "./names.ts";
@@ -139,7 +140,7 @@ function checkServer(certificate: Certificate, isPublicSuffix: IsPublicSuffix): 
     }
   }
   // BR 7.1.4.3: a character-for-character copy of an alternative name.
-  for (const commonName of certificate.subject.commonNames) {
+  for (const commonName of commonNames(certificate.subject)) {
     const address = parseIp(commonName);
     const copied = names.some((name) =>
       name.type === "ip"

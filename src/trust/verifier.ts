@@ -5,8 +5,9 @@ import { Budget, type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 import { REFUSAL_MS, VerdictCache } from "./cache.ts";
 import { type Crl, parseCrl } from "./crl.ts";
 import { sameBytes } from "./der.ts";
+import { shapeOf } from "./dn.ts";
 import { type TrustIdentifier, matchIdentity } from "./identity.ts";
-import { type AnchorIndex, type Failure, type Link, buildPath, further } from "./paths.ts";
+import { type AnchorIndex, type Failure, type Link, buildPath, further, indexAnchors } from "./paths.ts";
 import { loadPublicSuffixes } from "./suffixes.ts";
 import { checkSizes, frame, toRefusal } from "./presented.ts";
 import { CertificateStore, digestKey } from "./store.ts";
@@ -78,7 +79,7 @@ class PolicyVerifier implements Verifier {
     this.#limits = { ...DEFAULT_BUDGETS, ...trust.budgets };
     this.#store = options.cache ?? new CertificateStore(sha256);
     this.#anchors = readAnchors(trust, this.#store);
-    this.#anchorIndex = Map.groupBy(this.#anchors, ({ known }) => known.certificate.subject.key);
+    this.#anchorIndex = indexAnchors(this.#anchors);
     this.#crls = trust.crls === null ? null : readCrls(trust.crls);
     this.#pins = new Set(trust.spkiPins.map(decodePin));
   }
@@ -223,7 +224,7 @@ class PolicyVerifier implements Verifier {
 
   /** The anchor with the same bytes. */
   #anchorWith({ known: { certificate } }: Link): Link | null {
-    const named = this.#anchorIndex.get(certificate.subject.key) ?? [];
+    const named = this.#anchorIndex.get(shapeOf(certificate.subject)) ?? [];
     return named.find(({ known }) => sameBytes(known.certificate.der, certificate.der)) ?? null;
   }
 }

@@ -1,0 +1,127 @@
+/**
+ * The text of a directory string, and its form for comparison (RFC 5280 §7.1, RFC 4518 string preparation).
+ *
+ * `foldText("Stra\u00dfe  1 ")` is `{ exact: "strasse 1", loose: "strasse 1" }`.
+ */
+import { DerError, TAG } from "./der.ts";
+
+/** Two texts are the same when `exact` is, and are different when `loose` is. */
+export interface Folded {
+  /** Compatibility forms and case folded, insignificant spaces removed. */
+  readonly exact: string;
+  /** As `exact`, without the characters that RFC 4518 §2.2 maps to nothing, such as NUL and the soft hyphen. */
+  readonly loose: string;
+}
+
+/**
+ * Octets of a value that is folded: RFC 5280's upper bounds for the attributes of a name are 64, 128 and 256
+ * characters. A longer one equals its own bytes alone.
+ */
+export const MAX_FOLDED_OCTETS = 1_024;
+
+/** The text of a string type of ASN.1, or null when `tag` is another type. Throws on octets that are not of the type. */
+export function readText(tag: number, contents: Uint8Array, what: string): string | null {
+  switch (tag) {
+    case TAG.utf8String:
+      return utf8(contents, what);
+    case 0x12: // NumericString
+    case 0x13: // PrintableString
+    case 0x16: // IA5String
+    case 0x1a: // VisibleString
+      return ascii(contents, what);
+    case 0x14: // TeletexString, read as Latin-1 as everyone does
+      return latin1(contents);
+    case 0x1e: // BMPString
+      if (contents.length % 2 !== 0) throw new DerError(`${what} has an odd BMPString`);
+      return wide(contents, 2, what);
+    case 0x1c: // UniversalString
+      if (contents.length % 4 !== 0) throw new DerError(`${what} has a broken UniversalString`);
+      return wide(contents, 4, what);
+    default:
+      return null;
+  }
+}
+
+/** RFC 4518 §2.6.1, and the controls of §2.2 that are spaces. */
+const SPACES = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
+/** RFC 4518 §2.2: mapped to nothing. Combining characters stand outside the class, where they combine with nothing. */
+const IGNORED =
+  /(?![\t-\r\u0085])\p{Cc}|[\u00ad\u06dd\u070f\u1806\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffc]|\u034f|\u200d|[\u180b-\u180d]|[\ufe00-\ufe0f]|[\u{1d173}-\u{1d17a}]|\u{e0001}|[\u{e0020}-\u{e007f}]/gu;
+/** RFC 4518 §2.4: prohibited, so that no comparison with them is true or false. */
+const PROHIBITED = /[\p{Cn}\p{Co}\p{Cs}\u{fffd}]/u;
+/**
+ * Normalization sorts a run of combining marks, at a cost that grows with the square of its length. UAX #15 §13
+ * (Stream-Safe Text Format) calls more than 30 of them no text of any language.
+ */
+const LONG_RUN_OF_MARKS = /\p{M}{31}/u;
+
+/**
+ * The text for comparison, at a cost linear in its length; null when the standard gives it no form, or only at a
+ * higher cost. Case is folded as in RFC 3454 B.2, by lower case, sharp s and final sigma.
+ */
+export function foldText(text: string): Folded | null {
+  if (isAscii(text))
+    return { exact: tidy(text.toLowerCase()), loose: tidy(text.replaceAll(IGNORED, "").toLowerCase()) };
+  if (LONG_RUN_OF_MARKS.test(text) || PROHIBITED.test(text)) return null;
+  const exact = foldCase(text);
+  return { exact, loose: text.search(IGNORED) === -1 ? exact : foldCase(text.replaceAll(IGNORED, "")) };
+}
+
+function foldCase(text: string): string {
+  const folded = text.normalize("NFKC").toLowerCase().replaceAll("\u00df", "ss").replaceAll("\u03c2", "\u03c3");
+  return tidy(folded.normalize("NFKC"));
+}
+
+/** RFC 4518 §2.6.1: leading and trailing spaces removed, one space for each run of them. */
+function tidy(text: string): string {
+  const single = text.replaceAll(SPACES, " ");
+  return single.slice(single.startsWith(" ") ? 1 : 0, single.endsWith(" ") ? -1 : undefined);
+}
+
+export function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) >= 0x80) return false;
+  return true;
+}
+
+/** The text of an IA5String. Throws on anything else. */
+export function ascii(bytes: Uint8Array, what: string): string {
+  const text = latin1(bytes);
+  if (!isAscii(text)) throw new DerError(`${what} is not ASCII`);
+  return text;
+}
+
+const CHUNK = 4096;
+
+/** One character an octet. */
+export function latin1(bytes: Uint8Array): string {
+  if (bytes.length <= CHUNK) return String.fromCharCode(...bytes);
+  let text = "";
+  for (let at = 0; at < bytes.length; at += CHUNK) text += String.fromCharCode(...bytes.subarray(at, at + CHUNK));
+  return text;
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+function utf8(bytes: Uint8Array, what: string): string {
+  if (bytes.length <= CHUNK) {
+    const text = latin1(bytes);
+    if (isAscii(text)) return text;
+  }
+  try {
+    return decoder.decode(bytes);
+  } catch {
+    throw new DerError(`${what} has a broken UTF8String`);
+  }
+}
+
+function wide(bytes: Uint8Array, width: 2 | 4, what: string): string {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += width) {
+    let unit = 0;
+    for (let octet = 0; octet < width; octet++) unit = unit * 256 + (bytes[at + octet] ?? 0);
+    // No placeholder stands for it: two different values must not become one text.
+    if (unit > 0x10ffff) throw new DerError(`${what} has a UniversalString beyond Unicode`);
+    text += String.fromCodePoint(unit);
+  }
+  return text;
+}
