@@ -29,11 +29,20 @@ const PACKAGES = ["deno@2.9.6", "bun@1.4.5"];
 const START_MS = 20_000;
 const bin = (name: string): string => join(HOME, "node_modules/.bin", name);
 
-const COMMANDS: Readonly<Record<Exclude<Runtime, "workerd">, readonly [string, ...string[]]>> = {
+/** Those that run `lasthop serve`. */
+export type ServingRuntime = Exclude<Runtime, "workerd">;
+
+const COMMANDS: Readonly<Record<ServingRuntime, readonly [string, ...string[]]>> = {
   node: [process.execPath],
   deno: [bin("deno"), "run", "--allow-all", "--no-check"],
   bun: [bin("bun")],
 };
+
+/** The command line that runs a script on this runtime, which comes from npm where it is not there yet. */
+export function commandOf(runtime: ServingRuntime): readonly [string, ...string[]] {
+  if (runtime !== "node") install();
+  return COMMANDS[runtime];
+}
 
 /** Rejects with what it said when it does not serve. */
 export async function startRuntime(runtime: Runtime, { bundle, secrets }: Cluster): Promise<Serving> {
@@ -54,7 +63,6 @@ async function startServe(
   bundle: string,
   secrets: string,
 ): Promise<Serving> {
-  mkdirSync(HOME, { recursive: true });
   install();
   const [bundleFile, secretsFile] = [join(HOME, "bundle.json"), join(HOME, "secrets.json")];
   writeFileSync(bundleFile, bundle);
@@ -114,6 +122,7 @@ function listen(child: ChildProcess): (text: string) => Promise<void> {
 }
 
 function install(): void {
+  mkdirSync(HOME, { recursive: true });
   if (existsSync(bin("deno")) && existsSync(bin("bun"))) return;
   writeFileSync(join(HOME, "package.json"), '{ "private": true, "allowScripts": { "deno": true, "bun": true } }\n');
   execFileSync("npm", ["install", "--no-audit", "--no-fund", "--prefix", HOME, ...PACKAGES], { stdio: "ignore" });

@@ -6,6 +6,7 @@ import { BunConnection, isBun } from "./bun.ts";
 import type { Client, Handle } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
+import { Pipeline } from "./pipeline.ts";
 import { bodyOf, type Tap, writeBody } from "./streams.ts";
 import { upgrade } from "./upgrade.ts";
 
@@ -14,12 +15,17 @@ export interface Http1 {
   close(): void;
 }
 
+interface Connection {
+  readonly client: Client;
+  readonly pipeline: Pipeline;
+  readonly guard: BunConnection | null;
+}
+
 /** How long a client that expects 100 waits: a backend over HTTP/2 passes none on. */
 const CONTINUE_MS = 1_000;
 
 export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
-  const clients = new WeakMap<Duplex, Client>();
-  const guards = new WeakMap<Duplex, BunConnection>();
+  const connections = new WeakMap<Duplex, Connection>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
     headersTimeout: limits.headersMs,
@@ -29,30 +35,32 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
     shouldUpgradeCallback: wantsWebSocket,
   });
   // Connections are handed to it. Deno (2.9.6) ends those of a server that does not listen after one answer each.
-  if ("deno" in process.versions) Object.defineProperty(server, "listening", { value: true });
+  if (isDeno) Object.defineProperty(server, "listening", { value: true });
   // By default fields past the 2000th are dropped without a word; their size is bounded.
   server.maxHeadersCount = 0;
-  const clientOf = ({ socket }: IncomingMessage): Client => {
-    const client = clients.get(socket);
-    if (client === undefined) throw new TypeError("a request on a socket that nobody served");
-    return client;
+  const connectionOf = ({ socket }: IncomingMessage): Connection => {
+    const connection = connections.get(socket);
+    if (connection === undefined) throw new TypeError("a request on a socket that nobody served");
+    return connection;
   };
   const take = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
-    const guard = guards.get(request.socket) ?? null;
+    const { client, pipeline, guard } = connectionOf(request);
+    pipeline.asked(request, response);
     guard?.asked(request, response);
-    void answer(handle, clientOf(request), request, response, { expectsContinue, tap: guard });
+    void answer(handle, client, request, response, { expectsContinue, tap: guard });
   };
   server.timeout = limits.sendMs;
   // Nothing has moved on it for so long: it is idle, its client takes nothing, or its backend is silent, which is not its
   // client's fault.
   server.on("timeout", (socket) => {
-    if (clients.get(socket)?.busy !== true || socket.writableLength > 0) socket.destroy();
+    if (connections.get(socket)?.client.busy !== true || socket.writableLength > 0) socket.destroy();
   });
   server.on("request", (request, response) => take(request, response, false));
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => take(request, response, true));
   server.on("upgrade", (request, socket, head) => {
-    const client = clientOf(request);
-    guards.get(request.socket)?.upgraded();
+    const { client, pipeline, guard } = connectionOf(request);
+    pipeline.end();
+    guard?.upgraded();
     client.begin();
     const asked = (signal: AbortSignal): ExchangeRequest => ({
       ...exchangeOf(request, client.front.scheme, signal),
@@ -64,12 +72,24 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
   server.emit("listening");
   return {
     serve(socket, client) {
-      clients.set(socket, client);
+      if (isDeno) keepFromParser(socket);
       server.emit("connection", socket);
-      if (isBun) guards.set(socket, new BunConnection(socket, limits));
+      const pipeline = new Pipeline(socket);
+      connections.set(socket, { client, pipeline, guard: isBun ? new BunConnection(socket, limits) : null });
     },
     close: () => void server.close(),
   };
+}
+
+const isDeno = "deno" in process.versions;
+
+/**
+ * node:http lets its parser read the socket itself where nobody has before, and stops that for whoever listens; Deno's
+ * (2.9.6) does not stop.
+ */
+function keepFromParser(socket: Duplex): void {
+  const handle: unknown = Reflect.get(socket, "_handle");
+  if (typeof handle === "object" && handle !== null) Reflect.set(handle, "_consumed", true);
 }
 
 /** Resolves when the response has left or the client has; never rejects. */

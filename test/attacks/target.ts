@@ -1,0 +1,167 @@
+/** A gateway to attack: `lasthop serve` as an operator starts it, in a process of its own, with a counting backend. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import type { Writable } from "node:stream";
+import { freePort } from "../../src/cli/demo/check.ts";
+import { compile } from "../../src/compile/index.ts";
+import { backendYaml, edgeYaml } from "../last-hop/manifests.ts";
+import { mintCa, mintLeaf } from "../pki.ts";
+import { commandOf, type ServingRuntime } from "../runtimes/hosts.ts";
+import { residentBytes } from "../soak/workerd.ts";
+import { type CountingBackend, startBackend } from "./backend.ts";
+
+/** What an attack needs to know. */
+export interface Target {
+  /** Of the HTTP listener. */
+  readonly port: number;
+  /** Of the HTTPS listener. */
+  readonly securePort: number;
+  /** Signs what the HTTPS listener presents. */
+  readonly caPem: string;
+  /** The host of the route to the backend. */
+  readonly host: string;
+  readonly backend: CountingBackend;
+  readonly residentBytes: () => number;
+}
+
+export interface Gateway extends Target {
+  readonly metricsPort: number;
+  readonly child: ChildProcess;
+  /** Lines on stderr so far. */
+  readonly said: () => string;
+  /** Of the access log; empty when its stream is not a pipe that is read here. */
+  readonly records: () => readonly Record<string, unknown>[];
+  /** Tells it to stop as an operator does; resolves with the exit status. */
+  terminate(): Promise<number | null>;
+  /** Ends it, its backend too, and removes its files. */
+  close(): Promise<void>;
+}
+
+export interface GatewayOptions {
+  readonly runtime?: ServingRuntime;
+  /** Where the access log goes: read here, dropped, or to a descriptor. */
+  readonly stdout?: "read" | "ignore" | "pipe" | number;
+  readonly stderr?: "read" | number;
+  /** A command in front of the runtime's: `taskset -c 1`. */
+  readonly under?: readonly string[];
+  readonly args?: readonly string[];
+}
+
+/** What the tests on the wire run against: Node, or those that LASTHOP_RUNTIMES lists (`node deno bun`). */
+export const UNDER_TEST = (process.env["LASTHOP_RUNTIMES"] ?? "node").split(" ") as readonly ServingRuntime[];
+
+const ROOT = resolve(import.meta.dirname, "../..");
+const START_MS = 20_000;
+
+/** Rejects with what it said when it does not serve. */
+export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
+  const { runtime = "node", stdout = "read", stderr = "read", under = [], args = [] } = options;
+  const backend = await startBackend();
+  const directory = mkdtempSync(join(tmpdir(), "lasthop-attacks-"));
+  const { bundle, secrets, caPem } = await cluster(backend.port);
+  const [bundleFile, secretsFile] = [join(directory, "bundle.json"), join(directory, "secrets.json")];
+  writeFileSync(bundleFile, bundle);
+  writeFileSync(secretsFile, secrets, { mode: 0o600 });
+  const [port, securePort, metricsPort] = [await freePort(), await freePort(), await freePort()];
+  const [command, ...rest] = [...under, ...commandOf(runtime), join(ROOT, "src/cli/main.ts"), "serve", bundleFile];
+  const ports = ["--port-map", `${port}=80,${securePort}=443`, "--metrics-address", `127.0.0.1:${metricsPort}`];
+  const child = spawn(command, [...rest, "--secrets", secretsFile, "--no-watch", ...ports, ...args], {
+    cwd: ROOT,
+    stdio: ["ignore", stdout === "read" ? "pipe" : stdout, stderr === "read" ? "pipe" : stderr],
+  });
+  const heard = { out: "", err: "" };
+  if (stdout === "read") child.stdout?.on("data", (bytes: Buffer) => (heard.out += bytes.toString()));
+  child.stderr?.on("data", (bytes: Buffer) => (heard.err += bytes.toString()));
+  await untilServes(child, metricsPort, () => heard.err);
+  const ended = async (signal: NodeJS.Signals): Promise<number | null> => {
+    if (child.exitCode === null && child.signalCode === null) {
+      const exited = once(child, "exit");
+      child.kill(signal);
+      await exited;
+    }
+    return child.exitCode;
+  };
+  return {
+    port,
+    securePort,
+    metricsPort,
+    caPem,
+    host: "plain.example.com",
+    backend,
+    child,
+    residentBytes: () => residentBytes(child.pid),
+    said: () => heard.err,
+    records: () =>
+      heard.out
+        .split("\n")
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Record<string, unknown>),
+    terminate: () => ended("SIGTERM"),
+    async close() {
+      await ended("SIGKILL");
+      (child.stdout as Writable | null)?.destroy();
+      await backend.close();
+      rmSync(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+async function untilServes(child: ChildProcess, metricsPort: number, said: () => string): Promise<void> {
+  const start = Date.now();
+  for (;;) {
+    const ready = await fetch(`http://127.0.0.1:${metricsPort}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+    if (ready) return;
+    if (child.exitCode !== null || Date.now() - start > START_MS) {
+      child.kill("SIGKILL");
+      throw new Error(`lasthop does not serve: ${said()}`);
+    }
+    await new Promise((resolve) => void setTimeout(resolve, 50));
+  }
+}
+
+async function cluster(port: number): Promise<{ bundle: string; secrets: string; caPem: string }> {
+  const root = await mintCa({ name: "attacks root" });
+  const leaf = await mintLeaf({ issuer: root, dns: ["*.example.com"] });
+  const base64 = (text: string): string => Buffer.from(text).toString("base64");
+  const secret = `---
+apiVersion: v1
+kind: Secret
+metadata: { name: wildcard, namespace: test }
+type: kubernetes.io/tls
+data: { tls.crt: ${base64(leaf.chainPem)}, tls.key: ${base64(leaf.keyPem)} }
+`;
+  const secured =
+    "listeners: [{ name: wild, protocol: HTTPS, port: 443, tls: { certificateRefs: [{ name: wildcard }] } }, ";
+  const manifests = [
+    edgeYaml("test", root.certPem).replace("listeners: [", secured),
+    secret,
+    backendYaml("test", "plain", port),
+    ROUTES,
+  ].join("");
+  const input = [{ file: "cluster.yaml", text: manifests }];
+  const { text: bundle, secrets, diagnostics } = compile(input, { allowLoopback: true });
+  if (bundle === null || secrets === null || diagnostics.length > 0)
+    throw new Error(diagnostics.map(({ message }) => message).join("\n"));
+  return { bundle, secrets, caPem: root.certPem };
+}
+
+/** A host whose rules differ by path: `/admin` is refused to all, `/public` and `/a/b` are served. */
+const ROUTES = `---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: paths, namespace: test }
+spec:
+  parentRefs: [{ name: edge }]
+  hostnames: [paths.example.com]
+  rules:
+    - matches: [{ path: { value: /admin } }]
+      filters: [{ type: RequestRedirect, requestRedirect: { hostname: login.example.com, statusCode: 302 } }]
+    - matches: [{ path: { value: / } }]
+      backendRefs: [{ name: plain, port: 443 }]
+`;

@@ -1,0 +1,87 @@
+/** HTTP/1.1 pipelining on the wire: one request under way a connection, answers in order, little held. */
+import { once } from "node:events";
+import { connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { pipeline } from "../attacks/pipelining.ts";
+import { ask } from "../runtimes/clients.ts";
+import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
+
+describe.each(UNDER_TEST)("pipelined requests on %s", (runtime) => {
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await startGateway({ runtime });
+  });
+  beforeEach(() => gateway.backend.reset());
+  afterAll(() => gateway.close());
+
+  it("are answered in order over one backend connection, and little of them is held", async () => {
+    await pipeline(gateway, { requests: 500, limitMs: 20_000 });
+    const { answers, inOrder, grownBytes } = await pipeline(gateway, { requests: 8_000, limitMs: 40_000 });
+    expect({ answers, inOrder }).toEqual({ answers: 8_000, inOrder: true });
+    expect(gateway.backend.peak).toBe(1);
+    expect(grownBytes).toBeLessThan(96 << 20);
+  }, 60_000);
+
+  it("wait unread while one is slow", async () => {
+    const slow = `GET /slow?ms=1000 HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`;
+    const quick = `GET /quick HTTP/1.1\r\nHost: ${gateway.host}\r\n\r\n`;
+    const sockets = Array.from({ length: 20 }, () => connect({ host: "127.0.0.1", port: gateway.port }));
+    for (const socket of sockets) {
+      socket.on("error", () => undefined).resume();
+      await once(socket, "connect");
+      socket.write(slow + quick.repeat(100_000));
+    }
+    await pause(800);
+    expect(gateway.backend.requests).toBe(20);
+    // What the kernel does not take stays with the client.
+    const taken = sockets.map(({ bytesWritten, writableLength }) => bytesWritten - writableLength);
+    expect(Math.max(...taken)).toBeLessThan(8 << 20);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  const bodies: readonly [name: string, first: string][] = [
+    ["a length", "POST /first HTTP/1.1\r\nHost: H\r\nContent-Length: 14\r\n\r\nab\r\n\r\ncd\r\n\r\nef"],
+    [
+      "chunks",
+      "POST /first HTTP/1.1\r\nHost: H\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n\r\n\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+    ],
+    [
+      "trailers",
+      "POST /first HTTP/1.1\r\nHost: H\r\nTrailer: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx: 1\r\n\r\n",
+    ],
+    ["no body", "GET /first HTTP/1.1\r\nHost: H\r\n\r\n"],
+    ["empty lines before", "\r\n\r\nGET /first HTTP/1.1\r\nHost: H\r\n\r\n\r\n"],
+  ];
+  for (const [name, first] of bodies) {
+    for (const step of [1, 3, 7, 1_000]) {
+      it(`keep their boundaries after ${name}, ${step} bytes at a time`, async () => {
+        const second = "GET /second HTTP/1.1\r\nHost: H\r\nConnection: close\r\n\r\n";
+        const bytes = Buffer.from(
+          (first + first.replaceAll("/first", "/again") + second).replaceAll("H\r", `${gateway.host}\r`),
+        );
+        const socket = connect({ host: "127.0.0.1", port: gateway.port, noDelay: true });
+        let text = "";
+        socket.setEncoding("latin1").on("data", (some: string) => (text += some));
+        const closed = once(socket, "close");
+        for (let at = 0; at < bytes.length; at += step) {
+          socket.write(bytes.subarray(at, at + step));
+          if (step < 100) await pause(0);
+        }
+        await closed;
+        const paths = text.match(/\r\n\r\n\/\w+?(?=HTTP|$)/g)?.map((path) => path.trim());
+        expect(paths).toEqual(["/first", "/again", "/second"]);
+        expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
+      });
+    }
+  }
+
+  it("do not delay others more than by their turn", async () => {
+    const attack = pipeline(gateway, { requests: 5_000, limitMs: 20_000 });
+    await pause(100);
+    const start = performance.now();
+    for (let count = 0; count < 20; count++) expect((await ask(gateway.port, gateway.host, "/")).status).toBe(200);
+    expect((performance.now() - start) / 20).toBeLessThan(50);
+    await attack;
+  });
+});
