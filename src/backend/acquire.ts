@@ -20,10 +20,16 @@ export type Acquired =
   | { readonly kind: "open"; readonly endpoint: Endpoint; readonly held: Held; readonly isReused: boolean }
   | { readonly kind: "failed"; readonly endpoint: Endpoint; readonly failure: BackendFailure };
 
+/** How long the caller waits for a connection at all, and of that for room in the pool. */
+export interface Patience {
+  readonly connectMs: number;
+  readonly roomMs: number;
+}
+
 /** `ways` is never empty. `isFresh`: one from the pool would not do. `signal` aborts when the client has left. */
 export function acquire(
   ways: readonly Way[],
-  connectMs: number,
+  { connectMs, roomMs }: Patience,
   signal: AbortSignal,
   isFresh: boolean,
 ): Promise<Acquired> {
@@ -37,19 +43,23 @@ export function acquire(
     const finish = (reason: Leave): void => {
       clearTimeout(delay);
       clearTimeout(deadline);
+      clearTimeout(crowding);
       signal.removeEventListener("abort", gone);
       over.abort(reason);
     };
     const giveUp = (reason: Leave): void => {
       const { endpoint, lane } = first;
       finish(reason);
-      const isCrowded = reason === "timeout" && [...pending].every(({ isWaiting }) => isWaiting);
+      const isCrowded = reason === "timeout" && isWaiting();
       const whose = lane.isFull ? "to this endpoint" : "of the pool";
       const crowded = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
       resolve({ kind: "failed", endpoint, failure: isCrowded ? crowded : left(reason) });
     };
+    const isWaiting = (): boolean => [...pending].every((turn) => turn.isWaiting);
     const gone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
+    // A request that dials by then goes on: it has its room.
+    const crowding = roomMs < connectMs ? setTimeout(() => isWaiting() && giveUp("timeout"), roomMs) : undefined;
     const ended = (turn: Turn, result: Acquired): void => {
       if (over.signal.aborted) {
         if (result.kind === "open") result.held.lane.release(result.held);

@@ -50,7 +50,8 @@ export async function attempt(
     if (pooled === null) {
       begun.inFlight++;
       const ways = waysTo(sender, service, begun, upgrade);
-      const acquiring = acquire(ways, timeouts.connectMs, request.signal, isFresh);
+      const patience = { connectMs: timeouts.connectMs, roomMs: pool.limits.roomMs };
+      const acquiring = acquire(ways, patience, request.signal, isFresh);
       acquired = await acquiring.finally(() => begun.inFlight--);
     } else {
       acquired = { kind: "open", endpoint: begun, held: pooled, isReused: true };

@@ -1,0 +1,49 @@
+/** How a response leaves in workerd: a client that takes nothing of it ends the exchange behind it. */
+import { expect, it } from "vitest";
+import { respond } from "../../src/host/cloudflare/respond.ts";
+
+const SEND_MS = 200;
+
+/** A response without end, and whether its exchange was cancelled. */
+function endless(headers: readonly (readonly [string, string])[]): { response: Response; cancelled: () => boolean } {
+  let isCancelled = false;
+  const body = new ReadableStream({
+    type: "bytes",
+    pull(controller) {
+      controller.enqueue(new Uint8Array(16 * 1024));
+    },
+    cancel() {
+      isCancelled = true;
+    },
+  });
+  const exchange = { status: 200, headers, body, trailers: null, upgrade: null };
+  const request = new Request("http://client.example.com/");
+  return { response: respond(exchange, request, () => undefined, SEND_MS), cancelled: () => isCancelled };
+}
+
+it.each([
+  ["of known length", [["content-length", String(64 << 20)]]],
+  ["in chunks", []],
+] as const)("ends a response %s that its client stops taking", async (_, headers) => {
+  const { response, cancelled } = endless(headers);
+  const reader = response.body?.getReader();
+  await reader?.read();
+  await expect.poll(cancelled, { timeout: 10_000 }).toBe(true);
+  await expect(
+    (async () => {
+      for (let done = false; !done;) done = (await reader?.read())?.done ?? true;
+    })(),
+  ).rejects.toThrow();
+});
+
+it("goes on while the client takes some, however slowly", async () => {
+  const { response, cancelled } = endless([]);
+  const reader = response.body?.getReader();
+  for (let taken = 0; taken < 12; taken++) {
+    await reader?.read();
+    await new Promise((resolve) => void setTimeout(resolve, SEND_MS / 4));
+  }
+  expect(cancelled()).toBe(false);
+  await reader?.cancel();
+  await expect.poll(cancelled, { timeout: 10_000 }).toBe(true);
+});
