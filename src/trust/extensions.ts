@@ -1,5 +1,6 @@
 /** The extensions of RFC 5280 §4.2 that decide something. Every known one is read whole, critical or not. */
 import { DerError, type DerReader, TAG, checkNested, context } from "./der.ts";
+import { type DistributionPoint, readDistributionPoint } from "./distribution-points.ts";
 import { type GeneralName, readGeneralName } from "./names.ts";
 
 export interface Extensions {
@@ -25,8 +26,9 @@ export interface Extensions {
     readonly serial: boolean;
   } | null;
   readonly subjectKeyIdentifier: Uint8Array | null;
-  /** The fullName URIs of cRLDistributionPoints. */
-  readonly crlDistributionPoints: readonly string[] | null;
+  readonly crlDistributionPoints: readonly DistributionPoint[] | null;
+  /** TLS extensions that the certificate promises (RFC 7633), such as 5, status_request. */
+  readonly tlsFeatures: readonly number[] | null;
   /** OIDs of the critical extensions. */
   readonly critical: ReadonlySet<string>;
   /** The first critical extension this validator does not process; such a certificate is in no path. */
@@ -52,6 +54,7 @@ export const OID = {
   extendedKeyUsage: "2.5.29.37",
   inhibitAnyPolicy: "2.5.29.54",
   authorityInfoAccess: "1.3.6.1.5.5.7.1.1",
+  tlsFeature: "1.3.6.1.5.5.7.1.24",
 } as const;
 
 /** Extensions in one certificate: PKI.js pays for each, and no CA needs more. */
@@ -93,7 +96,7 @@ const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerRe
   [OID.crlDistributionPoints]: {
     processed: false,
     read: (value, into) => {
-      into.crlDistributionPoints = readList(value, "cRLDistributionPoints", readDistributionPoint).flat();
+      into.crlDistributionPoints = readList(value, "cRLDistributionPoints", readDistributionPoint);
     },
   },
   [OID.certificatePolicies]: { processed: true, read: readPolicies },
@@ -120,6 +123,12 @@ const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerRe
     processed: true,
     read: (value, into) => {
       into.inhibitAnyPolicy = value.smallInteger("inhibitAnyPolicy");
+    },
+  },
+  [OID.tlsFeature]: {
+    processed: false,
+    read: (value, into) => {
+      into.tlsFeatures = readList(value, "TLS feature", readTlsFeature);
     },
   },
   [OID.authorityInfoAccess]: {
@@ -150,6 +159,7 @@ export function readExtensions(list: DerReader | null): Extensions {
     authorityKeyIdentifier: null,
     subjectKeyIdentifier: null,
     crlDistributionPoints: null,
+    tlsFeatures: null,
   };
   const seen = new Set<string>();
   const critical = new Set<string>();
@@ -170,7 +180,16 @@ export function readExtensions(list: DerReader | null): Extensions {
     reader.read(value, fields);
     value.finish(`extension ${oid}`);
   });
+  // RFC 7633 §4.2.2: a CA's features bind what it issues, which is not checked. An end entity's are, in staple.ts.
+  if (fields.basicConstraints?.ca === true && critical.has(OID.tlsFeature)) unknownCritical ??= OID.tlsFeature;
   return { ...fields, critical, unknownCritical };
+}
+
+/** RFC 7633 §4.1: the number of a TLS extension, which has two octets. */
+function readTlsFeature(list: DerReader): number {
+  const feature = list.smallInteger("TLS feature");
+  if (feature > 0xffff) throw new DerError("TLS feature is out of range");
+  return feature;
 }
 
 /** `SEQUENCE SIZE (1..MAX) OF`. */
@@ -260,33 +279,4 @@ function readAuthorityKeyIdentifier(value: DerReader, into: Fields): void {
   if (serial) sequence.integer(what, context(2, false));
   sequence.finish(what);
   into.authorityKeyIdentifier = { keyIdentifier, issuer: issuer !== null, serial };
-}
-
-/** RFC 5280 §4.2.1.13: the URIs of a fullName; a point told otherwise yields none. */
-function readDistributionPoint(list: DerReader): string[] {
-  const what = "cRLDistributionPoints";
-  const point = list.enter(TAG.sequence, what);
-  const name = point.optional(context(0, true), what);
-  const reasons = point.peek() === context(1, false);
-  if (reasons) point.namedBits(what, context(1, false));
-  const issuer = point.optional(context(2, true), what);
-  issuer?.each((names) => readGeneralName(names, "name", what));
-  point.finish(what);
-  return name === null ? [] : readDistributionPointName(name, what);
-}
-
-/** DistributionPointName: also in a CRL's issuingDistributionPoint. */
-export function readDistributionPointName(name: DerReader, what: string): string[] {
-  const uris: string[] = [];
-  if (name.peek() === context(0, true)) {
-    const full = name.enter(context(0, true), what);
-    while (!full.empty) {
-      const general = readGeneralName(full, "name", what);
-      if (general.type === "uri") uris.push(general.value);
-    }
-  } else {
-    checkNested(name.enter(context(1, true), what), 8, what);
-  }
-  name.finish(what);
-  return uris;
 }

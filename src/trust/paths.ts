@@ -41,6 +41,8 @@ interface SearchRules {
   readonly nowMs: number;
   readonly budget: Budget;
   readonly maxLength: number;
+  /** What the first certificate's key is for: that of a CRL's signer is as a CA's. */
+  readonly role: "end-entity" | "ca";
   /** Validates a complete path, anchor last. Null: accepted, the search ends. */
   readonly accept: (path: readonly Link[]) => Promise<Failure | null>;
 }
@@ -67,7 +69,7 @@ async function extend(path: readonly Link[], search: Search): Promise<Failure | 
     return { problem, position: top.position, progress: progress + 2 };
   }
   // An end entity whose key is not to be used is in no path: not worth a signature.
-  const key = path.length === 1 ? keyProblem(certificate.key, "end-entity") : null;
+  const key = path.length === 1 ? keyProblem(certificate.key, search.role) : null;
   if (key !== null) return { problem: key, position: top.position, progress: progress + 2 };
   let worst: Failure | null = null;
   for (const candidate of candidates(path, search)) {

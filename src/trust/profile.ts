@@ -106,6 +106,10 @@ export function checkEndEntity(
   return null;
 }
 
+/** A certificate that signs CRLs or OCSP responses, whether it is a CA's or not. */
+export const checkSigner = (certificate: Certificate, nowMs: number): Problem | null =>
+  checkCritical(certificate) ?? checkValidity(certificate, nowMs);
+
 /** A CA's key belongs in no server. Only a self-signed backend that is itself the anchor may be its own CA. */
 function checkNotCa(certificate: Certificate): Problem | null {
   if (certificate.basicConstraints?.ca === true) {

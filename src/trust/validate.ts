@@ -2,14 +2,14 @@
 import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { checkNameConstraints } from "./constraints.ts";
-import { type Crl, checkRevocation } from "./crl.ts";
 import type { NameConstraints } from "./extensions.ts";
 import type { Match, TrustIdentifier } from "./identity.ts";
 import { parseOcspRevoked } from "./ocsp.ts";
 import { secondOpinion } from "./opinion.ts";
-import { COMPLETE, type Failure, type Link, overBudget } from "./paths.ts";
+import { type AnchorIndex, COMPLETE, type Failure, type Link, overBudget } from "./paths.ts";
 import { checkPolicies } from "./policies.ts";
-import { type Problem, checkEndEntity } from "./profile.ts";
+import { type Problem, checkEndEntity, checkSigner } from "./profile.ts";
+import { type CrlSet, Revocation } from "./revocation.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./strict.ts";
 
 /** What a path is held against. */
@@ -23,7 +23,12 @@ export interface PathRules {
   /** Raw SHA-256 values of SubjectPublicKeyInfos as map keys; empty: no pinning. */
   readonly pins: ReadonlySet<string>;
   readonly pinOf: (certificate: Certificate) => string;
-  readonly crls: readonly Crl[] | null;
+  /** Null: revocation is not configured. */
+  readonly crls: CrlSet | null;
+  /** Where a CRL's signer may be found beside the path. */
+  readonly presented: readonly Link[];
+  readonly anchors: AnchorIndex;
+  readonly maxLength: number;
 }
 
 export interface PathFacts {
@@ -78,12 +83,12 @@ export async function validatePath(
   stage = 3;
   let untilMs = Math.min(...certificates.map(({ notAfterMs }) => notAfterMs));
   if (rules.crls !== null) {
+    const checkPath = (own: readonly Link[]): Problem | null => checkSignerPath(own, nowMs, budget);
+    const revocation = new Revocation({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
     // The anchor is not in question; an end entity that is its own anchor answers for itself.
     const questioned = direct ? path : path.slice(0, -1);
     for (const [index, { known }] of questioned.entries()) {
-      const issuer = path[index + 1] ?? path[index];
-      if (issuer === undefined) continue;
-      const answer = await checkRevocation(known.certificate, issuer.known, rules.crls, nowMs, budget);
+      const answer = await revocation.check(known);
       if ("code" in answer) return fail(answer, index);
       untilMs = Math.min(untilMs, answer.untilMs);
     }
@@ -113,6 +118,18 @@ export async function validatePath(
   }
   const notBeforeMs = Math.max(...certificates.map((certificate) => certificate.notBeforeMs));
   return { kind: "accepted", path, facts: { match, notBeforeMs, notAfterMs: untilMs } };
+}
+
+/** The path of a CRL's signer, whose CAs `buildPath` has checked. */
+function checkSignerPath(path: readonly Link[], nowMs: number, budget: Budget): Problem | null {
+  const certificates = path.map(({ known }) => known.certificate);
+  const [signer] = certificates;
+  if (signer === undefined) throw new Error("a path has at least its end entity");
+  const own = checkSigner(signer, nowMs);
+  if (own !== null) return own;
+  const policy = checkPolicies(certificates);
+  if (policy !== null) return { code: "policy-constraint", ...policy };
+  return checkConstraints(certificates, budget)?.problem ?? null;
 }
 
 /** RFC 5280 §6.1.3 (b)-(c): from the top, each certificate under the constraints of all above it. */

@@ -3,11 +3,11 @@ import { fromBase64 } from "../bundle/bytes.ts";
 import type { Sha256Hex } from "../bundle/types.ts";
 import { Budget, type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 import { REFUSAL_MS, VerdictCache } from "./cache.ts";
-import { type Crl, parseCrl } from "./crl.ts";
 import { sameBytes } from "./der.ts";
 import { shapeOf } from "./dn.ts";
 import { type TrustIdentifier, matchIdentity } from "./identity.ts";
 import { type AnchorIndex, type Failure, type Link, buildPath, further, indexAnchors } from "./paths.ts";
+import { CrlSet } from "./revocation.ts";
 import { loadPublicSuffixes } from "./suffixes.ts";
 import { checkSizes, frame, toRefusal } from "./presented.ts";
 import { CertificateStore, digestKey } from "./store.ts";
@@ -51,7 +51,7 @@ export interface Verifier {
   ): Promise<Verdict>;
 }
 
-/** A verifier for one policy. Anchors and CRLs are read here; one that cannot be read is never trusted. */
+/** A verifier for one policy. Anchors and CRLs are read here: an unreadable anchor is never trusted, a list never passed over. */
 export function createVerifier(options: VerifierOptions): Verifier {
   return new PolicyVerifier(options, options.trust.identifiers);
 }
@@ -68,7 +68,7 @@ class PolicyVerifier implements Verifier {
   readonly #store: CertificateStore;
   readonly #anchors: readonly Link[];
   readonly #anchorIndex: AnchorIndex;
-  readonly #crls: readonly Crl[] | null;
+  readonly #crls: CrlSet | null;
   readonly #pins: ReadonlySet<string>;
   readonly #verdicts = new VerdictCache();
 
@@ -80,7 +80,7 @@ class PolicyVerifier implements Verifier {
     this.#store = options.cache ?? new CertificateStore(sha256);
     this.#anchors = readAnchors(trust, this.#store);
     this.#anchorIndex = indexAnchors(this.#anchors);
-    this.#crls = trust.crls === null ? null : readCrls(trust.crls);
+    this.#crls = trust.crls === null ? null : new CrlSet(trust.crls);
     this.#pins = new Set(trust.spkiPins.map(decodePin));
   }
 
@@ -148,7 +148,7 @@ class PolicyVerifier implements Verifier {
   #nextStartMs(chain: Chain | FailedPath | null, nowMs: number): number {
     const links = chain?.kind === "read" ? [chain.endEntity, ...chain.others, ...this.#anchors] : [];
     const starts = links.map(({ known }) => known.certificate.notBeforeMs);
-    for (const { thisUpdateMs } of this.#crls ?? []) starts.push(thisUpdateMs);
+    for (const { thisUpdateMs } of this.#crls?.used ?? []) starts.push(thisUpdateMs);
     return Math.min(...starts.filter((startMs) => startMs > nowMs));
   }
 
@@ -163,6 +163,9 @@ class PolicyVerifier implements Verifier {
       pins: this.#pins,
       pinOf: ({ spki }) => digestKey(this.#options.sha256(spki)),
       crls: this.#crls,
+      presented: chain.others,
+      anchors: this.#anchorIndex,
+      maxLength: this.#options.trust.maxChainDepth,
     };
     let accepted: PathOutcome | null = null;
     let worst: Failure | null = null;
@@ -182,6 +185,7 @@ class PolicyVerifier implements Verifier {
         nowMs,
         budget,
         maxLength: this.#options.trust.maxChainDepth,
+        role: "end-entity",
         accept,
       });
       if (failure !== null) worst = further(worst, failure);
@@ -254,11 +258,6 @@ function readAnchors(trust: TrustPolicy, store: CertificateStore): Link[] {
     }
   }
   return anchors;
-}
-
-/** A CRL that cannot be read covers nothing, so what it should cover is refused. */
-function readCrls(crls: readonly Uint8Array[]): Crl[] {
-  return crls.map(parseCrl).flatMap((parsed) => (parsed.kind === "parsed" ? [parsed.value] : []));
 }
 
 /** A pin as the key of the digest it names. One that is no base64 of 32 octets matches nothing, and still pins. */

@@ -137,16 +137,23 @@ describe("extensions", () => {
     });
     expect(aki(tlv(0x82, bytes(0, 1)))).toBe("authorityKeyIdentifier is a non-minimal INTEGER");
   });
-  it("list the URIs of distribution points, and those alone", () => {
+  it("list distribution points by name, by RDN and by cRLIssuer", () => {
     const points = (...list: readonly Bytes[]): unknown => {
       const certificate = parsed({ extensions: [extension("2.5.29.31", false, seq(...list))] });
       return typeof certificate === "string" ? certificate : certificate.crlDistributionPoints;
     };
     const full = (...names: readonly Bytes[]): Bytes => tlv(0xa0, tlv(0xa0, ...names));
-    expect(points(seq(full(uri("http://a"), dns("b"), uri("http://c"))))).toEqual(["http://a", "http://c"]);
-    expect(points(seq(full(dns("b"))), seq(tlv(0xa2, dirName(name("x")))))).toEqual([]);
-    expect(points(seq(tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.3"), utf8("x"))))))).toEqual([]);
+    const rdn = seq(oid("2.5.4.3"), utf8("x"));
+    const names = (...list: readonly unknown[]): unknown => ({ kind: "full", names: list });
+    expect(points(seq(full(uri("http://a"), dns("b"))), seq(tlv(0xa0, tlv(0xa1, rdn))))).toEqual([
+      { name: names({ type: "uri", value: "http://a" }, { type: "dns", value: "b" }), reasons: null, issuers: null },
+      { name: { kind: "relative", rdn }, reasons: null, issuers: null },
+    ]);
+    expect(points(seq(tlv(0x81, bytes(1, 6)), tlv(0xa2, dirName(name("x")))))).toMatchObject([
+      { name: null, reasons: 0x0600, issuers: [{ type: "directory", value: { commonNames: ["x"] } }] },
+    ]);
     expect(points(seq(tlv(0xa0, tlv(0xa1, bytes(0x30, 9)))))).toBe("cRLDistributionPoints is truncated");
+    expect(points(seq(tlv(0xa0, tlv(0xa1))))).toBe("cRLDistributionPoints has an empty RDN");
   });
   it("and unique identifiers stand in version 2 or 3", () => {
     const uniqueIds = tlv(0x81, bytes(0, 1));

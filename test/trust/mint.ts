@@ -288,14 +288,17 @@ export interface CrlSpec {
   readonly tbsTail?: Bytes;
   readonly outerAlgorithm?: Bytes;
   readonly entryExtensions?: Bytes;
+  /** Whole entries, after those of `revoked`. */
+  readonly entries?: readonly Bytes[];
 }
 
 /** A CRL of `issuer`; `revoked` holds serial numbers as INTEGERs. */
 export function crl(issuer: Minted, spec: CrlSpec = {}): Bytes {
   const { signer } = spec.key ?? issuer.key;
-  const entries = (spec.revoked ?? []).map((serial) =>
+  const revoked = (spec.revoked ?? []).map((serial) =>
     seq(serial, utcTime(NOW - DAY), spec.entryExtensions ?? bytes()),
   );
+  const entries = [...revoked, ...(spec.entries ?? [])];
   const tbs = seq(
     spec.version ?? int(1),
     signer.algorithm,

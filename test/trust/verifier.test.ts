@@ -214,7 +214,7 @@ describe("CRLs", () => {
       crl(intermediate, { extensions: [number, idp(tlv(0x83, bytes(1, 6)))] }),
       "revocation-unknown@0",
     ],
-    ["that is indirect", crl(intermediate, { extensions: [number, idp(tlv(0x84, FLAG))] }), "revocation-unknown@0"],
+    ["that is indirect", crl(intermediate, { extensions: [number, idp(tlv(0x84, FLAG))] }), "verified"],
     [
       "for attribute certificates",
       crl(intermediate, { extensions: [number, idp(tlv(0x85, FLAG))] }),

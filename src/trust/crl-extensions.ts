@@ -1,0 +1,187 @@
+/** The extensions of a CRL and of its entries (RFC 5280 §5.2, §5.3). */
+import { hex } from "../bundle/bytes.ts";
+import { DerError, type DerReader, TAG, context, readTime } from "./der.ts";
+import { ALL_REASONS, type PointName, readPointName } from "./distribution-points.ts";
+import type { DistinguishedName } from "./dn.ts";
+import { readGeneralName } from "./names.ts";
+
+export interface CrlExtensions extends IssuingDistributionPoint {
+  /** CRL numbers only grow (§5.2.3). */
+  readonly number: bigint;
+  /** Of a delta CRL, the number of the oldest complete list it is about (§5.2.4); null: a complete list. */
+  readonly baseNumber: bigint | null;
+  /** Of the key that signed it. It helps to find that key and never decides. */
+  readonly keyIdentifier: Uint8Array | null;
+}
+
+/** §5.2.5. */
+interface IssuingDistributionPoint {
+  readonly scope: "all" | "end-entities" | "cas" | "attribute-certificates";
+  /** The distribution point it is; null: no particular one. */
+  readonly point: PointName | null;
+  /** ReasonFlags for which it decides. */
+  readonly reasons: number;
+  /** Entries may be of other issuers' certificates. */
+  readonly indirect: boolean;
+}
+
+/** Certificates of one issuer that a list revokes. */
+export interface Revoked {
+  readonly issuer: DistinguishedName;
+  /** Serial numbers in hexadecimal. */
+  readonly serials: ReadonlySet<string>;
+}
+
+const OID = {
+  authorityKeyIdentifier: "2.5.29.35",
+  number: "2.5.29.20",
+  deltaIndicator: "2.5.29.27",
+  issuingDistributionPoint: "2.5.29.28",
+  reason: "2.5.29.21",
+  certificateIssuer: "2.5.29.29",
+} as const;
+
+/** §5.3.1: in a delta CRL, that a certificate is no longer listed. */
+const REMOVE_FROM_CRL = 8;
+
+/** Reads crlExtensions. */
+export function readCrlExtensions(field: DerReader): CrlExtensions {
+  const list = field.enter(TAG.sequence, "crlExtensions");
+  field.finish("crlExtensions");
+  let point: IssuingDistributionPoint = { scope: "all", point: null, reasons: ALL_REASONS, indirect: false };
+  let number: bigint | null = null;
+  let baseNumber: bigint | null = null;
+  let keyIdentifier: Uint8Array | null = null;
+  const seen = new Set<string>();
+  while (!list.empty) {
+    const { oid, critical, value } = readExtension(list, seen);
+    switch (oid) {
+      case OID.issuingDistributionPoint:
+        point = readIssuingDistributionPoint(value);
+        value.finish("issuingDistributionPoint");
+        continue;
+      case OID.deltaIndicator:
+        baseNumber = readNumber(value, "deltaCRLIndicator");
+        continue;
+    }
+    // §5.2: with a critical extension that is not processed, a list decides nothing. The rest MUST be non-critical.
+    if (critical) throw new DerError(`critical CRL extension ${oid} is not supported`);
+    if (oid === OID.number) number = readNumber(value, "cRLNumber");
+    if (oid === OID.authorityKeyIdentifier) keyIdentifier = readKeyIdentifier(value);
+  }
+  // §5.2.3: CRL issuers MUST include this extension in all CRLs.
+  if (number === null) throw new DerError("the CRL has no cRLNumber");
+  return { ...point, number, baseNumber, keyIdentifier };
+}
+
+/** Reads revokedCertificates; null: there are none. */
+export function readRevoked(
+  list: DerReader | null,
+  issuer: DistinguishedName,
+  { indirect, baseNumber }: CrlExtensions,
+): readonly Revoked[] {
+  const own = { issuer, serials: new Set<string>() };
+  const revoked = new Map([[hex(issuer.der), own]]);
+  let sections: readonly { readonly serials: Set<string> }[] = [own];
+  // §5.1.2.6: without revoked certificates the list MUST be absent. OpenSSL writes it empty: that says the same.
+  list?.each(() => {
+    const entry = list.enter(TAG.sequence, "revokedCertificates");
+    const serial = hex(entry.integer("userCertificate"));
+    readTime(entry, "revocationDate");
+    const extensions = entry.optional(TAG.sequence, "crlEntryExtensions");
+    entry.finish("revokedCertificates");
+    const { reason, issuers: named } = readEntryExtensions(extensions, indirect);
+    // §5.3.3: an entry without certificateIssuer is of the preceding entry's issuer.
+    if (named !== null) {
+      sections = named.map((other) => {
+        const key = hex(other.der);
+        const section = revoked.get(key) ?? { issuer: other, serials: new Set<string>() };
+        revoked.set(key, section);
+        return section;
+      });
+    }
+    // A delta list only ever adds: it takes nothing off a complete list, and what it takes off is no revocation.
+    if (reason === REMOVE_FROM_CRL && baseNumber !== null) return;
+    for (const { serials } of sections) serials.add(serial);
+  });
+  return [...revoked.values()];
+}
+
+function readEntryExtensions(
+  extensions: DerReader | null,
+  indirect: boolean,
+): { reason: number | null; issuers: DistinguishedName[] | null } {
+  let reason: number | null = null;
+  let issuers: DistinguishedName[] | null = null;
+  if (extensions === null) return { reason, issuers };
+  const seen = new Set<string>();
+  while (!extensions.empty) {
+    const { oid, critical, value } = readExtension(extensions, seen);
+    if (oid === OID.certificateIssuer) {
+      if (!indirect) throw new DerError("the CRL is not indirect and has an entry with certificateIssuer");
+      issuers = readCertificateIssuer(value);
+    } else if (critical) {
+      // §5.3: a critical one that is not processed: the list MUST NOT determine the status of any certificate.
+      throw new DerError(`critical CRL entry extension ${oid} is not supported`);
+    } else if (oid === OID.reason) {
+      reason = value.smallInteger("reasonCode", TAG.enumerated);
+      value.finish("reasonCode");
+    }
+  }
+  return { reason, issuers };
+}
+
+/** §5.3.3: the distinguished names among them; a certificate's issuer is nothing else. */
+function readCertificateIssuer(value: DerReader): DistinguishedName[] {
+  const names = value.enter(TAG.sequence, "certificateIssuer");
+  value.finish("certificateIssuer");
+  const issuers: DistinguishedName[] = [];
+  while (!names.empty) {
+    const name = readGeneralName(names, "name", "certificateIssuer");
+    if (name.type === "directory") issuers.push(name.value);
+  }
+  if (issuers.length === 0) throw new DerError("certificateIssuer has no distinguished name");
+  return issuers;
+}
+
+/** §5.2.5. */
+function readIssuingDistributionPoint(value: DerReader): IssuingDistributionPoint {
+  const what = "issuingDistributionPoint";
+  const fields = value.enter(TAG.sequence, what);
+  const name = fields.optional(context(0, true), what);
+  const point = name === null ? null : readPointName(name, what);
+  const users = fields.defaultFalse(what, context(1, false));
+  const cas = fields.defaultFalse(what, context(2, false));
+  const some = fields.peek() === context(3, false) ? fields.namedBits(what, context(3, false)) : null;
+  const indirect = fields.defaultFalse(what, context(4, false));
+  const attributes = fields.defaultFalse(what, context(5, false));
+  fields.finish(what);
+  // "at most one of onlyContainsUserCerts, onlyContainsCACerts, and onlyContainsAttributeCerts may be set to TRUE".
+  if (Number(users) + Number(cas) + Number(attributes) > 1) throw new DerError(`${what} names more than one scope`);
+  const scope = users ? "end-entities" : cas ? "cas" : attributes ? "attribute-certificates" : "all";
+  return { scope, point, reasons: some === null ? ALL_REASONS : some & ALL_REASONS, indirect };
+}
+
+/** §4.2.1.1: the keyIdentifier alone. */
+function readKeyIdentifier(value: DerReader): Uint8Array | null {
+  const sequence = value.enter(TAG.sequence, "authorityKeyIdentifier");
+  return sequence.peek() === context(0, false) ? sequence.contents(sequence.next("authorityKeyIdentifier")) : null;
+}
+
+function readNumber(value: DerReader, what: string): bigint {
+  const octets = value.integer(what);
+  value.finish(what);
+  if ((octets[0] ?? 0) >= 0x80) throw new DerError(`${what} is negative`);
+  return BigInt(`0x${hex(octets)}`);
+}
+
+function readExtension(list: DerReader, seen: Set<string>): { oid: string; critical: boolean; value: DerReader } {
+  const extension = list.enter(TAG.sequence, "CRL extension");
+  const oid = extension.oid("extnID");
+  if (seen.has(oid)) throw new DerError(`CRL extension ${oid} occurs twice`);
+  seen.add(oid);
+  const critical = extension.defaultFalse("critical");
+  const value = extension.enter(TAG.octetString, "extnValue");
+  extension.finish("CRL extension");
+  return { oid, critical, value };
+}

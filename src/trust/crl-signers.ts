@@ -1,0 +1,145 @@
+/** Who signed a CRL (RFC 5280 §6.3.3 (f)-(g)): any key of the list's issuer that chains to the anchor of the path. */
+import { BitString } from "asn1js";
+import { keyProblem } from "./algorithms.ts";
+import type { Budget } from "./budget.ts";
+import type { Crl } from "./crl.ts";
+import { owned, registerAlgorithm } from "./crypto.ts";
+import { sameBytes } from "./der.ts";
+import { isSameName, shapeOf } from "./dn.ts";
+import { type AnchorIndex, type Link, buildPath, indexAnchors } from "./paths.ts";
+import { type Problem, lacksUsage } from "./profile.ts";
+import { type Known, signatureCost, verifySignature } from "./store.ts";
+
+/** Where a list's signer may be found. */
+export interface SignerSearch {
+  /** The path in question, anchor last. All of it but its status has been validated. */
+  readonly path: readonly Link[];
+  readonly presented: readonly Link[];
+  readonly anchors: AnchorIndex;
+  readonly nowMs: number;
+  readonly budget: Budget;
+  readonly maxLength: number;
+  /** What is checked of a signer's own complete path beside its CAs and its status. */
+  readonly checkPath: (path: readonly Link[]) => Problem | null;
+}
+
+export type Signed =
+  | { readonly kind: "signed" }
+  /** By another anchor of the policy with the issuer's name. §6.3.3 (f): it MUST be the same; the list only adds. */
+  | { readonly kind: "other-anchor" }
+  | { readonly kind: "nobody"; readonly why: string };
+
+/** Signers whose own status is being asked at once, each by a list of the one after it. */
+const MAX_NESTED = 3;
+
+/** Finds the signers of the lists that one path needs. */
+export class CrlSigners {
+  readonly #search: SignerSearch;
+  readonly #status: (signer: Known) => Promise<{ readonly untilMs: number } | Problem>;
+  readonly #found = new Map<Crl, Signed>();
+  /** A signer's own list may be one that it signed: that list then counts while the signer is being validated. */
+  readonly #nested = new Set<Known>();
+
+  /** `status` answers whether a signer is revoked. */
+  constructor(search: SignerSearch, status: (signer: Known) => Promise<{ readonly untilMs: number } | Problem>) {
+    this.#search = search;
+    this.#status = status;
+  }
+
+  /** When the budget is exceeded meanwhile, the answer means nothing. */
+  async signedBy(crl: Crl): Promise<Signed> {
+    const found = this.#found.get(crl);
+    if (found !== undefined) return found;
+    const signed = await this.#find(crl);
+    // Found under an assumption about another signer, it is not remembered.
+    if (this.#nested.size === 0) this.#found.set(crl, signed);
+    return signed;
+  }
+
+  async #find(crl: Crl): Promise<Signed> {
+    const { budget, path } = this.#search;
+    let why = "a CRL whose signature is not the issuer's";
+    for (const candidate of this.#candidates(crl)) {
+      const { known } = candidate;
+      if (!budget.spend("candidates", 1)) break;
+      // Before its signature: runtimes differ about keys that are too weak.
+      if (keyProblem(known.certificate.key, "ca") !== null) continue;
+      const verified = await isSignedBy(crl, known, budget);
+      if (verified === null) break;
+      if (!verified) continue;
+      // §6.3.3 (f): "If a key usage extension is present … verify that the cRLSign bit is set."
+      if (lacksUsage(known.certificate, "crlSign")) {
+        why = "an issuer without cRLSign";
+        continue;
+      }
+      if (path.some((link) => link.known === known) || this.#nested.has(known)) return { kind: "signed" };
+      if (candidate.source !== null) return { kind: "other-anchor" };
+      const problem = await this.#problemOf(candidate);
+      if (problem === null) return { kind: "signed" };
+      why = `a CRL whose signer has no path of its own: ${problem.code}, ${problem.presented}`;
+    }
+    return { kind: "nobody", why };
+  }
+
+  /** Certificates of the list's issuer: those of the path first, then those whose key identifier fits. */
+  #candidates({ issuer, keyIdentifier }: Crl): Link[] {
+    const { path, presented, anchors } = this.#search;
+    const links = [...path, ...presented, ...(anchors.get(shapeOf(issuer)) ?? [])].filter(({ known }) =>
+      isSameName(known.certificate.subject, issuer),
+    );
+    const rank = ({ known }: Link): number => {
+      const own = known.certificate.subjectKeyIdentifier;
+      const fits = keyIdentifier !== null && own !== null && sameBytes(keyIdentifier, own);
+      return (path.some((link) => link.known === known) ? 2 : 0) + (fits ? 1 : 0);
+    };
+    return links
+      .filter((link, index) => links.findIndex(({ known }) => known === link.known) === index)
+      .toSorted((a, b) => rank(b) - rank(a));
+  }
+
+  /** §6.3.3 (f): the signer's own path, to the anchor of the path in question. */
+  async #problemOf(signer: Link): Promise<Problem | null> {
+    const { path, presented, nowMs, budget, maxLength, checkPath } = this.#search;
+    const anchor = path.at(-1);
+    if (anchor === undefined || this.#nested.size >= MAX_NESTED) return TOO_DEEP;
+    this.#nested.add(signer.known);
+    const failure = await buildPath(signer, {
+      presented: [...path.slice(1, -1), ...presented],
+      anchors: indexAnchors([anchor]),
+      nowMs,
+      budget,
+      maxLength,
+      role: "ca",
+      accept: async (own) => {
+        const problem = checkPath(own) ?? (await this.#revoked(own));
+        return problem === null ? null : { problem, position: null, progress: 0 };
+      },
+    });
+    this.#nested.delete(signer.known);
+    return failure?.problem ?? null;
+  }
+
+  async #revoked(own: readonly Link[]): Promise<Problem | null> {
+    for (const { known } of own.slice(0, -1)) {
+      const answer = await this.#status(known);
+      if ("code" in answer) return answer;
+    }
+    return null;
+  }
+}
+
+const TOO_DEEP: Problem = {
+  code: "revocation-unknown",
+  expected: `at most ${MAX_NESTED} signers of CRLs, one above the other`,
+  presented: "more",
+};
+
+async function isSignedBy(crl: Crl, signer: Known, budget: Budget): Promise<boolean | null> {
+  const remembered = crl.verifiedBy.get(signer);
+  if (remembered !== undefined) return remembered;
+  if (!budget.spend("signatures", signatureCost(signer.certificate))) return null;
+  const bits = new BitString({ valueHex: owned(crl.signature) });
+  const verified = await verifySignature(crl.tbs, bits, registerAlgorithm(crl.signatureAlgorithm), signer);
+  crl.verifiedBy.set(signer, verified);
+  return verified;
+}

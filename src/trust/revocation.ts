@@ -1,0 +1,182 @@
+/**
+ * Whether a certificate is revoked (RFC 5280 §6.3.3), by the lists that a policy has. No list is passed over: one that
+ * is about the certificate and cannot be used leaves its status unknown, whatever the other lists say.
+ */
+import { hex } from "../bundle/bytes.ts";
+import type { Budget } from "./budget.ts";
+import type { Certificate } from "./certificate.ts";
+import { type Crl, type CrlReading, readCrl } from "./crl.ts";
+import { CrlSigners, type SignerSearch } from "./crl-signers.ts";
+import { ALL_REASONS, type DistributionPoint, pointNames, shareName } from "./distribution-points.ts";
+import { type Comparison, type DistinguishedName, compareNames, describeDn, isSameName } from "./dn.ts";
+import { type Problem, formatTime } from "./profile.ts";
+import type { Known } from "./store.ts";
+
+/** The lists of a policy, read once. */
+export class CrlSet {
+  readonly used: readonly Crl[];
+  readonly #refused: readonly Extract<CrlReading, { kind: "refused" }>[];
+
+  /** `lists` are DER CertificateLists. */
+  constructor(lists: readonly Uint8Array[]) {
+    const readings = lists.map(readCrl);
+    this.used = readings.flatMap((reading) => (reading.kind === "used" ? [reading.crl] : []));
+    this.#refused = readings.filter((reading) => reading.kind === "refused");
+  }
+
+  /** The usable lists about this certificate, and why one that may be about it cannot be used. */
+  about(certificate: Certificate): { readonly lists: readonly Crl[]; readonly unusable: string | null } {
+    const lists: Crl[] = [];
+    let unusable: string | null = null;
+    for (const crl of this.used) {
+      const named = compareIssuer(crl.issuer, certificate);
+      if (named === "same") lists.push(crl);
+      if (named === "unclear") unusable ??= "a CRL whose issuer has a name that may be the issuer's";
+    }
+    const refused = this.#refused.find(
+      ({ issuer }) => issuer === null || compareIssuer(issuer, certificate) !== "different",
+    );
+    if (refused !== undefined) unusable ??= `a CRL that cannot be used: ${refused.why}`;
+    return { lists, unusable };
+  }
+}
+
+/** §6.3.3 (b)(1): whether this is the certificate's issuer, or one that a distribution point names as cRLIssuer. */
+function compareIssuer(issuer: DistinguishedName, { issuer: own, crlDistributionPoints }: Certificate): Comparison {
+  const compared = new Set([compareNames(issuer, own)]);
+  for (const { issuers } of crlDistributionPoints ?? []) {
+    for (const name of issuers ?? []) if (name.type === "directory") compared.add(compareNames(issuer, name.value));
+  }
+  return compared.has("same") ? "same" : compared.has("unclear") ? "unclear" : "different";
+}
+
+/** What the certificates of one path are held against. */
+export interface RevocationRules extends SignerSearch {
+  readonly crls: CrlSet;
+  readonly nowMs: number;
+  readonly budget: Budget;
+}
+
+/** Answers for the certificates of one path. */
+export class Revocation {
+  readonly #rules: RevocationRules;
+  readonly #signers: CrlSigners;
+
+  constructor(rules: RevocationRules) {
+    this.#rules = rules;
+    // The signer of a list is itself held against the lists.
+    this.#signers = new CrlSigners(rules, (known) => this.check(known));
+  }
+
+  /** Either until when the certificate is known not to be revoked, or why not. */
+  async check({ certificate }: Known): Promise<{ readonly untilMs: number } | Problem> {
+    const { crls, nowMs, budget } = this.#rules;
+    const { lists, unusable } = crls.about(certificate);
+    const serial = hex(certificate.serial);
+    const deciding: Crl[] = [];
+    const deltas: Crl[] = [];
+    /** Why a list that is about the certificate could not be used: then no other list decides. */
+    let blocked = unusable;
+    let why = lists.length === 0 ? "no CRL of this issuer" : "a CRL that does not cover the certificate";
+    for (const crl of lists) {
+      const covers = reasonsOf(crl, certificate) !== 0;
+      const listed = isListed(crl, serial, certificate);
+      if (!covers && !listed) continue;
+      const signed = await this.#signers.signedBy(crl);
+      if (budget.exceeded !== null) return overBudget(certificate);
+      if (signed.kind === "nobody") {
+        blocked ??= signed.why;
+        continue;
+      }
+      // Whatever its scope, reasons and dates are: the issuer has said that this certificate is revoked.
+      if (listed) return revoked(serial);
+      if (signed.kind === "other-anchor") why = "a CRL that is signed under another of the policy's CAs";
+      else if (crl.baseNumber !== null) deltas.push(crl);
+      else if (crl.thisUpdateMs > nowMs) why = `a CRL not valid before ${formatTime(crl.thisUpdateMs)}`;
+      else if (crl.nextUpdateMs < Math.floor(nowMs / 1000) * 1000) {
+        why = `a CRL whose next update was due ${formatTime(crl.nextUpdateMs)}`;
+      } else deciding.push(crl);
+    }
+    blocked ??= gapBelow(deltas, deciding);
+    const untilMs = blocked === null ? coveredUntil(deciding, certificate) : null;
+    if (untilMs !== null) return { untilMs };
+    if (blocked === null && deciding.length > 0) why = "CRLs for some reasons only";
+    return unknown(certificate, blocked ?? why);
+  }
+}
+
+/** §5.3.3: whether the list has this serial number under a name that is, or may be, the certificate's issuer. */
+function isListed({ revoked }: Crl, serial: string, { issuer }: Certificate): boolean {
+  return revoked.some((section) => section.serials.has(serial) && compareNames(section.issuer, issuer) !== "different");
+}
+
+/** §6.3.3 (b), (d): the reasons for which the list decides about the certificate; 0: it does not. */
+function reasonsOf(crl: Crl, certificate: Certificate): number {
+  const isCa = certificate.basicConstraints?.ca === true;
+  // §6.3.3 (b)(2)(ii)-(iv).
+  if (crl.scope === "attribute-certificates" || (crl.scope === "cas" ? !isCa : crl.scope === "end-entities" && isCa)) {
+    return 0;
+  }
+  // "any available CRLs not specified in a distribution point but issued by the certificate issuer".
+  const own: DistributionPoint = {
+    name: { kind: "full", names: [{ type: "directory", value: certificate.issuer }] },
+    reasons: null,
+    issuers: null,
+  };
+  return [...(certificate.crlDistributionPoints ?? []), own]
+    .filter((point) => isOf(crl, point, certificate))
+    .reduce((sum, point) => sum | (crl.reasons & (point.reasons ?? ALL_REASONS)), 0);
+}
+
+/** §6.3.3 (b)(1), (b)(2)(i): whether the list is the one of this distribution point of the certificate. */
+function isOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certificate): boolean {
+  if (issuers === null) {
+    if (!isSameName(crl.issuer, certificate.issuer)) return false;
+  } else if (!crl.indirect || !shareName(issuers, [{ type: "directory", value: crl.issuer }])) return false;
+  if (crl.point === null) return true;
+  return shareName(pointNames(crl.point, crl.issuer), name === null ? (issuers ?? []) : pointNames(name, crl.issuer));
+}
+
+/**
+ * §5.2.4: a delta CRL is about complete lists from its base number on. When all that are there are older, one that
+ * knows more is missing, and what it revokes is in neither.
+ */
+function gapBelow(deltas: readonly Crl[], complete: readonly Crl[]): string | null {
+  for (const { baseNumber } of deltas) {
+    if (baseNumber !== null && !complete.some(({ number }) => number >= baseNumber)) {
+      return `a delta CRL to CRL number ${baseNumber}, and no current CRL with that number or a later one`;
+    }
+  }
+  return null;
+}
+
+/** §6.3.3 (e): until when lists stand for all reasons together; null: some reason is missing. */
+function coveredUntil(deciding: readonly Crl[], certificate: Certificate): number | null {
+  let reasons = 0;
+  for (const crl of deciding.toSorted((a, b) => b.nextUpdateMs - a.nextUpdateMs)) {
+    reasons |= reasonsOf(crl, certificate);
+    if (reasons === ALL_REASONS) return crl.nextUpdateMs;
+  }
+  return null;
+}
+
+const expectation = (certificate: Certificate): string =>
+  `a current CRL of ${describeDn(certificate.issuer)} that covers the certificate`;
+
+const unknown = (certificate: Certificate, presented: string): Problem => ({
+  code: "revocation-unknown",
+  expected: expectation(certificate),
+  presented,
+});
+
+const overBudget = (certificate: Certificate): Problem => ({
+  code: "budget-exceeded",
+  expected: expectation(certificate),
+  presented: "too many signatures",
+});
+
+const revoked = (serial: string): Problem => ({
+  code: "revoked",
+  expected: "a certificate that is not revoked",
+  presented: `serial ${serial}`,
+});
