@@ -150,7 +150,7 @@ describe("extensions", () => {
       { name: { kind: "relative", rdn }, reasons: null, issuers: null },
     ]);
     expect(points(seq(tlv(0x81, bytes(1, 6)), tlv(0xa2, dirName(name("x")))))).toMatchObject([
-      { name: null, reasons: 0x0600, issuers: [{ type: "directory", value: { commonNames: ["x"] } }] },
+      { name: null, reasons: 0x0600, issuers: [{ type: "directory", value: { der: name("x") } }] },
     ]);
     expect(points(seq(tlv(0xa0, tlv(0xa1, bytes(0x30, 9)))))).toBe("cRLDistributionPoints is truncated");
     expect(points(seq(tlv(0xa0, tlv(0xa1))))).toBe("cRLDistributionPoints has an empty RDN");

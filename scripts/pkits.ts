@@ -1,0 +1,148 @@
+/**
+ * `npm run pkits -- DIR [--ledger FILE] [--json OUT]`
+ *
+ * Runs NIST's Public Key Interoperability Test Suite against trust/. DIR holds cases.json, certs/ and crls/. Cases with
+ * initial policy settings are left out, and counted: a BackendTLSPolicy cannot express them. Every disagreement stands
+ * in the kept ledger (test/trust/pkits-ledger.json) with its reason. Exit 1 on one that does not, and on an entry of
+ * the ledger that has become untrue.
+ */
+import { createHash } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { Verdict } from "../src/trust/index.ts";
+import { createNamelessVerifier } from "../src/trust/verifier.ts";
+
+interface PkitsCase {
+  readonly id: string;
+  readonly name: string;
+  readonly endEntity: string;
+  readonly intermediates: readonly string[];
+  readonly crls: readonly string[];
+  readonly expected: "SUCCESS" | "FAILURE";
+  /** The case decides nothing about revocation. */
+  readonly revocationOff?: boolean;
+  readonly initialPolicySettings?: unknown;
+}
+
+interface Suite {
+  readonly validationTime: string;
+  readonly trustAnchor: string;
+  readonly cases: readonly PkitsCase[];
+}
+
+/** A disagreement that stands: why, and what is answered instead. */
+export interface LedgerEntry {
+  /** `verified`, or the code of the refusal. */
+  readonly answer: string;
+  readonly reason: string;
+}
+
+export type Ledger = Readonly<Record<string, LedgerEntry>>;
+
+export interface Outcome {
+  readonly id: string;
+  readonly name: string;
+  readonly expected: "SUCCESS" | "FAILURE";
+  /** `verified`, or the code of the refusal. */
+  readonly answer: string;
+  readonly detail: string;
+  readonly kind: "agrees" | "listed" | "disagrees" | "stale-entry";
+}
+
+const LEDGER = resolve(import.meta.dirname, "../test/trust/pkits-ledger.json");
+const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 64 } as const;
+
+const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
+
+/** Compares an answer with the suite and with the ledger. */
+export function judge(
+  testcase: Pick<PkitsCase, "id" | "name" | "expected">,
+  verdict: Verdict,
+  ledger: Ledger,
+): Outcome {
+  const { id, name, expected } = testcase;
+  const answer = verdict.kind === "verified" ? "verified" : verdict.refusal.code;
+  const common = { id, name, expected, answer, detail: describe(verdict) };
+  const entry = Object.hasOwn(ledger, id) ? ledger[id] : undefined;
+  const agrees = (answer === "verified") === (expected === "SUCCESS");
+  if (agrees) return { ...common, kind: entry === undefined ? "agrees" : "stale-entry" };
+  return { ...common, kind: entry?.answer === answer ? "listed" : "disagrees" };
+}
+
+async function ask(directory: string, suite: Suite, testcase: PkitsCase): Promise<Verdict> {
+  const certificate = (name: string): Uint8Array => new Uint8Array(readFileSync(join(directory, "certs", name)));
+  const crls = testcase.crls.map((name) => new Uint8Array(readFileSync(join(directory, "crls", name))));
+  const verifier = createNamelessVerifier({
+    policy: "0".repeat(64),
+    trust: {
+      identifiers: [],
+      anchors: [{ der: certificate(suite.trustAnchor), source: "PKITS" }],
+      profile: "private",
+      spkiPins: [],
+      crls: testcase.revocationOff === true ? null : crls,
+      maxChainDepth: 10,
+      budgets: BUDGETS,
+    },
+    sha256,
+  });
+  const presented = [testcase.endEntity, ...testcase.intermediates].map(certificate);
+  return verifier.verify(presented, Date.parse(suite.validationTime));
+}
+
+function describe(verdict: Verdict): string {
+  if (verdict.kind === "verified") return "verified";
+  const { code, rule, position, expected, presented } = verdict.refusal;
+  const where = position === null ? "" : ` at ${position}`;
+  return `${code}${rule === undefined ? "" : ` (${rule})`}${where}: expected ${expected}; presented ${presented}`;
+}
+
+function report(outcomes: readonly Outcome[], ledger: Ledger, unasked: number): boolean {
+  const kinds = Map.groupBy(outcomes, ({ kind }) => kind);
+  const of = (kind: Outcome["kind"]): readonly Outcome[] => kinds.get(kind) ?? [];
+  for (const { id, name, expected, detail } of of("listed")) {
+    console.log(`listed     ${id}  ${name}  expected ${expected}: ${detail}\n           ${ledger[id]?.reason ?? ""}`);
+  }
+  for (const { id, name, expected, detail } of of("disagrees")) {
+    console.log(`DISAGREES  ${id}  ${name}  expected ${expected}: ${detail}`);
+  }
+  for (const { id, name } of of("stale-entry"))
+    console.log(`STALE      ${id}  ${name}  agrees: remove it from the ledger`);
+  const asked = new Set(outcomes.map(({ id }) => id));
+  const unknown = Object.keys(ledger).filter((id) => !asked.has(id));
+  for (const id of unknown) console.log(`STALE      ${id}  is no case that is asked: remove it from the ledger`);
+  const failed = of("disagrees").length + of("stale-entry").length + unknown.length;
+  console.log(`\n${unasked} cases have initial policy settings, which a policy cannot express, and are not asked`);
+  console.log(
+    `${of("agrees").length} of ${outcomes.length} agree, ${of("listed").length} disagreements listed, ${failed} not listed or stale`,
+  );
+  return failed === 0;
+}
+
+/** Without this a wrong directory would count as a suite without cases. */
+function readSuite(directory: string): Suite {
+  const suite: Suite = JSON.parse(readFileSync(join(directory, "cases.json"), "utf8"));
+  if (!Array.isArray(suite.cases) || suite.cases.length === 0) throw new Error(`${directory}/cases.json has no cases`);
+  return suite;
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { ledger: { type: "string", default: LEDGER }, json: { type: "string" } },
+  });
+  const [directory] = positionals;
+  if (directory === undefined || positionals.length > 1) {
+    console.error("usage: npm run pkits -- DIR [--ledger FILE] [--json OUT]");
+    return 2;
+  }
+  const suite = readSuite(directory);
+  const ledger: Ledger = JSON.parse(readFileSync(values.ledger, "utf8"));
+  const cases = suite.cases.filter(({ initialPolicySettings }) => initialPolicySettings === undefined);
+  const outcomes: Outcome[] = [];
+  for (const testcase of cases) outcomes.push(judge(testcase, await ask(directory, suite, testcase), ledger));
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify({ outcomes }, null, 2)}\n`);
+  return report(outcomes, ledger, suite.cases.length - cases.length) ? 0 : 1;
+}
+
+if (import.meta.main) process.exitCode = await main();
