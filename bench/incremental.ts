@@ -22,7 +22,12 @@ const SCALES: readonly Scale[] = [
   { routes: 1_000, policies: 100, services: 500, endpoints: 2_000 },
   { routes: 10_000, policies: 1_000, services: 5_000, endpoints: 20_000 },
 ];
-const OPTIONS = { allowLoopback: false, allowAddressAnnotation: false, allowExternalName: false };
+const OPTIONS = {
+  allowLoopback: false,
+  allowAddressAnnotation: false,
+  allowExternalName: false,
+  requireBackendTls: false,
+};
 
 /** Another object under the name of one that is there, or one more, or one less. */
 type Change = (objects: readonly RawObject[], round: number) => readonly RawObject[];

@@ -309,6 +309,7 @@ export const CONFIG_CODES = [
   "backend-ref-not-permitted",
   "backend-app-protocol",
   "backend-requires-policy",
+  "backend-plaintext-refused",
   "backend-external-name",
   "backend-filter-unsupported",
   "route-feature-unsupported",
@@ -320,6 +321,7 @@ export const CONFIG_CODES = [
   "policy-hostname",
   "policy-option",
   "policy-section-not-found",
+  "policy-misplaced",
   "policy-schema",
   "policy-ancestors-full",
 ] as const;

@@ -29,6 +29,7 @@ export const BUILD_USAGE = `usage: lasthop build -f PATH… [options]
       --allow-loopback         let loopback, link-local, metadata, unspecified and multicast addresses in
       --allow-address-annotation  honour lasthop.dev/addresses on Services
       --allow-external-name    forward to Services of type ExternalName (CVE-2021-25740)
+      --require-backend-tls    refuse backends that neither a BackendTLSPolicy nor an appProtocol for plaintext accounts for
 
 exit status: 0 everything accepted; 1 an object or reference is refused, and the bundle fails closed there;
 2 wrong usage or unreadable input, and nothing is written
@@ -95,7 +96,7 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   if (write !== null) diagnostics.push(...write);
   const exitCode =
     fatal || (write?.length ?? 0) > 0 ? 2 : diagnostics.some(({ severity }) => severity === "error") ? 1 : 0;
-  const report = { diagnostics, skipped: compiled.skipped };
+  const report = { diagnostics, skipped: compiled.skipped, plaintext: fatal ? [] : compiled.plaintext };
   const text = options.format === "json" ? reportJson(report) : reportText(report, options.colour ?? false);
   if (text !== "") options.print(text);
   return {
@@ -239,6 +240,7 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
         "allow-loopback": { type: "boolean", default: false },
         "allow-address-annotation": { type: "boolean", default: false },
         "allow-external-name": { type: "boolean", default: false },
+        "require-backend-tls": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -268,6 +270,7 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
       allowLoopback: values["allow-loopback"],
       allowAddressAnnotation: values["allow-address-annotation"],
       allowExternalName: values["allow-external-name"],
+      requireBackendTls: values["require-backend-tls"],
     };
   } catch (error) {
     return error instanceof Error ? error.message : String(error);

@@ -28,7 +28,7 @@ export const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --pu
       --health HOST:PORT       /healthz, /readyz and /metrics (default: 127.0.0.1:9465)
       --lease NAMESPACE/NAME   leader election (default: lasthop-system/lasthop-controller); "none": there is one process
       --kubeconfig FILE        instead of KUBECONFIG, or the Pod's ServiceAccount
-      --allow-loopback         --allow-address-annotation  --allow-external-name: as for lasthop build
+      --allow-loopback         --allow-address-annotation  --allow-external-name  --require-backend-tls: as for lasthop build
 
 exit status: 0 stopped by a signal; 1 the lead was lost, or the endpoint cannot be bound; 2 wrong usage
 `;
@@ -118,6 +118,7 @@ function parse(args: readonly string[]): Settings | string | null {
         "allow-loopback": { type: "boolean", default: false },
         "allow-address-annotation": { type: "boolean", default: false },
         "allow-external-name": { type: "boolean", default: false },
+        "require-backend-tls": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -141,6 +142,7 @@ function parse(args: readonly string[]): Settings | string | null {
         allowLoopback: values["allow-loopback"],
         allowAddressAnnotation: values["allow-address-annotation"],
         allowExternalName: values["allow-external-name"],
+        requireBackendTls: values["require-backend-tls"],
       },
     };
   } catch (error) {

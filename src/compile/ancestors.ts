@@ -9,6 +9,7 @@ import type { Cluster } from "./load.ts";
 import type { Group, Memory } from "./memory.ts";
 import { CONTROLLER_NAME } from "./names.ts";
 import { type Policies, type PolicyState, targetsPort } from "./policies.ts";
+import { type Attempts, resolveAttempts, unusedProblem } from "./policy-unused.ts";
 import type { RouteState } from "./routes.ts";
 import { referencesOf } from "./rules.ts";
 import { field } from "./schema/validate.ts";
@@ -45,8 +46,9 @@ export function resolveAncestors(
       (a, b) => compareStrings(a.user, b.user),
     ),
   );
+  const attempts = resolveAttempts(cluster, { gateways, routes, services: policies.services }, memory, diagnostics);
   const found = memory.each("ancestors", [], [...policies.all.values()], diagnostics, (policy, own) =>
-    ancestorsOf(policy, users, cluster, own),
+    ancestorsOf(policy, users, attempts, cluster, own),
   );
   const by = <K extends "listed" | "full">(key: K): ReadonlyMap<string, ResolvedAncestors[K]> =>
     memory.once(`${key} ancestors`, [found], diagnostics, () => new Map(found.map((own) => [own.policy, own[key]])));
@@ -63,9 +65,16 @@ interface ResolvedAncestors {
   readonly full: ReadonlySet<string>;
 }
 
-function ancestorsOf(policy: PolicyState, users: Users, cluster: Cluster, diagnostics: Diagnostics): ResolvedAncestors {
+function ancestorsOf(
+  policy: PolicyState,
+  users: Users,
+  attempts: Attempts,
+  cluster: Cluster,
+  diagnostics: Diagnostics,
+): ResolvedAncestors {
   const using = gatewaysOf(policy, users, cluster);
-  if (using.length === 0) diagnostics.report(policy.object, unused(policy));
+  const unused = using.length === 0 ? unusedProblem(policy, attempts) : null;
+  if (unused !== null) diagnostics.report(policy.object, unused);
   const { ours, foreign } = entriesOf(policy.object.value, policy.object.ref.namespace ?? "default");
   // Who has an entry keeps it; the rest come by name.
   const ordered = [...using.filter((name) => ours.has(name)), ...using.filter((name) => !ours.has(name))];
@@ -153,15 +162,4 @@ function entriesOf(value: unknown, own: string): { ours: Set<string>; foreign: n
     }
   }
   return { ours, foreign };
-}
-
-function unused(policy: PolicyState) {
-  return {
-    code: "policy-unused" as const,
-    path: ["spec", "targetRefs"],
-    message: "no route of a Gateway of ours uses a port that this policy targets, so it has no ancestor to report to",
-    expected: "an attached HTTPRoute that names the Service",
-    found: policy.targets.map(({ ref }) => ref.name).join(", "),
-    remedy: "add the route, correct targetRefs, or remove the policy",
-  };
 }

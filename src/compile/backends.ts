@@ -30,6 +30,7 @@ export interface BackendContext {
   readonly grants: Grants;
   readonly policies: Policies;
   readonly allowExternalName: boolean;
+  readonly requireBackendTls: boolean;
 }
 
 interface AppProtocol {
@@ -48,6 +49,9 @@ const APP_PROTOCOLS: Readonly<Record<string, AppProtocol>> = {
   "kubernetes.io/ws": { protocol: "websocket", tls: false, alpn: "http/1.1" },
   "kubernetes.io/wss": { protocol: "websocket", tls: true, alpn: "http/1.1" },
 };
+
+/** Whoever writes one of these means plaintext, where no policy says otherwise. */
+export const PLAINTEXT_PROTOCOL = "http, kubernetes.io/h2c or kubernetes.io/ws";
 
 /** Who names a backend: ReferenceGrants go by it. */
 export interface Referrer {
@@ -86,7 +90,7 @@ function resolveBackend(
   at: FieldPath,
   context: BackendContext,
 ): BackendState {
-  const { cluster, grants, policies, allowExternalName } = context;
+  const { cluster, grants, allowExternalName } = context;
   if (name === null) {
     return refused("backend-ref-kind", "InvalidKind", {
       path: [...at, "kind"],
@@ -130,7 +134,7 @@ function resolveBackend(
       remedy: "use one of the Service's ports",
     });
   }
-  return resolvePort(service, port, at, policies);
+  return resolvePort(service, port, at, context);
 }
 
 /** An ExternalName Service need not list its ports. */
@@ -147,7 +151,7 @@ function resolvePort(
   service: SourceObject<Service>,
   port: ServicePort,
   at: FieldPath,
-  policies: Policies,
+  { policies, requireBackendTls }: BackendContext,
 ): BackendState {
   const name = namespacedName(service.ref);
   const { appProtocol = "http" } = port;
@@ -174,7 +178,16 @@ function resolvePort(
       remedy: "add a BackendTLSPolicy for the Service",
     });
   }
-  const effect = covered?.policy.effect;
+  if (covered === null && requireBackendTls && port.appProtocol === undefined) {
+    return refused("backend-plaintext-refused", "UnsupportedProtocol", {
+      path,
+      message: `port ${port.port} of Service ${name} would get plaintext: no BackendTLSPolicy covers it, and no appProtocol says that plaintext is meant, as --require-backend-tls asks`,
+      expected: `a BackendTLSPolicy for the port, or an appProtocol of ${PLAINTEXT_PROTOCOL}`,
+      found: "neither",
+      remedy: `add a BackendTLSPolicy for the Service; where plaintext is meant, set appProtocol: ${PLAINTEXT_PROTOCOL} on its port`,
+    });
+  }
+  const effect = covered?.transport.kind === "tls" ? covered.policy.effect : undefined;
   if (known.alpn !== null && effect?.kind === "enforced" && !effect.policy.alpn.includes(known.alpn)) {
     return refused("backend-app-protocol", "UnsupportedProtocol", {
       path,
@@ -207,9 +220,11 @@ export function closed(
     code: transport.code,
     reason: "InvalidBackendTLSPolicy",
     path: [...at, "port"],
-    message: `port ${port.port} of Service ${service} is closed by BackendTLSPolicy ${transport.policies.join(", ")}, which is refused`,
+    message: `port ${port.port} of Service ${service} is closed by BackendTLSPolicy ${transport.policies.join(", ")}, which ${
+      transport.code === "policy-misplaced" ? "has no metadata.namespace" : "is refused"
+    }`,
     expected: "an accepted BackendTLSPolicy",
-    remedy: "correct the policy",
+    remedy: transport.code === "policy-misplaced" ? "add metadata.namespace to the policy" : "correct the policy",
   };
 }
 

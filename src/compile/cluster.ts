@@ -1,16 +1,17 @@
 /** A whole cluster at once: one model, statuses of every object, and a bundle for each Gateway of ours. */
-import type { Bundle, NamespacedName } from "../bundle/types.ts";
+import type { BackendId, Bundle, NamespacedName } from "../bundle/types.ts";
 import { type Diagnostic, Diagnostics } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
 import { emitBundle } from "./emit.ts";
 import type { EndpointOptions } from "./endpoints.ts";
 import { load } from "./load.ts";
 import { Memory } from "./memory.ts";
-import { resolveModel } from "./model.ts";
+import { type ModelOptions, resolveModel } from "./model.ts";
+import type { PlaintextBackend } from "./plaintext.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
 
 /** As for `build`; a controller's host reaches private addresses. */
-export type ClusterOptions = Omit<EndpointOptions, "publicOnly">;
+export type ClusterOptions = Omit<EndpointOptions, "publicOnly"> & ModelOptions;
 
 export interface CompiledGateway {
   readonly name: NamespacedName;
@@ -19,6 +20,10 @@ export interface CompiledGateway {
   readonly text: string;
   /** The secrets file's text; null: it needs no keys. */
   readonly secrets: string | null;
+  /** The backends that get plaintext, by their id. */
+  readonly plaintext: readonly PlaintextBackend[];
+  /** By backend: the policy that decides about it, so that it gets TLS or nothing. */
+  readonly covered: ReadonlyMap<BackendId, NamespacedName>;
 }
 
 export interface CompiledCluster {
@@ -41,7 +46,7 @@ export function clusterCompiler(options: ClusterOptions): ClusterCompiler {
   return (objects) => {
     const diagnostics = new Diagnostics();
     const { cluster } = load(objects, memory, diagnostics);
-    const model = resolveModel(cluster, options.allowExternalName, memory, diagnostics);
+    const model = resolveModel(cluster, options, memory, diagnostics);
     const ours = [...model.gateways.values()].filter((gateway) => gateway.kind === "valid" || gateway.ours);
     const gateways = ours.map((gateway) => ({
       name: gateway.name,

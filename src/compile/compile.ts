@@ -9,6 +9,7 @@ import type { GatewayState } from "./gateways.ts";
 import { load, type Skipped } from "./load.ts";
 import { Memory } from "./memory.ts";
 import { type Model, resolveModel } from "./model.ts";
+import type { PlaintextBackend } from "./plaintext.ts";
 import { selectGateway } from "./select.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
 
@@ -20,6 +21,8 @@ export interface CompileOptions {
   readonly allowLoopback?: boolean | undefined;
   readonly allowAddressAnnotation?: boolean | undefined;
   readonly allowExternalName?: boolean | undefined;
+  /** Refuses backends that get plaintext without anybody saying so. */
+  readonly requireBackendTls?: boolean | undefined;
 }
 
 export interface CompileResult {
@@ -32,6 +35,8 @@ export interface CompileResult {
   readonly statuses: readonly ObjectStatus[];
   readonly diagnostics: readonly Diagnostic[];
   readonly skipped: readonly Skipped[];
+  /** The backends of the bundle that get plaintext, by their id. */
+  readonly plaintext: readonly PlaintextBackend[];
   /** Nothing may be written: an input cannot be read, or no Gateway can be chosen. */
   readonly fatal: boolean;
 }
@@ -53,24 +58,28 @@ export function compileObjects(
   const memory = new Memory();
   const { cluster, skipped, fatal } = load(objects, memory, diagnostics);
   if (unreadable || fatal) return failed(diagnostics, skipped);
-  const model = resolveModel(cluster, options.allowExternalName ?? false, memory, diagnostics);
+  const { allowExternalName = false, requireBackendTls = false } = options;
+  const model = resolveModel(cluster, { allowExternalName, requireBackendTls }, memory, diagnostics);
   const gateway = selectGateway(model, options.gateway, diagnostics);
   if (gateway === null) return failed(diagnostics, skipped, model);
   if (options.target === "cloudflare") checkListeners(gateway, diagnostics);
-  const emitted = emitBundle(
+  const { bundle, text, secrets, plaintext } = emitBundle(
     model,
     gateway,
     {
       allowLoopback: options.allowLoopback ?? false,
       allowAddressAnnotation: options.allowAddressAnnotation ?? false,
-      allowExternalName: options.allowExternalName ?? false,
+      allowExternalName,
       publicOnly: options.target === "cloudflare",
     },
     memory,
     diagnostics,
   );
   return {
-    ...emitted,
+    bundle,
+    text,
+    secrets,
+    plaintext,
     statuses: computeStatuses(model, memory),
     diagnostics: diagnostics.sorted(),
     skipped,
@@ -80,7 +89,8 @@ export function compileObjects(
 
 function failed(diagnostics: Diagnostics, skipped: readonly Skipped[], model: Model | null = null): CompileResult {
   const statuses = model === null ? [] : computeStatuses(model, new Memory());
-  return { bundle: null, text: null, secrets: null, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
+  const nothing = { bundle: null, text: null, secrets: null, plaintext: [] };
+  return { ...nothing, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
 }
 
 /** A deployed worker is reached on 80 and 443 alone, and the platform terminates its clients' TLS. */

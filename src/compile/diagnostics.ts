@@ -36,6 +36,7 @@ export const INPUT_CODES = [
   "route-filters-incompatible",
   "backend-no-endpoints",
   "backend-no-usable-address",
+  "backend-plaintext",
   "endpoint-address",
   "address-annotation",
   "policy-conflict",
@@ -115,6 +116,8 @@ export interface SourceObject<T = unknown> {
   readonly value: T;
   /** The place of a field, or of its closest ancestor that is there; null when the object came from no file. */
   readonly locate: (path: FieldPath) => Location | null;
+  /** metadata.namespace is absent, and `default` was taken for it, as kubectl takes its context's. */
+  readonly assumesNamespace: boolean;
   /** How the object's author spells a path: differs from ours where a seed version was converted. */
   readonly spell: (path: FieldPath) => FieldPath;
 }

@@ -1,7 +1,7 @@
 /** The rules of one Gateway's bundle, and in which order each of its hostnames tries them. */
 import type { BundleAction, BundleBackendRef, BundleHost, BundleMatch, BundleRule } from "../bundle/types.ts";
 import type { BackendTarget, Reference } from "./backends.ts";
-import { compareStrings, type Diagnostics } from "./diagnostics.ts";
+import { compareStrings, type Diagnostics, type SourceObject } from "./diagnostics.ts";
 import type { GatewayState } from "./gateways.ts";
 import type { ListenerState } from "./listeners.ts";
 import { compareMatches } from "./matches.ts";
@@ -11,9 +11,11 @@ import { isRefused, type RuleState } from "./rules.ts";
 import { compareSeniority } from "./seniority.ts";
 
 /** Whoever sends to backends: a route, or the Gateway's listeners. */
-interface Sender {
+export interface Sender {
   readonly name: string;
   readonly targets: ReadonlyMap<string, BackendTarget>;
+  /** What it sends to them by, and the object in which each stands. */
+  readonly uses: readonly { readonly object: SourceObject; readonly references: readonly Reference[] }[];
 }
 
 /** A route that some listener of the Gateway serves. */
@@ -74,6 +76,7 @@ const byName = (a: Sender, b: Sender): number => compareStrings(a.name, b.name);
 const sendersOf = (listeners: readonly ListenerState[]): Sender => ({
   name: "",
   targets: targetsOf(listeners.flatMap(({ references }) => references)),
+  uses: listeners.map(({ owner, references }) => ({ object: owner.object, references })),
 });
 
 /** Sorts by listener, then by hostname. */
@@ -95,7 +98,8 @@ function place(route: RouteState, gateway: string, listeners: ReadonlyMap<Listen
   const rules = route.rules.filter(({ matches }) => matches.length > 0);
   const used: Reference[] = [];
   const emitted = rules.map((rule) => emitRule(route, rule, used));
-  return { name: route.name, route, rules, emitted, places, targets: targetsOf(used) };
+  const uses = [{ object: route.object, references: used }];
+  return { name: route.name, route, rules, emitted, places, targets: targetsOf(used), uses };
 }
 
 /** The number of each route's first rule. */

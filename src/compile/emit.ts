@@ -2,6 +2,7 @@
 import { encodeBundle } from "../bundle/codec.ts";
 import { encodeSecrets } from "../bundle/secrets.ts";
 import {
+  type BackendId,
   type Bundle,
   BUNDLE_FORMAT,
   type BundleAnchorSet,
@@ -13,6 +14,7 @@ import {
   type BundlePolicy,
   type BundleTransport,
   type Capability,
+  type NamespacedName,
   type Sha256Hex,
 } from "../bundle/types.ts";
 import type { AnchorSource } from "./anchors.ts";
@@ -26,6 +28,7 @@ import type { GatewayState } from "./gateways.ts";
 import { listenerName, type ListenerState, type ListenerTls } from "./listeners.ts";
 import type { Memory } from "./memory.ts";
 import type { Model } from "./model.ts";
+import { type PlaintextBackend, plaintextOf } from "./plaintext.ts";
 import { policyTransport } from "./policies.ts";
 import { fullPolicy } from "./statuses.ts";
 
@@ -35,6 +38,10 @@ export interface Emitted {
   readonly text: string;
   /** The secrets file's text; null: the bundle needs no keys. */
   readonly secrets: string | null;
+  /** By the backend's id. */
+  readonly plaintext: readonly PlaintextBackend[];
+  /** The policy that decides about a backend: it gets TLS, or nothing. */
+  readonly covered: ReadonlyMap<BackendId, NamespacedName>;
 }
 
 export function emitBundle(
@@ -57,21 +64,51 @@ export function emitBundle(
     [gateway, ...Object.values(options)],
     [...targets.values()],
     diagnostics,
-    ({ key: id, items: [user] }, own): readonly [string, BundleBackend] => {
+    ({ key: id, items: [user] }, own): EmittedBackend => {
       const target = user?.targets.get(id);
       if (target === undefined) throw new RangeError(`nobody sends to ${id}`);
-      return [id, emitBackend(target, gateway, model, slices, options, own)];
+      return {
+        id,
+        backend: emitBackend(target, gateway, model, slices, options, own),
+        policy: target.policy?.name ?? null,
+      };
     },
   );
-  const used = new Set(backends.flatMap(([, { transport }]) => (transport.kind === "tls" ? [transport.policy] : [])));
+  const senders = memory.source(pass("senders"), targets);
+  const plaintext = memory.each(
+    pass("plaintext"),
+    [],
+    backends.filter(({ backend }) => backend.transport.kind === "plaintext"),
+    diagnostics,
+    ({ id, backend }, own) => plaintextOf(id, backend, senders, { slices, policies: model.policies }, own),
+  );
+  const used = new Set(
+    backends.flatMap(({ backend: { transport } }) => (transport.kind === "tls" ? [transport.policy] : [])),
+  );
   const policies = memory.once(pass("policies"), [gateway, ...used], diagnostics, () =>
     emitPolicies(model, used, listeners),
   );
   const emitted = memory.once(pass("listeners"), [gateway, hosts], diagnostics, () => emitListeners(listeners, hosts));
-  const byId = memory.once(pass("backends by id"), [backends], diagnostics, () => Object.fromEntries(backends));
-  return memory.once(pass("bundle"), [gateway, rules, emitted, byId, policies], diagnostics, () =>
+  const byId = memory.once(pass("backends by id"), [backends], diagnostics, () =>
+    Object.fromEntries(backends.map(({ id, backend }) => [id, backend])),
+  );
+  const covered = memory.once(
+    pass("covered backends"),
+    [backends],
+    diagnostics,
+    () => new Map(backends.flatMap(({ id, policy }) => (policy === null ? [] : [[id, policy]]))),
+  );
+  const bundle = memory.once(pass("bundle"), [gateway, rules, emitted, byId, policies], diagnostics, () =>
     assemble(gateway, listeners, { listeners: emitted, rules, backends: byId, ...policies }, memory),
   );
+  return { ...bundle, plaintext, covered };
+}
+
+interface EmittedBackend {
+  readonly id: BackendId;
+  readonly backend: BundleBackend;
+  /** The policy that decides about it. */
+  readonly policy: NamespacedName | null;
 }
 
 function emitBackend(
@@ -89,9 +126,10 @@ function emitBackend(
   return { service: namespacedName(service.ref), port: port.port, protocol, transport, endpoints };
 }
 
+type Assembled = Pick<Emitted, "bundle" | "text" | "secrets">;
 type Parts = Pick<Bundle, "listeners" | "rules" | "backends" | "policies" | "anchorSets" | "anchors">;
 
-function assemble(gateway: GatewayState, listeners: readonly ListenerState[], parts: Parts, memory: Memory): Emitted {
+function assemble(gateway: GatewayState, listeners: readonly ListenerState[], parts: Parts, memory: Memory): Assembled {
   const { listeners: emitted, rules, backends, ...policies } = parts;
   const identity =
     gateway.kind === "valid" && gateway.clientIdentity.kind === "certificate"

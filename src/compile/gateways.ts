@@ -97,8 +97,11 @@ export interface GatewayContext extends BackendContext, CertificateContext, Vali
 
 /** Every Gateway of our classes, and those whose class is not there at all. Others belong to other controllers. */
 export function resolveGateways(context: GatewayContext, memory: Memory, diagnostics: Diagnostics): Gateways {
-  const { gateways, listenerSets } = memory.once("gateways", [context.allowExternalName], diagnostics, (own) =>
-    resolveAll(context, own),
+  const { gateways, listenerSets } = memory.once(
+    "gateways",
+    [context.allowExternalName, context.requireBackendTls],
+    diagnostics,
+    (own) => resolveAll(context, own),
   );
   return {
     gateways: memory.source("gateways", gateways),

@@ -14,6 +14,7 @@ export type { InputDocument } from "./document/parse.ts";
 export type { Condition } from "./conditions.ts";
 export type { Skipped } from "./load.ts";
 export { CONTROLLER_NAME } from "./names.ts";
+export type { PlaintextBackend, PlaintextUser } from "./plaintext.ts";
 export { inputFiles, type InputsRead, readInputs } from "./read.ts";
 export { reportJson, reportText } from "./report.ts";
 export type { ObjectStatus } from "./statuses.ts";

@@ -153,6 +153,7 @@ const settleAll = (
 const bare = (raw: RawObject): SourceObject => ({
   ref: raw.ref,
   value: raw.value,
+  assumesNamespace: false,
   locate: raw.locate,
   spell: (path) => path,
 });
@@ -187,6 +188,7 @@ function judge(raw: RawObject): Judged {
       name: raw.ref.name,
     },
     value,
+    assumesNamespace: namespaced && raw.ref.namespace === null,
     locate: raw.locate,
     spell,
   };
@@ -261,7 +263,8 @@ const faultOf = (problems: readonly Problem[]): Problem | undefined =>
 /** Copies of one policy that differ are refused together, and close every port that any of them names. */
 function unionOfTargets(object: SourceObject, same: readonly Candidate[]): SourceObject {
   const targetRefs = same.flatMap((candidate) => readTargets(candidate.object.value) ?? []);
-  return { ...object, value: { ...(object.value as object), spec: { targetRefs } } };
+  const assumesNamespace = same.some((candidate) => candidate.object.assumesNamespace);
+  return { ...object, assumesNamespace, value: { ...(object.value as object), spec: { targetRefs } } };
 }
 
 /** Copies that are equal count once, which is worth a warning; of those that differ none counts. */

@@ -1,5 +1,6 @@
 /** The cluster as lasthop understands it: everything statuses and bundles are made from. */
 import { type Ancestors, resolveAncestors } from "./ancestors.ts";
+import type { BackendContext } from "./backends.ts";
 import type { Diagnostics } from "./diagnostics.ts";
 import { type ClassState, type Gateways, resolveClasses, resolveGateways } from "./gateways.ts";
 import { resolveGrants } from "./grants.ts";
@@ -18,16 +19,13 @@ export interface Model extends Gateways {
   readonly ancestors: Ancestors;
 }
 
-export function resolveModel(
-  cluster: Cluster,
-  allowExternalName: boolean,
-  memory: Memory,
-  diagnostics: Diagnostics,
-): Model {
+export type ModelOptions = Pick<BackendContext, "allowExternalName" | "requireBackendTls">;
+
+export function resolveModel(cluster: Cluster, options: ModelOptions, memory: Memory, diagnostics: Diagnostics): Model {
   const grants = resolveGrants(cluster, memory, diagnostics);
   const classes = resolveClasses(cluster, memory, diagnostics);
   const policies = resolvePolicies(cluster, memory, diagnostics);
-  const shared = { cluster, classes, policies, grants, allowExternalName };
+  const shared = { cluster, classes, policies, grants, ...options };
   const { gateways, listenerSets } = resolveGateways(shared, memory, diagnostics);
   const routes = resolveRoutes({ ...shared, gateways, listenerSets }, memory, diagnostics);
   const unserved = resolveUnserved({ cluster, gateways, listenerSets }, memory, diagnostics);

@@ -258,7 +258,7 @@ export interface EndpointSlice {
   metadata: Metadata;
   addressType: "IPv4" | "IPv6" | "FQDN";
   endpoints: { addresses: string[]; conditions: { ready?: boolean; serving?: boolean; terminating?: boolean } }[];
-  ports: { name: string; protocol: "TCP" | "UDP" | "SCTP"; port?: number }[];
+  ports: { name: string; protocol: "TCP" | "UDP" | "SCTP"; port?: number; appProtocol?: string }[];
 }
 
 export interface ConfigMap {

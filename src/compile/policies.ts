@@ -2,32 +2,21 @@
 import type { BundleTransport } from "../bundle/types.ts";
 import {
   compareStrings,
-  type Diagnostics,
+  Diagnostics,
   explain,
   namespacedName,
   type Problem,
-  show,
   type SourceObject,
 } from "./diagnostics.ts";
 import type { Cluster, Entry } from "./load.ts";
+import { indexServices, type ServiceIndex } from "./meant.ts";
 import type { Group, Memory } from "./memory.ts";
-import type { BackendTLSPolicy, PolicyTarget, Service, ServicePort } from "./objects.ts";
+import type { BackendTLSPolicy, Service, ServicePort } from "./objects.ts";
 import { judgePolicy, type PolicyEffect, type Unresolved } from "./policy-effect.ts";
+import { attach, type Claim, type TargetState } from "./policy-attachments.ts";
+import { type Misplaced, slotOf } from "./policy-misplaced.ts";
 import { readTargets } from "./policy-targets.ts";
 import { compareSeniority, type Seniority, seniorityOf } from "./seniority.ts";
-
-export interface TargetState {
-  readonly index: number;
-  readonly ref: PolicyTarget;
-  /** `namespace/name`; null when the target is no Service at all. */
-  readonly service: string | null;
-  readonly sectionName: string | null;
-  readonly verdict:
-    | { readonly kind: "won" }
-    /** An older policy has the same target and section. */
-    | { readonly kind: "lost"; readonly to: string; readonly message: string }
-    | { readonly kind: "not-found"; readonly message: string };
-}
 
 export interface PolicyState {
   readonly name: string;
@@ -39,6 +28,8 @@ export interface PolicyState {
   readonly unresolved: Unresolved | null;
   /** False when the schema refuses the object, so that its references were never looked at. */
   readonly readable: boolean;
+  /** Services of other namespaces that it closes for want of a namespace of its own. */
+  readonly misplaced: readonly Misplaced[];
 }
 
 /** Who decides about the ports of one Service. */
@@ -46,14 +37,24 @@ export interface Coverage {
   /** By port name. */
   readonly sections: ReadonlyMap<string, PolicyState>;
   readonly whole: PolicyState | null;
-  /** Policies that name a port the Service does not have: they close every port nobody else covers. */
-  readonly closers: readonly PolicyState[];
+  readonly closers: readonly Closer[];
+}
+
+/** A policy that names a port which the Service does not have, or none of whose namespaces is known: it closes ports nobody covers. */
+interface Closer {
+  readonly policy: PolicyState;
+  readonly code: "policy-section-not-found" | "policy-misplaced";
+  /** The one port it closes; null: all. */
+  readonly sectionName: string | null;
 }
 
 export interface Policies {
   readonly all: ReadonlyMap<string, PolicyState>;
   /** By `namespace/service`. */
   readonly coverage: ReadonlyMap<string, Coverage>;
+  /** Policies of which a target may have meant the Service, by `namespace/service`; none protects it. */
+  readonly meaning: ReadonlyMap<string, Group<PolicyState>>;
+  readonly services: ServiceIndex;
 }
 
 /** A policy and its targets, before anything is decided. */
@@ -61,7 +62,7 @@ interface Claimant {
   readonly name: string;
   readonly seniority: Seniority;
   readonly entry: Entry<BackendTLSPolicy>;
-  readonly targets: readonly { readonly index: number; readonly ref: PolicyTarget; readonly service: string | null }[];
+  readonly targets: readonly Claim[];
 }
 
 export function resolvePolicies(cluster: Cluster, memory: Memory, diagnostics: Diagnostics): Policies {
@@ -72,16 +73,22 @@ export function resolvePolicies(cluster: Cluster, memory: Memory, diagnostics: D
   );
   const decided = memory.once("policy winners", [claimants], diagnostics, () => winnersOf(claimants));
   const winners = memory.source("policy winners", decided);
+  const services = indexServices(cluster, memory, diagnostics);
   const states = memory.each("policies", [], claimants, diagnostics, (claimant, own) =>
-    settle(claimant, winners, cluster, own),
+    settle(claimant, winners, cluster, services, own),
   );
   const byName = memory.once("policies by name", [states], diagnostics, () => byNameOf(states));
-  const byService = memory.group("policies by Service", states, coveredBy, (a, b) =>
-    compareSeniority(a.seniority, b.seniority),
-  );
+  const byAge = (a: PolicyState, b: PolicyState): number => compareSeniority(a.seniority, b.seniority);
+  const byService = memory.group("policies by Service", states, coveredBy, byAge);
+  const meaning = memory.group("policies by Service meant", states, meantBy, byAge);
   const covered = memory.each("coverage", [], [...byService.values()], diagnostics, coverageOf);
   const coverage = memory.once("coverage by Service", [covered], diagnostics, () => new Map(covered));
-  return { all: memory.source("policies", byName), coverage: memory.source("coverage", coverage) };
+  return {
+    all: memory.source("policies", byName),
+    coverage: memory.source("coverage", coverage),
+    meaning: memory.source("policies by Service meant", meaning),
+    services,
+  };
 }
 
 const byNameOf = (states: readonly PolicyState[]): Map<string, PolicyState> =>
@@ -92,13 +99,11 @@ function winnersOf(claimants: readonly Claimant[]): Map<string, string> {
   const winners = new Map<string, string>();
   for (const { name, targets } of claimants) {
     for (const target of targets)
-      if (target.service !== null && !winners.has(slot(target))) winners.set(slot(target), name);
+      if (target.service !== null && !winners.has(slotOf(target.service, target.ref.sectionName)))
+        winners.set(slotOf(target.service, target.ref.sectionName), name);
   }
   return winners;
 }
-
-const slot = ({ service, ref }: { service: string | null; ref: PolicyTarget }): string =>
-  `${service}\0${ref.sectionName ?? ""}`;
 
 function claim(entry: Entry<BackendTLSPolicy>): Claimant {
   const name = namespacedName(entry.object.ref);
@@ -118,39 +123,37 @@ function settle(
   { name, seniority, entry, targets }: Claimant,
   winners: ReadonlyMap<string, string>,
   cluster: Cluster,
+  services: ServiceIndex,
   diagnostics: Diagnostics,
 ): PolicyState {
   const { object } = entry;
+  const attachments = targets.map((target) => attach(target, name, object, winners, cluster, services));
+  for (const { problems } of attachments) for (const problem of problems) diagnostics.report(object, problem);
+  // What else is missing in the namespace assumed follows from the one that is not given.
+  const isElsewhere = attachments.length > 0 && attachments.every(({ fault }) => fault?.code === "policy-misplaced");
   const judged =
     entry.kind === "valid"
-      ? judgePolicy(entry.object, cluster, diagnostics)
+      ? judgePolicy(entry.object, cluster, isElsewhere ? new Diagnostics() : diagnostics)
       : { effect: refusedBySchema(object, entry.problem), unresolved: null };
   let { effect, unresolved } = judged;
-  const states: TargetState[] = [];
-  for (const { index, ref, service } of targets) {
-    const at = ["spec", "targetRefs", index];
-    const base = { index, ref, service, sectionName: ref.sectionName ?? null };
-    const winner = winners.get(slot({ service, ref }));
-    const fault = targetFault(ref, service, cluster);
-    if (service !== null && winner !== undefined && winner !== name) {
-      const problem = conflict(at, ref, winner);
-      diagnostics.report(object, problem);
-      states.push({ ...base, verdict: { kind: "lost", to: winner, message: explain(object, problem) } });
-    } else if (fault !== null) {
-      const problem: Problem = { ...fault, path: [...at, ...fault.path] };
-      diagnostics.report(object, problem);
-      const message = explain(object, problem);
-      states.push({ ...base, verdict: { kind: "not-found", message } });
-      // "If a SectionName is specified, but does not exist on the targeted object, the Policy must fail to attach."
-      unresolved ??= { reason: "TargetNotFound", message };
-      if (problem.code === "policy-section-not-found" && effect.kind === "enforced") {
-        effect = { kind: "refused", code: "policy-section-not-found", reason: "TargetNotFound", message };
-      } else if (problem.code === "policy-schema" && effect.kind === "enforced") {
-        effect = { kind: "refused", code: "policy-schema", reason: "TargetNotFound", message };
-      }
-    } else states.push({ ...base, verdict: { kind: "won" } });
+  for (const { fault } of attachments) {
+    if (fault === null) continue;
+    const message = explain(object, fault);
+    // "If a SectionName is specified, but does not exist on the targeted object, the Policy must fail to attach."
+    unresolved ??= { reason: "TargetNotFound", message };
+    if ((fault.code === "policy-section-not-found" || fault.code === "policy-schema") && effect.kind === "enforced")
+      effect = { kind: "refused", code: fault.code, reason: "TargetNotFound", message };
   }
-  return { name, seniority, object, targets: states, effect, unresolved, readable: entry.kind === "valid" };
+  return {
+    name,
+    seniority,
+    object,
+    targets: attachments.map(({ state }) => state),
+    effect,
+    unresolved,
+    readable: entry.kind === "valid",
+    misplaced: attachments.flatMap(({ misplaced }) => misplaced),
+  };
 }
 
 function refusedBySchema(object: SourceObject, problem: Problem): PolicyEffect {
@@ -160,75 +163,32 @@ function refusedBySchema(object: SourceObject, problem: Problem): PolicyEffect {
   return { kind: "refused", code, reason: "Invalid", message: explain(object, problem) };
 }
 
-function conflict(at: (string | number)[], ref: PolicyTarget, winner: string): Problem {
-  const target = `Service ${ref.name}${ref.sectionName === undefined ? "" : ` port ${ref.sectionName}`}`;
-  return {
-    code: "policy-conflict",
-    path: at,
-    message: `${target} already has policy ${winner}, which is older or comes first by name`,
-    expected: "one policy for each Service and port",
-    found: show(ref.name),
-    remedy: `remove one of the two policies, or tell them apart by sectionName`,
-  };
-}
-
-function targetFault(
-  { group, kind, name, sectionName }: PolicyTarget,
-  service: string | null,
-  cluster: Cluster,
-): Problem | null {
-  if (group !== "" || kind !== "Service" || service === null) {
-    // The wrong group or spelling of a Service closes its ports; another kind has none.
-    return {
-      code: service === null ? "policy-target-kind" : "policy-schema",
-      path: [kind === "Service" ? "group" : "kind"],
-      message: "lasthop applies BackendTLSPolicy to Services alone",
-      expected: 'group "" and kind Service',
-      found: `${show(group)} ${kind}`,
-      remedy: "target the Service",
-    };
-  }
-  const entry = cluster.Service.get(service);
-  if (entry?.kind !== "valid") {
-    return {
-      code: "policy-target-not-found",
-      path: ["name"],
-      message: `Service ${service} is ${entry === undefined ? "not among the inputs" : "refused itself"}`,
-      expected: "a Service of the policy's namespace",
-      found: show(name),
-      remedy: "add the Service, or correct the name",
-    };
-  }
-  // TLS runs over TCP: a policy for a port of another protocol would be accepted and enforced nowhere.
-  const ports = entry.object.value.spec.ports.filter(({ protocol }) => protocol === "TCP");
-  if (sectionName === undefined || ports.some((port) => port.name === sectionName)) return null;
-  const known = ports.map((port) => port.name).filter((port) => port !== "");
-  return {
-    code: "policy-section-not-found",
-    path: ["sectionName"],
-    message: `Service ${service} has no TCP port of this name, so every port of it that no accepted policy covers is closed`,
-    expected: known.length === 0 ? "no sectionName: the Service's ports have no names" : `one of ${known.join(", ")}`,
-    found: show(sectionName),
-    remedy: "use the name of one of the Service's ports",
-  };
-}
-
 /** Services about which the policy says something. */
-const coveredBy = ({ targets }: PolicyState): string[] => [
-  ...new Set(targets.flatMap(({ service, verdict }) => (service === null || verdict.kind === "lost" ? [] : [service]))),
+const coveredBy = ({ targets, misplaced }: PolicyState): string[] => [
+  ...new Set([
+    ...targets.flatMap(({ service, verdict }) => (service === null || verdict.kind === "lost" ? [] : [service])),
+    ...misplaced.map(({ service }) => service),
+  ]),
+];
+
+const meantBy = ({ targets }: PolicyState): string[] => [
+  ...new Set(targets.flatMap(({ verdict }) => (verdict.kind === "not-found" ? verdict.meant : []))),
 ];
 
 function coverageOf({ key, items }: Group<PolicyState>): [service: string, coverage: Coverage] {
   const sections = new Map<string, PolicyState>();
-  const closers: PolicyState[] = [];
+  const closers: Closer[] = [];
   let whole: PolicyState | null = null;
-  for (const state of items) {
-    for (const { service, sectionName, verdict } of state.targets) {
+  for (const policy of items) {
+    for (const { service, sectionName, verdict } of policy.targets) {
       if (service !== key || verdict.kind === "lost") continue;
-      if (sectionName === null) whole = state;
-      else if (verdict.kind === "not-found") closers.push(state);
-      else sections.set(sectionName, state);
+      if (sectionName === null) whole = policy;
+      else if (verdict.kind === "not-found")
+        closers.push({ policy, code: "policy-section-not-found", sectionName: null });
+      else sections.set(sectionName, policy);
     }
+    for (const { service, sectionName } of policy.misplaced)
+      if (service === key) closers.push({ policy, code: "policy-misplaced", sectionName });
   }
   return [key, { sections, whole, closers }];
 }
@@ -251,10 +211,11 @@ export function policyTransport(
           : { kind: "refused", code: effect.code, policies: [owner.name] },
     };
   }
-  const [closer] = coverage.closers;
+  const closers = coverage.closers.filter(({ sectionName }) => sectionName === null || sectionName === port.name);
+  const [closer] = closers;
   if (closer === undefined) return null;
-  const policies = coverage.closers.map(({ name }) => name).sort(compareStrings);
-  return { policy: closer, transport: { kind: "refused", code: "policy-section-not-found", policies } };
+  const policies = [...new Set(closers.map(({ policy }) => policy.name))].sort(compareStrings);
+  return { policy: closer.policy, transport: { kind: "refused", code: closer.code, policies } };
 }
 
 /** Whether a target is about a port that some route uses. */

@@ -1,14 +1,17 @@
-/** Diagnostics and skipped objects, as text for people or as one JSON document. */
+/** Diagnostics, skipped objects and the backends that get plaintext, as text for people or as one JSON document. */
 import type { Diagnostic } from "./diagnostics.ts";
 import type { Skipped } from "./load.ts";
+import type { PlaintextBackend } from "./plaintext.ts";
+import { plaintextText } from "./plaintext-text.ts";
 
 export interface Reportable {
   readonly diagnostics: readonly Diagnostic[];
   readonly skipped: readonly Skipped[];
+  readonly plaintext: readonly PlaintextBackend[];
 }
 
 /** Like esbuild's: place, source line, what was expected and found, what to do. Empty when there is nothing to say. */
-export function reportText({ diagnostics, skipped }: Reportable, colour: boolean): string {
+export function reportText({ diagnostics, skipped, plaintext }: Reportable, colour: boolean): string {
   const paint = painter(colour);
   const parts = diagnostics.map((diagnostic) => textOf(diagnostic, paint));
   if (skipped.length > 0) {
@@ -24,11 +27,17 @@ export function reportText({ diagnostics, skipped }: Reportable, colour: boolean
   const errors = diagnostics.filter(({ severity }) => severity === "error").length;
   const warnings = diagnostics.length - errors;
   if (diagnostics.length > 0) parts.push(`${count(errors, "error")}, ${count(warnings, "warning")}\n`);
+  if (plaintext.length > 0)
+    parts.push(
+      plaintextText(plaintext)
+        .map((line) => `${clean(line)}\n`)
+        .join(""),
+    );
   return parts.join("\n");
 }
 
-export function reportJson({ diagnostics, skipped }: Reportable): string {
-  return `${JSON.stringify({ diagnostics, skipped }, null, 2)}\n`;
+export function reportJson({ diagnostics, skipped, plaintext }: Reportable): string {
+  return `${JSON.stringify({ diagnostics, skipped, plaintext }, null, 2)}\n`;
 }
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;

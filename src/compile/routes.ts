@@ -27,8 +27,9 @@ export type RouteContext = BackendContext & ParentContext;
 
 /** In the order of their names. */
 export function resolveRoutes(context: RouteContext, memory: Memory, diagnostics: Diagnostics): readonly RouteState[] {
-  const { cluster, allowExternalName } = context;
-  return memory.each("routes", [allowExternalName], [...cluster.HTTPRoute.values()], diagnostics, (entry, own) =>
+  const { cluster, allowExternalName, requireBackendTls } = context;
+  const entries = [...cluster.HTTPRoute.values()];
+  return memory.each("routes", [allowExternalName, requireBackendTls], entries, diagnostics, (entry, own) =>
     resolveRoute(entry, context, own),
   );
 }

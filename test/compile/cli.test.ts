@@ -104,7 +104,7 @@ describe("the process", () => {
   test("standard input, and JSON on standard output", async () => {
     const { code, out, err } = await lasthop(["build", "-f", "-", "--format", "json"], good);
     expect({ code, err }).toEqual({ code: 0, err: "" });
-    expect(JSON.parse(out)).toEqual({ diagnostics: [], skipped: [] });
+    expect(JSON.parse(out)).toEqual({ diagnostics: [], skipped: [], plaintext: [] });
   });
 
   test("help, and commands that are none", async () => {

@@ -63,11 +63,11 @@ describe("golden", () => {
     const options = parseBuildArgs(["-f", "-", ...flags]);
     if (options === null || typeof options === "string") throw new Error(`${name}: ${options}`);
     const result = compile([{ file: `${name}.in.yaml`, text }], options);
-    const { bundle, secrets, diagnostics, skipped, fatal } = result;
+    const { bundle, secrets, plaintext, diagnostics, skipped, fatal } = result;
     const keys = secrets === null ? {} : { secrets: redact(secrets) };
     const statuses = name === FEATURES ? result.statuses : result.statuses.map(withoutFeatures);
     const found = dump(
-      { fatal, bundle: shorten(bundle), ...keys, statuses, diagnostics, skipped },
+      { fatal, bundle: shorten(bundle), ...keys, plaintext, statuses, diagnostics, skipped },
       { lineWidth: -1, noRefs: true },
     );
     expect(found).not.toMatch(/PRIVATE KEY/);

@@ -14,7 +14,12 @@ import { mintPlaceholders } from "./minted.ts";
 
 const DIRECTORY = join(import.meta.dirname, "golden");
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
-const OPTIONS = { allowLoopback: false, allowAddressAnnotation: true, allowExternalName: false };
+const OPTIONS = {
+  allowLoopback: false,
+  allowAddressAnnotation: true,
+  allowExternalName: false,
+  requireBackendTls: false,
+};
 
 /** Each golden input is a cluster; objects of one name in several are each other's changes. */
 const clusters = await Promise.all(

@@ -47,6 +47,7 @@ describe("the controller writes what build --status says", () => {
           allowLoopback: flags.includes("--allow-loopback"),
           allowAddressAnnotation: flags.includes("--allow-address-annotation"),
           allowExternalName: flags.includes("--allow-external-name"),
+          requireBackendTls: flags.includes("--require-backend-tls"),
         },
         signal: stopped.signal,
         now: () => Date.now(),

@@ -95,7 +95,12 @@ const endpointSlice = {
       default: [],
       items: {
         type: "object",
-        properties: { name: { type: "string", default: "" }, protocol: PROTOCOL, port: PORT },
+        properties: {
+          name: { type: "string", default: "" },
+          protocol: PROTOCOL,
+          port: PORT,
+          appProtocol: { type: "string" },
+        },
       },
     },
   },

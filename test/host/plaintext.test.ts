@@ -1,0 +1,105 @@
+/** Requests that must not go out in clear: `lasthop serve`'s server in front of a listener that records every byte. */
+import { once } from "node:events";
+import { request } from "node:http";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import { text } from "node:stream/consumers";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { compile, type CompileOptions } from "../../src/compile/index.ts";
+import type { AccessRecord } from "../../src/gateway/access-log.ts";
+import { nodeHost } from "../../src/host/node/host.ts";
+import { serve, type Serving } from "../../src/host/node/serve.ts";
+import { mintCa } from "../pki.ts";
+import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
+
+let backend: Server;
+let received: Buffer[];
+let serving: Serving | null;
+const log: AccessRecord[] = [];
+
+beforeEach(async () => {
+  received = [];
+  serving = null;
+  log.length = 0;
+  backend = createServer((socket) => {
+    socket.on("error", () => undefined);
+    socket.on("data", (bytes) => {
+      received.push(bytes);
+      socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+    });
+  }).listen(0, "127.0.0.1");
+  await once(backend, "listening");
+});
+afterEach(async () => {
+  await serving?.close();
+  backend.close();
+});
+
+/** The answer to a POST with a secret, and the codes that the build reported. */
+async function post(
+  yaml: string,
+  options: CompileOptions = {},
+): Promise<{ status: number; code: string; codes: Set<string> }> {
+  const built = compile([{ file: "cluster.yaml", text: yaml }], { allowLoopback: true, ...options });
+  if (built.text === null) throw new Error(JSON.stringify(built.diagnostics));
+  serving = await serve(built.text, {
+    host: nodeHost(),
+    address: "127.0.0.1",
+    portMap: new Map([[80, 0]]),
+    log: (record) => log.push(record),
+  });
+  const sent = request({
+    host: "127.0.0.1",
+    port: serving.ports.get(80),
+    path: "/",
+    method: "POST",
+    headers: { host: "app.example.com", authorization: "Bearer secret" },
+    agent: false,
+  }).end("a secret");
+  const [response] = await once(sent, "response");
+  const body = await text(response);
+  const code = body.startsWith("{") ? (JSON.parse(body) as { code: string }).code : "";
+  return { status: response.statusCode, code, codes: new Set(built.diagnostics.map((each) => each.code)) };
+}
+
+const bytes = (): number => Buffer.concat(received).length;
+
+async function cluster(policy: (sni: string) => string, appProtocol?: string): Promise<string> {
+  const authority = await mintCa({ name: "plaintext root" });
+  const { port } = backend.address() as AddressInfo;
+  const app = backendYaml("shop", "app", port);
+  const service =
+    appProtocol === undefined
+      ? app.replace(", appProtocol: http", "")
+      : app.replace("appProtocol: http", `appProtocol: ${appProtocol}`);
+  return `${edgeYaml("shop", authority.certPem)}${service}${policy("app.shop.internal")}`;
+}
+
+test("a policy without a namespace closes the Service of another that it names", async () => {
+  const yaml = await cluster((sni) => policyYaml("shop", "app", sni).replace(", namespace: shop", ""));
+  const { status, code, codes } = await post(yaml);
+  expect({ status, code }).toEqual({ status: 500, code: "policy-misplaced" });
+  expect(codes).toContain("policy-misplaced");
+  expect(bytes()).toBe(0);
+});
+
+test("--require-backend-tls closes what nobody accounts for, and lets through what says plaintext", async () => {
+  const { status, code } = await post(await cluster(() => ""), { requireBackendTls: true });
+  expect({ status, code }).toEqual({ status: 500, code: "backend-plaintext-refused" });
+  expect(bytes()).toBe(0);
+  await serving?.close();
+  expect((await post(await cluster(() => "", "HTTP"), { requireBackendTls: true })).status).toBe(200);
+});
+
+test("a policy in another namespace closes nothing, and the build says so at the policy and at the Service", async () => {
+  const yaml = await cluster((sni) => policyYaml("infra", "app", sni));
+  const { status, codes } = await post(yaml);
+  expect(status).toBe(200);
+  expect(codes).toContain("policy-target-not-found");
+  expect(codes).toContain("backend-plaintext");
+});
+
+test("a policy that covers the port and does not match lets no byte out", async () => {
+  const { status } = await post(await cluster((sni) => policyYaml("shop", "app", sni)));
+  expect(status).toBe(502);
+  expect(Buffer.concat(received).includes("secret")).toBe(false);
+});
