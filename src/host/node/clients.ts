@@ -18,13 +18,24 @@ export interface Client {
   gone(): void;
 }
 
+export interface Joining {
+  readonly front: Front;
+  /** `leave` tells the client at once that no more is served (HTTP/2), or is called when it is idle (HTTP/1.1). */
+  readonly when: "idle" | "at-once";
+  readonly leave: () => void;
+  /** Called when the first request begins, and when the last ends. */
+  readonly moved: (isBusy: boolean) => void;
+}
+
+/** How a protocol lets a connection in: with what is its own of {@link Joining}. */
+export type Join = (joining: Pick<Joining, "when" | "leave">) => Client;
+
 export class Clients {
   readonly #clients = new Set<Connected>();
   #leaving = false;
 
-  /** `leave` tells the client at once that no more is served (HTTP/2), or is called when it is idle (HTTP/1.1). */
-  add(front: Front, when: "idle" | "at-once", leave: () => void): Client {
-    const client = new Connected(front, when, leave, () => this.#clients.delete(client));
+  add({ front, when, leave, moved }: Joining): Client {
+    const client = new Connected({ front, when, leave, moved }, () => this.#clients.delete(client));
     this.#clients.add(client);
     // A handshake that was under way when the others were asked.
     if (this.#leaving) client.leave();
@@ -39,18 +50,18 @@ export class Clients {
 }
 
 class Connected implements Client {
-  readonly front: Front;
-  readonly #when: "idle" | "at-once";
-  readonly #leave: () => void;
+  readonly #joining: Joining;
   readonly gone: () => void;
   #inFlight = 0;
   #leaving = false;
 
-  constructor(front: Front, when: "idle" | "at-once", leave: () => void, gone: () => void) {
-    this.front = front;
-    this.#when = when;
-    this.#leave = leave;
+  constructor(joining: Joining, gone: () => void) {
+    this.#joining = joining;
     this.gone = gone;
+  }
+
+  get front(): Front {
+    return this.#joining.front;
   }
 
   get busy(): boolean {
@@ -62,16 +73,17 @@ class Connected implements Client {
   }
 
   begin(): void {
-    this.#inFlight++;
+    if (this.#inFlight++ === 0) this.#joining.moved(true);
   }
 
   end(): void {
-    this.#inFlight--;
-    if (this.#leaving && this.#inFlight === 0 && this.#when === "idle") this.#leave();
+    if (--this.#inFlight > 0) return;
+    this.#joining.moved(false);
+    if (this.#leaving && this.#joining.when === "idle") this.#joining.leave();
   }
 
   leave(): void {
     this.#leaving = true;
-    if (this.#inFlight === 0 || this.#when === "at-once") this.#leave();
+    if (this.#inFlight === 0 || this.#joining.when === "at-once") this.#joining.leave();
   }
 }

@@ -3,7 +3,8 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { isBun } from "./bun.ts";
 import type { Front } from "../../gateway/headers.ts";
-import { type Client, Clients, type Handle } from "./clients.ts";
+import { type Client, Clients, type Handle, type Join } from "./clients.ts";
+import { Crowd } from "./crowd.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
 import type { FrontLimits } from "./limits.ts";
@@ -43,7 +44,10 @@ export class Door {
   readonly #limits: FrontLimits;
   readonly #http1: Http1;
   readonly #http2: Http2;
-  readonly #sockets = new Set<Socket>();
+  readonly #crowd: Crowd;
+  readonly #sweeping: ReturnType<typeof setInterval>;
+  /** Handshakes under way, by whom they are with. */
+  readonly #shaking = new Map<string, Shaking>();
   #clients = new Clients();
   /** Called after each client that leaves. */
   #left = (): void => undefined;
@@ -56,7 +60,8 @@ export class Door {
     this.#http2 = createHttp2(handle, limits);
     // A client whose connection was upgraded may close its half and still read.
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#welcome(socket));
-    this.server.maxConnections = limits.maxConnections;
+    this.#crowd = new Crowd(limits.maxConnections);
+    this.#sweeping = setInterval(() => this.#crowd.sweep(limits.idleMs + GRACE_MS), GRACE_MS).unref();
     this.present(tls);
   }
 
@@ -80,10 +85,14 @@ export class Door {
   close(): Promise<void> {
     this.#clients.askToLeave();
     this.server.close();
+    // Whoever is in the middle of a handshake, or keeps a connection that it was asked to close.
+    const cutting = setInterval(() => this.#crowd.sweep(GRACE_MS), GRACE_MS);
     return new Promise((resolve) => {
       // Counted here: Bun's server waits for ever for a client that was reset.
       this.#left = () => {
-        if (this.#sockets.size > 0) return;
+        if (this.#crowd.size > 0) return;
+        clearInterval(cutting);
+        clearInterval(this.#sweeping);
         this.#http1.close();
         resolve();
       };
@@ -93,25 +102,22 @@ export class Door {
 
   /** Cuts whoever is still there. */
   destroy(): void {
-    for (const socket of this.#sockets) socket.destroy();
+    this.#crowd.destroy();
   }
 
   #welcome(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      this.#left();
-    });
+    if (!this.#crowd.admit(socket)) return void socket.destroy();
+    socket.once("close", () => this.#left());
     // What else listens on it comes and goes; a reset in between must not be an uncaught error.
     socket.on("error", () => socket.destroy());
     if (this.#tls !== null) {
       socket.allowHalfOpen = false;
-      this.#tls.server.emit("connection", socket);
+      this.#shake(socket, this.#tls.server);
       return;
     }
     const front = { clientAddress: socket.remoteAddress ?? null, scheme: "http", port: this.port, sni: null } as const;
-    const clients = this.#clients;
-    const client = joined(socket, clients, front);
+    const join = this.#joinAs(socket, front, this.#clients);
+    const client = joined(socket, join);
     onPreface(socket, this.#limits.headersMs, (protocol, first) => {
       // HTTP/1.1, and Bun's HTTP/2, hear what the socket says from now on: this comes before it. Put back for them, Deno
       // would now and then say it after what comes next.
@@ -124,26 +130,58 @@ export class Door {
       socket.allowHalfOpen = false;
       // Node's HTTP/2 reads what waits, and then takes the handle itself.
       if (!isBun) socket.pause().unshift(first);
-      this.#http2.serve(socket, clients, front);
+      this.#http2.serve(socket, join);
       if (isBun) socket.emit("data", first);
     });
   }
 
+  #joinAs(socket: Socket, front: Front, clients: Clients): Join {
+    return (its) => clients.add({ ...its, front, moved: (isBusy) => this.#crowd.set(socket, isBusy) });
+  }
+
+  /** Node's own limit begins anew with every byte, and is not kept on connections that are handed over. */
+  #shake(socket: Socket, server: TlsServer): void {
+    const key = peerOf(socket);
+    const timer = setTimeout(() => socket.destroy(), this.#limits.handshakeMs);
+    this.#shaking.set(key, { socket, timer });
+    socket.once("close", () => {
+      clearTimeout(timer);
+      if (this.#shaking.get(key)?.socket === socket) this.#shaking.delete(key);
+    });
+    server.emit("connection", socket);
+  }
+
   /** `clients` are those that this server admits, however long their handshakes take. */
   #handshakes(tls: PortTls, clients: Clients): TlsServer {
-    return createTlsServer(tls, this.#limits, (socket) => {
+    return createTlsServer(tls, (socket) => {
       socket.on("error", () => socket.destroy());
+      const shaking = this.#shaking.get(peerOf(socket));
+      // Its connection has closed meanwhile.
+      if (shaking === undefined) return void socket.destroy();
+      clearTimeout(shaking.timer);
       const sni = sniOf(socket.servername);
       const front = { clientAddress: socket.remoteAddress ?? null, scheme: "https", port: this.port, sni } as const;
-      if (socket.alpnProtocol === "h2") this.#http2.serve(socket, clients, front);
-      else this.#http1.serve(socket, joined(socket, clients, front));
+      const join = this.#joinAs(shaking.socket, front, clients);
+      if (socket.alpnProtocol === "h2") this.#http2.serve(socket, join);
+      else this.#http1.serve(socket, joined(socket, join));
     });
   }
 }
 
+interface Shaking {
+  readonly socket: Socket;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/** How long a client may take to close a connection when it was asked to; and how late one may be seen to be idle. */
+const GRACE_MS = 1_000;
+
+/** Of a connection and of the TLS on it alike; no two open ones of a port have the same. */
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
+
 /** One that is asked to leave when it is idle, and gone with its socket. */
-function joined(socket: Socket, clients: Clients, front: Front): Client {
-  const client = clients.add(front, "idle", () => depart(socket));
+function joined(socket: Socket, join: Join): Client {
+  const client = join({ when: "idle", leave: () => depart(socket) });
   socket.once("close", () => client.gone());
   return client;
 }

@@ -11,13 +11,13 @@ import type { Duplex } from "node:stream";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
 import type { Front } from "../../gateway/headers.ts";
 import { isBun } from "./bun.ts";
-import type { Client, Clients, Handle } from "./clients.ts";
+import type { Client, Handle, Join } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { bodyOf, writeBody } from "./streams.ts";
 
 export interface Http2 {
-  serve(socket: Duplex, clients: Clients, front: Front): void;
+  serve(socket: Duplex, join: Join): void;
 }
 
 /** What one stream and one connection may have under way to us. */
@@ -35,16 +35,16 @@ export function createHttp2(handle: Handle, limits: FrontLimits): Http2 {
   // A peer that breaks the protocol loses its session, and nobody else's is touched.
   server.on("sessionError", () => undefined);
   return {
-    serve(socket, clients, front) {
-      server.once("session", (session) => begin(session, clients, front));
+    serve(socket, join) {
+      server.once("session", (session) => begin(session, join));
       server.emit("connection", socket);
     },
   };
 
-  function begin(session: ServerHttp2Session, clients: Clients, front: Front): void {
+  function begin(session: ServerHttp2Session, join: Join): void {
     // Bun's uploads stall after it (measured: Bun 1.4.5).
     if (!isBun) session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    const client = clients.add(front, "at-once", () => session.close());
+    const client = join({ when: "at-once", leave: () => session.close() });
     session.once("close", () => client.gone());
     session.setTimeout(limits.idleMs, () => {
       if (!client.busy) session.close();

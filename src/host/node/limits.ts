@@ -1,6 +1,6 @@
 /** What a client may take. docs/operations.md says what each means to an operator. */
 export interface FrontLimits {
-  /** Connections at once on one port; more are closed unanswered. */
+  /** Connections at once on one port; the idlest goes for one more, which is closed unanswered when none is idle. */
   readonly maxConnections: number;
   /** All fields of a request; more is answered 431. */
   readonly maxHeaderBytes: number;
@@ -12,6 +12,7 @@ export interface FrontLimits {
   readonly idleMs: number;
   /** A client that takes nothing of what is written to it. */
   readonly sendMs: number;
+  /** From the connection to the end of its TLS handshake. */
   readonly handshakeMs: number;
   /** Requests in flight on one HTTP/2 connection. */
   readonly maxStreams: number;

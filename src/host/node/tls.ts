@@ -15,7 +15,6 @@ import { BundleError } from "../../bundle/codec.ts";
 import type { Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, BundleClientValidation, BundleListenerTls, Sha256Hex } from "../../bundle/types.ts";
 import { candidateHostnames } from "../../gateway/match/router.ts";
-import type { FrontLimits } from "./limits.ts";
 
 export interface PortTls {
   /** Changes when anything does that a handshake shows. */
@@ -86,10 +85,10 @@ export function portTls(bundle: Bundle, secrets: Secrets, port: number): PortTls
 }
 
 /**
- * Shakes hands on connections handed to it. A server for each state of a port's TLS: its tickets die with it, so no
+ * Shakes hands on connections handed to it, for as long as those last. A server for each state of a port's TLS: its tickets die with it, so no
  * client resumes what would be refused now.
  */
-export function createTlsServer(tls: PortTls, limits: FrontLimits, secured: (socket: TLSSocket) => void): Server {
+export function createTlsServer(tls: PortTls, secured: (socket: TLSSocket) => void): Server {
   const server = createServer(
     {
       // For clients without SNI. Without a listener for them there is no certificate, and the handshake fails.
@@ -97,7 +96,6 @@ export function createTlsServer(tls: PortTls, limits: FrontLimits, secured: (soc
       minVersion: "TLSv1.2",
       ciphers: CIPHERS,
       ALPNProtocols: ["h2", "http/1.1"],
-      handshakeTimeout: limits.handshakeMs,
       requestCert: tls.mode !== null,
       // `AllowInsecureFallback`: "accept connections even if the client certificate is not presented or fails".
       rejectUnauthorized: tls.mode === "AllowValidOnly",
