@@ -9,6 +9,7 @@ import { type AddressRequest, assignAddresses, type Assignment } from "./address
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
 import { infrastructureOf } from "./infrastructure.ts";
 import type { Serving } from "./merge.ts";
+import { type PlaintextCount, watchPlaintext } from "./plaintext.ts";
 import type { Publication, Publisher } from "./publisher.ts";
 import type { Resource } from "./resources.ts";
 import { statusWriter } from "./statuses.ts";
@@ -33,6 +34,7 @@ export interface Pass {
   readonly compileMs: number;
   readonly gateways: number;
   readonly failures: readonly string[];
+  readonly plaintext: PlaintextCount;
 }
 
 export interface Controller {
@@ -65,6 +67,7 @@ export function runController(options: ControllerOptions): Controller {
     },
   });
   const compile = clusterCompiler(options.compile);
+  const sayPlaintext = watchPlaintext(log);
   const writer = statusWriter(api, store, now);
   const infrastructure = infrastructureOf(api, store, now);
   let failures: readonly string[] = [];
@@ -77,8 +80,10 @@ export function runController(options: ControllerOptions): Controller {
     if (missing.length > 0) return missing;
     removed.clear();
     const startMs = performance.now();
-    const { statuses, gateways } = compile(store.objects());
+    const compiled = compile(store.objects());
+    const { statuses, gateways } = compiled;
     const compileMs = performance.now() - startMs;
+    const plaintext = sayPlaintext(compiled);
     const faults: string[] = [];
     const failed = (what: string) => (error: unknown) => {
       faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
@@ -116,7 +121,7 @@ export function runController(options: ControllerOptions): Controller {
       (name, error) => failed(`Gateway ${name}`)(error),
     );
     faults.push(...(await writer.write(statuses, (object) => servedBy(object, programmed))));
-    options.onPass?.({ compileMs, gateways: gateways.length, failures: faults });
+    options.onPass?.({ compileMs, gateways: gateways.length, failures: faults, plaintext });
     return faults;
   }
 

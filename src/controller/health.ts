@@ -33,6 +33,17 @@ export function createHealth(source: () => HealthSource): Health {
     registers,
   });
   const gateways = new Gauge({ name: "lasthop_controller_gateways", help: "Gateways of ours.", registers });
+  const plaintext = new Gauge({
+    name: "lasthop_controller_plaintext_backends",
+    help: "Backends that get plaintext, for no BackendTLSPolicy covers them, by Gateway.",
+    labelNames: ["gateway"] as const,
+    registers,
+  });
+  const unattached = new Gauge({
+    name: "lasthop_controller_unattached_targets",
+    help: "Targets of BackendTLSPolicies that attach to nothing, and so protect nothing.",
+    registers,
+  });
   registry.registerMetric(
     new Gauge({
       name: "lasthop_controller_leading",
@@ -56,11 +67,14 @@ export function createHealth(source: () => HealthSource): Health {
 
   return {
     registry,
-    onPass({ compileMs, gateways: count, failures: failed }) {
+    onPass({ compileMs, gateways: count, failures: failed, plaintext: { backends, unattached: targets } }) {
       passes.inc();
       failures.inc(failed.length);
       compile.observe(compileMs / 1_000);
       gateways.set(count);
+      plaintext.reset();
+      for (const [gateway, number] of backends) plaintext.set({ gateway }, number);
+      unattached.set(targets);
     },
   };
 }

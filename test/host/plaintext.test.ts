@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { request } from "node:http";
 import { type AddressInfo, createServer, type Server } from "node:net";
 import { text } from "node:stream/consumers";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { compile, type CompileOptions } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
+import { createMetrics } from "../../src/host/node/metrics.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { mintCa } from "../pki.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
@@ -102,4 +103,14 @@ test("a policy that covers the port and does not match lets no byte out", async 
   const { status } = await post(await cluster((sni) => policyYaml("shop", "app", sni)));
   expect(status).toBe(502);
   expect(Buffer.concat(received).includes("secret")).toBe(false);
+});
+
+test("a host counts the backends that get plaintext, and what they answer", async () => {
+  const metrics = createMetrics(() => (serving === null ? [] : [serving]));
+  expect((await post(await cluster(() => ""))).status).toBe(200);
+  await vi.waitFor(() => expect(log).toHaveLength(1));
+  for (const record of log) metrics.onRecord(record);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('lasthop_plaintext_backends{gateway="shop/edge"} 1');
+  expect(text).toContain('lasthop_plaintext_requests_total{backend="shop/app:443"} 1');
 });

@@ -1,6 +1,7 @@
 /** Prometheus metrics of `lasthop serve`. docs/operations.md says what each means. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BackendEvent } from "../../backend/events.ts";
+import type { Bundle } from "../../bundle/types.ts";
 import type { AccessRecord } from "../../gateway/access-log.ts";
 import type { Serving } from "./serve.ts";
 
@@ -34,6 +35,12 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
     name: "lasthop_mirrors_failed_total",
     help: "Mirrored copies that failed, by backend and code.",
     labelNames: ["backend", "code"] as const,
+    registers,
+  });
+  const plaintext = new Counter({
+    name: "lasthop_plaintext_requests_total",
+    help: "Requests that a backend answered over plaintext.",
+    labelNames: ["backend"] as const,
     registers,
   });
   const events = new Counter({
@@ -80,10 +87,24 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
       },
     }),
   );
+  registry.registerMetric(
+    new Gauge({
+      name: "lasthop_plaintext_backends",
+      help: "Backends to which requests go in plaintext, for no BackendTLSPolicy covers them, by Gateway.",
+      labelNames: ["gateway"] as const,
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { bundle } of servings()) this.set({ gateway: bundle.gateway }, plaintextBackends(bundle));
+      },
+    }),
+  );
 
   return {
     registry,
-    onRecord({ listener, route, backend, status, code, durationMs, mirror }) {
+    onRecord({ listener, route, backend, status, code, durationMs, mirror, protocol, tls }) {
+      // The connection is known once the backend has answered.
+      if (backend !== null && protocol !== null && tls === null) plaintext.inc({ backend });
       if (mirror) return mirrors.inc({ backend: backend ?? "", code: code ?? "" });
       const labels = { listener: listener ?? "", route: route ?? "", status: `${Math.floor(status / 100)}xx` };
       requests.inc({ ...labels, code: code ?? "" });
@@ -97,3 +118,6 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
     },
   };
 }
+
+const plaintextBackends = ({ backends }: Bundle): number =>
+  Object.values(backends).filter(({ transport }) => transport.kind === "plaintext").length;

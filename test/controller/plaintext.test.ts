@@ -1,0 +1,177 @@
+/** What the controller's log and metrics say when a policy goes, and of policies that protect nothing. */
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { decodePointer, pointerKey } from "../../src/bundle/publication.ts";
+import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
+import { runController } from "../../src/controller/controller.ts";
+import { directoryPublisher } from "../../src/controller/directory.ts";
+import { createHealth } from "../../src/controller/health.ts";
+import { mintCa } from "../pki.ts";
+import { ApiServer } from "./api-server.ts";
+
+const GROUP = "gateway.networking.k8s.io/v1";
+const WAIT = { timeout: 10_000, interval: 20 };
+
+const objectOf = (apiVersion: string, kind: string, name: string, rest: object, namespace = "shop"): KubeObject => ({
+  apiVersion,
+  kind,
+  metadata: { name, namespace },
+  ...rest,
+});
+const policyOf = (namespace: string, service: string): KubeObject =>
+  objectOf(
+    GROUP,
+    "BackendTLSPolicy",
+    "web",
+    {
+      spec: {
+        targetRefs: [{ group: "", kind: "Service", name: service }],
+        validation: { hostname: "web.internal", caCertificateRefs: [{ group: "", kind: "ConfigMap", name: "ca" }] },
+      },
+    },
+    namespace,
+  );
+
+let server: ApiServer;
+let api: KubeApi;
+let directory: string;
+let stop: () => Promise<void>;
+let log: Readonly<Record<string, unknown>>[];
+let health: ReturnType<typeof createHealth>;
+
+beforeEach(async () => {
+  server = new ApiServer();
+  api = await server.start();
+  directory = await mkdtemp(join(tmpdir(), "lasthop-plaintext-"));
+  const { certPem } = await mintCa({ name: "controller root" });
+  server.apply("gatewayclasses", {
+    apiVersion: GROUP,
+    kind: "GatewayClass",
+    metadata: { name: "lasthop" },
+    spec: { controllerName: "lasthop.dev/gateway-controller" },
+  });
+  const listeners = [{ name: "http", port: 80, protocol: "HTTP", allowedRoutes: { namespaces: { from: "Same" } } }];
+  server.apply("gateways", objectOf(GROUP, "Gateway", "edge", { spec: { gatewayClassName: "lasthop", listeners } }));
+  const ports = [{ name: "https", protocol: "TCP", port: 443 }];
+  server.apply("services", objectOf("v1", "Service", "web", { spec: { type: "ClusterIP", ports } }));
+  server.apply("configmaps", objectOf("v1", "ConfigMap", "ca", { data: { "ca.crt": certPem } }));
+  server.apply(
+    "httproutes",
+    objectOf(GROUP, "HTTPRoute", "site", {
+      spec: {
+        parentRefs: [{ group: "gateway.networking.k8s.io", kind: "Gateway", name: "edge" }],
+        rules: [
+          {
+            matches: [{ path: { type: "PathPrefix", value: "/" } }],
+            backendRefs: [{ group: "", kind: "Service", name: "web", port: 443, weight: 1 }],
+          },
+        ],
+      },
+    }),
+  );
+  log = [];
+  health = createHealth(() => ({ faults: [], leading: true }));
+});
+
+afterEach(async () => {
+  await stop();
+  await server.stop();
+  await rm(directory, { recursive: true });
+});
+
+function start(requireBackendTls = false): void {
+  const stopped = new AbortController();
+  const { done } = runController({
+    api,
+    publisher: directoryPublisher(directory),
+    pool: ["127.2.0.1"],
+    compile: { allowLoopback: false, allowAddressAnnotation: false, allowExternalName: false, requireBackendTls },
+    signal: stopped.signal,
+    now: () => Date.now(),
+    log: (entry) => log.push(entry),
+    onPass: health.onPass,
+  });
+  stop = async () => {
+    stopped.abort();
+    await done;
+  };
+}
+
+/** How the published bundle connects to the backend. */
+async function transport(): Promise<unknown> {
+  const { current } = decodePointer(await readFile(join(directory, pointerKey("shop/edge")), "utf8"));
+  const text = await readFile(join(directory, `bundles/${current.bundle}.json`), "utf8");
+  const { backends } = JSON.parse(text) as { backends: Record<string, { transport: unknown }> };
+  return backends["shop/web:443"]?.transport;
+}
+
+const metrics = (): Promise<string> => health.registry.metrics();
+const warnings = () => log.filter(({ level }) => level !== "info");
+
+test("a policy that is deleted: its backend, its name, and one more in the metric", async () => {
+  server.apply("backendtlspolicies", policyOf("shop", "web"));
+  start();
+  await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);
+  await vi.waitFor(
+    async () => expect(await metrics()).toContain('lasthop_controller_plaintext_backends{gateway="shop/edge"} 0'),
+    WAIT,
+  );
+  expect(log.filter(({ gateway }) => gateway !== undefined)).toEqual([]);
+  server.remove("backendtlspolicies", "shop", "web");
+  await vi.waitFor(async () => expect(await transport()).toEqual({ kind: "plaintext" }), WAIT);
+  expect(log).toContainEqual({
+    level: "warning",
+    message:
+      "backend shop/web:443 gets plaintext from now on: BackendTLSPolicy shop/web, which decided about it, covers it no more",
+    gateway: "shop/edge",
+    backend: "shop/web:443",
+    policy: "shop/web",
+  });
+  expect(log).toContainEqual(expect.objectContaining({ code: "backend-plaintext", object: "Service shop/web" }));
+  await vi.waitFor(
+    async () => expect(await metrics()).toContain('lasthop_controller_plaintext_backends{gateway="shop/edge"} 1'),
+    WAIT,
+  );
+});
+
+test("a policy in another namespace is said once, and counted", async () => {
+  server.apply("backendtlspolicies", policyOf("infra", "web"));
+  start();
+  await vi.waitFor(async () => expect(await metrics()).toContain("lasthop_controller_unattached_targets 1"), WAIT);
+  const [said, ...more] = warnings().filter(({ code }) => code === "policy-target-not-found");
+  expect(said).toMatchObject({ level: "error", object: "BackendTLSPolicy infra/web" });
+  expect(said?.["message"]).toContain("Service shop/web may be meant");
+  expect(log).toContainEqual(expect.objectContaining({ level: "info", backends: ["shop/web:443"] }));
+  // Another pass has nothing new to say.
+  const before = log.length;
+  server.apply(
+    "services",
+    objectOf("v1", "Service", "other", {
+      spec: { type: "ClusterIP", ports: [{ name: "a", protocol: "TCP", port: 80 }] },
+    }),
+  );
+  await vi.waitFor(async () => expect(await metrics()).toMatch(/lasthop_controller_passes_total [2-9]/), WAIT);
+  expect(more).toEqual([]);
+  expect(log).toHaveLength(before);
+  // It attaches once it is where the Service is.
+  server.remove("backendtlspolicies", "infra", "web");
+  server.apply("backendtlspolicies", policyOf("shop", "web"));
+  await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);
+  await vi.waitFor(async () => expect(await metrics()).toContain("lasthop_controller_unattached_targets 0"), WAIT);
+});
+
+test("under --require-backend-tls a policy that is deleted closes the backend", async () => {
+  server.apply("backendtlspolicies", policyOf("shop", "web"));
+  start(true);
+  await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);
+  server.remove("backendtlspolicies", "shop", "web");
+  await vi.waitFor(async () => expect(await transport()).toBeUndefined(), WAIT);
+  await vi.waitFor(
+    () =>
+      expect(JSON.stringify(server.get("httproutes", "shop", "site")?.status)).toContain("[backend-plaintext-refused]"),
+    WAIT,
+  );
+  expect(log.some(({ message }) => String(message).includes("gets plaintext"))).toBe(false);
+});
