@@ -6,6 +6,7 @@
 import { X509Certificate } from "node:crypto";
 import { Certificate, CertificateChainValidationEngine } from "pkijs";
 import { nodeSha256 } from "../src/host/node-crypto.ts";
+import { nodeWitness } from "../src/host/node/witness.ts";
 import { CertificateStore, type Verifier, createVerifier } from "../src/trust/index.ts";
 import {
   HOST,
@@ -25,6 +26,8 @@ import { format, interleave, ratios, spread } from "./measure.ts";
 const CHAINS = 100;
 const ROUNDS = 15;
 const CACHED = 20_000;
+
+const witness = nodeWitness();
 
 /** `CHAINS` end entities of one issuer, so that issuers can be remembered and end entities cannot. */
 interface Fixture {
@@ -104,7 +107,7 @@ async function largeChain(): Promise<{ verifier: Verifier; chain: Uint8Array[]; 
   };
   const size = (chain: readonly Uint8Array[]): number => chain.reduce((sum, der) => sum + der.length, 0);
   const chain = chainOf(1024 + 4096 - size(chainOf(1024)));
-  const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256: nodeSha256 });
+  const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256: nodeSha256, witness });
   await verifier.verify(chain, NOW);
   return { verifier, chain, bytes: size(chain) };
 }
@@ -115,7 +118,7 @@ function ours({ root, intermediates, endEntities }: Fixture, issuers: "new" | "r
   const trust = policy([root]);
   const store = new CertificateStore(nodeSha256);
   const verifier = (cache: CertificateStore): Verifier =>
-    createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256: nodeSha256 });
+    createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256: nodeSha256, witness });
   return async () => {
     // A new verifier each round: the store may remember issuers, and no verdict.
     const remembering = verifier(store);

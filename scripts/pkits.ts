@@ -10,6 +10,7 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { nodeWitness } from "../src/host/node/witness.ts";
 import type { Verdict } from "../src/trust/index.ts";
 import { createNamelessVerifier } from "../src/trust/verifier.ts";
 
@@ -53,6 +54,8 @@ export interface Outcome {
 const LEDGER = resolve(import.meta.dirname, "../test/trust/pkits-ledger.json");
 const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 64 } as const;
 
+const witness = nodeWitness();
+
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 
 /** Compares an answer with the suite and with the ledger. */
@@ -85,6 +88,7 @@ async function ask(directory: string, suite: Suite, testcase: PkitsCase): Promis
       budgets: BUDGETS,
     },
     sha256,
+    witness,
   });
   const presented = [testcase.endEntity, ...testcase.intermediates].map(certificate);
   return verifier.verify(presented, Date.parse(suite.validationTime));

@@ -1,5 +1,6 @@
 /** What trust/ answers to a case of x509-limbo, and whether a rule waives a disagreement. */
 import { createHash } from "node:crypto";
+import { nodeWitness } from "../../src/host/node/witness.ts";
 import { type TrustIdentifier, type Verdict, createVerifier } from "../../src/trust/index.ts";
 import { createNamelessVerifier } from "../../src/trust/verifier.ts";
 import type { Rule } from "../../src/trust/verdict.ts";
@@ -57,6 +58,8 @@ const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 256 } as const
 
 const SLOW_MS = 10;
 
+const witness = nodeWitness();
+
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 
 /** Judges one case under one profile: by rules alone, without the ledger. */
@@ -111,6 +114,7 @@ export async function ask(testcase: LimboCase, profile: Profile): Promise<{ verd
       budgets: BUDGETS,
     },
     sha256,
+    witness,
   });
   const at = testcase.validation_time === null ? Date.now() : Date.parse(testcase.validation_time);
   const verdict = await verifier.verify(presented, at);

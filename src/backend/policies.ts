@@ -4,6 +4,7 @@ import type { Secrets } from "../bundle/secrets.ts";
 import type { Bundle, BundlePolicy, Sha256Hex } from "../bundle/types.ts";
 import { CertificateStore, createVerifier, type Verifier } from "../trust/index.ts";
 import { Engine, type TlsConfig, type TlsConfigSpec } from "./engine/engine.ts";
+import { witnessOf } from "./engine/witness.ts";
 import type { Host } from "./host.ts";
 
 /** What ALPN offers: all that the policy has, or only what an upgrade can be asked on. */
@@ -145,6 +146,7 @@ export class Policies {
       },
       cache: this.#certificates,
       sha256: this.#host.sha256,
+      witness: witnessOf(() => this.#engines.get().instance),
     });
     this.#verifiers.set(digest, verifier);
     return verifier;

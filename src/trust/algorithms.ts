@@ -7,7 +7,13 @@ export type Curve = "P-256" | "P-384" | "P-521";
 
 export type SignatureAlgorithm =
   | { readonly kind: "rsa-pkcs1"; readonly hash: Hash }
-  | { readonly kind: "rsa-pss"; readonly hash: Hash; readonly saltLength: number }
+  | {
+      readonly kind: "rsa-pss";
+      readonly hash: Hash;
+      readonly saltLength: number;
+      /** As RFC 4055 §3.1 recommends: the salt as long as the hash, and both hashes with NULL parameters. */
+      readonly usual: boolean;
+    }
   | { readonly kind: "ecdsa"; readonly hash: Hash }
   | { readonly kind: "ed25519" }
   /** Known to be weak, or not known at all: for people, never verified. */
@@ -91,7 +97,7 @@ function readPssParameters(reader: DerReader): SignatureAlgorithm {
   const trailerField = outer.optional(context(3, true), what);
   outer.finish(what);
   const hash = hashField === null ? null : readHash(hashField, what);
-  let maskHash: string | null = null;
+  let maskHash: ReadHash | null = null;
   if (maskField !== null) {
     const mask = maskField.enter(TAG.sequence, what);
     maskField.finish(what);
@@ -102,21 +108,32 @@ function readPssParameters(reader: DerReader): SignatureAlgorithm {
   saltField?.finish(what);
   // trailerField is DEFAULT 1 and has no other value: encoding it is not DER.
   if (trailerField !== null) throw new DerError(`${what} encodes a trailerField`);
-  const known = Object.values(HASHES).find((name) => name === hash);
-  if (known === undefined || maskHash !== hash) {
-    return { kind: "unsupported", name: `RSA-PSS with ${hash ?? "SHA-1"} and MGF1 with ${maskHash ?? "SHA-1"}` };
+  const known = Object.values(HASHES).find((name) => name === hash?.name);
+  if (known === undefined || maskHash?.name !== known) {
+    const name = `RSA-PSS with ${hash?.name ?? "SHA-1"} and MGF1 with ${maskHash?.name ?? "SHA-1"}`;
+    return { kind: "unsupported", name };
   }
-  return { kind: "rsa-pss", hash: known, saltLength };
+  const usual = saltLength === HASH_BYTES[known] && hash?.withNull === true && maskHash.withNull;
+  return { kind: "rsa-pss", hash: known, saltLength, usual };
 }
 
-/** The name of a hash this gateway knows, or its OID. */
-function readHash(reader: DerReader, what: string): string {
+interface ReadHash {
+  /** The name of a hash this gateway knows, or its OID. */
+  readonly name: string;
+  /** Whether its parameters are NULL, and not absent: RFC 4055 §2.1 has both accepted. */
+  readonly withNull: boolean;
+}
+
+const HASH_BYTES: Readonly<Record<Hash, number>> = { "SHA-256": 32, "SHA-384": 48, "SHA-512": 64 };
+
+function readHash(reader: DerReader, what: string): ReadHash {
   const algorithm = reader.enter(TAG.sequence, what);
   reader.finish(what);
   const oid = algorithm.oid(what);
-  if (!algorithm.empty) readNull(algorithm, what);
+  const withNull = !algorithm.empty;
+  if (withNull) readNull(algorithm, what);
   algorithm.finish(what);
-  return HASHES[oid] ?? oid;
+  return { name: HASHES[oid] ?? oid, withNull };
 }
 
 function readNull(reader: DerReader, what: string): void {

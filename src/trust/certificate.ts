@@ -24,6 +24,8 @@ export interface Certificate extends Extensions {
   readonly key: PublicKey;
   /** RFC 5280 §3.3: issuer and subject are the same name, as far as that can be shown. Compared at first need. */
   readonly selfIssued: boolean;
+  /** Whether it has an issuerUniqueID or a subjectUniqueID. */
+  readonly uniqueIdentifiers: boolean;
 }
 
 export type Parsed<T> =
@@ -73,7 +75,7 @@ function readCertificate(der: Uint8Array): Certificate {
   const subject = readName(tbs, "subject");
   const spkiElement = tbs.expect(TAG.sequence, "subjectPublicKeyInfo");
   const key = readPublicKey(new DerReader(der, spkiElement.content, spkiElement.end));
-  readUniqueIds(tbs, version);
+  const uniqueIdentifiers = readUniqueIds(tbs, version);
   const extensions = readExtensionField(tbs, version);
   tbs.finish("tbsCertificate");
   // RFC 5280 §4.1.2.6: a CA's subject MUST contain a non-empty distinguished name.
@@ -100,6 +102,7 @@ function readCertificate(der: Uint8Array): Certificate {
       selfIssued ??= isSameName(issuer, subject);
       return selfIssued;
     },
+    uniqueIdentifiers,
   };
 }
 
@@ -113,13 +116,16 @@ function readVersion(tbs: DerReader): 1 | 2 | 3 {
   return number === 1 ? 2 : 3;
 }
 
-/** RFC 5280 §4.1.2.8: only in version 2 or 3; nothing uses them. */
-function readUniqueIds(tbs: DerReader, version: number): void {
+/** Whether there is one. RFC 5280 §4.1.2.8: only in version 2 or 3; nothing uses them. */
+function readUniqueIds(tbs: DerReader, version: number): boolean {
+  let found = false;
   for (const number of [1, 2]) {
     if (tbs.peek() !== context(number, false)) continue;
     if (version === 1) throw new DerError("a version 1 certificate has a unique identifier");
     tbs.next("uniqueIdentifier");
+    found = true;
   }
+  return found;
 }
 
 function readExtensionField(tbs: DerReader, version: number): Extensions {

@@ -14,4 +14,15 @@ export {
   VerifiedPeer,
   type VerifiedPath,
 } from "./verdict.ts";
+export {
+  NAME_ABSTENTIONS,
+  type NameAbstention,
+  PATH_ABSTENTIONS,
+  type PathAbstention,
+  type Testimony,
+  type Witness,
+  type WitnessAnswer,
+  type WitnessName,
+  type WitnessQuestion,
+} from "./witness.ts";
 export { type TrustPolicy, type Verifier, type VerifierOptions, createVerifier } from "./verifier.ts";

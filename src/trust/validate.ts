@@ -11,6 +11,7 @@ import { checkPolicies } from "./policies.ts";
 import { type Problem, checkEndEntity, checkSigner } from "./profile.ts";
 import { type CrlSet, Revocation } from "./revocation.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./strict.ts";
+import { type Testimony, type Witness, testify } from "./witness.ts";
 
 /** What a path is held against. */
 export interface PathRules {
@@ -29,6 +30,7 @@ export interface PathRules {
   readonly presented: readonly Link[];
   readonly anchors: AnchorIndex;
   readonly maxLength: number;
+  readonly witness: Witness;
 }
 
 export interface PathFacts {
@@ -36,6 +38,7 @@ export interface PathFacts {
   /** The latest notBefore and the earliest notAfter or CRL nextUpdate. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
+  readonly witness: Testimony;
 }
 
 export type PathOutcome =
@@ -116,8 +119,11 @@ export async function validatePath(
   if (objection !== null) {
     return fail({ code: "second-opinion", expected: "a path that PKI.js accepts too", presented: objection }, null);
   }
+  const witnessed = testify(rules.witness, certificates, match, nowMs);
+  if (witnessed.kind === "objects") return fail(witnessed.problem, null);
   const notBeforeMs = Math.max(...certificates.map((certificate) => certificate.notBeforeMs));
-  return { kind: "accepted", path, facts: { match, notBeforeMs, notAfterMs: untilMs } };
+  const facts = { match, notBeforeMs, notAfterMs: untilMs, witness: witnessed.testimony };
+  return { kind: "accepted", path, facts };
 }
 
 /** The path of a CRL's signer, whose CAs `buildPath` has checked. */

@@ -1,6 +1,7 @@
 /** What path validation answers. See docs/trust.md for each code's usual cause and fix. */
 import type { Sha256Hex } from "../bundle/types.ts";
 import type { TrustIdentifier } from "./identity.ts";
+import type { Testimony } from "./witness.ts";
 
 /** Why a presented chain was refused: a closed list, never renamed (access log, metric, `Proxy-Status`). */
 export const REFUSAL_CODES = [
@@ -83,6 +84,8 @@ export interface VerifiedPath {
   readonly anchorSource: string;
   /** The earliest notAfter of the path, or the earliest nextUpdate of a CRL used, in ms since the epoch. */
   readonly notAfterMs: number;
+  /** What the second verifier vouched for. */
+  readonly witness: Testimony;
 }
 
 /** Only trust/ holds this key, so nothing else can make a VerifiedPeer. */

@@ -13,6 +13,7 @@ import { checkSizes, frame, toRefusal } from "./presented.ts";
 import { CertificateStore, digestKey } from "./store.ts";
 import { type PathOutcome, type PathRules, validatePath } from "./validate.ts";
 import { type Verdict, mintVerifiedPeer } from "./verdict.ts";
+import type { Witness } from "./witness.ts";
 
 /** What a policy means to trust/. `BundlePolicy` with its anchors and CRLs decoded. */
 export interface TrustPolicy {
@@ -37,6 +38,8 @@ export interface VerifierOptions {
   readonly cache?: CertificateStore;
   /** Synchronous: an awaited digest costs several times a cached verdict. */
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
+  /** The second verifier: every accepted path is put before it, and without it there is no verdict. */
+  readonly witness: Witness;
 }
 
 export interface Verifier {
@@ -138,6 +141,7 @@ class PolicyVerifier implements Verifier {
       matched: facts.match ?? NO_NAME,
       anchorSource: anchor.source ?? endEntity.source ?? "",
       notAfterMs: facts.notAfterMs,
+      witness: facts.witness,
     });
     // A certificate is valid until the end of its last second.
     const untilMs = facts.notAfterMs + 999;
@@ -166,6 +170,7 @@ class PolicyVerifier implements Verifier {
       presented: chain.others,
       anchors: this.#anchorIndex,
       maxLength: this.#options.trust.maxChainDepth,
+      witness: this.#options.witness,
     };
     let accepted: PathOutcome | null = null;
     let worst: Failure | null = null;

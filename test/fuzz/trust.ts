@@ -1,6 +1,7 @@
 /** The fuzzed function: whatever is presented, a verdict, the same one twice, and never an exception. */
 import { CertificateStore, REFUSAL_CODES, type Verdict, createVerifier } from "../../src/trust/index.ts";
 import { sha256, NOW, POLICY_DIGEST, type Bytes } from "../trust/mint.ts";
+import { witness } from "../trust/witness.ts";
 import { type Scenario, decodeScenario } from "./scenario.ts";
 
 const { subtle } = globalThis.crypto;
@@ -46,7 +47,7 @@ async function expectSameVerdict(scenario: Scenario): Promise<Answer> {
 }
 
 function verdictOf({ trust, presented, staple }: Scenario, cache: CertificateStore): Promise<Verdict> {
-  return createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256 }).verify(presented, NOW, {
+  return createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256, witness }).verify(presented, NOW, {
     ocspResponse: staple,
   });
 }

@@ -25,6 +25,7 @@ import {
   tlv,
   verdictOf,
 } from "./mint.ts";
+import { witness } from "./witness.ts";
 
 const root = ca("root");
 
@@ -165,7 +166,7 @@ describe("fault 5: what the engine never checks", () => {
     expect(await check(root, endEntity)).toBe("name-mismatch@0");
   });
   it("and one verifier keeps them apart", async () => {
-    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256 });
+    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });
     expect(brief(await verifier.verify([server(root).der], NOW))).toBe("verified");
     expect(brief(await verifier.verify([server(root, { usage: 0x08 }).der], NOW))).toBe("wrong-usage@0");
   });

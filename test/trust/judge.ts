@@ -1,6 +1,6 @@
 /** Rows of minted chains as text, so that Node can hand them to workerd, and their verdicts as text, to compare. */
 import { nodeSha256 } from "../../src/host/node-crypto.ts";
-import { type TrustIdentifier, type TrustPolicy, createVerifier } from "../../src/trust/index.ts";
+import { type TrustIdentifier, type TrustPolicy, type Witness, createVerifier } from "../../src/trust/index.ts";
 
 export interface Row {
   readonly name: string;
@@ -28,7 +28,7 @@ declare module "vitest" {
 }
 
 /** All that a verdict says, in one line. */
-export async function judge(row: Row): Promise<string> {
+export async function judge(row: Row, witness: Witness): Promise<string> {
   const verifier = createVerifier({
     policy: "a".repeat(64),
     trust: {
@@ -37,6 +37,7 @@ export async function judge(row: Row): Promise<string> {
       crls: row.crls?.map(decode) ?? null,
     },
     sha256: nodeSha256,
+    witness,
   });
   const ocspResponse = row.staple === null ? null : decode(row.staple);
   const verdict = await verifier.verify(row.presented.map(decode), row.nowMs, { ocspResponse });

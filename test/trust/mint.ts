@@ -1,6 +1,7 @@
 /** Mints certificates and CRLs from raw DER, so that every field can be wrong in exactly one way. */
-import { type KeyObject, createHash, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
+import { type KeyObject, constants, createHash, createPublicKey, generateKeyPairSync, sign } from "node:crypto";
 import { type TrustPolicy, type Verdict, createVerifier } from "../../src/trust/index.ts";
+import { witness } from "./witness.ts";
 
 export const NOW = Date.UTC(2026, 5, 1, 12, 0, 0);
 export const DAY = 86_400_000;
@@ -170,6 +171,21 @@ export function rsaKey(bits: number, hash = "SHA256", exponent = 65537): Key {
   });
 }
 
+/** An RSA key that signs with PSS and SHA-256 (RFC 4055 §3.1); its hashes have NULL parameters, or none. */
+export function pssKey(saltLength = 32, parameters = bytes(5, 0)): Key {
+  const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const hash = seq(oid("2.16.840.1.101.3.4.2.1"), parameters);
+  const mask = seq(oid("1.2.840.113549.1.1.8"), hash);
+  const salt = tlv(0xa2, int(saltLength));
+  return keyOf(publicKey, {
+    algorithm: seq(oid("1.2.840.113549.1.1.10"), seq(tlv(0xa0, hash), tlv(0xa1, mask), salt)),
+    sign: (data) => {
+      const key = { key: privateKey, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength };
+      return new Uint8Array(sign("sha256", data, key));
+    },
+  });
+}
+
 /** Raw SPKI of a key that is only carried, never used. */
 export function bareKey(spki: Bytes): Key {
   return { ...ecKey(), spki };
@@ -336,7 +352,7 @@ export function verdictOf(
   nowMs = NOW,
   ocspResponse: Bytes | null = null,
 ): Promise<Verdict> {
-  const verifier = createVerifier({ policy: POLICY_DIGEST, trust, sha256 });
+  const verifier = createVerifier({ policy: POLICY_DIGEST, trust, sha256, witness });
   return verifier.verify(
     presented.map(({ der }) => der),
     nowMs,

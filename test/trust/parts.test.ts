@@ -44,6 +44,7 @@ import {
   uri,
   verdictOf,
 } from "./mint.ts";
+import { witness } from "./witness.ts";
 
 const root = ca("root");
 const knownOf = ({ der }: Minted): Known => {
@@ -199,7 +200,7 @@ describe("what the cache is asked by", () => {
     expect(frame([a, ab], b)).toEqual(bytes(1, 0, 0, 0, 1, 1, 0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 2));
   });
   it("a staple that revokes is not hidden by a verdict without one", async () => {
-    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256 });
+    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });
     const endEntity = server(root, { serial: int(5) });
     const id = seq(seq(oid("1.3.14.3.2.26")), tlv(4), tlv(4), int(5));
     const answer = seq(id, tlv(0xa1, generalizedTime(NOW)), generalizedTime(NOW));
@@ -215,7 +216,7 @@ describe("what the cache is asked by", () => {
     ]);
   });
   it("a verdict begins when the last certificate of its path does", async () => {
-    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256 });
+    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });
     const young = ca("young", root, { notBefore: NOW });
     const chain = [server(young).der, young.der];
     expect(brief(await verifier.verify(chain, NOW))).toBe("verified");

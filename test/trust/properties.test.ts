@@ -26,11 +26,12 @@ import {
   sha256,
   verdictOf,
 } from "./mint.ts";
+import { witness } from "./witness.ts";
 
 const root = ca("root");
 const intermediate = ca("intermediate", root);
 const endEntity = server(intermediate);
-const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256 });
+const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });
 const RUNS = { numRuns: Number(process.env["FUZZ_RUNS"] ?? 300) };
 
 /** A verdict is one of the closed list, printable and bounded; a verified one proves exactly the presented leaf. */

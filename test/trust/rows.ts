@@ -38,10 +38,11 @@ import {
   uri,
   utf8,
 } from "./mint.ts";
+import { witness } from "./witness.ts";
 
 /** Each row with Node's verdict. */
 export function judgedRows(): Promise<JudgedRow[]> {
-  return Promise.all(mintRows().map(async (row) => ({ ...row, verdict: await judge(row) })));
+  return Promise.all(mintRows().map(async (row) => ({ ...row, verdict: await judge(row, witness) })));
 }
 
 export function mintRows(): Row[] {

@@ -26,6 +26,7 @@ import {
   uri,
   verdictOf,
 } from "./mint.ts";
+import { witness } from "./witness.ts";
 
 const root = ca("root");
 const within = async (
@@ -175,7 +176,7 @@ describe("constraints on mailboxes and URIs", () => {
 
 describe("what is remembered", () => {
   const verifier = (more: Partial<TrustPolicy> = {}): ReturnType<typeof createVerifier> =>
-    createVerifier({ policy: POLICY_DIGEST, trust: policy([root], more), sha256 });
+    createVerifier({ policy: POLICY_DIGEST, trust: policy([root], more), sha256, witness });
 
   it("lasts to the end of the last second, and a refusal from its first", async () => {
     const remembering = verifier();

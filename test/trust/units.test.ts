@@ -45,9 +45,13 @@ describe("RSASSA-PSS parameters", () => {
   const salt = (length: number): Bytes => tlv(0xa2, int(length));
 
   it.each<[string, readonly Bytes[], SignatureAlgorithm | string]>([
-    ["SHA-256", [hash(), mask(), salt(32)], { kind: "rsa-pss", hash: "SHA-256", saltLength: 32 }],
-    ["SHA-384 with NULL", [hash(SHA384), mask(SHA384), salt(48)], { kind: "rsa-pss", hash: "SHA-384", saltLength: 48 }],
-    ["the default salt", [hash(), mask()], { kind: "rsa-pss", hash: "SHA-256", saltLength: 20 }],
+    ["SHA-256", [hash(), mask(), salt(32)], { kind: "rsa-pss", hash: "SHA-256", saltLength: 32, usual: false }],
+    [
+      "SHA-384 with NULL",
+      [hash(SHA384), mask(SHA384), salt(48)],
+      { kind: "rsa-pss", hash: "SHA-384", saltLength: 48, usual: true },
+    ],
+    ["the default salt", [hash(), mask()], { kind: "rsa-pss", hash: "SHA-256", saltLength: 20, usual: false }],
     ["the defaults", [], { kind: "unsupported", name: "RSA-PSS with SHA-1 and MGF1 with SHA-1" }],
     [
       "another hash in the mask",
@@ -189,7 +193,7 @@ describe("RSA in JavaScript", () => {
       for (const saltLength of [0, 20, 64]) {
         const padding = constants.RSA_PKCS1_PSS_PADDING;
         const pss = new Uint8Array(sign(hash.replace("-", ""), message, { key: privateKey, padding, saltLength }));
-        const algorithm = { kind: "rsa-pss", hash, saltLength } as const;
+        const algorithm = { kind: "rsa-pss", hash, saltLength, usual: false } as const;
         expect(await verifyLargeRsa(key, algorithm, pss, message, subtle)).toBe(true);
         expect(await verifyLargeRsa(key, algorithm, pss, other, subtle)).toBe(false);
         expect(await verifyLargeRsa(key, { ...algorithm, saltLength: saltLength + 1 }, pss, message, subtle)).toBe(

@@ -43,6 +43,7 @@ import {
   utcTime,
   verdictOf,
 } from "./mint.ts";
+import { witness } from "./witness.ts";
 
 const root = ca("root");
 
@@ -404,7 +405,7 @@ describe("budgets", () => {
 
 describe("the cache", () => {
   const make = (trust = policy([root])): ReturnType<typeof createVerifier> =>
-    createVerifier({ policy: POLICY_DIGEST, trust, sha256 });
+    createVerifier({ policy: POLICY_DIGEST, trust, sha256, witness });
 
   it("gives the same verdict for the same chain, and another for another", async () => {
     const verifier = make();
@@ -453,7 +454,7 @@ describe("the cache", () => {
     const cache = new CertificateStore(sha256);
     const endEntity = server(root);
     const of = (anchor: Minted): ReturnType<typeof createVerifier> =>
-      createVerifier({ policy: POLICY_DIGEST, trust: policy([anchor]), cache, sha256 });
+      createVerifier({ policy: POLICY_DIGEST, trust: policy([anchor]), cache, sha256, witness });
     expect(brief(await of(root).verify([endEntity.der], NOW))).toBe("verified");
     expect(brief(await of(ca("other")).verify([endEntity.der], NOW))).toBe("unknown-ca@0");
   });

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use std::cell::RefCell;
 
 /// Raised when a signature or a layout changes; the host refuses another.
-const ABI_VERSION: u32 = 1;
+const ABI_VERSION: u32 = 2;
 
 thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
@@ -164,4 +164,10 @@ pub extern "C" fn next_ready(connection: u32) -> i32 {
 #[no_mangle]
 pub extern "C" fn response_next(connection: u32, request: u32) -> i32 {
     call(|engine| engine.next_event(connection, request))
+}
+
+/// A question about a path (`witness.rs`) of `length` bytes; 1 when rustls-webpki accepts, -1 with its reason otherwise.
+#[no_mangle]
+pub extern "C" fn witness(length: u32) -> i32 {
+    call(|engine| engine.witness(length as usize))
 }

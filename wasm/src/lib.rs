@@ -7,6 +7,7 @@
 mod codec;
 pub mod config;
 pub mod connection;
+mod der;
 mod engine;
 pub mod error;
 pub mod exchange;
@@ -26,3 +27,4 @@ mod tls;
 mod upgrade;
 mod verifier;
 mod wire;
+mod witness;

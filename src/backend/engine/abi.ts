@@ -1,6 +1,6 @@
 /** The border to wasm/: the numbers of `wasm/src/ffi.rs`, `engine.rs`, `error.rs` and `connection.rs`. */
 
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** Every function answers a number at or above 0, or -1 with a failure in the report. */
 export interface Exports {
@@ -31,6 +31,7 @@ export interface Exports {
   request_cancel(connection: number, request: number): number;
   next_ready(connection: number): number;
   response_next(connection: number, request: number): number;
+  witness(length: number): number;
 }
 
 /** The calls that leave their connection's status in the report; after any other it may be another connection's. */
@@ -62,6 +63,9 @@ export const STATUS = { output: 8, ready: 16, accepts: 32, http2: 64, draining: 
 
 /** What `response_next` answers; 0 is "nothing new". */
 export const EVENT = { informational: 1, head: 2, data: 3, trailers: 4, upgraded: 5, end: 6, failed: 7 } as const;
+
+/** The questions of `wasm/src/witness.rs`, how each tells the name, and the one answer that accepts. */
+export const WITNESS = { judge: 1, verifySignatures: 2, noName: 0, dnsName: 1, address: 2, accepted: 1 } as const;
 
 /** Failure codes by number (`wasm/src/error.rs`). */
 export const CODES = {

@@ -42,6 +42,12 @@ export class Writer {
     this.#at += value.length;
   }
 
+  /** Length in four bytes, then the bytes. */
+  long(value: Uint8Array): void {
+    this.u32(value.length);
+    this.bytes(value);
+  }
+
   /** Length in two bytes, then each character as one byte. */
   short(value: string): void {
     this.u16(value.length);

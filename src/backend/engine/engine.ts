@@ -45,13 +45,8 @@ export class Engine {
     for (const protocol of spec.alpn) writer.short(protocol);
     const chain = spec.clientIdentity?.chain ?? [];
     writer.u8(chain.length);
-    for (const certificate of chain) {
-      writer.u32(certificate.length);
-      writer.bytes(certificate);
-    }
-    const key = spec.clientIdentity?.pkcs8 ?? new Uint8Array(0);
-    writer.u32(key.length);
-    writer.bytes(key);
+    for (const certificate of chain) writer.long(certificate);
+    writer.long(spec.clientIdentity?.pkcs8 ?? new Uint8Array(0));
     return new TlsConfig(
       instance,
       instance.demand((wasm) => wasm.config_new(writer.length)),

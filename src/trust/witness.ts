@@ -1,0 +1,181 @@
+/**
+ * The witness: an independent verifier (rustls-webpki) that must accept the very path that this room has accepted.
+ * What webpki cannot judge is a closed list of features of the path, found before it is asked. Then it verifies the
+ * signatures alone. Nothing that webpki answers can become an abstention: every answer but yes refuses.
+ */
+import type { Certificate } from "./certificate.ts";
+import { sameBytes } from "./der.ts";
+import { OID } from "./extensions.ts";
+import { type Match, parseIp } from "./identity.ts";
+import type { Problem } from "./profile.ts";
+
+/** Why webpki is not asked to judge a path. docs/trust.md has a line for each. */
+export const PATH_ABSTENTIONS = [
+  "any-purpose-ca",
+  "before-1970",
+  "constraint-form",
+  "critical-key-identifier",
+  "critical-policy",
+  "ecdsa-sha-512",
+  "long-path-length",
+  "many-cas",
+  "name-encoding",
+  "p-521",
+  "pss-parameters",
+  "repeated-key",
+  "self-issued-ca",
+  "single-certificate",
+  "unique-identifier",
+] as const;
+/** Why webpki, which judges the path, is not asked about the name that matched. */
+export const NAME_ABSTENTIONS = ["mailbox-name", "no-name", "uri-name", "wildcard-name"] as const;
+export type PathAbstention = (typeof PATH_ABSTENTIONS)[number];
+export type NameAbstention = (typeof NAME_ABSTENTIONS)[number];
+
+/** What the witness was asked to vouch for. `features` is never empty. */
+export type Testimony =
+  | { readonly kind: "judged" }
+  /** The path was judged, without a reference identifier. */
+  | { readonly kind: "name-abstained"; readonly features: readonly NameAbstention[] }
+  /** Only signatures were verified, those that webpki can verify. */
+  | { readonly kind: "path-abstained"; readonly features: readonly PathAbstention[] };
+
+/** A reference identifier that webpki knows: a DNS name without a wildcard, or an address of 4 or 16 octets. */
+export type WitnessName =
+  | { readonly type: "dns"; readonly value: string }
+  | { readonly type: "ip"; readonly octets: Uint8Array };
+
+/** `path` is DER, end entity first, anchor last: the witness may use these certificates and no others. */
+export type WitnessQuestion =
+  | {
+      readonly kind: "judge";
+      readonly path: readonly Uint8Array[];
+      readonly nowMs: number;
+      /** Null: the path alone. */
+      readonly name: WitnessName | null;
+    }
+  | {
+      readonly kind: "verify-signatures";
+      readonly path: readonly Uint8Array[];
+      /** For each certificate but the anchor: whether the next one's key must have signed it. */
+      readonly asked: readonly boolean[];
+    };
+
+export type WitnessAnswer = { readonly kind: "accepted" } | { readonly kind: "refused"; readonly why: string };
+
+/** Synchronous: the module is in memory. It never throws for a path, and what it throws refuses. */
+export type Witness = (question: WitnessQuestion) => WitnessAnswer;
+
+/** Asks the witness about an accepted path: end entity first, anchor last. `match` is null where no name was asked. */
+export function testify(
+  witness: Witness,
+  path: readonly Certificate[],
+  match: Match | null,
+  nowMs: number,
+):
+  | { readonly kind: "testified"; readonly testimony: Testimony }
+  | { readonly kind: "objects"; readonly problem: Problem } {
+  // A caller without types may have left it out: then nobody has vouched for the path.
+  if (typeof witness !== "function") return objects("no witness");
+  const features = pathAbstentions(path);
+  const der = path.map((certificate) => certificate.der);
+  if (features.length > 0) {
+    const asked = path.slice(0, -1).map((certificate, index) => signedForWebpki(certificate, path[index + 1]));
+    // Of a path of one certificate no signature counts: it is the anchor, byte for byte.
+    const answer = path.length === 1 ? ACCEPTED : witness({ kind: "verify-signatures", path: der, asked });
+    return answer.kind === "accepted"
+      ? { kind: "testified", testimony: { kind: "path-abstained", features } }
+      : objects(answer.why);
+  }
+  const name = nameOf(match);
+  const answer = witness({ kind: "judge", path: der, nowMs, name: typeof name === "string" ? null : name });
+  if (answer.kind !== "accepted") return objects(answer.why);
+  const testimony: Testimony =
+    typeof name === "string" ? { kind: "name-abstained", features: [name] } : { kind: "judged" };
+  return { kind: "testified", testimony };
+}
+
+const ACCEPTED: WitnessAnswer = { kind: "accepted" };
+
+/** `why` is a text; a witness made without types may give anything, and that is refused too. */
+function objects(why: unknown): { kind: "objects"; problem: Problem } {
+  const expected = "a path that rustls-webpki accepts too";
+  return { kind: "objects", problem: { code: "second-opinion", expected, presented: String(why) } };
+}
+
+/** What webpki is asked about the name, or why it is not. */
+function nameOf(match: Match | null): WitnessName | NameAbstention {
+  if (match === null) return "no-name";
+  const { reference } = match;
+  switch (reference.type) {
+    case "dns":
+      return reference.value.startsWith("*") ? "wildcard-name" : { type: "dns", value: reference.value };
+    case "ip": {
+      const octets = parseIp(reference.value);
+      if (octets === null) throw new Error("a reference identifier that matched can be read");
+      return { type: "ip", octets };
+    }
+    case "uri":
+      return "uri-name";
+    case "rfc822":
+      return "mailbox-name";
+  }
+}
+
+/** webpki's MAX_SUB_CA_COUNT: CAs between the end entity and the anchor. */
+const MAX_CAS = 6;
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const CRITICAL_POLICIES = [OID.certificatePolicies, OID.policyMappings, OID.policyConstraints, OID.inhibitAnyPolicy];
+const CRITICAL_KEY_IDENTIFIERS = [OID.authorityKeyIdentifier, OID.subjectKeyIdentifier];
+
+/** The features of a path that webpki would refuse, or misjudge, although RFC 5280 allows them. */
+export function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
+  if (path.length === 1) return ["single-certificate"];
+  const found = new Set<PathAbstention>();
+  // webpki takes an anchor's name, key and name constraints, and judges the rest of it nowhere.
+  const judged = path.slice(0, -1);
+  const intermediates = judged.slice(1);
+  if (intermediates.length > MAX_CAS) found.add("many-cas");
+  for (const [index, certificate] of intermediates.entries()) {
+    // It looks for loops there too, where an end entity with its CA's subject and key makes none.
+    if (judged.slice(0, index + 1).some((below) => hasSameKey(below, certificate))) found.add("repeated-key");
+    // It counts self-issued CAs towards pathLenConstraint and constrains their names (RFC 5280 §6.1.4 (l), §6.1.3 (b)).
+    if (certificate.selfIssued) found.add("self-issued-ca");
+    if (certificate.extendedKeyUsage?.includes(SERVER_AUTH) === false) found.add("any-purpose-ca");
+    // It reads pathLenConstraint into one octet.
+    if ((certificate.basicConstraints?.pathLength ?? 0) > 0xff) found.add("long-path-length");
+  }
+  for (const [index, certificate] of judged.entries()) {
+    const issuer = path[index + 1];
+    // It compares names octet by octet; RFC 5280 §7.1 does not.
+    if (issuer !== undefined && !sameBytes(certificate.issuer.der, issuer.subject.der)) found.add("name-encoding");
+    const unsigned = unverifiable(certificate, issuer);
+    if (unsigned !== null) found.add(unsigned);
+    if (CRITICAL_POLICIES.some((oid) => certificate.critical.has(oid))) found.add("critical-policy");
+    if (CRITICAL_KEY_IDENTIFIERS.some((oid) => certificate.critical.has(oid))) found.add("critical-key-identifier");
+    // Its clock starts with Unix'.
+    if (certificate.notBeforeMs < 0) found.add("before-1970");
+  }
+  for (const { nameConstraints, uniqueIdentifiers } of path) {
+    const constraints = [...(nameConstraints?.permitted ?? []), ...(nameConstraints?.excluded ?? [])];
+    if (constraints.some(({ type }) => type !== "dns" && type !== "ip")) found.add("constraint-form");
+    if (uniqueIdentifiers) found.add("unique-identifier");
+  }
+  return [...found].toSorted();
+}
+
+const hasSameKey = (one: Certificate, other: Certificate): boolean =>
+  sameBytes(one.spki, other.spki) && sameBytes(one.subject.der, other.subject.der);
+
+/** Why ring, below webpki, has no algorithm for a certificate's signature; null when it has one. */
+function unverifiable(
+  { signatureAlgorithm }: Certificate,
+  issuer: Certificate | undefined,
+): "p-521" | "ecdsa-sha-512" | "pss-parameters" | null {
+  if (issuer?.key.kind === "ec" && issuer.key.curve === "P-521") return "p-521";
+  if (signatureAlgorithm.kind === "ecdsa" && signatureAlgorithm.hash === "SHA-512") return "ecdsa-sha-512";
+  return signatureAlgorithm.kind === "rsa-pss" && !signatureAlgorithm.usual ? "pss-parameters" : null;
+}
+
+const signedForWebpki = (certificate: Certificate, issuer: Certificate | undefined): boolean =>
+  unverifiable(certificate, issuer) === null;

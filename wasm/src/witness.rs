@@ -1,0 +1,133 @@
+//! The witness: rustls-webpki's opinion of exactly one path, which trust/ has accepted before.
+//!
+//! trust/ decides before it asks whether webpki can judge the path (`src/trust/witness.ts` has the closed list of
+//! reasons why not). Then it asks for one of two things: to judge the path, or to verify its signatures alone.
+//! Nothing here searches: webpki gets the anchor and the intermediates of that path and no others, and the path it
+//! verified is compared with it, certificate by certificate.
+
+use crate::codec::Reader;
+use crate::der::Parts;
+use crate::error::{Code, Failure};
+use rustls::pki_types::{
+    CertificateDer, DnsName, ServerName, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, UnixTime,
+};
+use std::net::IpAddr;
+use std::time::Duration;
+use webpki::{anchor_from_trusted_cert, ring, EndEntityCert, Error, KeyUsage, RawPublicKeyEntity, VerifiedPath};
+
+/// What certificates are signed with: every algorithm of `src/trust/algorithms.ts` that ring has.
+static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
+    ring::ECDSA_P256_SHA256,
+    ring::ECDSA_P256_SHA384,
+    ring::ECDSA_P384_SHA256,
+    ring::ECDSA_P384_SHA384,
+    ring::ED25519,
+    ring::RSA_PKCS1_2048_8192_SHA256,
+    ring::RSA_PKCS1_2048_8192_SHA384,
+    ring::RSA_PKCS1_2048_8192_SHA512,
+    ring::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
+    ring::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
+    ring::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
+    ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
+    ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
+    ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
+];
+
+const JUDGE: usize = 1;
+const VERIFY_SIGNATURES: usize = 2;
+
+/// Answers one question: `kind:u8 …`, then what the kind has. Ok means that webpki accepts.
+///
+/// - [`JUDGE`]: `seconds:u32 seconds-high:u32 name`, then `count:u8 (certificate:long)*`, end entity first, anchor
+///   last. `name` is `0`, `1 dns:short` or `2 octets:short`.
+/// - [`VERIFY_SIGNATURES`]: `count:u8 (ask:u8 certificate:long)*`; `ask` is 1 where the next certificate's key must
+///   have signed this one.
+pub fn answer(question: &[u8]) -> Result<(), Failure> {
+    let mut reader = Reader::new(question);
+    match usize::from(reader.u8()?) {
+        JUDGE => {
+            let (low, high) = (reader.u32()? as u64, reader.u32()? as u64);
+            let time = UnixTime::since_unix_epoch(Duration::from_secs(high << 32 | low));
+            let name = read_name(&mut reader)?;
+            let count = reader.u8()?;
+            let path = (0..count).map(|_| reader.long().map(CertificateDer::from)).collect::<Result<Vec<_>, _>>()?;
+            reader.end()?;
+            judge(&path, time, name.as_ref()).map_err(|error| refused(&error.to_string()))
+        }
+        VERIFY_SIGNATURES => {
+            let count = reader.u8()?;
+            let path =
+                (0..count).map(|_| Ok((reader.u8()? == 1, reader.long()?))).collect::<Result<Vec<_>, Failure>>()?;
+            reader.end()?;
+            path.windows(2).try_for_each(|pair| match *pair {
+                [(true, child), (_, issuer)] => verify_link(child, issuer),
+                _ => Ok(()),
+            })
+        }
+        _ => Err(Failure::new(Code::BadArgument, "no question of this kind")),
+    }
+}
+
+fn read_name<'a>(reader: &mut Reader<'a>) -> Result<Option<ServerName<'a>>, Failure> {
+    let unusable = || Failure::new(Code::BadArgument, "not a name to judge");
+    match reader.u8()? {
+        0 => Ok(None),
+        1 => {
+            let name = std::str::from_utf8(reader.short()?).ok().and_then(|name| DnsName::try_from(name).ok());
+            name.map(|name| Some(ServerName::DnsName(name))).ok_or_else(unusable)
+        }
+        2 => {
+            let octets = reader.short()?;
+            let four = <[u8; 4]>::try_from(octets).map(IpAddr::from);
+            let address = four.or_else(|_| <[u8; 16]>::try_from(octets).map(IpAddr::from)).map_err(|_| unusable())?;
+            Ok(Some(ServerName::IpAddress(address.into())))
+        }
+        _ => Err(unusable()),
+    }
+}
+
+/// RFC 5280 §6 as webpki has it, and RFC 9525 for the name.
+fn judge(path: &[CertificateDer<'_>], time: UnixTime, name: Option<&ServerName<'_>>) -> Result<(), Error> {
+    let [end_entity, intermediates @ .., anchor] = path else { return Err(Error::UnknownIssuer) };
+    let anchors = [anchor_from_trusted_cert(anchor)?];
+    let certificate = EndEntityCert::try_from(end_entity)?;
+    let is_this_path = |verified: &VerifiedPath<'_>| {
+        let above = verified.intermediate_certificates().map(|between| between.der());
+        let same = verified.end_entity().der() == *end_entity
+            && above.eq(intermediates.iter().cloned())
+            && verified.anchor() == &anchors[0];
+        same.then_some(()).ok_or(Error::UnknownIssuer)
+    };
+    certificate.verify_for_usage(
+        ALGORITHMS,
+        &anchors,
+        intermediates,
+        time,
+        KeyUsage::server_auth(),
+        None, // trust/ has the policy's CRLs.
+        Some(&is_this_path),
+    )?;
+    name.map_or(Ok(()), |name| certificate.verify_is_valid_for_subject_name(name))
+}
+
+/// Whether `issuer`'s key signed `child`, whatever else the two are.
+fn verify_link(child: &[u8], issuer: &[u8]) -> Result<(), Failure> {
+    let (Some(child), Some(issuer)) = (Parts::of(child), Parts::of(issuer)) else {
+        return Err(refused("a certificate that cannot be taken apart"));
+    };
+    let spki = SubjectPublicKeyInfoDer::from(issuer.spki);
+    let key = RawPublicKeyEntity::try_from(&spki).map_err(|error| refused(&error.to_string()))?;
+    let named = ALGORITHMS.iter().filter(|algorithm| algorithm.signature_alg_id().as_ref() == child.algorithm);
+    let mut last = refused("no algorithm for the signature");
+    for algorithm in named {
+        match key.verify_signature(*algorithm, child.tbs, child.signature) {
+            Ok(()) => return Ok(()),
+            Err(error) => last = refused(&error.to_string()),
+        }
+    }
+    Err(last)
+}
+
+fn refused(why: &str) -> Failure {
+    Failure::new(Code::CertificateRejected, why)
+}
