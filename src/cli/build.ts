@@ -86,7 +86,7 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   const written = [options.output, options.secrets, options.status].filter((path) => path !== undefined);
   const { documents, faults } = options.inputs ?? readInputs(options.paths, written);
   // The other inputs are read all the same, so that one run tells everything.
-  const compiled = compile(documents, options);
+  const compiled = compile(documents, { ...options, nowMs: Date.now() });
   const fatal = faults.length > 0 || compiled.fatal;
   const noGateway =
     faults.length > 0 ? compiled.diagnostics.filter(({ code }) => code !== "gateway-not-found") : compiled.diagnostics;

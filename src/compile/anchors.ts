@@ -5,20 +5,21 @@
 import { X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { hex, toBase64 } from "../bundle/bytes.ts";
-import { checkAnchor, parsePemBundle } from "../trust/index.ts";
+import { type AnchorUse, judgeAnchor, parsePemBundle } from "../trust/index.ts";
+import {
+  type AnchorFacts,
+  type AnchorSource,
+  describeFault,
+  faultOf,
+  limited,
+  remedyFor,
+  subjectOf,
+} from "./anchor-faults.ts";
 import { type Invalid, invalid, textOf, trustBundleText } from "./config-data.ts";
-import { compareStrings, type DiagnosticCode, type FieldPath, type Problem, show } from "./diagnostics.ts";
+import { compareStrings, type DiagnosticCode, type FieldPath, type Note, type Problem, show } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
 import type { Cluster, Entry } from "./load.ts";
-
-export interface AnchorSource {
-  /** For people: `ConfigMap team/ca`. */
-  readonly name: string;
-  /** SHA-256 of each certificate's DER, sorted, each once. */
-  readonly anchors: readonly string[];
-  /** Base64 DER by that. */
-  readonly certificates: ReadonlyMap<string, string>;
-}
+import { explainText } from "./pem-mistakes.ts";
 
 export type AnchorResult = { readonly kind: "read"; readonly source: AnchorSource } | Invalid;
 
@@ -51,7 +52,7 @@ export function noAnchors<C extends DiagnosticCode>(
   code: C,
   { kind, name }: { readonly kind: string; readonly name: string },
   at: FieldPath,
-  { why, note }: Invalid,
+  { why, note, remedy = "correct the reference, or the PEM" }: Invalid,
 ): Problem<C> {
   return {
     code,
@@ -59,48 +60,69 @@ export function noAnchors<C extends DiagnosticCode>(
     message: why,
     expected: `a ${kind} with CA certificates in PEM`,
     found: show(name),
-    remedy: "correct the reference, or the PEM",
+    remedy,
     ...(note === undefined ? {} : { note }),
   };
 }
 
-/** Of objects that have been read: each once. */
-const results = new WeakMap<Entry<unknown>, AnchorResult>();
+/** Of objects that have been read: each once for each use. */
+const results: Readonly<Record<AnchorUse, WeakMap<Entry<unknown>, AnchorResult>>> = {
+  servers: new WeakMap(),
+  clients: new WeakMap(),
+};
 
 /** `namespace` is nobody's concern where the kind has none. */
-export function readAnchors(cluster: Cluster, kind: AnchorKind, namespace: string, name: string): AnchorResult {
+export function readAnchors(
+  cluster: Cluster,
+  { kind, namespace, name }: { readonly kind: AnchorKind; readonly namespace: string; readonly name: string },
+  above: AnchorUse,
+): AnchorResult {
   const full = kind === "ClusterTrustBundle" ? name : `${namespace}/${name}`;
   const entry: Entry<unknown> | undefined = cluster[kind].get(full);
-  let result = entry === undefined ? undefined : results.get(entry);
+  let result = entry === undefined ? undefined : results[above].get(entry);
   if (result === undefined) {
-    result = read(cluster, kind, full);
-    if (entry !== undefined) results.set(entry, result);
+    result = read(cluster, kind, full, above);
+    if (entry !== undefined) results[above].set(entry, result);
   }
   return result;
 }
 
-function read(cluster: Cluster, kind: AnchorKind, name: string): AnchorResult {
+function read(cluster: Cluster, kind: AnchorKind, name: string, above: AnchorUse): AnchorResult {
   const isBundle = kind === "ClusterTrustBundle";
   const key = isBundle ? "spec.trustBundle" : "ca.crt";
   const text = isBundle ? trustBundleText(cluster, name) : textOf(cluster, kind, name, key);
   if (text.kind === "invalid") return text;
+  const of = `${key} of ${kind} ${name}`;
   if (text.value.length > MAX_BUNDLE_LENGTH)
-    return invalid(`${key} of ${kind} ${name} is longer than ${MAX_BUNDLE_LENGTH} characters`, text.note);
-  const { certificates, problems } = parsePemBundle(text.value);
-  const [problem] = problems;
-  if (problem !== undefined)
-    return invalid(`line ${problem.line} of ${key} in ${kind} ${name}: ${problem.message}`, text.note);
-  if (certificates.length === 0) return invalid(`${key} of ${kind} ${name} holds no certificate`, text.note);
-  for (const { der, line } of certificates) {
-    const fault = checkAnchor(der);
-    if (fault !== null)
-      return invalid(
-        `line ${line} of ${key} in ${kind} ${name}: ${fault.code}: expected ${fault.expected}, found ${fault.found}`,
-        text.note,
-      );
+    return invalid(`${of} is longer than ${MAX_BUNDLE_LENGTH} characters`, text.note);
+  const { certificates, problems, blocks } = parsePemBundle(text.value);
+  const at = (line: number): Note => ({ ...text.note, line });
+  // A key that stands in a ConfigMap has been published: whoever reads the message must act, whatever else is there.
+  const published = problems.find((problem) => problem.kind === "private-key");
+  if (published !== undefined)
+    return invalid(`line ${published.line} of ${key} in ${kind} ${name}: ${published.message}`, at(published.line));
+  const leftOut = problems.map((problem) => faultOf(problem, blocks));
+  const facts: AnchorFacts[] = [];
+  const ders: Uint8Array[] = [];
+  for (const { der, line, position } of certificates) {
+    const where = `certificate ${position} of ${blocks}`;
+    const judged = judgeAnchor(der, above);
+    if (judged.kind === "unusable") {
+      leftOut.push({ where, line, subject: subjectOf(der), ...judged.problem });
+      continue;
+    }
+    ders.push(der);
+    facts.push({ where, line, subject: subjectOf(der), ...judged });
   }
-  const ders = certificates.map(({ der }) => der);
-  return { kind: "read", source: { name: `${kind} ${name}`, ...digests(ders) } };
+  leftOut.sort((a, b) => a.line - b.line);
+  const source = { name: `${kind} ${name}`, ...digests(ders), place: text.note, leftOut, facts };
+  if (ders.length > 0) return { kind: "read", source };
+  const mistake = certificates.length === 0 ? explainText(text.value, text.encoded) : null;
+  if (mistake !== null) return invalid(`${of} ${mistake.why}`, text.note, mistake.remedy);
+  const [first] = leftOut;
+  if (first === undefined) return invalid(`${of} holds no certificate`, text.note);
+  const why = `${of} holds no certificate that can be trusted: ${limited(leftOut.map(describeFault))}`;
+  return invalid(why, at(first.line), remedyFor(first));
 }
 
 let wellKnown: AnchorSource | null = null;
@@ -112,13 +134,14 @@ export function wellKnownAnchors(): AnchorSource {
       .map((pem) => parsePemBundle(pem).certificates[0]?.der)
       .filter((der) => der !== undefined);
     // A root that trust/ could never use (a key it refuses) would only look trusted.
-    const found = digests(certificates.filter((der) => checkAnchor(der) === null));
-    wellKnown = { name: `well-known set System: ${describeSet(found.anchors)}`, ...found };
+    const found = digests(certificates.filter((der) => judgeAnchor(der, "servers").kind === "usable"));
+    const name = `well-known set System: ${describeSet(found.anchors)}`;
+    wellKnown = { name, ...found, place: null, leftOut: [], facts: [] };
   }
   return wellKnown;
 }
 
-function digests(certificates: readonly Uint8Array[]): Omit<AnchorSource, "name"> {
+function digests(certificates: readonly Uint8Array[]): Pick<AnchorSource, "anchors" | "certificates"> {
   const byDigest = new Map(certificates.map((der) => [hex(sha256(der)), toBase64(der)]));
   return { anchors: [...byDigest.keys()].sort(compareStrings), certificates: byDigest };
 }

@@ -1,10 +1,8 @@
 /** `Gateway.spec.tls.frontend`: whom the clients of HTTPS listeners must show themselves to be, by port. */
-import { fromBase64 } from "../bundle/bytes.ts";
 import type { BundleClientValidation, Sha256Hex } from "../bundle/types.ts";
-import { checkClientAnchor } from "../trust/index.ts";
-import { anchorKind, type AnchorSource, noAnchorKind, noAnchors, readAnchors } from "./anchors.ts";
+import { type AnchorSource, reportAnchors } from "./anchor-faults.ts";
+import { anchorKind, noAnchorKind, noAnchors, readAnchors } from "./anchors.ts";
 import type { UnresolvedReason } from "./conditions.ts";
-import { type Invalid, invalid } from "./config-data.ts";
 import {
   compareStrings,
   type Diagnostics,
@@ -83,6 +81,7 @@ function judge(
     const at = [...path, "validation", "caCertificateRefs", index];
     const result = readRef(ref, object.ref.namespace ?? "default", at, context);
     if (result.kind === "read") {
+      reportAnchors(result.source, diagnostics);
       sources.add(result.source);
       for (const anchor of result.source.anchors) anchors.add(anchor);
       continue;
@@ -119,21 +118,8 @@ function readRef(ref: ObjectReference, own: string, at: FieldPath, { cluster, gr
     grants,
   );
   if (forbidden !== null) return { kind: "unresolved", reason: "RefNotPermitted", problem: forbidden };
-  const result = readAnchors(cluster, kind, namespace, name);
-  if (result.kind === "invalid")
-    return { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, result) };
-  const unfit = unfitFor(result.source);
-  if (unfit === null) return result;
-  return { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, unfit) };
-}
-
-/** Why no client could show a certificate of these CAs; null: one could. */
-function unfitFor({ name, certificates }: AnchorSource): Invalid | null {
-  for (const [digest, base64] of certificates) {
-    const fault = checkClientAnchor(fromBase64(base64));
-    if (fault === null) continue;
-    const { code, expected, found } = fault;
-    return invalid(`certificate ${digest.slice(0, 12)} of ${name}: ${code}: expected ${expected}, found ${found}`);
-  }
-  return null;
+  const result = readAnchors(cluster, { kind, namespace, name }, "clients");
+  return result.kind === "read"
+    ? result
+    : { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, result) };
 }

@@ -9,6 +9,7 @@ import { Memory } from "./memory.ts";
 import { type ModelOptions, resolveModel } from "./model.ts";
 import type { PlaintextBackend } from "./plaintext.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
+import { type Clock, reportValidity } from "./validity.ts";
 
 /** As for `build`; a controller's host reaches private addresses. */
 export type ClusterOptions = Omit<EndpointOptions, "publicOnly"> & ModelOptions;
@@ -32,8 +33,8 @@ export interface CompiledCluster {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Compiles a cluster again and again. */
-export type ClusterCompiler = (objects: readonly RawObject[]) => CompiledCluster;
+/** Compiles a cluster again and again; `now` is for warnings and conditions about dates alone. */
+export type ClusterCompiler = (objects: readonly RawObject[], now?: Clock) => CompiledCluster;
 
 /**
  * A compiler that remembers what it compiled (memory.ts): an object that has not changed must come again as the same object,
@@ -43,7 +44,7 @@ export type ClusterCompiler = (objects: readonly RawObject[]) => CompiledCluster
 export function clusterCompiler(options: ClusterOptions): ClusterCompiler {
   const memory = new Memory();
   let served: readonly NamespacedName[] = [];
-  return (objects) => {
+  return (objects, now = null) => {
     const diagnostics = new Diagnostics();
     const { cluster } = load(objects, memory, diagnostics);
     const model = resolveModel(cluster, options, memory, diagnostics);
@@ -54,6 +55,7 @@ export function clusterCompiler(options: ClusterOptions): ClusterCompiler {
     }));
     for (const name of served) if (!ours.some((gateway) => gateway.name === name)) memory.forget(`${name}: `);
     served = ours.map(({ name }) => name);
-    return { statuses: computeStatuses(model, memory), gateways, diagnostics: diagnostics.sorted() };
+    reportValidity(model, now, diagnostics);
+    return { statuses: computeStatuses(model, memory, now), gateways, diagnostics: diagnostics.sorted() };
   };
 }

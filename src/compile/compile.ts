@@ -12,6 +12,7 @@ import { type Model, resolveModel } from "./model.ts";
 import type { PlaintextBackend } from "./plaintext.ts";
 import { selectGateway } from "./select.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
+import { reportValidity } from "./validity.ts";
 
 export interface CompileOptions {
   /** `namespace/name`: wanted when the inputs have several Gateways of ours. */
@@ -23,6 +24,8 @@ export interface CompileOptions {
   readonly allowExternalName?: boolean | undefined;
   /** Refuses backends that get plaintext without anybody saying so. */
   readonly requireBackendTls?: boolean | undefined;
+  /** The time, for warnings and conditions about dates; the bundle never depends on it. None: nothing is said of dates. */
+  readonly nowMs?: number | undefined;
 }
 
 export interface CompileResult {
@@ -61,7 +64,7 @@ export function compileObjects(
   const { allowExternalName = false, requireBackendTls = false } = options;
   const model = resolveModel(cluster, { allowExternalName, requireBackendTls }, memory, diagnostics);
   const gateway = selectGateway(model, options.gateway, diagnostics);
-  if (gateway === null) return failed(diagnostics, skipped, model);
+  if (gateway === null) return failed(diagnostics, skipped, model, options.nowMs);
   if (options.target === "cloudflare") checkListeners(gateway, diagnostics);
   const { bundle, text, secrets, plaintext } = emitBundle(
     model,
@@ -75,20 +78,27 @@ export function compileObjects(
     memory,
     diagnostics,
   );
+  const now = options.nowMs ?? null;
+  reportValidity(model, now, diagnostics);
   return {
     bundle,
     text,
     secrets,
     plaintext,
-    statuses: computeStatuses(model, memory),
+    statuses: computeStatuses(model, memory, now),
     diagnostics: diagnostics.sorted(),
     skipped,
     fatal: false,
   };
 }
 
-function failed(diagnostics: Diagnostics, skipped: readonly Skipped[], model: Model | null = null): CompileResult {
-  const statuses = model === null ? [] : computeStatuses(model, new Memory());
+function failed(
+  diagnostics: Diagnostics,
+  skipped: readonly Skipped[],
+  model: Model | null = null,
+  nowMs?: number,
+): CompileResult {
+  const statuses = model === null ? [] : computeStatuses(model, new Memory(), nowMs ?? null);
   const nothing = { bundle: null, text: null, secrets: null, plaintext: [] };
   return { ...nothing, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
 }

@@ -1,7 +1,8 @@
 /** Text under one key of a ConfigMap or Secret, and that of a ClusterTrustBundle. Values of Secrets never appear in messages. */
-import type { Note } from "./diagnostics.ts";
+import { compareStrings, type Note } from "./diagnostics.ts";
 import type { Entry, Cluster } from "./load.ts";
 import type { ConfigMap, Secret } from "./objects.ts";
+import { explainBinary } from "./pem-mistakes.ts";
 import { field } from "./schema/validate.ts";
 
 export interface Invalid {
@@ -9,31 +10,84 @@ export interface Invalid {
   readonly why: string;
   /** The object and key at fault, when they are there. */
   readonly note?: Note;
+  /** When more is known than that the reference or the text is wrong. */
+  readonly remedy?: string;
 }
-export type TextResult = { readonly kind: "read"; readonly value: string; readonly note: Note } | Invalid;
+export type TextResult =
+  | {
+      readonly kind: "read";
+      readonly value: string;
+      readonly note: Note;
+      /** What to do when the text turns out to be the base64 of what belongs there. */
+      readonly encoded: string;
+    }
+  | Invalid;
 
-export const invalid = (why: string, note?: Note): Invalid => ({
+export const invalid = (why: string, note?: Note, remedy?: string): Invalid => ({
   kind: "invalid",
   why,
   ...(note === undefined ? {} : { note }),
+  ...(remedy === undefined ? {} : { remedy }),
 });
 
 /** `name` is `namespace/name`. */
 export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: string, key: string): TextResult {
   const entry: Entry<ConfigMap | Secret> | undefined = cluster[kind].get(name);
   if (entry?.kind !== "valid") return missing(kind, name, entry);
-  const value = kind === "ConfigMap" ? configMapText(entry.object.value, key) : secretText(entry.object.value, key);
-  const holds = field(entry.object.value, "data") !== undefined ? "data" : "metadata";
-  const note: Note = {
-    message: `${kind} ${name} is here`,
-    object: entry.object,
-    path: [holds, ...(value === undefined ? [] : [key])],
-  };
-  if (value === undefined) return invalid(`${kind} ${name} has no key ${key}`, note);
-  return value === null
-    ? invalid(`${key} of ${kind} ${name} is not base64 of UTF-8`, note)
-    : { kind: "read", value, note };
+  const fields = kind === "ConfigMap" ? CONFIG_MAP_FIELDS : SECRET_FIELDS;
+  const holds = fields.find(({ at }) => valueOf(entry.object.value, at, key) !== undefined);
+  const message = `${kind} ${name} is here`;
+  if (holds === undefined) {
+    const keys = fields.flatMap(({ at }) => keysOf(entry.object.value, at));
+    const path = [fields.find(({ at }) => field(entry.object.value, at) !== undefined)?.at ?? "metadata"];
+    const note: Note = { message, object: entry.object, path };
+    const others = [...new Set(keys)].sort(compareStrings);
+    if (others.length === 0) return invalid(`${kind} ${name} has no key ${key}, and no other either`, note);
+    const shown = `${others.slice(0, MAX_KEYS).join(", ")}${others.length > MAX_KEYS ? ", …" : ""}`;
+    return invalid(`${kind} ${name} has no key ${key}; it has ${shown}`, note, `put the PEM under the key ${key}`);
+  }
+  const note: Note = { message, object: entry.object, path: [holds.at, key] };
+  const text = valueOf(entry.object.value, holds.at, key) ?? "";
+  const { encoded } = holds;
+  if (!holds.base64) return { kind: "read", value: text, note, encoded };
+  const decoded = decode(text);
+  if (decoded.kind === "text") return { kind: "read", value: decoded.text, note, encoded };
+  const of = `${key} of ${kind} ${name}`;
+  if (decoded.kind === "bytes") {
+    const { why, remedy } = explainBinary(decoded.bytes);
+    return invalid(`${of} ${why}`, note, remedy);
+  }
+  return text.includes("-----BEGIN ")
+    ? invalid(`${of} is PEM where its base64 belongs`, note, holds.plain)
+    : invalid(`${of} is not base64`, note, `write the base64 of the PEM, or ${holds.plain}`);
 }
+
+/** Keys of an object that are named in a message. */
+const MAX_KEYS = 8;
+
+interface TextField {
+  readonly at: "data" | "binaryData" | "stringData";
+  readonly base64: boolean;
+  readonly encoded: string;
+  /** Where the text itself belongs. */
+  readonly plain: string;
+}
+
+/** The first that has the key counts. */
+const CONFIG_MAP_FIELDS: readonly TextField[] = [
+  { at: "data", base64: false, encoded: "use binaryData, or write the PEM itself", plain: "" },
+  { at: "binaryData", base64: true, encoded: "it was encoded twice: encode it once", plain: "put the PEM under data" },
+];
+/** `stringData` overwrites `data`, as when the API server writes it. */
+const SECRET_FIELDS: readonly TextField[] = [
+  { at: "stringData", base64: false, encoded: "use data, or write the PEM itself", plain: "" },
+  {
+    at: "data",
+    base64: true,
+    encoded: "it was encoded twice: encode it once, or put the PEM itself under stringData",
+    plain: "put the PEM under stringData",
+  },
+];
 
 /** `spec.trustBundle` of a ClusterTrustBundle. */
 export function trustBundleText(cluster: Cluster, name: string): TextResult {
@@ -41,7 +95,7 @@ export function trustBundleText(cluster: Cluster, name: string): TextResult {
   if (entry?.kind !== "valid") return missing("ClusterTrustBundle", name, entry);
   const { object } = entry;
   const note: Note = { message: `ClusterTrustBundle ${name} is here`, object, path: ["spec", "trustBundle"] };
-  return { kind: "read", value: object.value.spec.trustBundle, note };
+  return { kind: "read", value: object.value.spec.trustBundle, note, encoded: "write the PEM itself" };
 }
 
 const missing = (kind: string, name: string, entry: Entry<unknown> | undefined): Invalid =>
@@ -49,29 +103,28 @@ const missing = (kind: string, name: string, entry: Entry<unknown> | undefined):
     ? invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`)
     : invalid(`${kind} ${name} is not among the inputs`);
 
-function configMapText(
-  { data, binaryData }: Pick<ConfigMap, "data" | "binaryData">,
-  key: string,
-): string | null | undefined {
-  return own(data, key) ?? decode(own(binaryData, key));
+function valueOf(object: unknown, at: TextField["at"], key: string): string | undefined {
+  const value = field(field(object, at), key);
+  return typeof value === "string" ? value : undefined;
 }
 
-/** `stringData` overwrites `data`, as when the API server writes it. */
-function secretText({ data, stringData }: Pick<Secret, "data" | "stringData">, key: string): string | null | undefined {
-  return own(stringData, key) ?? decode(own(data, key));
+function keysOf(object: unknown, at: TextField["at"]): string[] {
+  const map = field(object, at);
+  return map === null || typeof map !== "object" ? [] : Object.keys(map);
 }
 
-function own(map: Readonly<Record<string, string>> | undefined, key: string): string | undefined {
-  return map !== undefined && Object.hasOwn(map, key) ? map[key] : undefined;
-}
+type Decoded =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "bytes"; readonly bytes: Uint8Array }
+  | { readonly kind: "no-base64" };
 
-function decode(base64: string | undefined): string | null | undefined {
-  if (base64 === undefined) return undefined;
+function decode(base64: string): Decoded {
   const text = base64.replaceAll(/\s/g, "");
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return null;
+  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return { kind: "no-base64" };
+  const bytes = Buffer.from(text, "base64");
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(Buffer.from(text, "base64"));
+    return { kind: "text", text: new TextDecoder("utf-8", { fatal: true }).decode(bytes) };
   } catch {
-    return null;
+    return { kind: "bytes", bytes };
   }
 }

@@ -45,6 +45,11 @@ export const INPUT_CODES = [
   "policy-targets-unreadable",
   "policy-unused",
   "policy-converted",
+  "ca-certificate-unusable",
+  "ca-certificate-form",
+  "ca-certificate-end-entity",
+  "certificate-expired",
+  "certificate-not-yet-valid",
   "secrets-not-written",
   "target-port",
   "target-front-tls",
@@ -101,6 +106,8 @@ export interface Problem<Code extends DiagnosticCode = DiagnosticCode> {
   readonly found?: string;
   readonly severity?: "warning";
   readonly note?: Note;
+  /** Of the text at `path`, from 1. */
+  readonly line?: number;
 }
 
 /** A field of another object. */
@@ -108,6 +115,8 @@ export interface Note {
   readonly message: string;
   readonly object: SourceObject;
   readonly path: FieldPath;
+  /** Of the text at `path`, from 1. */
+  readonly line?: number;
 }
 
 /** An object of the inputs: its value, and where each of its fields stands. */
@@ -140,7 +149,7 @@ export class Diagnostics {
       severity: problem.severity ?? "error",
       code: problem.code,
       message: problem.message,
-      location: object.locate(path),
+      location: object.locate(placeOf(path, problem.line)),
       object: object.ref,
       path: path.length === 0 ? null : formatPath(path),
       expected: problem.expected ?? null,
@@ -157,8 +166,10 @@ export class Diagnostics {
   }
 }
 
+const placeOf = (path: FieldPath, line: number | undefined): FieldPath => (line === undefined ? path : [...path, line]);
+
 function noteOf(note: Note | undefined): Diagnostic["note"] {
-  const location = note?.object.locate(note.object.spell(note.path)) ?? null;
+  const location = note?.object.locate(placeOf(note.object.spell(note.path), note.line)) ?? null;
   return note === undefined || location === null ? null : { message: note.message, location };
 }
 

@@ -17,7 +17,7 @@ import {
   type NamespacedName,
   type Sha256Hex,
 } from "../bundle/types.ts";
-import type { AnchorSource } from "./anchors.ts";
+import type { AnchorSource } from "./anchor-faults.ts";
 import type { BackendTarget } from "./backends.ts";
 import type { Certificate } from "./certificates.ts";
 import { compareStrings, type Diagnostics, namespacedName } from "./diagnostics.ts";

@@ -1,6 +1,7 @@
 /** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
-import { anchorKind, type AnchorSource, noAnchorKind, noAnchors, readAnchors, wellKnownAnchors } from "./anchors.ts";
+import { type AnchorSource, reportAnchors } from "./anchor-faults.ts";
+import { anchorKind, noAnchorKind, noAnchors, readAnchors, wellKnownAnchors } from "./anchors.ts";
 import type { PolicyReason, UnresolvedReason } from "./conditions.ts";
 import { readCrls } from "./crls.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -162,8 +163,10 @@ function judgeCertificates(
   for (const [index, ref] of caCertificateRefs.entries()) {
     const path = ["spec", "validation", "caCertificateRefs", index];
     const kind = anchorKind(ref);
-    const result = kind === null ? null : readAnchors(cluster, kind, object.ref.namespace ?? "default", ref.name);
+    const namespace = object.ref.namespace ?? "default";
+    const result = kind === null ? null : readAnchors(cluster, { kind, namespace, name: ref.name }, "servers");
     if (result?.kind === "read") {
+      reportAnchors(result.source, diagnostics);
       sources.push(result.source);
       continue;
     }

@@ -2,6 +2,7 @@
  * What a controller writes into `status`: one function for `build` and the controller. `lastTransitionTime`, `addresses`,
  * `Programmed` and other controllers' entries are left to the controller, which knows them.
  */
+import { describeLeftOut } from "./anchor-faults.ts";
 import type { Ancestors } from "./ancestors.ts";
 import { closed } from "./backends.ts";
 import {
@@ -28,19 +29,21 @@ import type { RouteState } from "./routes.ts";
 import { isRefused, referencesOf } from "./rules.ts";
 import { KINDS } from "./schema/validate.ts";
 import type { UnservedState } from "./unserved.ts";
+import { type Clock, describeDates, validityOf } from "./validity.ts";
 
 export type { ObjectStatus } from "./object-status.ts";
 
 /** Of every object that we have something to say about, by kind, namespace and name. */
-export function computeStatuses(model: Model, memory: Memory): ObjectStatus[] {
+export function computeStatuses(model: Model, memory: Memory, now: Clock): ObjectStatus[] {
   // Nothing is reported any more.
   const silent = new Diagnostics();
+  const validity = validityOf(model, now);
   const statuses = [
     ...memory.once("statuses of Gateways", [model.routes], silent, () => gatewayStatuses(model)),
     ...memory.each("statuses of routes", [], model.routes, silent, (route) => routeStatus(route, model)),
     ...memory.each("statuses of unserved routes", [], model.unserved, silent, unservedStatus),
-    ...memory.each("statuses of policies", [], [...model.policies.all.values()], silent, (policy) =>
-      policyStatus(policy, model),
+    ...memory.each("statuses of policies", [validity], [...model.policies.all.values()], silent, (policy) =>
+      policyStatus(policy, model, now),
     ),
   ].filter((status) => status !== null);
   const sorted = memory.group(
@@ -152,21 +155,21 @@ export function fullPolicy(policy: PolicyState | null, gateway: string, ancestor
   return policy !== null && ancestors.full.get(policy.name)?.has(gateway) === true ? policy : null;
 }
 
-function policyStatus(policy: PolicyState, model: Model): ObjectStatus {
+function policyStatus(policy: PolicyState, model: Model, now: Clock): ObjectStatus {
   const gateways = model.ancestors.listed.get(policy.name) ?? [];
   const ancestors = gateways.map((gateway) => {
     const [namespace = "", name = ""] = gateway.split("/");
     return {
       ancestorRef: { group: GATEWAY_GROUP, kind: "Gateway", namespace, name },
       controllerName: CONTROLLER_NAME,
-      conditions: policyConditions(policy, gateway, model),
+      conditions: policyConditions(policy, gateway, model, now),
     };
   });
   return statusOf(policy.object, { ancestors });
 }
 
 /** Targets under one Gateway share an entry: a lost one makes it Conflicted, and the message names each. */
-function policyConditions(policy: PolicyState, gateway: string, model: Model): Condition[] {
+function policyConditions(policy: PolicyState, gateway: string, model: Model, now: Clock): Condition[] {
   const generation = generationOf(policy.object);
   const own = policy.targets.filter((target) => concerns(target, gateway, model));
   const messages: [PolicyReason, string][] = [];
@@ -183,7 +186,13 @@ function policyConditions(policy: PolicyState, gateway: string, model: Model): C
     .sort(compareStrings);
   const enforced =
     policy.effect.kind === "enforced" && won.length > 0
-      ? `enforced for ${won.join(", ")}, trusting ${policy.effect.sources.map((source) => source.name).join(", ")}`
+      ? [
+          `enforced for ${won.join(", ")}, trusting ${policy.effect.sources.map((source) => source.name).join(", ")}`,
+          describeLeftOut(policy.effect.sources),
+          describeDates(policy.effect.sources, now),
+        ]
+          .filter((part) => part !== "")
+          .join("; ")
       : "";
   const conditions = [
     first === undefined

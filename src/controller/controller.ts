@@ -80,7 +80,7 @@ export function runController(options: ControllerOptions): Controller {
     if (missing.length > 0) return missing;
     removed.clear();
     const startMs = performance.now();
-    const compiled = compile(store.objects());
+    const compiled = compile(store.objects(), now());
     const { statuses, gateways } = compiled;
     const compileMs = performance.now() - startMs;
     const plaintext = sayPlaintext(compiled);

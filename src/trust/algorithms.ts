@@ -63,6 +63,10 @@ const NAMES: Readonly<Record<string, string>> = {
   "1.3.132.0.10": "secp256k1",
   "1.3.101.113": "Ed448",
   "1.3.101.110": "X25519",
+  "1.2.840.113549.1.1.10": "RSA for PSS alone (id-RSASSA-PSS)",
+  "1.3.36.3.3.2.8.1.1.7": "brainpoolP256r1",
+  "1.3.36.3.3.2.8.1.1.11": "brainpoolP384r1",
+  "1.3.36.3.3.2.8.1.1.13": "brainpoolP512r1",
 };
 
 const unsupported = (oid: string) => ({ kind: "unsupported", name: NAMES[oid] ?? oid }) as const;

@@ -1,114 +1,90 @@
-/** Reading CA bundles: PEM in, anchors or problems out. Pure and synchronous; compile/ makes diagnostics of it. */
-import { type PublicKey, keyProblem } from "./algorithms.ts";
-import { parseCertificate } from "./certificate.ts";
-
-export interface PemBundle {
-  /** In the order of the file; `line` is that of the BEGIN line, counted from 1. */
-  readonly certificates: { readonly der: Uint8Array; readonly line: number }[];
-  readonly problems: { readonly line: number; readonly message: string }[];
-}
+/** Whether a certificate can be a trust anchor, decided at build by the functions that decide about every chain. */
+import { keyProblem } from "./algorithms.ts";
+import { Budget, DEFAULT_BUDGETS } from "./budget.ts";
+import { type Certificate, parseAnchor, parseCertificate } from "./certificate.ts";
+import { checkCa, checkEndEntity } from "./profile.ts";
+import type { RefusalCode } from "./verdict.ts";
 
 export interface AnchorProblem {
-  readonly code: "malformed" | "weak-key" | "unsupported-algorithm" | "wrong-usage";
+  readonly code: RefusalCode;
   readonly expected: string;
   readonly found: string;
 }
 
-const BEGIN = /^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*$/u;
-const END = /^-----END ([A-Z0-9 ]+)-----[ \t]*$/u;
-/** `TRUSTED CERTIFICATE` is not among them: OpenSSL appends trust settings to its DER. */
-const CERTIFICATE_LABELS = new Set(["CERTIFICATE", "X509 CERTIFICATE"]);
-
-/**
- * Splits a bundle (RFC 7468) strictly. Text between blocks is a comment, as for OpenSSL, unless it looks like a
- * broken block. Anything but certificates is a problem: a private key above all has no business in a ConfigMap.
- */
-export function parsePemBundle(pem: string): PemBundle {
-  const bundle: PemBundle = { certificates: [], problems: [] };
-  let block: { label: string; line: number; body: string[] } | null = null;
-  const lines = pem.replace(/^\u{feff}/u, "").split(/\r\n|\n|\r/u);
-  for (const [index, text] of lines.entries()) {
-    const line = index + 1;
-    const problem = (message: string): void => void bundle.problems.push({ line, message });
-    const begin = BEGIN.exec(text)?.[1];
-    const end = END.exec(text)?.[1];
-    if (begin !== undefined) {
-      if (block !== null)
-        bundle.problems.push({ line: block.line, message: `the block has no -----END ${block.label}-----` });
-      block = { label: begin, line, body: [] };
-    } else if (end !== undefined) {
-      if (block === null) problem(`-----END ${end}----- without a BEGIN line`);
-      else if (block.label !== end) problem(`-----END ${end}----- ends a block of ${block.label}`);
-      else readBlock(block, bundle);
-      block = null;
-    } else if (text.includes("-----")) {
-      problem("a broken BEGIN or END line");
-    } else if (block !== null) {
-      block.body.push(text);
-    } else if (/^[ \t]*[A-Za-z0-9+/]{60,}={0,2}[ \t]*$/u.test(text)) {
-      problem("base64 outside a block");
+export type AnchorJudgement =
+  | {
+      readonly kind: "usable";
+      /** `issuer`: chains end at it. `end-entity`: it is no CA, so it stands for itself alone, byte for byte. */
+      readonly as: "issuer" | "end-entity";
+      readonly selfIssued: boolean;
+      readonly notBeforeMs: number;
+      readonly notAfterMs: number;
+      /** Why a presented certificate of this form would be refused; null: it would not. */
+      readonly oddity: string | null;
     }
-  }
-  if (block !== null)
-    bundle.problems.push({ line: block.line, message: `the block has no -----END ${block.label}-----` });
-  return bundle;
-}
+  | { readonly kind: "unusable"; readonly problem: AnchorProblem };
 
-function readBlock(block: { label: string; line: number; body: string[] }, bundle: PemBundle): void {
-  const { line } = block;
-  const problem = (message: string): void => void bundle.problems.push({ line, message });
-  if (block.label.endsWith("PRIVATE KEY")) {
-    // Its contents are not looked at, and never repeated.
-    problem("a private key stands among the certificates: remove it, and replace the key");
-    return;
-  }
-  if (!CERTIFICATE_LABELS.has(block.label)) {
-    problem(`a block of ${block.label}, not of CERTIFICATE`);
-    return;
-  }
-  const der = decodeBase64(block.body.map((text) => text.trim()).join(""));
-  if (der === null) {
-    problem("the block is not base64");
-    return;
-  }
-  const parsed = parseCertificate(der);
-  if (parsed.kind === "malformed") problem(`not a certificate of RFC 5280 in DER: ${parsed.why}`);
-  else bundle.certificates.push({ der, line });
-}
+/** Whose chains end at an anchor: the backends' servers, whom trust/ judges, or clients, whom the runtimes' own TLS does. */
+export type AnchorUse = "servers" | "clients";
 
 /**
- * Whether a certificate can be an anchor: it parses and its key can verify something. Validity and CA flags are for
- * the verdict: an expired anchor refuses chains with `expired`, and a self-signed backend's certificate is no CA.
+ * Whether some chain could be verified with a certificate as anchor, at some time: what a verdict asks of an anchor,
+ * but for the date. An expired anchor is usable, and refuses chains with `expired`.
  */
-export function checkAnchor(der: Uint8Array): AnchorProblem | null {
-  const parsed = parseCertificate(der);
+export function judgeAnchor(der: Uint8Array, above: AnchorUse): AnchorJudgement {
+  const parsed = parseAnchor(der);
   if (parsed.kind === "malformed") {
-    return { code: "malformed", expected: "a certificate of RFC 5280 in DER", found: parsed.why };
+    const problem: AnchorProblem = {
+      code: "malformed",
+      expected: "a certificate of RFC 5280 in DER",
+      found: parsed.why,
+    };
+    return { kind: "unusable", problem };
   }
-  const key: PublicKey = parsed.value.key;
-  const problem = keyProblem(key, "ca");
+  const certificate = parsed.value;
+  const { selfIssued, notBeforeMs, notAfterMs } = certificate;
+  const strict = parseCertificate(der);
+  const oddity = strict.kind === "malformed" ? strict.why : null;
+  const usable = { kind: "usable", selfIssued, notBeforeMs, notAfterMs, oddity } as const;
+  const problem = above === "clients" ? clientIssuerProblem(certificate) : issuerProblem(certificate);
+  if (problem === null) return { ...usable, as: "issuer" };
+  if (above === "servers" && oddity === null && isServer(certificate)) return { ...usable, as: "end-entity" };
+  return { kind: "unusable", problem };
+}
+
+function issuerProblem(certificate: Certificate): AnchorProblem | null {
+  const key = keyProblem(certificate.key, "ca");
+  if (key !== null) return { code: key.code, expected: key.expected, found: key.presented };
+  if (certificate.version === 1)
+    return { code: "not-a-ca", expected: "version 3 with basicConstraints cA", found: "version 1" };
+  // Any moment of its validity: one whose notAfter comes before its notBefore has none.
+  const budget = new Budget(DEFAULT_BUDGETS);
+  const problem = checkCa(certificate, 0, certificate.notBeforeMs, budget);
+  if (budget.exceeded !== null)
+    return { code: "budget-exceeded", expected: "a certificate within the limits", found: "more names" };
   return problem === null ? null : { code: problem.code, expected: problem.expected, found: problem.presented };
 }
+
+/** Whether a backend that presents exactly this certificate could be verified. */
+const isServer = (certificate: Certificate): boolean =>
+  hasNames(certificate) &&
+  checkEndEntity(certificate, true, certificate.notBeforeMs, new Budget(DEFAULT_BUDGETS)) === null;
+
+/** Policies ask for DNS names and URIs. */
+const hasNames = ({ subjectAltNames }: Certificate): boolean =>
+  subjectAltNames?.some(({ type }) => type === "dns" || type === "uri") === true;
 
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
 /**
- * Whether an anchor can stand above clients' certificates, which the runtimes' own TLS validates. OpenSSL wants
- * clientAuth of every CA that has extKeyUsage: unlike in RFC 5280 §4.2.1.12, anyExtendedKeyUsage does not stand for it.
+ * OpenSSL wants clientAuth of every CA of clients that has extKeyUsage: unlike in RFC 5280 §4.2.1.12, anyExtendedKeyUsage
+ * does not stand for it.
  */
-export function checkClientAnchor(der: Uint8Array): AnchorProblem | null {
-  const parsed = parseCertificate(der);
-  const purposes = parsed.kind === "malformed" ? null : parsed.value.extendedKeyUsage;
-  if (purposes === null || purposes.includes(CLIENT_AUTH)) return checkAnchor(der);
-  const found = `extKeyUsage ${purposes.slice(0, 8).join(", ")}`;
-  return { code: "wrong-usage", expected: `extKeyUsage with clientAuth (${CLIENT_AUTH}), or none`, found };
-}
-
-/** RFC 4648 §4 with padding, and nothing else in it. */
-function decodeBase64(text: string): Uint8Array | null {
-  if (text === "" || text.length % 4 !== 0 || !/^[A-Za-z0-9+/]+={0,2}$/u.test(text)) return null;
-  const binary = atob(text);
-  const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-  // Bits beyond the last octet must be zero: the text decodes to one value, and that value encodes to the text.
-  return btoa(binary) === text ? bytes : null;
+function clientIssuerProblem({ extendedKeyUsage: purposes, key }: Certificate): AnchorProblem | null {
+  if (purposes !== null && !purposes.includes(CLIENT_AUTH)) {
+    const found = `extKeyUsage ${purposes.slice(0, 8).join(", ")}`;
+    return { code: "wrong-usage", expected: `extKeyUsage with clientAuth (${CLIENT_AUTH}), or none`, found };
+  }
+  const problem = keyProblem(key, "ca");
+  return problem === null ? null : { code: problem.code, expected: problem.expected, found: problem.presented };
 }

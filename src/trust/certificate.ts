@@ -2,7 +2,7 @@
 import { type PublicKey, type SignatureAlgorithm, readPublicKey, readSignatureAlgorithm } from "./algorithms.ts";
 import { DerError, DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
 import { type DistinguishedName, isSameName, readName } from "./dn.ts";
-import { type Extensions, readExtensions } from "./extensions.ts";
+import { type Extensions, type Reading, readExtensions } from "./extensions.ts";
 
 export interface Certificate extends Extensions {
   /** The bytes that were read. Never written to. */
@@ -34,7 +34,15 @@ export type Parsed<T> =
 
 /** Parses one certificate. Refuses everything that is not strict DER of RFC 5280's shape, with the reason. */
 export function parseCertificate(der: Uint8Array): Parsed<Certificate> {
-  return parsing(() => readCertificate(der));
+  return parsing(() => readCertificate(der, "strict"));
+}
+
+/**
+ * Parses a certificate that is a trust anchor: strictly, but for what decides nothing there. Its own signature is never
+ * checked, so its algorithm may be anything; see {@link Reading} for its extensions.
+ */
+export function parseAnchor(der: Uint8Array): Parsed<Certificate> {
+  return parsing(() => readCertificate(der, "anchor"));
 }
 
 /** Runs a reader and turns what it throws on malformed bytes into a value. */
@@ -47,7 +55,7 @@ export function parsing<T>(read: () => T): Parsed<T> {
   }
 }
 
-function readCertificate(der: Uint8Array): Certificate {
+function readCertificate(der: Uint8Array, reading: Reading): Certificate {
   const file = new DerReader(der);
   const outer = file.enter(TAG.sequence, "Certificate");
   file.finish("Certificate");
@@ -64,7 +72,10 @@ function readCertificate(der: Uint8Array): Certificate {
   if (!sameBytes(outer.whole(outerAlgorithm), tbs.whole(innerAlgorithm))) {
     throw new DerError("signatureAlgorithm differs inside and outside");
   }
-  const signatureAlgorithm = readSignatureAlgorithm(new DerReader(der, outerAlgorithm.content, outerAlgorithm.end));
+  const signatureAlgorithm =
+    reading === "strict"
+      ? readSignatureAlgorithm(new DerReader(der, outerAlgorithm.content, outerAlgorithm.end))
+      : UNREAD_ALGORITHM;
   const issuer = readName(tbs, "issuer");
   // RFC 5280 §4.1.2.4: the issuer MUST contain a non-empty distinguished name.
   if (issuer.rdns.length === 0) throw new DerError("issuer is empty");
@@ -76,7 +87,7 @@ function readCertificate(der: Uint8Array): Certificate {
   const spkiElement = tbs.expect(TAG.sequence, "subjectPublicKeyInfo");
   const key = readPublicKey(new DerReader(der, spkiElement.content, spkiElement.end));
   const uniqueIdentifiers = readUniqueIds(tbs, version);
-  const extensions = readExtensionField(tbs, version);
+  const extensions = readExtensionField(tbs, version, reading);
   tbs.finish("tbsCertificate");
   // RFC 5280 §4.1.2.6: a CA's subject MUST contain a non-empty distinguished name.
   if (extensions.basicConstraints?.ca === true && subject.rdns.length === 0)
@@ -106,6 +117,9 @@ function readCertificate(der: Uint8Array): Certificate {
   };
 }
 
+/** Nothing verifies an anchor's own signature with it. */
+const UNREAD_ALGORITHM = { kind: "unsupported", name: "an algorithm that was not read" } as const;
+
 /** RFC 5280 §4.1.2.1. Version 1 is the default, so DER never encodes it. */
 function readVersion(tbs: DerReader): 1 | 2 | 3 {
   const field = tbs.optional(context(0, true), "version");
@@ -128,13 +142,13 @@ function readUniqueIds(tbs: DerReader, version: number): boolean {
   return found;
 }
 
-function readExtensionField(tbs: DerReader, version: number): Extensions {
+function readExtensionField(tbs: DerReader, version: number, reading: Reading): Extensions {
   const field = tbs.optional(context(3, true), "extensions");
-  if (field === null) return readExtensions(null);
+  if (field === null) return readExtensions(null, reading);
   // RFC 5280 §4.1.2.9: only in version 3.
   if (version !== 3) throw new DerError(`a version ${version} certificate has extensions`);
   const list = field.enter(TAG.sequence, "extensions");
   field.finish("extensions");
   if (list.empty) throw new DerError("extensions is empty");
-  return readExtensions(list);
+  return readExtensions(list, reading);
 }

@@ -134,10 +134,14 @@ export class DerReader {
     return value.reduce((sum, octet) => sum * 256 + octet, 0);
   }
 
-  /** `BOOLEAN DEFAULT FALSE`: an encoded FALSE is not DER (X.690 §11.5), and TRUE is 0xFF (§11.1). */
-  defaultFalse(what: string, tag: number = TAG.boolean): boolean {
+  /**
+   * `BOOLEAN DEFAULT FALSE`: an encoded FALSE is not DER (X.690 §11.5), and TRUE is 0xFF (§11.1). `BER` takes an encoded
+   * FALSE, which means what its absence means.
+   */
+  defaultFalse(what: string, tag: number = TAG.boolean, form: "DER" | "BER" = "DER"): boolean {
     if (this.peek() !== tag) return false;
     const element = this.next(what);
+    if (form === "BER" && element.end - element.content === 1 && this.byte(element.content) === 0) return false;
     if (element.end - element.content !== 1 || this.byte(element.content) !== 0xff) {
       throw new DerError(`${what} is not an encoded TRUE`);
     }
@@ -157,13 +161,17 @@ export class DerReader {
     return this.bytes.subarray(element.content + 1, element.end);
   }
 
-  /** A named-bit list (X.690 §11.2.2: trailing zero bits removed) of at most 16 bits, bit 0 in the highest place. */
-  namedBits(what: string, tag: number = TAG.bitString): number {
+  /**
+   * A named-bit list (X.690 §11.2.2: trailing zero bits removed) of at most 16 bits, bit 0 in the highest place. `BER`
+   * lets trailing zero bits stand: they name nothing, so the bits that are set are the same.
+   */
+  namedBits(what: string, tag: number = TAG.bitString, form: "DER" | "BER" = "DER"): number {
     const value = this.contents(this.expect(tag, what));
     if (value.length < 1 || value.length > 3) throw new DerError(`${what} is not a short named-bit list`);
     const unused = at(value, 0);
     const last = value.length === 1 ? 0 : at(value, value.length - 1);
-    const minimal = value.length === 1 ? unused === 0 : unused < 8 && last !== 0 && (last & -last) === 1 << unused;
+    const padded = value.length === 1 ? unused === 0 : unused < 8 && (last & ((1 << unused) - 1)) === 0;
+    const minimal = padded && (form === "BER" || value.length === 1 || (last !== 0 && (last & -last) === 1 << unused));
     if (!minimal) throw new DerError(`${what} is not a minimal named-bit list`);
     return ((value[1] ?? 0) << 8) | (value[2] ?? 0);
   }

@@ -1,5 +1,5 @@
 /** The extensions of RFC 5280 §4.2 that decide something. Every known one is read whole, critical or not. */
-import { DerError, type DerReader, TAG, checkNested, context } from "./der.ts";
+import { DerError, DerReader, TAG, checkNested, context } from "./der.ts";
 import { type DistributionPoint, readDistributionPoint } from "./distribution-points.ts";
 import { type GeneralName, readGeneralName } from "./names.ts";
 
@@ -60,26 +60,42 @@ export const OID = {
 /** Extensions in one certificate: PKI.js pays for each, and no CA needs more. */
 export const MAX_EXTENSIONS = 32;
 
+/**
+ * How a certificate is read. `strict`: all of it, as a presented one. `anchor`: a trust anchor is a name and a key with
+ * its constraints (RFC 5280 §6.1.1 (d)); an encoding that changes none of these is no reason to do without the anchor.
+ */
+export type Reading = "strict" | "anchor";
+
 type Fields = { -readonly [Key in Exclude<keyof Extensions, "critical" | "unknownCritical">]: Extensions[Key] };
 
+interface Reader {
+  /** So it may be critical. */
+  readonly processed: boolean;
+  /** Of an anchor it decides nothing: what it says of the path above, or of the anchor's own revocation and names. */
+  readonly hint?: true;
+  readonly read: (value: DerReader, into: Fields, reading: Reading) => void;
+}
+
 /** What is processed, so what may be critical. AIA is only read: nothing here fetches. */
-const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerReader, into: Fields) => void }>> = {
+const READERS: Readonly<Record<string, Reader>> = {
   [OID.subjectKeyIdentifier]: {
     processed: true,
+    hint: true,
     read: (value, into) => {
       into.subjectKeyIdentifier = value.contents(value.expect(TAG.octetString, "subjectKeyIdentifier"));
     },
   },
   [OID.keyUsage]: {
     processed: true,
-    read: (value, into) => {
-      into.keyUsage = value.namedBits("keyUsage");
+    read: (value, into, reading) => {
+      into.keyUsage = value.namedBits("keyUsage", TAG.bitString, reading === "strict" ? "DER" : "BER");
       // RFC 5280 §4.2.1.3: at least one bit MUST be set.
       if (into.keyUsage === 0) throw new DerError("keyUsage is empty");
     },
   },
   [OID.subjectAltName]: {
     processed: true,
+    hint: true,
     read: (value, into) => {
       into.subjectAltNames = readList(value, "subjectAltName", (list) =>
         readGeneralName(list, "name", "subjectAltName"),
@@ -95,6 +111,7 @@ const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerRe
   },
   [OID.crlDistributionPoints]: {
     processed: false,
+    hint: true,
     read: (value, into) => {
       into.crlDistributionPoints = readList(value, "cRLDistributionPoints", readDistributionPoint);
     },
@@ -111,7 +128,7 @@ const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerRe
       });
     },
   },
-  [OID.authorityKeyIdentifier]: { processed: true, read: readAuthorityKeyIdentifier },
+  [OID.authorityKeyIdentifier]: { processed: true, hint: true, read: readAuthorityKeyIdentifier },
   [OID.policyConstraints]: { processed: true, read: readPolicyConstraints },
   [OID.extendedKeyUsage]: {
     processed: true,
@@ -133,6 +150,7 @@ const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerRe
   },
   [OID.authorityInfoAccess]: {
     processed: false,
+    hint: true,
     read: (value) => {
       readList(value, "authorityInfoAccess", (list) => {
         const description = list.enter(TAG.sequence, "authorityInfoAccess");
@@ -145,22 +163,8 @@ const READERS: Readonly<Record<string, { processed: boolean; read: (value: DerRe
 };
 
 /** Reads the contents of Extensions; null: the certificate has none. */
-export function readExtensions(list: DerReader | null): Extensions {
-  const fields: Fields = {
-    basicConstraints: null,
-    keyUsage: null,
-    extendedKeyUsage: null,
-    subjectAltNames: null,
-    nameConstraints: null,
-    policies: null,
-    policyMappings: null,
-    policyConstraints: null,
-    inhibitAnyPolicy: null,
-    authorityKeyIdentifier: null,
-    subjectKeyIdentifier: null,
-    crlDistributionPoints: null,
-    tlsFeatures: null,
-  };
+export function readExtensions(list: DerReader | null, reading: Reading): Extensions {
+  const fields = noFields();
   const seen = new Set<string>();
   const critical = new Set<string>();
   let unknownCritical: string | null = null;
@@ -170,14 +174,15 @@ export function readExtensions(list: DerReader | null): Extensions {
     // RFC 5280 §4.2: not more than one instance of a particular extension.
     if (seen.has(oid)) throw new DerError(`extension ${oid} occurs twice`);
     if (seen.add(oid).size > MAX_EXTENSIONS) throw new DerError(`more than ${MAX_EXTENSIONS} extensions`);
-    const isCritical = extension.defaultFalse("critical");
+    const isCritical = extension.defaultFalse("critical", TAG.boolean, reading === "strict" ? "DER" : "BER");
     const value = extension.enter(TAG.octetString, "extnValue");
     extension.finish("extension");
     const reader = READERS[oid];
     if (isCritical) critical.add(oid);
     if (isCritical && !(reader?.processed ?? false)) unknownCritical ??= oid;
     if (reader === undefined) return;
-    reader.read(value, fields);
+    if (reading === "anchor" && reader.hint === true && !isWhole(value, oid, reader)) return;
+    reader.read(value, fields, reading);
     value.finish(`extension ${oid}`);
   });
   // RFC 7633 §4.2.2: a CA's features bind what it issues, which is not checked. An end entity's are, in staple.ts.
@@ -190,6 +195,35 @@ function readTlsFeature(list: DerReader): number {
   const feature = list.smallInteger("TLS feature");
   if (feature > 0xffff) throw new DerError("TLS feature is out of range");
   return feature;
+}
+
+const noFields = (): Fields => ({
+  basicConstraints: null,
+  keyUsage: null,
+  extendedKeyUsage: null,
+  subjectAltNames: null,
+  nameConstraints: null,
+  policies: null,
+  policyMappings: null,
+  policyConstraints: null,
+  inhibitAnyPolicy: null,
+  authorityKeyIdentifier: null,
+  subjectKeyIdentifier: null,
+  crlDistributionPoints: null,
+  tlsFeatures: null,
+});
+
+/** Whether an extension can be read, tried on a copy: what cannot leaves no half of itself behind. */
+function isWhole({ bytes, pos, end }: DerReader, oid: string, reader: Reader): boolean {
+  const value = new DerReader(bytes, pos, end);
+  try {
+    reader.read(value, noFields(), "anchor");
+    value.finish(`extension ${oid}`);
+    return true;
+  } catch (error) {
+    if (error instanceof DerError) return false;
+    throw error;
+  }
 }
 
 /** `SEQUENCE SIZE (1..MAX) OF`. */

@@ -1,8 +1,9 @@
 /** The public face of trust/: other rooms import from here alone. */
-export { type AnchorProblem, type PemBundle, checkAnchor, checkClientAnchor, parsePemBundle } from "./anchors.ts";
+export { type AnchorJudgement, type AnchorProblem, type AnchorUse, judgeAnchor } from "./anchors.ts";
 export { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 export { sameBytes } from "./der.ts";
 export type { TrustIdentifier } from "./identity.ts";
+export { type PemBundle, type PemProblem, parsePemBundle } from "./pem.ts";
 export { CertificateStore } from "./store.ts";
 export {
   REFUSAL_CODES,

@@ -3,6 +3,7 @@ import { fromBase64 } from "../bundle/bytes.ts";
 import type { Sha256Hex } from "../bundle/types.ts";
 import { Budget, type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 import { REFUSAL_MS, VerdictCache } from "./cache.ts";
+import { parseAnchor } from "./certificate.ts";
 import { sameBytes } from "./der.ts";
 import { shapeOf } from "./dn.ts";
 import { type TrustIdentifier, matchIdentity } from "./identity.ts";
@@ -10,7 +11,7 @@ import { type AnchorIndex, type Failure, type Link, buildPath, further, indexAnc
 import { CrlSet } from "./revocation.ts";
 import { loadPublicSuffixes } from "./suffixes.ts";
 import { checkSizes, frame, toRefusal } from "./presented.ts";
-import { CertificateStore, digestKey } from "./store.ts";
+import { CertificateStore, Known, digestKey } from "./store.ts";
 import { type PathOutcome, type PathRules, validatePath } from "./validate.ts";
 import { type Verdict, mintVerifiedPeer } from "./verdict.ts";
 import type { Witness } from "./witness.ts";
@@ -135,7 +136,8 @@ class PolicyVerifier implements Verifier {
     const endEntity = path[0];
     const anchor = path.at(-1);
     if (endEntity === undefined || anchor === undefined) throw new Error("an accepted path has certificates");
-    for (const { known } of path.slice(1)) this.#store.remember(known);
+    // Anchors were remembered when they were read; what only an anchor may be, never.
+    for (const { known, source } of path.slice(1)) if (source === null) this.#store.remember(known);
     const verified = mintVerifiedPeer(this.#options.policy, {
       path: path.map(({ known }) => known.certificate.der),
       matched: facts.match ?? NO_NAME,
@@ -251,16 +253,18 @@ interface Chain {
 
 const NO_NAME = { reference: { type: "dns", value: "" }, presented: "" } as const;
 
-/** An anchor that cannot be read is never trusted; compile/ has said so with `checkAnchor`. */
+/** An anchor that cannot be read is never trusted; compile/ has said so with `judgeAnchor`. */
 function readAnchors(trust: TrustPolicy, store: CertificateStore): Link[] {
   const anchors: Link[] = [];
   for (const { der, source } of trust.anchors) {
-    const parsed = store.read(der);
+    if (anchors.some(({ known }) => sameBytes(known.certificate.der, der))) continue;
+    const strict = store.read(der);
+    if (strict.kind === "parsed") store.remember(strict.value);
+    // One that only an anchor may be stays out of the store: presented, the same bytes are refused.
+    const parsed = strict.kind === "parsed" ? strict : parseAnchor(der.slice());
     if (parsed.kind === "malformed") continue;
-    store.remember(parsed.value);
-    if (!anchors.some(({ known }) => sameBytes(known.certificate.der, der))) {
-      anchors.push({ known: parsed.value, position: -1, source });
-    }
+    const known = parsed.value instanceof Known ? parsed.value : new Known(parsed.value);
+    anchors.push({ known, position: -1, source });
   }
   return anchors;
 }

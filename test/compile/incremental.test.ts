@@ -87,6 +87,8 @@ const asksOf = ({ listeners, rules }: Bundle): ((router: Router) => BundleRule |
     ),
   );
 
+const YEAR_MS = 365 * 86_400_000;
+
 describe("a cluster that changes", () => {
   test("gives the bundles, statuses, secrets and diagnostics of one compiled from scratch", () => {
     let bundles = 0;
@@ -96,6 +98,7 @@ describe("a cluster that changes", () => {
         const served = new Map<string, Bundle>();
         const routers = new Map<string, Router>();
         let objects: readonly RawObject[] = clusters[which] ?? [];
+        let now = Date.UTC(2018, 0, 1);
         /** What the incremental compiler sees: the same object until it changes. */
         const copies = new Map<RawObject, RawObject>();
         const seen = (raw: RawObject): RawObject => {
@@ -105,8 +108,10 @@ describe("a cluster that changes", () => {
         };
         for (const step of [(same: readonly RawObject[]) => same, ...changes]) {
           objects = step(objects);
-          const found = compile(objects.map(seen));
-          const expected = clusterCompiler(OPTIONS)(objects.map(copyOf).reverse());
+          // Time passes alone, too: what was remembered of dates must not outlive them.
+          now += YEAR_MS;
+          const found = compile(objects.map(seen), now);
+          const expected = clusterCompiler(OPTIONS)(objects.map(copyOf).reverse(), now);
           expect(found).toEqual(expected);
           for (const { name, text } of found.gateways) {
             const bundle = decodeBundle(text, sha256, served.get(name) ?? null);

@@ -12,7 +12,7 @@ import { decodeSecrets, encodeSecrets, type Secrets } from "../../src/bundle/sec
 import type { Bundle, BundleCertificate, BundleClientValidation } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
-import { checkClientAnchor } from "../../src/trust/index.ts";
+import { judgeAnchor } from "../../src/trust/index.ts";
 import { EMPTY, matchOf, PLAIN_RULE } from "../gateway/bundles.ts";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 
@@ -171,7 +171,8 @@ describe("an HTTPS listener", () => {
     [[ANY, SERVER], false],
   ])("lets clients in under an anchor with the purposes %j exactly where build takes it", async (purposes, isFit) => {
     const anchor = await mintCa({ name: "clients", extensions: [new ExtendedKeyUsageExtension(purposes)] });
-    expect(checkClientAnchor(anchor.der)?.code ?? null).toBe(isFit ? null : "wrong-usage");
+    const judged = judgeAnchor(anchor.der, "clients");
+    expect(judged.kind === "usable" ? null : judged.problem.code).toBe(isFit ? null : "wrong-usage");
     const client = await mintLeaf({ issuer: anchor, dns: ["client"], usages: ["client"] });
     const { port } = await start(bundleOf({ "a.example.com": [exact] }, { anchor, mode: "AllowValidOnly" }));
     const asked = ask(port, "a.example.com", { cert: client.certPem, key: client.keyPem });

@@ -1,8 +1,44 @@
 /** CA bundles as people write them. */
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { checkAnchor, parsePemBundle } from "../../src/trust/index.ts";
-import { type Bytes, NOW, bareKey, bytes, ca, dns, ext, mint, name, oid, rsaKey, seq, tlv } from "./mint.ts";
+import {
+  type AnchorUse,
+  CertificateStore,
+  createVerifier,
+  judgeAnchor,
+  parsePemBundle,
+} from "../../src/trust/index.ts";
+import { parseCertificate } from "../../src/trust/certificate.ts";
+import { witness } from "./witness.ts";
+import {
+  type Bytes,
+  CLIENT_AUTH,
+  DAY,
+  HOST,
+  type Key,
+  type Minted,
+  NOW,
+  POLICY_DIGEST,
+  SERVER_AUTH,
+  bareKey,
+  brief,
+  bytes,
+  ca,
+  check,
+  dns,
+  ext,
+  extension,
+  mint,
+  name,
+  oid,
+  policy,
+  rsaKey,
+  seq,
+  server,
+  sha256,
+  tlv,
+  verdictOf,
+} from "./mint.ts";
 
 const pem = (der: Bytes, label = "CERTIFICATE"): string =>
   `-----BEGIN ${label}-----\n${(
@@ -20,10 +56,11 @@ describe("parsePemBundle", () => {
     const lines = pem(one.der).split("\n").length - 1;
     expect(parsePemBundle(bundle)).toEqual({
       certificates: [
-        { der: one.der, line: 2 },
-        { der: two.der, line: 2 + lines + 3 },
+        { der: one.der, line: 2, position: 1 },
+        { der: two.der, line: 2 + lines + 3, position: 2 },
       ],
       problems: [],
+      blocks: 2,
     });
   });
   it("takes other line ends, indentation of the body, a byte order mark and an old label", () => {
@@ -41,8 +78,8 @@ describe("parsePemBundle", () => {
     }
   });
   it("finds nothing in nothing", () => {
-    expect(parsePemBundle("")).toEqual({ certificates: [], problems: [] });
-    expect(parsePemBundle("no certificate here\n")).toEqual({ certificates: [], problems: [] });
+    expect(parsePemBundle("")).toEqual({ certificates: [], problems: [], blocks: 0 });
+    expect(parsePemBundle("no certificate here\n")).toEqual({ certificates: [], problems: [], blocks: 0 });
   });
 
   const good = pem(two.der);
@@ -50,13 +87,23 @@ describe("parsePemBundle", () => {
   const secret = privateKey.export({ format: "pem", type: "pkcs8" }).toString();
   it.each<[string, string, number, string]>([
     ["a private key", secret, 1, "a private key stands among the certificates: remove it, and replace the key"],
-    ["another block", pem(one.der, "TRUSTED CERTIFICATE"), 1, "a block of TRUSTED CERTIFICATE, not of CERTIFICATE"],
-    ["no base64", "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n", 1, "the block is not base64"],
+    [
+      "another block",
+      pem(one.der, "TRUSTED CERTIFICATE"),
+      1,
+      "a block of TRUSTED CERTIFICATE, not of CERTIFICATE: openssl x509 -in FILE writes it as CERTIFICATE",
+    ],
+    [
+      "no base64",
+      "-----BEGIN CERTIFICATE-----\n!!!!\n-----END CERTIFICATE-----\n",
+      1,
+      "the block is not base64: it has other characters",
+    ],
     [
       "base64 without padding",
       "-----BEGIN CERTIFICATE-----\nAAA\n-----END CERTIFICATE-----\n",
       1,
-      "the block is not base64",
+      "the block is not base64: something is missing, or too much",
     ],
     [
       "base64 with loose bits",
@@ -64,12 +111,17 @@ describe("parsePemBundle", () => {
       1,
       "the block is not base64",
     ],
-    ["an empty block", "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n", 1, "the block is not base64"],
+    [
+      "an empty block",
+      "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n",
+      1,
+      "the block is not base64: it is empty",
+    ],
     [
       "a header",
       "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n\nAAAA\n-----END CERTIFICATE-----\n",
       1,
-      "the block is not base64",
+      "the block is not base64: it begins with a header",
     ],
     [
       "other DER",
@@ -86,34 +138,208 @@ describe("parsePemBundle", () => {
     ],
     ["END alone", "\n-----END CERTIFICATE-----\n", 2, "-----END CERTIFICATE----- without a BEGIN line"],
     ["a broken BEGIN line", "----BEGIN CERTIFICATE-----\n", 1, "a broken BEGIN or END line"],
-    ["an indented BEGIN line", "  -----BEGIN CERTIFICATE-----\n", 1, "a broken BEGIN or END line"],
+    ["an indented BEGIN line", "  -----BEGIN CERTIFICATE-----\n", 1, "a broken BEGIN or END line: it is indented"],
+    [
+      "a request",
+      pem(one.der, "CERTIFICATE REQUEST"),
+      1,
+      "a block of CERTIFICATE REQUEST, not of CERTIFICATE: it asks for a certificate; put in the one that the CA issued",
+    ],
+    [
+      "blanks inside of base64",
+      "-----BEGIN CERTIFICATE-----\nMA A=\n-----END CERTIFICATE-----\n",
+      1,
+      "the block is not base64: there are blanks inside its lines",
+    ],
+    [
+      "base64url",
+      "-----BEGIN CERTIFICATE-----\nMA_A\n-----END CERTIFICATE-----\n",
+      1,
+      "the block is not base64: it is base64url",
+    ],
+    [
+      "lines left out",
+      "-----BEGIN CERTIFICATE-----\nMAAA\n...\n-----END CERTIFICATE-----\n",
+      1,
+      "the block is not base64: lines were left out of it",
+    ],
+    [
+      "files joined without a line end",
+      "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE----------BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+      3,
+      "END and BEGIN stand on one line: files were joined without a line end between them",
+    ],
+    [
+      "PEM on one line",
+      "-----BEGIN CERTIFICATE----- MAA= -----END CERTIFICATE-----\n",
+      1,
+      "BEGIN and END stand on one line: PEM needs its line ends, as | keeps them in YAML and > does not",
+    ],
     ["base64 outside a block", `${"A".repeat(64)}\n`, 1, "base64 outside a block"],
   ])("reports %s, and reads on", (_, text, line, message) => {
     const before = parsePemBundle(`${text}${good}`);
-    expect(before.problems[0]).toEqual({ line, message });
+    expect(before.problems[0]).toMatchObject({ line, message });
     const after = parsePemBundle(`${good}${text}`);
-    expect(after.certificates).toEqual([{ der: two.der, line: 1 }]);
-    expect(after.problems[0]).toEqual({ line: line + good.split("\n").length - 1, message });
+    expect(after.certificates).toEqual([{ der: two.der, line: 1, position: 1 }]);
+    expect(after.problems[0]).toMatchObject({ line: line + good.split("\n").length - 1, message });
     expect(JSON.stringify(before)).not.toContain(secret.split("\n")[1]);
   });
 });
 
-describe("checkAnchor", () => {
-  it("takes a CA, an expired one and a self-signed server", () => {
-    expect(checkAnchor(one.der)).toBeNull();
-    expect(checkAnchor(ca("old", null, { notAfter: NOW - 1 }).der)).toBeNull();
-    expect(checkAnchor(mint({ extensions: [ext.san(dns("a.example"))] }).der)).toBeNull();
+/** keyUsage as two public roots have it: the bits of keyCertSign and cRLSign, and trailing zero bits. */
+const looseUsage = extension("2.5.29.15", true, tlv(0x03, bytes(0x00, 0x06)));
+const rootWith = (...extensions: readonly Bytes[]): Minted => mint({ subject: name("odd"), extensions });
+const judged = (der: Bytes, above: AnchorUse = "servers"): string => {
+  const judgement = judgeAnchor(der, above);
+  return judgement.kind === "usable"
+    ? `${judgement.as}${judgement.oddity === null ? "" : `: ${judgement.oddity}`}`
+    : `${judgement.problem.code}: ${judgement.problem.found}`;
+};
+
+describe("an anchor whose encoding decides nothing", () => {
+  const falseFlag = seq(oid("2.5.29.14"), bytes(0x01, 0x01, 0x00), tlv(0x04, tlv(0x04, bytes(1, 2))));
+  const rows: readonly [string, Minted, string][] = [
+    ["keyUsage with trailing zero bits", rootWith(ext.ca(), looseUsage), "keyUsage is not a minimal named-bit list"],
+    ["an encoded critical FALSE", rootWith(ext.ca(), ext.keyUsage(0x06), falseFlag), "critical is not an encoded TRUE"],
+    [
+      "a broken key identifier",
+      rootWith(ext.ca(), extension("2.5.29.14", false, seq())),
+      "subjectKeyIdentifier has tag 0x30",
+    ],
+    [
+      "a broken issuer's identifier",
+      rootWith(ext.ca(), extension("2.5.29.35", false, bytes(5, 0))),
+      "authorityKeyIdentifier has tag 0x5",
+    ],
+    [
+      "broken distribution points",
+      rootWith(ext.ca(), extension("2.5.29.31", false, seq())),
+      "cRLDistributionPoints is empty",
+    ],
+    ["a broken AIA", rootWith(ext.ca(), extension("1.3.6.1.5.5.7.1.1", false, seq())), "authorityInfoAccess is empty"],
+    ["broken alternative names", rootWith(ext.ca(), ext.san()), "subjectAltName is empty"],
+    [
+      "parameters of its own signature",
+      mint({
+        subject: name("odd"),
+        extensions: [ext.ca()],
+        innerAlgorithm: seq(oid("1.2.840.10045.4.3.2"), bytes(5, 0)),
+      }),
+      "signatureAlgorithm has trailing bytes",
+    ],
+  ];
+  it.each(rows)("is trusted with %s; presented, it is refused", async (_, odd, why) => {
+    expect(judged(odd.der)).toBe(`issuer: ${why}`);
+    expect(parseCertificate(odd.der)).toEqual({ kind: "malformed", why });
+    expect(await check(odd, server(odd))).toBe("verified");
+    // Sent along, it is the anchor all the same.
+    expect(await check(odd, server(odd), odd)).toBe("verified");
+    const middle = { ...odd, subject: odd.subject };
+    expect(await check(one, server(middle), odd)).toBe("malformed@1");
   });
-  it("refuses what could never be trusted", () => {
-    expect(checkAnchor(bytes(1, 2))).toMatchObject({ code: "malformed" });
-    expect(checkAnchor(ca("weak", null, { key: rsaKey(1024) }).der)).toMatchObject({
-      code: "weak-key",
-      found: "RSA, 1024 bits",
-    });
-    const dsa = bareKey(seq(seq(oid("1.2.840.10040.4.1")), tlv(3, bytes(0, 1))));
-    expect(checkAnchor(mint({ subject: name("dsa"), key: dsa, extensions: [ext.ca()] }).der)).toMatchObject({
-      code: "unsupported-algorithm",
-      found: "DSA",
-    });
+  it("stays refused where another policy trusts it, and in place of a server", async () => {
+    const [, odd] = rows[0] ?? [];
+    if (odd === undefined) throw new Error("no row");
+    const cache = new CertificateStore(sha256);
+    const verifier = (anchor: Minted) =>
+      createVerifier({ policy: POLICY_DIGEST, trust: policy([anchor]), sha256, cache, witness });
+    const leaf = server(odd);
+    const trusting = verifier(odd);
+    expect(brief(await trusting.verify([leaf.der, odd.der], NOW))).toBe("verified");
+    expect(brief(await trusting.verify([odd.der], NOW))).toBe("malformed@0");
+    expect(brief(await verifier(one).verify([leaf.der, odd.der], NOW))).toBe("malformed@1");
+  });
+  it.each<[string, Minted, string]>([
+    [
+      "bits beyond the unused",
+      rootWith(ext.ca(), extension("2.5.29.15", true, tlv(0x03, bytes(0x01, 0x07)))),
+      "malformed: keyUsage is not a minimal named-bit list",
+    ],
+    [
+      "no bits",
+      rootWith(ext.ca(), extension("2.5.29.15", true, tlv(0x03, bytes(0x00, 0x00)))),
+      "malformed: keyUsage is empty",
+    ],
+    [
+      "a TRUE of its own",
+      rootWith(extension("2.5.29.19", true, seq(bytes(0x01, 0x01, 0x01)))),
+      "malformed: basicConstraints is not an encoded TRUE",
+    ],
+    ["empty purposes", rootWith(ext.ca(), ext.eku()), "malformed: extKeyUsage is empty"],
+    [
+      "broken constraints",
+      rootWith(ext.ca(), extension("2.5.29.30", true, seq())),
+      "malformed: nameConstraints is empty",
+    ],
+    ["an extension twice", rootWith(ext.ca(), ext.ca()), "malformed: extension 2.5.29.19 occurs twice"],
+    // rustls-webpki wants the two to be the same, of an anchor too.
+    [
+      "two signature algorithms",
+      mint({ subject: name("odd"), extensions: [ext.ca()], outerAlgorithm: seq(oid("1.2.840.113549.1.1.5")) }),
+      "malformed: signatureAlgorithm differs inside and outside",
+    ],
+    [
+      "trailing bytes",
+      mint({ subject: name("odd"), extensions: [ext.ca()], tail: bytes(5, 0) }),
+      "malformed: Certificate has trailing bytes",
+    ],
+  ])("is none with %s, which decides", async (_, odd, found) => {
+    expect(judged(odd.der)).toBe(found);
+    expect(await check(odd, server(odd))).not.toBe("verified");
+  });
+});
+
+describe("judgeAnchor", () => {
+  const dsa = bareKey(seq(seq(oid("1.2.840.10040.4.1")), tlv(3, bytes(0, 1))));
+  const curve = (id: string): Key => bareKey(seq(seq(oid("1.2.840.10045.2.1"), oid(id)), tlv(3, bytes(0, 4))));
+  const selfSigned = mint({ extensions: [ext.san(dns("a.example"))] });
+  it.each<[string, Minted, string]>([
+    ["a CA", one, "issuer"],
+    ["an expired CA", ca("old", null, { notAfter: NOW - 1 }), "issuer"],
+    ["a self-signed server", selfSigned, "end-entity"],
+    ["another CA's server", server(one), "end-entity"],
+    [
+      "a CA with purposes that have serverAuth",
+      ca("p", null, { extensions: [ext.eku(CLIENT_AUTH, SERVER_AUTH)] }),
+      "issuer",
+    ],
+    ["RSA-1024", ca("weak", null, { key: rsaKey(1024) }), "weak-key: RSA, 1024 bits"],
+    ["DSA", ca("d", null, { key: dsa }), "unsupported-algorithm: DSA"],
+    ["brainpool", ca("b", null, { key: curve("1.3.36.3.3.2.8.1.1.7") }), "unsupported-algorithm: brainpoolP256r1"],
+    ["secp256k1", ca("k", null, { key: curve("1.3.132.0.10") }), "unsupported-algorithm: secp256k1"],
+    ["P-224", ca("p224", null, { key: curve("1.3.132.0.33") }), "unsupported-algorithm: P-224"],
+    [
+      "Ed448",
+      ca("e", null, { key: bareKey(seq(seq(oid("1.3.101.113")), tlv(3, bytes(0, 1)))) }),
+      "unsupported-algorithm: Ed448",
+    ],
+    ["version 1", mint({ subject: name("v1"), version: bytes(), extensions: [] }), "not-a-ca: version 1"],
+    ["no CA and no server", mint({ subject: name("none"), extensions: [ext.notCa()] }), "not-a-ca: none, no CA"],
+    ["a CA that may not sign", rootWith(ext.ca(), ext.keyUsage(0x80)), "not-a-ca: odd"],
+    ["a CA for clients alone", ca("c", null, { extensions: [ext.eku(CLIENT_AUTH)] }), `wrong-usage: ${CLIENT_AUTH}`],
+    [
+      "an unknown critical extension",
+      ca("u", null, { extensions: [extension("1.2.3.4", true, seq())] }),
+      "critical-extension: 1.2.3.4",
+    ],
+    [
+      "dates in the wrong order",
+      ca("t", null, { notBefore: NOW, notAfter: NOW - DAY }),
+      `expired: notAfter ${new Date(NOW - DAY).toISOString().replace(".000Z", "Z")}`,
+    ],
+  ])("of %s", async (_, anchor, expected) => {
+    expect(judged(anchor.der)).toBe(expected);
+    // What it refuses, no verdict trusts at any time of the certificate's life; what it takes, one does.
+    const leaf = expected.startsWith("end-entity") ? anchor : server(anchor, { notBefore: NOW - 9 * DAY });
+    const identifiers = [HOST, "a.example"].map((value) => ({ type: "dns", value }) as const);
+    const verdict = await verdictOf(policy([anchor], { identifiers }), [leaf], NOW - DAY / 2);
+    expect(verdict.kind).toBe(/^(issuer|end-entity)/u.test(expected) ? "verified" : "refused");
+  });
+  it("asks clientAuth of clients' CAs, and serverAuth of servers'", () => {
+    const clients = ca("c", null, { extensions: [ext.eku(CLIENT_AUTH)] });
+    const servers = ca("s", null, { extensions: [ext.eku(SERVER_AUTH)] });
+    expect([judged(clients.der, "clients"), judged(servers.der, "servers")]).toEqual(["issuer", "issuer"]);
+    expect(judged(servers.der, "clients")).toBe(`wrong-usage: extKeyUsage ${SERVER_AUTH}`);
+    expect(judged(bytes(1, 2), "clients")).toMatch(/^malformed/u);
   });
 });

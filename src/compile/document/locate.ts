@@ -57,13 +57,21 @@ export interface Part {
 
 export type Locate = (path: FieldPath, secret: boolean) => Location;
 
-/** Locates paths from the node whose event has index `root`: a scalar itself, else the closest ancestor's key. */
+/**
+ * Locates paths from the node whose event has index `root`: a scalar itself, else the closest ancestor's key. A number after
+ * a block of text is a line of it, from 1.
+ */
 export function locator(part: Part, root: number): Locate {
   return (path, secret) => {
     const events = part.events();
     let node = root;
     let best = spanOf(events[node]);
     for (const step of path) {
+      const scalar = events[node];
+      if (typeof step === "number" && scalar?.type === EVENT_ID.SCALAR) {
+        best = lineOf(part.source, scalar, step) ?? best;
+        break;
+      }
       const child = childOf(part.source, events, node, step);
       if (child === null) break;
       node = child.value;
@@ -76,12 +84,27 @@ export function locator(part: Part, root: number): Locate {
   };
 }
 
+/** A line, from 1, of a block of text that keeps its lines; null where there is none. */
+function lineOf(source: string, { style, valueStart, valueEnd }: ScalarEvent, line: number): Span | null {
+  if (style !== SCALAR_STYLE.LITERAL_BLOCK) return null;
+  let start = valueStart;
+  for (let at = 1; at < line; at++) {
+    start = source.indexOf("\n", start) + 1;
+    if (start === 0 || start >= valueEnd) return null;
+  }
+  const end = source.indexOf("\n", start);
+  const text = source.slice(start, end < 0 ? valueEnd : end);
+  const indent = text.length - text.trimStart().length;
+  return [start + indent, text.trim().length];
+}
+
 const isWord = (event: Event): boolean =>
   event.type === EVENT_ID.SCALAR &&
   event.valueEnd > event.valueStart &&
   event.style !== SCALAR_STYLE.LITERAL_BLOCK &&
   event.style !== SCALAR_STYLE.FOLDED_BLOCK;
 
+type ScalarEvent = Extract<Event, { type: typeof EVENT_ID.SCALAR }>;
 type Span = readonly [offset: number, length: number];
 
 function spanOf(event: Event | undefined): Span | null {

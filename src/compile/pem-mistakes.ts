@@ -1,0 +1,119 @@
+/** What stands where PEM was expected: the mistakes that people make, by name, with the way out. Nothing is repeated. */
+import { X509Certificate } from "node:crypto";
+
+export interface Mistake {
+  /** Follows the name of the value: `is DER, not PEM`. */
+  readonly why: string;
+  readonly remedy: string;
+}
+
+/** Of octets that are no UTF-8 text. */
+export function explainBinary(bytes: Uint8Array): Mistake {
+  const [first, second] = bytes;
+  if (first === 0x1f && second === 0x8b) return { why: "is compressed with gzip", remedy: "put in the PEM itself" };
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff))
+    return { why: "is UTF-16, as PowerShell writes files", remedy: "write the file as UTF-8" };
+  if (first === 0xfe && second === 0xed)
+    return { why: "is a Java keystore", remedy: "keytool -exportcert -rfc -keystore FILE -alias NAME writes PEM" };
+  return explainDer(bytes) ?? { why: "is neither PEM nor any other text", remedy: "put in PEM" };
+}
+
+/** Null: nothing that is DER's. */
+function explainDer(bytes: Uint8Array): Mistake | null {
+  if (bytes[0] !== 0x30) return null;
+  const long = bytes[1] ?? 0;
+  const content = 2 + (long >= 0x80 ? long & 0x7f : 0);
+  const tag = bytes[content];
+  // RFC 7292 §4: PFX begins with its version, 3; RFC 5958 §2 and its forerunners with 0 or 1.
+  if (tag === 0x02 && bytes[content + 2] === 3)
+    return { why: "is PKCS#12, not PEM", remedy: "openssl pkcs12 -in FILE -nokeys -cacerts writes its CAs as PEM" };
+  if (tag === 0x02)
+    return { why: "is a private key in DER, not PEM", remedy: "put in PEM; if this key was published, replace it" };
+  // RFC 2315 §14: ContentInfo begins with the OID of signedData.
+  if (tag === 0x06)
+    return { why: "is PKCS#7, not PEM", remedy: "openssl pkcs7 -inform der -in FILE -print_certs writes PEM" };
+  if (isCertificate(bytes)) return { why: "is DER, not PEM", remedy: "openssl x509 -inform der -in FILE writes PEM" };
+  return { why: "is DER, not PEM, and no certificate", remedy: "put in PEM" };
+}
+
+function isCertificate(der: Uint8Array): boolean {
+  try {
+    return new X509Certificate(der).raw.length > 0;
+  } catch {
+    return false; // OpenSSL's reason adds nothing: what it is instead is asked elsewhere.
+  }
+}
+
+/**
+ * Of text in which no certificate was found; null: nothing that people are known to do. `encoded` is the way out where the
+ * text is the base64 of what belongs there.
+ */
+export function explainText(text: string, encoded: string): Mistake | null {
+  const trimmed = text.replace(/^\u{feff}/u, "").trim();
+  if (trimmed === "") return { why: "is empty", remedy: "put in the CA's certificate as PEM" };
+  const bare = explainBase64(trimmed, encoded);
+  if (bare !== null) return bare;
+  return MISTAKES.find(({ pattern }) => pattern.test(trimmed)) ?? null;
+}
+
+/** Text of base64 alone, without BEGIN and END. */
+function explainBase64(text: string, encoded: string): Mistake | null {
+  const compact = text.replaceAll(/\s/g, "");
+  if (compact.length < 64 || !/^[A-Za-z0-9+/]+={0,2}$/.test(compact)) return null;
+  const bytes = Buffer.from(compact, "base64");
+  const inner = bytes.toString("latin1");
+  if (inner.includes("-----BEGIN ")) return { why: "is base64 of PEM, not PEM itself", remedy: encoded };
+  if (/^[A-Za-z0-9+/\s]{64,}={0,2}\s*$/.test(inner)) {
+    const twice = explainBase64(inner.trim(), encoded);
+    if (twice !== null) return { ...twice, why: twice.why.replace("base64 of", "base64 of base64 of") };
+  }
+  if (bytes[0] !== 0x30) return null;
+  return {
+    why: "is base64 without BEGIN and END lines",
+    remedy: "put -----BEGIN CERTIFICATE----- on a line before it and -----END CERTIFICATE----- on a line after it",
+  };
+}
+
+const ONE_LINE = /-----BEGIN [^\r\n]*-----END /;
+
+/** The first that fits, so the narrower ones come first. */
+const MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
+  {
+    pattern: /-----BEGIN [A-Z0-9 ]+-----(\\r)?\\n/,
+    why: String.raw`has \n written out where line ends belong`,
+    remedy: "write the PEM as a block with |, or in double quotes, in which YAML and JSON read \\n as a line end",
+  },
+  {
+    pattern: ONE_LINE,
+    why: "is PEM on one line",
+    remedy: "use | rather than > for the block, so that YAML keeps its line ends",
+  },
+  {
+    pattern: /[\u2010-\u2015\u2212]+ ?BEGIN /,
+    why: "has typographic dashes around BEGIN",
+    remedy: "write five plain hyphens on either side, -----BEGIN CERTIFICATE-----",
+  },
+  {
+    pattern: /^\s*<(!doctype|html|\?xml|head|body)/i,
+    why: "is a web page or XML",
+    remedy: "look at what was downloaded: it is no certificate",
+  },
+  { pattern: /^https?:\/\/\S+$/, why: "is an address, not what it leads to", remedy: "put in the PEM itself" },
+  {
+    pattern: /^(file:\/\/)?(~|\.{1,2}|[A-Za-z]:)?[\w./\\-]*[\w-]\.(pem|crt|cer|ca|der|cert|p7b)$|^(\/[\w.-]+)+$/,
+    why: "is the path of a file, not its content",
+    remedy: "put in the PEM itself; kubectl create configmap NAME --from-file=ca.crt=PATH does so",
+  },
+  {
+    pattern: /^(\$\{[^}]*\}|\$\([^)]*\)|\{\{[\s\S]*\}\}|<[A-Za-z _-]+>|%[A-Z_]+%)$/,
+    why: "is a placeholder that nothing has filled in",
+    remedy: "put in the PEM; if a tool fills it in, build from what the tool has written",
+  },
+  { pattern: /^[[{]/, why: "is JSON, not PEM", remedy: "put in the certificate as PEM" },
+  { pattern: /^(ssh-|ecdsa-sha2-)\S+ /, why: "is an SSH key, not PEM", remedy: "put in the CA's certificate as PEM" },
+  {
+    pattern: /^\s*Certificate:\s*[\r\n]+\s*Data:/,
+    why: "is a certificate as openssl describes it to people, without the certificate",
+    remedy: "openssl x509 -in FILE, without -noout, writes PEM",
+  },
+];
