@@ -1,0 +1,3 @@
+module lasthop.dev/test/differential
+
+go 1.25.0
