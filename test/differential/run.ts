@@ -11,6 +11,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { nodeSha256 } from "../../src/host/node-crypto.ts";
+import { nodeWitness } from "../../src/host/node/witness.ts";
 import { type Refusal, type Verdict, type VerifiedPeer, createVerifier } from "../../src/trust/index.ts";
 import { type GraphCase, pathOf } from "./case.ts";
 import { LOOSER, STRICTER, looser, stricter } from "./classes.ts";
@@ -31,6 +32,8 @@ const MIN_ACCEPTED_SHARE = 0.2;
 const BATCH = 1_000;
 /** Limits have tests of their own; here they would hide what the rules say. */
 const BUDGETS = { signatures: 10_000, candidates: 10_000, paths: 10_000, opinions: 10_000 } as const;
+
+const witness = nodeWitness();
 
 const HOME = resolve(import.meta.dirname, "../../.lasthop/differential");
 const graphs = join(HOME, "graphs");
@@ -96,6 +99,7 @@ function ask({ certificates, question, endEntity, intermediates, anchors, at }: 
       budgets: BUDGETS,
     },
     sha256: nodeSha256,
+    witness,
   });
   return verifier.verify(pick([endEntity, ...intermediates]), Date.parse(at));
 }
