@@ -56,11 +56,25 @@ export async function exchangeOn(
   } catch (error) {
     onEnd(); // A request that did not even start has no end of its own.
     if (!(error instanceof ConnectionError)) throw error;
-    const failure = failureOf(error);
+    const failure = withHint(failureOf(error), connection);
     // Too large before a byte was sent: it is the request.
     const isRequest = error.code === "too-large" && error.sent === "nothing";
     return isRequest ? { ...failure, code: "request-too-large" } : failure;
   }
+}
+
+/** A backend that speaks TLS where plaintext was sent: the failure alone would read as the backend's. */
+function withHint(failure: TransportFailure, { security }: Connection): TransportFailure {
+  const { code } = failure;
+  if (security.kind === "tls" || (code !== "connection-terminated" && code !== "http-protocol-error")) return failure;
+  const heard = security.heard();
+  const hint =
+    heard === "tls"
+      ? "the request went out in plaintext, and the answer is a TLS record: no BackendTLSPolicy covers the port of a backend that speaks TLS"
+      : heard === "nothing" && code === "connection-terminated"
+        ? "the request went out in plaintext, for no BackendTLSPolicy covers the port: a backend that speaks TLS ends the connection like this"
+        : null;
+  return hint === null ? failure : { ...failure, detail: `${failure.detail}; ${hint}` };
 }
 
 function exchangeResponse(response: BackendResponse): ExchangeResponse {

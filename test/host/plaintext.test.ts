@@ -1,8 +1,9 @@
 /** Requests that must not go out in clear: `lasthop serve`'s server in front of a listener that records every byte. */
 import { once } from "node:events";
 import { request } from "node:http";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
+import { createServer as createTlsServer } from "node:tls";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { compile, type CompileOptions } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
@@ -13,19 +14,22 @@ import { mintCa } from "../pki.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
 
 let backend: Server;
+/** What the backend does with what it gets. */
+let answer: (socket: Socket) => void;
 let received: Buffer[];
 let serving: Serving | null;
 const log: AccessRecord[] = [];
 
 beforeEach(async () => {
   received = [];
+  answer = (socket) => socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
   serving = null;
   log.length = 0;
   backend = createServer((socket) => {
     socket.on("error", () => undefined);
     socket.on("data", (bytes) => {
       received.push(bytes);
-      socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: close\r\n\r\nok");
+      answer(socket);
     });
   }).listen(0, "127.0.0.1");
   await once(backend, "listening");
@@ -113,4 +117,50 @@ test("a host counts the backends that get plaintext, and what they answer", asyn
   const text = await metrics.registry.metrics();
   expect(text).toContain('lasthop_plaintext_backends{gateway="shop/edge"} 1');
   expect(text).toContain('lasthop_plaintext_requests_total{backend="shop/app:443"} 1');
+});
+
+test.for<[string, string | undefined, Uint8Array | null, string, string]>([
+  ["ends", undefined, null, "connection-terminated", "a backend that speaks TLS ends the connection like this"],
+  // RFC 8446 §6: a fatal protocol_version alert.
+  [
+    "answers with an alert",
+    undefined,
+    Uint8Array.of(21, 3, 1, 0, 2, 2, 70),
+    "http-protocol-error",
+    "the answer is a TLS record",
+  ],
+  [
+    "answers h2c with an alert",
+    "kubernetes.io/h2c",
+    Uint8Array.of(21, 3, 3, 0, 2, 2, 70),
+    "",
+    "the answer is a TLS record",
+  ],
+])("a TLS backend that %s is told from the log", async ([, appProtocol, bytesBack, code, hint]) => {
+  answer = (socket) => (bytesBack === null ? socket.end() : socket.end(bytesBack));
+  const answered = await post(await cluster(() => "", appProtocol));
+  expect(answered.status).toBe(502);
+  if (code !== "") expect(answered.code).toBe(code);
+  await vi.waitFor(() => expect(log).toHaveLength(1));
+  expect(log[0]?.detail).toContain(hint);
+  expect(log[0]?.detail).toContain("no BackendTLSPolicy covers the port");
+});
+
+test("a real TLS server behind a port without a policy is told from the log", async () => {
+  const { certPem, keyPem } = await mintCa({ name: "a server" });
+  const server = createTlsServer({ cert: certPem, key: keyPem }).on("tlsClientError", () => undefined);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  backend.close();
+  backend = server;
+  expect((await post(await cluster(() => ""))).status).toBe(502);
+  await vi.waitFor(() => expect(log).toHaveLength(1));
+  expect(log[0]?.detail).toContain("the request went out in plaintext");
+});
+
+test("a plaintext backend that breaks off in its answer is not taken for one that speaks TLS", async () => {
+  answer = (socket) => socket.end("HTTP/1.1 200 O");
+  expect((await post(await cluster(() => ""))).status).toBe(502);
+  await vi.waitFor(() => expect(log).toHaveLength(1));
+  expect(log[0]?.detail).not.toContain("TLS");
 });

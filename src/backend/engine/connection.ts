@@ -7,6 +7,7 @@ import { PHASE } from "./abi.ts";
 import { readPresented, Writer, type PresentedChain } from "./codec.ts";
 import type { Engine, TlsConfig } from "./engine.ts";
 import { ConnectionError } from "./errors.ts";
+import { type Heard, listen } from "./heard.ts";
 import { Exchange, type BackendResponse, type RequestHead, type RequestOptions } from "./exchange.ts";
 import type { RequestBody } from "./upload.ts";
 import { Pump } from "./pump.ts";
@@ -35,7 +36,7 @@ export type Security =
       readonly cipherSuite: number;
       readonly resumed: boolean;
     }
-  | { readonly kind: "plaintext" };
+  | { readonly kind: "plaintext"; readonly heard: () => Heard };
 
 /**
  * Shakes hands over `stream`, has the presented chain judged, and opens the gate only for a VerifiedPeer of this
@@ -70,7 +71,9 @@ export function openPlain(
     if (options.signal?.aborted === true) throw new ConnectionError("cancelled", "aborted before it started");
     const { instance } = engine;
     const handle = instance.demand((wasm) => wasm.connect_plain(options.protocol === "h2c" ? 1 : 0));
-    return { kind: "open", connection: new Connection(new Pump(instance, handle, stream), { kind: "plaintext" }) };
+    const { stream: listened, heard } = listen(stream);
+    const connection = new Connection(new Pump(instance, handle, listened), { kind: "plaintext", heard });
+    return { kind: "open", connection };
   } catch (error) {
     stream.close();
     if (error instanceof ConnectionError) return { kind: "failed", error };
