@@ -138,7 +138,9 @@ const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
 
 export function failureOf(error: ConnectionError): TransportFailure {
   const alert = error.alert === null ? "" : ` (alert ${error.alert})`;
-  return transportFailure(CODES[error.code], `expected ${error.expected}, got ${error.received}${alert}`, error.sent);
+  const detail = `expected ${error.expected}, got ${error.received}${alert}`;
+  const failure = transportFailure(CODES[error.code], detail, error.sent);
+  return error.afterHead ? { ...failure, afterHead: true } : failure;
 }
 
 /** Why a body broke off. RFC 9209 §2.3: an end after part of a response makes the response incomplete. */

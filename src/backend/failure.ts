@@ -32,6 +32,8 @@ export interface TransportFailure {
   readonly detail: string;
   /** Whether the backend may have seen a byte of the request: a retry is safe only after "nothing". */
   readonly sent: "nothing" | "maybe";
+  /** The backend had answered with a head that the client has not seen. */
+  readonly afterHead?: true;
 }
 
 export type BackendFailure =

@@ -53,7 +53,7 @@ const ENDED: ReadonlySet<TransportCode> = new Set<TransportCode>(["connection-te
 
 /** On a reused connection: it was closed meanwhile, or took no further request. The peer may do so at any time. */
 export function isStale(failure: BackendFailure): boolean {
-  if (failure.kind !== "transport" || FINAL.has(failure.code)) return false;
+  if (failure.kind !== "transport" || FINAL.has(failure.code) || failure.afterHead === true) return false;
   return failure.sent === "nothing" || ENDED.has(failure.code);
 }
 

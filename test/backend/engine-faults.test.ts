@@ -90,13 +90,11 @@ describe.each(VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
 
   test("close in the middle of a body", async () => {
     const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
-    const response = await connection.request(get("/cut"), null);
-    expect(response.status).toBe(200);
-    await expect(text(response)).rejects.toMatchObject({
+    // Before its head is handed over, or after.
+    await expect(connection.request(get("/cut"), null).then(text)).rejects.toMatchObject({
       code: expect.stringMatching(/peer-truncated|response-incomplete|http2-protocol|stream-reset|going-away/),
       sent: "maybe",
     });
-    await expect(response.trailers).rejects.toMatchObject({ sent: "maybe" });
     connection.close(); // Node resets the stream on HTTP/2 and keeps the connection.
     await connection.closed;
     await expect(connection.request(get("/x"), null)).rejects.toMatchObject({ sent: "nothing" });

@@ -294,8 +294,13 @@ describe("a body of known, small length", () => {
     expect(await reader.read()).toMatchObject({ done: true });
   });
 
-  test("that breaks off fails where it does", async () => {
-    const reader = streamOf(await answer(SENT, head, "over", "")).getReader();
+  test("that breaks off before its head is handed over fails as a whole", async () => {
+    const broken = { code: "response-incomplete", afterHead: true, sent: "maybe" };
+    await expect(answer(SENT, head, "over", "")).rejects.toMatchObject(broken);
+  });
+
+  test("that breaks off later fails where it does", async () => {
+    const reader = streamOf(await answer(SENT, head, "over", 300, "")).getReader();
     expect(await reader.read()).toMatchObject({ value: new TextEncoder().encode("over") });
     await expect(reader.read()).rejects.toMatchObject({ code: "peer-truncated" });
   });

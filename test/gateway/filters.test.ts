@@ -250,11 +250,32 @@ test.each([
 ] as const)("%s in a body leaves its code in the access record", async (_, code, act) => {
   const main = await backend((__, response) => {
     response.writeHead(200);
-    response.write("half", () => act(response));
+    response.write("half", () => void setTimeout(() => act(response), 200));
   });
   const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port } });
   await expect(ask()).rejects.toThrow();
   expect(log).toMatchObject([{ status: 200, code }]);
+});
+
+test("a body that breaks before its head has left is answered 502, and so is the access record", async () => {
+  const main = await backend((__, response) => {
+    response.writeHead(200, { "content-length": "100" });
+    response.write("half", () => response.destroy());
+  });
+  const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port } });
+  const statuses: number[] = [];
+  for (let asked = 0; asked < 20; asked++) {
+    // Where the machine was slow the head left first: the client then sees a body that breaks.
+    statuses.push(
+      await ask().then(
+        ({ status }) => status,
+        () => 200,
+      ),
+    );
+  }
+  expect(log.map(({ status }) => status)).toEqual(statuses);
+  expect(new Set(log.map(({ code }) => code))).toEqual(new Set(["response-incomplete"]));
+  expect(statuses).toContain(502);
 });
 
 test("a request for another listener than its connection's is misdirected", async () => {

@@ -115,11 +115,15 @@ test("the answer does not wait for a mirror that gives none", async () => {
 test("copies to a backend that never answers are bounded, and hold no request up", async () => {
   const main = await backend();
   const silent = await plain(() => undefined);
-  const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port, [ONE]: silent.port }, filters: [mirror(ONE)] });
+  const { ask, log } = gatewayOf({
+    ports: { [MAIN]: main.port, [ONE]: silent.port },
+    filters: [mirror(ONE)],
+    responseMs: 60_000,
+  });
   for (let asked = 0; asked < MAX_MIRRORS + 3; asked += 1) expect((await ask()).status).toBe(200);
   const mirrors = log.filter((record) => record.mirror);
   expect(mirrors.map(({ code }) => code)).toEqual(Array(3).fill("connection-limit"));
-  await expect.poll(() => silent.requests.length).toBe(MAX_MIRRORS);
+  await expect.poll(() => silent.requests.length, { timeout: 10_000 }).toBe(MAX_MIRRORS);
 });
 
 const sized = (bytes: number): ReadableStream<Uint8Array> => {

@@ -38,6 +38,8 @@ export interface ConnectionFailure {
   readonly alert: number | null;
   /** `stream-reset`, `going-away`, `http2-protocol`: the error code (RFC 9113 §7). */
   readonly http2Error: number | null;
+  /** The response's head had come. */
+  readonly afterHead: boolean;
 }
 
 export class ConnectionError extends Error implements ConnectionFailure {
@@ -47,11 +49,12 @@ export class ConnectionError extends Error implements ConnectionFailure {
   readonly sent: "nothing" | "maybe";
   readonly alert: number | null;
   readonly http2Error: number | null;
+  readonly afterHead: boolean;
 
   constructor(
     code: ConnectionErrorCode,
     received: string,
-    more: Partial<Pick<ConnectionFailure, "sent" | "alert" | "http2Error">> = {},
+    more: Partial<Pick<ConnectionFailure, "sent" | "alert" | "http2Error" | "afterHead">> = {},
   ) {
     super(`${code}: expected ${EXPECTED[code]}, got ${received}`);
     this.name = "ConnectionError";
@@ -61,6 +64,14 @@ export class ConnectionError extends Error implements ConnectionFailure {
     this.sent = more.sent ?? "nothing";
     this.alert = more.alert ?? null;
     this.http2Error = more.http2Error ?? null;
+    this.afterHead = more.afterHead ?? false;
+  }
+
+  /** The same failure, as a request sees it that had a part of its response. */
+  asIncomplete(): ConnectionError {
+    const { received, alert, http2Error } = this;
+    const code = ENDED.has(this.code) ? "response-incomplete" : this.code;
+    return new ConnectionError(code, received, { sent: "maybe", alert, http2Error, afterHead: true });
   }
 
   /** The same failure of the connection, as a request sees it that had left already, or had not begun. */
@@ -68,6 +79,15 @@ export class ConnectionError extends Error implements ConnectionFailure {
     return new ConnectionError(this.code, this.received, { sent, alert: this.alert, http2Error: this.http2Error });
   }
 }
+
+/** RFC 9209 §2.3: an end after a part of the response makes the response incomplete. */
+const ENDED: ReadonlySet<ConnectionErrorCode> = new Set<ConnectionErrorCode>([
+  "peer-closed",
+  "peer-truncated",
+  "transport",
+  "stream-reset",
+  "going-away",
+]);
 
 /** A failure the module reported. */
 export function fromReport(code: number, aux: number, sent: number, detail: string): ConnectionError {

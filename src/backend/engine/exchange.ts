@@ -56,7 +56,10 @@ export type Taken =
 
 /** Body bytes taken before anyone asks, so that a small response frees its connection at once, and is no stream. */
 const EAGER_BYTES = 128 * 1024;
-/** How long a head waits for the rest of such a response; the module still bounds what waits with it. */
+/**
+ * How long a head waits for the rest of such a response, or for the first bytes of a longer one; the module still bounds
+ * what waits with it. A body that breaks by then is answered as a failure, since no head has left.
+ */
 const GATHER_MS = 10;
 
 /** A response whose head has not been handed over yet. */
@@ -64,6 +67,8 @@ interface Gathered {
   readonly head: Deferred<BackendResponse>;
   readonly status: number;
   readonly headers: [string, string][];
+  /** Wanted whole; of another the first bytes do. */
+  readonly isSmall: boolean;
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
@@ -124,7 +129,7 @@ export class Exchange {
   /** From the pump: take the head and a little more, wake whoever waits for the rest. */
   notify(): void {
     if (this.#head !== null) this.#awaitHead(this.#head);
-    else if (this.#gathered !== null) this.#gather();
+    else if (this.#gathered !== null) this.#gather(this.#gathered);
     this.wake();
   }
 
@@ -222,22 +227,21 @@ export class Exchange {
     const length = announcedLength(headers);
     const isSmall = length !== null && length <= EAGER_BYTES;
     this.#eager = new Eager(isSmall ? length : null);
-    const gathered: Gathered = { head, status, headers, timer: undefined };
+    const gathered: Gathered = { head, status, headers, isSmall, timer: undefined };
     this.#gathered = gathered;
-    this.#gather();
-    if (this.#end !== "open") return;
-    if (isSmall) gathered.timer = setTimeout(() => this.#handOver(), GATHER_MS);
-    else this.#handOver();
+    this.#gather(gathered);
+    if (this.#gathered !== null) gathered.timer = setTimeout(() => this.#handOver(), GATHER_MS);
   }
 
-  /** Takes what is there of a response, which is handed over when it has ended. */
-  #gather(): void {
+  /** Takes what is there of a response, which is handed over when enough has come, or it has ended. */
+  #gather({ isSmall }: Gathered): void {
     while (this.#eager.length < EAGER_BYTES && this.#end === "open") {
       const event = this.#next();
       if (event === 0) break;
       if (event === EVENT.data) this.#eager.push(this.#pump.instance.output);
     }
     this.proceed();
+    if (!isSmall && this.#eager.length > 0) this.#handOver();
   }
 
   #handOver(): void {
@@ -284,6 +288,9 @@ export class Exchange {
     } else {
       this.#head?.reject(end);
       this.#head = null;
+      clearTimeout(this.#gathered?.timer);
+      this.#gathered?.head.reject(end.asIncomplete());
+      this.#gathered = null;
       this.#trailers.reject(end);
     }
     this.#handOver();
