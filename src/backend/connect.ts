@@ -27,7 +27,11 @@ export interface ConnectOptions {
 }
 
 export async function connect(options: ConnectOptions): Promise<Connected> {
-  const connected = await dialAndOpen(options);
+  let connected = await dialAndOpen(options);
+  // The certificate or staple of a session may be out of date while the backend has a newer one, which only a full
+  // handshake shows. Its sessions are forgotten by then, so this is one.
+  if (connected.kind === "session-refused") connected = await dialAndOpen({ ...options, accepted: () => undefined });
+  if (connected.kind === "session-refused") connected = failed(connected.failure);
   return connected.kind === "failed" && options.signal.aborted ? failed(left(options.signal.reason)) : connected;
 }
 
@@ -38,7 +42,13 @@ export function left(reason: unknown): BackendFailure {
     : transportFailure("client-gone", "while connecting", "nothing");
 }
 
-async function dialAndOpen(options: ConnectOptions): Promise<Connected> {
+/** A resumed session was refused, and with it all sessions of its TLS configuration are forgotten. */
+interface SessionRefused {
+  readonly kind: "session-refused";
+  readonly failure: BackendFailure;
+}
+
+async function dialAndOpen(options: ConnectOptions): Promise<Connected | SessionRefused> {
   const { backend, endpoint, protocols, policies, host, signal, accepted } = options;
   let stream: ByteStream;
   try {
@@ -63,9 +73,15 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected> {
     case "tls": {
       try {
         const { engine, config, sni, digest: policyDigest, verifier } = policies.get(transport.policy, protocols);
-        const judge: Parameters<typeof openTls>[2]["judge"] = (presented) =>
-          verifier.verify(presented.chain, host.now(), { ocspResponse: presented.ocspResponse });
-        return opened(await openTls(engine, stream, { config, sni, policyDigest, judge, signal }));
+        let resumed = false;
+        const judge: Parameters<typeof openTls>[2]["judge"] = (presented) => {
+          ({ resumed } = presented);
+          return verifier.verify(presented.chain, host.now(), { ocspResponse: presented.ocspResponse, resumed });
+        };
+        const result = opened(await openTls(engine, stream, { config, sni, policyDigest, judge, signal }));
+        if (!resumed || result.kind !== "failed" || result.failure.kind !== "chain-refused") return result;
+        policies.forgetSessions(policyDigest, protocols, config);
+        return { kind: "session-refused", failure: result.failure };
       } catch (error) {
         stream.close();
         // An engine that died while it was given the policy; anything else is a bug of ours.

@@ -52,6 +52,13 @@ export class Engines {
     return config;
   }
 
+  /** Frees this configuration and its tickets, if it is still the one under its key: the next use makes another. */
+  drop(key: string, config: TlsConfig): void {
+    if (this.#configs.get(key) !== config) return;
+    this.#configs.delete(key);
+    config.free();
+  }
+
   /** Frees every configuration that `keeps` does not want, and the tickets in it. */
   retain(keeps: (key: string) => boolean): void {
     for (const [key, config] of this.#configs) {
@@ -100,6 +107,11 @@ export class Policies {
       clientIdentity: this.#identity,
     }));
     return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), engine: this.engine(), config };
+  }
+
+  /** After a refusal of a resumed session: the next handshake with this policy is a full one. */
+  forgetSessions(digest: Sha256Hex, protocols: Protocols, config: TlsConfig): void {
+    this.#engines.drop(this.#configKey(digest, protocols), config);
   }
 
   policy(digest: Sha256Hex): BundlePolicy {

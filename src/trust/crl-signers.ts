@@ -24,10 +24,14 @@ export interface SignerSearch {
 }
 
 export type Signed =
-  | { readonly kind: "signed" }
+  /** `untilMs`: until when a signer that is not of the path is known to be valid. */
+  | { readonly kind: "signed"; readonly untilMs: number }
   /** By another anchor of the policy with the issuer's name. §6.3.3 (f): it MUST be the same; the list only adds. */
   | { readonly kind: "other-anchor" }
   | { readonly kind: "nobody"; readonly why: string };
+
+/** Until when a certificate is known not to be revoked, or why that is not known. */
+export type Status = { readonly untilMs: number } | Problem;
 
 /** Signers whose own status is being asked at once, each by a list of the one after it. */
 const MAX_NESTED = 3;
@@ -35,13 +39,13 @@ const MAX_NESTED = 3;
 /** Finds the signers of the lists that one path needs. */
 export class CrlSigners {
   readonly #search: SignerSearch;
-  readonly #status: (signer: Known) => Promise<{ readonly untilMs: number } | Problem>;
+  readonly #status: (signer: Known) => Promise<Status>;
   readonly #found = new Map<Crl, Signed>();
   /** A signer's own list may be one that it signed: that list then counts while the signer is being validated. */
   readonly #nested = new Set<Known>();
 
   /** `status` answers whether a signer is revoked. */
-  constructor(search: SignerSearch, status: (signer: Known) => Promise<{ readonly untilMs: number } | Problem>) {
+  constructor(search: SignerSearch, status: (signer: Known) => Promise<Status>) {
     this.#search = search;
     this.#status = status;
   }
@@ -72,11 +76,13 @@ export class CrlSigners {
         why = "an issuer without cRLSign";
         continue;
       }
-      if (path.some((link) => link.known === known) || this.#nested.has(known)) return { kind: "signed" };
+      if (path.some((link) => link.known === known) || this.#nested.has(known)) {
+        return { kind: "signed", untilMs: Infinity };
+      }
       if (candidate.source !== null) return { kind: "other-anchor" };
-      const problem = await this.#problemOf(candidate);
-      if (problem === null) return { kind: "signed" };
-      why = `a CRL whose signer has no path of its own: ${problem.code}, ${problem.presented}`;
+      const answer = await this.#validate(candidate);
+      if ("untilMs" in answer) return { kind: "signed", ...answer };
+      why = `a CRL whose signer has no path of its own: ${answer.code}, ${answer.presented}`;
     }
     return { kind: "nobody", why };
   }
@@ -98,10 +104,11 @@ export class CrlSigners {
   }
 
   /** §6.3.3 (f): the signer's own path, to the anchor of the path in question. */
-  async #problemOf(signer: Link): Promise<Problem | null> {
+  async #validate(signer: Link): Promise<Status> {
     const { path, presented, nowMs, budget, maxLength, checkPath } = this.#search;
     const anchor = path.at(-1);
     if (anchor === undefined || this.#nested.size >= MAX_NESTED) return TOO_DEEP;
+    let untilMs = 0;
     this.#nested.add(signer.known);
     const failure = await buildPath(signer, {
       presented: [...path.slice(1, -1), ...presented],
@@ -111,20 +118,26 @@ export class CrlSigners {
       maxLength,
       role: "ca",
       accept: async (own) => {
-        const problem = checkPath(own) ?? (await this.#revoked(own));
-        return problem === null ? null : { problem, position: null, progress: 0 };
+        const problem = checkPath(own);
+        const status = problem ?? (await this.#statusOf(own));
+        if ("code" in status) return { problem: status, position: null, progress: 0 };
+        untilMs = status.untilMs;
+        return null;
       },
     });
     this.#nested.delete(signer.known);
-    return failure?.problem ?? null;
+    return failure === null ? { untilMs } : failure.problem;
   }
 
-  async #revoked(own: readonly Link[]): Promise<Problem | null> {
+  /** Of all certificates of a signer's path but its anchor. */
+  async #statusOf(own: readonly Link[]): Promise<Status> {
+    let untilMs = Infinity;
     for (const { known } of own.slice(0, -1)) {
       const answer = await this.#status(known);
       if ("code" in answer) return answer;
+      untilMs = Math.min(untilMs, answer.untilMs, known.certificate.notAfterMs);
     }
-    return null;
+    return { untilMs };
   }
 }
 

@@ -2,7 +2,7 @@
 
 /**
  * What the readers of this room throw on anything that is not DER. It never leaves the room: `parseCertificate`,
- * `parseCrl` and `parseOcspStatus` catch it and answer with its message.
+ * `readCrl` and `parseOcspResponse` catch it and answer with its message.
  */
 export class DerError extends Error {
   override readonly name = "DerError";

@@ -143,7 +143,7 @@ const READERS: Readonly<Record<string, Reader>> = {
     },
   },
   [OID.tlsFeature]: {
-    processed: false,
+    processed: true,
     read: (value, into) => {
       into.tlsFeatures = readList(value, "TLS feature", readTlsFeature);
     },

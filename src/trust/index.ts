@@ -26,4 +26,10 @@ export {
   type WitnessName,
   type WitnessQuestion,
 } from "./witness.ts";
-export { type TrustPolicy, type Verifier, type VerifierOptions, createVerifier } from "./verifier.ts";
+export {
+  type HandshakeFacts,
+  type TrustPolicy,
+  type Verifier,
+  type VerifierOptions,
+  createVerifier,
+} from "./verifier.ts";

@@ -1,6 +1,6 @@
 /**
- * A stapled OCSP response (RFC 6960). It only ever refuses: `good` loosens nothing, so its signature is not needed,
- * and a `revoked` that the backend itself presents is believed.
+ * Whether a stapled OCSP response (RFC 6960) says `revoked`: believed without a signature, because the backend itself
+ * presents it, and read leniently. Where `good` counts, ocsp-response.ts reads and staple.ts checks it.
  */
 import { type Parsed, parsing } from "./certificate.ts";
 import { DerReader, TAG, context, readTime, sameBytes } from "./der.ts";

@@ -6,7 +6,7 @@ import { hex } from "../bundle/bytes.ts";
 import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { type Crl, type CrlReading, readCrl } from "./crl.ts";
-import { CrlSigners, type SignerSearch } from "./crl-signers.ts";
+import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
 import { ALL_REASONS, type DistributionPoint, pointNames, shareName } from "./distribution-points.ts";
 import { type Comparison, type DistinguishedName, compareNames, describeDn, isSameName } from "./dn.ts";
 import { type Problem, formatTime } from "./profile.ts";
@@ -69,11 +69,11 @@ export class Revocation {
   }
 
   /** Either until when the certificate is known not to be revoked, or why not. */
-  async check({ certificate }: Known): Promise<{ readonly untilMs: number } | Problem> {
+  async check({ certificate }: Known): Promise<Status> {
     const { crls, nowMs, budget } = this.#rules;
     const { lists, unusable } = crls.about(certificate);
     const serial = hex(certificate.serial);
-    const deciding: Crl[] = [];
+    const deciding: Deciding[] = [];
     const deltas: Crl[] = [];
     /** Why a list that is about the certificate could not be used: then no other list decides. */
     let blocked = unusable;
@@ -95,13 +95,15 @@ export class Revocation {
       else if (crl.thisUpdateMs > nowMs) why = `a CRL not valid before ${formatTime(crl.thisUpdateMs)}`;
       else if (crl.nextUpdateMs < Math.floor(nowMs / 1000) * 1000) {
         why = `a CRL whose next update was due ${formatTime(crl.nextUpdateMs)}`;
-      } else deciding.push(crl);
+      } else deciding.push({ crl, untilMs: Math.min(crl.nextUpdateMs, signed.untilMs) });
     }
-    blocked ??= gapBelow(deltas, deciding);
-    const untilMs = blocked === null ? coveredUntil(deciding, certificate) : null;
-    if (untilMs !== null) return { untilMs };
-    if (blocked === null && deciding.length > 0) why = "CRLs for some reasons only";
-    return unknown(certificate, blocked ?? why);
+    if (blocked !== null) return unknown(certificate, blocked);
+    if (deciding.length === 0) return unknown(certificate, why);
+    const based = basedUntil(deltas, deciding);
+    if (typeof based === "string") return unknown(certificate, based);
+    const covered = coveredUntil(deciding, certificate);
+    if (covered === null) return unknown(certificate, "CRLs for some reasons only");
+    return { untilMs: Math.min(covered, based) };
   }
 }
 
@@ -137,25 +139,35 @@ function isOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certi
   return shareName(pointNames(crl.point, crl.issuer), name === null ? (issuers ?? []) : pointNames(name, crl.issuer));
 }
 
+/** A current complete list, and until when it and its signer stand. */
+interface Deciding {
+  readonly crl: Crl;
+  readonly untilMs: number;
+}
+
 /**
  * §5.2.4: a delta CRL is about complete lists from its base number on. When all that are there are older, one that
- * knows more is missing, and what it revokes is in neither.
+ * knows more is missing, and what it revokes is in neither: the answer then says so. Otherwise it is until when such
+ * a list is there.
  */
-function gapBelow(deltas: readonly Crl[], complete: readonly Crl[]): string | null {
+function basedUntil(deltas: readonly Crl[], complete: readonly Deciding[]): number | string {
+  let untilMs = Infinity;
   for (const { baseNumber } of deltas) {
-    if (baseNumber !== null && !complete.some(({ number }) => number >= baseNumber)) {
+    const bases = complete.filter(({ crl }) => baseNumber !== null && crl.number >= baseNumber);
+    if (bases.length === 0) {
       return `a delta CRL to CRL number ${baseNumber}, and no current CRL with that number or a later one`;
     }
+    untilMs = Math.min(untilMs, Math.max(...bases.map((base) => base.untilMs)));
   }
-  return null;
+  return untilMs;
 }
 
 /** §6.3.3 (e): until when lists stand for all reasons together; null: some reason is missing. */
-function coveredUntil(deciding: readonly Crl[], certificate: Certificate): number | null {
+function coveredUntil(deciding: readonly Deciding[], certificate: Certificate): number | null {
   let reasons = 0;
-  for (const crl of deciding.toSorted((a, b) => b.nextUpdateMs - a.nextUpdateMs)) {
+  for (const { crl, untilMs } of deciding.toSorted((a, b) => b.untilMs - a.untilMs)) {
     reasons |= reasonsOf(crl, certificate);
-    if (reasons === ALL_REASONS) return crl.nextUpdateMs;
+    if (reasons === ALL_REASONS) return untilMs;
   }
   return null;
 }

@@ -10,6 +10,8 @@ import { type AnchorIndex, COMPLETE, type Failure, type Link, overBudget } from 
 import { checkPolicies } from "./policies.ts";
 import { type Problem, checkEndEntity, checkSigner } from "./profile.ts";
 import { type CrlSet, Revocation } from "./revocation.ts";
+import { checkMustStaple, mustStaple } from "./staple.ts";
+import type { CertificateStore } from "./store.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./strict.ts";
 import { type Testimony, type Witness, testify } from "./witness.ts";
 
@@ -31,14 +33,17 @@ export interface PathRules {
   readonly anchors: AnchorIndex;
   readonly maxLength: number;
   readonly witness: Witness;
+  readonly store: CertificateStore;
 }
 
 export interface PathFacts {
   readonly match: Match | null;
-  /** The latest notBefore and the earliest notAfter or CRL nextUpdate. */
+  /** The latest notBefore and the earliest notAfter, or nextUpdate of a CRL or a staple that was needed. */
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
   readonly witness: Testimony;
+  /** Whether the end entity was accepted for its staple. */
+  readonly neededStaple: boolean;
 }
 
 export type PathOutcome =
@@ -85,9 +90,10 @@ export async function validatePath(
 
   stage = 3;
   let untilMs = Math.min(...certificates.map(({ notAfterMs }) => notAfterMs));
-  if (rules.crls !== null) {
-    const checkPath = (own: readonly Link[]): Problem | null => checkSignerPath(own, nowMs, budget);
-    const revocation = new Revocation({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
+  const checkPath = (own: readonly Link[]): Problem | null => checkSignerPath(own, nowMs, budget);
+  const revocation =
+    rules.crls === null ? null : new Revocation({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
+  if (revocation !== null) {
     // The anchor is not in question; an end entity that is its own anchor answers for itself.
     const questioned = direct ? path : path.slice(0, -1);
     for (const [index, { known }] of questioned.entries()) {
@@ -98,6 +104,19 @@ export async function validatePath(
   }
   const stapled = checkStaple(ocspResponse, endEntity);
   if (stapled !== null) return fail(stapled, 0);
+  const neededStaple = mustStaple(endEntity);
+  const issuer = path[1] ?? path[0];
+  if (neededStaple && issuer !== undefined) {
+    const status = revocation === null ? null : revocation.check.bind(revocation);
+    const answer = await checkMustStaple(endEntity, issuer.known, ocspResponse, {
+      store: rules.store,
+      nowMs,
+      budget,
+      status,
+    });
+    if ("code" in answer) return fail(answer, 0);
+    untilMs = Math.min(untilMs, answer.untilMs);
+  }
 
   stage = 4;
   if (rules.pins.size > 0 && !certificates.some((certificate) => rules.pins.has(rules.pinOf(certificate)))) {
@@ -122,7 +141,7 @@ export async function validatePath(
   const witnessed = testify(rules.witness, certificates, match, nowMs);
   if (witnessed.kind === "objects") return fail(witnessed.problem, null);
   const notBeforeMs = Math.max(...certificates.map((certificate) => certificate.notBeforeMs));
-  const facts = { match, notBeforeMs, notAfterMs: untilMs, witness: witnessed.testimony };
+  const facts = { match, notBeforeMs, notAfterMs: untilMs, neededStaple, witness: witnessed.testimony };
   return { kind: "accepted", path, facts };
 }
 

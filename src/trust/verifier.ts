@@ -10,6 +10,7 @@ import { type TrustIdentifier, matchIdentity } from "./identity.ts";
 import { type AnchorIndex, type Failure, type Link, buildPath, further, indexAnchors } from "./paths.ts";
 import { CrlSet } from "./revocation.ts";
 import { loadPublicSuffixes } from "./suffixes.ts";
+import { StapleMemory } from "./staple-memory.ts";
 import { checkSizes, frame, toRefusal } from "./presented.ts";
 import { CertificateStore, Known, digestKey } from "./store.ts";
 import { type PathOutcome, type PathRules, validatePath } from "./validate.ts";
@@ -46,13 +47,16 @@ export interface VerifierOptions {
 export interface Verifier {
   /**
    * `presented` is the chain in the order of the handshake, end entity first, as DER. `nowMs` is the time of the
-   * verdict in ms since the epoch. `ocspResponse` is a stapled DER OCSPResponse, if there was one.
+   * verdict in ms since the epoch.
    */
-  verify(
-    presented: readonly Uint8Array[],
-    nowMs: number,
-    extra?: { readonly ocspResponse?: Uint8Array | null },
-  ): Promise<Verdict>;
+  verify(presented: readonly Uint8Array[], nowMs: number, handshake?: HandshakeFacts): Promise<Verdict>;
+}
+
+export interface HandshakeFacts {
+  /** A stapled DER OCSPResponse, if there was one. */
+  readonly ocspResponse?: Uint8Array | null;
+  /** The chain is that of the session that was resumed, and is judged with the staple that came with it then. */
+  readonly resumed?: boolean;
 }
 
 /** A verifier for one policy. Anchors and CRLs are read here: an unreadable anchor is never trusted, a list never passed over. */
@@ -75,6 +79,7 @@ class PolicyVerifier implements Verifier {
   readonly #crls: CrlSet | null;
   readonly #pins: ReadonlySet<string>;
   readonly #verdicts = new VerdictCache();
+  readonly #staples = new StapleMemory();
 
   constructor(options: VerifierOptions, identifiers: readonly TrustIdentifier[] | null) {
     const { trust, sha256 } = options;
@@ -88,12 +93,8 @@ class PolicyVerifier implements Verifier {
     this.#pins = new Set(trust.spkiPins.map(decodePin));
   }
 
-  verify(
-    presented: readonly Uint8Array[],
-    nowMs: number,
-    extra?: { readonly ocspResponse?: Uint8Array | null },
-  ): Promise<Verdict> {
-    const staple = extra?.ocspResponse ?? null;
+  verify(presented: readonly Uint8Array[], nowMs: number, handshake?: HandshakeFacts): Promise<Verdict> {
+    const staple = this.#stapleOf(presented, handshake);
     const size = checkSizes(presented, staple, this.#limits);
     if (size !== null) return Promise.resolve({ kind: "refused", refusal: size });
     const key = digestKey(this.#options.sha256(frame(presented, staple)));
@@ -109,14 +110,22 @@ class PolicyVerifier implements Verifier {
   ): Promise<Verdict> {
     const decision = await this.#decide(presented, nowMs, staple);
     this.#verdicts.set(key, decision);
+    if (staple !== null) {
+      this.#staples.note(this.#chainKey(presented), staple, decision.verdict, decision.neededStaple);
+    }
     return decision.verdict;
   }
 
-  async #decide(
-    presented: readonly Uint8Array[],
-    nowMs: number,
-    staple: Uint8Array | null,
-  ): Promise<{ verdict: Verdict; fromMs: number; untilMs: number }> {
+  #stapleOf(presented: readonly Uint8Array[], handshake: HandshakeFacts | undefined): Uint8Array | null {
+    if (handshake?.resumed !== true) return handshake?.ocspResponse ?? null;
+    return this.#staples.empty ? null : this.#staples.get(this.#chainKey(presented));
+  }
+
+  #chainKey(presented: readonly Uint8Array[]): string {
+    return digestKey(this.#options.sha256(frame(presented, null)));
+  }
+
+  async #decide(presented: readonly Uint8Array[], nowMs: number, staple: Uint8Array | null): Promise<Decision> {
     let outcome: PathOutcome;
     let chain: Chain | FailedPath | null = null;
     try {
@@ -130,7 +139,8 @@ class PolicyVerifier implements Verifier {
     }
     if (outcome.kind === "failed") {
       const verdict: Verdict = { kind: "refused", refusal: toRefusal(outcome.failure) };
-      return { verdict, fromMs: nowMs, untilMs: Math.min(nowMs + REFUSAL_MS, this.#nextStartMs(chain, nowMs) - 1) };
+      const untilMs = Math.min(nowMs + REFUSAL_MS, this.#nextStartMs(chain, nowMs) - 1);
+      return { verdict, fromMs: nowMs, untilMs, neededStaple: false };
     }
     const { path, facts } = outcome;
     const endEntity = path[0];
@@ -147,7 +157,8 @@ class PolicyVerifier implements Verifier {
     });
     // A certificate is valid until the end of its last second.
     const untilMs = facts.notAfterMs + 999;
-    return { verdict: { kind: "verified", peer: verified }, fromMs: facts.notBeforeMs, untilMs };
+    const { notBeforeMs: fromMs, neededStaple } = facts;
+    return { verdict: { kind: "verified", peer: verified }, fromMs, untilMs, neededStaple };
   }
 
   /** When something that is not valid yet becomes so: no refusal is remembered beyond that. */
@@ -173,6 +184,7 @@ class PolicyVerifier implements Verifier {
       anchors: this.#anchorIndex,
       maxLength: this.#options.trust.maxChainDepth,
       witness: this.#options.witness,
+      store: this.#store,
     };
     let accepted: PathOutcome | null = null;
     let worst: Failure | null = null;
@@ -241,6 +253,14 @@ class PolicyVerifier implements Verifier {
 }
 
 type FailedPath = Extract<PathOutcome, { kind: "failed" }>;
+
+/** A verdict, from when until when it stands, and whether it needed a staple. */
+interface Decision {
+  readonly verdict: Verdict;
+  readonly fromMs: number;
+  readonly untilMs: number;
+  readonly neededStaple: boolean;
+}
 
 /** The presented chain, read. */
 interface Chain {

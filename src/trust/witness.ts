@@ -16,6 +16,7 @@ export const PATH_ABSTENTIONS = [
   "constraint-form",
   "critical-key-identifier",
   "critical-policy",
+  "critical-tls-feature",
   "ecdsa-sha-512",
   "long-path-length",
   "many-cas",
@@ -153,6 +154,7 @@ export function pathAbstentions(path: readonly Certificate[]): PathAbstention[] 
     if (unsigned !== null) found.add(unsigned);
     if (CRITICAL_POLICIES.some((oid) => certificate.critical.has(oid))) found.add("critical-policy");
     if (CRITICAL_KEY_IDENTIFIERS.some((oid) => certificate.critical.has(oid))) found.add("critical-key-identifier");
+    if (certificate.critical.has(OID.tlsFeature)) found.add("critical-tls-feature");
     // Its clock starts with Unix'.
     if (certificate.notBeforeMs < 0) found.add("before-1970");
   }

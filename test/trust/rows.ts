@@ -39,6 +39,7 @@ import {
   utf8,
 } from "./mint.ts";
 import { witness } from "./witness.ts";
+import { byKey, staple as signedStaple, tlsFeature } from "./staples.ts";
 
 /** Each row with Node's verdict. */
 export function judgedRows(): Promise<JudgedRow[]> {
@@ -339,6 +340,17 @@ export function mintRows(): Row[] {
   row("a staple: good", revocable, { staple: staple(tlv(0x80)) });
   row("a staple: revoked", revocable, { staple: staple(tlv(0xa1, generalizedTime(NOW))) });
   row("a staple: garbage", revocable, { staple: bytes(1, 2) });
+  const promising = [server(issuing, { serial: int(9), extensions: [tlsFeature(true, 5)] }), issuing];
+  row("must-staple: none", promising);
+  row("must-staple: good, by SHA-1", promising, { staple: signedStaple({ serial: 9, issuer: issuing }) });
+  row("must-staple: good, by SHA-256", promising, {
+    staple: signedStaple({ serial: 9, issuer: issuing, algorithm: "sha256", responder: byKey(issuing) }),
+  });
+  row("must-staple: another signer", promising, { staple: signedStaple({ serial: 9, issuer: issuing, signer: root }) });
+  const renewed = ca("issuing", issuing);
+  row("a CRL by a CA's new key", [...revocable, renewed], {
+    crls: [crl(root), crl(issuing, { key: renewed.key })],
+  });
   row("a pin of the issuer", revocable, { spkiPins: [base64(sha256(issuing.key.spki))] });
   row("a pin of nobody", revocable, { spkiPins: [base64(sha256(bytes(1)))] });
   row("a pin that is none", revocable, { spkiPins: ["not base64"] });

@@ -46,6 +46,7 @@ import {
   uri,
   utcTime,
 } from "./mint.ts";
+import { tlsFeature } from "./staples.ts";
 import { witness } from "./witness.ts";
 
 const root = ca("root");
@@ -111,6 +112,10 @@ const FEATURED: Readonly<Record<(typeof PATH_ABSTENTIONS)[number], () => { chain
     const critical = extension("2.5.29.32", true, seq(seq(oid("1.2.3"))));
     return { chain: [server(root, { extensions: [critical] })], anchor: root };
   },
+  "critical-tls-feature": () => ({
+    chain: [server(root, { extensions: [tlsFeature(true, 17)] })],
+    anchor: root,
+  }),
   "ecdsa-sha-512": () => {
     const anchor = ca("sha-512", null, { key: ecKey("P-256", "SHA-512") });
     return { chain: [server(anchor)], anchor };

@@ -1,0 +1,170 @@
+/**
+ * Must-staple: an end entity whose certificate promises an OCSP response (TLS feature status_request, RFC 7633) is
+ * accepted only with one that is current and says good, signed by its issuer or a responder that the issuer delegated.
+ */
+import { BitString } from "asn1js";
+import { keyProblem } from "./algorithms.ts";
+import type { Budget } from "./budget.ts";
+import type { Certificate } from "./certificate.ts";
+import { owned, registerAlgorithm } from "./crypto.ts";
+import { DerReader, TAG, sameBytes } from "./der.ts";
+import { isSameName } from "./dn.ts";
+import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-response.ts";
+import { type Problem, checkSigner, formatTime, lacksUsage } from "./profile.ts";
+import { type CertificateStore, type Known, signatureCost, verifySignature } from "./store.ts";
+
+/** The TLS extension `status_request` (RFC 6066 §8), as a TLS feature. */
+const STATUS_REQUEST = 5;
+const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
+/** Certificates in a response that are looked at: a responder sends its own. */
+const MAX_RESPONDERS = 4;
+
+/** Hash algorithms of a CertID. SHA-1 is what responders use: here it only names a key, which then must verify. */
+const HASHES: Readonly<Record<string, string>> = {
+  "1.3.14.3.2.26": "SHA-1",
+  "2.16.840.1.101.3.4.2.1": "SHA-256",
+  "2.16.840.1.101.3.4.2.2": "SHA-384",
+  "2.16.840.1.101.3.4.2.3": "SHA-512",
+};
+
+export interface StapleRules {
+  readonly store: CertificateStore;
+  readonly nowMs: number;
+  readonly budget: Budget;
+  /** Whether a responder's certificate is revoked; null: revocation is not configured. */
+  readonly status: ((known: Known) => Promise<{ readonly untilMs: number } | Problem>) | null;
+}
+
+/** Whether the certificate promises a stapled response. */
+export const mustStaple = ({ tlsFeatures }: Certificate): boolean => tlsFeatures?.includes(STATUS_REQUEST) === true;
+
+/** Until when the response stands for the end entity, or why it does not. `issuer` is the next one of its path. */
+export async function checkMustStaple(
+  endEntity: Certificate,
+  issuer: Known,
+  response: Uint8Array | null,
+  rules: StapleRules,
+): Promise<{ readonly untilMs: number } | Problem> {
+  if (response === null || response.length === 0) return unknown("none");
+  const parsed = parseOcspResponse(response);
+  if (parsed.kind === "malformed") return unknown(`one that cannot be read: ${parsed.why}`);
+  const answers: OcspAnswer[] = [];
+  for (const answer of parsed.value.answers) if (await isAbout(answer, endEntity, issuer)) answers.push(answer);
+  const current = findCurrent(answers, rules.nowMs);
+  if ("code" in current) return current;
+  const signed = await isAuthentic(parsed.value, issuer, rules);
+  return "code" in signed ? signed : { untilMs: Math.min(current.untilMs, signed.untilMs) };
+}
+
+/** RFC 6960 §4.1.1: the serial number, and the hashes of the issuer's name and key. */
+async function isAbout(answer: OcspAnswer, { serial, issuer: name }: Certificate, issuer: Known): Promise<boolean> {
+  const hash = HASHES[answer.hashAlgorithm];
+  return (
+    hash !== undefined &&
+    sameBytes(answer.serial, serial) &&
+    sameBytes(answer.issuerNameHash, await digest(hash, name.der)) &&
+    sameBytes(answer.issuerKeyHash, await digest(hash, keyBits(issuer.certificate)))
+  );
+}
+
+/** Every answer about the certificate says good; one of them is current. */
+function findCurrent(answers: readonly OcspAnswer[], nowMs: number): { readonly untilMs: number } | Problem {
+  const now = Math.floor(nowMs / 1000) * 1000;
+  let why = "one about another certificate or issuer";
+  let untilMs: number | null = null;
+  for (const { status, thisUpdateMs, nextUpdateMs } of answers) {
+    if (status !== "good") return unknown(`one that says ${status}`);
+    if (!(now >= thisUpdateMs)) why = `one not valid before ${formatTime(thisUpdateMs)}`;
+    // RFC 6960 §4.2.2.1: without nextUpdate there is newer information at any time, which a staple is not.
+    else if (nextUpdateMs === null) why = "one without nextUpdate";
+    else if (!(now <= nextUpdateMs)) why = `one whose next update was due ${formatTime(nextUpdateMs)}`;
+    else untilMs = Math.max(untilMs ?? 0, nextUpdateMs);
+  }
+  return untilMs === null ? unknown(why) : { untilMs };
+}
+
+/** RFC 6960 §4.2.2.2: by the issuer, or by a responder whose certificate the issuer signed for that purpose. */
+async function isAuthentic(
+  response: OcspResponse,
+  issuer: Known,
+  rules: StapleRules,
+): Promise<{ readonly untilMs: number } | Problem> {
+  let why = "one that neither the issuer nor a responder of it signed";
+  if (await isResponder(response, issuer.certificate)) {
+    const verified = await verifies(response, issuer, rules.budget);
+    if (verified === null) return OVER_BUDGET;
+    if (verified) return { untilMs: Infinity };
+  }
+  for (const der of response.certificates.slice(0, MAX_RESPONDERS)) {
+    const parsed = rules.store.read(der);
+    if (parsed.kind === "malformed" || !(await isResponder(response, parsed.value.certificate))) continue;
+    const delegate = parsed.value;
+    const problem = await delegateProblem(delegate, issuer, rules);
+    if (problem === null) {
+      const verified = await verifies(response, delegate, rules.budget);
+      if (verified === true) return statusOf(delegate, rules);
+    } else why = problem;
+    if (rules.budget.exceeded !== null) return OVER_BUDGET;
+  }
+  return unknown(why);
+}
+
+async function isResponder({ responder }: OcspResponse, certificate: Certificate): Promise<boolean> {
+  return responder.kind === "name"
+    ? isSameName(responder.name, certificate.subject)
+    : sameBytes(responder.sha1, await digest("SHA-1", keyBits(certificate)));
+}
+
+/** Why this certificate may not sign the responses of `issuer`. */
+async function delegateProblem(delegate: Known, issuer: Known, { nowMs, budget }: StapleRules): Promise<string | null> {
+  const { certificate } = delegate;
+  // "This certificate MUST be issued directly by the CA that is identified in the request."
+  if (!isSameName(certificate.issuer, issuer.certificate.subject)) return "one whose responder another CA certified";
+  // "MUST include … id-kp-OCSPSigning": no other purpose stands for it.
+  if (certificate.extendedKeyUsage?.includes(OCSP_SIGNING) !== true)
+    return "one whose responder is without OCSPSigning";
+  if (lacksUsage(certificate, "digitalSignature")) return "one whose responder is without digitalSignature";
+  const own = checkSigner(certificate, nowMs);
+  if (own !== null) return `one whose responder is refused: ${own.code}, ${own.presented}`;
+  if (keyProblem(certificate.key, "ca") !== null) return "one whose responder has a key that is not supported";
+  return (await delegate.isSignedBy(issuer, budget)) === true ? null : "one whose responder another CA certified";
+}
+
+/** Until when a delegated responder is itself known not to be revoked. */
+async function statusOf(delegate: Known, rules: StapleRules): Promise<{ readonly untilMs: number } | Problem> {
+  const { notAfterMs } = delegate.certificate;
+  if (rules.status === null) return { untilMs: notAfterMs };
+  const answer = await rules.status(delegate);
+  if ("code" in answer) return unknown(`one whose responder is refused: ${answer.code}, ${answer.presented}`);
+  return { untilMs: Math.min(notAfterMs, answer.untilMs) };
+}
+
+async function verifies(response: OcspResponse, signer: Known, budget: Budget): Promise<boolean | null> {
+  if (!budget.spend("signatures", signatureCost(signer.certificate))) return null;
+  const bits = new BitString({ valueHex: owned(response.signature) });
+  return verifySignature(response.tbs, bits, registerAlgorithm(response.signatureAlgorithm), signer);
+}
+
+/** The subjectPublicKey of a certificate, without tag, length and unused bits. */
+function keyBits({ spki }: Certificate): Uint8Array {
+  const info = new DerReader(spki).enter(TAG.sequence, "subjectPublicKeyInfo");
+  info.next("algorithm");
+  return info.octetBits("subjectPublicKey");
+}
+
+async function digest(hash: string, bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest(hash, owned(bytes)));
+}
+
+const unknown = (presented: string): Problem => ({
+  code: "revocation-unknown",
+  expected:
+    "a stapled OCSP response that is current and says good (the certificate has the TLS feature status_request)",
+  presented,
+});
+
+const OVER_BUDGET: Problem = {
+  code: "budget-exceeded",
+  expected: "a stapled OCSP response with few signatures",
+  presented: "too many signatures",
+};

@@ -1,0 +1,226 @@
+/** Must-staple: which OCSP response an end entity with the TLS feature status_request is accepted for. */
+import { describe, expect, it } from "vitest";
+import { createVerifier } from "../../src/trust/index.ts";
+import {
+  type Bytes,
+  CLIENT_AUTH,
+  DAY,
+  type Minted,
+  NOW,
+  POLICY_DIGEST,
+  brief,
+  bytes,
+  ca,
+  concat,
+  crl,
+  ecKey,
+  ext,
+  extension,
+  generalizedTime,
+  int,
+  mint,
+  name,
+  policy,
+  rsaKey,
+  seq,
+  server,
+  sha256,
+  tlv,
+  verdictOf,
+} from "./mint.ts";
+import { witness } from "./witness.ts";
+import { type StapleSpec, byKey, byName, staple, stapleAnswer, tlsFeature } from "./staples.ts";
+
+const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
+const root = ca("root");
+const issuing = ca("issuing", root);
+const SERIAL = 4711;
+const leaf = server(issuing, { serial: int(SERIAL), extensions: [tlsFeature(false, 5)] });
+const chain = [leaf, issuing];
+
+const response = (spec: Partial<StapleSpec> = {}): Bytes => staple({ serial: SERIAL, issuer: issuing, ...spec });
+const answer = (spec: Partial<StapleSpec>): Bytes => stapleAnswer({ serial: SERIAL, issuer: issuing, ...spec });
+
+const check = async (stapled: Bytes | null, presented = chain): Promise<string> =>
+  brief(await verdictOf(policy([root]), presented, NOW, stapled));
+
+describe("an end entity that promises a staple is accepted for", () => {
+  const stranger = ca("issuing", root);
+  const extensionOf = (critical: boolean): Bytes => tlv(0xa1, seq(extension("1.2.3", critical, bytes(5, 0))));
+  it.each<[string, Bytes | null, string]>([
+    ["a good one", response(), "verified"],
+    ["one by its issuer's key", response({ responder: byKey(issuing) }), "verified"],
+    ["one of SHA-256", response({ algorithm: "sha256" }), "verified"],
+    ["one to the second", response({ nextUpdate: NOW, thisUpdate: NOW }), "verified"],
+    ["one with another answer beside", response({ more: [answer({ serial: 1, status: tlv(0x82) })] }), "verified"],
+    ["one with an extension", response({ single: extensionOf(false), tail: extensionOf(false) }), "verified"],
+    ["none", null, "revocation-unknown@0"],
+    ["an empty one", bytes(), "revocation-unknown@0"],
+    ["a failure", seq(tlv(0x0a, bytes(6))), "revocation-unknown@0"],
+    ["a stale one", response({ nextUpdate: NOW - 1000 }), "revocation-unknown@0"],
+    ["one from the future", response({ thisUpdate: NOW + 1000 }), "revocation-unknown@0"],
+    ["one without nextUpdate", response({ nextUpdate: null }), "revocation-unknown@0"],
+    ["one that says unknown", response({ status: tlv(0x82) }), "revocation-unknown@0"],
+    ["one that says revoked", response({ status: tlv(0xa1, generalizedTime(NOW - DAY)) }), "revoked@0"],
+    ["one that says both", response({ more: [answer({ status: tlv(0x82) })] }), "revocation-unknown@0"],
+    ["one of another serial number", response({ serial: 1 }), "revocation-unknown@0"],
+    ["one of another issuer", response({ issuer: root }), "revocation-unknown@0"],
+    ["one of another key of the issuer's name", response({ issuer: stranger }), "revocation-unknown@0"],
+    ["one that a stranger of the issuer's name signed", response({ signer: stranger }), "revocation-unknown@0"],
+    [
+      "one that such a stranger signed and certified",
+      response({ signer: stranger, certificates: [stranger] }),
+      "revocation-unknown@0",
+    ],
+    ["one that names another responder", response({ responder: byName(root) }), "revocation-unknown@0"],
+    ["one by another key", response({ responder: byKey(root) }), "revocation-unknown@0"],
+    ["one with a critical extension", response({ tail: extensionOf(true) }), "revocation-unknown@0"],
+    ["one with a critical extension in the answer", response({ single: extensionOf(true) }), "revocation-unknown@0"],
+    ["garbage", bytes(1, 2, 3), "revocation-unknown@0"],
+    ["one with bytes after it", concat(response(), bytes(0)), "revocation-unknown@0"],
+  ])("%s", async (_, staple, expected) => {
+    expect(await check(staple)).toBe(expected);
+  });
+
+  it("no other certificate needs one, nor one with other features", async () => {
+    for (const features of [[17], [6, 17]]) {
+      expect(await check(null, [server(issuing, { extensions: [tlsFeature(true, ...features)] }), issuing])).toBe(
+        "verified",
+      );
+    }
+    expect(await check(null, [server(issuing, { extensions: [tlsFeature(true, 17, 5)] }), issuing])).toBe(
+      "revocation-unknown@0",
+    );
+  });
+  it("the feature is read strictly, and is not processed in a CA", async () => {
+    const odd = [seq(), seq(tlv(2, bytes(0xff))), seq(int(65_536)), concat(seq(int(5)), bytes(5, 0)), int(5)];
+    for (const value of odd) {
+      const extensions = [extension("1.3.6.1.5.5.7.1.24", false, value)];
+      expect(await check(response(), [server(issuing, { extensions }), issuing])).toBe("malformed@0");
+    }
+    const below = (critical: boolean): Promise<string> => {
+      const featured = ca("featured", root, { extensions: [tlsFeature(critical, 5)] });
+      return check(null, [server(featured), featured]);
+    };
+    expect([await below(false), await below(true)]).toEqual(["verified", "critical-extension@1"]);
+  });
+  it("a self-signed backend's is its own", async () => {
+    const key = ecKey();
+    const own = server(
+      { der: bytes(), subject: name("own"), key },
+      {
+        key,
+        subject: name("own"),
+        serial: int(SERIAL),
+        extensions: [tlsFeature(false, 5)],
+      },
+    );
+    const under = async (staple: Bytes | null): Promise<string> =>
+      brief(await verdictOf(policy([own]), [own], NOW, staple));
+    expect(await under(response({ issuer: own, signer: own }))).toBe("verified");
+    expect(await under(null)).toBe("revocation-unknown@0");
+  });
+});
+
+describe("a delegated responder", () => {
+  const responder = (more: object = {}, issuer = issuing): Minted =>
+    mint({ subject: name("responder"), extensions: [ext.keyUsage(0x80), ext.eku(OCSP_SIGNING)], ...more }, issuer);
+  const by = (signer: Minted, spec: Partial<StapleSpec> = {}): Promise<string> =>
+    check(response({ signer, certificates: [signer], ...spec }));
+
+  it("is certified by the issuer for that purpose", async () => {
+    const good = responder();
+    expect(await by(good)).toBe("verified");
+    expect(await by(good, { responder: byKey(good) })).toBe("verified");
+    expect(await by(good, { certificates: [root, good] })).toBe("verified");
+    expect(await by(responder({ key: rsaKey(2048) }))).toBe("verified");
+    expect(await by(good, { certificates: [] })).toBe("revocation-unknown@0");
+    expect(await by(good, { responder: byKey(root) })).toBe("revocation-unknown@0");
+    expect(await by(responder({}, root))).toBe("revocation-unknown@0");
+    expect(await by(responder({}, ca("issuing", root)))).toBe("revocation-unknown@0");
+    expect(await by(good, { certificates: [root, root, root, root, good] })).toBe("revocation-unknown@0");
+  });
+  it.each<[string, readonly Bytes[]]>([
+    ["without extKeyUsage", [ext.keyUsage(0x80)]],
+    ["for clients", [ext.eku(CLIENT_AUTH)]],
+    ["for every purpose", [ext.eku("2.5.29.37.0")]],
+    ["without digitalSignature", [ext.keyUsage(0x20), ext.eku(OCSP_SIGNING)]],
+    ["with an unknown critical extension", [ext.eku(OCSP_SIGNING), extension("1.2.3", true, bytes())]],
+  ])("%s is none", async (_, extensions) => {
+    expect(await by(responder({ extensions }))).toBe("revocation-unknown@0");
+  });
+  it("is valid, and the verdict ends with it", async () => {
+    expect(await by(responder({ notAfter: NOW - 1000 }))).toBe("revocation-unknown@0");
+    expect(await by(responder({ notBefore: NOW + 1000 }))).toBe("revocation-unknown@0");
+    const until = async (signer: Minted, nextUpdate: number): Promise<unknown> => {
+      const verdict = await verdictOf(
+        policy([root]),
+        chain,
+        NOW,
+        response({ signer, nextUpdate, certificates: [signer] }),
+      );
+      return verdict.kind === "verified" ? verdict.peer.path.notAfterMs - NOW : verdict;
+    };
+    expect(await until(responder({ notAfter: NOW + 5000 }), NOW + 9000)).toBe(5000);
+    expect(await until(responder({ notAfter: NOW + 9000 }), NOW + 5000)).toBe(5000);
+  });
+  it("is held against the CRLs, when there are some", async () => {
+    const revoked = responder({ serial: int(99) });
+    const under = async (...serials: readonly number[]): Promise<string> => {
+      const crls = [crl(root), crl(issuing, { revoked: serials.map(int) })];
+      const staple = response({ signer: revoked, certificates: [revoked] });
+      return brief(await verdictOf(policy([root], { crls }), chain, NOW, staple));
+    };
+    expect([await under(1), await under(99), await under(SERIAL)]).toEqual([
+      "verified",
+      "revocation-unknown@0",
+      "revoked@0",
+    ]);
+  });
+  it("counts to the budget of signatures", async () => {
+    const staple = response();
+    expect(brief(await verdictOf(policy([root], { budgets: { signatures: 2 } }), chain, NOW, staple))).toBe(
+      "budget-exceeded@null",
+    );
+    expect(brief(await verdictOf(policy([root], { budgets: { signatures: 3 } }), chain, NOW, staple))).toBe("verified");
+  });
+});
+
+describe("a resumed session", () => {
+  const presented = chain.map(({ der }) => der);
+  const make = (): ((now: number, staple: Bytes | null | "resumed") => Promise<string>) => {
+    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });
+    return async (now, staple) =>
+      brief(await verifier.verify(presented, now, staple === "resumed" ? { resumed: true } : { ocspResponse: staple }));
+  };
+  const soon = response({ nextUpdate: NOW + 5000 });
+
+  it("is judged by the staple of its chain's last full handshake, until its nextUpdate", async () => {
+    const ask = make();
+    expect(await ask(NOW, "resumed")).toBe("revocation-unknown@0");
+    expect(await ask(NOW + 1, soon)).toBe("verified");
+    expect(await ask(NOW + 2, "resumed")).toBe("verified");
+    expect(await ask(NOW + 5999, "resumed")).toBe("verified");
+    expect(await ask(NOW + 6000, "resumed")).toBe("revocation-unknown@0");
+    expect(await ask(NOW + 6001, response())).toBe("verified");
+    expect(await ask(NOW + 6002, "resumed")).toBe("verified");
+  });
+  it("outlives a handshake whose staple was refused, unless that said revoked", async () => {
+    const ask = make();
+    expect(await ask(NOW, soon)).toBe("verified");
+    expect(await ask(NOW, null)).toBe("revocation-unknown@0");
+    expect(await ask(NOW, response({ serial: 1 }))).toBe("revocation-unknown@0");
+    expect(await ask(NOW, "resumed")).toBe("verified");
+    expect(await ask(NOW, response({ status: tlv(0xa1, generalizedTime(NOW)) }))).toBe("revoked@0");
+    expect(await ask(NOW, "resumed")).toBe("revoked@0");
+  });
+  it("is forgotten when many others came after", async () => {
+    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });
+    const staple = response();
+    // Certificates that follow the path are no part of it, and make another chain.
+    const padded = Array.from({ length: 65 }, () => [...presented, server(root).der]);
+    for (const each of padded) await verifier.verify(each, NOW, { ocspResponse: staple });
+    const again = await Promise.all(padded.map((each) => verifier.verify(each, NOW, { resumed: true })));
+    expect(again.map(brief).filter((each) => each !== "verified")).toEqual(["revocation-unknown@0"]);
+  });
+});
