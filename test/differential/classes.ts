@@ -19,8 +19,7 @@ export const STRICTER = {
   "directory-constraint": "Go ignores directoryName constraints that are not critical",
   "constrained-name-syntax":
     "a name outside the preferred syntax is within no permitted subtree and outside no excluded one",
-  "empty-constraint-beside-another":
-    "PKI.js's engine refuses where one permitted dNSName of several is empty and covers all",
+  "empty-permitted-name": "PKI.js's engine refuses below some permitted dNSNames that are empty and so cover all",
   "question-syntax":
     "a reference identifier is in the preferred syntax: labels of letters, digits and hyphens (RFC 1123 §2.1)",
   "wildcard-above-one-label": "`*.internal` matches nothing",
@@ -64,7 +63,7 @@ export function stricter({ question }: GraphCase, path: GraphPath): Stricter[] {
     "host-constraint-below": pairs(path).some(([above, below]) => permitsOnlyBelow(above, below)),
     "directory-constraint": pairs(path).some(([above, below]) => breaksDirectory(above, below)),
     "constrained-name-syntax": pairs(path).some(([above, below]) => hasOddName(above, below)),
-    "empty-constraint-beside-another": path.some(({ permitted: { dns } }) => dns?.includes("") && dns.length > 1),
+    "empty-permitted-name": path.some(({ permitted: { dns } }) => dns?.includes("")),
     "question-syntax": question.type === "dns" && !isPreferred(question.value),
     "wildcard-above-one-label": question.type === "dns" && matchesOnlyByShortWildcard(question.value, endEntity),
   };
