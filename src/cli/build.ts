@@ -20,6 +20,7 @@ import { encodeSecrets } from "../bundle/secrets.ts";
 export const BUILD_USAGE = `usage: lasthop build -f PATH… [options]
 
   -f, --filename PATH          a file, directory or glob of YAML or JSON manifests, or - for standard input; repeatable
+  -n, --namespace NAMESPACE    of the objects that name none, as kubectl has it (default: default)
   -o, --output FILE            the bundle (default: bundle.json)
       --secrets FILE           the private keys of the bundle's certificates, readable by the owner alone
       --status FILE            what a controller would write into each object's status, as YAML
@@ -231,6 +232,7 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
       allowPositionals: true,
       options: {
         filename: { type: "string", short: "f", multiple: true },
+        namespace: { type: "string", short: "n" },
         output: { type: "string", short: "o", default: "bundle.json" },
         secrets: { type: "string" },
         status: { type: "string" },
@@ -249,7 +251,9 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
     const paths = [...(values.filename ?? []), ...(values.filename === undefined ? [] : positionals)];
     if (paths.length === 0)
       return positionals.length === 0 ? "no inputs: give at least one -f PATH" : "inputs are given with -f";
-    const { format, target, gateway } = values;
+    const { format, target, gateway, namespace } = values;
+    if (namespace !== undefined && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(namespace))
+      return `--namespace must be the name of a namespace, not ${JSON.stringify(namespace)}`;
     if (format !== "text" && format !== "json") return `--format must be text or json, not ${JSON.stringify(format)}`;
     if (target !== undefined && !isTarget(target))
       return `--target must be one of ${TARGETS.join(", ")}, not ${JSON.stringify(target)}`;
@@ -261,6 +265,7 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
       return `--gateway must be NAMESPACE/NAME, not ${JSON.stringify(gateway)}`;
     return {
       paths,
+      namespace,
       output: values.output,
       secrets: values.secrets,
       status: values.status,

@@ -15,6 +15,8 @@ import { computeStatuses, type ObjectStatus } from "./statuses.ts";
 import { reportValidity } from "./validity.ts";
 
 export interface CompileOptions {
+  /** Of the objects that name none; `default` without it. */
+  readonly namespace?: string | undefined;
   /** `namespace/name`: wanted when the inputs have several Gateways of ours. */
   readonly gateway?: string | undefined;
   /** Checks what that host can do; none: any host. */
@@ -47,7 +49,7 @@ export interface CompileResult {
 /** Reads, checks and resolves every object, then emits the bundle of one Gateway. Never throws on input. */
 export function compile(inputs: readonly InputDocument[], options: CompileOptions = {}): CompileResult {
   const diagnostics = new Diagnostics();
-  const { objects, fatal } = readObjects(inputs, diagnostics);
+  const { objects, fatal } = readObjects(inputs, diagnostics, options.namespace ?? null);
   return compileObjects(objects, options, diagnostics, fatal);
 }
 

@@ -12,6 +12,7 @@ export const INPUT_CODES = [
   "object-duplicate",
   "object-kind",
   "object-version",
+  "object-converted",
   "object-schema",
   "object-unknown-field",
   "gateway-not-found",

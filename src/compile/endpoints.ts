@@ -6,23 +6,28 @@ import {
   type Diagnostics,
   type FieldPath,
   namespacedName,
+  type Problem,
   show,
   type SourceObject,
 } from "./diagnostics.ts";
-import type { Cluster } from "./load.ts";
+import { nearMiss } from "./endpoint-misses.ts";
+import type { Cluster, Entry } from "./load.ts";
 import type { Group, Memory } from "./memory.ts";
-import type { EndpointSlice, Service, ServicePort } from "./objects.ts";
+import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "./names.ts";
+import type { Endpoints, EndpointSlice, Service, ServicePort } from "./objects.ts";
 
 export const ADDRESSES_ANNOTATION = "lasthop.dev/addresses";
-const SERVICE_LABEL = "kubernetes.io/service-name";
 
 export interface EndpointOptions extends AddressRules {
   readonly allowAddressAnnotation: boolean;
   readonly allowExternalName: boolean;
 }
 
-/** By `namespace/service`. */
-export type Slices = ReadonlyMap<string, Group<SourceObject<EndpointSlice>>>;
+export interface Slices {
+  /** By `namespace/service`. */
+  readonly byService: ReadonlyMap<string, Group<SourceObject<EndpointSlice>>>;
+  readonly cluster: Cluster;
+}
 
 export function indexSlices(cluster: Cluster, memory: Memory, diagnostics: Diagnostics): Slices {
   const valid = memory.once("slices", [], diagnostics, () =>
@@ -34,7 +39,7 @@ export function indexSlices(cluster: Cluster, memory: Memory, diagnostics: Diagn
   };
   const byName = (a: SourceObject, b: SourceObject): number =>
     compareStrings(namespacedName(a.ref), namespacedName(b.ref));
-  return memory.source("slices", memory.group("slices", valid, serviceOf, byName));
+  return { byService: memory.source("slices", memory.group("slices", valid, serviceOf, byName)), cluster };
 }
 
 interface Found {
@@ -56,30 +61,37 @@ export function resolveEndpoints(
     found.endpoints.map((endpoint) => [`${endpoint.host}\0${String(endpoint.port).padStart(5, "0")}`, endpoint]),
   );
   const endpoints = [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, endpoint]) => endpoint);
-  if (endpoints.length === 0) diagnostics.report(service, noEndpoints(service, port, found.refused));
+  if (endpoints.length === 0) diagnostics.report(service, noEndpoints(service, port, found.refused, slices));
   return endpoints;
 }
 
-function noEndpoints(service: SourceObject<Service>, port: ServicePort, refused: number) {
+function noEndpoints(
+  service: SourceObject<Service>,
+  port: ServicePort,
+  refused: number,
+  { byService, cluster }: Slices,
+): Problem {
   const index = service.value.spec.ports.indexOf(port);
   const path = index < 0 ? ["spec"] : ["spec", "ports", index];
-  return refused > 0
-    ? {
-        code: "backend-no-usable-address" as const,
-        path,
-        message: `every address of port ${port.port} is refused, so requests are answered 503`,
-        expected: "an address that the gateway may connect to",
-        found: `${refused} refused`,
-        remedy: "see the warnings about its addresses",
-      }
-    : {
-        code: "backend-no-endpoints" as const,
-        severity: "warning" as const,
-        path,
-        message: `port ${port.port} has no ready endpoint, so requests are answered 503`,
-        expected: `an EndpointSlice labelled ${SERVICE_LABEL}: ${service.ref.name} with a ready endpoint and a port named ${JSON.stringify(port.name)}`,
-        remedy: "add the EndpointSlice: kubectl get endpointslices -o yaml",
-      };
+  if (refused > 0)
+    return {
+      code: "backend-no-usable-address",
+      path,
+      message: `every address of port ${port.port} is refused, so requests are answered 503`,
+      expected: "an address that the gateway may connect to",
+      found: `${refused} refused`,
+      remedy: "see the warnings about its addresses",
+    };
+  const own = byService.get(namespacedName(service.ref))?.items ?? [];
+  return {
+    code: "backend-no-endpoints",
+    severity: "warning",
+    path,
+    message: `port ${port.port} has no ready endpoint, so requests are answered 503`,
+    expected: `an EndpointSlice labelled ${SERVICE_LABEL}: ${service.ref.name} with a ready endpoint and a port named ${JSON.stringify(port.name)}`,
+    remedy: "add the EndpointSlice: kubectl get endpointslices -o yaml",
+    ...nearMiss(service, port, own, cluster),
+  };
 }
 
 function findEndpoints(
@@ -92,7 +104,9 @@ function findEndpoints(
   const annotation = service.value.metadata.annotations?.[ADDRESSES_ANNOTATION];
   if (annotation !== undefined) return fromAnnotation(service, port, annotation, options, diagnostics);
   if (service.value.spec.type === "ExternalName") return fromExternalName(service, port, options, diagnostics);
-  const own = slices.get(`${service.ref.namespace}/${service.ref.name}`)?.items ?? [];
+  const name = namespacedName(service.ref);
+  const own = slices.byService.get(name)?.items ?? [];
+  if (own.length === 0) return fromEndpoints(slices.cluster.Endpoints.get(name), port, options, diagnostics);
   // A terminating endpoint serves only when nothing else does (KEP-1669).
   const ready = fromSlices(own, port, "ready", options, diagnostics);
   return ready.endpoints.length > 0 || ready.refused > 0
@@ -122,6 +136,26 @@ function fromSlices(
         const path = ["endpoints", index, "addresses", number];
         addAddress(found, slice, path, address, target, addressType, options, diagnostics);
       }
+    }
+  }
+  return found;
+}
+
+/** Of a Service without slices: what the EndpointSliceMirroring controller of a cluster would make slices of. */
+function fromEndpoints(
+  entry: Entry<Endpoints> | undefined,
+  port: ServicePort,
+  options: EndpointOptions,
+  diagnostics: Diagnostics,
+): Found {
+  const found: Found = { endpoints: [], refused: 0 };
+  if (entry?.kind !== "valid" || entry.object.value.metadata.labels?.[SKIP_MIRROR_LABEL] === "true") return found;
+  for (const [index, { addresses, ports }] of entry.object.value.subsets.entries()) {
+    const target = ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol)?.port;
+    if (target === undefined) continue;
+    for (const [number, { ip }] of addresses.entries()) {
+      const path = ["subsets", index, "addresses", number, "ip"];
+      addAddress(found, entry.object, path, ip, target, ip.includes(":") ? "IPv6" : "IPv4", options, diagnostics);
     }
   }
   return found;

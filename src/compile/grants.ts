@@ -2,7 +2,7 @@
 import { type DiagnosticCode, type Diagnostics, type FieldPath, type Problem, show } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
 import type { Memory } from "./memory.ts";
-import { GATEWAY_GROUP } from "./names.ts";
+import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "./names.ts";
 
 export interface Reference {
   readonly group: string;
@@ -28,7 +28,8 @@ function allowedBy(cluster: Cluster): Map<string, true> {
   for (const entry of cluster.ReferenceGrant.values()) {
     if (entry.kind !== "valid") continue;
     const namespace = entry.object.ref.namespace ?? "default";
-    for (const from of entry.object.value.spec.from) {
+    for (const named of entry.object.value.spec.from) {
+      const from = asConverted(named);
       // "When unspecified, this policy refers to all resources of the specified Group and Kind": the empty name here.
       for (const to of entry.object.value.spec.to)
         allowed.set(key(from, { ...to, namespace, name: to.name ?? "" }), true);
@@ -36,6 +37,12 @@ function allowedBy(cluster: Cluster): Map<string, true> {
   }
   return allowed;
 }
+
+/** A grant to XListenerSets is one to what seed.ts reads them as. */
+const asConverted = (from: Reference): Reference =>
+  from.group === EXPERIMENTAL_GROUP && from.kind === "XListenerSet"
+    ? { ...from, group: GATEWAY_GROUP, kind: "ListenerSet" }
+    : from;
 
 const key = (from: Reference, to: Reference & { readonly name: string }): string =>
   [from.group, from.kind, from.namespace, to.group, to.kind, to.namespace, to.name].join("\0");

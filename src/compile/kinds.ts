@@ -1,11 +1,16 @@
 /** Which kind an object is read as, and what is to be said about the others. */
 import { type Problem, show } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
+import { exportOf, madeOf } from "./makers.ts";
+import { GATEWAY_GROUP } from "./names.ts";
+import { isXListenerSet } from "./seed.ts";
 import { field, type Kind, KINDS } from "./schema/validate.ts";
+import { distance } from "./spelling.ts";
 
 /** The kind an object is read as; null: it is skipped, or {@link misspeltKind} says why not. */
 export function kindOf(raw: RawObject): Kind | null {
   if (meansPolicy(raw)) return "BackendTLSPolicy";
+  if (isXListenerSet(raw)) return "ListenerSet";
   if (!Object.hasOwn(KINDS, raw.ref.kind)) return null;
   const kind = raw.ref.kind as Kind;
   return KINDS[kind].group === raw.group ? kind : null;
@@ -16,7 +21,7 @@ export function kindOf(raw: RawObject): Kind | null {
  * plaintext: it is read as a refused policy, which closes the Services it names.
  */
 function meansPolicy(raw: RawObject): boolean {
-  if (raw.ref.kind.toLowerCase() === "backendtlspolicy") return true;
+  if (raw.ref.kind.toLowerCase() === "backendtlspolicy") return !isForeignGroup(raw.group);
   if (Object.hasOwn(KINDS, raw.ref.kind) || misspeltKind(raw) === null) return false;
   const spec = field(raw.value, "spec");
   return field(spec, "targetRefs") !== undefined || field(spec, "targetRef") !== undefined;
@@ -36,4 +41,31 @@ export function misspeltKind({ ref, group }: RawObject): Problem | null {
   };
 }
 
-export const reasonToSkip = "lasthop has no use for this kind";
+/**
+ * Whether another vendor has such a group, as `alb.networking.azure.io` has its own BackendTLSPolicy: its objects are that
+ * vendor's business. A group of Kubernetes, none, or one that differs from ours in a few letters or lacks a part of it
+ * is taken for ours, misspelt.
+ */
+function isForeignGroup(group: string): boolean {
+  const isOfKubernetes = /(^|[.-])k8s\.io$/.test(group) || !group.includes(".");
+  const labels = GATEWAY_GROUP.split(".");
+  const lacksPart = group.split(".").every((label) => labels.includes(label));
+  return !isOfKubernetes && !lacksPart && distance(group, GATEWAY_GROUP, MISSPELT) > MISSPELT;
+}
+
+/** Letters in which a misspelt group differs, at most. */
+const MISSPELT = 3;
+
+/** Why an object is passed over, and what is read in its place where that is known. */
+export function reasonToSkip(raw: RawObject): string {
+  const { ref, group } = raw;
+  if (Object.hasOwn(KINDS, ref.kind)) {
+    const { group: own } = KINDS[ref.kind as Kind];
+    return `another API's ${ref.kind}; lasthop reads those of ${own === "" ? "the core API" : own}`;
+  }
+  const made = madeOf(raw);
+  if (made !== null)
+    return `a cluster makes ${made.kind} ${made.name} of it, which lasthop reads: ${exportOf(made, made.namespace ?? "NAMESPACE")}`;
+  if (group === "kustomize.config.k8s.io") return "build it first: kubectl kustomize DIRECTORY | lasthop build -f -";
+  return "lasthop has no use for this kind";
+}

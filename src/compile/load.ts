@@ -11,12 +11,15 @@ import {
   compareStrings,
 } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
+import { templateIn } from "./document/templates.ts";
 import { kindOf, misspeltKind, reasonToSkip } from "./kinds.ts";
 import type { Group, Memory } from "./memory.ts";
+import { SERVICE_LABEL } from "./names.ts";
 import type {
   BackendTLSPolicy,
   ClusterTrustBundle,
   ConfigMap,
+  Endpoints,
   EndpointSlice,
   Gateway,
   GatewayClass,
@@ -31,8 +34,8 @@ import type {
 import { readTargets, unreadableTargets } from "./policy-targets.ts";
 import { type Definitions, isDefinition, readDefinitions } from "./schema/definitions.ts";
 import { validateRules } from "./schema/rules.ts";
-import { type Kind, KINDS, validateStructure } from "./schema/validate.ts";
-import { convertSeed } from "./seed.ts";
+import { field, type Kind, KINDS, validateStructure } from "./schema/validate.ts";
+import { type Converted, convertSeed, convertXListenerSet, isXListenerSet } from "./seed.ts";
 
 export type Entry<T> =
   | { readonly kind: "valid"; readonly object: SourceObject<T> }
@@ -53,6 +56,7 @@ interface Types {
   Namespace: Namespace;
   Service: Service;
   EndpointSlice: EndpointSlice;
+  Endpoints: Endpoints;
   ConfigMap: ConfigMap;
   Secret: Secret;
 }
@@ -113,7 +117,24 @@ export function load(raws: readonly RawObject[], memory: Memory, diagnostics: Di
     const entries = memory.once(`entries of ${kind}`, [byName], diagnostics, (mine) => settleAll(byName, mine));
     cluster[kind] = memory.source(kind, entries);
   }
-  return { cluster: cluster as unknown as Cluster, skipped: sortSkipped(skipped), fatal };
+  const whole = cluster as unknown as Cluster;
+  return { cluster: whole, skipped: sortSkipped([...skipped, ...mirroredEndpoints(whole)]), fatal };
+}
+
+/** Endpoints beside EndpointSlices of the same Service, as every cluster has them: one of the two is enough. */
+function mirroredEndpoints({ Endpoints, EndpointSlice }: Cluster): Skipped[] {
+  if (Endpoints.size === 0) return [];
+  const sliced = new Set(
+    [...EndpointSlice.values()].flatMap(({ object: { ref, value } }) => {
+      const service = field(field(field(value, "metadata"), "labels"), SERVICE_LABEL);
+      return typeof service === "string" ? [`${ref.namespace}/${service}`] : [];
+    }),
+  );
+  return [...Endpoints].flatMap(([name, { object }]) =>
+    sliced.has(name)
+      ? [{ object: object.ref, location: object.locate(["kind"]), reason: "the Service's EndpointSlices are read" }]
+      : [],
+  );
 }
 
 type Admission =
@@ -129,7 +150,10 @@ function admit(judged: Judged, definitions: Definitions, diagnostics: Diagnostic
     const misspelt = misspeltKind(raw);
     for (const problem of bounded(definitions.check(raw))) diagnostics.report(bare(raw), problem);
     if (misspelt === null)
-      return { kind: "skipped", skipped: { object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip } };
+      return {
+        kind: "skipped",
+        skipped: { object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip(raw) },
+      };
     diagnostics.report(bare(raw), misspelt);
     return { kind: "ignored" };
   }
@@ -174,12 +198,8 @@ function judge(raw: RawObject): Judged {
   const kind = kindOf(raw);
   if (kind === null) return { kind, raw };
   const { group, namespaced, versions } = KINDS[kind];
-  const seed = kind === "BackendTLSPolicy" && raw.version !== versions[0];
-  const {
-    value,
-    spell,
-    problems: conversion,
-  } = seed ? convertSeed(raw) : { value: raw.value, spell: (path: FieldPath) => path, problems: [] };
+  const isExperiment = isXListenerSet(raw);
+  const { value, spell, problems: conversion } = convert(raw, kind);
   const object: SourceObject = {
     ref: {
       apiVersion: group === "" ? versions[0] : `${group}/${versions[0]}`,
@@ -192,14 +212,35 @@ function judge(raw: RawObject): Judged {
     locate: raw.locate,
     spell,
   };
-  const known = raw.group === group && (versions as readonly string[]).includes(raw.version);
+  const known = isExperiment || (raw.group === group && (versions as readonly string[]).includes(raw.version));
   const problems: Problem[] = known ? [...conversion] : [unknownVersion(kind, raw)];
-  const misspelt = kind === raw.ref.kind ? null : misspeltKind(raw);
+  const misspelt = kind === raw.ref.kind || isExperiment ? null : misspeltKind(raw);
   if (misspelt !== null) problems.push(misspelt);
   const structure = validateStructure(kind, value);
   const own = structure.length > 0 ? structure : validateRules(kind, value);
-  problems.push(...bounded(own));
+  problems.push(...bounded(own).map((problem) => unrendered(problem, value)));
   return { kind, raw, object, problems, isSound: own.length === 0 };
+}
+
+/** In the form of the first version that is read. */
+function convert(raw: RawObject, kind: Kind): Converted {
+  if (isXListenerSet(raw)) return convertXListenerSet(raw);
+  if (kind === "BackendTLSPolicy" && raw.version !== KINDS[kind].versions[0]) return convertSeed(raw);
+  return { value: raw.value, spell: (path: FieldPath) => path, problems: [] };
+}
+
+/** A value that a tool should have replaced is wrong for that reason, whatever rule it breaks. */
+function unrendered(problem: Problem, value: unknown): Problem {
+  const found: unknown = problem.path.reduce(field, value);
+  const template = typeof found === "string" ? templateIn(found) : null;
+  return template === null
+    ? problem
+    : {
+        ...problem,
+        message: `${template.mark} looks like ${template.tool}`,
+        found: template.mark,
+        remedy: template.remedy,
+      };
 }
 
 const MAX_PROBLEMS = 50;

@@ -261,6 +261,16 @@ export interface EndpointSlice {
   ports: { name: string; protocol: "TCP" | "UDP" | "SCTP"; port?: number; appProtocol?: string }[];
 }
 
+/** The API before EndpointSlices: read where a Service has none of these. */
+export interface Endpoints {
+  metadata: Metadata;
+  subsets: {
+    addresses: { ip: string }[];
+    notReadyAddresses: { ip: string }[];
+    ports: { name: string; protocol: "TCP" | "UDP" | "SCTP"; port: number }[];
+  }[];
+}
+
 export interface ConfigMap {
   metadata: Metadata;
   data?: Record<string, string>;

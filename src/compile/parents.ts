@@ -6,7 +6,7 @@ import type { Gateways } from "./gateways.ts";
 import { intersectHostnames, type SharedHostname } from "./hostnames.ts";
 import type { ListenerState } from "./listeners.ts";
 import type { Cluster } from "./load.ts";
-import { GATEWAY_GROUP } from "./names.ts";
+import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "./names.ts";
 import { allowsNamespace } from "./namespaces.ts";
 import type { HTTPRoute, ParentReference } from "./objects.ts";
 import { field } from "./schema/validate.ts";
@@ -59,7 +59,7 @@ export function unreadableParents(
     seen.add(key);
     const parent = findParent(kind, `${namespace}/${name}`, context);
     if (!("gateway" in parent)) return [];
-    const ref = { ...(value as ParentReference), group: GATEWAY_GROUP, kind };
+    const ref = { group: GATEWAY_GROUP, kind, ...(value as Partial<ParentReference>), name };
     return [{ ref, gateway: parent.gateway, verdict: { kind: "detached", ...refusal } }];
   });
 }
@@ -77,9 +77,10 @@ type ParentKind = "Gateway" | "ListenerSet";
 
 function parentKind(ref: unknown): ParentKind | null {
   const kind = field(ref, "kind") ?? "Gateway";
-  return (field(ref, "group") ?? GATEWAY_GROUP) === GATEWAY_GROUP && (kind === "Gateway" || kind === "ListenerSet")
-    ? kind
-    : null;
+  const group = field(ref, "group") ?? GATEWAY_GROUP;
+  // seed.ts reads an XListenerSet as a ListenerSet.
+  if (group === EXPERIMENTAL_GROUP && kind === "XListenerSet") return "ListenerSet";
+  return group === GATEWAY_GROUP && (kind === "Gateway" || kind === "ListenerSet") ? kind : null;
 }
 
 type Parent =

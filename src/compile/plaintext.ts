@@ -49,7 +49,12 @@ export function plaintextOf(
   const { service, port } = target;
   const name = namespacedName(service.ref);
   const ports = [...new Set(endpoints.map((endpoint) => endpoint.port))];
-  const hints = tlsHints(target, ports, slices.get(name)?.items ?? [], policies.meaning.get(name)?.items ?? []);
+  const hints = tlsHints(
+    target,
+    ports,
+    slices.byService.get(name)?.items ?? [],
+    policies.meaning.get(name)?.items ?? [],
+  );
   if (hints.length > 0) diagnostics.report(service, warnOf(target, hints));
   return {
     backend: id,

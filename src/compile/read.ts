@@ -3,6 +3,7 @@ import { existsSync, globSync, readdirSync, readFileSync, realpathSync, statSync
 import { join } from "node:path";
 import { compareStrings, type Diagnostic } from "./diagnostics.ts";
 import type { InputDocument } from "./document/parse.ts";
+import { decodeText, NotText } from "./encoding.ts";
 
 export interface InputsRead {
   /** By name. A file that two paths lead to is read once. */
@@ -39,7 +40,7 @@ export function readInputs(paths: readonly string[], outputs: readonly string[] 
         if (file !== path && !statSync(file).isFile()) throw new Error("not a regular file");
         if (!documents.has(key)) documents.set(key, { file: file === "-" ? STDIN : file, text: readText(file) });
       } catch (error) {
-        faults.push(unreadable(file, reasonOf(error)));
+        faults.push(unreadable(file, reasonOf(error), error instanceof NotText ? error.remedy : undefined));
       }
     }
   }
@@ -76,12 +77,10 @@ function readText(file: string): string {
   const bytes = readFileSync(file === "-" ? 0 : file);
   // Pipes do not say how much is coming.
   if (tooLarge(bytes.length)) throw new RangeError(`larger than ${MAX_FILE_BYTES} bytes`);
-  // Kubernetes manifests are UTF-8; anything else would be read as something its author did not write.
-  return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  return decodeText(bytes);
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof TypeError) return "not UTF-8";
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   if (code === "ENOENT") return "no such file or directory";
   if (code === "EACCES") return "permission denied";
@@ -89,13 +88,13 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function unreadable(file: string, why: string): Diagnostic {
+function unreadable(file: string, why: string, remedy = "correct the path given with -f"): Diagnostic {
   return fault(
     "input-unreadable",
     file,
     `cannot read ${file}: ${why}`,
-    "a readable file of UTF-8 text",
-    why === "not UTF-8" ? "save the file as UTF-8" : "correct the path given with -f",
+    "a readable file of UTF-8 or UTF-16 text",
+    remedy,
   );
 }
 

@@ -1,9 +1,11 @@
 /**
- * BackendTLSPolicy as v1.0 of the Gateway API had it: v1alpha2 with one `targetRef` and `tls`, v1alpha3 as v1 today.
- * Converted before validation; the author's spelling of each field is kept for diagnostics.
+ * BackendTLSPolicy as v1.0 of the Gateway API had it: v1alpha2 with one `targetRef` and `tls`, v1alpha3 as v1 today. And
+ * XListenerSet, which v1.5 made ListenerSet, with the same fields. Converted before validation; the author's spelling of
+ * each field is kept for diagnostics.
  */
 import type { RawObject } from "./document/objects.ts";
 import type { FieldPath, Problem } from "./diagnostics.ts";
+import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "./names.ts";
 import { field } from "./schema/validate.ts";
 
 export interface Converted {
@@ -16,6 +18,26 @@ const RENAMED: Readonly<Record<string, string>> = {
   caCertificateRefs: "caCertRefs",
   wellKnownCACertificates: "wellKnownCACerts",
 };
+
+/** Whether an object is an XListenerSet, which is read as a ListenerSet. */
+export const isXListenerSet = ({ ref, group }: Pick<RawObject, "ref" | "group">): boolean =>
+  ref.kind === "XListenerSet" && group === EXPERIMENTAL_GROUP;
+
+/** Only apiVersion and kind differ. */
+export function convertXListenerSet(raw: RawObject): Converted {
+  const apiVersion = `${GATEWAY_GROUP}/v1`;
+  const warning: Problem = {
+    severity: "warning",
+    code: "object-converted",
+    path: ["kind"],
+    message: "XListenerSet was read as ListenerSet, which replaces it; parentRefs that name it too",
+    expected: `apiVersion ${apiVersion}, kind ListenerSet`,
+    found: `${raw.ref.apiVersion} XListenerSet`,
+    remedy: "change apiVersion and kind here, and group and kind in the parentRefs that name it",
+  };
+  const value = { ...raw.value, apiVersion, kind: "ListenerSet" };
+  return { value, spell: (path) => path, problems: [warning] };
+}
 
 export function convertSeed(raw: RawObject): Converted {
   const warning: Problem = {

@@ -183,6 +183,37 @@ describe("exit codes", () => {
     expect(err).toContain("not UTF-8");
   });
 
+  test.each([
+    ["UTF-32", [0xff, 0xfe, 0, 0, 0x61, 0, 0, 0]],
+    ["not UTF-16", [0xff, 0xfe, 0x00, 0xd8, 0x61, 0]],
+    ["compressed with gzip", [0x1f, 0x8b, 8, 0]],
+  ])("2: a file that is %s", async (what, bytes) => {
+    writeFileSync(at("odd.yaml"), Buffer.from(bytes));
+    const { code, err } = await build("-f", "odd.yaml");
+    expect(code).toBe(2);
+    expect(err).toContain(`odd.yaml: ${what} [input-unreadable]`);
+  });
+
+  const utf16be = (text: string): Buffer => Buffer.from(text, "utf16le").swap16();
+  test.each([
+    ["UTF-16, little-endian, with a mark", Buffer.from(`\uFEFF${good}`, "utf16le")],
+    ["UTF-16, big-endian, with a mark", utf16be(`\uFEFF${good}`)],
+    ["UTF-16, little-endian", Buffer.from(good, "utf16le")],
+    ["UTF-16, big-endian", utf16be(good)],
+    ["UTF-8 with a mark and Windows' line ends", Buffer.from(`\uFEFF${good.replaceAll("\n", "\r\n")}`)],
+  ])("%s is read as what it is", async (_, bytes) => {
+    await build("-f", "good.yaml", "-o", "plain.json");
+    writeFileSync(at("windows.yaml"), bytes);
+    expect(await build("-f", "windows.yaml", "-o", "b.json")).toMatchObject({ code: 0 });
+    expect(readFileSync(at("b.json"), "utf8")).toBe(readFileSync(at("plain.json"), "utf8"));
+  });
+
+  test("2: no name of a namespace", async () => {
+    expect((await build("-f", "good.yaml", "-n", "Shop")).err).toContain(
+      '--namespace must be the name of a namespace, not "Shop"',
+    );
+  });
+
   test("2: a policy whose targets cannot be read", async () => {
     expect((await build("-f", join(GOLDEN, "fatal-policy-targets.in.yaml"))).code).toBe(2);
     expect(written()).toEqual([]);

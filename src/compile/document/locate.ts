@@ -49,8 +49,8 @@ export function locationAt(lines: Lines, offset: number, length: number, secret:
 export interface Part {
   readonly lines: Lines;
   readonly source: string;
-  /** Of `source` in the file. */
-  readonly offset: number;
+  /** Where in the file a character of `source` stands. */
+  readonly toFile: (offset: number) => number;
   /** Read when first asked for. */
   readonly events: () => readonly Event[];
 }
@@ -80,7 +80,7 @@ export function locator(part: Part, root: number): Locate {
       best = value !== undefined && isWord(value) ? spanOf(value) : (child.key ?? spanOf(value) ?? best);
     }
     const [offset, length] = best ?? [0, 1];
-    return locationAt(part.lines, part.offset + offset, length, secret);
+    return locationAt(part.lines, part.toFile(offset), length, secret);
   };
 }
 

@@ -7,7 +7,7 @@ import {
   type ObjectRef,
   show,
 } from "../diagnostics.ts";
-import { field } from "../schema/validate.ts";
+import { field, KINDS } from "../schema/validate.ts";
 import type { Locate } from "./locate.ts";
 import { type InputDocument, parseText } from "./parse.ts";
 
@@ -24,6 +24,7 @@ export interface RawObject {
 export function readObjects(
   inputs: readonly InputDocument[],
   diagnostics: Diagnostics,
+  namespace: string | null = null,
 ): { objects: RawObject[]; fatal: boolean } {
   const objects: RawObject[] = [];
   let fatal = false;
@@ -42,7 +43,20 @@ export function readObjects(
     }
     if (objects.length === before && !fatal) diagnostics.add(emptyInput(input.file));
   }
-  return { objects, fatal };
+  return { objects: namespace === null ? objects : objects.map((object) => inNamespace(object, namespace)), fatal };
+}
+
+/** As `kubectl --namespace`: what names no namespace of its own is of this one. Cluster-scoped kinds pass it over. */
+function inNamespace(object: RawObject, namespace: string): RawObject {
+  if (object.ref.namespace !== null || isClusterScoped(object.group, object.ref.kind)) return object;
+  const metadata = field(object.value, "metadata");
+  const isMap = metadata !== null && typeof metadata === "object" && !Array.isArray(metadata);
+  return {
+    ...object,
+    ref: { ...object.ref, namespace },
+    // What is no map is refused as it stands.
+    value: isMap || metadata === undefined ? { ...object.value, metadata: { ...metadata, namespace } } : object.value,
+  };
 }
 
 /**
@@ -65,7 +79,7 @@ function addValue(
       locate(["items"], true),
       "items of a list must be a list",
       "a list of objects",
-      typeof items,
+      typeOf(items),
     );
     return false;
   }
@@ -129,9 +143,10 @@ function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnos
     malformed(
       diagnostics,
       place([]),
-      "a document must be one Kubernetes object",
+      `a document must be one Kubernetes object, and this is ${typeOf(value)}`,
       "a mapping with apiVersion and kind",
-      typeof value,
+      typeOf(value),
+      Array.isArray(value) ? UNPACK : undefined,
     );
     return false;
   }
@@ -168,6 +183,13 @@ function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnos
   return true;
 }
 
+/** Of the kinds that are read; of the others nothing depends on it. */
+function isClusterScoped(group: string, kind: string): boolean {
+  if (!Object.hasOwn(KINDS, kind)) return false;
+  const known = KINDS[kind as keyof typeof KINDS];
+  return known.group === group && !known.namespaced;
+}
+
 /** Lines that are not printed: a Secret's, any of which may hold its data, and what a ConfigMap holds by mistake. */
 function maySecret(kind: string, path: FieldPath): boolean {
   return isSecretKind(kind) || (kind === "ConfigMap" && (path[0] === "data" || path[0] === "binaryData"));
@@ -199,12 +221,23 @@ function emptyInput(file: string): Diagnostic {
   };
 }
 
+const UNPACK =
+  'put the list under `items` of an object with `apiVersion: v1` and `kind: List`: jq \'{apiVersion: "v1", kind: "List", items: .}\'';
+
+/** As an author of YAML says it; the value itself may be a secret. */
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return "a list (array)";
+  if (value === null) return "null";
+  return typeof value === "object" ? "a mapping (object)" : `a ${typeof value}`;
+}
+
 function malformed(
   diagnostics: Diagnostics,
   location: Location,
   message: string,
   expected: string,
   found: string,
+  remedy = "write one Kubernetes object per YAML document, separated by `---`",
 ): void {
   diagnostics.add({
     severity: "error",
@@ -215,7 +248,7 @@ function malformed(
     path: null,
     expected,
     found,
-    remedy: "write one Kubernetes object per YAML document, separated by `---`",
+    remedy,
     note: null,
   });
 }

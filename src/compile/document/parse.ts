@@ -10,7 +10,10 @@ import {
   YAMLException,
 } from "js-yaml";
 import type { Diagnostic, Location } from "../diagnostics.ts";
+import { DEFICIENT, type Indented, indentFlow, unchanged } from "./flow-indent.ts";
 import { itemLocators, type Lines, linesOf, type Locate, locationAt, locator, type Part } from "./locate.ts";
+import { jsonValues, partsOf, type Span } from "./parts.ts";
+import { markAt, type Template, templateIn, withoutMarks } from "./templates.ts";
 
 /** Text that was read: `file` is how diagnostics name it. */
 export interface InputDocument {
@@ -36,15 +39,17 @@ export function parseText({ file, text }: InputDocument): { documents: ParsedDoc
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const lines = linesOf(file, source);
   const documents: ParsedDocument[] = [];
-  for (const [from, to] of partsOf(source)) {
-    const part = partOf(lines, source.slice(from, to), from);
-    let parsed: readonly ParsedRange[];
-    try {
-      parsed = parseRanges(part.source);
-    } catch (error) {
-      return { fault: syntaxFault(lines, error, from) };
+  const waiting = partsOf(source).reverse();
+  for (let span = waiting.pop(); span !== undefined; span = waiting.pop()) {
+    const [from, to] = span;
+    const read = readPart(source.slice(from, to));
+    if (read.kind === "values") {
+      waiting.push(...read.spans.map(([start, end]): Span => [from + start, from + end]).reverse());
+      continue;
     }
-    for (const { value, start, aliases } of parsed) {
+    if (read.kind === "fault") return { fault: syntaxFault(lines, read, [from, to]) };
+    const part = partOf(lines, read.text, from);
+    for (const { value, start, aliases } of read.ranges) {
       const root = start + 1;
       const locate = locator(part, root);
       if (aliases && expandsTooFar(value)) return { fault: aliasFault(locate([], true)) };
@@ -54,21 +59,45 @@ export function parseText({ file, text }: InputDocument): { documents: ParsedDoc
   return { documents };
 }
 
-/**
- * `[from, to)` of the parts that can be read alone, so that one document's events are gone before the next one's come.
- * `---` at a line's start is a document's start wherever it stands (YAML 1.2 §9.1.2), but directives belong to the next.
- */
-function partsOf(source: string): [from: number, to: number][] {
-  const starts = /(?:^|[\n\r])%/.test(source)
-    ? []
-    : [...source.matchAll(/[\n\r]---(?=[ \t\n\r]|$)/g)].map(({ index }) => index + 1);
-  return [0, ...starts].map((from, index) => [from, starts[index] ?? source.length]);
+/** Events weigh far more than the text: dropped, and read again when the first place is asked for. */
+function partOf(lines: Lines, { source, toOriginal }: Indented, offset: number): Part {
+  let again: Event[] | null = null;
+  return {
+    lines,
+    source,
+    toFile: (at) => offset + toOriginal(at),
+    events: () => (again ??= parseEvents(source, { maxDepth: MAX_DEPTH })),
+  };
 }
 
-/** Events weigh far more than the text: dropped, and read again when the first place is asked for. */
-function partOf(lines: Lines, source: string, offset: number): Part {
-  let again: Event[] | null = null;
-  return { lines, source, offset, events: () => (again ??= parseEvents(source, { maxDepth: MAX_DEPTH })) };
+type PartRead =
+  | { readonly kind: "documents"; readonly text: Indented; readonly ranges: readonly ParsedRange[] }
+  /** Not one document, but several values of JSON. */
+  | { readonly kind: "values"; readonly spans: readonly Span[] }
+  | PartFault;
+
+interface PartFault {
+  readonly kind: "fault";
+  readonly reason: string;
+  /** In the part; null: not known. */
+  readonly at: number | null;
+}
+
+function readPart(source: string): PartRead {
+  const plain = parseRanges(source);
+  if (!("reason" in plain)) return { kind: "documents", text: unchanged(source), ranges: plain.ranges };
+  const spans = jsonValues(source);
+  if (spans !== null) return { kind: "values", spans };
+  if (plain.reason !== DEFICIENT) return plain;
+  const tries: Parsed[] = [plain];
+  const text = indentFlow(source, (indented) => {
+    const read = parseRanges(indented);
+    tries[0] = read;
+    return "reason" in read && read.reason === DEFICIENT ? read.at : null;
+  });
+  const last = tries[0] ?? plain;
+  if (!("reason" in last)) return { kind: "documents", text, ranges: last.ranges };
+  return { ...last, at: last.at === null ? null : text.toOriginal(last.at) };
 }
 
 interface ParsedRange {
@@ -78,14 +107,23 @@ interface ParsedRange {
   readonly aliases: boolean;
 }
 
-function parseRanges(source: string): ParsedRange[] {
-  const events = parseEvents(source, { maxDepth: MAX_DEPTH });
-  const values = constructFromEvents(events, { source, schema: SCHEMA });
-  return documentRanges(events).map(([start, end], index) => ({
-    value: values[index],
-    start,
-    aliases: hasAlias(events, start, end),
-  }));
+type Parsed = { readonly ranges: readonly ParsedRange[] } | PartFault;
+
+function parseRanges(source: string): Parsed {
+  try {
+    const events = parseEvents(source, { maxDepth: MAX_DEPTH });
+    const values = constructFromEvents(events, { source, schema: SCHEMA });
+    const ranges = documentRanges(events).map(([start, end], index) => ({
+      value: values[index],
+      start,
+      aliases: hasAlias(events, start, end),
+    }));
+    return { ranges };
+  } catch (error) {
+    if (!(error instanceof YAMLException))
+      return { kind: "fault", reason: "the text cannot be read as YAML", at: null };
+    return { kind: "fault", reason: error.reason, at: error.mark?.position ?? null };
+  }
 }
 
 /** `[start, end)` of each document's events, its own DOCUMENT event included. */
@@ -133,23 +171,32 @@ interface Measure {
 const LEAF: Measure = { nodes: 1, depth: 0 };
 const ENDLESS: Measure = { nodes: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
 
-/** `from` is where the part that was read begins. */
-function syntaxFault(lines: Lines, error: unknown, from: number): Diagnostic {
-  const known = error instanceof YAMLException;
-  const offset = from + (known ? (error.mark?.position ?? 0) : 0);
-  const reason = known ? error.reason : "the text cannot be read as YAML";
+function syntaxFault(lines: Lines, { reason, at }: PartFault, [from, to]: Span): Diagnostic {
+  const source = lines.source.slice(from, to);
+  const template = templateFault(source, at ?? 0);
+  const offset = from + (template?.at ?? at ?? 0);
   return {
     severity: "error",
     code: "yaml-syntax",
-    message: `not valid YAML: ${reason}`,
-    location: locationAt(lines, offset, 1, mayHoldSecret(lines, offset)),
+    message: `not valid YAML: ${template === null ? reason : `${template.mark} looks like ${template.tool}`}`,
+    location: locationAt(lines, offset, template?.mark.length ?? 1, mayHoldSecret(lines, offset)),
     object: null,
     path: null,
     expected: "YAML 1.2 or JSON",
-    found: null,
-    remedy: remedyFor(reason, lines.source),
+    found: template?.mark ?? null,
+    remedy: template?.remedy ?? remedyFor(reason, source),
     note: null,
   };
+}
+
+/** A template outside quotes is at fault when its line is, or when all would be well without it. */
+function templateFault(source: string, at: number): (Template & { at: number }) | null {
+  const line = source.slice(source.lastIndexOf("\n", at - 1) + 1).split("\n", 1)[0] ?? "";
+  const inLine = markAt(line);
+  if (inLine < 0 && (markAt(source) < 0 || "reason" in parseRanges(withoutMarks(source)))) return null;
+  const place = inLine < 0 ? markAt(source) : source.lastIndexOf("\n", at - 1) + 1 + inLine;
+  const template = templateIn(source.slice(place));
+  return template === null ? null : { ...template, at: place };
 }
 
 function remedyFor(reason: string, source: string): string {

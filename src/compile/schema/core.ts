@@ -106,6 +106,29 @@ const endpointSlice = {
   },
 };
 
+const endpointAddresses = {
+  type: "array",
+  default: [],
+  items: { type: "object", required: ["ip"], properties: { ip: { type: "string" } } },
+};
+
+const endpointSubset = {
+  type: "object",
+  properties: {
+    addresses: endpointAddresses,
+    notReadyAddresses: endpointAddresses,
+    ports: {
+      type: "array",
+      default: [],
+      items: {
+        type: "object",
+        required: ["port"],
+        properties: { name: { type: "string", default: "" }, protocol: PROTOCOL, port: PORT },
+      },
+    },
+  },
+};
+
 /** Their own schemas do not matter while lasthop serves none of them. */
 const unservedRoute = {
   type: "object",
@@ -147,6 +170,7 @@ export const CORE_SCHEMAS = {
   Namespace: { type: "object" },
   Service: { type: "object", properties: { spec: { ...service, default: {} } } },
   EndpointSlice: endpointSlice,
+  Endpoints: { type: "object", properties: { subsets: { type: "array", default: [], items: endpointSubset } } },
   ConfigMap: {
     type: "object",
     properties: { data: STRINGS, binaryData: { type: "object", additionalProperties: BASE64 } },

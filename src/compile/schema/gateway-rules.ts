@@ -110,7 +110,9 @@ function addressRules(addresses: NonNullable<Gateway["spec"]["addresses"]>): Pro
     const at = ["spec", "addresses", index];
     // The schema's formats ipv4 and ipv6, which stand in a `oneOf`.
     if (type === "IPAddress" && value !== undefined && !isSloppyIp(value))
-      problems.push(rule([...at, "value"], "is no IP address", "correct the value, or the type", show(value)));
+      problems.push(
+        rule([...at, "value"], "is no IP address", "correct the value, or the type", show(value), "an IP address"),
+      );
     if (type === "Hostname" && value !== undefined && !HOSTNAME.test(value))
       problems.push(
         rule(

@@ -1,9 +1,9 @@
 /** What the typed checks of the CRDs' rules share. */
 import { type FieldPath, type Problem, show } from "../diagnostics.ts";
 
-/** An object that breaks a rule of its CRD. */
-export function rule(path: FieldPath, message: string, remedy: string, found?: string): Problem {
-  return { code: "object-schema", path, message, remedy, expected: message, ...(found === undefined ? {} : { found }) };
+/** An object that breaks a rule of its CRD. `expected` is the message where that says the rule, and not the fault. */
+export function rule(path: FieldPath, message: string, remedy: string, found?: string, expected = message): Problem {
+  return { code: "object-schema", path, message, remedy, expected, ...(found === undefined ? {} : { found }) };
 }
 
 interface Distinct {
@@ -32,6 +32,7 @@ export function distinctRefs(at: FieldPath, refs: readonly Distinct[]): Problem[
           "names the same object and section twice",
           "remove one, or give each its own sectionName",
           show(ref.name),
+          "each object once, or each time with another sectionName",
         ),
       );
     } else if (others.some(({ shape }) => shape !== ref.shape)) {

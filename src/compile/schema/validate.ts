@@ -23,6 +23,7 @@ export const KINDS = {
   Namespace: { group: "", versions: ["v1"], namespaced: false },
   Service: { group: "", versions: ["v1"], namespaced: true },
   EndpointSlice: { group: "discovery.k8s.io", versions: ["v1"], namespaced: true },
+  Endpoints: { group: "", versions: ["v1"], namespaced: true },
   ConfigMap: { group: "", versions: ["v1"], namespaced: true },
   Secret: { group: "", versions: ["v1"], namespaced: true },
 } as const;
@@ -250,6 +251,14 @@ function faultOf(error: ErrorObject): { message: string; expected: string; remed
         expected: `at least ${String(params["limit"])}`,
         remedy: "add what is missing, or use a larger value",
       };
+    case "uniqueKeys": {
+      const keys = (error.schema as readonly string[]).join(", ");
+      return {
+        message: `two items have the same ${keys}`,
+        expected: `items that differ in ${keys}`,
+        remedy: "remove one, or change it",
+      };
+    }
     default:
       return { message: error.message ?? keyword, expected: error.message ?? keyword, remedy: "correct the value" };
   }
