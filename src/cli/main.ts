@@ -45,11 +45,14 @@ async function main([name = "", ...args]: readonly string[]): Promise<number> {
 
 /** sysexits.h's EX_SOFTWARE: a bug of ours must not look like 1, which says that a bundle was written. */
 const EXIT_BUG = 70;
+/** How long a reader that stands still may keep Bun's process. */
+const LAST_WORDS_MS = 10_000;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
   // A connection that was reset keeps Bun's process (measured: Bun 1.4.5). What has been written leaves first.
   if (isBun) setImmediate(() => process.stdout.write("", () => process.exit()));
+  if (isBun) setTimeout(() => process.exit(), LAST_WORDS_MS);
 } catch (error) {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   const usageFault = typeof code === "string" && code.startsWith("ERR_PARSE_ARGS_");

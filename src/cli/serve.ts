@@ -11,7 +11,7 @@ import { servePublication } from "../host/node/publication.ts";
 import { FileRefused } from "../host/node/regular-file.ts";
 import { closeEndpoint, type HostPort, MAX_PORT, openEndpoint, parseHostPort } from "./endpoint.ts";
 import { type Running, serveBundleFile } from "./serve/bundle-file.ts";
-import { lineWriter } from "./serve/lines.ts";
+import { type Lines, linesTo } from "./serve/lines.ts";
 import { UsageError, unusedEntries } from "./serve/port-map.ts";
 
 export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
@@ -59,12 +59,22 @@ export async function serve(args: readonly string[]): Promise<number> {
   let running: Running | null = null;
   const { metrics: at } = settings;
   // What nobody asks for is not counted.
-  const metrics = at === null ? null : createMetrics(() => running?.servings ?? []);
-  const write = lineWriter(process.stdout);
+  const records = linesTo(1, {
+    lost: (why) => say(`the access log cannot be written (${why}): lines are dropped, and counted in ${DROPPED}`),
+  });
+  const metrics =
+    at === null
+      ? null
+      : createMetrics(
+          () => running?.servings ?? [],
+          () => records.dropped,
+        );
   const log = (record: AccessRecord): void => {
     metrics?.onRecord(record);
-    write(JSON.stringify(record));
+    records.write(JSON.stringify(record));
   };
+  // Node's own way of saying them waits for whoever reads.
+  process.removeAllListeners("warning").on("warning", ({ message }) => say(message));
   const unready = (): string[] => ((running?.servings.length ?? 0) > 0 ? [] : ["no Gateway is served"]);
   try {
     const server = at === null || metrics === null ? null : await openEndpoint(at, metrics.registry, unready);
@@ -77,8 +87,13 @@ export async function serve(args: readonly string[]): Promise<number> {
   } catch (error) {
     return told(error, settings);
   }
+  const settled = await Promise.all([records.settle(), said.settle()]);
+  // What a reader that stands still has not taken would keep the process.
+  if (settled.includes(false)) process.exit(0);
   return 0;
 }
+
+const DROPPED = "lasthop_access_log_dropped_total";
 
 async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent | undefined): Promise<Running> {
   const { path, portMap } = settings;
@@ -156,7 +171,8 @@ function told(error: unknown, { path }: Settings): number {
 /** A day: beyond 24 days a timer would fire at once. */
 const MAX_DRAIN_MS = 86_400_000;
 
-const say = (line: string): void => void process.stderr.write(`lasthop serve: ${line}\n`);
+const said: Lines = linesTo(2, { lost: () => undefined });
+const say = (line: string): void => said.write(`lasthop serve: ${line}`);
 
 function parse(args: readonly string[]): Settings | string | null {
   let parsed;

@@ -34,6 +34,8 @@ export interface Gateway extends Target {
   readonly said: () => string;
   /** Of the access log; empty when its stream is not a pipe that is read here. */
   readonly records: () => readonly Record<string, unknown>[];
+  /** The same as text. */
+  readonly logged: () => string;
   /** Tells it to stop as an operator does; resolves with the exit status. */
   terminate(): Promise<number | null>;
   /** Ends it, its backend too, and removes its files. */
@@ -94,6 +96,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     child,
     residentBytes: () => residentBytes(child.pid),
     said: () => heard.err,
+    logged: () => heard.out,
     records: () =>
       heard.out
         .split("\n")

@@ -14,7 +14,7 @@ export interface Metrics {
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
 /** Labels are names of the bundle and codes of ours, never what a client sent: their number is bounded. */
-export function createMetrics(servings: () => readonly Serving[]): Metrics {
+export function createMetrics(servings: () => readonly Serving[], droppedLines = (): number => 0): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -75,6 +75,17 @@ export function createMetrics(servings: () => readonly Serving[]): Metrics {
       }),
     );
   }
+  registry.registerMetric(
+    new Counter({
+      name: "lasthop_access_log_dropped_total",
+      help: "Lines of the access log that could not be written, or that its reader did not take.",
+      registers: [],
+      collect() {
+        this.reset();
+        this.inc(droppedLines());
+      },
+    }),
+  );
   registry.registerMetric(
     new Gauge({
       name: "lasthop_bundle_info",
