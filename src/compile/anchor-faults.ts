@@ -62,7 +62,7 @@ export function reportAnchors({ name, place, leftOut, facts }: AnchorSource, dia
         message: `${where} of ${name} is not strict DER; it is trusted all the same, for this decides nothing of an anchor`,
         expected: "a certificate of RFC 5280 in DER",
         found: `${oddity}, of ${subject}`,
-        remedy: "nothing, or have the CA's certificate issued anew",
+        remedy: "none is needed; a certificate of this CA issued anew would be strict DER",
       });
     // A server's own certificate is documented as an anchor when it is self-signed; another's is mostly a mistake.
     if (as === "end-entity" && !selfIssued)
@@ -78,8 +78,8 @@ export function reportAnchors({ name, place, leftOut, facts }: AnchorSource, dia
 
 /** For a condition: what of the sources is not trusted; empty: nothing. */
 export function describeLeftOut(sources: readonly AnchorSource[]): string {
-  const all = sources.flatMap(({ name, leftOut }) => leftOut.map((fault) => `${name}: ${describeFault(fault)}`));
-  return all.length === 0 ? "" : `left out are ${limited(all)}`;
+  const partial = sources.filter(({ leftOut }) => leftOut.length > 0);
+  return partial.map(({ name, leftOut }) => `left out of ${name}: ${limited(leftOut.map(describeFault))}`).join("; ");
 }
 
 /** `line 12, certificate 2 of 3, CN=old: weak-key: expected …, found …`. */
@@ -116,15 +116,18 @@ const REMEDIES: Readonly<Partial<Record<LeftOut["code"], string>>> = {
 
 const MAX_SUBJECT = 160;
 
-/** A subject as people read it, on one line: it comes from whoever made the certificate. */
+/** A subject as people read it, on one line, or the alternative names: they come from whoever made the certificate. */
 export function subjectOf(der: Uint8Array): string | null {
-  let subject: string | undefined;
+  let text: string;
   try {
-    ({ subject } = new X509Certificate(der));
+    // Node.js has no subject where it is empty, whatever its types say.
+    const { subject, subjectAltName = "" }: { subject?: string; subjectAltName?: string | undefined } =
+      new X509Certificate(der);
+    text = subject === undefined || subject === "" ? subjectAltName : subject;
   } catch {
     return null; // Not even OpenSSL can read it: there is no subject to name.
   }
-  const line = (subject ?? "").replaceAll("\n", ", ").replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\uFFFD");
+  const line = text.replaceAll("\n", ", ").replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, "\uFFFD");
   if (line === "") return "an empty subject";
   return line.length > MAX_SUBJECT ? `${line.slice(0, MAX_SUBJECT)}…` : line;
 }

@@ -117,7 +117,7 @@ function read(cluster: Cluster, kind: AnchorKind, name: string, above: AnchorUse
   leftOut.sort((a, b) => a.line - b.line);
   const source = { name: `${kind} ${name}`, ...digests(ders), place: text.note, leftOut, facts };
   if (ders.length > 0) return { kind: "read", source };
-  const mistake = certificates.length === 0 ? explainText(text.value, text.encoded) : null;
+  const mistake = certificates.length === 0 ? explainText(text.value, text.encoded, "CERTIFICATE") : null;
   if (mistake !== null) return invalid(`${of} ${mistake.why}`, text.note, mistake.remedy);
   const [first] = leftOut;
   if (first === undefined) return invalid(`${of} holds no certificate`, text.note);

@@ -4,17 +4,21 @@ import { hex } from "../bundle/bytes.ts";
 import type { BundleCertificate, ConfigCode, Sha256Hex } from "../bundle/types.ts";
 import { parsePemBundle } from "../trust/index.ts";
 import type { Referrer } from "./backends.ts";
+import { type CertificateFacts, readFacts } from "./certificate-facts.ts";
 import { type Invalid, invalid, textOf } from "./config-data.ts";
 import { type FieldPath, type Problem, show } from "./diagnostics.ts";
 import { digestJson, sha256 } from "./digest.ts";
 import { type Grants, notPermitted } from "./grants.ts";
 import type { Cluster, Entry } from "./load.ts";
 import type { ObjectReference } from "./objects.ts";
+import { explainKey, explainText } from "./pem-mistakes.ts";
 
 export interface Certificate {
   /** Of the chain. */
   readonly digest: Sha256Hex;
   readonly entry: BundleCertificate;
+  /** For warnings and conditions; nothing of it goes into the bundle. */
+  readonly facts: CertificateFacts;
   /** Base64 PKCS#8 DER. A function, so that nothing prints it by accident. */
   readonly key: () => string;
 }
@@ -61,7 +65,7 @@ export function resolveCertificate(
     message: result.why,
     expected: "a Secret of type kubernetes.io/tls with a chain in tls.crt and its key in tls.key",
     found: show(name),
-    remedy: "correct the reference, or the Secret",
+    remedy: result.remedy ?? "correct the reference, or the Secret",
     ...(result.note === undefined ? {} : { note: result.note }),
   };
   return { kind: "unresolved", permitted: true, problem };
@@ -91,27 +95,44 @@ function readSecret(cluster: Cluster, name: string): CertificateResult {
     return invalid(`${source} is of type ${entry.object.value.type}, not ${TLS_SECRET}`);
   const chain = textOf(cluster, "Secret", name, "tls.crt");
   if (chain.kind === "invalid") return chain;
+  const pem = textOf(cluster, "Secret", name, "tls.key");
+  if (pem.kind === "read" && isSwapped(chain.value, pem.value))
+    return invalid(`tls.crt and tls.key of ${source} are swapped`, chain.note, "put each under the other's key");
   const { certificates, problems } = parsePemBundle(chain.value);
+  const mistake = certificates.length === 0 ? explainText(chain.value, chain.encoded, "CERTIFICATE") : null;
+  if (mistake !== null) return invalid(`tls.crt of ${source} ${mistake.why}`, chain.note, mistake.remedy);
+  if (certificates.length === 0 && problems.length === 0)
+    return invalid(`tls.crt of ${source} holds no certificate`, chain.note);
   const [problem] = problems;
   if (problem !== undefined)
     return invalid(`line ${problem.line} of tls.crt in ${source}: ${problem.message}`, chain.note);
-  const [first] = certificates;
-  if (first === undefined) return invalid(`tls.crt of ${source} holds no certificate`, chain.note);
-  const pem = textOf(cluster, "Secret", name, "tls.key");
   if (pem.kind === "invalid") return pem;
   const key = readKey(pem.value);
-  if (key === null)
-    return invalid(`tls.key of ${source} holds no private key in PEM that can be read without a password`, pem.note);
-  const leaf = new X509Certificate(first.der);
+  if (key === null) {
+    const { why, remedy } = explainKey(pem.value, pem.encoded);
+    return invalid(`tls.key of ${source} ${why}`, pem.note, remedy);
+  }
+  const read = certificates.map(({ der }) => readCertificateFor(der));
+  const unread = read.indexOf(null);
+  if (unread >= 0) return invalid(`OpenSSL cannot read certificate ${unread + 1} in tls.crt of ${source}`, chain.note);
+  const chainRead = read.filter((own) => own !== null);
+  const [leaf] = chainRead;
+  if (leaf === undefined) return invalid(`tls.crt of ${source} holds no certificate`, chain.note);
   const weakness = keyFault(leaf.publicKey);
   if (weakness !== null) return invalid(`the key of tls.crt in ${source} is ${weakness}`, chain.note);
   if (!leaf.checkPrivateKey(key)) {
-    const later = certificates.findIndex(({ der }) => new X509Certificate(der).checkPrivateKey(key));
-    const whose = later < 0 ? "none of its certificates" : `certificate ${later + 1}, which must come first`;
-    return invalid(
-      `tls.key of ${source} is not the key of the first certificate in tls.crt, but of ${whose}`,
-      pem.note,
-    );
+    const later = chainRead.findIndex((own) => own.checkPrivateKey(key));
+    return later < 0
+      ? invalid(
+          `tls.key of ${source} belongs to none of the certificates in tls.crt`,
+          pem.note,
+          "put in the key for which the certificate was issued, or the certificate that was issued for the key",
+        )
+      : invalid(
+          `tls.key of ${source} belongs to certificate ${later + 1} in tls.crt, which must come first`,
+          pem.note,
+          "put the certificate of the key first, and each issuer after what it issued",
+        );
   }
   const ders = certificates.map(({ der }) => Buffer.from(der).toString("base64"));
   const spki = leaf.publicKey.export({ type: "spki", format: "der" });
@@ -120,9 +141,25 @@ function readSecret(cluster: Cluster, name: string): CertificateResult {
     certificate: {
       digest: digestJson(ders),
       entry: { source, chain: ders, keyDigest: hex(sha256(spki)) },
+      facts: readFacts(chainRead, chain.note),
       key: () => key.export({ type: "pkcs8", format: "der" }).toString("base64"),
     },
   };
+}
+
+const isSwapped = (chain: string, key: string): boolean =>
+  chain.includes("PRIVATE KEY-----") &&
+  !chain.includes("-----BEGIN CERTIFICATE-----") &&
+  key.includes("-----BEGIN CERTIFICATE-----");
+
+/** Null: OpenSSL, which presents it, cannot read the certificate or its key. */
+function readCertificateFor(der: Uint8Array): X509Certificate | null {
+  try {
+    const certificate = new X509Certificate(der);
+    return certificate.publicKey.type === "public" ? certificate : null;
+  } catch {
+    return null; // The reason is OpenSSL's own, and helps nobody: it is said which certificate it was.
+  }
 }
 
 function readKey(pem: string): KeyObject | null {

@@ -1,4 +1,5 @@
 /** `status` of GatewayClasses, Gateways and ListenerSets. */
+import { describeLeftOut } from "./anchor-faults.ts";
 import { insecureModes } from "./client-validation.ts";
 import {
   accepted,
@@ -20,17 +21,18 @@ import type { Model } from "./model.ts";
 import { GATEWAY_GROUP } from "./names.ts";
 import { generationOf, type ObjectStatus, statusOf } from "./object-status.ts";
 import type { RouteState } from "./routes.ts";
+import { type Clock, describeCertificates, describeDates } from "./validity.ts";
 
 type Generation = number | undefined;
 type AttachedRoutes = ReadonlyMap<ListenerState, number>;
 
-export function gatewayStatuses({ classes, gateways, listenerSets, routes }: Model): ObjectStatus[] {
+export function gatewayStatuses({ classes, gateways, listenerSets, routes }: Model, now: Clock): ObjectStatus[] {
   const attached = countAttached(routes);
   const sets = [...listenerSets.values()];
   return [
     ...[...classes.values()].map(classStatus),
-    ...[...gateways.values()].flatMap((gateway) => gatewayStatus(gateway, sets, attached)),
-    ...sets.map((set) => listenerSetStatus(set, attached)),
+    ...[...gateways.values()].flatMap((gateway) => gatewayStatus(gateway, sets, attached, now)),
+    ...sets.map((set) => listenerSetStatus(set, attached, now)),
   ];
 }
 
@@ -47,6 +49,7 @@ function gatewayStatus(
   gateway: GatewayState,
   sets: readonly ListenerSetState[],
   attached: AttachedRoutes,
+  now: Clock,
 ): ObjectStatus[] {
   const generation = generationOf(gateway.object);
   if (gateway.kind === "unusable") {
@@ -57,14 +60,14 @@ function gatewayStatus(
   }
   const own = gateway.listeners.filter(({ owner }) => owner.kind === "Gateway");
   const insecure = insecureModes(gateway.object.value);
-  const conditions = [gatewayAccepted(gateway, own, generation), gatewayRefs(gateway, own, generation)];
+  const conditions = [gatewayAccepted(gateway, own, generation, now), gatewayRefs(gateway, own, generation)];
   if (insecure.length > 0) {
     const where = `on ${insecure.join(", ")}`;
     conditions.push(insecureValidation(generation, `Clients without a valid certificate are served ${where}`));
   }
   const status = {
     conditions,
-    listeners: own.map((listener) => listenerStatus(listener, generation, attached)),
+    listeners: own.map((listener) => listenerStatus(listener, generation, attached, now)),
     // "selected by the Gateway's AllowedListeners …, a valid ParentRef …, the condition `Accepted: true`"
     attachedListenerSets: sets.filter((set) => set.gateway === gateway.name && set.verdict.kind === "accepted").length,
   };
@@ -72,13 +75,20 @@ function gatewayStatus(
 }
 
 function gatewayAccepted(
-  { refusal }: Extract<GatewayState, { kind: "valid" }>,
+  { refusal, clientIdentity }: Extract<GatewayState, { kind: "valid" }>,
   own: readonly ListenerState[],
   generation: Generation,
+  now: Clock,
 ): Condition {
   if (refusal !== null) return notAccepted(generation, refusal.reason, refusal.message);
   const faults = listenerFaults(own);
-  return faults === "" ? accepted(generation, "Every listener is accepted") : partlyAccepted(generation, faults);
+  const identity =
+    clientIdentity.kind === "certificate"
+      ? describeCertificates([clientIdentity.certificate], { to: "backends" }, now)
+      : "";
+  return faults === ""
+    ? accepted(generation, sentences("Every listener is accepted", identity))
+    : partlyAccepted(generation, sentences(faults, identity));
 }
 
 /** `GatewayConditionResolvedRefs`: of its own references, and "a positive-polarity summary of Listener's". */
@@ -98,7 +108,11 @@ function gatewayRefs(
 }
 
 /** "`Accepted` … MUST only summarize the `status.listeners` conditions that are exclusive to the `ListenerSet`." */
-function listenerSetStatus({ object, verdict, listeners }: ListenerSetState, attached: AttachedRoutes): ObjectStatus {
+function listenerSetStatus(
+  { object, verdict, listeners }: ListenerSetState,
+  attached: AttachedRoutes,
+  now: Clock,
+): ObjectStatus {
   const generation = generationOf(object);
   const faults = listenerFaults(listeners);
   const condition =
@@ -111,16 +125,16 @@ function listenerSetStatus({ object, verdict, listeners }: ListenerSetState, att
     conditions: [condition],
     ...(listeners.length === 0
       ? {}
-      : { listeners: listeners.map((listener) => listenerStatus(listener, generation, attached)) }),
+      : { listeners: listeners.map((listener) => listenerStatus(listener, generation, attached, now)) }),
   });
 }
 
-function listenerStatus(listener: ListenerState, generation: Generation, attached: AttachedRoutes): object {
+function listenerStatus(listener: ListenerState, generation: Generation, attached: AttachedRoutes, now: Clock): object {
   const { spec, verdict, takesHttpRoutes, unresolved, overlaps } = listener;
   const [first] = unresolved;
   const conditions = [
     verdict.kind === "accepted"
-      ? accepted(generation, "The listener is valid")
+      ? accepted(generation, sentences("The listener is valid", ...tlsRemarks(listener, now)))
       : notAccepted(generation, verdict.reason, verdict.message),
     verdict.kind === "conflicted" ? conflicted(generation, verdict.reason, verdict.message) : noConflicts(generation),
     first === undefined
@@ -136,6 +150,20 @@ function listenerStatus(listener: ListenerState, generation: Generation, attache
     conditions,
   };
 }
+
+/** What of a listener's certificates and CAs deserves a word although they serve. */
+function tlsRemarks({ verdict, hostname }: ListenerState, now: Clock): string[] {
+  if (verdict.kind !== "accepted" || verdict.tls === null) return [];
+  const { certificates, clientValidation } = verdict.tls;
+  const sources = clientValidation.kind === "valid" ? clientValidation.sources : [];
+  return [
+    describeCertificates(certificates, { to: "clients", hostname }, now),
+    describeLeftOut(sources),
+    describeDates(sources, now),
+  ];
+}
+
+const sentences = (...parts: readonly string[]): string => parts.filter((part) => part !== "").join("; ");
 
 /** "The number of Routes with the Accepted condition set to True that have been attached to this Listener" */
 function countAttached(routes: readonly RouteState[]): AttachedRoutes {

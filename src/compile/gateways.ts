@@ -1,5 +1,6 @@
 /** GatewayClasses and Gateways of ours, with the ListenerSets attached to them. */
 import type { BackendContext } from "./backends.ts";
+import { remarksOf, warningOf } from "./certificate-facts.ts";
 import { type Certificate, type CertificateContext, resolveCertificate } from "./certificates.ts";
 import { resolveClientValidation, type ValidationContext } from "./client-validation.ts";
 import type { GatewayReason, ListenerSetReason } from "./conditions.ts";
@@ -214,7 +215,12 @@ function resolveIdentity(
   const from = { kind: "Gateway", namespace: object.ref.namespace ?? "default" } as const;
   const path = ["spec", "tls", "backend", "clientCertificateRef"];
   const result = resolveCertificate(ref, from, path, "gateway-client-certificate", context);
-  if (result.kind === "resolved") return { kind: "certificate", certificate: result.certificate };
+  if (result.kind === "resolved") {
+    const { certificate } = result;
+    for (const remark of remarksOf(certificate, { to: "backends" }))
+      diagnostics.report(object, warningOf(remark, path, certificate.facts));
+    return { kind: "certificate", certificate };
+  }
   diagnostics.report(object, result.problem);
   const reason = result.permitted ? "InvalidClientCertificateRef" : "RefNotPermitted";
   return { kind: "refused", unresolved: { reason, message: explain(object, result.problem) } };

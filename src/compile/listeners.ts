@@ -1,6 +1,7 @@
 /** Listeners of a Gateway and of the ListenerSets attached to it, merged: what each can serve, or why it cannot. */
 import type { BundleExternalAuth, NamespacedName } from "../bundle/types.ts";
 import { type BackendContext, type Reference, resolveReference } from "./backends.ts";
+import { remarksOf, warningOf } from "./certificate-facts.ts";
 import { type Certificate, type CertificateContext, resolveCertificate } from "./certificates.ts";
 import type { ClientValidation, ValidationByPort } from "./client-validation.ts";
 import type { ConflictReason, ListenerReason } from "./conditions.ts";
@@ -179,7 +180,7 @@ function refuseListener(spec: Listener, at: FieldPath): { reason: ListenerReason
 /** One valid certificate of several is served; without any the listener has nothing to show. */
 function resolveTls(
   owner: ListenerOwner,
-  { tls, port }: Listener,
+  { tls, port, hostname }: Listener,
   at: FieldPath,
   context: ListenerContext,
   report: (problem: Problem) => string,
@@ -190,8 +191,12 @@ function resolveTls(
   for (const [index, ref] of (tls?.certificateRefs ?? []).entries()) {
     const path = [...at, "tls", "certificateRefs", index];
     const result = resolveCertificate(ref, owner, path, "listener-certificates", context);
-    if (result.kind === "resolved") certificates.set(result.certificate.digest, result.certificate);
-    else {
+    if (result.kind === "resolved") {
+      const { certificate } = result;
+      certificates.set(certificate.digest, certificate);
+      for (const remark of remarksOf(certificate, { to: "clients", hostname: hostname?.toLowerCase() ?? null }))
+        report(warningOf(remark, path, certificate.facts));
+    } else {
       const reason = result.permitted ? "InvalidCertificateRef" : "RefNotPermitted";
       faults.push({ reason, message: report(result.problem) });
     }

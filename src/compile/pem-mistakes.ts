@@ -44,33 +44,82 @@ function isCertificate(der: Uint8Array): boolean {
   }
 }
 
+type Label = "CERTIFICATE" | "PRIVATE KEY";
+
 /**
- * Of text in which no certificate was found; null: nothing that people are known to do. `encoded` is the way out where the
- * text is the base64 of what belongs there.
+ * Of text in which no block of this label was found; null: nothing that people are known to do. `encoded` is the way out
+ * where the text is the base64 of what belongs there.
  */
-export function explainText(text: string, encoded: string): Mistake | null {
+export function explainText(text: string, encoded: string, label: Label): Mistake | null {
   const trimmed = text.replace(/^\u{feff}/u, "").trim();
-  if (trimmed === "") return { why: "is empty", remedy: "put in the CA's certificate as PEM" };
-  const bare = explainBase64(trimmed, encoded);
+  if (trimmed === "") return { why: "is empty", remedy: "put in PEM" };
+  const bare = explainBase64(trimmed, encoded, label);
   if (bare !== null) return bare;
   return MISTAKES.find(({ pattern }) => pattern.test(trimmed)) ?? null;
 }
 
+/** Of text that is no private key which can be read. Nothing of it is repeated. */
+export function explainKey(text: string, encoded: string): Mistake {
+  const known = KEY_MISTAKES.find(({ pattern }) => pattern.test(text)) ?? explainText(text, encoded, "PRIVATE KEY");
+  return (
+    known ?? {
+      why: "holds no private key in PEM that can be read",
+      remedy: "put in the key as openssl genpkey writes it, without a password",
+    }
+  );
+}
+
+const KEY_MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
+  {
+    pattern: /-----BEGIN ENCRYPTED PRIVATE KEY-----|Proc-Type: 4,ENCRYPTED/,
+    why: "is encrypted with a password, which nothing could enter",
+    remedy: "openssl pkey -in FILE writes it without",
+  },
+  {
+    pattern: /-----BEGIN OPENSSH PRIVATE KEY-----/,
+    why: "is a key in OpenSSH's format",
+    remedy: "ssh-keygen -p -m PKCS8 -f FILE rewrites it as PEM",
+  },
+  {
+    pattern: /^(?![\s\S]*PRIVATE KEY-----)[\s\S]*-----BEGIN CERTIFICATE-----/,
+    why: "holds a certificate, not a private key",
+    remedy: "put in the key for which the certificate was issued",
+  },
+  {
+    pattern: /^(?![\s\S]*PRIVATE KEY-----)[\s\S]*-----BEGIN ([A-Z]+ )?PUBLIC KEY-----/,
+    why: "holds a public key, not a private one",
+    remedy: "put in the private key",
+  },
+  {
+    pattern: /^(?![\s\S]*PRIVATE KEY-----)[\s\S]*-----BEGIN (NEW )?CERTIFICATE REQUEST-----/,
+    why: "holds a request for a certificate, not a private key",
+    remedy: "put in the private key",
+  },
+  {
+    pattern: /^(?![\s\S]*PRIVATE KEY-----)[\s\S]*-----BEGIN (EC|DH) PARAMETERS-----/,
+    why: "holds a key's parameters without the key",
+    remedy: "put in the private key",
+  },
+];
+
 /** Text of base64 alone, without BEGIN and END. */
-function explainBase64(text: string, encoded: string): Mistake | null {
+function explainBase64(text: string, encoded: string, label: Label): Mistake | null {
   const compact = text.replaceAll(/\s/g, "");
   if (compact.length < 64 || !/^[A-Za-z0-9+/]+={0,2}$/.test(compact)) return null;
   const bytes = Buffer.from(compact, "base64");
   const inner = bytes.toString("latin1");
   if (inner.includes("-----BEGIN ")) return { why: "is base64 of PEM, not PEM itself", remedy: encoded };
   if (/^[A-Za-z0-9+/\s]{64,}={0,2}\s*$/.test(inner)) {
-    const twice = explainBase64(inner.trim(), encoded);
+    const twice = explainBase64(inner.trim(), encoded, label);
     if (twice !== null) return { ...twice, why: twice.why.replace("base64 of", "base64 of base64 of") };
   }
   if (bytes[0] !== 0x30) return null;
   return {
     why: "is base64 without BEGIN and END lines",
-    remedy: "put -----BEGIN CERTIFICATE----- on a line before it and -----END CERTIFICATE----- on a line after it",
+    remedy:
+      label === "CERTIFICATE"
+        ? "put -----BEGIN CERTIFICATE----- on a line before it and -----END CERTIFICATE----- on a line after it"
+        : "put its BEGIN and END lines back",
   };
 }
 

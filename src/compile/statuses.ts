@@ -39,7 +39,7 @@ export function computeStatuses(model: Model, memory: Memory, now: Clock): Objec
   const silent = new Diagnostics();
   const validity = validityOf(model, now);
   const statuses = [
-    ...memory.once("statuses of Gateways", [model.routes], silent, () => gatewayStatuses(model)),
+    ...memory.once("statuses of Gateways", [model.routes, validity], silent, () => gatewayStatuses(model, now)),
     ...memory.each("statuses of routes", [], model.routes, silent, (route) => routeStatus(route, model)),
     ...memory.each("statuses of unserved routes", [], model.unserved, silent, unservedStatus),
     ...memory.each("statuses of policies", [validity], [...model.policies.all.values()], silent, (policy) =>

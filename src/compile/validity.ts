@@ -3,7 +3,9 @@
  * warnings and conditions do, and these are computed last, so that no pass remembers what time has changed.
  */
 import { type AnchorFacts, type AnchorSource, limited } from "./anchor-faults.ts";
-import type { Diagnostics } from "./diagnostics.ts";
+import { type Presented, remarksOf } from "./certificate-facts.ts";
+import type { Certificate } from "./certificates.ts";
+import type { Diagnostics, FieldPath, SourceObject } from "./diagnostics.ts";
 import type { Model } from "./model.ts";
 
 /** Null: dates are not looked at. */
@@ -42,6 +44,22 @@ const formatTime = (ms: number): string => new Date(ms).toISOString().replace(".
 /** Warnings about every certificate of the model that is not valid now, where it stands. */
 export function reportValidity(model: Model, now: Clock, diagnostics: Diagnostics): void {
   for (const source of anchorSources(model)) reportSource(source, now, diagnostics);
+  for (const { certificate, object, path, to } of presentedCertificates(model)) {
+    for (const { where, subject, ...dates } of certificate.facts.chain) {
+      const fault = dateFault(dates, now);
+      if (fault === null) continue;
+      diagnostics.report(object, {
+        severity: "warning",
+        code: fault.code,
+        path,
+        message: `${where} of ${certificate.entry.source} ${fault.what}; it is presented all the same, and ${to} refuse it`,
+        expected: "a certificate that is valid now",
+        found: `${fault.date}, of ${subject}`,
+        remedy: "put the renewed certificate into the Secret",
+        note: certificate.facts.place,
+      });
+    }
+  }
 }
 
 /** Which certificates are not valid now, for memory.ts: what is remembered of conditions holds while this is the same. */
@@ -51,6 +69,11 @@ export function validityOf(model: Model, now: Clock): string {
     for (const fact of facts) {
       const fault = dateFault(fact, now);
       if (fault !== null) faults.push(`${name} ${fact.where} ${fault.code}`);
+    }
+  for (const { certificate } of presentedCertificates(model))
+    for (const fact of certificate.facts.chain) {
+      const fault = dateFault(fact, now);
+      if (fault !== null) faults.push(`${certificate.digest} ${fact.where} ${fault.code}`);
     }
   return faults.join("\n");
 }
@@ -66,6 +89,20 @@ export function describeDates(sources: readonly AnchorSource[], now: Clock): str
   if (faults.length === 0) return "";
   const none = sources.every((source) => source.place !== null && isAllInvalid(source.facts, now));
   return `${limited(faults)}${none ? "; no CA is valid now, so every chain is refused" : ""}`;
+}
+
+/** For a condition: what clients or backends will not like about certificates; empty: nothing. */
+export function describeCertificates(certificates: readonly Certificate[], presented: Presented, now: Clock): string {
+  const remarks = certificates.flatMap((certificate) => [
+    ...remarksOf(certificate, presented).map(({ message, found }) => `${message} (found ${found})`),
+    ...certificate.facts.chain.flatMap(({ where, subject, ...dates }) => {
+      const fault = dateFault(dates, now);
+      return fault === null
+        ? []
+        : [`${where} of ${certificate.entry.source}, ${subject}, ${fault.what} (${fault.date})`];
+    }),
+  ]);
+  return remarks.length === 0 ? "" : limited(remarks);
 }
 
 function reportSource({ name, place, facts }: AnchorSource, now: Clock, diagnostics: Diagnostics): void {
@@ -110,4 +147,30 @@ function anchorSources({ policies, gateways }: Model): Set<AnchorSource> {
     }
   }
   return sources;
+}
+
+interface PresentedCertificate {
+  readonly certificate: Certificate;
+  readonly to: Presented["to"];
+  readonly object: SourceObject;
+  readonly path: FieldPath;
+}
+
+/** Those that listeners show to clients, and Gateways to backends. */
+function presentedCertificates({ gateways }: Model): PresentedCertificate[] {
+  return [...gateways.values()].flatMap((gateway) => {
+    if (gateway.kind !== "valid") return [];
+    const { object, clientIdentity, listeners } = gateway;
+    const own: PresentedCertificate[] = listeners.flatMap(({ owner, index, verdict }) =>
+      (verdict.kind === "accepted" ? (verdict.tls?.certificates ?? []) : []).map((certificate) => ({
+        certificate,
+        to: "clients",
+        object: owner.object,
+        path: ["spec", "listeners", index, "tls", "certificateRefs"],
+      })),
+    );
+    if (clientIdentity.kind !== "certificate") return own;
+    const path = ["spec", "tls", "backend", "clientCertificateRef"];
+    return [...own, { certificate: clientIdentity.certificate, to: "backends", object, path }];
+  });
 }

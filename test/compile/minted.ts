@@ -2,7 +2,7 @@
  * Certificates for golden inputs, made anew in every run: `MINTED-crt-a` stands for the certificate named a, `MINTED-key-a`
  * for its key, `MINTED-crt-a+b` for both certificates, each as the base64 that a Secret's `data` holds. The same name gives
  * the same Ed25519 certificate each time, so that outputs can be compared whole; names of weak keys give keys of that kind,
- * and `anypurpose` has anyExtendedKeyUsage.
+ * `anypurpose` has anyExtendedKeyUsage, `clients` clientAuth and `servers` serverAuth alone, `nosan` no alternative name, and `expired` has expired.
  */
 import "reflect-metadata";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
@@ -39,12 +39,16 @@ async function mint(name: string): Promise<Minted> {
     subject: `CN=${name}`,
     issuer: `CN=${name}`,
     notBefore: new Date("2020-01-01T00:00:00Z"),
-    notAfter: new Date("2049-12-31T00:00:00Z"),
+    notAfter: new Date(name === "expired" ? "2021-12-31T00:00:00Z" : "2049-12-31T00:00:00Z"),
     publicKey: await crypto.subtle.importKey("spki", spki, algorithm, true, ["verify"]),
     signingKey: await crypto.subtle.importKey("pkcs8", signer, ED25519, true, ["sign"]),
     signingAlgorithm: ED25519,
     extensions: [
-      new x509.SubjectAlternativeNameExtension([{ type: "dns", value: `${name}.example` }]),
+      name === "nosan"
+        ? new x509.BasicConstraintsExtension(false)
+        : new x509.SubjectAlternativeNameExtension([{ type: "dns", value: `${name}.example` }]),
+      ...(name === "servers" ? [new x509.ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.1"])] : []),
+      ...(name === "clients" ? [new x509.ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.2"])] : []),
       ...(name === "anypurpose" ? [new x509.ExtendedKeyUsageExtension(["2.5.29.37.0"])] : []),
     ],
   });
