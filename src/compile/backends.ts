@@ -1,4 +1,5 @@
 /** References to backends: what each names, whether its author may name it, and how the gateway speaks to it. */
+import { absent } from "./absent.ts";
 import type { BackendId, BundleBackend, BundleTarget, ConfigCode } from "../bundle/types.ts";
 import type { UnresolvedReason } from "./conditions.ts";
 import { type FieldPath, namespacedName, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -107,10 +108,10 @@ function resolveBackend(
   if (entry?.kind !== "valid") {
     return refused("backend-ref-not-found", "BackendNotFound", {
       path: [...at, "name"],
-      message: `Service ${name} is ${entry === undefined ? "not among the inputs" : "refused itself"}`,
+      message: entry === undefined ? absent(cluster, "Service", name).message : `Service ${name} is refused itself`,
       expected: "a Service",
       found: show(ref.name),
-      remedy: "add the Service, or correct the name",
+      remedy: absent(cluster, "Service", name).remedy,
     });
   }
   const service = entry.object;

@@ -46,7 +46,7 @@ export function clusterCompiler(options: ClusterOptions): ClusterCompiler {
   let served: readonly NamespacedName[] = [];
   return (objects, now = null) => {
     const diagnostics = new Diagnostics();
-    const { cluster } = load(objects, memory, diagnostics);
+    const { cluster } = load(objects, "cluster", memory, diagnostics);
     const model = resolveModel(cluster, options, memory, diagnostics);
     const ours = [...model.gateways.values()].filter((gateway) => gateway.kind === "valid" || gateway.ours);
     const gateways = ours.map((gateway) => ({

@@ -53,7 +53,7 @@ export function compile(inputs: readonly InputDocument[], options: CompileOption
   return compileObjects(objects, options, diagnostics, fatal);
 }
 
-/** The same from objects that came from an API server. */
+/** The same from objects that have been read. */
 export function compileObjects(
   objects: readonly RawObject[],
   options: CompileOptions,
@@ -61,7 +61,7 @@ export function compileObjects(
   unreadable = false,
 ): CompileResult {
   const memory = new Memory();
-  const { cluster, skipped, fatal } = load(objects, memory, diagnostics);
+  const { cluster, skipped, fatal } = load(objects, "inputs", memory, diagnostics);
   if (unreadable || fatal) return failed(diagnostics, skipped);
   const { allowExternalName = false, requireBackendTls = false } = options;
   const model = resolveModel(cluster, { allowExternalName, requireBackendTls }, memory, diagnostics);

@@ -1,4 +1,5 @@
 /** Text under one key of a ConfigMap or Secret, and that of a ClusterTrustBundle. Values of Secrets never appear in messages. */
+import { absent } from "./absent.ts";
 import { compareStrings, type Note } from "./diagnostics.ts";
 import type { Entry, Cluster } from "./load.ts";
 import type { ConfigMap, Secret } from "./objects.ts";
@@ -33,7 +34,7 @@ export const invalid = (why: string, note?: Note, remedy?: string): Invalid => (
 /** `name` is `namespace/name`. */
 export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: string, key: string): TextResult {
   const entry: Entry<ConfigMap | Secret> | undefined = cluster[kind].get(name);
-  if (entry?.kind !== "valid") return missing(kind, name, entry);
+  if (entry?.kind !== "valid") return missing(cluster, kind, name, entry);
   const fields = kind === "ConfigMap" ? CONFIG_MAP_FIELDS : SECRET_FIELDS;
   const holds = fields.find(({ at }) => valueOf(entry.object.value, at, key) !== undefined);
   const message = `${kind} ${name} is here`;
@@ -92,16 +93,22 @@ const SECRET_FIELDS: readonly TextField[] = [
 /** `spec.trustBundle` of a ClusterTrustBundle. */
 export function trustBundleText(cluster: Cluster, name: string): TextResult {
   const entry = cluster.ClusterTrustBundle.get(name);
-  if (entry?.kind !== "valid") return missing("ClusterTrustBundle", name, entry);
+  if (entry?.kind !== "valid") return missing(cluster, "ClusterTrustBundle", name, entry);
   const { object } = entry;
   const note: Note = { message: `ClusterTrustBundle ${name} is here`, object, path: ["spec", "trustBundle"] };
   return { kind: "read", value: object.value.spec.trustBundle, note, encoded: "write the PEM itself" };
 }
 
-const missing = (kind: string, name: string, entry: Entry<unknown> | undefined): Invalid =>
-  entry?.kind === "refused"
-    ? invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`)
-    : invalid(`${kind} ${name} is not among the inputs`);
+function missing(
+  cluster: Cluster,
+  kind: "ConfigMap" | "Secret" | "ClusterTrustBundle",
+  name: string,
+  entry: Entry<unknown> | undefined,
+): Invalid {
+  if (entry?.kind === "refused") return invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`);
+  const { message, remedy } = absent(cluster, kind, name);
+  return invalid(message, undefined, remedy);
+}
 
 function valueOf(object: unknown, at: TextField["at"], key: string): string | undefined {
   const value = field(field(object, at), key);

@@ -1,9 +1,9 @@
 /** Why a Service port has no endpoint, where an EndpointSlice or Endpoints object is there that nearly is its own. */
 import { namespacedName, type Note, show, type SourceObject } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
+import { isNear } from "./spelling.ts";
 import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "./names.ts";
 import type { Endpoints, EndpointSlice, Service, ServicePort } from "./objects.ts";
-import { distance } from "./spelling.ts";
 
 /** What is there, and what would make it the Service's. */
 export interface Miss {
@@ -28,6 +28,8 @@ export function nearMiss(
   if (first !== undefined) return notReady(first, `EndpointSlice ${namespacedName(first.ref)}`, ["endpoints"]);
   const endpoints = cluster.Endpoints.get(name);
   if (endpoints?.kind === "valid") return endpointsMiss(endpoints.object, port);
+  // A cluster labels its slices itself, and looking at all of them would cost each time that one changes.
+  if (cluster.surroundings.origin === "cluster") return null;
   for (const entry of cluster.EndpointSlice.values()) {
     const miss = entry.kind === "valid" ? labelMiss(entry.object, service) : null;
     if (miss !== null) return miss;
@@ -95,8 +97,7 @@ function labelMiss(slice: SourceObject<EndpointSlice>, service: SourceObject<Ser
   const isNamedSo = name === wanted || new RegExp(`^${wanted}-[a-z0-9]+$`).test(name);
   if (label === undefined)
     return isNamedSo ? miss(`without the label ${SERVICE_LABEL}`, remedy, ["metadata", "labels"]) : null;
-  const isSimilar = distance(label, wanted, 2) <= Math.min(2, Math.floor(wanted.length / 3));
-  return isSimilar || isNamedSo
+  return isNear(label, wanted) || isNamedSo
     ? miss(`labelled ${SERVICE_LABEL}: ${label}`, remedy, ["metadata", "labels", SERVICE_LABEL])
     : null;
 }

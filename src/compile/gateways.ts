@@ -1,4 +1,5 @@
 /** GatewayClasses and Gateways of ours, with the ListenerSets attached to them. */
+import { absent, absentFrom } from "./absent.ts";
 import type { BackendContext } from "./backends.ts";
 import { remarksOf, warningOf } from "./certificate-facts.ts";
 import { type Certificate, type CertificateContext, resolveCertificate } from "./certificates.ts";
@@ -151,10 +152,10 @@ function resolveGateway(
     const problem: Problem = {
       code: "gateway-class-not-found",
       path: ["spec", "gatewayClassName"],
-      message: `this GatewayClass is ${cluster.GatewayClass.has(gatewayClassName) ? "refused itself" : "not among the inputs"}`,
+      message: `this GatewayClass is ${cluster.GatewayClass.has(gatewayClassName) ? "refused itself" : absentFrom(cluster.surroundings.origin)}`,
       expected: `a GatewayClass with controllerName ${CONTROLLER_NAME}`,
       found: show(gatewayClassName),
-      remedy: "add the GatewayClass, or correct the name",
+      remedy: absent(cluster, "GatewayClass", gatewayClassName).remedy,
     };
     diagnostics.report(object, problem);
     return { gateway: { kind: "unusable", name, object, message: explain(object, problem), ours: false }, sets: [] };

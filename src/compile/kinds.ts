@@ -2,10 +2,10 @@
 import { type Problem, show } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
 import { exportOf, madeOf } from "./makers.ts";
+import { isNear } from "./spelling.ts";
 import { GATEWAY_GROUP } from "./names.ts";
 import { isXListenerSet } from "./seed.ts";
 import { field, type Kind, KINDS } from "./schema/validate.ts";
-import { distance } from "./spelling.ts";
 
 /** The kind an object is read as; null: it is skipped, or {@link misspeltKind} says why not. */
 export function kindOf(raw: RawObject): Kind | null {
@@ -50,11 +50,8 @@ function isForeignGroup(group: string): boolean {
   const isOfKubernetes = /(^|[.-])k8s\.io$/.test(group) || !group.includes(".");
   const labels = GATEWAY_GROUP.split(".");
   const lacksPart = group.split(".").every((label) => labels.includes(label));
-  return !isOfKubernetes && !lacksPart && distance(group, GATEWAY_GROUP, MISSPELT) > MISSPELT;
+  return !isOfKubernetes && !lacksPart && !isNear(group, GATEWAY_GROUP);
 }
-
-/** Letters in which a misspelt group differs, at most. */
-const MISSPELT = 3;
 
 /** Why an object is passed over, and what is read in its place where that is known. */
 export function reasonToSkip(raw: RawObject): string {

@@ -1,4 +1,5 @@
 /** ListenerSets: which Gateway each asks, and whether that lets it in (`AllowedListeners`, GEP-1713). */
+import { absent } from "./absent.ts";
 import type { NamespacedName } from "../bundle/types.ts";
 import type { ListenerSetReason } from "./conditions.ts";
 import { type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -52,10 +53,10 @@ function parentOf(object: SourceObject, cluster: Cluster, diagnostics: Diagnosti
   diagnostics.report(object, {
     code: "listener-set-parent-not-found",
     path: ["spec", "parentRef", isGateway ? "name" : "kind"],
-    message: isGateway ? `Gateway ${gateway} is not among the inputs` : "the parent of a ListenerSet is a Gateway",
+    message: isGateway ? absent(cluster, "Gateway", gateway).message : "the parent of a ListenerSet is a Gateway",
     expected: "a Gateway",
     found: show(isGateway ? name : kind),
-    remedy: "add the Gateway, or correct parentRef",
+    remedy: isGateway ? absent(cluster, "Gateway", gateway).remedy : "correct parentRef",
   });
   return null;
 }

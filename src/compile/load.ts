@@ -1,19 +1,13 @@
 /** From raw objects to the cluster: each known kind by name, valid or refused; seed versions converted. */
 import { canonicalJson } from "../bundle/codec.ts";
-import {
-  type Diagnostics,
-  type FieldPath,
-  type Location,
-  namespacedName,
-  type ObjectRef,
-  type Problem,
-  type SourceObject,
-  compareStrings,
-} from "./diagnostics.ts";
+import { type Diagnostics, type FieldPath, namespacedName, type Problem, type SourceObject } from "./diagnostics.ts";
 import type { RawObject } from "./document/objects.ts";
 import { templateIn } from "./document/templates.ts";
 import { kindOf, misspeltKind, reasonToSkip } from "./kinds.ts";
 import type { Group, Memory } from "./memory.ts";
+import { type Candidate, type Entry, entryOf, settle } from "./duplicates.ts";
+import { type Skipped, sortSkipped } from "./skipped.ts";
+import { type Made, madeOf } from "./makers.ts";
 import { SERVICE_LABEL } from "./names.ts";
 import type {
   BackendTLSPolicy,
@@ -31,15 +25,14 @@ import type {
   Service,
   UnservedRoute,
 } from "./objects.ts";
-import { readTargets, unreadableTargets } from "./policy-targets.ts";
+import { unreadableTargets } from "./policy-targets.ts";
 import { type Definitions, isDefinition, readDefinitions } from "./schema/definitions.ts";
 import { validateRules } from "./schema/rules.ts";
 import { field, type Kind, KINDS, validateStructure } from "./schema/validate.ts";
 import { type Converted, convertSeed, convertXListenerSet, isXListenerSet } from "./seed.ts";
 
-export type Entry<T> =
-  | { readonly kind: "valid"; readonly object: SourceObject<T> }
-  | { readonly kind: "refused"; readonly object: SourceObject; readonly problem: Problem };
+export type { Entry } from "./duplicates.ts";
+export type { Skipped } from "./skipped.ts";
 
 interface Types {
   GatewayClass: GatewayClass;
@@ -61,14 +54,20 @@ interface Types {
   Secret: Secret;
 }
 
-/** By kind, then `namespace/name` (the name alone for cluster-scoped kinds), in order of that name. */
-export type Cluster = { readonly [K in Kind]: ReadonlyMap<string, Entry<Types[K]>> };
+/** Where the objects come from: the files of a build, or a Kubernetes API server. */
+export type Origin = "inputs" | "cluster";
 
-export interface Skipped {
-  readonly object: ObjectRef;
-  readonly location: Location | null;
-  readonly reason: string;
+/** What is known of objects beside those that are read. */
+export interface Surroundings {
+  readonly origin: Origin;
+  /** What a cluster would make of the inputs; nothing where the origin is a cluster, which has made it. */
+  readonly made: readonly Made[];
 }
+
+/** By kind, then `namespace/name` (the name alone for cluster-scoped kinds), in order of that name. */
+export type Cluster = { readonly [K in Kind]: ReadonlyMap<string, Entry<Types[K]>> } & {
+  readonly surroundings: Surroundings;
+};
 
 export interface Loaded {
   readonly cluster: Cluster;
@@ -77,16 +76,7 @@ export interface Loaded {
   readonly fatal: boolean;
 }
 
-interface Candidate {
-  readonly kind: Kind;
-  readonly name: string;
-  readonly object: SourceObject;
-  /** When it is the only one of its name. */
-  readonly entry: Entry<unknown>;
-  readonly text: () => string;
-}
-
-export function load(raws: readonly RawObject[], memory: Memory, diagnostics: Diagnostics): Loaded {
+export function load(raws: readonly RawObject[], origin: Origin, memory: Memory, diagnostics: Diagnostics): Loaded {
   const definitions = memory.once("definitions", raws.filter(isDefinition), diagnostics, (own) =>
     readDefinitions(raws, (raw, problem) => own.report(bare(raw), problem)),
   );
@@ -117,7 +107,8 @@ export function load(raws: readonly RawObject[], memory: Memory, diagnostics: Di
     const entries = memory.once(`entries of ${kind}`, [byName], diagnostics, (mine) => settleAll(byName, mine));
     cluster[kind] = memory.source(kind, entries);
   }
-  const whole = cluster as unknown as Cluster;
+  const made = origin === "cluster" ? [] : raws.map(madeOf).filter((each) => each !== null);
+  const whole = { ...cluster, surroundings: { origin, made } } as unknown as Cluster;
   return { cluster: whole, skipped: sortSkipped([...skipped, ...mirroredEndpoints(whole)]), fatal };
 }
 
@@ -243,6 +234,9 @@ function unrendered(problem: Problem, value: unknown): Problem {
       };
 }
 
+const faultOf = (problems: readonly Problem[]): Problem | undefined =>
+  problems.find(({ severity }) => severity !== "warning");
+
 const MAX_PROBLEMS = 50;
 
 /** The first faults of one object, and that there are more. */
@@ -268,74 +262,4 @@ function unknownVersion(kind: Kind, raw: RawObject): Problem {
     found: raw.ref.apiVersion,
     remedy: `use ${group === "" ? versions[0] : `${group}/${versions[0]}`}`,
   };
-}
-
-/** One entry from all objects of one name: the only one, or a refusal, whatever their order. */
-function settle(same: readonly Candidate[], diagnostics: Diagnostics): Entry<unknown> {
-  const [only] = same;
-  if (only === undefined) throw new RangeError("no candidate");
-  if (same.length === 1) return only.entry;
-  const byPlace = [...same].sort((a, b) => compareStrings(place(a.object), place(b.object)));
-  const [first, ...others] = byPlace;
-  // By content, so that neither file names nor their order decide; of equal ones the first by place.
-  const ordered = byPlace
-    .map((candidate) => ({ candidate, text: candidate.text() }))
-    .sort((a, b) => compareStrings(a.text, b.text));
-  const chosen = ordered[0]?.candidate ?? only;
-  const equal = ordered.every(({ text }) => text === ordered[0]?.text);
-  for (const other of others) diagnostics.report(other.object, duplicate(other, first?.object ?? null, equal));
-  if (equal) return chosen.entry;
-  const object =
-    chosen.kind === "BackendTLSPolicy"
-      ? unionOfTargets(
-          chosen.object,
-          ordered.map(({ candidate }) => candidate),
-        )
-      : chosen.object;
-  return entryOf(object, duplicate(chosen, null, false));
-}
-
-const entryOf = (object: SourceObject, problem: Problem | undefined): Entry<unknown> =>
-  problem === undefined ? { kind: "valid", object } : { kind: "refused", object, problem };
-
-const faultOf = (problems: readonly Problem[]): Problem | undefined =>
-  problems.find(({ severity }) => severity !== "warning");
-
-/** Copies of one policy that differ are refused together, and close every port that any of them names. */
-function unionOfTargets(object: SourceObject, same: readonly Candidate[]): SourceObject {
-  const targetRefs = same.flatMap((candidate) => readTargets(candidate.object.value) ?? []);
-  const assumesNamespace = same.some((candidate) => candidate.object.assumesNamespace);
-  return { ...object, assumesNamespace, value: { ...(object.value as object), spec: { targetRefs } } };
-}
-
-/** Copies that are equal count once, which is worth a warning; of those that differ none counts. */
-function duplicate({ kind }: Candidate, first: SourceObject | null, equal: boolean): Problem {
-  const at = first?.locate([]) ?? null;
-  return {
-    ...(equal ? { severity: "warning" as const } : {}),
-    code: kind === "BackendTLSPolicy" && !equal ? "policy-schema" : "object-duplicate",
-    path: ["metadata", "name"],
-    message: `this object appears more than once in the inputs${equal ? "" : ", and the copies differ, so all are refused"}`,
-    expected: "each object once",
-    ...(at === null ? {} : { found: `the first at ${at.file}:${at.line}` }),
-    remedy: "remove all copies but one",
-  };
-}
-
-function place(object: SourceObject): string {
-  const at = object.locate([]);
-  return at === null ? "" : `${at.file}\0${String(at.line).padStart(10, "0")}\0${String(at.column).padStart(10, "0")}`;
-}
-
-function sortSkipped(skipped: readonly Skipped[]): Skipped[] {
-  const key = ({ object, location }: Skipped): string =>
-    [
-      object.apiVersion,
-      object.kind,
-      object.namespace ?? "",
-      object.name,
-      location?.file ?? "",
-      String(location?.line ?? 0).padStart(10, "0"),
-    ].join("\0");
-  return [...skipped].sort((a, b) => compareStrings(key(a), key(b)));
 }

@@ -1,4 +1,5 @@
 /** parentRefs: the Gateway or ListenerSet that each names, and the listeners there to which the route attaches. */
+import { absent } from "./absent.ts";
 import { canonicalJson } from "../bundle/codec.ts";
 import type { RouteReason } from "./conditions.ts";
 import { type Diagnostics, explain, type FieldPath, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -145,10 +146,10 @@ function attach(
       report({
         code: "route-parent-not-found",
         path: [...at, "name"],
-        message: `${kind} ${name} is not among the inputs`,
+        message: absent(context.cluster, kind, name).message,
         expected: `a ${kind}`,
         found: show(ref.name),
-        remedy: `add the ${kind}, or correct name and namespace`,
+        remedy: absent(context.cluster, kind, name).remedy,
       });
       return [];
     case "foreign":

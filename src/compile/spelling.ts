@@ -1,28 +1,37 @@
 /** Names that may have been meant. */
 
-/** Letters to insert, remove or exchange to get from one text to the other (Levenshtein); stops above `limit`. */
-export function distance(a: string, b: string, limit: number): number {
-  if (Math.abs(a.length - b.length) > limit) return limit + 1;
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (const [index, letter] of a.split("").entries()) {
-    const next = [index + 1];
-    for (const [column, other] of b.split("").entries()) {
-      const exchanged = (row[column] ?? 0) + (letter === other ? 0 : 1);
-      next.push(Math.min(exchanged, (row[column + 1] ?? 0) + 1, (next[column] ?? 0) + 1));
-    }
-    if (Math.min(...next) > limit) return limit + 1;
-    row = next;
-  }
-  return row.at(-1) ?? 0;
+/** Of `known`, what `name` may stand for. */
+export const nearNames = (name: string, known: readonly string[]): readonly string[] =>
+  known.filter((other) => isNear(name, other));
+
+/**
+ * Whether one name may be the other misspelt: upper case, a suffix or prefix too many or too few (`app`, `app-svc`,
+ * `app.shop.svc`), or one edit in up to 4 characters, two in more.
+ */
+export function isNear(a: string, b: string): boolean {
+  const [one, other] = [a.toLowerCase(), b.toLowerCase()];
+  const [short, long] = one.length <= other.length ? [one, other] : [other, one];
+  // RFC 1035 §2.3.4: a Service's name is a label.
+  if (short === "" || short.length > 63) return false;
+  if (long.startsWith(`${short}-`) || long.startsWith(`${short}.`) || long.endsWith(`-${short}`)) return true;
+  const most = short.length <= 4 ? 1 : 2;
+  return long.length - short.length <= most && isWithin(short, long, most);
 }
 
-/** The one of `known` that differs in the fewest letters, at most in a third of them and in three; null: none does. */
-export function similarTo(name: string, known: Iterable<string>): string | null {
-  let best: string | null = null;
-  let least = Math.min(3, Math.floor(name.length / 3)) + 1;
-  for (const each of known) {
-    const letters = each === name ? least : distance(name, each, least - 1);
-    if (letters < least) [best, least] = [each, letters];
+/** Optimal string alignment distance: insertions, deletions, substitutions, and swaps of neighbours. */
+function isWithin(a: string, b: string, most: number): boolean {
+  let [beforeLast, last]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, index) => index)];
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap =
+        i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? (beforeLast[j - 2] ?? 0) + 1 : Infinity;
+      const change = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(change, swap, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    // A swap reaches back two rows.
+    if (Math.min(...row) > most && Math.min(...last) > most) return false;
+    [beforeLast, last] = [last, row];
   }
-  return best;
+  return (last[b.length] ?? Infinity) <= most;
 }

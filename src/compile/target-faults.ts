@@ -1,8 +1,10 @@
 /** What may be wrong with one target of a BackendTLSPolicy (`LocalPolicyTargetReferenceWithSectionName`). */
+import { absentFrom } from "./absent.ts";
 import { type Problem, show } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
-import { meantServices, nameServices, nearNames, type ServiceIndex } from "./meant.ts";
+import { meantServices, nameServices, type ServiceIndex } from "./meant.ts";
 import type { PolicyTarget } from "./objects.ts";
+import { nearNames } from "./spelling.ts";
 
 /** An older policy has the same target and section. */
 export function conflict(at: (string | number)[], ref: PolicyTarget, winner: string): Problem {
@@ -51,7 +53,7 @@ export function targetFault(
     const problem: Problem = {
       code: "policy-target-not-found",
       path: ["name"],
-      message: `Service ${service} is ${entry === undefined ? "not among the inputs" : "refused itself"}${PROTECTS_NOTHING}${mayBeMeant(meant)}`,
+      message: `Service ${service} is ${entry === undefined ? absentFrom(cluster.surroundings.origin) : "refused itself"}${PROTECTS_NOTHING}${mayBeMeant(meant)}`,
       expected: "a Service of the policy's namespace",
       found: show(name),
       remedy: remedyFor(namespace, meant),

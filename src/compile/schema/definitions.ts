@@ -110,7 +110,7 @@ function definitionOf(schema: unknown, fault: (text: string) => null): Entry {
 const DIFFERING: Problem = {
   code: "object-duplicate",
   path: ["metadata", "name"],
-  message: "this definition appears more than once in the inputs, and the copies differ, so none is evaluated",
+  message: "this definition appears more than once, and the copies differ, so none is evaluated",
   expected: "each object once",
   remedy: "remove all copies but one",
 };

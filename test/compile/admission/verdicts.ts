@@ -42,7 +42,7 @@ export function buildVerdicts(cases: readonly AdmissionCase[]): Verdicts {
   return new Map(
     cases.map(({ name, object }) => {
       const diagnostics = new Diagnostics();
-      load([rawObject(object)], new Memory(), diagnostics);
+      load([rawObject(object)], "inputs", new Memory(), diagnostics);
       return [
         name,
         verdictOf(
