@@ -2,7 +2,7 @@
 import { type Budget, NAME_COST } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { compareSubtree, emailAddresses } from "./dn.ts";
-import type { NameConstraints } from "./extensions.ts";
+import type { NameConstraints } from "./name-constraints.ts";
 import { isDnsName, splitMailbox } from "./identity.ts";
 import { type GeneralName, describeName } from "./names.ts";
 

@@ -1,6 +1,7 @@
 /** The extensions of RFC 5280 §4.2 that decide something. Every known one is read whole, critical or not. */
 import { DerError, DerReader, TAG, checkNested, context } from "./der.ts";
 import { type DistributionPoint, readDistributionPoint } from "./distribution-points.ts";
+import { type NameConstraints, readNameConstraints } from "./name-constraints.ts";
 import { type GeneralName, readGeneralName } from "./names.ts";
 
 export interface Extensions {
@@ -33,11 +34,6 @@ export interface Extensions {
   readonly critical: ReadonlySet<string>;
   /** The first critical extension this validator does not process; such a certificate is in no path. */
   readonly unknownCritical: string | null;
-}
-
-export interface NameConstraints {
-  readonly permitted: readonly GeneralName[];
-  readonly excluded: readonly GeneralName[];
 }
 
 export const OID = {
@@ -245,32 +241,6 @@ function readBasicConstraints(value: DerReader, into: Fields): void {
   // CAs MUST NOT include pathLenConstraint unless the cA boolean is asserted.
   if (!ca && pathLength !== null) throw new DerError("pathLenConstraint without cA");
   into.basicConstraints = { ca, pathLength };
-}
-
-/** RFC 5280 §4.2.1.10. An empty extension, empty lists, minimum and maximum are refused. */
-export function readNameConstraints(value: DerReader): NameConstraints {
-  const what = "nameConstraints";
-  const sequence = value.enter(TAG.sequence, what);
-  const permitted = readSubtrees(sequence, 0);
-  const excluded = readSubtrees(sequence, 1);
-  sequence.finish(what);
-  if (permitted === null && excluded === null) throw new DerError(`${what} is empty`);
-  return { permitted: permitted ?? [], excluded: excluded ?? [] };
-}
-
-function readSubtrees(sequence: DerReader, number: number): GeneralName[] | null {
-  const what = "nameConstraints";
-  const list = sequence.optional(context(number, true), what);
-  if (list === null) return null;
-  if (list.empty) throw new DerError(`${what} has an empty list`);
-  const subtrees: GeneralName[] = [];
-  while (!list.empty) {
-    const subtree = list.enter(TAG.sequence, what);
-    subtrees.push(readGeneralName(subtree, "constraint", what));
-    // minimum MUST be zero (the default) and maximum MUST be absent.
-    subtree.finish(`${what} subtree`);
-  }
-  return subtrees;
 }
 
 /** RFC 5280 §4.2.1.4. Qualifiers say nothing to a validator and are only checked to be DER. */

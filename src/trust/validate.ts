@@ -2,7 +2,7 @@
 import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { checkNameConstraints } from "./constraints.ts";
-import type { NameConstraints } from "./extensions.ts";
+import type { NameConstraints } from "./name-constraints.ts";
 import type { Match, TrustIdentifier } from "./identity.ts";
 import { parseOcspRevoked } from "./ocsp.ts";
 import { secondOpinion } from "./opinion.ts";

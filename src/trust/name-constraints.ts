@@ -1,0 +1,34 @@
+/** The extension nameConstraints, as it is written. What it means for names is for constraints.ts. */
+import { DerError, type DerReader, TAG, context } from "./der.ts";
+import { type GeneralName, readGeneralName } from "./names.ts";
+
+export interface NameConstraints {
+  readonly permitted: readonly GeneralName[];
+  readonly excluded: readonly GeneralName[];
+}
+
+/** RFC 5280 §4.2.1.10. An empty extension, empty lists, minimum and maximum are refused. */
+export function readNameConstraints(value: DerReader): NameConstraints {
+  const what = "nameConstraints";
+  const sequence = value.enter(TAG.sequence, what);
+  const permitted = readSubtrees(sequence, 0);
+  const excluded = readSubtrees(sequence, 1);
+  sequence.finish(what);
+  if (permitted === null && excluded === null) throw new DerError(`${what} is empty`);
+  return { permitted: permitted ?? [], excluded: excluded ?? [] };
+}
+
+function readSubtrees(sequence: DerReader, number: number): GeneralName[] | null {
+  const what = "nameConstraints";
+  const list = sequence.optional(context(number, true), what);
+  if (list === null) return null;
+  if (list.empty) throw new DerError(`${what} has an empty list`);
+  const subtrees: GeneralName[] = [];
+  while (!list.empty) {
+    const subtree = list.enter(TAG.sequence, what);
+    subtrees.push(readGeneralName(subtree, "constraint", what));
+    // minimum MUST be zero (the default) and maximum MUST be absent.
+    subtree.finish(`${what} subtree`);
+  }
+  return subtrees;
+}
