@@ -58,9 +58,7 @@ export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: str
     const { why, remedy } = explainBinary(decoded.bytes);
     return invalid(`${of} ${why}`, note, remedy);
   }
-  return text.includes("-----BEGIN ")
-    ? invalid(`${of} is PEM where its base64 belongs`, note, holds.plain)
-    : invalid(`${of} is not base64`, note, `write the base64 of the PEM, or ${holds.plain}`);
+  return invalid(`${of} is not base64`, note, "write the base64 of the PEM");
 }
 
 /** Keys of an object that are named in a message. */
@@ -70,23 +68,20 @@ interface TextField {
   readonly at: "data" | "binaryData" | "stringData";
   readonly base64: boolean;
   readonly encoded: string;
-  /** Where the text itself belongs. */
-  readonly plain: string;
 }
 
 /** The first that has the key counts. */
 const CONFIG_MAP_FIELDS: readonly TextField[] = [
-  { at: "data", base64: false, encoded: "use binaryData, or write the PEM itself", plain: "" },
-  { at: "binaryData", base64: true, encoded: "it was encoded twice: encode it once", plain: "put the PEM under data" },
+  { at: "data", base64: false, encoded: "use binaryData, or write the PEM itself" },
+  { at: "binaryData", base64: true, encoded: "it was encoded twice: encode it once" },
 ];
 /** `stringData` overwrites `data`, as when the API server writes it. */
 const SECRET_FIELDS: readonly TextField[] = [
-  { at: "stringData", base64: false, encoded: "use data, or write the PEM itself", plain: "" },
+  { at: "stringData", base64: false, encoded: "use data, or write the PEM itself" },
   {
     at: "data",
     base64: true,
     encoded: "it was encoded twice: encode it once, or put the PEM itself under stringData",
-    plain: "put the PEM under stringData",
   },
 ];
 

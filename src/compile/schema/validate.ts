@@ -86,7 +86,7 @@ ajv.addKeyword({
     const data = text.replaceAll(/[\r\n]/g, "");
     return data.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(data);
   },
-  error: { message: "must be base64" },
+  error: { message: "must be base64; the text itself goes under data of a ConfigMap, or stringData of a Secret" },
 });
 
 ajv.addKeyword({
