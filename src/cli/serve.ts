@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { BundleError } from "../bundle/codec.ts";
 import type { OnBackendEvent } from "../backend/events.ts";
 import type { AccessLog, AccessRecord } from "../gateway/access-log.ts";
+import type { EncodedSlashes } from "../gateway/match/request.ts";
 import { nodeHost } from "../host/node/host.ts";
 import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";
@@ -24,6 +25,8 @@ export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
       --metrics-address HOST:PORT
                           /metrics, /healthz and /readyz
       --drain-timeout S   seconds that requests in flight have after a signal (default: 30)
+      --encoded-slashes refuse|keep
+                          a path with %2F or %5C is answered 400 (default), or passed on as it is
       --no-watch          load a changed bundle on SIGHUP alone
 
 A changed bundle is loaded without a cut: requests in flight finish under the old one. One that is refused changes
@@ -41,6 +44,7 @@ interface Settings {
   readonly portMap: ReadonlyMap<number, number>;
   readonly metrics: HostPort | null;
   readonly drainMs: number;
+  readonly encodedSlashes: EncodedSlashes;
   readonly watch: boolean;
 }
 
@@ -97,7 +101,13 @@ const DROPPED = "lasthop_access_log_dropped_total";
 
 async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent | undefined): Promise<Running> {
   const { path, portMap } = settings;
-  const options = { host: nodeHost(), portMap, log, ...(onEvent === undefined ? {} : { onEvent }) };
+  const options = {
+    host: nodeHost(),
+    portMap,
+    log,
+    encodedSlashes: settings.encodedSlashes,
+    ...(onEvent === undefined ? {} : { onEvent }),
+  };
   if (statSync(path).isDirectory()) {
     if (settings.secrets !== null || settings.address !== null)
       throw new UsageError("--secrets and --address are for a bundle; a directory's Gateways have theirs published");
@@ -186,6 +196,7 @@ function parse(args: readonly string[]): Settings | string | null {
         "port-map": { type: "string", default: "" },
         "metrics-address": { type: "string" },
         "drain-timeout": { type: "string", default: "30" },
+        "encoded-slashes": { type: "string", default: "refuse" },
         "no-watch": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -204,6 +215,9 @@ function parse(args: readonly string[]): Settings | string | null {
   const drainMs = Number(values["drain-timeout"]) * 1_000;
   if (!(drainMs >= 0 && drainMs <= MAX_DRAIN_MS))
     return `--drain-timeout: ${JSON.stringify(values["drain-timeout"])} is no number of seconds up to ${MAX_DRAIN_MS / 1_000}`;
+  const encodedSlashes = values["encoded-slashes"];
+  if (encodedSlashes !== "refuse" && encodedSlashes !== "keep")
+    return `--encoded-slashes: ${JSON.stringify(encodedSlashes)} is neither refuse nor keep`;
   return {
     path: resolve(positionals[0] ?? "bundle.json"),
     secrets: values.secrets === undefined ? null : resolve(values.secrets),
@@ -211,6 +225,7 @@ function parse(args: readonly string[]): Settings | string | null {
     portMap,
     metrics,
     drainMs,
+    encodedSlashes,
     watch: !values["no-watch"],
   };
 }

@@ -12,6 +12,11 @@ export type RequestCode =
   | "no-route"
   | "bad-host"
   | "bad-target"
+  | "method-not-allowed"
+  /** The request, or what is left of it, did not come in time. */
+  | "client-timeout"
+  /** A transfer coding that we do not know. */
+  | "unsupported-coding"
   | "bundle-refused"
   /** The client's TLS connection is for another listener than its Host. */
   | "misdirected-request"
@@ -41,6 +46,9 @@ const REQUEST: Readonly<Record<RequestCode, readonly [status: number, proxyError
   "no-route": [404, "destination_not_found"],
   "bad-host": [400, "http_request_error"],
   "bad-target": [400, "http_request_error"],
+  "method-not-allowed": [405, "http_request_error"],
+  "client-timeout": [408, "http_request_error"],
+  "unsupported-coding": [501, "http_request_error"],
   "bundle-refused": [500, "proxy_configuration_error"],
   "misdirected-request": [421, "http_request_error"],
   "listener-capability": [500, "proxy_configuration_error"],
@@ -111,11 +119,14 @@ const TITLES: Readonly<Record<number, string>> = {
   400: "Bad Request",
   403: "Forbidden",
   404: "Not Found",
+  405: "Method Not Allowed",
+  408: "Request Timeout",
   413: "Content Too Large",
   421: "Misdirected Request",
   431: "Request Header Fields Too Large",
   499: "Client Closed Request",
   500: "Internal Server Error",
+  501: "Not Implemented",
   502: "Bad Gateway",
   503: "Service Unavailable",
   504: "Gateway Timeout",
@@ -136,6 +147,8 @@ export function failureResponse(failure: Failure): ExchangeResponse {
       ["content-length", String(bytes.length)],
       ["cache-control", "no-store"],
       proxyStatus(failure),
+      // RFC 9110 §15.5.6: a 405 MUST have it.
+      ...(status === 405 ? [["allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"] as const] : []),
     ],
     body: bytes,
     trailers: null,

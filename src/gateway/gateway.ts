@@ -18,7 +18,7 @@ import { locationOf, redirectHeaders } from "./filters/paths.ts";
 import type { MirrorLoad } from "./filters/mirror.ts";
 import { forward } from "./forward.ts";
 import type { Front } from "./headers.ts";
-import { matchRequest, normalizeTarget } from "./match/request.ts";
+import { type EncodedSlashes, matchRequest, normalizeTarget } from "./match/request.ts";
 import { createRouter, type Router } from "./match/router.ts";
 
 export interface GatewayOptions {
@@ -31,6 +31,8 @@ export interface GatewayOptions {
   readonly monotonicMs: () => number;
   /** A number in [0, 1), for weighted choice and mirrored shares. */
   readonly random: () => number;
+  /** Refused where it is left out. */
+  readonly encodedSlashes?: EncodedSlashes | undefined;
   /** The gateway of the bundle before: what has not changed is not indexed again. */
   readonly before?: Gateway | undefined;
 }
@@ -42,7 +44,12 @@ export interface Gateway {
    * host awake for mirrors, which outlive their request.
    */
   handle(request: ExchangeRequest, front: Front, background?: (work: Promise<void>) => void): Promise<ExchangeResponse>;
+  /** The answer to what a host could not read as a request; it is logged like every other. */
+  refuse(read: RefusedRequest, failure: Failure): ExchangeResponse;
 }
+
+/** What is known of it; the rest is empty. */
+export type RefusedRequest = Partial<Pick<ExchangeRequest, "method" | "authority" | "target">>;
 
 /** The response to a request that its host sends another way, see `Front.handsOver`. Compared by identity. */
 export const HANDED_OVER: ExchangeResponse = { status: 503, headers: [], body: null, trailers: null, upgrade: null };
@@ -71,8 +78,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   ): Promise<ExchangeResponse | Failure> {
     const hostname = hostnameOf(request.authority);
     if (hostname === null) return requestFailure("bad-host", "Host is missing or malformed");
-    const target = normalizeTarget(request.method, request.target);
-    if (target === null) return requestFailure("bad-target", "the request target is not in origin form");
+    // RFC 9110 §9.3.6: it asks for a tunnel to another server.
+    if (request.method === "CONNECT") return requestFailure("method-not-allowed", "CONNECT is for proxies");
+    const target = normalizeTarget(request.method, request.target, options.encodedSlashes);
+    if (target === null)
+      return requestFailure(
+        "bad-target",
+        "the target is not in origin form, or has a path that can be read in two ways",
+      );
     const selected = router.select(front.port, hostname, front.sni);
     if (selected.kind === "no-listener")
       return requestFailure("no-listener", `no listener on port ${front.port} for ${hostname}`);
@@ -141,6 +154,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   return {
     router,
+    refuse({ method = "", authority = "", target = "" }, failure) {
+      const trace: Trace = { listener: null, rule: null, backend: null, sent: null, code: null, deadline: null };
+      log(record({ method, authority, target }, trace, failure, failure.status, 0));
+      return failureResponse(failure);
+    },
     async handle(request, front, background = ignore) {
       const start = monotonicMs();
       const trace: Trace = { listener: null, rule: null, backend: null, sent: null, code: null, deadline: null };
@@ -205,7 +223,7 @@ export function choose(refs: readonly BundleBackendRef[], point: number): Bundle
 }
 
 function record(
-  request: ExchangeRequest,
+  request: Pick<ExchangeRequest, "method" | "authority" | "target">,
   { listener, rule, backend, sent }: Trace,
   failure: Failure | null,
   status: number,

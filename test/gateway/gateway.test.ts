@@ -117,10 +117,10 @@ describe("a request through the gateway", () => {
     const written: readonly (readonly [target: string, forwarded: string])[] = [
       ["/a/../b/./c?d=../e", "/b/c?d=../e"],
       ["/a/%2e%2E/b", "/b"],
-      ["/a\\..\\b", "/b"],
       ["/../../b", "/b"],
-      ["//other.example.com/b", "//other.example.com/b"],
-      ["/a%2Fb", "/a%2Fb"],
+      ["//other.example.com//b", "/other.example.com/b"],
+      ["/a//../b", "/b"],
+      ["/%61dmin/%7euser%3f", "/admin/~user%3F"],
       ["/a b<\u00e9", "/a%20b%3C%C3%A9"],
       ["/a#b", "/a"],
     ];
@@ -131,7 +131,8 @@ describe("a request through the gateway", () => {
   });
 
   it("answers 400 for a target that is no path, and sends nothing", async () => {
-    for (const target of ["", "a", "*", "http://shop.example.com/", "?a", "@other/"]) {
+    const twoWays = ["/a\\..\\b", "/\\other", "/a%2fb", "/a%5Cb", "/a%00"];
+    for (const target of ["", "a", "*", "http://shop.example.com/", "?a", "@other/", ...twoWays]) {
       const { response, log } = await ask(FORWARD, never, requestTo("shop.example.com", { target }));
       expect([response.status, log[0]?.code]).toEqual([400, "bad-target"]);
     }

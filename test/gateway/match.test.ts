@@ -161,12 +161,27 @@ describe("the router", () => {
 
   it("normalizes a target once and for all, to what may stand in a URI", () => {
     fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        const target = normalizeTarget("GET", `/${text}`);
-        expect(target).toMatch(/^\/[!-~]*$/);
-        expect(normalizeTarget("GET", target ?? "")).toBe(target);
-        expect(target?.split("?", 1)[0]?.split("/")).not.toContain("..");
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string({ unit: "binary" }),
+          fc.string({
+            unit: fc.constantFrom("/", ".", "\\", "%2e", "%2F", "%5c", "%0", "0", "%61", "a", "?", "#", ";"),
+          }),
+        ),
+        (text) => {
+          const target = normalizeTarget("GET", `/${text}`);
+          if (target === null) {
+            expect(text).toMatch(/[\\\0]|%00|%2f|%5c/i);
+            return;
+          }
+          expect(target).toMatch(/^\/[!-~]*$/);
+          expect(normalizeTarget("GET", target)).toBe(target);
+          const [path = ""] = target.split("?", 1);
+          expect(path.split("/")).not.toContain("..");
+          expect(path).not.toContain("//");
+          expect(matchRequest("GET", target, []).path, "what is matched is what is sent").toBe(path);
+        },
+      ),
     );
   });
 

@@ -49,6 +49,7 @@ describe("a port that is full", () => {
       port: 80,
       tls: null,
       limits,
+      refuse: () => expect.unreachable(),
       handle: ({ target }) =>
         target === "/never"
           ? new Promise(() => undefined)

@@ -11,16 +11,24 @@ export interface MatchRequest {
   readonly query: () => ReadonlyMap<string, string>;
 }
 
+/** What becomes of a separator that is written as an escape (`%2F`, `%5C`). */
+export type EncodedSlashes = "refuse" | "keep";
+
 /**
- * The target to match and to forward, the same on every host: dot segments resolved (RFC 3986 §6.2.2.3), so that a
- * backend cannot read another path than was matched; what may not stand in a URI escaped. Null when it is neither in
- * origin form (RFC 9112 §3.2.1) nor the `*` of OPTIONS.
+ * The target to match and to forward, the same on every host, so that a backend cannot read another path than was
+ * matched: empty segments are dropped, dot segments resolved (RFC 3986 §6.2.2.3), escapes of unreserved characters
+ * decoded (§6.2.2.2); what may not stand in a URI is escaped. Null when it is neither in origin form (RFC 9112 §3.2.1)
+ * nor the `*` of OPTIONS, or when backends do not agree on its path: a backslash, a NUL, an escaped separator.
  */
-export function normalizeTarget(method: string, target: string): string | null {
+export function normalizeTarget(method: string, target: string, slashes: EncodedSlashes = "refuse"): string | null {
   if (target === "*") return method === "OPTIONS" ? target : null;
   if (!target.startsWith("/")) return null;
-  const { pathname, search } = new URL(`http://h${target}`);
-  return `${pathname}${search}`;
+  const mark = target.search(/[?#]/);
+  const path = mark < 0 ? target : target.slice(0, mark);
+  if (/[\\\0]|%00/.test(path) || (slashes === "refuse" && /%(?:2f|5c)/i.test(path))) return null;
+  const merged = path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
+  const { pathname, search } = new URL(`http://h${merged}${target.slice(path.length)}`);
+  return `${normalizePath(pathname)}${search}`;
 }
 
 /** Splits a normalized request target into what is matched. */

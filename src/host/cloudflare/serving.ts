@@ -10,6 +10,7 @@ import { createApp } from "../../gateway/app.ts";
 import { failureResponse, requestFailure } from "../../gateway/failures.ts";
 import { createGateway, type Gateway } from "../../gateway/gateway.ts";
 import type { Front } from "../../gateway/headers.ts";
+import type { EncodedSlashes } from "../../gateway/match/request.ts";
 import { fromWorkerd } from "./fields.ts";
 import { cloudflareHost } from "./host.ts";
 import { respond } from "./respond.ts";
@@ -25,6 +26,7 @@ export interface ServingOptions {
   readonly poolLimits: () => Partial<PoolLimits>;
   /** What this deployment can do; a bundle that needs more is refused. */
   readonly capabilities: readonly Capability[];
+  readonly encodedSlashes?: EncodedSlashes;
 }
 
 interface Generation {
@@ -127,7 +129,7 @@ function generationOf(
   id: string,
   release: Release,
   before: Generation | null,
-  { poolLimits, capabilities }: ServingOptions,
+  { poolLimits, capabilities, encodedSlashes }: ServingOptions,
 ): Generation {
   const bundle = decodeBundle(release.bundle, cloudflareHost.sha256, before?.bundle);
   demandCapabilities(bundle, capabilities);
@@ -149,6 +151,7 @@ function generationOf(
     monotonicMs: host.monotonicMs,
     random: Math.random,
     before: before?.gateway,
+    encodedSlashes,
   });
   const app = createApp(gateway);
   return {

@@ -18,6 +18,8 @@ export interface Env extends PoolEnv, SourceEnv {
    * Without it HTTPS listeners are refused.
    */
   readonly LASTHOP_FRONT_TLS?: string;
+  /** `keep`: see docs/operations.md. */
+  readonly LASTHOP_ENCODED_SLASHES?: string;
 }
 
 export interface LasthopWorker {
@@ -76,7 +78,12 @@ export function createWorker(embedded: string): LasthopWorker {
 function servingOf(env: Env, embedded: string, poolLimits: () => Partial<PoolLimits>): Serving {
   const capabilities: Capability[] = ["client-certificates", "websocket"];
   if (env.LASTHOP_FRONT_TLS === "platform") capabilities.push("listener-certificates");
-  return new Serving({ source: sourceOf(env, embedded), poolLimits, capabilities });
+  return new Serving({
+    source: sourceOf(env, embedded),
+    poolLimits,
+    capabilities,
+    encodedSlashes: env.LASTHOP_ENCODED_SLASHES === "keep" ? "keep" : "refuse",
+  });
 }
 
 /** The same in the worker and in its object, which gets the client's request as it came. */

@@ -5,10 +5,11 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { FrontLimits } from "./limits.ts";
-import { TIMED_OUT } from "./preface.ts";
 import type { Tap } from "./streams.ts";
 
 export const isBun: boolean = "bun" in process.versions;
+
+const NOTHING = Buffer.alloc(0);
 
 /**
  * One connection, made after its server has it. As the tap of a request's body it reads only what somebody waits for: Bun
@@ -17,6 +18,7 @@ export const isBun: boolean = "bun" in process.versions;
 export class BunConnection implements Tap {
   readonly #socket: Duplex;
   readonly #limits: FrontLimits;
+  readonly #late: () => Buffer;
   readonly #heard = (): void => this.#onBytes();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #request: IncomingMessage | null = null;
@@ -25,12 +27,14 @@ export class BunConnection implements Tap {
   /** Of a request whose fields are not complete. */
   #hasBegun = true;
 
-  constructor(socket: Duplex, limits: FrontLimits) {
+  /** `late`: what a client is told whose request does not come in time. */
+  constructor(socket: Duplex, limits: FrontLimits, late: () => Buffer) {
     this.#socket = socket;
     this.#limits = limits;
+    this.#late = late;
     socket.on("data", this.#heard);
     socket.once("close", () => clearTimeout(this.#timer));
-    this.#limit(limits.headersMs, () => TIMED_OUT);
+    this.#limit(limits.headersMs, this.#late);
   }
 
   asked(request: IncomingMessage, response: ServerResponse): void {
@@ -38,7 +42,7 @@ export class BunConnection implements Tap {
     clearTimeout(this.#timer);
     const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
     if (length !== "0" || coding !== undefined) {
-      this.#limit(this.#limits.requestMs, () => (response.headersSent ? "" : TIMED_OUT));
+      this.#limit(this.#limits.requestMs, () => (response.headersSent ? NOTHING : this.#late()));
       request.once("end", () => clearTimeout(this.#timer));
     }
     response.once("close", () => this.#answered());
@@ -67,7 +71,7 @@ export class BunConnection implements Tap {
     this.#request = null;
     this.#hasBegun = false;
     this.#socket.resume();
-    this.#limit(this.#limits.idleMs, () => "");
+    this.#limit(this.#limits.idleMs, () => NOTHING);
   }
 
   #onBytes(): void {
@@ -75,11 +79,11 @@ export class BunConnection implements Tap {
       if (!this.#isOpen || this.#request.readableLength > 0) this.#socket.pause();
       return;
     }
-    if (!this.#hasBegun) this.#limit(this.#limits.headersMs, () => TIMED_OUT);
+    if (!this.#hasBegun) this.#limit(this.#limits.headersMs, this.#late);
     this.#hasBegun = true;
   }
 
-  #limit(ms: number, farewell: () => string): void {
+  #limit(ms: number, farewell: () => Buffer): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#socket.end(farewell(), () => this.#socket.destroy()), ms);
   }

@@ -5,6 +5,12 @@ import type { Gateway } from "../../gateway/gateway.ts";
 /** Answers a request; never rejects. */
 export type Handle = Gateway["handle"];
 
+/** What answers a port's clients. */
+export interface Answering {
+  readonly handle: Handle;
+  readonly refuse: Gateway["refuse"];
+}
+
 /** One connection. */
 export interface Client {
   readonly front: Front;

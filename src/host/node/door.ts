@@ -3,15 +3,17 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { isBun } from "./bun.ts";
 import type { Front } from "../../gateway/headers.ts";
-import { type Client, Clients, type Handle, type Join } from "./clients.ts";
+import { type Answering, type Client, Clients, type Join } from "./clients.ts";
 import { Crowd } from "./crowd.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
 import type { FrontLimits } from "./limits.ts";
+import { failureResponse } from "../../gateway/failures.ts";
 import { onPreface } from "./preface.ts";
+import { lastMessage, LATE } from "./refusals.ts";
 import { createTlsServer, type PortTls, sniOf } from "./tls.ts";
 
-export interface DoorOptions {
+export interface DoorOptions extends Answering {
   readonly address: string;
   /** To bind; 0: any. */
   readonly bind: number;
@@ -19,7 +21,6 @@ export interface DoorOptions {
   readonly port: number;
   readonly tls: PortTls | null;
   readonly limits: FrontLimits;
-  readonly handle: Handle;
 }
 
 /** Rejects with what `listen` fails with. */
@@ -42,6 +43,7 @@ export class Door {
   readonly server: Server;
   readonly port: number;
   readonly #limits: FrontLimits;
+  readonly #refuse: Answering["refuse"];
   readonly #http1: Http1;
   readonly #http2: Http2;
   readonly #crowd: Crowd;
@@ -53,10 +55,11 @@ export class Door {
   #left = (): void => undefined;
   #tls: { readonly of: PortTls; readonly server: TlsServer } | null = null;
 
-  constructor({ port, tls, limits, handle }: DoorOptions) {
+  constructor({ port, tls, limits, handle, refuse }: DoorOptions) {
     this.port = port;
+    this.#refuse = refuse;
     this.#limits = limits;
-    this.#http1 = createHttp1(handle, limits);
+    this.#http1 = createHttp1({ handle, refuse }, limits);
     this.#http2 = createHttp2(handle, limits);
     // A client whose connection was upgraded may close its half and still read.
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#welcome(socket));
@@ -118,7 +121,8 @@ export class Door {
     const front = { clientAddress: socket.remoteAddress ?? null, scheme: "http", port: this.port, sni: null } as const;
     const join = this.#joinAs(socket, front, this.#clients);
     const client = joined(socket, join);
-    onPreface(socket, this.#limits.headersMs, (protocol, first) => {
+    const late = (hasBegun: boolean): Buffer => lastMessage(hasBegun ? this.#refuse({}, LATE) : failureResponse(LATE));
+    onPreface(socket, this.#limits.headersMs, late, (protocol, first) => {
       // HTTP/1.1, and Bun's HTTP/2, hear what the socket says from now on: this comes before it. Put back for them, Deno
       // would now and then say it after what comes next.
       if (protocol === "http/1.1") {

@@ -2,11 +2,14 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import { failureResponse } from "../../gateway/failures.ts";
+import type { RefusedRequest } from "../../gateway/gateway.ts";
 import { BunConnection, isBun } from "./bun.ts";
-import type { Client, Handle } from "./clients.ts";
+import type { Answering, Client, Handle } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { Pipeline } from "./pipeline.ts";
+import { framingFault, lastMessage, LATE, parserFailure } from "./refusals.ts";
 import { bodyOf, type Tap, writeBody } from "./streams.ts";
 import { upgrade } from "./upgrade.ts";
 
@@ -24,7 +27,7 @@ interface Connection {
 /** How long a client that expects 100 waits: a backend over HTTP/2 passes none on. */
 const CONTINUE_MS = 1_000;
 
-export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
+export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits): Http1 {
   const connections = new WeakMap<Duplex, Connection>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
@@ -33,6 +36,8 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
     keepAliveTimeout: limits.idleMs,
     connectionsCheckingInterval: Math.min(limits.headersMs, 5_000),
     shouldUpgradeCallback: wantsWebSocket,
+    // The gateway answers what has none, and logs it.
+    requireHostHeader: false,
   });
   // Connections are handed to it. Deno (2.9.6) ends those of a server that does not listen after one answer each.
   if (isDeno) Object.defineProperty(server, "listening", { value: true });
@@ -47,6 +52,15 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
     const { client, pipeline, guard } = connectionOf(request);
     pipeline.asked(request, response);
     guard?.asked(request, response);
+    const fault = framingFault(request);
+    if (fault !== null) {
+      pipeline.end();
+      client.begin();
+      response.once("close", () => client.end());
+      response.shouldKeepAlive = false;
+      void respond(response, refuse(readOf(request), fault), request.method === "HEAD");
+      return;
+    }
     void answer(handle, client, request, response, { expectsContinue, tap: guard });
   };
   server.timeout = limits.sendMs;
@@ -57,16 +71,31 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
   });
   server.on("request", (request, response) => take(request, response, false));
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => take(request, response, true));
-  server.on("upgrade", (request, socket, head) => {
+  // An expectation that is not known goes to the backend: RFC 9110 §10.1.1 has no proxy refuse it.
+  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) => take(request, response, false));
+  const leave = (request: IncomingMessage, socket: Duplex, head: Buffer, protocol: "websocket" | null): void => {
     const { client, pipeline, guard } = connectionOf(request);
     pipeline.end();
     guard?.upgraded();
     client.begin();
     const asked = (signal: AbortSignal): ExchangeRequest => ({
       ...exchangeOf(request, client.front.scheme, signal),
-      upgrade: "websocket",
+      upgrade: protocol,
     });
     void upgrade(socket, head, (signal) => handle(asked(signal), client.front)).finally(() => client.end());
+  };
+  server.on("upgrade", (request, socket, head) => leave(request, socket, head, "websocket"));
+  server.on("connect", (request, socket, head) => leave(request, socket, head, null));
+  server.on("clientError", (error, socket) => {
+    const { pipeline } = connections.get(socket) ?? {};
+    const failure = parserFailure(error);
+    const response = pipeline?.response ?? null;
+    pipeline?.end();
+    if (failure === null || !socket.writable || response?.headersSent === true) return void socket.destroy();
+    // A request that was passed on is logged when that ends; of a client that never said anything there is no request.
+    const isRequest = response === null && (pipeline?.hasBegun === true || failure !== LATE);
+    const exchange = isRequest ? refuse({}, failure) : failureResponse(failure);
+    socket.end(lastMessage(exchange), () => socket.destroy());
   });
   // It never listens, as connections are handed to it; without the event it would not enforce its time limits.
   server.emit("listening");
@@ -75,7 +104,8 @@ export function createHttp1(handle: Handle, limits: FrontLimits): Http1 {
       if (isDeno) keepFromParser(socket);
       server.emit("connection", socket);
       const pipeline = new Pipeline(socket);
-      connections.set(socket, { client, pipeline, guard: isBun ? new BunConnection(socket, limits) : null });
+      const late = (): Buffer => lastMessage(pipeline.hasBegun ? refuse({}, LATE) : failureResponse(LATE));
+      connections.set(socket, { client, pipeline, guard: isBun ? new BunConnection(socket, limits, late) : null });
     },
     close: () => void server.close(),
   };
@@ -116,6 +146,12 @@ async function answer(
   if (client.leaving || goOn?.settle() === "withheld") response.shouldKeepAlive = false;
   await respond(response, exchange, request.method === "HEAD");
 }
+
+const readOf = ({ method = "", url = "", headers }: IncomingMessage): RefusedRequest => ({
+  method,
+  authority: headers.host ?? "",
+  target: url,
+});
 
 /** The client's request. Its body is read as the backend takes it. */
 export function exchangeOf(

@@ -36,7 +36,9 @@ export class Pipeline {
   #rest: Buffer = NOTHING;
   /** The last bytes parsed, where an empty line may have begun in them. */
   #tail: Buffer = NOTHING;
-  #answering = false;
+  #response: ServerResponse | null = null;
+  /** Since the last message ended, some of another has come. */
+  hasBegun = false;
   #over = false;
 
   constructor(socket: Duplex) {
@@ -49,15 +51,21 @@ export class Pipeline {
     socket.resume = () => (this.#held === null ? this.#resume() : socket);
   }
 
+  /** To the request under way. */
+  get response(): ServerResponse | null {
+    return this.#response;
+  }
+
   /** The parser has a request's head. */
   asked(request: IncomingMessage, response: ServerResponse): void {
-    this.#answering = true;
+    this.#response = response;
+    this.hasBegun = false;
     const { "content-length": length, "transfer-encoding": coding } = request.headers;
     const bytes = Number(length ?? 0);
     if (coding !== undefined || !Number.isSafeInteger(bytes)) this.#part = { kind: "chunks", request };
     else this.#part = bytes > 0 ? { kind: "length", left: bytes } : ANSWER;
     response.once("close", () => {
-      this.#answering = false;
+      this.#response = null;
       if (this.#part.kind === "answer") this.#part = HEAD;
       // A turn of its own: a client that pipelines must not keep others from theirs.
       if (this.#held !== null) setImmediate(() => this.#goOn());
@@ -103,12 +111,13 @@ export class Pipeline {
       }
       const some = this.#rest.subarray(0, this.#lengthOf(this.#rest));
       this.#rest = this.#rest.subarray(some.length);
+      if (part.kind === "head") this.hasBegun = true;
       for (const parse of this.#parse) parse.call(this.#socket, some);
       // A head brings the part that follows it.
       if (this.#part !== part) continue;
       if (part.kind === "length") part.left -= some.length;
       const isWhole = part.kind === "length" ? part.left === 0 : part.kind === "chunks" && part.request.complete;
-      if (isWhole) this.#part = this.#answering ? ANSWER : HEAD;
+      if (isWhole) this.#part = this.#response !== null ? ANSWER : HEAD;
     }
     this.#rest = NOTHING;
   }

@@ -4,22 +4,20 @@ import type { Socket } from "node:net";
 /** RFC 9113 §3.4. */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "latin1");
 
-/** As Node answers a request that does not come, RFC 9110 §15.5.9. */
-export const TIMED_OUT = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n";
-
 /**
  * Calls `found` once the first bytes tell, with all of them, which the socket does not say again; never for a client that
- * says too little within `limitMs`, or leaves: its connection is closed, with 408 for the first. RFC 9113 §3.3: HTTP/2 with
+ * says too little within `limitMs`, or leaves: its connection is closed, with what `late` answers for the first. RFC 9113 §3.3: HTTP/2 with
  * prior knowledge.
  */
 export function onPreface(
   socket: Socket,
   limitMs: number,
+  late: (hasBegun: boolean) => Buffer,
   found: (protocol: "http/1.1" | "h2", first: Buffer) => void,
 ): void {
   const seen: Buffer[] = [];
   let length = 0;
-  const timer = setTimeout(() => socket.end(TIMED_OUT, () => socket.destroy()), limitMs);
+  const timer = setTimeout(() => socket.end(late(length > 0), () => socket.destroy()), limitMs);
   const left = (): void => void socket.destroy();
   const read = (bytes: Buffer): void => {
     const rest = PREFACE.subarray(length, length + bytes.length);

@@ -8,6 +8,7 @@ import { demandKeys, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, Capability } from "../../bundle/types.ts";
 import type { AccessLog } from "../../gateway/access-log.ts";
 import { createGateway, type Gateway } from "../../gateway/gateway.ts";
+import type { EncodedSlashes } from "../../gateway/match/request.ts";
 import { type Door, openDoor } from "./door.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
 import { type PortTls, portTls } from "./tls.ts";
@@ -25,6 +26,7 @@ export interface ServeOptions {
   readonly examine?: (bundle: Bundle) => void;
   /** Those not given have their defaults. */
   readonly limits?: Partial<FrontLimits>;
+  readonly encodedSlashes?: EncodedSlashes | undefined;
 }
 
 export interface Serving {
@@ -79,6 +81,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       monotonicMs: host.monotonicMs,
       random: Math.random,
       before,
+      encodedSlashes: options.encodedSlashes,
     });
     return { ...loaded, backends, gateway };
   };
@@ -88,7 +91,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     const opening = [...ports].flatMap(([port, tls]) => {
       if (doors.has(port)) return [];
       const handle: Gateway["handle"] = (request, front) => current.gateway.handle(request, front);
-      return [openDoor({ address, bind: portMap.get(port) ?? port, port, tls, limits, handle })];
+      const refuse: Gateway["refuse"] = (read, failure) => current.gateway.refuse(read, failure);
+      return [openDoor({ address, bind: portMap.get(port) ?? port, port, tls, limits, handle, refuse })];
     });
     const settled = await Promise.allSettled(opening);
     const opened = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));

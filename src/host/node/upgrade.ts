@@ -68,7 +68,8 @@ async function refuse(socket: Duplex, { status, headers, body }: ExchangeRespons
   await new Promise<void>((resolve) => socket.end(resolve));
 }
 
-const headText = (status: number, headers: ExchangeResponse["headers"], connection: string): Buffer =>
+/** Status line and fields of a message. */
+export const headText = (status: number, headers: ExchangeResponse["headers"], connection: string): Buffer =>
   Buffer.from(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n` +
       `${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}connection: ${connection}\r\n\r\n`,

@@ -1,0 +1,70 @@
+/** Requests whose end, target or method can be read in two ways, as bytes; HOST stands for the route's host. */
+
+export interface Malformed {
+  readonly name: string;
+  readonly bytes: string;
+  /** What is answered; several where the runtimes' parsers may differ. */
+  readonly status: readonly number[];
+}
+
+const HEAD = "Host: HOST\r\n";
+const CHUNKED = "Transfer-Encoding: chunked\r\n";
+const BODY = "3\r\nabc\r\n0\r\n\r\n";
+
+/** RFC 9112 unless it says otherwise. After the answer each connection closes, and no backend has seen anything. */
+export const MALFORMED: readonly Malformed[] = [
+  { name: "no HTTP at all", bytes: "\x16\x03\x01\x02\x00\x01\r\n\r\n", status: [400] },
+  { name: "a method that nobody knows", bytes: `G@T / HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },
+  { name: "a space before the colon (§5.1)", bytes: `GET / HTTP/1.1\r\nHost : HOST\r\n\r\n`, status: [400] },
+  { name: "a folded field (§5.2)", bytes: `GET / HTTP/1.1\r\n${HEAD}X: a\r\n b\r\n\r\n`, status: [400] },
+  { name: "a bare CR in a field", bytes: `GET / HTTP/1.1\r\n${HEAD}X: a\rb: c\r\n\r\n`, status: [400] },
+  { name: "a NUL in a field", bytes: `GET / HTTP/1.1\r\n${HEAD}X: a\0b\r\n\r\n`, status: [400] },
+  { name: "HTTP/3.0", bytes: `GET / HTTP/3.0\r\n${HEAD}\r\n`, status: [400, 505] },
+  { name: "fields past the limit", bytes: `GET / HTTP/1.1\r\n${HEAD}X: ${"a".repeat(70_000)}\r\n\r\n`, status: [431] },
+  { name: "chunks in HTTP/1.0 (§6.1)", bytes: `POST / HTTP/1.0\r\n${HEAD}${CHUNKED}\r\n${BODY}`, status: [400] },
+  { name: "two codings' fields", bytes: `POST / HTTP/1.1\r\n${HEAD}${CHUNKED}${CHUNKED}\r\n${BODY}`, status: [400] },
+  {
+    name: "a coding that is not chunked (§6.3)",
+    bytes: `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: gzip\r\n\r\n${BODY}`,
+    status: [400],
+  },
+  {
+    name: "chunked that is not final (§6.3)",
+    bytes: `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked, gzip\r\n\r\n${BODY}`,
+    status: [400],
+  },
+  {
+    name: "chunked twice",
+    bytes: `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: chunked, chunked\r\n\r\n${BODY}`,
+    status: [400],
+  },
+  {
+    name: "a coding that nobody knows (§6.1)",
+    bytes: `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: xchunked\r\n\r\n${BODY}`,
+    status: [400, 501],
+  },
+  {
+    name: "gzip before chunked (§6.1)",
+    bytes: `POST / HTTP/1.1\r\n${HEAD}Transfer-Encoding: gzip, chunked\r\n\r\n${BODY}`,
+    status: [400, 501],
+  },
+  {
+    name: "a length and chunks (§6.3)",
+    bytes: `POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\n${CHUNKED}\r\n${BODY}`,
+    status: [400],
+  },
+  {
+    name: "two lengths (§6.3)",
+    bytes: `POST / HTTP/1.1\r\n${HEAD}Content-Length: 3\r\nContent-Length: 4\r\n\r\nabcd`,
+    status: [400],
+  },
+  { name: "a length with a sign", bytes: `POST / HTTP/1.1\r\n${HEAD}Content-Length: +3\r\n\r\nabc`, status: [400] },
+  { name: "a negative length", bytes: `POST / HTTP/1.1\r\n${HEAD}Content-Length: -3\r\n\r\nabc`, status: [400] },
+  { name: "no Host (§3.2)", bytes: "GET / HTTP/1.1\r\n\r\n", status: [400] },
+  { name: "two Hosts (§3.2)", bytes: `GET / HTTP/1.1\r\n${HEAD}${HEAD}\r\n`, status: [400] },
+  { name: "CONNECT (RFC 9110 §9.3.6)", bytes: `CONNECT HOST:443 HTTP/1.1\r\nHost: HOST:443\r\n\r\n`, status: [405] },
+  { name: "a backslash in the path", bytes: `GET /\\other HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },
+  { name: "an escaped slash", bytes: `GET /a%2Fb HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },
+  { name: "an escaped backslash", bytes: `GET /a%5cb HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },
+  { name: "an escaped NUL", bytes: `GET /a%00b HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },
+];
