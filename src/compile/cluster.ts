@@ -9,7 +9,8 @@ import { Memory } from "./memory.ts";
 import { type ModelOptions, resolveModel } from "./model.ts";
 import type { PlaintextBackend } from "./plaintext.ts";
 import { computeStatuses, type ObjectStatus } from "./statuses.ts";
-import { type Clock, reportValidity } from "./validity.ts";
+import type { Clock } from "./clock.ts";
+import { reportValidity } from "./validity.ts";
 
 /** As for `build`; a controller's host reaches private addresses. */
 export type ClusterOptions = Omit<EndpointOptions, "publicOnly"> & ModelOptions;

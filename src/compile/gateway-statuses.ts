@@ -21,7 +21,8 @@ import type { Model } from "./model.ts";
 import { GATEWAY_GROUP } from "./names.ts";
 import { generationOf, type ObjectStatus, statusOf } from "./object-status.ts";
 import type { RouteState } from "./routes.ts";
-import { type Clock, describeCertificates, describeDates } from "./validity.ts";
+import type { Clock } from "./clock.ts";
+import { describeCertificates, describeDates } from "./validity.ts";
 
 type Generation = number | undefined;
 type AttachedRoutes = ReadonlyMap<ListenerState, number>;

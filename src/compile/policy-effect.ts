@@ -1,14 +1,16 @@
 /** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
+import { fromBase64 } from "../bundle/bytes.ts";
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../bundle/types.ts";
 import { type AnchorSource, reportAnchors } from "./anchor-faults.ts";
 import { anchorKind, noAnchorKind, noAnchors, readAnchors, wellKnownAnchors } from "./anchors.ts";
 import type { PolicyReason, UnresolvedReason } from "./conditions.ts";
-import { readCrls } from "./crls.ts";
+import type { CrlSource } from "./crls.ts";
 import { compareStrings, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import { digestJson } from "./digest.ts";
 import { isIpAddress } from "./hostnames.ts";
 import type { Cluster } from "./load.ts";
 import type { BackendTLSPolicy } from "./objects.ts";
+import { judgeCrls } from "./policy-crls.ts";
 import { parseOptions } from "./policy-options.ts";
 
 export type PolicyEffect =
@@ -18,6 +20,8 @@ export type PolicyEffect =
       readonly policy: BundlePolicy;
       readonly anchors: readonly Sha256Hex[];
       readonly sources: readonly AnchorSource[];
+      /** Of its CRLs; empty: it has none. */
+      readonly crls: readonly CrlSource[];
     }
   | { readonly kind: "refused"; readonly code: ConfigCode; readonly reason: PolicyReason; readonly message: string };
 
@@ -44,8 +48,10 @@ export function judgePolicy(
   const unresolved: Unresolved[] = [];
   const cas = judgeCertificates(object, cluster, diagnostics);
   if (cas.unresolved !== null) unresolved.push(cas.unresolved);
-  const crls = options.crlRefs === null ? null : judgeCrls(object, options.crlRefs, cluster, diagnostics);
-  if (crls?.unresolved) unresolved.push(crls.unresolved);
+  const anchors = cas.sources.flatMap((source) => [...source.certificates.values()].map(fromBase64));
+  const crls = options.crlRefs === null ? null : judgeCrls(object, options.crlRefs, anchors, cluster, diagnostics);
+  const crlFault = crls?.fault ?? null;
+  if (crlFault !== null) unresolved.push({ reason: "InvalidCRLRef", message: crlFault });
   const [first = null] = unresolved;
 
   const [problem] = problems;
@@ -57,9 +63,9 @@ export function judgePolicy(
   }
   // "If ALL CACertificateRefs are invalid, … Accepted … False, with a Reason NoValidCACertificate."
   if (cas.refused !== null) return { effect: cas.refused, unresolved: first };
-  if (crls !== null && crls.unresolved !== null) {
+  if (crlFault !== null) {
     return {
-      effect: { kind: "refused", code: "policy-option", reason: "Invalid", message: crls.unresolved.message },
+      effect: { kind: "refused", code: "policy-option", reason: "Invalid", message: crlFault },
       unresolved: first,
     };
   }
@@ -76,8 +82,14 @@ export function judgePolicy(
     crls: crls?.crls ?? null,
     maxChainDepth: options.maxChainDepth,
   };
-  const { sources } = cas;
-  return { effect: { kind: "enforced", digest: digestJson(policy), policy, anchors: ids, sources }, unresolved: first };
+  const enforced = {
+    digest: digestJson(policy),
+    policy,
+    anchors: ids,
+    sources: cas.sources,
+    crls: crls?.sources ?? [],
+  };
+  return { effect: { kind: "enforced", ...enforced }, unresolved: first };
 }
 
 type Validation = BackendTLSPolicy["spec"]["validation"];
@@ -207,37 +219,5 @@ function judgeWellKnown(object: SourceObject<BackendTLSPolicy>, value: string, d
     sources: [],
     unresolved: null,
     refused: { kind: "refused", code: problem.code, reason: "Invalid", message: explain(object, problem) },
-  };
-}
-
-function judgeCrls(
-  object: SourceObject<BackendTLSPolicy>,
-  names: readonly string[],
-  cluster: Cluster,
-  diagnostics: Diagnostics,
-): { crls: readonly string[]; unresolved: Unresolved | null } {
-  const crls: string[] = [];
-  const messages: string[] = [];
-  for (const name of names) {
-    const result = readCrls(cluster, `${object.ref.namespace}/${name}`);
-    if (result.kind === "read") {
-      crls.push(...result.crls);
-      continue;
-    }
-    const problem: Problem = {
-      code: "policy-option",
-      path: ["spec", "options", "lasthop.dev/crl-refs"],
-      message: result.why,
-      expected: "a ConfigMap with PEM X509 CRLs under crl.pem",
-      found: show(name),
-      remedy: "correct the reference, or the PEM under crl.pem",
-      ...(result.note === undefined ? {} : { note: result.note }),
-    };
-    diagnostics.report(object, problem);
-    messages.push(explain(object, problem));
-  }
-  return {
-    crls: [...new Set(crls)].sort(compareStrings),
-    unresolved: messages.length === 0 ? null : { reason: "InvalidCRLRef", message: messages.join("; ") },
   };
 }

@@ -29,7 +29,10 @@ import type { RouteState } from "./routes.ts";
 import { isRefused, referencesOf } from "./rules.ts";
 import { KINDS } from "./schema/validate.ts";
 import type { UnservedState } from "./unserved.ts";
-import { type Clock, describeDates, validityOf } from "./validity.ts";
+import { describeCrlDates } from "./crl-dates.ts";
+import { describeCrls } from "./policy-crls.ts";
+import type { Clock } from "./clock.ts";
+import { describeDates, validityOf } from "./validity.ts";
 
 export type { ObjectStatus } from "./object-status.ts";
 
@@ -189,7 +192,9 @@ function policyConditions(policy: PolicyState, gateway: string, model: Model, no
       ? [
           `enforced for ${won.join(", ")}, trusting ${policy.effect.sources.map((source) => source.name).join(", ")}`,
           describeLeftOut(policy.effect.sources),
+          describeCrls(policy.effect.crls),
           describeDates(policy.effect.sources, now),
+          describeCrlDates(policy.effect.crls, now),
         ]
           .filter((part) => part !== "")
           .join("; ")

@@ -5,11 +5,11 @@
 import { type AnchorFacts, type AnchorSource, limited } from "./anchor-faults.ts";
 import { type Presented, remarksOf } from "./certificate-facts.ts";
 import type { Certificate } from "./certificates.ts";
+import { type Clock, formatTime } from "./clock.ts";
+import { crlDates, reportCrlDates } from "./crl-dates.ts";
+import type { CrlSource } from "./crls.ts";
 import type { Diagnostics, FieldPath, SourceObject } from "./diagnostics.ts";
 import type { Model } from "./model.ts";
-
-/** Null: dates are not looked at. */
-export type Clock = number | null;
 
 interface Dates {
   readonly notBeforeMs: number;
@@ -39,9 +39,7 @@ export function dateFault({ notBeforeMs, notAfterMs }: Dates, now: Clock): DateF
   return null;
 }
 
-const formatTime = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");
-
-/** Warnings about every certificate of the model that is not valid now, where it stands. */
+/** Warnings about every certificate and CRL of the model that is not valid now, where it stands. */
 export function reportValidity(model: Model, now: Clock, diagnostics: Diagnostics): void {
   for (const source of anchorSources(model)) reportSource(source, now, diagnostics);
   for (const { certificate, object, path, to } of presentedCertificates(model)) {
@@ -60,9 +58,10 @@ export function reportValidity(model: Model, now: Clock, diagnostics: Diagnostic
       });
     }
   }
+  for (const source of crlSources(model)) reportCrlDates(source, now, diagnostics);
 }
 
-/** Which certificates are not valid now, for memory.ts: what is remembered of conditions holds while this is the same. */
+/** Which certificates and CRLs are not valid now, for memory.ts: what is remembered of conditions holds while this is the same. */
 export function validityOf(model: Model, now: Clock): string {
   const faults: string[] = [];
   for (const { name, facts } of anchorSources(model))
@@ -75,6 +74,7 @@ export function validityOf(model: Model, now: Clock): string {
       const fault = dateFault(fact, now);
       if (fault !== null) faults.push(`${certificate.digest} ${fact.where} ${fault.code}`);
     }
+  for (const source of crlSources(model)) faults.push(...crlDates(source, now));
   return faults.join("\n");
 }
 
@@ -133,6 +133,11 @@ function reportSource({ name, place, facts }: AnchorSource, now: Clock, diagnost
 
 const isAllInvalid = (facts: readonly AnchorFacts[], now: Clock): boolean =>
   facts.every((fact) => dateFault(fact, now) !== null);
+
+/** Each once, in a defined order. */
+function crlSources({ policies }: Model): Set<CrlSource> {
+  return new Set([...policies.all.values()].flatMap(({ effect }) => (effect.kind === "enforced" ? effect.crls : [])));
+}
 
 /** Each once, in a defined order. */
 function anchorSources({ policies, gateways }: Model): Set<AnchorSource> {

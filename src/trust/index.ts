@@ -1,7 +1,10 @@
 /** The public face of trust/: other rooms import from here alone. */
 export { type AnchorJudgement, type AnchorProblem, type AnchorUse, judgeAnchor } from "./anchors.ts";
 export { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
+export { type Crl, readCrl } from "./crl.ts";
+export { crlIssuers } from "./crl-issuers.ts";
 export { sameBytes } from "./der.ts";
+export { describeDn, isSameName } from "./dn.ts";
 export type { TrustIdentifier } from "./identity.ts";
 export { type PemBundle, type PemProblem, parsePemBundle } from "./pem.ts";
 export { CertificateStore } from "./store.ts";

@@ -2,11 +2,14 @@
  * Certificates for golden inputs, made anew in every run: `MINTED-crt-a` stands for the certificate named a, `MINTED-key-a`
  * for its key, `MINTED-crt-a+b` for both certificates, each as the base64 that a Secret's `data` holds. The same name gives
  * the same Ed25519 certificate each time, so that outputs can be compared whole; names of weak keys give keys of that kind,
- * `anypurpose` has anyExtendedKeyUsage, `clients` clientAuth and `servers` serverAuth alone, `nosan` no alternative name, and `expired` has expired.
+ * `anypurpose` has anyExtendedKeyUsage, `clients` clientAuth and `servers` serverAuth alone, `nosan` no alternative name,
+ * `expired` has expired, and `crlca` is a CA. `MINTED-crl-a+b` stands for two lists of minted-crls.ts.
  */
 import "reflect-metadata";
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+
+import { mintCrl } from "./minted-crls.ts";
 
 interface Minted {
   readonly crt: string;
@@ -14,19 +17,20 @@ interface Minted {
 }
 
 export async function mintPlaceholders(text: string): Promise<string> {
-  const names = new Set([...text.matchAll(PLACEHOLDER)].flatMap(([, , list = ""]) => list.split("+")));
+  const matches = [...text.matchAll(PLACEHOLDER)].filter(([, part]) => part !== "crl");
+  const names = new Set(matches.flatMap(([, , list = ""]) => list.split("+")));
   const minted = new Map(await Promise.all([...names].map(async (name) => [name, await mint(name)] as const)));
-  return text.replaceAll(PLACEHOLDER, (_, part: keyof Minted, list: string) =>
+  return text.replaceAll(PLACEHOLDER, (_, part: keyof Minted | "crl", list: string) =>
     Buffer.from(
       list
         .split("+")
-        .map((name) => minted.get(name)?.[part] ?? "")
+        .map((name) => (part === "crl" ? mintCrl(name, keyOf) : (minted.get(name)?.[part] ?? "")))
         .join(""),
     ).toString("base64"),
   );
 }
 
-const PLACEHOLDER = /MINTED-(crt|key)-([a-z0-9+]+)/g;
+const PLACEHOLDER = /MINTED-(crt|key|crl)-([a-z0-9+]+)/g;
 
 async function mint(name: string): Promise<Minted> {
   const key = keyOf(name);
@@ -49,6 +53,7 @@ async function mint(name: string): Promise<Minted> {
         : new x509.SubjectAlternativeNameExtension([{ type: "dns", value: `${name}.example` }]),
       ...(name === "servers" ? [new x509.ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.1"])] : []),
       ...(name === "clients" ? [new x509.ExtendedKeyUsageExtension(["1.3.6.1.5.5.7.3.2"])] : []),
+      ...(name === "crlca" ? [new x509.BasicConstraintsExtension(true, undefined, true)] : []),
       ...(name === "anypurpose" ? [new x509.ExtendedKeyUsageExtension(["2.5.29.37.0"])] : []),
     ],
   });
