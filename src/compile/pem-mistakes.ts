@@ -143,6 +143,41 @@ const MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
     remedy: "write five plain hyphens on either side, -----BEGIN CERTIFICATE-----",
   },
   {
+    pattern: /^[ \t]*(-{1,4}|-{6,})BEGIN /m,
+    why: "has another number of hyphens than five around BEGIN",
+    remedy: "write five on either side, -----BEGIN CERTIFICATE-----",
+  },
+  {
+    pattern: /^[ \t]*-----(BEGIN [^\r\n]*[a-z]|[Bb]egin )/m,
+    why: "has a BEGIN line that is not in capitals",
+    remedy: "write -----BEGIN CERTIFICATE-----",
+  },
+  {
+    pattern: /^ENC\[|^sops:/m,
+    why: "is encrypted by SOPS",
+    remedy: "build from what sops --decrypt writes",
+  },
+  {
+    pattern: /^version https:\/\/git-lfs/,
+    why: "is a pointer of Git LFS, not the file",
+    remedy: "fetch the file: git lfs pull",
+  },
+  {
+    pattern: /^(vault|op|ref\+[a-z]+|arn|projects):?[:/]\S+$/,
+    why: "is a reference to a store of secrets, not what it leads to",
+    remedy: "put in the PEM; if a tool fills it in, build from what the tool has written",
+  },
+  {
+    pattern: /^(sha\d+ fingerprint=)?([0-9a-f]{2}:){15,}[0-9a-f]{2}$/i,
+    why: "is a fingerprint, not a certificate",
+    remedy: "put in the certificate that it is of, as PEM",
+  },
+  {
+    pattern: /^[\w.-]+: *\|/,
+    why: "is YAML with a key of its own inside of the value",
+    remedy: "put the PEM itself under the key",
+  },
+  {
     pattern: /^\s*<(!doctype|html|\?xml|head|body)/i,
     why: "is a web page or XML",
     remedy: "look at what was downloaded: it is no certificate",
@@ -154,7 +189,7 @@ const MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
     remedy: "put in the PEM itself; kubectl create configmap NAME --from-file=ca.crt=PATH does so",
   },
   {
-    pattern: /^(\$\{[^}]*\}|\$\([^)]*\)|\{\{[\s\S]*\}\}|<[A-Za-z _-]+>|%[A-Z_]+%)$/,
+    pattern: /^(\$[A-Z_]+|\$\{[^}]*\}|\$\([^)]*\)|\{\{[\s\S]*\}\}|<[A-Za-z _-]+>|%[A-Z_]+%)$/,
     why: "is a placeholder that nothing has filled in",
     remedy: "put in the PEM; if a tool fills it in, build from what the tool has written",
   },

@@ -35,14 +35,17 @@ interface Block {
   readonly body: string[];
 }
 
-const BEGIN = /^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*$/u;
-const END = /^-----END ([A-Z0-9 ]+)-----[ \t]*$/u;
+const BEGIN = /^[ \t]*-----BEGIN ([A-Z0-9 ]+)-----[ \t]*$/u;
+const END = /^[ \t]*-----END ([A-Z0-9 ]+)-----[ \t]*$/u;
+/** Where files were joined that lacked a line end. */
+const JOINED = /(?<=-----END [A-Z0-9 ]+-----)(?=-----BEGIN )/u;
 /** `TRUSTED CERTIFICATE` is not among them: OpenSSL appends trust settings to its DER. */
 const CERTIFICATE_LABELS = new Set(["CERTIFICATE", "X509 CERTIFICATE"]);
 
 /**
- * Splits a bundle (RFC 7468) strictly, and reads each certificate as an anchor. Text between blocks is a comment, as for
- * OpenSSL, unless it looks like a broken block. Anything but certificates is a problem.
+ * Splits a bundle (RFC 7468), and reads each certificate as an anchor. Text between blocks is a comment, as for OpenSSL,
+ * unless it looks like a broken block. Anything but certificates is a problem. Blanks around lines mean nothing, nor does a
+ * missing line end between two blocks.
  */
 export function parsePemBundle(pem: string): PemBundle {
   const certificates: PemCertificate[] = [];
@@ -51,9 +54,12 @@ export function parsePemBundle(pem: string): PemBundle {
   let block: Block | null = null;
   const unended = ({ label, line, position }: Block): void =>
     void problems.push(blockProblem({ line, position }, `the block has no -----END ${label}-----`));
-  const lines = pem.replace(/^\u{feff}/u, "").split(/\r\n|\n|\r/u);
-  for (const [index, text] of lines.entries()) {
-    const line = index + 1;
+  let bareLine = -1;
+  const lines = pem
+    .replace(/^\u{feff}/u, "")
+    .split(/\r\n|\n|\r/u)
+    .flatMap((text, index) => text.split(JOINED).map((part) => ({ text: part, line: index + 1 })));
+  for (const { text, line } of lines) {
     const outside = (message: string): void =>
       void problems.push({ kind: "text", line, position: block?.position ?? null, message, der: null });
     const begin = BEGIN.exec(text)?.[1];
@@ -76,7 +82,9 @@ export function parsePemBundle(pem: string): PemBundle {
     } else if (block !== null) {
       block.body.push(text);
     } else if (/^[ \t]*[A-Za-z0-9+/]{60,}={0,2}[ \t]*$/u.test(text)) {
-      outside("base64 outside a block");
+      // A run of such lines is one fault.
+      if (line !== bareLine + 1) outside("base64 outside a block");
+      bareLine = line;
     }
   }
   if (block !== null) unended(block);
@@ -122,11 +130,8 @@ const OTHER_LABELS: Readonly<Record<string, string>> = {
 };
 
 function explainDashes(text: string): string {
-  if (/-----END [A-Z0-9 ]+-----\s*-----BEGIN /u.test(text))
-    return "END and BEGIN stand on one line: files were joined without a line end between them";
   if (/-----BEGIN .*-----END /u.test(text))
     return "BEGIN and END stand on one line: PEM needs its line ends, as | keeps them in YAML and > does not";
-  if (/^\s+-----(BEGIN|END) [A-Z0-9 ]+-----\s*$/u.test(text)) return "a broken BEGIN or END line: it is indented";
   return "a broken BEGIN or END line";
 }
 

@@ -72,10 +72,24 @@ describe("parsePemBundle", () => {
       `\u{feff}${text}`,
       text.trimEnd(),
       body,
+      text.replaceAll(/^/gmu, "\t "),
       pem(one.der, "X509 CERTIFICATE"),
     ]) {
       expect(parsePemBundle(form)).toMatchObject({ certificates: [{ der: one.der, line: 1 }], problems: [] });
     }
+  });
+  it("reads files that were joined without a line end", () => {
+    const { certificates, problems } = parsePemBundle(`${pem(one.der).trimEnd()}${pem(two.der)}`);
+    expect(problems).toEqual([]);
+    expect(certificates.map(({ position }) => position)).toEqual([1, 2]);
+    expect(certificates[1]?.line).toBe(pem(one.der).split("\n").length - 1);
+  });
+  it("calls a run of lines without BEGIN one fault", () => {
+    const bare = pem(one.der).replaceAll(/-----.*-----\n/gu, "");
+    expect(parsePemBundle(`${bare}\n${bare}`).problems.map(({ line }) => line)).toEqual([
+      1,
+      bare.split("\n").length + 1,
+    ]);
   });
   it("finds nothing in nothing", () => {
     expect(parsePemBundle("")).toEqual({ certificates: [], problems: [], blocks: 0 });
@@ -138,7 +152,7 @@ describe("parsePemBundle", () => {
     ],
     ["END alone", "\n-----END CERTIFICATE-----\n", 2, "-----END CERTIFICATE----- without a BEGIN line"],
     ["a broken BEGIN line", "----BEGIN CERTIFICATE-----\n", 1, "a broken BEGIN or END line"],
-    ["an indented BEGIN line", "  -----BEGIN CERTIFICATE-----\n", 1, "a broken BEGIN or END line: it is indented"],
+    ["an indented BEGIN line", "  -----BEGIN CERTIFICATE-----\n", 1, "the block has no -----END CERTIFICATE-----"],
     [
       "a request",
       pem(one.der, "CERTIFICATE REQUEST"),
@@ -162,12 +176,6 @@ describe("parsePemBundle", () => {
       "-----BEGIN CERTIFICATE-----\nMAAA\n...\n-----END CERTIFICATE-----\n",
       1,
       "the block is not base64: lines were left out of it",
-    ],
-    [
-      "files joined without a line end",
-      "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE----------BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
-      3,
-      "END and BEGIN stand on one line: files were joined without a line end between them",
     ],
     [
       "PEM on one line",
