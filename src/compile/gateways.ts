@@ -1,8 +1,8 @@
 /** GatewayClasses and Gateways of ours, with the ListenerSets attached to them. */
 import { absent, absentFrom } from "./absent.ts";
 import type { BackendContext } from "./backends.ts";
-import { remarksOf, warningOf } from "./certificate-facts.ts";
-import { type Certificate, type CertificateContext, resolveCertificate } from "./certificates.ts";
+import type { CertificateContext } from "./certificates.ts";
+import { type ClientIdentity, resolveIdentity } from "./client-identity.ts";
 import { resolveClientValidation, type ValidationContext } from "./client-validation.ts";
 import type { GatewayReason, ListenerSetReason } from "./conditions.ts";
 import { type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
@@ -20,20 +20,12 @@ import type { Memory } from "./memory.ts";
 import { CONTROLLER_NAME } from "./names.ts";
 import { selectorFault } from "./namespaces.ts";
 import type { Gateway, GatewayClass, ListenerSet } from "./objects.ts";
-import type { Unresolved } from "./policy-effect.ts";
 
 export interface ClassState {
   readonly object: SourceObject<GatewayClass>;
   /** Null: accepted. */
   readonly refusal: string | null;
 }
-
-/** `Gateway.spec.tls.backend.clientCertificateRef`. */
-export type ClientIdentity =
-  | { readonly kind: "none" }
-  | { readonly kind: "certificate"; readonly certificate: Certificate }
-  /** TLS backends that would ask for it are not connected to without it. */
-  | { readonly kind: "refused"; readonly unresolved: Unresolved };
 
 export type GatewayState =
   | {
@@ -204,27 +196,6 @@ function refuseListeners(listeners: readonly ListenerState[]): { reason: Gateway
   const own = listeners.filter(({ owner }) => owner.kind === "Gateway");
   if (own.some(({ verdict }) => verdict.kind === "accepted")) return null;
   return { reason: "ListenersNotValid", message: listenerFaults(own) };
-}
-
-function resolveIdentity(
-  object: SourceObject<Gateway>,
-  context: CertificateContext,
-  diagnostics: Diagnostics,
-): ClientIdentity {
-  const ref = object.value.spec.tls?.backend?.clientCertificateRef;
-  if (ref === undefined) return { kind: "none" };
-  const from = { kind: "Gateway", namespace: object.ref.namespace ?? "default" } as const;
-  const path = ["spec", "tls", "backend", "clientCertificateRef"];
-  const result = resolveCertificate(ref, from, path, "gateway-client-certificate", context);
-  if (result.kind === "resolved") {
-    const { certificate } = result;
-    for (const remark of remarksOf(certificate, { to: "backends" }))
-      diagnostics.report(object, warningOf(remark, path, certificate.facts));
-    return { kind: "certificate", certificate };
-  }
-  diagnostics.report(object, result.problem);
-  const reason = result.permitted ? "InvalidClientCertificateRef" : "RefNotPermitted";
-  return { kind: "refused", unresolved: { reason, message: explain(object, result.problem) } };
 }
 
 /** What of the Gateway as a whole lasthop does not do. */
