@@ -20,6 +20,8 @@ export interface Variant {
 
 const OURS: Variant = { controllerName: "lasthop.dev/gateway-controller", clusterIp: null };
 const NAMESPACES = 100;
+/** Services without a policy say that they mean it: thousands of warnings are not what is measured. */
+const PLAINTEXT = "      appProtocol: http\n";
 
 export function generate(
   { routes, policies, services, endpoints }: Scale,
@@ -38,7 +40,7 @@ export function generate(
   }
   for (let index = 0; index < services; index++) {
     documents.push(
-      `apiVersion: v1\nkind: Service\nmetadata:\n  name: svc-${index}\n  namespace: ns-${index % NAMESPACES}\nspec:\n${clusterIp === null ? "" : `  clusterIP: ${clusterIp}\n`}  ports:\n    - name: https\n      port: 8443\n`,
+      `apiVersion: v1\nkind: Service\nmetadata:\n  name: svc-${index}\n  namespace: ns-${index % NAMESPACES}\nspec:\n${clusterIp === null ? "" : `  clusterIP: ${clusterIp}\n`}  ports:\n    - name: https\n      port: 8443\n${index < policies ? "" : PLAINTEXT}`,
       `apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\nmetadata:\n  name: svc-${index}-a\n  namespace: ns-${index % NAMESPACES}\n  labels:\n    kubernetes.io/service-name: svc-${index}\naddressType: IPv4\nendpoints:\n${addresses(index, perService)}ports:\n  - name: https\n    port: 8443\n    protocol: TCP\n`,
     );
   }
