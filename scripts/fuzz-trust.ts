@@ -1,7 +1,8 @@
 /**
  * Coverage-guided fuzzing of trust/: `npm run fuzz -- [SECONDS] [--seed N] [--keep]`, 60 seconds by default. It starts
- * from the kept corpus, test/fuzz/corpus, and collects what reaches new code or is answered in new words: in
- * .lasthop/fuzz/trust, or with `--keep` in the kept corpus itself, less what became needless. Exit 1 on an input that
+ * from the kept corpus, test/fuzz/corpus, and collects what reaches new code, is answered in new words, or is charged
+ * more work than any input before with the same answer: in .lasthop/fuzz/trust, or with `--keep` in the kept corpus
+ * itself, less what became needless. Exit 1 on an input that
  * breaks a rule of test/fuzz/trust.ts; it then lies in .lasthop/fuzz.
  *
  * Jazzer.js would do it, but its only prebuilt library that comes with the package needs glibc 2.38.
@@ -23,6 +24,8 @@ const MAX_CORPUS_BYTES = 250_000;
 /** Coverage costs more than a verdict: it is asked for once for so many, and again for each if something was new. */
 const BATCH = 16;
 const AIM_MS = 50;
+/** An input that is charged so many times what the dearest before it was is news. */
+const MIN_GROWTH = 1.25;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,6 +40,9 @@ const coverage = new Coverage();
 const words = new Set<string>();
 const corpus: Uint8Array[] = [];
 const slowest = { cpuMs: 0, name: "" };
+const dearest = { work: 0, name: "" };
+/** The most work charged for an input, by its answer. */
+const most = new Map<string, number>();
 const verdicts = new Map<string, number>();
 let runs = 0;
 let found = 0;
@@ -57,6 +63,7 @@ async function run(data: Uint8Array): Promise<Answer> {
   }
   if (answer.cpuMs > AIM_MS) beyondAim++;
   if (answer.cpuMs > slowest.cpuMs) Object.assign(slowest, { cpuMs: answer.cpuMs, name: nameOf(data) });
+  if (answer.work > dearest.work) Object.assign(dearest, { work: answer.work, name: nameOf(data) });
   const { verdict } = answer;
   const code = verdict.kind === "verified" ? "verified" : verdict.refusal.code;
   verdicts.set(code, (verdicts.get(code) ?? 0) + 1);
@@ -73,13 +80,24 @@ function wordsOf({ verdict }: Answer): string {
 
 const nameOf = (data: Uint8Array): string => createHash("sha1").update(data).digest("hex");
 
-/** Puts the input into the corpus if it reached something new. */
+/**
+ * Whether the input is charged more than every other of its answer, by enough to count: the way to what is expensive
+ * leads through many inputs that are each a little more so.
+ */
+const isDearer = (answer: Answer): boolean => answer.work > MIN_GROWTH * (most.get(wordsOf(answer)) ?? 0);
+
+function remember(answer: Answer): void {
+  const said = wordsOf(answer);
+  words.add(said);
+  most.set(said, Math.max(answer.work, most.get(said) ?? 0));
+}
+
+/** Puts the input into the corpus if it reached something new, or costs more than before. */
 async function consider(data: Uint8Array): Promise<void> {
   const answer = await run(data);
   const fresh = await coverage.take(true);
-  const said = wordsOf(answer);
-  if (fresh === 0 && words.has(said)) return;
-  words.add(said);
+  if (fresh === 0 && words.has(wordsOf(answer)) && !isDearer(answer)) return;
+  remember(answer);
   corpus.push(data);
   found++;
   if (!values.keep) writeFileSync(join(FOUND, nameOf(data)), data);
@@ -91,6 +109,11 @@ async function keep(): Promise<void> {
   await reached.start();
   const needed = new Map<string, Uint8Array>();
   let bytes = 0;
+  const dear = corpus.find((data) => nameOf(data) === dearest.name);
+  if (dear !== undefined) {
+    needed.set(dearest.name, dear);
+    bytes += dear.length;
+  }
   for (const data of corpus.toSorted((one, other) => one.length - other.length)) {
     const answer = wordsOf(await run(data));
     const fresh = await reached.take(true);
@@ -108,7 +131,7 @@ const start = Date.now();
 await coverage.start();
 for (const file of readdirSync(KEPT).sort()) {
   const data = new Uint8Array(readFileSync(join(KEPT, file)));
-  words.add(wordsOf(await run(data)));
+  remember(await run(data));
   corpus.push(data);
 }
 await coverage.take(true);
@@ -122,7 +145,8 @@ while (Date.now() - start < seconds * 1000) {
     const data = mutate(one, other, random);
     if (data.length > MAX_INPUT_BYTES) continue;
     batch.push(data);
-    if (!words.has(wordsOf(await run(data)))) news = true;
+    const answer = await run(data);
+    if (!words.has(wordsOf(answer)) || isDearer(answer)) news = true;
   }
   if (news || (await coverage.take(false)) > 0) {
     await coverage.take(false);
@@ -139,6 +163,7 @@ if (values.keep) await keep();
 console.log(
   `slowest verdict: ${slowest.cpuMs.toFixed(1)} ms of CPU (with coverage), input ${slowest.name}; ${beyondAim} beyond ${AIM_MS} ms`,
 );
+console.log(`most work charged: ${dearest.work} units, input ${dearest.name}`);
 for (const [code, count] of [...verdicts].sort(([, a], [, b]) => b - a)) console.log(`  ${code}: ${count}`);
 console.log("every input had a verdict, and none broke a rule");
 process.exit(0);
