@@ -1,7 +1,7 @@
 /** Name constraints (RFC 5280 §4.2.1.10, §6.1.3 (b)-(c), §6.1.4 (g)). */
-import { type Budget, NAME_COST } from "./budget.ts";
+import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
-import { compareSubtree, emailAddresses } from "./dn.ts";
+import { compareSubtree, emailAddresses, spendOnSubtree } from "./dn.ts";
 import type { NameConstraints } from "./name-constraints.ts";
 import { isDnsName, splitMailbox } from "./identity.ts";
 import { type GeneralName, describeName } from "./names.ts";
@@ -23,7 +23,6 @@ export function checkNameConstraints(
 ): ConstraintProblem | null {
   if (above.length === 0) return null;
   const names = namesOf(certificate);
-  if (!budget.spend("comparisons", names.length * NAME_COST)) return null;
   for (const constraints of above) {
     for (const name of names) {
       const problem = checkName(name, constraints, budget);
@@ -54,103 +53,122 @@ function findProblem(constraints: NameConstraints): ConstraintProblem | null {
   return null;
 }
 
-/** A presented name, with what its comparisons need: read once for all constraints. */
+/** A name or a constraint with what its comparisons need, made once: there are many more pairs than names. */
 interface Prepared {
   readonly name: GeneralName;
-  /** The host in lower case, of a dNSName, URI or mailbox; null when it has not the form its type demands. */
+  /** In lower case: the host of a presented name, or null when it has not the form its type demands; a constraint. */
   readonly host: string | null;
+  /** Of a mailbox. */
+  readonly local: string | null;
   /** Whether it can be compared at all. */
   readonly usable: boolean;
 }
 
-const prepared = new WeakMap<Certificate, readonly Prepared[]>();
+const presentedNames = new WeakMap<Certificate, readonly Prepared[]>();
 
 /** RFC 5280 §6.1.3 (b): the subject and each alternative name. */
 function namesOf(certificate: Certificate): readonly Prepared[] {
-  let names = prepared.get(certificate);
+  let names = presentedNames.get(certificate);
   if (names === undefined) {
     const all: GeneralName[] = [];
     if (certificate.subject.rdns.length > 0) all.push({ type: "directory", value: certificate.subject });
     // RFC 5280 §4.2.1.10 applies mailbox constraints to emailAddress in the subject when there is no subjectAltName;
     // as OpenSSL does, always: a CA that restricts mailboxes restricts them there too.
     for (const value of emailAddresses(certificate.subject)) all.push({ type: "rfc822", value });
-    names = [...all, ...(certificate.subjectAltNames ?? [])].map(prepare);
-    prepared.set(certificate, names);
+    names = [...all, ...(certificate.subjectAltNames ?? [])].map(prepareName);
+    presentedNames.set(certificate, names);
   }
   return names;
 }
 
-function prepare(name: GeneralName): Prepared {
-  const host = hostOf(name);
-  switch (name.type) {
-    case "dns":
-    case "rfc822":
-    case "uri":
-      // A URI without an authority, or with an address as its host, MUST be rejected.
-      return { name, host, usable: host !== null };
-    case "ip":
-    case "directory":
-      return { name, host, usable: true };
-    case "other":
-      return { name, host, usable: false }; // a constraint on a type that cannot be compared refuses every name of it
-  }
-}
-
-function hostOf(name: GeneralName): string | null {
+function prepareName(name: GeneralName): Prepared {
   switch (name.type) {
     case "dns": {
       const lower = name.value.toLowerCase();
-      return isDnsName(lower) ? lower : null;
+      const usable = isDnsName(lower);
+      return { name, host: usable ? lower : null, local: null, usable };
     }
-    case "rfc822":
-      return splitMailbox(name.value)?.host ?? null;
-    case "uri":
-      return uriHost(name.value);
+    case "rfc822": {
+      const mailbox = splitMailbox(name.value);
+      return { name, host: mailbox?.host ?? null, local: mailbox?.local ?? null, usable: mailbox !== null };
+    }
+    case "uri": {
+      // A URI without an authority, or with an address as its host, MUST be rejected.
+      const host = uriHost(name.value);
+      return { name, host, local: null, usable: host !== null };
+    }
     case "ip":
     case "directory":
+      return { name, host: null, local: null, usable: true };
     case "other":
-      return null;
+      // A constraint on a type that cannot be compared refuses every name of it.
+      return { name, host: null, local: null, usable: false };
   }
 }
+
+type Subtrees = ReadonlyMap<string, readonly Prepared[]>;
+
+const subtrees = new WeakMap<NameConstraints, { readonly permitted: Subtrees; readonly excluded: Subtrees }>();
+
+/** The constraints by the type of name that they are for. */
+function subtreesOf(constraints: NameConstraints): { readonly permitted: Subtrees; readonly excluded: Subtrees } {
+  let prepared = subtrees.get(constraints);
+  if (prepared === undefined) {
+    const byType = (list: readonly GeneralName[]): Subtrees => Map.groupBy(list.map(prepareConstraint), typeOf);
+    prepared = { permitted: byType(constraints.permitted), excluded: byType(constraints.excluded) };
+    subtrees.set(constraints, prepared);
+  }
+  return prepared;
+}
+
+function prepareConstraint(name: GeneralName): Prepared {
+  const text = name.type === "dns" || name.type === "uri" || name.type === "rfc822" ? name.value : null;
+  const mailbox = name.type === "rfc822" && name.value.includes("@") ? splitMailbox(name.value) : null;
+  return { name, host: mailbox?.host ?? text?.toLowerCase() ?? null, local: mailbox?.local ?? null, usable: true };
+}
+
+const typeOf = ({ name }: Prepared): string => (name.type === "other" ? `other ${name.tag}` : name.type);
 
 function checkName(name: Prepared, constraints: NameConstraints, budget: Budget): ConstraintProblem | null {
-  for (const excluded of constraints.excluded) {
-    if (!budget.spend("comparisons", costOf(excluded))) return null;
-    if (!sameType(excluded, name.name)) continue;
+  const { permitted, excluded } = subtreesOf(constraints);
+  const type = typeOf(name);
+  for (const subtree of excluded.get(type) ?? []) {
+    if (!spendOnPair(subtree, name, budget)) return null;
     // A name that cannot be compared cannot be shown to lie outside, nor inside below.
-    if (!name.usable || covers(excluded, name, "excluded")) {
-      return { expected: `a name outside the excluded ${describeName(excluded)}`, presented: describeName(name.name) };
+    if (!name.usable || covers(subtree, name, "excluded")) {
+      const expected = `a name outside the excluded ${describeName(subtree.name)}`;
+      return { expected, presented: describeName(name.name) };
     }
   }
-  let first: GeneralName | null = null;
-  for (const permitted of constraints.permitted) {
-    if (!budget.spend("comparisons", costOf(permitted))) return null;
-    if (!sameType(permitted, name.name)) continue;
-    if (name.usable && covers(permitted, name, "permitted")) return null;
-    first ??= permitted;
+  const within = permitted.get(type);
+  if (within === undefined) return null;
+  for (const subtree of within) {
+    if (!spendOnPair(subtree, name, budget)) return null;
+    if (name.usable && covers(subtree, name, "permitted")) return null;
   }
-  if (first === null) return null;
-  return { expected: `a name within the permitted ${describeName(first)}`, presented: describeName(name.name) };
+  const first = within[0]?.name;
+  const expected = `a name within the permitted ${first === undefined ? "names" : describeName(first)}`;
+  return { expected, presented: describeName(name.name) };
 }
 
-function sameType(constraint: GeneralName, name: GeneralName): boolean {
-  return constraint.type === "other" && name.type === "other"
-    ? constraint.tag === name.tag
-    : constraint.type === name.type;
+function spendOnPair({ name: subtree }: Prepared, { name }: Prepared, budget: Budget): boolean {
+  return subtree.type === "directory" && name.type === "directory"
+    ? spendOnSubtree(subtree.value, name.value, budget)
+    : budget.spend("comparisons", 1);
 }
-
-const costOf = (constraint: GeneralName): number =>
-  constraint.type === "directory" ? 1 + constraint.value.rdns.length : 1;
 
 /** Whether a usable name of the same type lies in the subtree. An excluded subtree covers what it may touch. */
-function covers(constraint: GeneralName, { name, host }: Prepared, set: "permitted" | "excluded"): boolean {
+function covers(subtree: Prepared, { name, host, local }: Prepared, set: "permitted" | "excluded"): boolean {
+  const constraint = subtree.name;
   switch (constraint.type) {
     case "dns":
-      return host !== null && coversDns(constraint.value.toLowerCase(), host, set);
+      return host !== null && subtree.host !== null && coversDns(subtree.host, host, set);
     case "uri":
-      return host !== null && coversHost(constraint.value.toLowerCase(), host);
+      return host !== null && subtree.host !== null && coversHost(subtree.host, host);
     case "rfc822":
-      return host !== null && name.type === "rfc822" && coversMailbox(constraint.value, name.value, host);
+      // RFC 5280 §4.2.1.10: a particular mailbox, all of a host, or all below a domain.
+      if (host === null || subtree.host === null) return false;
+      return subtree.local === null ? coversHost(subtree.host, host) : subtree.host === host && subtree.local === local;
     case "ip":
       return name.type === "ip" && coversIp(constraint.value, name.value);
     case "directory":
@@ -182,13 +200,6 @@ function within(domain: string, name: string): boolean {
 /** `.example.com` covers the hosts below it, `example.com` that host alone. */
 function coversHost(constraint: string, host: string): boolean {
   return constraint.startsWith(".") ? host.endsWith(constraint) : host === constraint;
-}
-
-/** RFC 5280 §4.2.1.10: a particular mailbox, all of a host, or all below a domain. */
-function coversMailbox(constraint: string, mailbox: string, host: string): boolean {
-  if (!constraint.includes("@")) return coversHost(constraint.toLowerCase(), host);
-  const [own, other] = [splitMailbox(constraint), splitMailbox(mailbox)];
-  return own !== null && own.host === host && own.local === other?.local;
 }
 
 function coversIp(range: Uint8Array, address: Uint8Array): boolean {

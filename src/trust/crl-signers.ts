@@ -5,8 +5,9 @@ import type { Budget } from "./budget.ts";
 import type { Crl } from "./crl.ts";
 import { owned, registerAlgorithm } from "./crypto.ts";
 import { sameBytes } from "./der.ts";
-import { isSameName, shapeOf } from "./dn.ts";
-import { type AnchorIndex, type Link, buildPath, indexAnchors } from "./paths.ts";
+import { isSameNameWithin, shapeOf } from "./dn.ts";
+import { type AnchorIndex, type Link, indexAnchors } from "./issuers.ts";
+import { buildPath } from "./paths.ts";
 import { type Problem, lacksUsage } from "./profile.ts";
 import { type Known, signatureCost, verifySignature } from "./store.ts";
 
@@ -89,9 +90,9 @@ export class CrlSigners {
 
   /** Certificates of the list's issuer: those of the path first, then those whose key identifier fits. */
   #candidates({ issuer, keyIdentifier }: Crl): Link[] {
-    const { path, presented, anchors } = this.#search;
+    const { path, presented, anchors, budget } = this.#search;
     const links = [...path, ...presented, ...(anchors.get(shapeOf(issuer)) ?? [])].filter(({ known }) =>
-      isSameName(known.certificate.subject, issuer),
+      isSameNameWithin(known.certificate.subject, issuer, budget),
     );
     const rank = ({ known }: Link): number => {
       const own = known.certificate.subjectKeyIdentifier;

@@ -16,6 +16,7 @@ export const TAG = {
   null: 0x05,
   oid: 0x06,
   enumerated: 0x0a,
+  relativeOid: 0x0d,
   utf8String: 0x0c,
   utcTime: 0x17,
   generalizedTime: 0x18,
@@ -199,10 +200,14 @@ function checkInteger(value: Uint8Array, what: string): Uint8Array {
   return value;
 }
 
+/** Far above any that is in use, and few enough for arcs of any size to cost nothing. */
+const MAX_OID_OCTETS = 64;
+
 /** Dotted decimal. X.690 §8.19: minimal base-128 arcs. Arcs beyond 2^53 (UUIDs under 2.25) are exact too. */
 export function readOid(value: Uint8Array, what: string): string {
   const last = value.length - 1;
-  if (last < 0 || last > 63 || at(value, last) >= 0x80) throw new DerError(`${what} is not an OBJECT IDENTIFIER`);
+  if (last < 0 || last >= MAX_OID_OCTETS || at(value, last) >= 0x80)
+    throw new DerError(`${what} is not an OBJECT IDENTIFIER`);
   let dotted = "";
   let arc = 0n;
   let small = 0;
@@ -258,7 +263,7 @@ export function readTime(reader: DerReader, what: string): { ms: number; early: 
 
 /**
  * That the contents are DER elements all the way down, at most `depth` levels: for types this room does not know.
- * Returns how many there are.
+ * Object identifiers are as short as everywhere, because PKI.js pays for each of their arcs. Returns how many there are.
  */
 export function checkNested(reader: DerReader, depth: number, what: string): number {
   if (depth === 0) throw new DerError(`${what} is nested too deep`);
@@ -266,6 +271,10 @@ export function checkNested(reader: DerReader, depth: number, what: string): num
   while (!reader.empty) {
     const element = reader.next(what);
     count++;
+    const isOid = element.tag === TAG.oid || element.tag === TAG.relativeOid;
+    if (isOid && element.end - element.content > MAX_OID_OCTETS) {
+      throw new DerError(`${what} has an OBJECT IDENTIFIER of ${element.end - element.content} octets`);
+    }
     if ((element.tag & 0x20) !== 0) {
       count += checkNested(new DerReader(reader.bytes, element.content, element.end), depth - 1, what);
     }

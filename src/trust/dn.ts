@@ -1,4 +1,5 @@
 /** Distinguished names (RFC 5280 §4.1.2.4): read as they are, folded only when two of them must be compared. */
+import type { Budget } from "./budget.ts";
 import { DerError, DerReader, TAG, checkNested, sameBytes } from "./der.ts";
 import { type Folded, MAX_FOLDED_OCTETS, foldText, readText } from "./fold.ts";
 
@@ -80,8 +81,9 @@ function readAttribute(pair: DerReader, what: string): { attribute: Attribute; e
   const type = pair.oid(what);
   const element = pair.next(what);
   const text = readText(element.tag, pair.contents(element), what);
-  const constructed = text === null && (element.tag & 0x20) !== 0;
-  const elements = constructed ? checkNested(new DerReader(pair.bytes, element.content, element.end), 8, what) : 0;
+  // As any other value it is read down to its elements, and counts as many.
+  const value = new DerReader(pair.bytes, element.start, element.end);
+  const elements = text === null ? checkNested(value, 9, what) - 1 : 0;
   return { attribute: new Attribute(type, pair.whole(element), text), elements };
 }
 
@@ -157,8 +159,27 @@ export const shapeOf = ({ rdns }: DistinguishedName): string =>
     )
     .join(",");
 
-/** Octets that comparing this name may fold. */
-export function foldedOctets(name: DistinguishedName): number {
+/** Charges what comparing the two may take; false: over budget, so they must not be compared. */
+export function spendOnComparison(one: DistinguishedName, other: DistinguishedName, budget: Budget): boolean {
+  if (one === other || sameBytes(one.der, other.der) || shapeOf(one) !== shapeOf(other)) return true;
+  return spendOnSubtree(one, other, budget);
+}
+
+/** As `isSameName`, charged: over budget, no two names are the same. */
+export const isSameNameWithin = (one: DistinguishedName, other: DistinguishedName, budget: Budget): boolean =>
+  spendOnComparison(one, other, budget) && isSameName(one, other);
+
+/** As `spendOnComparison`, for `compareSubtree`. */
+export function spendOnSubtree(base: DistinguishedName, name: DistinguishedName, budget: Budget): boolean {
+  for (const each of [base, name]) if (budget.once(each)) budget.spend("folded", foldedOctets(each));
+  return budget.spend("comparisons", comparisonsWith(base));
+}
+
+/** Attributes that are compared at most: in an RDN each with each. */
+export const comparisonsWith = (base: DistinguishedName): number =>
+  base.rdns.reduce((sum, { length }) => sum + length * length, 1);
+
+function foldedOctets(name: DistinguishedName): number {
   let octets = 0;
   for (const rdn of name.rdns) {
     for (const { text, der } of rdn) if (text !== null && der.length <= MAX_FOLDED_OCTETS) octets += der.length;

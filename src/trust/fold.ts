@@ -47,27 +47,38 @@ const SPACES = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u
 /** RFC 4518 §2.2: mapped to nothing. Combining characters stand outside the class, where they combine with nothing. */
 const IGNORED =
   /(?![\t-\r\u0085])\p{Cc}|[\u00ad\u06dd\u070f\u1806\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffc]|\u034f|\u200d|[\u180b-\u180d]|[\ufe00-\ufe0f]|[\u{1d173}-\u{1d17a}]|\u{e0001}|[\u{e0020}-\u{e007f}]/gu;
-/** RFC 4518 §2.4: prohibited, so that no comparison with them is true or false. */
-const PROHIBITED = /[\p{Cn}\p{Co}\p{Cs}\u{fffd}]/u;
+/**
+ * RFC 4518 §2.4: private use and the replacement character are prohibited, so that no comparison with them is true or
+ * false. Unassigned code points are too, but which ones are differs between the runtimes' versions of Unicode.
+ */
+const PROHIBITED = /[\ue000-\uf8ff\ufffd]|[\u{f0000}-\u{10ffff}]/u;
 /**
  * Normalization sorts a run of combining marks, at a cost that grows with the square of its length. UAX #15 §13
  * (Stream-Safe Text Format) calls more than 30 of them no text of any language.
  */
-const LONG_RUN_OF_MARKS = /\p{M}{31}/u;
+const MAX_MARKS = 30;
+const MARKS = /\p{M}+/gu;
 
 /**
  * The text for comparison, at a cost linear in its length; null when the standard gives it no form, or only at a
  * higher cost. Case is folded as in RFC 3454 B.2, by lower case, sharp s and final sigma.
  */
 export function foldText(text: string): Folded | null {
-  if (isAscii(text))
-    return { exact: tidy(text.toLowerCase()), loose: tidy(text.replaceAll(IGNORED, "").toLowerCase()) };
-  if (LONG_RUN_OF_MARKS.test(text) || PROHIBITED.test(text)) return null;
+  const ascii = isAscii(text);
+  if (!ascii && (PROHIBITED.test(text) || !text.isWellFormed() || hasLongRun(text))) return null;
+  const foldCase = ascii ? foldAscii : foldUnicode;
   const exact = foldCase(text);
   return { exact, loose: text.search(IGNORED) === -1 ? exact : foldCase(text.replaceAll(IGNORED, "")) };
 }
 
-function foldCase(text: string): string {
+function hasLongRun(text: string): boolean {
+  for (const [marks] of text.matchAll(MARKS)) if (marks.length > MAX_MARKS) return true;
+  return false;
+}
+
+const foldAscii = (text: string): string => tidy(text.toLowerCase());
+
+function foldUnicode(text: string): string {
   const folded = text.normalize("NFKC").toLowerCase().replaceAll("\u00df", "ss").replaceAll("\u03c2", "\u03c3");
   return tidy(folded.normalize("NFKC"));
 }

@@ -15,39 +15,45 @@ export interface Match {
 /** The first reference identifier that some presented one matches. The common name is no identifier (RFC 9525 §2). */
 export function matchIdentity(references: readonly TrustIdentifier[], presented: readonly GeneralName[]): Match | null {
   for (const reference of references) {
-    const name = presented.find((candidate) => matches(reference, candidate));
+    const matches = matcherOf(reference);
+    const name = presented.find(matches);
     if (name !== undefined) return { reference, presented: describeName(name) };
   }
   return null;
 }
 
-function matches(reference: TrustIdentifier, presented: GeneralName): boolean {
+/** What tells whether a presented identifier matches: there may be two thousand, so the reference is read once. */
+function matcherOf(reference: TrustIdentifier): (presented: GeneralName) => boolean {
   switch (reference.type) {
-    case "dns":
-      return presented.type === "dns" && matchesDns(reference.value.toLowerCase(), presented.value.toLowerCase());
+    case "dns": {
+      const lower = reference.value.toLowerCase();
+      return isDnsName(lower)
+        ? (presented) => presented.type === "dns" && matchesDns(lower, presented.value.toLowerCase())
+        : () => false;
+    }
     case "uri":
       // RFC 9525 §6.5 leaves the rules to the application; SPIFFE IDs are compared as they are.
-      return presented.type === "uri" && reference.value === presented.value;
+      return (presented) => presented.type === "uri" && reference.value === presented.value;
     case "ip": {
       // RFC 9525 §6.4: octet by octet, against iPAddress alone.
       const address = parseIp(reference.value);
-      return presented.type === "ip" && address !== null && sameBytes(address, presented.value);
+      return (presented) => presented.type === "ip" && address !== null && sameBytes(address, presented.value);
     }
     case "rfc822":
-      return presented.type === "rfc822" && matchesMailbox(reference.value, presented.value);
+      return (presented) => presented.type === "rfc822" && matchesMailbox(reference.value, presented.value);
   }
 }
 
-/** RFC 9525 §6.3. Both in lower case. */
+/** RFC 9525 §6.3. Both in lower case, the reference a domain name. */
 function matchesDns(reference: string, presented: string): boolean {
-  if (!isDnsName(reference) || !isDnsName(presented)) return false;
+  // Equal to a domain name, it is one; a wildcard is looked at more closely where it stands for the other's label.
   if (reference === presented) return true;
   // A policy's wildcard SAN stands for any one label; a presented one matches exactly one label.
   const wildcard = reference.startsWith("*.") ? reference : presented;
   const name = wildcard === reference ? presented : reference;
   if (!wildcard.startsWith("*.") || name.startsWith("*.")) return false;
   const dot = name.indexOf(".");
-  return dot > 0 && name.slice(dot) === wildcard.slice(1);
+  return dot > 0 && name.slice(dot) === wildcard.slice(1) && isDnsName(presented);
 }
 
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;

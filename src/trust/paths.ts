@@ -2,25 +2,9 @@
 import { describeAlgorithm, keyProblem } from "./algorithms.ts";
 import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
-import { sameBytes } from "./der.ts";
-import { describeDn, isSameName, shapeOf } from "./dn.ts";
-import { type Problem, checkCa, checkValidity } from "./profile.ts";
-import type { Known } from "./store.ts";
-
-/** A certificate and where it comes from: its index in the presented chain, or an anchor with its source. */
-export interface Link {
-  readonly known: Known;
-  /** -1 for an anchor. */
-  readonly position: number;
-  /** Null for a presented certificate. */
-  readonly source: string | null;
-}
-
-/** Anchors by the shape of their subject: names of different shapes are different, others are compared. */
-export type AnchorIndex = ReadonlyMap<string, readonly Link[]>;
-
-export const indexAnchors = (anchors: readonly Link[]): AnchorIndex =>
-  Map.groupBy(anchors, ({ known }) => shapeOf(known.certificate.subject));
+import { describeDn, spendOnComparison } from "./dn.ts";
+import { type AnchorIndex, Issuers, type Link, keyHint } from "./issuers.ts";
+import { type Problem, checkCa } from "./profile.ts";
 
 /** A problem and how far the path that ran into it had got: compare with `further`. */
 export interface Failure {
@@ -35,6 +19,7 @@ export const further = (one: Failure | null, other: Failure): Failure =>
 /** Progress of a complete path; the stage of validation is added. A path still growing counts its certificates. */
 export const COMPLETE = 10_000;
 
+/** What a search goes by. */
 interface SearchRules {
   readonly presented: readonly Link[];
   readonly anchors: AnchorIndex;
@@ -48,13 +33,12 @@ interface SearchRules {
 }
 
 interface Search extends SearchRules {
-  /** What `issuersOf` found. */
-  readonly issuers: Map<Certificate, readonly Link[]>;
+  readonly issuers: Issuers;
 }
 
 /** Null when some path was accepted; otherwise the failure of the path that got furthest. */
 export async function buildPath(endEntity: Link, rules: SearchRules): Promise<Failure | null> {
-  return extend([endEntity], { ...rules, issuers: new Map() });
+  return extend([endEntity], { ...rules, issuers: new Issuers(rules) });
 }
 
 async function extend(path: readonly Link[], search: Search): Promise<Failure | null> {
@@ -72,7 +56,9 @@ async function extend(path: readonly Link[], search: Search): Promise<Failure | 
   const key = path.length === 1 ? keyProblem(certificate.key, search.role) : null;
   if (key !== null) return { problem: key, position: top.position, progress: progress + 2 };
   let worst: Failure | null = null;
-  for (const candidate of candidates(path, search)) {
+  const issuers = search.issuers.above(path);
+  if (search.budget.exceeded !== null) return overBudget(search.budget);
+  for (const candidate of issuers) {
     if (!search.budget.spend("candidates", 1)) return overBudget(search.budget);
     const failure = await tryIssuer(path, top, candidate, search);
     if (failure === null) return null;
@@ -98,7 +84,6 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
   // Before its signature: a key that is too weak may verify anything, and runtimes differ about such keys.
   const key = keyProblem(candidate.known.certificate.key, "ca");
   if (key !== null) return { problem: key, position: candidate.position, progress: progress + 1 };
-  if (top.known.pki === null) return { problem: unreadable, position: top.position, progress: progress + 1 };
   const signed = await top.known.isSignedBy(candidate.known, search.budget);
   if (signed === null) return overBudget(search.budget);
   if (!signed) {
@@ -109,64 +94,30 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
         : badSignature(candidate.known.certificate);
     return { problem, position: top.position, progress: progress + (problem.code === "unknown-ca" ? 0 : 1) };
   }
+  if (!spendOnSelfIssued(candidate, search.budget)) return overBudget(search.budget);
   const below = path.slice(1).filter(({ known }) => !known.certificate.selfIssued).length;
   const problem = checkCa(candidate.known.certificate, below, search.nowMs, search.budget);
   if (search.budget.exceeded !== null) return overBudget(search.budget);
   if (problem !== null) return { problem, position: candidate.position, progress: progress + (anchor ? 6 : 5) };
   if (!anchor) return extend(longer, search);
-  if (!search.budget.spend("paths", 1)) return overBudget(search.budget);
+  if (!spendOnPath(longer, search.budget)) return overBudget(search.budget);
+  // Not before: PKI.js reads only what a CA of the policy, or a CA below it, has signed.
+  const hidden = path.find(({ known }) => known.pki === null);
+  if (hidden !== undefined) return { problem: unreadable, position: hidden.position, progress: COMPLETE };
   return search.accept(longer);
 }
 
-/**
- * The issuers of the top of the path that it does not hold yet: no certificate twice, and no CA's subject and key
- * twice, because whatever such a loop reaches, the shorter path reaches too. The end entity issues nothing, so a CA
- * may have its subject and key; what is no CA and has them is another issue of a self-signed backend's certificate.
- */
-function candidates(path: readonly Link[], search: Search): Link[] {
-  const top = path.at(-1)?.known.certificate;
-  if (top === undefined) return [];
-  const inPath = ({ der, spki, subject, basicConstraints }: Certificate): boolean =>
-    path.some(
-      ({ known: { certificate } }, index) =>
-        sameBytes(certificate.der, der) ||
-        ((index > 0 || basicConstraints?.ca !== true) &&
-          sameBytes(certificate.spki, spki) &&
-          isSameName(certificate.subject, subject)),
-    );
-  return issuersOf(top, search).filter(({ known }) => !inPath(known.certificate));
+/** Charges what looking through a complete path takes: it grows with its octets. */
+export function spendOnPath(path: readonly Link[], budget: Budget): boolean {
+  const octets = path.reduce((sum, { known }) => sum + known.certificate.der.length, 0);
+  return spendOnSelfIssued(path[0], budget) && budget.spend("octets", octets) && budget.spend("paths", 1);
 }
 
-/**
- * Certificates that bear the name of this one's issuer, the likeliest first: anchors, then a key identifier that
- * fits, then one that is valid now, then the longest-lived. Found once a search for each certificate.
- */
-function issuersOf(certificate: Certificate, search: Search): readonly Link[] {
-  const found = search.issuers.get(certificate);
-  if (found !== undefined) return found;
-  const rank = ({ known, source }: Link): number => {
-    const hint = keyHint(certificate, known.certificate);
-    return (
-      (source === null ? 0 : 1) +
-      (hint === "same" ? 4 : hint === "other" ? -4 : 0) +
-      (checkValidity(known.certificate, search.nowMs) === null ? 2 : 0)
-    );
-  };
-  const issuers = [...(search.anchors.get(shapeOf(certificate.issuer)) ?? []), ...search.presented]
-    .filter(({ known }) => isSameName(known.certificate.subject, certificate.issuer))
-    .map((link) => ({ link, rank: rank(link) }))
-    .toSorted((a, b) => b.rank - a.rank || b.link.known.certificate.notAfterMs - a.link.known.certificate.notAfterMs)
-    .map(({ link }) => link);
-  search.issuers.set(certificate, issuers);
-  return issuers;
-}
-
-/** RFC 5280 §4.2.1.1: key identifiers help to find the issuer; they never decide. */
-function keyHint(child: Certificate, issuer: Certificate): "same" | "other" | "none" {
-  const wanted = child.authorityKeyIdentifier?.keyIdentifier ?? null;
-  const own = issuer.subjectKeyIdentifier;
-  if (wanted === null || own === null) return "none";
-  return sameBytes(wanted, own) ? "same" : "other";
+/** Whether a certificate is self-issued is found out once, so it is charged once. */
+function spendOnSelfIssued(link: Link | undefined, budget: Budget): boolean {
+  if (link === undefined) return true;
+  const { certificate } = link.known;
+  return budget.once(certificate) ? spendOnComparison(certificate.issuer, certificate.subject, budget) : true;
 }
 
 const unknownCa = (certificate: Certificate): Problem => ({
@@ -201,9 +152,11 @@ const BUDGET_NAMES = {
   presentedBytes: "bytes of certificates",
   presentedCertificates: "certificates",
   names: "alternative names in a certificate",
-  comparisons: "comparisons with name constraints",
+  comparisons: "comparisons of names",
+  folded: "octets of distinguished names to compare",
   signatures: "signature verifications",
   candidates: "candidate issuers",
   paths: "candidate paths",
   opinions: "paths shown to PKI.js",
+  work: "units of work",
 } as const;

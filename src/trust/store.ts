@@ -1,9 +1,9 @@
 /** Certificates that were read before: parsing is the cost, so it is done once for each. */
-import type { BitString } from "asn1js";
+import { BitString } from "asn1js";
 import type { AlgorithmIdentifier, Certificate as PkiCertificate, PublicKeyInfo } from "pkijs";
 import type { Budget } from "./budget.ts";
 import { type Certificate, type Parsed, parseCertificate } from "./certificate.ts";
-import { WEBCRYPTO_RSA_BITS, owned, registerKey, toPki, trustEngine } from "./crypto.ts";
+import { WEBCRYPTO_RSA_BITS, owned, registerAlgorithm, registerKey, toPki, trustEngine } from "./crypto.ts";
 import { latin1 } from "./fold.ts";
 
 const MAX_ISSUER_KEYS = 128;
@@ -43,10 +43,11 @@ export class Known {
   async isSignedBy(issuer: Known, budget: Budget): Promise<boolean | null> {
     const remembered = this.#verified.get(issuer.keyId);
     if (remembered !== undefined) return remembered;
-    if (!budget.spend("signatures", signatureCost(issuer.certificate))) return null;
-    const { pki } = this;
-    const verified =
-      pki !== null && (await verifySignature(pki.tbsView, pki.signatureValue, pki.signatureAlgorithm, issuer));
+    const { tbs, signature, signatureAlgorithm } = this.certificate;
+    if (!spendOnSignature(tbs, issuer.certificate, budget)) return null;
+    // What our reader found: PKI.js need not read a certificate before a path has reached an anchor.
+    const bits = new BitString({ valueHex: owned(signature) });
+    const verified = await verifySignature(tbs, bits, registerAlgorithm(signatureAlgorithm), issuer);
     // Bounded: a remembered certificate would collect the keys of whoever bears its issuer's name.
     if (this.#verified.size >= MAX_ISSUER_KEYS) this.#verified.clear();
     this.#verified.set(issuer.keyId, verified);
@@ -68,10 +69,29 @@ export async function verifySignature(
   }
 }
 
+/** Octets that are copied and hashed at the cost of one that is read. */
+const HASHED_PER_OCTET = 8;
+
+/** Charges one verification over `signed`; false: over budget. */
+export function spendOnSignature(signed: Uint8Array, issuer: Certificate, budget: Budget): boolean {
+  budget.spend("octets", Math.ceil(signed.length / HASHED_PER_OCTET));
+  return budget.spend("signatures", signatureCost(issuer));
+}
+
 /** Measured on one core, relative to P-256. */
 export function signatureCost({ key }: Certificate): number {
   if (key.kind === "ec") return key.curve === "P-256" ? 1 : key.curve === "P-384" ? 4 : 8;
-  return key.kind === "rsa" && key.bits > WEBCRYPTO_RSA_BITS ? 8 : 1;
+  if (key.kind !== "rsa") return 1;
+  const base = key.bits > WEBCRYPTO_RSA_BITS ? 8 : 1;
+  return Math.max(base, Math.ceil((base * multiplications(key.exponent)) / USUAL_MULTIPLICATIONS));
+}
+
+/** Of the exponent 65,537: a backend may choose one of 32 bits with all of them set. */
+const USUAL_MULTIPLICATIONS = 19;
+
+function multiplications(exponent: Uint8Array): number {
+  const bits = exponent.reduce((text, octet) => text + octet.toString(2).padStart(8, "0"), "").replace(/^0+/u, "");
+  return bits.length + bits.replaceAll("0", "").length;
 }
 
 /** Bytes of certificates remembered; with PKI.js's objects a certificate takes some twenty times its size. */

@@ -6,8 +6,8 @@
 import type { Certificate } from "./certificate.ts";
 import { commonNames } from "./dn.ts";
 import { OID } from "./extensions.ts";
-import { isDnsName, parseIp } from "./identity.ts";
-import { describeName, formatIp } from "./names.ts";
+import { isDnsName } from "./identity.ts";
+import { type GeneralName, describeName, formatIp } from "./names.ts";
 import { isCritical, type Problem } from "./profile.ts";
 import { sameBytes } from "./der.ts";
 import type { Rule } from "./verdict.ts";
@@ -140,18 +140,26 @@ function checkServer(certificate: Certificate, isPublicSuffix: IsPublicSuffix): 
     }
   }
   // BR 7.1.4.3: a character-for-character copy of an alternative name.
-  for (const commonName of commonNames(certificate.subject)) {
-    const address = parseIp(commonName);
-    const copied = names.some((name) =>
-      name.type === "ip"
-        ? address !== null && formatIp(name.value) === commonName
-        : "value" in name && name.value === commonName,
-    );
-    if (!copied) {
-      return broken("cn-not-in-san", "a common name that is one of the alternative names", commonName);
-    }
+  const copies = new Set(names.map(copyOf));
+  const other = commonNames(certificate.subject).find((commonName) => !copies.has(commonName));
+  return other === undefined
+    ? null
+    : broken("cn-not-in-san", "a common name that is one of the alternative names", other);
+}
+
+/** The one common name that copies this alternative name; null: none does. */
+function copyOf(name: GeneralName): string | null {
+  switch (name.type) {
+    case "dns":
+    case "uri":
+    case "rfc822":
+      return name.value;
+    case "ip":
+      return formatIp(name.value);
+    case "directory":
+    case "other":
+      return null;
   }
-  return null;
 }
 
 /** For people: what the certificate presents as its names. */

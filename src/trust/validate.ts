@@ -5,8 +5,9 @@ import { checkNameConstraints } from "./constraints.ts";
 import type { NameConstraints } from "./name-constraints.ts";
 import type { Match, TrustIdentifier } from "./identity.ts";
 import { parseOcspRevoked } from "./ocsp.ts";
+import type { AnchorIndex, Link } from "./issuers.ts";
 import { secondOpinion } from "./opinion.ts";
-import { type AnchorIndex, COMPLETE, type Failure, type Link, overBudget } from "./paths.ts";
+import { COMPLETE, type Failure, overBudget } from "./paths.ts";
 import { checkPolicies } from "./policies.ts";
 import { type Problem, checkEndEntity, checkSigner } from "./profile.ts";
 import { type CrlSet, Revocation } from "./revocation.ts";
@@ -19,8 +20,8 @@ import { type Testimony, type Witness, testify } from "./witness.ts";
 export interface PathRules {
   /** Null: no name is asked for. Only x509-limbo does that; `createVerifier` never. */
   readonly identifiers: readonly TrustIdentifier[] | null;
-  /** The end entity's match, found once for all its paths. */
-  readonly match: Match | null;
+  /** The end entity's match, looked for once for all its paths. */
+  readonly match: () => Match | null;
   /** Null under `private`. */
   readonly isPublicSuffix: IsPublicSuffix | null;
   /** Raw SHA-256 values of SubjectPublicKeyInfos as map keys; empty: no pinning. */
@@ -85,7 +86,9 @@ export async function validatePath(
   if (issuance !== null) return fail(issuance.problem, issuance.index);
 
   stage = 2;
-  const { identifiers, match } = rules;
+  const { identifiers } = rules;
+  const match = rules.match();
+  if (budget.exceeded !== null) return { kind: "failed", failure: overBudget(budget) };
   if (identifiers !== null && match === null) return fail(nameMismatch(identifiers, endEntity), 0);
 
   stage = 3;

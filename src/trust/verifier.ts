@@ -6,8 +6,9 @@ import { REFUSAL_MS, VerdictCache } from "./cache.ts";
 import { parseAnchor } from "./certificate.ts";
 import { sameBytes } from "./der.ts";
 import { shapeOf } from "./dn.ts";
-import { type TrustIdentifier, matchIdentity } from "./identity.ts";
-import { type AnchorIndex, type Failure, type Link, buildPath, further, indexAnchors } from "./paths.ts";
+import { type Match, type TrustIdentifier, matchIdentity } from "./identity.ts";
+import { type AnchorIndex, type Link, indexAnchors } from "./issuers.ts";
+import { type Failure, buildPath, further, overBudget, spendOnPath } from "./paths.ts";
 import { CrlSet } from "./revocation.ts";
 import { loadPublicSuffixes } from "./suffixes.ts";
 import { StapleMemory } from "./staple-memory.ts";
@@ -42,6 +43,8 @@ export interface VerifierOptions {
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
   /** The second verifier: every accepted path is put before it, and without it there is no verdict. */
   readonly witness: Witness;
+  /** Told the work charged for each verdict that was not remembered, in the units of `Budgets.work`. */
+  readonly onWork?: (units: number) => void;
 }
 
 export interface Verifier {
@@ -128,15 +131,18 @@ class PolicyVerifier implements Verifier {
   async #decide(presented: readonly Uint8Array[], nowMs: number, staple: Uint8Array | null): Promise<Decision> {
     let outcome: PathOutcome;
     let chain: Chain | FailedPath | null = null;
+    const budget = new Budget(this.#limits);
+    budget.spend("octets", staple?.length ?? 0);
     try {
-      chain = this.#readChain(presented);
-      outcome = chain.kind === "failed" ? chain : await this.#search(chain, nowMs, staple);
+      chain = this.#readChain(presented, budget);
+      outcome = chain.kind === "failed" ? chain : await this.#search(chain, nowMs, staple, budget);
     } catch (error) {
       // Our bug or PKI.js's: an answer that fails closed, never an exception on the connection's path.
       const why = error instanceof Error ? error.message : "an unknown error";
       const problem = { code: "second-opinion", expected: "a chain that can be validated", presented: why } as const;
       outcome = { kind: "failed", failure: { problem, position: null, progress: 0 } };
     }
+    this.#options.onWork?.(budget.work);
     if (outcome.kind === "failed") {
       const verdict: Verdict = { kind: "refused", refusal: toRefusal(outcome.failure) };
       const untilMs = Math.min(nowMs + REFUSAL_MS, this.#nextStartMs(chain, nowMs) - 1);
@@ -169,13 +175,20 @@ class PolicyVerifier implements Verifier {
     return Math.min(...starts.filter((startMs) => startMs > nowMs));
   }
 
-  async #search(chain: Chain, nowMs: number, staple: Uint8Array | null): Promise<PathOutcome> {
-    const budget = new Budget(this.#limits);
+  async #search(chain: Chain, nowMs: number, staple: Uint8Array | null, budget: Budget): Promise<PathOutcome> {
     const names = chain.endEntity.known.certificate.subjectAltNames ?? [];
     const identifiers = names.length > this.#limits.names ? [] : this.#identifiers;
+    let match: Match | null | undefined;
     const rules: PathRules = {
       identifiers,
-      match: identifiers === null ? null : matchIdentity(identifiers, names),
+      match: () => {
+        if (identifiers === null) return null;
+        if (match === undefined) {
+          const affordable = budget.spend("comparisons", identifiers.length * names.length);
+          match = affordable ? matchIdentity(identifiers, names) : null;
+        }
+        return match;
+      },
       isPublicSuffix: this.#options.trust.profile === "strict" ? await loadPublicSuffixes() : null,
       pins: this.#pins,
       pinOf: ({ spki }) => digestKey(this.#options.sha256(spki)),
@@ -196,7 +209,10 @@ class PolicyVerifier implements Verifier {
     };
     // A self-signed backend: the policy's CA is the end entity itself, byte for byte.
     const own = this.#anchorWith(chain.endEntity);
-    if (own !== null) worst = await accept([{ ...own, position: 0 }]);
+    if (own !== null) {
+      const direct = [{ ...own, position: 0 }];
+      worst = spendOnPath(direct, budget) ? await accept(direct) : overBudget(budget);
+    }
     if (accepted === null && budget.exceeded === null) {
       const failure = await buildPath(chain.endEntity, {
         presented: chain.others,
@@ -217,7 +233,7 @@ class PolicyVerifier implements Verifier {
   }
 
   /** The end entity is the first certificate, whose key signed the handshake. Copies of it and of anchors drop out. */
-  #readChain(presented: readonly Uint8Array[]): Chain | FailedPath {
+  #readChain(presented: readonly Uint8Array[], budget: Budget): Chain | FailedPath {
     const seen: Uint8Array[] = [];
     let endEntity: Link | null = null;
     let unreadable: Failure | null = null;
@@ -225,6 +241,7 @@ class PolicyVerifier implements Verifier {
     for (const [position, der] of presented.entries()) {
       if (seen.some((earlier) => sameBytes(earlier, der))) continue;
       seen.push(der);
+      if (!budget.spend("octets", der.length)) return { kind: "failed", failure: overBudget(budget) };
       const parsed = this.#store.read(der);
       if (parsed.kind === "malformed") {
         const problem = {

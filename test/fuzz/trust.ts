@@ -11,6 +11,8 @@ export interface Answer {
   readonly verdict: Verdict;
   /** CPU of the first verdict. */
   readonly cpuMs: number;
+  /** Work charged for the first verdict, in the units of `Budgets.work`. */
+  readonly work: number;
 }
 
 /** Throws when the verdict is not what a verdict must be. */
@@ -27,8 +29,11 @@ export async function expectVerdict(data: Bytes): Promise<Answer> {
 
 async function expectSameVerdict(scenario: Scenario): Promise<Answer> {
   const store = new CertificateStore(sha256);
+  let work = 0;
   const start = process.cpuUsage();
-  const first = await verdictOf(scenario, store);
+  const first = await verdictOf(scenario, store, (units) => {
+    work = units;
+  });
   const { user, system } = process.cpuUsage(start);
   checkVerdict(first, scenario);
   // What the store remembers changes nothing.
@@ -43,11 +48,15 @@ async function expectSameVerdict(scenario: Scenario): Promise<Answer> {
     );
     if (!bounded && turned.kind !== first.kind) throw new Error("the order of the chain changes the verdict");
   }
-  return { verdict: first, cpuMs: (user + system) / 1000 };
+  return { verdict: first, cpuMs: (user + system) / 1000, work };
 }
 
-function verdictOf({ trust, presented, staple }: Scenario, cache: CertificateStore): Promise<Verdict> {
-  return createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256, witness }).verify(presented, NOW, {
+function verdictOf(
+  { trust, presented, staple }: Scenario,
+  cache: CertificateStore,
+  onWork: (units: number) => void = () => {},
+): Promise<Verdict> {
+  return createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256, witness, onWork }).verify(presented, NOW, {
     ocspResponse: staple,
   });
 }

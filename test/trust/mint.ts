@@ -360,6 +360,20 @@ export function verdictOf(
   );
 }
 
+/** As `verdictOf`, with the work that was charged, in the units of `Budgets.work`. */
+export async function workOf(
+  trust: TrustPolicy,
+  presented: readonly Bytes[],
+  ocspResponse: Bytes | null = null,
+): Promise<{ readonly verdict: Verdict; readonly work: number }> {
+  let work = 0;
+  const onWork = (units: number): void => {
+    work = units;
+  };
+  const verifier = createVerifier({ policy: POLICY_DIGEST, trust, sha256, witness, onWork });
+  return { verdict: await verifier.verify(presented, NOW, { ocspResponse }), work };
+}
+
 /** `verified`, or the refusal as `code@position`: what a table of tests compares. */
 export function brief(verdict: Verdict): string {
   if (verdict.kind === "verified") return "verified";

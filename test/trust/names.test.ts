@@ -285,6 +285,17 @@ describe("name constraints", () => {
     const rolled = ca("limited", limited, { extensions: outside });
     expect(await check(root, server(rolled), rolled, limited)).toBe(OK);
   });
+  it("spare the subject of a self-issued CA: PKITS 4.13.19", async () => {
+    const subject = name("2.5.4.10=Inside", "limited");
+    const permitted = [ext.constraints([dirName(name("2.5.4.10=Inside", HOST))])];
+    const limited = ca("limited", root, { subject, extensions: permitted });
+    const rolled = ca("limited", limited, { subject });
+    const leaf = { subject: name("2.5.4.10=Inside", HOST, "x") };
+    expect(await check(root, server(rolled, leaf), rolled, limited)).toBe(OK);
+    // Another CA of the same subordinate is under its constraints.
+    const other = ca("other", limited, { subject: name("2.5.4.10=Inside", "other") });
+    expect(await check(root, server(other, leaf), other, limited)).toBe("name-constraint@1");
+  });
   it("apply to a self-issued end entity", async () => {
     const limited = ca("limited", root, { extensions: [ext.constraints([dns("example.org")])] });
     expect(await check(root, server(limited, { subject: name("limited") }), limited)).toBe(FAILS);

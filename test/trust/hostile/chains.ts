@@ -1,0 +1,108 @@
+/**
+ * Chains that are made to be expensive, by a backend that nobody vouches for and by a CA under constraints. Minted anew
+ * each time, with keys and signatures of one length, so that the charged work is the same in every run.
+ */
+import type { TrustPolicy } from "../../../src/trust/index.ts";
+import {
+  type Bytes,
+  type Minted,
+  NOW,
+  bytes,
+  ca,
+  edKey,
+  dns,
+  generalizedTime,
+  int,
+  name,
+  oid,
+  policy,
+  seq,
+  server,
+  tlv,
+} from "../mint.ts";
+import { addCrowds } from "./crowds.ts";
+import { ROOM, times } from "./parts.ts";
+import { addStrangers } from "./strangers.ts";
+import { addVouchedFor } from "./subordinates.ts";
+
+export interface HostileChain {
+  readonly name: string;
+  readonly trust: TrustPolicy;
+  readonly presented: readonly Bytes[];
+  readonly staple: Bytes | null;
+}
+
+/** All of them. The policy's CA has a name that every stranger can write, and a key that none has. */
+export function hostileChains(): HostileChain[] {
+  const anchor = ca("anchor", null, { key: edKey() });
+  const impostor: Minted = { ...anchor, key: edKey() };
+  const chains: HostileChain[] = [];
+  const add = (title: string, presented: readonly Minted[], more: Partial<TrustPolicy> = {}): void => {
+    chains.push({
+      name: title,
+      trust: policy([anchor], more),
+      presented: presented.map(({ der }) => der),
+      staple: null,
+    });
+  };
+  addStrangers(add, impostor);
+  addCrowds(add, impostor);
+  addVouchedFor(add, anchor);
+  const stapled = (title: string, staple: Bytes): void => {
+    const leaf = server(anchor, { key: edKey() });
+    chains.push({ name: `stapled: ${title}`, trust: policy([anchor]), presented: [leaf.der], staple });
+  };
+  stapled("octets that are no response", new Uint8Array(ROOM).fill(0x30));
+  stapled("600 responses", ocspResponse(anchor, times(600, singleResponse)));
+  addCrowdedPolicies(chains, impostor);
+  return chains;
+}
+
+/** What a policy has much of, an operator has chosen; a backend chooses what meets it. */
+function addCrowdedPolicies(chains: HostileChain[], impostor: Minted): void {
+  const bundle = times(150, (index) => ca(`root ${index}`, null, { key: edKey() }));
+  const [first = impostor] = bundle;
+  const names = times(2_000, (index) => dns(`*.n${index}.example.com`));
+  const identifiers = times(5, (index) => ({ type: "dns", value: `a${index}.example.com` }) as const);
+  const leaf = server(first, { key: edKey(), names });
+  const shared = { presented: [leaf.der], staple: null };
+  chains.push({ name: "policy: five names against 2,000", trust: policy(bundle, { identifiers }), ...shared });
+  const strangers = times(15, (index) =>
+    ca(`root ${index + 1}`, { ...impostor, subject: name(`root ${index}`) }, { key: edKey() }),
+  );
+  const others = [server({ ...impostor, subject: first.subject }, { key: edKey() }), ...strangers];
+  chains.push({
+    name: "policy: 150 CAs against 16 strangers",
+    trust: policy(bundle),
+    presented: others.map(({ der }) => der),
+    staple: null,
+  });
+}
+
+/** RFC 6960 §4.2.1: a BasicOCSPResponse, signed by `signer`. */
+function ocspResponse(signer: Minted, responses: readonly Bytes[]): Bytes {
+  const data = seq(tlv(0xa2, tlv(0x04, signer.key.id)), generalizedTime(NOW - 1000), seq(...responses));
+  const { algorithm, sign } = signer.key.signer;
+  const basic = seq(data, algorithm, tlv(0x03, bytes(0), sign(data)));
+  return seq(tlv(0x0a, bytes(0)), tlv(0xa0, seq(oid("1.3.6.1.5.5.7.48.1.1"), tlv(0x04, basic))));
+}
+
+/** Of another certificate. */
+const singleResponse = (index: number): Bytes =>
+  seq(
+    seq(
+      seq(oid("2.16.840.1.101.3.4.2.1")),
+      tlv(0x04, new Uint8Array(32)),
+      tlv(0x04, new Uint8Array(32)),
+      int(2 ** 40 + index),
+    ),
+    tlv(0x80),
+    generalizedTime(NOW - 1000),
+  );
+
+/** What a verdict costs in good times: three certificates, as a private CA issues them. */
+export function goodChain(): HostileChain {
+  const anchor = ca("anchor");
+  const issuing = ca("issuing", anchor);
+  return { name: "a good chain", trust: policy([anchor]), presented: [server(issuing).der, issuing.der], staple: null };
+}
