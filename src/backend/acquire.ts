@@ -38,6 +38,7 @@ export function acquire(
   return new Promise((resolve, reject) => {
     const over = new AbortController();
     const pending = new Set<Turn>();
+    const dials: Promise<Acquired>[] = [];
     let next = 0;
     let delay: ReturnType<typeof setTimeout> | undefined;
     const finish = (reason: Leave): void => {
@@ -53,7 +54,10 @@ export function acquire(
       const isCrowded = reason === "timeout" && isWaiting();
       const whose = lane.isFull ? "to this endpoint" : "of the pool";
       const crowded = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
-      resolve({ kind: "failed", endpoint, failure: isCrowded ? crowded : left(reason) });
+      const given: Acquired = { kind: "failed", endpoint, failure: isCrowded ? crowded : left(reason) };
+      // A client that has left is not waiting for an answer, and answers for its dials until they have ended.
+      if (reason === "gone") void Promise.allSettled(dials).then(() => resolve(given));
+      else resolve(given);
     };
     const isWaiting = (): boolean => [...pending].every((turn) => turn.isWaiting);
     const gone = (): void => giveUp("gone");
@@ -81,6 +85,7 @@ export function acquire(
       pending.add(turn);
       if (next < ways.length) delay = setTimeout(launch, DIAL_LIMITS.delayMs);
       const reaching = reach(way, turn, over.signal, isFresh, () => clearTimeout(delay));
+      dials.push(reaching);
       const failed = (error: unknown): void => {
         finish("lost");
         reject(error);

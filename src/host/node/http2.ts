@@ -14,6 +14,7 @@ import { isBun } from "./bun.ts";
 import type { Client, Handle, Join } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
+import { Load } from "./load.ts";
 import { bodyOf, writeBody } from "./streams.ts";
 
 export interface Http2 {
@@ -49,11 +50,30 @@ export function createHttp2(handle: Handle, limits: FrontLimits): Http2 {
     session.setTimeout(limits.idleMs, () => {
       if (!client.busy) session.close();
     });
+    const load = new Load(limits.maxStreams);
     session.on("stream", (stream, headers, flags, raw) => {
+      stream.on("error", () => undefined); // Its close says the same.
+      stream.once("close", () => {
+        if (load.closed(stream) || session.destroyed) return;
+        // RFC 9113 §7: "its peer is exhibiting a behavior that might be generating excessive load".
+        session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        session.destroy();
+      });
+      // RFC 9113 §8.7: nothing of it was processed, so its client may ask again.
+      if (!load.begin()) {
+        stream.close(constants.NGHTTP2_REFUSED_STREAM);
+        return;
+      }
       stream.setTimeout(limits.sendMs, () => {
         if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
       });
-      void answer(handle, client, stream, headers, flags, raw);
+      // Node resets a stream that nobody reads once its answer is written, and that may overtake the answer's end.
+      if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) stream.resume();
+      // What came with it in one read is known then: a request that was cancelled at once is none.
+      setImmediate(() => {
+        if (stream.destroyed) return load.end();
+        void answer(handle, client, stream, headers, flags, raw).finally(() => load.end());
+      });
     });
   }
 }
@@ -69,15 +89,12 @@ async function answer(
 ): Promise<void> {
   client.begin();
   const left = new AbortController();
-  stream.on("error", () => left.abort());
   stream.once("close", () => {
     // Before the response has ended, a closed stream is a client that has left.
     if (!stream.writableFinished) left.abort();
     client.end();
   });
   const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
-  // Node resets a stream that nobody reads once its answer is written, and that may overtake the answer's end.
-  if (!hasBody) stream.resume();
   const exchange = await handle(exchangeOf(stream, headers, raw, hasBody, client.front, left.signal), client.front);
   await respond(stream, exchange);
 }

@@ -1,0 +1,55 @@
+/** HTTP/2 clients that cost more than they ask for, on the wire: what they start is bounded, and others are answered. */
+import { connect as connectHttp2, type ClientHttp2Session, constants } from "node:http2";
+import { once } from "node:events";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ENHANCE_YOUR_CALM, flood, FLOODS } from "../attacks/http2.ts";
+import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
+import { askHttp2 } from "../runtimes/clients.ts";
+
+describe.each(UNDER_TEST)("on %s", (runtime) => {
+  let gateway: Gateway;
+  beforeAll(async () => {
+    gateway = await startGateway({ runtime });
+  });
+  beforeEach(() => gateway.backend.reset());
+  afterAll(() => gateway.close());
+
+  for (const attack of FLOODS) {
+    it(`${attack.name}: dials little, holds little, and others are answered`, async () => {
+      const { sent, goaway, grownBytes } = await flood(gateway, attack, {
+        count: 3_000,
+        limitMs: 4_000,
+        connections: 5,
+      });
+      expect(sent).toBeGreaterThan(0);
+      expect(gateway.backend.dialled).toBeLessThan(700);
+      // Deno (2.9.6) holds the fields of a request whatever their size.
+      expect(grownBytes).toBeLessThan((runtime === "deno" ? 320 : 128) << 20);
+      if (attack.name === "rapid reset") {
+        expect(gateway.backend.dialled).toBe(0);
+        if (runtime !== "deno") expect(goaway).toBe(ENHANCE_YOUR_CALM);
+      }
+      const { status } = await askHttp2(gateway.port, gateway.host, "/");
+      expect(status).toBe(200);
+    }, 30_000);
+  }
+
+  it("lets a client cancel some of its requests, and more when others were answered", async () => {
+    const session: ClientHttp2Session = connectHttp2(`http://127.0.0.1:${gateway.port}`);
+    await once(session, "connect");
+    const ask = (path: string) => session.request({ ":path": path, ":authority": gateway.host });
+    for (let count = 0; count < 90; count++) {
+      const cancelled = ask("/slow?ms=2000").on("error", () => undefined);
+      await new Promise((resolve) => void setImmediate(resolve));
+      cancelled.close(constants.NGHTTP2_CANCEL);
+      if (count % 10 === 0) {
+        const stream = ask("/").resume();
+        const [fields] = (await once(stream, "response")) as [{ ":status": number }];
+        expect(fields[":status"]).toBe(200);
+        await once(stream, "close");
+      }
+    }
+    expect(session.destroyed).toBe(false);
+    session.destroy();
+  });
+});
