@@ -52,7 +52,7 @@ export function noAnchors<C extends DiagnosticCode>(
   code: C,
   { kind, name }: { readonly kind: string; readonly name: string },
   at: FieldPath,
-  { why, note, remedy = "correct the reference, or the PEM" }: Invalid,
+  { why, note, remedy = "correct the reference, or the PEM", cause }: Invalid,
 ): Problem<C> {
   return {
     code,
@@ -62,6 +62,7 @@ export function noAnchors<C extends DiagnosticCode>(
     found: show(name),
     remedy,
     ...(note === undefined ? {} : { note }),
+    ...(cause === undefined ? {} : { cause }),
   };
 }
 

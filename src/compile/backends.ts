@@ -2,7 +2,7 @@
 import { absent } from "./absent.ts";
 import type { BackendId, BundleBackend, BundleTarget, ConfigCode } from "../bundle/types.ts";
 import type { UnresolvedReason } from "./conditions.ts";
-import { type FieldPath, namespacedName, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { causeOf, type FieldPath, namespacedName, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import { type Grants, notPermitted } from "./grants.ts";
 import type { Cluster } from "./load.ts";
 import type { BackendObjectReference, Service, ServicePort } from "./objects.ts";
@@ -112,6 +112,7 @@ function resolveBackend(
       expected: "a Service",
       found: show(ref.name),
       remedy: absent(cluster, "Service", name).remedy,
+      cause: causeOf("Service", name),
     });
   }
   const service = entry.object;
@@ -217,6 +218,7 @@ export function closed(
   port: ServicePort,
   transport: { code: ConfigCode; policies: readonly string[] },
 ): RefProblem {
+  const [policy] = transport.policies;
   return {
     code: transport.code,
     reason: "InvalidBackendTLSPolicy",
@@ -226,6 +228,7 @@ export function closed(
     }`,
     expected: "an accepted BackendTLSPolicy",
     remedy: transport.code === "policy-misplaced" ? "add metadata.namespace to the policy" : "correct the policy",
+    ...(policy === undefined ? {} : { cause: causeOf("BackendTLSPolicy", policy) }),
   };
 }
 

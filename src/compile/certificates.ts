@@ -67,6 +67,7 @@ export function resolveCertificate(
     found: show(name),
     remedy: result.remedy ?? "correct the reference, or the Secret",
     ...(result.note === undefined ? {} : { note: result.note }),
+    ...(result.cause === undefined ? {} : { cause: result.cause }),
   };
   return { kind: "unresolved", permitted: true, problem };
 }

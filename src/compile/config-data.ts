@@ -1,6 +1,6 @@
 /** Text under one key of a ConfigMap or Secret, and that of a ClusterTrustBundle. Values of Secrets never appear in messages. */
 import { absent } from "./absent.ts";
-import { compareStrings, type Note } from "./diagnostics.ts";
+import { type Cause, causeOf, compareStrings, type Note } from "./diagnostics.ts";
 import type { Entry, Cluster } from "./load.ts";
 import type { ConfigMap, Secret } from "./objects.ts";
 import { explainBinary } from "./pem-mistakes.ts";
@@ -13,6 +13,8 @@ export interface Invalid {
   readonly note?: Note;
   /** When more is known than that the reference or the text is wrong. */
   readonly remedy?: string;
+  /** The object that is refused itself, or absent. */
+  readonly cause?: Cause;
 }
 export type TextResult =
   | {
@@ -100,9 +102,11 @@ function missing(
   name: string,
   entry: Entry<unknown> | undefined,
 ): Invalid {
-  if (entry?.kind === "refused") return invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`);
+  const cause = causeOf(kind, name);
+  if (entry?.kind === "refused")
+    return { ...invalid(`${kind} ${name} is refused itself: ${entry.problem.message}`), cause };
   const { message, remedy } = absent(cluster, kind, name);
-  return invalid(message, undefined, remedy);
+  return { ...invalid(message, undefined, remedy), cause };
 }
 
 function valueOf(object: unknown, at: TextField["at"], key: string): string | undefined {

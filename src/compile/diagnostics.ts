@@ -87,6 +87,15 @@ export interface ObjectRef {
   readonly name: string;
 }
 
+/** An object that is refused or not there, so that what names it fails. */
+export type Cause = Omit<ObjectRef, "apiVersion">;
+
+/** Of a kind in the namespace `NAMESPACE/NAME`, or of a cluster-scoped one. */
+export function causeOf(kind: string, name: string): Cause {
+  const slash = name.indexOf("/");
+  return { kind, namespace: slash < 0 ? null : name.slice(0, slash), name: name.slice(slash + 1) };
+}
+
 export interface Diagnostic {
   /** An error means that an object or reference is refused. */
   readonly severity: "error" | "warning";
@@ -101,6 +110,8 @@ export interface Diagnostic {
   readonly remedy: string;
   /** Another place that matters, such as the ConfigMap a reference names. */
   readonly note: { readonly message: string; readonly location: Location } | null;
+  /** The object from whose fault or absence this follows. */
+  readonly causedBy?: Cause;
 }
 
 /** A fault of one object, before its place is known. `found` never holds a secret. */
@@ -113,6 +124,8 @@ export interface Problem<Code extends DiagnosticCode = DiagnosticCode> {
   readonly found?: string;
   readonly severity?: "warning";
   readonly note?: Note;
+  /** The object from whose fault or absence this follows. */
+  readonly cause?: Cause;
   /** Of the text at `path`, from 1. */
   readonly line?: number;
 }
@@ -163,6 +176,7 @@ export class Diagnostics {
       found: problem.found ?? null,
       remedy: problem.remedy,
       note: noteOf(problem.note),
+      ...(problem.cause === undefined ? {} : { causedBy: problem.cause }),
     });
   }
 

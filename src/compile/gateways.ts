@@ -5,7 +5,7 @@ import type { CertificateContext } from "./certificates.ts";
 import { type ClientIdentity, resolveIdentity } from "./client-identity.ts";
 import { resolveClientValidation, type ValidationContext } from "./client-validation.ts";
 import type { GatewayReason, ListenerSetReason } from "./conditions.ts";
-import { type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { causeOf, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import {
   type Applicant,
   applicantsByGateway,
@@ -148,6 +148,7 @@ function resolveGateway(
       expected: `a GatewayClass with controllerName ${CONTROLLER_NAME}`,
       found: show(gatewayClassName),
       remedy: absent(cluster, "GatewayClass", gatewayClassName).remedy,
+      cause: causeOf("GatewayClass", gatewayClassName),
     };
     diagnostics.report(object, problem);
     return { gateway: { kind: "unusable", name, object, message: explain(object, problem), ours: false }, sets: [] };

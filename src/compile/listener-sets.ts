@@ -2,7 +2,7 @@
 import { absent } from "./absent.ts";
 import type { NamespacedName } from "../bundle/types.ts";
 import type { ListenerSetReason } from "./conditions.ts";
-import { type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import { causeOf, type Diagnostics, explain, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import type { ListenerState } from "./listeners.ts";
 import type { Cluster, Entry } from "./load.ts";
 import { GATEWAY_GROUP } from "./names.ts";
@@ -57,6 +57,7 @@ function parentOf(object: SourceObject, cluster: Cluster, diagnostics: Diagnosti
     expected: "a Gateway",
     found: show(isGateway ? name : kind),
     remedy: isGateway ? absent(cluster, "Gateway", gateway).remedy : "correct parentRef",
+    ...(isGateway ? { cause: causeOf("Gateway", gateway) } : {}),
   });
   return null;
 }

@@ -2,7 +2,15 @@
 import { absent } from "./absent.ts";
 import { canonicalJson } from "../bundle/codec.ts";
 import type { RouteReason } from "./conditions.ts";
-import { type Diagnostics, explain, type FieldPath, type Problem, show, type SourceObject } from "./diagnostics.ts";
+import {
+  causeOf,
+  type Diagnostics,
+  explain,
+  type FieldPath,
+  type Problem,
+  show,
+  type SourceObject,
+} from "./diagnostics.ts";
 import type { Gateways } from "./gateways.ts";
 import { intersectHostnames, type SharedHostname } from "./hostnames.ts";
 import type { ListenerState } from "./listeners.ts";
@@ -150,6 +158,7 @@ function attach(
         expected: `a ${kind}`,
         found: show(ref.name),
         remedy: absent(context.cluster, kind, name).remedy,
+        cause: causeOf(kind, name),
       });
       return [];
     case "foreign":

@@ -1,5 +1,6 @@
 /** Diagnostics, skipped objects and the backends that get plaintext, as text for people or as one JSON document. */
-import type { Diagnostic } from "./diagnostics.ts";
+import { foldConsequences } from "./causes.ts";
+import type { Cause, Diagnostic } from "./diagnostics.ts";
 import type { Skipped } from "./load.ts";
 import type { PlaintextBackend } from "./plaintext.ts";
 import { plaintextText } from "./plaintext-text.ts";
@@ -13,7 +14,9 @@ export interface Reportable {
 /** Like esbuild's: place, source line, what was expected and found, what to do. Empty when there is nothing to say. */
 export function reportText({ diagnostics, skipped, plaintext }: Reportable, colour: boolean): string {
   const paint = painter(colour);
-  const parts = diagnostics.map((diagnostic) => textOf(diagnostic, paint));
+  const parts = foldConsequences(diagnostics).map(
+    ({ cause, consequences }) => `${textOf(cause, paint)}${consequencesText(consequences, paint)}`,
+  );
   if (skipped.length > 0) {
     const lines = skipped.map(({ object, location, reason }) => {
       const name = object.namespace === null ? object.name : `${object.namespace}/${object.name}`;
@@ -36,9 +39,33 @@ export function reportText({ diagnostics, skipped, plaintext }: Reportable, colo
   return parts.join("\n");
 }
 
+/** All diagnostics, each cause before what follows from it. */
 export function reportJson({ diagnostics, skipped, plaintext }: Reportable): string {
-  return `${JSON.stringify({ diagnostics, skipped, plaintext }, null, 2)}\n`;
+  const ordered = foldConsequences(diagnostics).flatMap(({ cause, consequences }) => [cause, ...consequences]);
+  return `${JSON.stringify({ diagnostics: ordered, skipped, plaintext }, null, 2)}\n`;
 }
+
+/** How many there are, and of which objects the first are. */
+function consequencesText(consequences: readonly Diagnostic[], paint: Paint): string {
+  if (consequences.length === 0) return "";
+  const errors = consequences.filter(({ severity }) => severity === "error").length;
+  const warnings = consequences.length - errors;
+  const counts = [
+    ...(errors > 0 ? [count(errors, "error")] : []),
+    ...(warnings > 0 ? [count(warnings, "warning")] : []),
+  ];
+  const objects = [...new Set(consequences.flatMap(({ object }) => (object === null ? [] : nameOf(object))))];
+  const shown = objects.slice(0, MAX_SHOWN).join(", ");
+  const follow = consequences.length === 1 ? "follows" : "follow";
+  const text = `and ${counts.join(" and ")} that ${follow} from it: ${shown}${objects.length > MAX_SHOWN ? ", …" : ""}`;
+  return `\n    ${paint("dim", clean(text))}\n`;
+}
+
+/** Objects that are named; --format json has them all. */
+const MAX_SHOWN = 3;
+
+const nameOf = ({ kind, namespace, name }: Cause): string =>
+  `${kind} ${namespace === null ? "" : `${namespace}/`}${name}`;
 
 const count = (number: number, noun: string): string => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
@@ -63,8 +90,7 @@ function textOf(
       text += `      ${" ".repeat(number.length)} ╵ ${before}${paint("green", length > 1 ? "~".repeat(length) : "^")}\n`;
     }
   }
-  const name =
-    object === null ? null : `${object.kind} ${object.namespace === null ? "" : `${object.namespace}/`}${object.name}`;
+  const name = object === null ? null : nameOf(object);
   const rows: [string, string | null][] = [
     ["object", name],
     ["field", path],

@@ -1,6 +1,6 @@
 /** What may be wrong with one target of a BackendTLSPolicy (`LocalPolicyTargetReferenceWithSectionName`). */
 import { absentFrom } from "./absent.ts";
-import { type Problem, show } from "./diagnostics.ts";
+import { causeOf, type Problem, show } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
 import { meantServices, nameServices, type ServiceIndex } from "./meant.ts";
 import type { PolicyTarget } from "./objects.ts";
@@ -57,6 +57,7 @@ export function targetFault(
       expected: "a Service of the policy's namespace",
       found: show(name),
       remedy: remedyFor(namespace, meant),
+      cause: causeOf("Service", service),
     };
     return { problem, meant };
   }
