@@ -56,6 +56,13 @@ export function pointNames(name: PointName, issuer: DistinguishedName): readonly
   return [{ type: "directory", value }];
 }
 
+/** Names in the points of a certificate: each is compared with those of each list. */
+export const countNames = (points: readonly DistributionPoint[]): number =>
+  points.reduce(
+    (sum, { name, issuers }) => sum + (name?.kind === "full" ? name.names.length : 1) + (issuers?.length ?? 0),
+    0,
+  );
+
 /** Whether two lists of names have one in common: a directory name, or the same characters of another type. */
 export function shareName(some: readonly GeneralName[], others: readonly GeneralName[]): boolean {
   return some.some((one) => others.some((other) => isSame(one, other)));

@@ -7,7 +7,7 @@ import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { type Crl, type CrlReading, readCrl } from "./crl.ts";
 import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
-import { ALL_REASONS, type DistributionPoint, pointNames, shareName } from "./distribution-points.ts";
+import { ALL_REASONS, type DistributionPoint, countNames, pointNames, shareName } from "./distribution-points.ts";
 import { type Comparison, type DistinguishedName, compareNames, describeDn, isSameName } from "./dn.ts";
 import { type Problem, formatTime } from "./profile.ts";
 import type { Known } from "./store.ts";
@@ -22,6 +22,12 @@ export class CrlSet {
     const readings = lists.map(readCrl);
     this.used = readings.flatMap((reading) => (reading.kind === "used" ? [reading.crl] : []));
     this.#refused = readings.filter((reading) => reading.kind === "refused");
+  }
+
+  /** Names of the certificate's distribution points, each with each name of a list's. */
+  comparisonsWith({ crlDistributionPoints }: Certificate): number {
+    const names = this.used.reduce((sum, { point }) => sum + (point?.kind === "full" ? point.names.length : 1), 0);
+    return names * countNames(crlDistributionPoints ?? []);
   }
 
   /** The usable lists about this certificate, and why one that may be about it cannot be used. */
@@ -71,6 +77,7 @@ export class Revocation {
   /** Either until when the certificate is known not to be revoked, or why not. */
   async check({ certificate }: Known): Promise<Status> {
     const { crls, nowMs, budget } = this.#rules;
+    if (!budget.spend("comparisons", crls.comparisonsWith(certificate))) return overBudget(certificate);
     const { lists, unusable } = crls.about(certificate);
     const serial = hex(certificate.serial);
     const deciding: Deciding[] = [];

@@ -49,22 +49,35 @@ export async function checkMustStaple(
   const parsed = parseOcspResponse(response);
   if (parsed.kind === "malformed") return unknown(`one that cannot be read: ${parsed.why}`);
   const answers: OcspAnswer[] = [];
-  for (const answer of parsed.value.answers) if (await isAbout(answer, endEntity, issuer)) answers.push(answer);
+  const hashed = new Map<string, IssuerHashes>();
+  for (const answer of parsed.value.answers) if (await isAbout(answer, endEntity, issuer, hashed)) answers.push(answer);
   const current = findCurrent(answers, rules.nowMs);
   if ("code" in current) return current;
   const signed = await isAuthentic(parsed.value, issuer, rules);
   return "code" in signed ? signed : { untilMs: Math.min(current.untilMs, signed.untilMs) };
 }
 
-/** RFC 6960 §4.1.1: the serial number, and the hashes of the issuer's name and key. */
-async function isAbout(answer: OcspAnswer, { serial, issuer: name }: Certificate, issuer: Known): Promise<boolean> {
-  const hash = HASHES[answer.hashAlgorithm];
-  return (
-    hash !== undefined &&
-    sameBytes(answer.serial, serial) &&
-    sameBytes(answer.issuerNameHash, await digest(hash, name.der)) &&
-    sameBytes(answer.issuerKeyHash, await digest(hash, keyBits(issuer.certificate)))
-  );
+/** The digests of an issuer's name and key. */
+interface IssuerHashes {
+  readonly name: Uint8Array;
+  readonly key: Uint8Array;
+}
+
+/** RFC 6960 §4.1.1: the serial number, and the hashes of the issuer's name and key, made once for each algorithm. */
+async function isAbout(
+  answer: OcspAnswer,
+  { serial, issuer: { der } }: Certificate,
+  issuer: Known,
+  hashed: Map<string, IssuerHashes>,
+): Promise<boolean> {
+  const algorithm = HASHES[answer.hashAlgorithm];
+  if (algorithm === undefined || !sameBytes(answer.serial, serial)) return false;
+  let hashes = hashed.get(algorithm);
+  if (hashes === undefined) {
+    hashes = { name: await digest(algorithm, der), key: await digest(algorithm, keyBits(issuer.certificate)) };
+    hashed.set(algorithm, hashes);
+  }
+  return sameBytes(answer.issuerNameHash, hashes.name) && sameBytes(answer.issuerKeyHash, hashes.key);
 }
 
 /** Every answer about the certificate says good; one of them is current. */

@@ -4,21 +4,26 @@
  */
 import type { TrustPolicy } from "../../../src/trust/index.ts";
 import {
-  type Bytes,
-  type Minted,
-  NOW,
   bytes,
+  type Bytes,
   ca,
-  edKey,
+  crl,
+  dirName,
   dns,
+  edKey,
+  extension,
   generalizedTime,
   int,
+  type Minted,
   name,
+  NOW,
   oid,
   policy,
   seq,
   server,
+  sha256,
   tlv,
+  uri,
 } from "../mint.ts";
 import { addCrowds } from "./crowds.ts";
 import { ROOM, times } from "./parts.ts";
@@ -48,13 +53,40 @@ export function hostileChains(): HostileChain[] {
   addStrangers(add, impostor);
   addCrowds(add, impostor);
   addVouchedFor(add, anchor);
-  const stapled = (title: string, staple: Bytes): void => {
-    const leaf = server(anchor, { key: edKey() });
+  const stapled = (title: string, staple: Bytes, extensions: readonly Bytes[] = []): void => {
+    const leaf = server(anchor, { key: edKey(), serial: SERIAL, extensions });
     chains.push({ name: `stapled: ${title}`, trust: policy([anchor]), presented: [leaf.der], staple });
   };
   stapled("octets that are no response", new Uint8Array(ROOM).fill(0x30));
-  stapled("600 responses", ocspResponse(anchor, times(600, singleResponse)));
+  stapled(
+    "600 responses",
+    ocspResponse(
+      anchor,
+      times(600, (index) => singleResponse(int(2 ** 40 + 1 + index), new Uint8Array(32))),
+    ),
+  );
+  const mustStaple = extension("1.3.6.1.5.5.7.1.24", false, seq(int(5)));
+  const about = singleResponse(SERIAL, sha256(anchor.subject));
+  stapled(
+    "480 answers of a promised response",
+    ocspResponse(
+      anchor,
+      times(480, () => about),
+    ),
+    [mustStaple],
+  );
   addCrowdedPolicies(chains, impostor);
+  const crls = times(10, (index) => crl(anchor, { extensions: [extension("2.5.29.20", false, int(index + 1))] }));
+  const point = (index: number): Bytes =>
+    seq(tlv(0xa0, tlv(0xa0, uri(`http://${index}`))), tlv(0xa2, dirName(name(`r${index}`))));
+  const points = extension("2.5.29.31", false, seq(...times(1_400, point)));
+  add(
+    "revocation: 1,400 distribution points against 10 lists",
+    [server(anchor, { key: edKey(), extensions: [points] })],
+    {
+      crls,
+    },
+  );
   return chains;
 }
 
@@ -87,15 +119,12 @@ function ocspResponse(signer: Minted, responses: readonly Bytes[]): Bytes {
   return seq(tlv(0x0a, bytes(0)), tlv(0xa0, seq(oid("1.3.6.1.5.5.7.48.1.1"), tlv(0x04, basic))));
 }
 
-/** Of another certificate. */
-const singleResponse = (index: number): Bytes =>
+const SERIAL = int(2 ** 40);
+
+/** About a serial number of an issuer of this name and another key. */
+const singleResponse = (serial: Bytes, issuerName: Bytes): Bytes =>
   seq(
-    seq(
-      seq(oid("2.16.840.1.101.3.4.2.1")),
-      tlv(0x04, new Uint8Array(32)),
-      tlv(0x04, new Uint8Array(32)),
-      int(2 ** 40 + index),
-    ),
+    seq(seq(oid("2.16.840.1.101.3.4.2.1")), tlv(0x04, issuerName), tlv(0x04, new Uint8Array(32)), serial),
     tlv(0x80),
     generalizedTime(NOW - 1000),
   );
