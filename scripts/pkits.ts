@@ -73,6 +73,12 @@ export function judge(
   return { ...common, kind: entry?.answer === answer ? "listed" : "disagrees" };
 }
 
+/** `verified`, or the code and position of the refusal. */
+export async function answerTo(directory: string, suite: Suite, testcase: PkitsCase): Promise<string> {
+  const verdict = await ask(directory, suite, testcase);
+  return verdict.kind === "verified" ? "verified" : `${verdict.refusal.code}@${verdict.refusal.position}`;
+}
+
 async function ask(directory: string, suite: Suite, testcase: PkitsCase): Promise<Verdict> {
   const certificate = (name: string): Uint8Array => new Uint8Array(readFileSync(join(directory, "certs", name)));
   const crls = testcase.crls.map((name) => new Uint8Array(readFileSync(join(directory, "crls", name))));
@@ -124,7 +130,7 @@ function report(outcomes: readonly Outcome[], ledger: Ledger, unasked: number): 
 }
 
 /** Without this a wrong directory would count as a suite without cases. */
-function readSuite(directory: string): Suite {
+export function readSuite(directory: string): Suite {
   const suite: Suite = JSON.parse(readFileSync(join(directory, "cases.json"), "utf8"));
   if (!Array.isArray(suite.cases) || suite.cases.length === 0) throw new Error(`${directory}/cases.json has no cases`);
   return suite;

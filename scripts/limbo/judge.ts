@@ -87,6 +87,11 @@ export async function judge(testcase: LimboCase, profile: Profile): Promise<Outc
   return { ...common, kind: "false-reject", waivedBy: chosen ? rule : null };
 }
 
+/** The verdict in short, as the ledger keeps it. */
+export async function answerTo(testcase: LimboCase, profile: Profile): Promise<string> {
+  return abbreviate((await ask(testcase, profile)).verdict);
+}
+
 /** Asks trust/ for its verdict; null when the case cannot be asked. */
 export async function ask(testcase: LimboCase, profile: Profile): Promise<{ verdict: Verdict | null; cpuMs: number }> {
   const name = testcase.expected_peer_name;

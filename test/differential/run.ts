@@ -7,13 +7,12 @@
  * accepted for the comparison to mean anything.
  */
 import { execFileSync, spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { nodeSha256 } from "../../src/host/node-crypto.ts";
-import { nodeWitness } from "../../src/host/node/witness.ts";
-import { type Refusal, type Verdict, type VerifiedPeer, createVerifier } from "../../src/trust/index.ts";
+import type { Refusal, VerifiedPeer } from "../../src/trust/index.ts";
 import { type GraphCase, pathOf } from "./case.ts";
+import { HOME, buildGraphs, verdictOn } from "./lasthop.ts";
 import { LOOSER, STRICTER, looser, stricter } from "./classes.ts";
 
 const { values, positionals } = parseArgs({
@@ -30,20 +29,7 @@ const MAX_CLASS_SHARE = 0.03;
 const MIN_ACCEPTED_SHARE = 0.2;
 /** Graphs in memory at a time. */
 const BATCH = 1_000;
-/** Limits have tests of their own; here they would hide what the rules say. */
-const BUDGETS = { signatures: 10_000, candidates: 10_000, paths: 10_000, opinions: 10_000 } as const;
-
-const witness = nodeWitness();
-
-const HOME = resolve(import.meta.dirname, "../../.lasthop/differential");
-const graphs = join(HOME, "graphs");
-mkdirSync(HOME, { recursive: true });
-execFileSync("go", ["build", "-o", graphs, "."], {
-  cwd: join(import.meta.dirname, "graphs"),
-  env: { ...process.env, GOTOOLCHAIN: "local", GOFLAGS: "-mod=readonly" },
-  stdio: "inherit",
-});
-
+const graphs = buildGraphs();
 const classes = new Map<string, number>();
 const tally = { both: 0, neither: 0, accepted: 0, refused: 0, open: 0 };
 
@@ -51,7 +37,7 @@ for (let first = 0; first < count; first += BATCH) {
   const batch = mint(first, Math.min(BATCH, count - first));
   const unsettled: { testcase: GraphCase; path: readonly number[] }[] = [];
   for (const testcase of batch) {
-    const verdict = await ask(testcase);
+    const verdict = await verdictOn(testcase);
     if (verdict.kind === "refused") {
       settleRefusal(testcase, verdict.refusal);
       continue;
@@ -82,26 +68,6 @@ function placesOf({ certificates }: GraphCase, { path: { path } }: VerifiedPeer)
     const text = Buffer.from(der).toString("base64");
     return certificates.findIndex((certificate) => certificate.der === text);
   });
-}
-
-function ask({ certificates, question, endEntity, intermediates, anchors, at }: GraphCase): Promise<Verdict> {
-  const ders = certificates.map(({ der }) => new Uint8Array(Buffer.from(der, "base64")));
-  const pick = (places: readonly number[]): Uint8Array[] => places.flatMap((place) => ders[place] ?? []);
-  const verifier = createVerifier({
-    policy: "0".repeat(64),
-    trust: {
-      identifiers: [question],
-      anchors: pick(anchors).map((der) => ({ der, source: "differential" })),
-      profile: "private",
-      spkiPins: [],
-      crls: null,
-      maxChainDepth: 10,
-      budgets: BUDGETS,
-    },
-    sha256: nodeSha256,
-    witness,
-  });
-  return verifier.verify(pick([endEntity, ...intermediates]), Date.parse(at));
 }
 
 /** lasthop refuses: every chain that Go accepts has to break a rule that only lasthop has. */

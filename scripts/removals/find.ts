@@ -1,0 +1,127 @@
+/** The checks of src/trust, found in its syntax, and the source with a switch at each of them. */
+import { readFileSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { parseAst } from "vitest/node";
+
+export const TRUST = resolve(import.meta.dirname, "../../src/trust");
+
+/**
+ * A check: an `if` that leaves what it stands in, a conditional one of whose branches is null, or a `finish(…)`, which
+ * refuses octets that nobody has read. Without it, the `if` is never taken, the conditional is always null, and the call
+ * is not made.
+ */
+export interface Check {
+  /** Its place in the list of all checks. */
+  readonly id: number;
+  readonly file: string;
+  readonly line: number;
+  /** The condition or the call, in one line. */
+  readonly condition: string;
+}
+
+interface Site {
+  /** Of the condition, in the source. */
+  readonly start: number;
+  readonly end: number;
+  /** What the condition is when the check is removed. */
+  readonly without: "false" | "true";
+  readonly kind: "condition" | "call";
+}
+
+interface Node {
+  readonly type: string;
+  readonly start: number;
+  readonly end: number;
+  readonly [field: string]: unknown;
+}
+
+/** All checks, in the order of files and lines. */
+export function findChecks(): Check[] {
+  const checks: Check[] = [];
+  for (const file of readdirSync(TRUST)
+    .filter((name) => name.endsWith(".ts"))
+    .toSorted()) {
+    const source = readFileSync(join(TRUST, file), "utf8");
+    for (const { start, end } of sitesIn(source)) {
+      const line = source.slice(0, start).split("\n").length;
+      const condition = source.slice(start, end).replaceAll(/\s+/gu, " ");
+      checks.push({ id: checks.length, file, line, condition });
+    }
+  }
+  return checks;
+}
+
+/**
+ * The source in which every condition asks `globalThis.lasthopRemoved` whether it is the one that is removed, and notes
+ * in `globalThis.lasthopFired` that it decided something. Both are set by whoever loads it.
+ */
+export function withSwitches(file: string, source: string): string {
+  const first = findChecks().find((check) => check.file === file)?.id ?? 0;
+  let text = source;
+  // From the back, so that places before stay true.
+  const sites = sitesIn(source).map((site, index) => ({ ...site, id: first + index }));
+  for (const { start, end, without, kind, id } of sites.toSorted((a, b) => b.start - a.start)) {
+    const own = text.slice(start, end);
+    const switched =
+      kind === "condition"
+        ? `globalThis.lasthopCheck(${id}, ${without}, (${own}))`
+        : `(globalThis.lasthopCheck(${id}, true, false) || (${own}))`;
+    text = text.slice(0, start) + switched + text.slice(end);
+  }
+  return text;
+}
+
+function sitesIn(source: string): Site[] {
+  const sites: Site[] = [];
+  walk(parseAst(source, { lang: "ts" }), (node) => {
+    const site = siteOf(node);
+    if (site !== null) sites.push(site);
+  });
+  // A condition inside another one is part of it.
+  return sites
+    .filter(({ start, end }) => !sites.some((outer) => outer.start < start && end < outer.end))
+    .toSorted((a, b) => a.start - b.start);
+}
+
+function siteOf(node: Node): Site | null {
+  const test = node["test"];
+  const expression = node["expression"];
+  if (node.type === "ExpressionStatement" && isNode(expression) && isFinish(expression))
+    return { start: expression.start, end: expression.end, without: "true", kind: "call" };
+  if (!isNode(test)) return null;
+  const place = { start: test.start, end: test.end, kind: "condition" } as const;
+  if (node.type === "IfStatement") return leaves(node["consequent"]) ? { ...place, without: "false" } : null;
+  if (node.type !== "ConditionalExpression") return null;
+  if (isNull(node["consequent"])) return { ...place, without: "true" };
+  return isNull(node["alternate"]) ? { ...place, without: "false" } : null;
+}
+
+function isFinish({ type, ...fields }: Node): boolean {
+  const callee = fields["callee"];
+  const property = isNode(callee) ? callee["property"] : null;
+  return type === "CallExpression" && isNode(property) && property["name"] === "finish";
+}
+
+function walk(value: unknown, visit: (node: Node) => void): void {
+  if (Array.isArray(value)) for (const each of value) walk(each, visit);
+  else if (isNode(value)) {
+    visit(value);
+    for (const field of Object.values(value)) walk(field, visit);
+  }
+}
+
+function leaves(statement: unknown): boolean {
+  if (!isNode(statement)) return false;
+  if (statement.type === "BlockStatement") {
+    const body = statement["body"];
+    return Array.isArray(body) && leaves(body.at(-1));
+  }
+  return ["ReturnStatement", "ThrowStatement", "ContinueStatement", "BreakStatement"].includes(statement.type);
+}
+
+const isNull = (node: unknown): boolean =>
+  isNode(node) && node.type === "Literal" && node["value"] === null && node["raw"] === "null";
+
+function isNode(value: unknown): value is Node {
+  return typeof value === "object" && value !== null && "type" in value && "start" in value;
+}

@@ -1,0 +1,67 @@
+/** The oracles as functions: everything they answer, in an order in which a removed check shows early. */
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { GraphCase } from "../../test/differential/case.ts";
+import { buildGraphs, verdictOn } from "../../test/differential/lasthop.ts";
+import { judge as judgeRow } from "../../test/trust/judge.ts";
+import { mintRows } from "../../test/trust/rows.ts";
+import { witness } from "../../test/trust/witness.ts";
+import { readCases } from "../limbo/cases.ts";
+import { answerTo } from "../limbo/judge.ts";
+import { answerTo as answerToPkits, readSuite } from "../pkits.ts";
+
+/** One question: which oracle asks it, and lasthop's answer. */
+export interface Question {
+  readonly oracle: "rows" | "limbo" | "pkits" | "graphs";
+  readonly name: string;
+  ask(): Promise<string>;
+}
+
+const SHARED = resolve(import.meta.dirname, "../../../shared");
+/** Of x509-limbo's many name constraint cases, one in so many. */
+const SAMPLE = 12;
+const GRAPHS = 300;
+
+/** All questions. The files of x509-limbo and PKITS lie beside the checkout; without them it throws. */
+export function questions(): Question[] {
+  const limbo = join(SHARED, "x509-limbo/limbo-dev-small.json.gz");
+  const pkits = join(SHARED, "pkits");
+  for (const path of [limbo, pkits]) if (!existsSync(path)) throw new Error(`the oracles need ${path}`);
+  const rows = mintRows().map((row): Question => ({
+    oracle: "rows",
+    name: row.name,
+    ask: () => judgeRow(row, witness),
+  }));
+  const cases = readCases(limbo).filter(
+    ({ id }, at) => !id.startsWith("bettertls::nameconstraints") || at % SAMPLE === 0,
+  );
+  const suites = (["private", "strict"] as const).flatMap((profile) =>
+    cases.map((testcase): Question => ({
+      oracle: "limbo",
+      name: `${testcase.id} ${profile}`,
+      ask: () => answerTo(testcase, profile),
+    })),
+  );
+  const suite = readSuite(pkits);
+  const asked = suite.cases
+    .filter(({ initialPolicySettings }) => initialPolicySettings === undefined)
+    .map((testcase): Question => ({
+      oracle: "pkits",
+      name: testcase.id,
+      ask: () => answerToPkits(pkits, suite, testcase),
+    }));
+  const graphs = execFileSync(buildGraphs(), ["mint", "1", "0", `${GRAPHS}`], { encoding: "utf8", maxBuffer: 1 << 30 })
+    .trimEnd()
+    .split("\n")
+    .map((line): GraphCase => JSON.parse(line))
+    .map((testcase): Question => ({
+      oracle: "graphs",
+      name: `${testcase.index}`,
+      ask: async () => {
+        const verdict = await verdictOn(testcase);
+        return verdict.kind === "verified" ? `verified ${verdict.peer.path.path.length}` : verdict.refusal.code;
+      },
+    }));
+  return [...rows, ...asked, ...suites, ...graphs];
+}
