@@ -52,9 +52,28 @@ export function findChecks(): Check[] {
 }
 
 /**
- * The source in which every condition asks `globalThis.lasthopRemoved` whether it is the one that is removed, and notes
- * in `globalThis.lasthopFired` that it decided something. Both are set by whoever loads it.
+ * Puts the switches of `withSwitches` into this thread. `removed` tells which checks are removed now; `fired` hears of a
+ * check that decides something: a condition that comes out otherwise than without the check, a call that throws.
  */
+export function installSwitches(removed: (id: number) => boolean, fired: (id: number) => void): void {
+  Object.assign(globalThis, {
+    lasthopCheck(id: number, without: boolean, condition: unknown): unknown {
+      if (Boolean(condition) !== without) fired(id);
+      return removed(id) ? without : condition;
+    },
+    lasthopCall(id: number, call: () => void): void {
+      if (removed(id)) return;
+      try {
+        call();
+      } catch (error) {
+        fired(id);
+        throw error;
+      }
+    },
+  });
+}
+
+/** The source with a switch at every check. */
 export function withSwitches(file: string, source: string): string {
   const first = findChecks().find((check) => check.file === file)?.id ?? 0;
   let text = source;
@@ -65,7 +84,7 @@ export function withSwitches(file: string, source: string): string {
     const switched =
       kind === "condition"
         ? `globalThis.lasthopCheck(${id}, ${without}, (${own}))`
-        : `(globalThis.lasthopCheck(${id}, true, false) || (${own}))`;
+        : `globalThis.lasthopCall(${id}, () => (${own}))`;
     text = text.slice(0, start) + switched + text.slice(end);
   }
   return text;

@@ -3,17 +3,15 @@ import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 import { basename, dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { TRUST, withSwitches } from "./find.ts";
+import { TRUST, installSwitches, withSwitches } from "./find.ts";
 
 /** Which check is removed now, and which ones have decided something since `fired` was emptied. */
 export const state: { removed: number; readonly fired: Set<number> } = { removed: -1, fired: new Set() };
 
-Object.assign(globalThis, {
-  lasthopCheck(id: number, without: boolean, condition: unknown): unknown {
-    if (Boolean(condition) !== without) state.fired.add(id);
-    return id === state.removed ? without : condition;
-  },
-});
+installSwitches(
+  (id) => id === state.removed,
+  (id) => void state.fired.add(id),
+);
 
 registerHooks({
   load(url, context, nextLoad) {

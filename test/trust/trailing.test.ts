@@ -1,0 +1,183 @@
+/**
+ * Octets after the last field of anything that is read: each element of a certificate, a CRL and an OCSP response in
+ * turn gets one more NULL at its end. Whatever still reads as before has a reader that does not look at the end.
+ */
+import { describe, expect, it } from "vitest";
+import { parseCertificate } from "../../src/trust/certificate.ts";
+import { readCrl } from "../../src/trust/crl.ts";
+import { parseOcspResponse } from "../../src/trust/ocsp-response.ts";
+import {
+  type Bytes,
+  HOST,
+  NOW,
+  SERVER_AUTH,
+  bytes,
+  ca,
+  concat,
+  crl,
+  dirName,
+  dns,
+  ecKey,
+  ext,
+  extension,
+  generalizedTime,
+  int,
+  mint,
+  name,
+  oid,
+  seq,
+  tlv,
+  uri,
+  utcTime,
+} from "./mint.ts";
+import { byKey, byName, staple, stapleAnswer, tlsFeature } from "./staples.ts";
+
+const root = ca("root");
+const point = tlv(0xa0, tlv(0xa0, uri("http://crl.example.com/1")));
+const certificate = mint(
+  {
+    subject: name("2.5.4.10=Lasthop", "2.5.4.3=leaf"),
+    key: ecKey(),
+    extensions: [
+      ext.ca(1),
+      ext.keyUsage(0x06),
+      ext.eku(SERVER_AUTH),
+      ext.san(dns(HOST), dirName(name("other"))),
+      ext.ski(bytes(1, 2)),
+      extension("2.5.29.35", false, seq(tlv(0x80, bytes(1)), tlv(0xa1, dirName(name("root"))), tlv(0x82, bytes(5)))),
+      ext.constraints([dns("example.com"), dirName(name("permitted"))], [dns("evil.example")]),
+      ext.policies("1.2.3.4"),
+      ext.mappings(["1.2.3.4", "1.2.3.5"]),
+      ext.policyConstraints(1, 1),
+      ext.inhibitAny(1),
+      extension("2.5.29.31", false, seq(seq(point, tlv(0xa2, dirName(name("issuer")))))),
+      extension("1.3.6.1.5.5.7.1.1", false, seq(seq(oid("1.3.6.1.5.5.7.48.1"), uri("http://ocsp.example.com")))),
+      tlsFeature(false, 5),
+    ],
+  },
+  root,
+).der;
+
+const list = (...scope: readonly Bytes[]): Bytes =>
+  crl(root, {
+    extensions: [
+      extension("2.5.29.20", false, int(7)),
+      extension("2.5.29.35", false, seq(tlv(0x80, root.key.id))),
+      extension("2.5.29.28", true, seq(...scope)),
+    ],
+    entries: [
+      seq(
+        int(5),
+        tlv(0x17, new Uint8Array(Buffer.from("260501120000Z"))),
+        seq(
+          extension("2.5.29.21", false, tlv(0x0a, bytes(1))),
+          extension("2.5.29.29", true, seq(dirName(name("root")))),
+        ),
+      ),
+    ],
+  });
+
+const reads = (parsed: { readonly kind: string }): boolean => parsed.kind === "parsed" || parsed.kind === "used";
+
+describe.each([
+  { what: "a certificate", der: certificate, read: parseCertificate, opaque: /^$/u },
+  // The authorityKeyIdentifier of a list only hints at its signer.
+  { what: "a CRL", der: list(point, tlv(0x84, bytes(0xff))), read: readCrl, opaque: /^0\.0\.6\.0\.1\.1(?:\.0)?$/u },
+  {
+    what: "an OCSP response by name",
+    der: staple({ serial: 5, issuer: root, responder: byName(root), tail: extensions() }),
+    read: parseOcspResponse,
+    // The value of an extension that decides nothing is not read.
+    opaque: /^0\.1\.0\.1\.0\.0\.3\.0\.0\.1$/u,
+  },
+  {
+    what: "an OCSP response by key",
+    der: staple({ serial: 5, issuer: root, algorithm: "sha256", responder: byKey(root), single: extensions() }),
+    read: parseOcspResponse,
+    // The same, and the NULL that may stand as the parameters of SHA-256.
+    opaque: /^0\.1\.0\.1\.0\.0\.2\.0\.(?:4\.0\.0\.1|0\.0)$/u,
+  },
+])("$what", ({ der, read, opaque }) => {
+  it("is read as it is", () => {
+    expect(reads(read(der))).toBe(true);
+  });
+  it("is malformed with a NULL at the end of any element", () => {
+    const variants = longer(der);
+    expect(variants.length).toBeGreaterThan(15);
+    const accepted = variants.filter(({ variant }) => reads(read(variant))).map(({ at }) => at);
+    expect(accepted.filter((at) => !opaque.test(at))).toEqual([]);
+  });
+});
+
+describe("a field with a value that means nothing", () => {
+  const why = (parsed: { readonly kind: string; readonly why?: string }): string => parsed.why ?? parsed.kind;
+  const response = (type: string, data: Bytes): string => {
+    const basic = seq(data, root.key.signer.algorithm, tlv(3, bytes(0), root.key.signer.sign(data)));
+    return why(parseOcspResponse(seq(tlv(0x0a, bytes(0)), tlv(0xa0, seq(oid(type), tlv(4, basic))))));
+  };
+  const BASIC = "1.3.6.1.5.5.7.48.1.1";
+  const answers = (...more: readonly Bytes[]): Bytes =>
+    seq(...more, byName(root), generalizedTime(NOW), seq(stapleAnswer({ serial: 5, issuer: root })));
+
+  it("an OCSP response of another type or version, or with a status of its own", () => {
+    expect(response(BASIC, answers())).toBe("parsed");
+    expect(response("1.3.6.1.5.5.7.48.1.9", answers())).toContain("not basic");
+    expect(response(BASIC, answers(tlv(0xa0, int(1))))).toContain("version is not 1");
+    const odd = staple({ serial: 5, issuer: root, status: tlv(0x83) });
+    expect(why(parseOcspResponse(odd))).toContain("certStatus has tag 0x83");
+  });
+  it("a CRL with a negative number, or an entry whose certificateIssuer is no distinguished name", () => {
+    const negative = crl(root, { extensions: [extension("2.5.29.20", false, bytes(2, 1, 0xff))] });
+    expect(why(readCrl(negative))).toContain("is negative");
+    const nobody = crl(root, {
+      extensions: [extension("2.5.29.20", false, int(7)), extension("2.5.29.28", true, seq(tlv(0x84, bytes(0xff))))],
+      entries: [seq(int(5), utcTime(NOW), seq(extension("2.5.29.29", true, seq(uri("http://ca.example.com")))))],
+    });
+    expect(why(readCrl(nobody))).toContain("no distinguished name");
+  });
+});
+
+function extensions(): Bytes {
+  return tlv(0xa1, seq(extension("1.3.6.1.5.5.7.48.1.2", false, tlv(4, bytes(1)))));
+}
+
+/** The element with a NULL after its content, for it and for each one within: also within octet strings of DER. */
+function longer(der: Bytes): { readonly at: string; readonly variant: Bytes }[] {
+  const NULL = bytes(5, 0);
+  const inside = (element: Bytes, path: string): { at: string; variant: Bytes }[] => {
+    const { tag, content, header } = open(element);
+    const prefix = element.subarray(0, header);
+    const parts = (tag & 0x20) !== 0 || tag === 4 ? split(content) : null;
+    if (parts === null || prefix.length === 0) return [];
+    const own = { at: path, variant: tlv(tag, content, NULL) };
+    const below = parts.flatMap((part, index) =>
+      inside(part, `${path}.${index}`).map(({ at, variant }) => ({
+        at,
+        variant: tlv(tag, ...parts.slice(0, index), variant, ...parts.slice(index + 1)),
+      })),
+    );
+    return [own, ...below];
+  };
+  return [{ at: "file", variant: concat(der, NULL) }, ...inside(der, "0")];
+}
+
+function open(element: Bytes): { tag: number; content: Bytes; header: number; end: number } {
+  const first = element[1] ?? 0;
+  const octets = first < 0x80 ? 0 : first & 0x7f;
+  let length = octets === 0 ? first : 0;
+  for (let at = 0; at < octets; at++) length = length * 256 + (element[2 + at] ?? 0);
+  const header = 2 + octets;
+  return { tag: element[0] ?? 0, content: element.subarray(header, header + length), header, end: header + length };
+}
+
+/** The elements that stand in this content; null when it is not made of elements. */
+function split(content: Bytes): Bytes[] | null {
+  const parts: Bytes[] = [];
+  for (let rest = content; rest.length > 0;) {
+    const { end } = open(rest);
+    if (rest.length < 2 || end > rest.length) return null;
+    parts.push(rest.subarray(0, end));
+    rest = rest.subarray(end);
+  }
+  return parts;
+}
