@@ -82,9 +82,10 @@ const NO_PARENTS: Problem = {
   remedy: "add parentRefs",
 };
 
-type ParentKind = "Gateway" | "ListenerSet";
+export type ParentKind = "Gateway" | "ListenerSet";
 
-function parentKind(ref: unknown): ParentKind | null {
+/** What kind of parent lasthop reads a parentRef as; null: none of a Gateway. */
+export function parentKind(ref: unknown): ParentKind | null {
   const kind = field(ref, "kind") ?? "Gateway";
   const group = field(ref, "group") ?? GATEWAY_GROUP;
   // seed.ts reads an XListenerSet as a ListenerSet.

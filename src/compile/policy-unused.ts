@@ -8,8 +8,8 @@ import type { Cluster, Entry } from "./load.ts";
 import type { GatewayState } from "./gateways.ts";
 import { meantServices, type ServiceIndex } from "./meant.ts";
 import type { Group, Memory } from "./memory.ts";
-import { GATEWAY_GROUP } from "./names.ts";
 import type { HTTPRoute, UnservedRoute } from "./objects.ts";
+import { parentKind } from "./parents.ts";
 import type { PolicyState } from "./policies.ts";
 import type { RouteState } from "./routes.ts";
 import { referencesOf } from "./rules.ts";
@@ -97,11 +97,11 @@ function meantBy({ service, state }: Reference, services: ServiceIndex): readonl
 function isDetached({ object, parents }: RouteState, cluster: Cluster, gateways: AttemptContext["gateways"]): boolean {
   if (parents.length > 0) return parents.every(({ verdict }) => verdict.kind === "detached");
   const refs = (object.value as HTTPRoute).spec.parentRefs ?? [];
-  return refs.every(({ group, kind, namespace = object.ref.namespace, name }) => {
-    const byName = kind === "Gateway" ? cluster.Gateway : kind === "ListenerSet" ? cluster.ListenerSet : null;
-    const parent = `${namespace}/${name}`;
+  return refs.every((ref) => {
+    const kind = parentKind(ref);
+    const parent = `${ref.namespace ?? object.ref.namespace}/${ref.name}`;
     // A Gateway that is known here and yet no parent of a route has no class.
-    return group === GATEWAY_GROUP && byName !== null && (!byName.has(parent) || gateways.has(parent));
+    return kind !== null && (!cluster[kind].has(parent) || gateways.has(parent));
   });
 }
 
