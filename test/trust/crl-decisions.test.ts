@@ -10,6 +10,7 @@ import {
   ca,
   crl,
   dirName,
+  dns,
   ecKey,
   ext,
   extension,
@@ -134,6 +135,22 @@ describe("beside a complete list that does not list the certificate", () => {
     const off = crl(issuing, { entries: [entry(SERIAL, reason(8))], extensions: [number(8), delta(7)] });
     expect(await both(hold, off)).toBe("revoked@0");
   });
+  it("a list whose issuer has a name that cannot be told from the issuer's leaves it unknown", async () => {
+    // RFC 4518 §2.2 drops a soft hyphen; other readers keep it.
+    const [soft, plain] = [ca("iss\u00ADuing", root), server(issuing)];
+    expect(await both(complete, crl(soft), [plain, issuing])).toBe("revocation-unknown@0");
+  });
+  it("a delta holds as long as a list that is as new as its base", async () => {
+    const crls = [
+      crl(root, { nextUpdate: NOW + DAY }),
+      crl(issuing, { nextUpdate: NOW + 5000, extensions: [number(7)] }),
+      crl(issuing, { nextUpdate: NOW + 9000, extensions: [number(3)] }),
+      crl(issuing, { nextUpdate: NOW + 9000, extensions: [number(8), delta(7)] }),
+    ];
+    expect(await verdictOf(policy([root], { crls }), [leaf, issuing])).toMatchObject({
+      peer: { path: { notAfterMs: NOW + 5000 } },
+    });
+  });
   it("says what is wrong with the list that cannot be used", async () => {
     const list = crl(issuing, { extensions: [ext.aki(issuing.key.id)] });
     const why = async (broken: Bytes): Promise<unknown> =>
@@ -145,6 +162,10 @@ describe("beside a complete list that does not list the certificate", () => {
       refusal: { presented: expect.stringContaining("signed with ECDSA with SHA-1") },
     });
   });
+});
+
+it("a list for attribute certificates covers nothing", async () => {
+  expect(await under([crl(issuing, { extensions: [number(8), idp(tlv(0x85, FLAG))] })])).toBe("revocation-unknown@0");
 });
 
 describe("lists that stand for some reasons", () => {
@@ -293,6 +314,21 @@ describe("the signer of a list", () => {
     const crls = [signedBy(separate), crl(between)];
     expect(await under(crls, [leaf, issuing, separate, between])).toBe("verified");
     expect(await under([signedBy(separate)], [leaf, issuing, separate, between])).toBe("revocation-unknown@0");
+  });
+  it("bounds the verdict by its own notAfter", async () => {
+    const separate = signer(root, 0x02, { notAfter: NOW + 5000 });
+    const crls = [ofRoot, signedBy(separate)];
+    expect(await verdictOf(policy([root], { crls }), [leaf, issuing, separate])).toMatchObject({
+      peer: { path: { notAfterMs: NOW + 5000 } },
+    });
+  });
+  it("is under the name constraints of the CAs above it", async () => {
+    const between = ca("between", root, { extensions: [ext.constraints([], [dns("forbidden.example")])] });
+    const named = (host: string): Minted =>
+      signer(between, 0x02, { extensions: [ext.keyUsage(0x02), ext.san(dns(host))] });
+    const [good, bad] = [named("crl.example"), named("a.forbidden.example")];
+    expect(await under([signedBy(good), crl(between)], [leaf, issuing, good, between])).toBe("verified");
+    expect(await under([signedBy(bad), crl(between)], [leaf, issuing, bad, between])).toBe("revocation-unknown@0");
   });
   it("has cRLSign, is valid, and is not revoked", async () => {
     const separate = signer(root, 0x80);

@@ -64,6 +64,11 @@ describe("an end entity that promises a staple is accepted for", () => {
     ["one that says revoked", response({ status: tlv(0xa1, generalizedTime(NOW - DAY)) }), "revoked@0"],
     ["one that says both", response({ more: [answer({ status: tlv(0x82) })] }), "revocation-unknown@0"],
     ["one of another serial number", response({ serial: 1 }), "revocation-unknown@0"],
+    [
+      "one of another name of the issuer's key",
+      response({ issuer: ca("renamed", root, { key: issuing.key }), signer: issuing }),
+      "revocation-unknown@0",
+    ],
     ["one of another issuer", response({ issuer: root }), "revocation-unknown@0"],
     ["one of another key of the issuer's name", response({ issuer: stranger }), "revocation-unknown@0"],
     ["one that a stranger of the issuer's name signed", response({ signer: stranger }), "revocation-unknown@0"],
