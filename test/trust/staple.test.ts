@@ -140,6 +140,8 @@ describe("a delegated responder", () => {
     expect(await by(good, { certificates: [root, good] })).toBe("verified");
     expect(await by(responder({ key: rsaKey(2048) }))).toBe("verified");
     expect(await by(good, { certificates: [] })).toBe("revocation-unknown@0");
+    expect(await by(responder({ key: rsaKey(1024) }))).toBe("revocation-unknown@0");
+    expect(await by(responder({ issuerName: name("another name of the key") }))).toBe("revocation-unknown@0");
     expect(await by(good, { responder: byKey(root) })).toBe("revocation-unknown@0");
     expect(await by(responder({}, root))).toBe("revocation-unknown@0");
     expect(await by(responder({}, ca("issuing", root)))).toBe("revocation-unknown@0");
