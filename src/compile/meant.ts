@@ -40,11 +40,21 @@ export const sameNameElsewhere = (
 const MAX_COMPARED = 1_000;
 const MAX_MEANT = 100;
 
-/** `namespace/name` of the Services that `namespace/name` may stand for, the likeliest first. */
-export function meantServices(index: ServiceIndex, namespace: string, name: string): readonly string[] {
+/**
+ * `namespace/name` of the Services that `namespace/name` may stand for, the likeliest first. With an `assumed` namespace a name
+ * in any other may be near too.
+ */
+export function meantServices(
+  index: ServiceIndex,
+  namespace: string,
+  name: string,
+  assumed = false,
+): readonly string[] {
   const elsewhere = sameNameElsewhere(index, namespace, name);
-  const own = (index.byNamespace.get(namespace)?.items ?? []).slice(0, MAX_COMPARED);
-  const near = own.filter(({ ref }) => isNear(name, ref.name));
+  const others = assumed
+    ? [...index.byNamespace.values()].flatMap(({ items }) => items).filter(({ ref }) => ref.name !== name)
+    : (index.byNamespace.get(namespace)?.items ?? []);
+  const near = others.slice(0, MAX_COMPARED).filter(({ ref }) => isNear(name, ref.name));
   return [...elsewhere, ...near].slice(0, MAX_MEANT).map(({ ref }) => namespacedName(ref));
 }
 

@@ -44,7 +44,7 @@ export function attach(
 ): Attachment {
   const at = ["spec", "targetRefs", index];
   const base = { index, ref, service, sectionName: ref.sectionName ?? null };
-  const own = targetFault(ref, service, object.ref.namespace ?? "default", cluster, services);
+  const own = targetFault(ref, service, object, cluster, services);
   const isMissing = own?.problem.code === "policy-target-not-found";
   const elsewhere = object.assumesNamespace && service !== null ? misplacements(ref, service, winners, services) : null;
   const misplacement = elsewhere === null ? null : misplacedProblem(ref, elsewhere, isMissing);

@@ -67,6 +67,8 @@ export function misplacedProblem(
     message: `metadata.namespace is missing, so default was assumed${isMissing ? `, where there is no Service ${name}` : ""}; ${consequence}`,
     expected: plural ? "the namespace of the Service that is meant" : `metadata.namespace: ${namespace}`,
     found: "no namespace",
-    remedy: plural ? "add metadata.namespace to the policy" : `add metadata.namespace: ${namespace} to the policy`,
+    remedy: plural
+      ? "add metadata.namespace to the policy, or build with --namespace"
+      : `add metadata.namespace: ${namespace} to the policy, or build with --namespace ${namespace}`,
   };
 }

@@ -1,6 +1,6 @@
 /** What may be wrong with one target of a BackendTLSPolicy (`LocalPolicyTargetReferenceWithSectionName`). */
 import { absentFrom } from "./absent.ts";
-import { causeOf, type Problem, show } from "./diagnostics.ts";
+import { causeOf, type Problem, show, type SourceObject } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
 import { meantServices, nameServices, type ServiceIndex } from "./meant.ts";
 import type { PolicyTarget } from "./objects.ts";
@@ -30,12 +30,14 @@ export interface TargetFault {
 export function targetFault(
   { group, kind, name, sectionName }: PolicyTarget,
   service: string | null,
-  namespace: string,
+  policy: SourceObject,
   cluster: Cluster,
   services: ServiceIndex,
 ): TargetFault | null {
+  const namespace = policy.ref.namespace ?? "default";
+  const mean = (): readonly string[] => meantServices(services, namespace, name, policy.assumesNamespace);
   if (group !== "" || kind !== "Service" || service === null) {
-    const meant = service === null ? meantServices(services, namespace, name) : [];
+    const meant = service === null ? mean() : [];
     // The wrong group or spelling of a Service closes its ports; another kind has none.
     const problem: Problem = {
       code: service === null ? "policy-target-kind" : "policy-schema",
@@ -49,14 +51,14 @@ export function targetFault(
   }
   const entry = cluster.Service.get(service);
   if (entry?.kind !== "valid") {
-    const meant = entry === undefined ? meantServices(services, namespace, name) : [];
+    const meant = entry === undefined ? mean() : [];
     const problem: Problem = {
       code: "policy-target-not-found",
       path: ["name"],
       message: `Service ${service} is ${entry === undefined ? absentFrom(cluster.surroundings.origin) : "refused itself"}${PROTECTS_NOTHING}${mayBeMeant(meant)}`,
       expected: "a Service of the policy's namespace",
       found: show(name),
-      remedy: remedyFor(namespace, meant),
+      remedy: remedyFor(namespace, name, meant),
       cause: causeOf("Service", service),
     };
     return { problem, meant };
@@ -82,10 +84,10 @@ const PROTECTS_NOTHING = ", so this target protects nothing";
 const mayBeMeant = (meant: readonly string[]): string =>
   meant.length === 0 ? "" : `; ${nameServices(meant)} may be meant`;
 
-function remedyFor(namespace: string, meant: readonly string[]): string {
+function remedyFor(namespace: string, name: string, meant: readonly string[]): string {
   const near = meant.some((service) => service.startsWith(`${namespace}/`));
-  const elsewhere = meant.find((service) => !service.startsWith(`${namespace}/`))?.split("/")[0];
-  if (elsewhere !== undefined)
-    return `move the policy to the Service's namespace (${elsewhere})${near ? ", or correct the name" : ", or add the Service"}`;
-  return near ? "correct the name" : "add the Service, or correct the name";
+  const [elsewhere, other] = meant.find((service) => !service.startsWith(`${namespace}/`))?.split("/") ?? [];
+  if (elsewhere === undefined) return near ? "correct the name" : "add the Service, or correct the name";
+  const move = `move the policy to the Service's namespace (${elsewhere})${other === name ? "" : " and correct the name"}`;
+  return `${move}, or ${near ? "correct the name" : "add the Service"}`;
 }
