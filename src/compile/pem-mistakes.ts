@@ -109,7 +109,7 @@ function explainBase64(text: string, encoded: string, label: Label): Mistake | n
   const bytes = Buffer.from(compact, "base64");
   const inner = bytes.toString("latin1");
   if (inner.includes("-----BEGIN ")) return { why: "is base64 of PEM, not PEM itself", remedy: encoded };
-  if (/^[A-Za-z0-9+/\s]{64,}={0,2}\s*$/.test(inner)) {
+  if (/^[A-Za-z0-9+/\s]{64,}={0,2}$/.test(inner.trim())) {
     const twice = explainBase64(inner.trim(), encoded, label);
     if (twice !== null) return { ...twice, why: twice.why.replace("base64 of", "base64 of base64 of") };
   }
@@ -123,22 +123,31 @@ function explainBase64(text: string, encoded: string, label: Label): Mistake | n
   };
 }
 
-const ONE_LINE = /-----BEGIN [^\r\n]*-----END /;
+/** Without a pattern, which would look for the end from each of many beginnings. */
+function isOnOneLine(text: string): boolean {
+  return text.split(/[\r\n]/).some((line) => {
+    const begin = line.indexOf("-----BEGIN ");
+    return begin >= 0 && line.lastIndexOf("-----END ") > begin;
+  });
+}
 
-/** The first that fits, so the narrower ones come first. */
-const MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
+/**
+ * The first that fits, so the narrower ones come first. In a cluster the text is anybody's: no pattern may take longer than
+ * in proportion to it.
+ */
+const MISTAKES: readonly (Mistake & { readonly pattern: Pick<RegExp, "test"> })[] = [
   {
     pattern: /-----BEGIN [A-Z0-9 ]+-----(\\r)?\\n/,
     why: String.raw`has \n written out where line ends belong`,
     remedy: "write the PEM as a block with |, or in double quotes, in which YAML and JSON read \\n as a line end",
   },
   {
-    pattern: ONE_LINE,
+    pattern: { test: isOnOneLine },
     why: "is PEM on one line",
     remedy: "use | rather than > for the block, so that YAML keeps its line ends",
   },
   {
-    pattern: /[\u2010-\u2015\u2212]+ ?BEGIN /,
+    pattern: /[\u2010-\u2015\u2212] ?BEGIN /,
     why: "has typographic dashes around BEGIN",
     remedy: "write five plain hyphens on either side, -----BEGIN CERTIFICATE-----",
   },
@@ -178,7 +187,7 @@ const MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
     remedy: "put the PEM itself under the key",
   },
   {
-    pattern: /^\s*<(!doctype|html|\?xml|head|body)/i,
+    pattern: /^<(!doctype|html|\?xml|head|body)/i,
     why: "is a web page or XML",
     remedy: "look at what was downloaded: it is no certificate",
   },
@@ -196,7 +205,7 @@ const MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
   { pattern: /^[[{]/, why: "is JSON, not PEM", remedy: "put in the certificate as PEM" },
   { pattern: /^(ssh-|ecdsa-sha2-)\S+ /, why: "is an SSH key, not PEM", remedy: "put in the CA's certificate as PEM" },
   {
-    pattern: /^\s*Certificate:\s*[\r\n]+\s*Data:/,
+    pattern: /^Certificate:\s+Data:/,
     why: "is a certificate as openssl describes it to people, without the certificate",
     remedy: "openssl x509 -in FILE, without -noout, writes PEM",
   },

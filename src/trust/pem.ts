@@ -130,7 +130,8 @@ const OTHER_LABELS: Readonly<Record<string, string>> = {
 };
 
 function explainDashes(text: string): string {
-  if (/-----BEGIN .*-----END /u.test(text))
+  const begin = text.indexOf("-----BEGIN ");
+  if (begin >= 0 && text.lastIndexOf("-----END ") > begin)
     return "BEGIN and END stand on one line: PEM needs its line ends, as | keeps them in YAML and > does not";
   return "a broken BEGIN or END line";
 }

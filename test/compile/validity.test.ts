@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { expect, test } from "vitest";
 import { compile } from "../../src/compile/index.ts";
+import { explainKey, explainText } from "../../src/compile/pem-mistakes.ts";
 import { dateFault } from "../../src/compile/validity.ts";
 import { judgeAnchor, parsePemBundle } from "../../src/trust/index.ts";
 
@@ -30,6 +31,26 @@ test("a certificate is valid from its first second through its last", () => {
   expect(at(dates.notBeforeMs)).toBeUndefined();
   expect(at(dates.notAfterMs + 999)).toBeUndefined();
   expect(at(dates.notAfterMs + 1000)).toBe("certificate-expired");
+});
+
+test.for([
+  ["spaces", " ".repeat(1_000_000) + "!"],
+  ["beginnings on one line", "-----BEGIN ".repeat(90_000)],
+  ["endings on one line", "-----END A-----".repeat(60_000)],
+  ["typographic dashes", "\u2013".repeat(300_000)],
+  ["hyphens", "-".repeat(1_000_000)],
+  ["base64 of spaces", Buffer.from(`${" ".repeat(700_000)}!`).toString("base64")],
+  ["a description without an end", `Certificate:${"\n ".repeat(500_000)}`],
+  ["a path", "/a".repeat(500_000)],
+  ["pairs of digits", "AB:".repeat(300_000)],
+  ["quotes", `{{${"}".repeat(900_000)} `],
+] as const)("a megabyte of %s is read in proportion to its length", ([, text]) => {
+  const started = performance.now();
+  parsePemBundle(text);
+  explainText(text, "", "CERTIFICATE");
+  explainKey(text, "");
+  // Some 50 ms on an idle machine; in proportion to the square of the length it would be minutes.
+  expect(performance.now() - started).toBeLessThan(5_000);
 });
 
 test("public roots are anchors, the two with an odd keyUsage too", () => {
