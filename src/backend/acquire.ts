@@ -9,6 +9,7 @@ import { type BackendFailure, transportFailure } from "./failure.ts";
 import { DIAL_LIMITS } from "./limits.ts";
 import type { Dialling, Held, Lane } from "./lane.ts";
 import type { Turn } from "./queue.ts";
+import type { RequestClient } from "./shares.ts";
 
 /** One endpoint, and how a connection to it is made. */
 export interface Way extends Dialling {
@@ -32,6 +33,7 @@ export function acquire(
   { connectMs, roomMs }: Patience,
   signal: AbortSignal,
   isFresh: boolean,
+  client?: RequestClient,
 ): Promise<Acquired> {
   const [first] = ways;
   if (first === undefined) throw new RangeError("no way to dial");
@@ -81,7 +83,7 @@ export function acquire(
       clearTimeout(delay);
       const way = ways[next++];
       if (way === undefined) return;
-      const turn = way.lane.arrive();
+      const turn = way.lane.arrive(client);
       pending.add(turn);
       if (next < ways.length) delay = setTimeout(launch, DIAL_LIMITS.delayMs);
       const reaching = reach(way, turn, over.signal, isFresh, () => clearTimeout(delay));
@@ -108,7 +110,7 @@ async function reach(
 ): Promise<Acquired> {
   const { endpoint, lane } = way;
   for (let mayTake = !isFresh; !signal.aborted; mayTake = true) {
-    const held = mayTake ? lane.take() : null;
+    const held = mayTake ? lane.take(turn.client) : null;
     if (held !== null) return { kind: "open", endpoint, held, isReused: true };
     const obtained = await lane.obtain(way, turn, signal, accepted);
     if (obtained?.kind === "open") return { ...obtained, endpoint, isReused: false };

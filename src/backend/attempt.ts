@@ -45,13 +45,13 @@ export async function attempt(
   for (let stale = 0; ; stale++) {
     const begun = next;
     const isFresh = stale >= MAX_STALE;
-    const pooled = isFresh ? null : laneOf(begun, upgrade).take();
+    const pooled = isFresh ? null : laneOf(begun, upgrade).take(request.client);
     let acquired: Acquired;
     if (pooled === null) {
       begun.inFlight++;
       const ways = waysTo(sender, service, begun, upgrade);
       const patience = { connectMs: timeouts.connectMs, roomMs: pool.limits.roomMs };
-      const acquiring = acquire(ways, patience, request.signal, isFresh);
+      const acquiring = acquire(ways, patience, request.signal, isFresh, request.client);
       acquired = await acquiring.finally(() => begun.inFlight--);
     } else {
       acquired = { kind: "open", endpoint: begun, held: pooled, isReused: true };
@@ -64,6 +64,7 @@ export async function attempt(
     }
     endpoint.inFlight++;
     pool.inFlight++;
+    const unhold = request.client === undefined ? null : held.lane.hold(request.client);
     const isHttp2 = held.connection.protocol !== "http/1.1";
     const result = await exchangeOn(held.connection, request, {
       body: body?.source(keepsBody || isReused || isHttp2) ?? null,
@@ -73,6 +74,7 @@ export async function attempt(
       release() {
         endpoint.inFlight--;
         pool.inFlight--;
+        unhold?.();
         held.lane.release(held);
       },
     });

@@ -3,6 +3,7 @@
  * runtime has, because a web `Response` carries no trailers and, outside workerd, no 101.
  */
 import type { ByteStream } from "./host.ts";
+import type { RequestClient } from "./shares.ts";
 
 /** In order; names lower case, values as latin-1 strings without CR, LF or NUL. A name may stand more than once. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -25,6 +26,8 @@ export interface ExchangeRequest {
   readonly informational: ((status: number, headers: HeaderList) => void) | null;
   /** Aborts when the client has left. */
   readonly signal: AbortSignal;
+  /** Whose it is, where a host tells: the pool gives each its share. */
+  readonly client?: RequestClient;
 }
 
 /** What most requests have none of. */

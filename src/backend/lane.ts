@@ -3,8 +3,9 @@ import type { Connected } from "./connect.ts";
 import type { Connection } from "./engine/connection.ts";
 import { YIELD_MS } from "./limits.ts";
 import type { Pool } from "./pool.ts";
-import { Queue, type Turn } from "./queue.ts";
+import { type Passes, Queue, type Turn } from "./queue.ts";
 import { SharedDial } from "./shared-dial.ts";
+import { type RequestClient, SHARE_LIMITS, Shares } from "./shares.ts";
 
 /** An open connection, as the pool knows it. */
 export interface Held {
@@ -25,6 +26,9 @@ export class Lane {
   /** HTTP/2: each carries several exchanges; the first with room is used. */
   readonly #shared = new Set<Held>();
   readonly #queue = new Queue();
+  readonly #shares: Shares;
+  /** Those who have their share wait for others. */
+  readonly #passes: Passes = (client) => this.#shares.hasShare(client);
   #dial: SharedDial | null = null;
   #open = 0;
   #withdrawn = false;
@@ -34,6 +38,7 @@ export class Lane {
   constructor(pool: Pool, multiplexes: boolean | null) {
     this.#pool = pool;
     this.#multiplexes = multiplexes;
+    this.#shares = new Shares(pool.limits.connectionsPerKey);
   }
 
   /** No further connection of this key may be opened now. */
@@ -54,6 +59,7 @@ export class Lane {
 
   /** Connections that would serve those who wait and may be opened but for the pool's limit. */
   get wanted(): number {
+    if (!this.#queue.has(this.#passes, this.#isContended)) return 0;
     const most = Math.min(this.#queue.length, this.#pool.limits.connectionsPerKey - this.#open);
     return this.#sharesDials ? Math.min(most, 1) : most;
   }
@@ -65,12 +71,18 @@ export class Lane {
   }
 
   /** Now. */
-  arrive(): Turn {
-    return { sinceMs: this.#pool.clock.monotonicMs(), isWaiting: false };
+  arrive(client?: RequestClient): Turn {
+    return { sinceMs: this.#pool.clock.monotonicMs(), isWaiting: false, client };
+  }
+
+  /** An exchange of this client's holds a connection; answers how that ends. */
+  hold(client: RequestClient): () => void {
+    return this.#shares.hold(client, this.#pool.clock.monotonicMs());
   }
 
   /** A live connection whose verdict still holds, or null. The caller releases it. */
-  take(): Held | null {
+  take(client?: RequestClient): Held | null {
+    if (this.#isHeldBack(client)) return null;
     for (const held of this.#shared) {
       if (!this.#keeps(held)) this.discard(held);
       else if (held.connection.ready && !this.#standsBack()) return use(held);
@@ -88,12 +100,14 @@ export class Lane {
    */
   async obtain(dial: Dialling, turn: Turn, signal: AbortSignal, accepted: () => void): Promise<Obtained | null> {
     if (this.#dial !== null) return this.#dial.join(signal, accepted);
-    if (!this.isFull && this.#pool.hasRoom) {
+    if (!this.isFull && this.#pool.hasRoom && !this.#isHeldBack(turn.client)) {
       this.#enter();
     } else {
       const waiting = this.#queue.wait(turn, signal);
       this.#pool.joined(this);
+      const over = this.#waitWith(turn.client);
       const call = await waiting;
+      over();
       this.#pool.went(this);
       if (call !== "room") return null;
       // Somebody was called before who dials for all.
@@ -122,7 +136,7 @@ export class Lane {
   /** Whoever waits first opens a connection. */
   admit(): void {
     this.#enter();
-    this.#queue.call("room");
+    this.#queue.call("room", this.#passes, this.#isContended);
   }
 
   /** An exchange on this connection has ended. */
@@ -137,7 +151,7 @@ export class Lane {
       this.#pool.dismiss(held);
     } else {
       if (!isShared) this.#keep(held);
-      this.#queue.call("look");
+      this.#queue.call("look", this.#passes, this.#isContended);
     }
     this.#pool.sweep(nowMs);
   }
@@ -178,6 +192,31 @@ export class Lane {
   /** Exchanges follow each other on HTTP/2 without a pause, so somebody for whom there is no room would wait for ever. */
   #standsBack(): boolean {
     return this.#pool.isWanted(this, this.#pool.clock.monotonicMs() - YIELD_MS);
+  }
+
+  get #isContended(): boolean {
+    return this.#shares.isContended(this.#pool.clock.monotonicMs());
+  }
+
+  /** While others wait in vain, nobody has more than a share. */
+  #isHeldBack(client: RequestClient | undefined): boolean {
+    return client !== undefined && this.#isContended && this.#shares.hasShare(client);
+  }
+
+  /** Looks after who waits below its share; answers how that ends. */
+  #waitWith(client: RequestClient | undefined): () => void {
+    if (client === undefined) return () => undefined;
+    const over = this.#shares.wait(client);
+    const timer = setInterval(() => {
+      const nowMs = this.#pool.clock.monotonicMs();
+      if (!this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs);
+      // It was held back, and is not any more; or there is room that nobody was called for.
+      else if (!this.#isContended && !this.isFull) this.look();
+    }, SHARE_LIMITS.waitMs);
+    return () => {
+      clearInterval(timer);
+      over();
+    };
   }
 
   #keep(held: Held): void {

@@ -20,10 +20,9 @@ export interface CountingBackend {
   close(): Promise<void>;
 }
 
-const CHUNK = Buffer.alloc(16 << 10, 0x61);
 const MAX_TARGETS = 10_000;
 
-/** `/slow?ms=N` answers late, `/big?bytes=N` at length, any other path with the path, once it has read the body. */
+/** `/slow?ms=N` answers late, `/hold?bytes=N` with so much and no end, any other path with the path, once it has read the body. */
 export async function startBackend(): Promise<CountingBackend> {
   const sockets = new Set<Socket>();
   const counts = { dialled: 0, peak: 0, requests: 0, targets: [] as string[] };
@@ -71,11 +70,8 @@ export async function startBackend(): Promise<CountingBackend> {
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://backend");
   if (pathname === "/slow") await pause(Number(searchParams.get("ms")));
-  if (pathname === "/big") {
-    for (let left = Number(searchParams.get("bytes")); left > 0 && !response.destroyed; left -= CHUNK.length) {
-      if (!response.write(CHUNK)) await Promise.race([once(response, "drain"), once(response, "close")]);
-    }
-    response.end();
+  if (pathname === "/hold") {
+    response.write(Buffer.alloc(Number(searchParams.get("bytes")), 0x61));
     return;
   }
   for await (const _ of request) continue;

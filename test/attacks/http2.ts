@@ -35,7 +35,7 @@ const TYPE = {
 export const ENHANCE_YOUR_CALM = 11;
 const END_STREAM = 1;
 const END_HEADERS = 4;
-const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9);

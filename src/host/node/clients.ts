@@ -1,6 +1,8 @@
 /** The clients connected to a port: who has a request in flight, and how each is asked to leave. */
+import type { RequestClient } from "../../backend/shares.ts";
 import type { Front } from "../../gateway/headers.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
+import type { Pace } from "./pace.ts";
 
 /** Answers a request; never rejects. */
 export type Handle = Gateway["handle"];
@@ -22,6 +24,18 @@ export interface Client {
   readonly leaving: boolean;
   /** The connection is closed. */
   gone(): void;
+}
+
+/** As the pool knows it: whose a request is, and how it gets on. */
+export function requestClient(client: Client, pace: Pace): RequestClient {
+  return {
+    connection: client,
+    address: client.front.clientAddress,
+    get stalledSinceMs() {
+      return pace.stalledSinceMs;
+    },
+    cut: () => pace.cut(),
+  };
 }
 
 export interface Joining {

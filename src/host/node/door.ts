@@ -9,6 +9,7 @@ import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
 import type { FrontLimits } from "./limits.ts";
 import { failureResponse } from "../../gateway/failures.ts";
+import { Paces } from "./pace.ts";
 import { onPreface } from "./preface.ts";
 import { lastMessage, LATE } from "./refusals.ts";
 import { createTlsServer, type PortTls, sniOf } from "./tls.ts";
@@ -47,6 +48,7 @@ export class Door {
   readonly #http1: Http1;
   readonly #http2: Http2;
   readonly #crowd: Crowd;
+  readonly #paces = new Paces();
   readonly #sweeping: ReturnType<typeof setInterval>;
   /** Handshakes under way, by whom they are with. */
   readonly #shaking = new Map<string, Shaking>();
@@ -59,8 +61,9 @@ export class Door {
     this.port = port;
     this.#refuse = refuse;
     this.#limits = limits;
-    this.#http1 = createHttp1({ handle, refuse }, limits);
-    this.#http2 = createHttp2(handle, limits);
+    this.#http1 = createHttp1({ handle, refuse }, limits, this.#paces);
+    this.#http2 = createHttp2(handle, limits, this.#paces);
+    this.#paces.watch();
     // A client whose connection was upgraded may close its half and still read.
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#welcome(socket));
     this.#crowd = new Crowd(limits.maxConnections);
@@ -96,6 +99,7 @@ export class Door {
         if (this.#crowd.size > 0) return;
         clearInterval(cutting);
         clearInterval(this.#sweeping);
+        this.#paces.close();
         this.#http1.close();
         resolve();
       };

@@ -5,9 +5,10 @@ import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backen
 import { failureResponse } from "../../gateway/failures.ts";
 import type { RefusedRequest } from "../../gateway/gateway.ts";
 import { BunConnection, isBun } from "./bun.ts";
-import type { Answering, Client, Handle } from "./clients.ts";
+import { type Answering, type Client, type Handle, requestClient } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
+import { type Pace, type Paces } from "./pace.ts";
 import { Pipeline } from "./pipeline.ts";
 import { framingFault, lastMessage, LATE, parserFailure } from "./refusals.ts";
 import { bodyOf, type Tap, writeBody } from "./streams.ts";
@@ -27,7 +28,7 @@ interface Connection {
 /** How long a client that expects 100 waits: a backend over HTTP/2 passes none on. */
 const CONTINUE_MS = 1_000;
 
-export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits): Http1 {
+export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, paces: Paces): Http1 {
   const connections = new WeakMap<Duplex, Connection>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
@@ -61,7 +62,7 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits):
       void respond(response, refuse(readOf(request), fault), request.method === "HEAD");
       return;
     }
-    void answer(handle, client, request, response, { expectsContinue, tap: guard });
+    void answer(handle, client, request, response, { expectsContinue, tap: guard, paces });
   };
   server.timeout = limits.sendMs;
   // Nothing has moved on it for so long: it is idle, its client takes nothing, or its backend is silent, which is not its
@@ -78,9 +79,11 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits):
     pipeline.end();
     guard?.upgraded();
     client.begin();
+    const pace = paces.begin(() => socket.destroy());
     const asked = (signal: AbortSignal): ExchangeRequest => ({
-      ...exchangeOf(request, client.front.scheme, signal),
+      ...exchangeOf(request, client.front.scheme, signal, { pace, tap: null }),
       upgrade: protocol,
+      client: requestClient(client, pace),
     });
     void upgrade(socket, head, (signal) => handle(asked(signal), client.front)).finally(() => client.end());
   };
@@ -128,7 +131,11 @@ async function answer(
   client: Client,
   request: IncomingMessage,
   response: ServerResponse,
-  { expectsContinue, tap }: { readonly expectsContinue: boolean; readonly tap: Tap | null },
+  {
+    expectsContinue,
+    tap,
+    paces,
+  }: { readonly expectsContinue: boolean; readonly tap: Tap | null; readonly paces: Paces },
 ): Promise<void> {
   client.begin();
   const left = new AbortController();
@@ -137,14 +144,19 @@ async function answer(
     if (!response.writableFinished) left.abort();
     client.end();
   });
+  const pace = paces.begin(() => request.socket.destroy());
   const goOn = expectsContinue ? new Continue(response) : null;
   const exchange = await handle(
-    { ...exchangeOf(request, client.front.scheme, left.signal, tap), informational: informationalOf(response, goOn) },
+    {
+      ...exchangeOf(request, client.front.scheme, left.signal, { pace, tap }),
+      informational: informationalOf(response, goOn),
+      client: requestClient(client, pace),
+    },
     client.front,
   );
   // RFC 9110 §10.1.1: without 100 the client may send its body or not; only a new connection is sure to start afresh.
   if (client.leaving || goOn?.settle() === "withheld") response.shouldKeepAlive = false;
-  await respond(response, exchange, request.method === "HEAD");
+  await respond(response, exchange, request.method === "HEAD", pace);
 }
 
 const readOf = ({ method = "", url = "", headers }: IncomingMessage): RefusedRequest => ({
@@ -158,7 +170,7 @@ export function exchangeOf(
   request: IncomingMessage,
   scheme: "http" | "https",
   signal: AbortSignal,
-  tap: Tap | null = null,
+  { pace, tap }: { readonly pace: Pace; readonly tap: Tap | null },
 ): ExchangeRequest {
   const { rawHeaders, url = "" } = request;
   const headers: [string, string][] = [];
@@ -180,7 +192,7 @@ export function exchangeOf(
     authority: absolute?.[1] ?? host ?? "",
     target: absolute === null || path.startsWith("/") ? path : `/${path}`,
     headers,
-    body: hasTrailers || hasLength(request) ? bodyOf(request, tap) : null,
+    body: hasTrailers || hasLength(request) ? bodyOf(request, pace, tap) : null,
     trailers: hasTrailers ? trailersOf(request) : null,
     upgrade: null,
     informational: null,
@@ -250,7 +262,12 @@ function informationalOf(response: ServerResponse, goOn: Continue | null): Excha
   };
 }
 
-async function respond(response: ServerResponse, exchange: ExchangeResponse, isHead: boolean): Promise<void> {
+async function respond(
+  response: ServerResponse,
+  exchange: ExchangeResponse,
+  isHead: boolean,
+  pace: Pace | null = null,
+): Promise<void> {
   const { status, headers, body, trailers } = exchange;
   const fields: string[] = [];
   let length: number | null = null;
@@ -270,7 +287,7 @@ async function respond(response: ServerResponse, exchange: ExchangeResponse, isH
       if (length !== null) return endWhole(response, body);
       response.write(body);
     } else {
-      await writeBody(body, response);
+      await writeBody(body, response, pace);
     }
     const more = length !== null ? [] : ((await trailers) ?? []);
     if (more.length > 0) response.addTrailers(more.map(([name, value]): [string, string] => [name, value]));

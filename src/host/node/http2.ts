@@ -11,10 +11,11 @@ import type { Duplex } from "node:stream";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
 import type { Front } from "../../gateway/headers.ts";
 import { isBun } from "./bun.ts";
-import type { Client, Handle, Join } from "./clients.ts";
+import { type Client, type Handle, type Join, requestClient } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { Load } from "./load.ts";
+import type { Pace, Paces } from "./pace.ts";
 import { bodyOf, writeBody } from "./streams.ts";
 
 export interface Http2 {
@@ -25,7 +26,7 @@ export interface Http2 {
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 
-export function createHttp2(handle: Handle, limits: FrontLimits): Http2 {
+export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): Http2 {
   const server = createServer({
     settings: {
       maxConcurrentStreams: limits.maxStreams,
@@ -72,7 +73,8 @@ export function createHttp2(handle: Handle, limits: FrontLimits): Http2 {
       // What came with it in one read is known then: a request that was cancelled at once is none.
       setImmediate(() => {
         if (stream.destroyed) return load.end();
-        void answer(handle, client, stream, headers, flags, raw).finally(() => load.end());
+        const pace = paces.begin(() => stream.close(constants.NGHTTP2_CANCEL));
+        void answer(handle, client, stream, headers, flags, raw, pace).finally(() => load.end());
       });
     });
   }
@@ -86,6 +88,7 @@ async function answer(
   headers: IncomingHttpHeaders,
   flags: number,
   raw: readonly string[],
+  pace: Pace,
 ): Promise<void> {
   client.begin();
   const left = new AbortController();
@@ -95,15 +98,16 @@ async function answer(
     client.end();
   });
   const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
-  const exchange = await handle(exchangeOf(stream, headers, raw, hasBody, client.front, left.signal), client.front);
-  await respond(stream, exchange);
+  const asked = exchangeOf(stream, headers, raw, hasBody ? bodyOf(stream, pace) : null, client.front, left.signal);
+  const exchange = await handle({ ...asked, client: requestClient(client, pace) }, client.front);
+  await respond(stream, exchange, pace);
 }
 
 function exchangeOf(
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
   raw: readonly string[],
-  hasBody: boolean,
+  body: ExchangeRequest["body"],
   { scheme }: Front,
   signal: AbortSignal,
 ): ExchangeRequest {
@@ -118,8 +122,8 @@ function exchangeOf(
     authority: host !== undefined && authority !== undefined && host !== authority ? "" : (authority ?? host ?? ""),
     target,
     headers: fields,
-    body: hasBody ? bodyOf(stream) : null,
-    trailers: hasBody ? trailersOf(stream) : null,
+    body,
+    trailers: body === null ? null : trailersOf(stream),
     upgrade: null,
     informational: (status, hints) => {
       if (!stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ...fieldsOf(hints), ":status": status });
@@ -139,6 +143,7 @@ function trailersOf(stream: ServerHttp2Stream): Promise<HeaderList> {
 async function respond(
   stream: ServerHttp2Stream,
   { status, headers, body, trailers }: ExchangeResponse,
+  pace: Pace,
 ): Promise<void> {
   if (stream.destroyed) return void dropBody(body).catch(() => undefined); // Nobody is left to hear of it.
   try {
@@ -149,7 +154,7 @@ async function respond(
       { ...fieldsOf(headers), ":status": status },
       { endStream: body === null, waitForTrailers: more !== null },
     );
-    if (body instanceof ReadableStream) await writeBody(body, stream);
+    if (body instanceof ReadableStream) await writeBody(body, stream, pace);
     if (more !== null) {
       stream.once("wantTrailers", () => {
         void more

@@ -1,5 +1,6 @@
 /** Node's streams as bodies, and back; HTTP/1.1 and HTTP/2 alike. */
 import type { Readable, Writable } from "node:stream";
+import type { Pace } from "./pace.ts";
 
 /** Lets bytes into a stream, or keeps them out. */
 export interface Tap {
@@ -11,16 +12,20 @@ export interface Tap {
  * Chunks as they came; nothing is read ahead of its reader, so a body that nobody reads stops its client. With a `tap`
  * not even what a stream buffers comes in before it is asked for.
  */
-export function bodyOf(source: Readable, tap: Tap | null = null): ReadableStream<Uint8Array> {
+export function bodyOf(source: Readable, pace: Pace, tap: Tap | null = null): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = source.iterator({ destroyOnReturn: false });
   return new ReadableStream(
     {
       async pull(controller) {
         tap?.open();
-        const next = await chunks.next();
+        pace.wait(0);
+        const next = await chunks.next().finally(() => pace.moved(0));
         tap?.shut();
         if (next.done === true) controller.close();
-        else controller.enqueue(next.value);
+        else {
+          pace.moved(next.value.length);
+          controller.enqueue(next.value);
+        }
       },
       // A backend may answer before it has read everything (413, 401). The client must still get that answer, so the
       // connection stays; the rest is read and dropped, as a client that is not heard would wait for ever.
@@ -35,7 +40,11 @@ export function bodyOf(source: Readable, tap: Tap | null = null): ReadableStream
 }
 
 /** Resolves when all of `body` has been handed over or the client has left; rejects as the body does. */
-export async function writeBody(body: ReadableStream<Uint8Array>, out: Writable): Promise<void> {
+export async function writeBody(
+  body: ReadableStream<Uint8Array>,
+  out: Writable,
+  pace: Pace | null = null,
+): Promise<void> {
   const reader = body.getReader();
   const gone = (): void => void reader.cancel().catch(() => undefined); // The failure of a body that nobody wants.
   if (out.destroyed) return gone();
@@ -44,7 +53,10 @@ export async function writeBody(body: ReadableStream<Uint8Array>, out: Writable)
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      if (!out.write(value)) await drained(out);
+      if (out.write(value)) continue;
+      pace?.wait(value.length);
+      await drained(out);
+      pace?.moved(0);
     }
   } finally {
     out.off("close", gone);

@@ -1,0 +1,148 @@
+/**
+ * Whose exchanges hold the connections of one key, so that no client keeps them from the others. A client is a connection,
+ * and all connections of one address together. Nobody is held to a share while nobody else waits.
+ */
+
+/** Whose a request is, and how it gets on with it: a host tells. */
+export interface RequestClient {
+  /** The connection that it came on; the same object for all its requests. */
+  readonly connection: object;
+  readonly address: string | null;
+  /** Since when the client keeps its request from going on: it does not send, or does not take. Null: it does. Monotonic. */
+  readonly stalledSinceMs: number | null;
+  /** Ends the request: others need what it holds. */
+  cut(): void;
+}
+
+/** An exchange that holds a connection. */
+export interface Claim {
+  readonly client: RequestClient;
+  readonly sinceMs: number;
+}
+
+/** Measured in requests that wait for nobody but their client, or for a backend. */
+export const SHARE_LIMITS = {
+  /** Somebody below its share waits so long before others are looked at, and again after so long. */
+  waitMs: 1_000,
+  /** A client above its share may keep its request from going on for so long then, */
+  stalledMs: 1_000,
+  /** and one that is not above it, or is not the cause, so long. */
+  patienceMs: 5_000,
+  /** So long after that nobody gets more than a share. */
+  contendedMs: 10_000,
+} as const;
+
+export class Shares {
+  readonly #limit: number;
+  readonly #connections = new Map<object, Count>();
+  readonly #addresses = new Map<string, Count>();
+  /** The oldest first. */
+  readonly #claims = new Set<Claim>();
+  #contendedUntilMs = Number.NEGATIVE_INFINITY;
+  #lookedMs = Number.NEGATIVE_INFINITY;
+
+  constructor(limit: number) {
+    this.#limit = limit;
+  }
+
+  isContended(nowMs: number): boolean {
+    return nowMs < this.#contendedUntilMs;
+  }
+
+  /** Answers how to end it. */
+  hold(client: RequestClient, nowMs: number): () => void {
+    const claim: Claim = { client, sinceMs: nowMs };
+    this.#claims.add(claim);
+    this.#count(client, "held", 1);
+    return () => {
+      if (this.#claims.delete(claim)) this.#count(client, "held", -1);
+    };
+  }
+
+  /** Answers how to end it. */
+  wait(client: RequestClient): () => void {
+    this.#count(client, "waiting", 1);
+    return () => this.#count(client, "waiting", -1);
+  }
+
+  /** It has as much as there is for each, or more. */
+  hasShare({ connection, address }: RequestClient): boolean {
+    return (
+      has(this.#connections, connection, this.#limit) ||
+      (address !== null && has(this.#addresses, address, this.#limit))
+    );
+  }
+
+  /**
+   * Somebody below its share waits in vain: cuts requests of those above theirs that they keep from going on themselves;
+   * where there are none, one request, of who does so for longest, or the oldest of who is above its share.
+   */
+  makeRoom(nowMs: number): void {
+    if (nowMs - this.#lookedMs < SHARE_LIMITS.waitMs) return;
+    this.#lookedMs = nowMs;
+    const excess = this.#excess();
+    const stalled = [...this.#claims].filter(({ client }) => stalledMs(client, nowMs) >= SHARE_LIMITS.stalledMs);
+    const many = stalled.filter(({ client }) => excess.take(client));
+    const [longest] = stalled
+      .filter(({ client }) => stalledMs(client, nowMs) >= SHARE_LIMITS.patienceMs)
+      .sort((one, other) => stalledMs(other.client, nowMs) - stalledMs(one.client, nowMs));
+    const rest = this.#excess();
+    const old = [...this.#claims].find(
+      ({ client, sinceMs }) => nowMs - sinceMs >= SHARE_LIMITS.patienceMs && rest.take(client),
+    );
+    const one = longest ?? old;
+    const cut = many.length > 0 || one === undefined ? many : [one];
+    if (cut.length === 0) return;
+    this.#contendedUntilMs = nowMs + SHARE_LIMITS.contendedMs;
+    for (const { client } of cut) client.cut();
+  }
+
+  /** What each holds above its share, to be taken one by one. */
+  #excess(): { take: (client: RequestClient) => boolean } {
+    const above = (counts: ReadonlyMap<unknown, Count>): Map<unknown, number> =>
+      new Map([...counts].map(([key, { held }]) => [key, held - shareOf(counts, this.#limit)]));
+    const [connections, addresses] = [above(this.#connections), above(this.#addresses)];
+    const less = (counts: Map<unknown, number>, key: unknown): boolean => {
+      const left = counts.get(key) ?? 0;
+      counts.set(key, left - 1);
+      return left > 0;
+    };
+    return {
+      take({ connection, address }) {
+        const isAbove = (connections.get(connection) ?? 0) > 0 || (addresses.get(address) ?? 0) > 0;
+        if (!isAbove) return false;
+        less(connections, connection);
+        less(addresses, address);
+        return true;
+      },
+    };
+  }
+
+  #count({ connection, address }: RequestClient, what: keyof Count, by: 1 | -1): void {
+    add(this.#connections, connection, what, by);
+    if (address !== null) add(this.#addresses, address, what, by);
+  }
+}
+
+interface Count {
+  held: number;
+  waiting: number;
+}
+
+/** At least one each: a request is answered before others are looked at. */
+const shareOf = (counts: ReadonlyMap<unknown, Count>, limit: number): number =>
+  Math.max(1, Math.floor(limit / Math.max(1, counts.size)));
+
+/** Alone, a client has all there is. */
+const has = <Key>(counts: ReadonlyMap<Key, Count>, key: Key, limit: number): boolean =>
+  counts.size > 1 && (counts.get(key)?.held ?? 0) >= shareOf(counts, limit);
+
+function add<Key>(counts: Map<Key, Count>, key: Key, what: keyof Count, by: 1 | -1): void {
+  const count = counts.get(key) ?? { held: 0, waiting: 0 };
+  count[what] += by;
+  if (count.held === 0 && count.waiting === 0) counts.delete(key);
+  else counts.set(key, count);
+}
+
+const stalledMs = ({ stalledSinceMs }: RequestClient, nowMs: number): number =>
+  stalledSinceMs === null ? Number.NEGATIVE_INFINITY : nowMs - stalledSinceMs;

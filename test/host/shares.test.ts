@@ -1,0 +1,112 @@
+/** One client may use all of a pool, and not keep it from the others. */
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, describe, expect, it } from "vitest";
+import { type RequestClient, Shares } from "../../src/backend/shares.ts";
+import { type Pace, Paces } from "../../src/host/node/pace.ts";
+import { hold, HOLDS } from "../attacks/holding.ts";
+import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
+import { ask } from "../runtimes/clients.ts";
+
+describe.each(UNDER_TEST)("the connections of an endpoint, on %s", (runtime) => {
+  let gateway: Gateway | null = null;
+  afterEach(async () => gateway?.close());
+
+  for (const kind of HOLDS) {
+    it(`are not kept from others by ${kind}`, async () => {
+      gateway = await startGateway({ runtime });
+      const { port, host, backend } = gateway;
+      const holding = hold(gateway, { kind, requests: 1_100 });
+      await expect.poll(() => backend.open, { timeout: 60_000 }).toBe(1_024);
+      await pause(3_000);
+      const waited: number[] = [];
+      for (let count = 0; count < 9; count++) {
+        const start = performance.now();
+        expect((await ask(port, host, "/")).status).toBe(200);
+        waited.push(performance.now() - start);
+      }
+      holding.close();
+      waited.sort((one, other) => one - other);
+      // Connections of one request each have no more than a share: they go one by one.
+      expect(waited[4]).toBeLessThan(kind.startsWith("HTTP/2") ? 500 : 3_000);
+    }, 150_000);
+  }
+
+  it("serve all requests of one address, however many more there are", async () => {
+    gateway = await startGateway({ runtime });
+    const { port, host, backend } = gateway;
+    const answers = Array.from({ length: 1_300 }, () => ask(port, host, "/slow?ms=1200").then(({ status }) => status));
+    expect(new Set(await Promise.all(answers))).toEqual(new Set([200]));
+    expect(backend.peak).toBeGreaterThan(900);
+  }, 60_000);
+});
+
+describe("shares", () => {
+  interface Asked extends RequestClient {
+    stalledSinceMs: number | null;
+    wasCut: boolean;
+  }
+  const client = (connection: object, address: string, stalledSinceMs: number | null): Asked => ({
+    connection,
+    address,
+    stalledSinceMs,
+    wasCut: false,
+    cut() {
+      this.wasCut = true;
+    },
+  });
+
+  it("are no limit for who is alone", () => {
+    const shares = new Shares(10);
+    const alone = client({}, "a", null);
+    for (let count = 0; count < 20; count++) shares.hold(alone, 0);
+    expect(shares.hasShare(alone)).toBe(false);
+  });
+
+  it("count by connection, and by address", () => {
+    const shares = new Shares(12);
+    const connections = Array.from({ length: 5 }, () => client({}, "many", null));
+    for (const each of connections) shares.hold(each, 0);
+    const other = client({}, "one", null);
+    const over = shares.wait(other);
+    // Of six connections each may have two; of two addresses each may have six.
+    expect(shares.hasShare(connections[0] ?? other)).toBe(false);
+    for (const each of connections.slice(0, 1)) shares.hold(each, 0);
+    expect(shares.hasShare(connections[0] ?? other)).toBe(true);
+    expect(shares.hasShare(connections[1] ?? other)).toBe(true);
+    expect(shares.hasShare(other)).toBe(false);
+    over();
+    expect(shares.hasShare(connections[1] ?? other)).toBe(false);
+  });
+
+  it("cut what is above them and stalled, and nothing else", () => {
+    const shares = new Shares(4);
+    const connection = {};
+    const stalled = Array.from({ length: 3 }, () => client(connection, "a", 1_000));
+    const busy = client({}, "b", null);
+    for (const each of [...stalled, busy]) shares.hold(each, 0);
+    shares.wait(client({}, "c", null));
+    shares.makeRoom(1_500);
+    expect(stalled.some(({ wasCut }) => wasCut)).toBe(false);
+    shares.makeRoom(3_000);
+    expect(stalled.filter(({ wasCut }) => wasCut)).toHaveLength(2);
+    expect(busy.wasCut).toBe(false);
+    expect([shares.isContended(4_000), shares.isContended(14_000)]).toEqual([true, false]);
+  });
+});
+
+describe("a pace", () => {
+  it("is over when a client is waited for in vain, counted from when it last kept the rate", () => {
+    let cut = 0;
+    const pace: Pace = new Paces().begin(() => cut++);
+    const now = performance.now();
+    expect(pace.isOver(now + 60_000)).toBe(false);
+    pace.wait(0);
+    expect([pace.isOver(now + 19_000), pace.isOver(now + 21_000)]).toEqual([false, true]);
+    pace.moved(4_000);
+    expect([pace.stalledSinceMs, pace.isOver(now + 60_000)]).toEqual([null, false]);
+    pace.wait(64_000);
+    expect([pace.isOver(now + 140_000), pace.isOver(now + 150_000)]).toEqual([false, true]);
+    pace.cut();
+    expect(cut).toBe(1);
+  });
+});
