@@ -4,8 +4,8 @@ import type { Sha256Hex } from "../bundle/types.ts";
 import { Budget, type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 import { REFUSAL_MS, VerdictCache } from "./cache.ts";
 import { parseAnchor } from "./certificate.ts";
+import { type Chain, type UnreadableChain, anchorWith, readChain } from "./chain.ts";
 import { sameBytes } from "./der.ts";
-import { shapeOf } from "./dn.ts";
 import { type Match, type TrustIdentifier, matchIdentity } from "./identity.ts";
 import { type AnchorIndex, type Link, indexAnchors } from "./issuers.ts";
 import { type Failure, buildPath, further, overBudget, spendOnPath } from "./paths.ts";
@@ -130,11 +130,11 @@ class PolicyVerifier implements Verifier {
 
   async #decide(presented: readonly Uint8Array[], nowMs: number, staple: Uint8Array | null): Promise<Decision> {
     let outcome: PathOutcome;
-    let chain: Chain | FailedPath | null = null;
+    let chain: Chain | UnreadableChain | null = null;
     const budget = new Budget(this.#limits);
     budget.spend("octets", staple?.length ?? 0);
     try {
-      chain = this.#readChain(presented, budget);
+      chain = readChain(presented, { store: this.#store, anchors: this.#anchorIndex, budget });
       outcome = chain.kind === "failed" ? chain : await this.#search(chain, nowMs, staple, budget);
     } catch (error) {
       // Our bug or PKI.js's: an answer that fails closed, never an exception on the connection's path.
@@ -168,7 +168,7 @@ class PolicyVerifier implements Verifier {
   }
 
   /** When something that is not valid yet becomes so: no refusal is remembered beyond that. */
-  #nextStartMs(chain: Chain | FailedPath | null, nowMs: number): number {
+  #nextStartMs(chain: Chain | UnreadableChain | null, nowMs: number): number {
     const links = chain?.kind === "read" ? [chain.endEntity, ...chain.others, ...this.#anchors] : [];
     const starts = links.map(({ known }) => known.certificate.notBeforeMs);
     for (const { thisUpdateMs } of this.#crls?.used ?? []) starts.push(thisUpdateMs);
@@ -208,7 +208,7 @@ class PolicyVerifier implements Verifier {
       return null;
     };
     // A self-signed backend: the policy's CA is the end entity itself, byte for byte.
-    const own = this.#anchorWith(chain.endEntity);
+    const own = anchorWith(chain.endEntity, this.#anchorIndex);
     if (own !== null) {
       const direct = [{ ...own, position: 0 }];
       worst = spendOnPath(direct, budget) ? await accept(direct) : overBudget(budget);
@@ -231,45 +231,7 @@ class PolicyVerifier implements Verifier {
     if (worst.problem.code === "unknown-ca" && chain.unreadable !== null) worst = chain.unreadable;
     return { kind: "failed", failure: worst };
   }
-
-  /** The end entity is the first certificate, whose key signed the handshake. Copies of it and of anchors drop out. */
-  #readChain(presented: readonly Uint8Array[], budget: Budget): Chain | FailedPath {
-    const seen: Uint8Array[] = [];
-    let endEntity: Link | null = null;
-    let unreadable: Failure | null = null;
-    const others: Link[] = [];
-    for (const [position, der] of presented.entries()) {
-      if (seen.some((earlier) => sameBytes(earlier, der))) continue;
-      seen.push(der);
-      if (!budget.spend("octets", der.length)) return { kind: "failed", failure: overBudget(budget) };
-      const parsed = this.#store.read(der);
-      if (parsed.kind === "malformed") {
-        const problem = {
-          code: "malformed",
-          expected: "a strict DER certificate (RFC 5280)",
-          presented: parsed.why,
-        } as const;
-        const failure: Failure = { problem, position, progress: 0 };
-        if (position === 0) return { kind: "failed", failure };
-        unreadable ??= failure;
-        continue;
-      }
-      const link: Link = { known: parsed.value, position, source: null };
-      if (position === 0) endEntity = link;
-      else if (this.#anchorWith(link) === null) others.push(link);
-    }
-    if (endEntity === null) throw new Error("checkSizes lets no empty chain pass");
-    return { kind: "read", endEntity, others, unreadable };
-  }
-
-  /** The anchor with the same bytes. */
-  #anchorWith({ known: { certificate } }: Link): Link | null {
-    const named = this.#anchorIndex.get(shapeOf(certificate.subject)) ?? [];
-    return named.find(({ known }) => sameBytes(known.certificate.der, certificate.der)) ?? null;
-  }
 }
-
-type FailedPath = Extract<PathOutcome, { kind: "failed" }>;
 
 /** A verdict, from when until when it stands, and whether it needed a staple. */
 interface Decision {
@@ -277,15 +239,6 @@ interface Decision {
   readonly fromMs: number;
   readonly untilMs: number;
   readonly neededStaple: boolean;
-}
-
-/** The presented chain, read. */
-interface Chain {
-  readonly kind: "read";
-  readonly endEntity: Link;
-  readonly others: readonly Link[];
-  /** The first certificate that could not be read, as the reason it may turn out to be. */
-  readonly unreadable: Failure | null;
 }
 
 const NO_NAME = { reference: { type: "dns", value: "" }, presented: "" } as const;

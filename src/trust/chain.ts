@@ -1,0 +1,62 @@
+/** The presented chain: read by lasthop's own reader alone, each certificate charged before. */
+import type { Budget } from "./budget.ts";
+import { sameBytes } from "./der.ts";
+import { shapeOf } from "./dn.ts";
+import type { AnchorIndex, Link } from "./issuers.ts";
+import { type Failure, overBudget } from "./paths.ts";
+import type { CertificateStore } from "./store.ts";
+
+/** The presented chain, read. */
+export interface Chain {
+  readonly kind: "read";
+  readonly endEntity: Link;
+  readonly others: readonly Link[];
+  /** The first certificate that could not be read, as the reason it may turn out to be. */
+  readonly unreadable: Failure | null;
+}
+
+/** The end entity could not be read, or not within the budget. */
+export interface UnreadableChain {
+  readonly kind: "failed";
+  readonly failure: Failure;
+}
+
+/** The end entity is the first certificate, whose key signed the handshake. Copies of it and of anchors drop out. */
+export function readChain(
+  presented: readonly Uint8Array[],
+  by: { readonly store: CertificateStore; readonly anchors: AnchorIndex; readonly budget: Budget },
+): Chain | UnreadableChain {
+  const { store, anchors, budget } = by;
+  const seen: Uint8Array[] = [];
+  let endEntity: Link | null = null;
+  let unreadable: Failure | null = null;
+  const others: Link[] = [];
+  for (const [position, der] of presented.entries()) {
+    if (seen.some((earlier) => sameBytes(earlier, der))) continue;
+    seen.push(der);
+    if (!budget.spend("octets", der.length)) return { kind: "failed", failure: overBudget(budget) };
+    const parsed = store.read(der);
+    if (parsed.kind === "malformed") {
+      const expected = "a strict DER certificate (RFC 5280)";
+      const failure: Failure = {
+        problem: { code: "malformed", expected, presented: parsed.why },
+        position,
+        progress: 0,
+      };
+      if (position === 0) return { kind: "failed", failure };
+      unreadable ??= failure;
+      continue;
+    }
+    const link: Link = { known: parsed.value, position, source: null };
+    if (position === 0) endEntity = link;
+    else if (anchorWith(link, anchors) === null) others.push(link);
+  }
+  if (endEntity === null) throw new Error("checkSizes lets no empty chain pass");
+  return { kind: "read", endEntity, others, unreadable };
+}
+
+/** The anchor with the same bytes. */
+export function anchorWith({ known: { certificate } }: Link, anchors: AnchorIndex): Link | null {
+  const named = anchors.get(shapeOf(certificate.subject)) ?? [];
+  return named.find(({ known }) => sameBytes(known.certificate.der, certificate.der)) ?? null;
+}

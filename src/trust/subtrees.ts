@@ -1,0 +1,121 @@
+/** Whether a name lies in a subtree of its type (RFC 5280 §4.2.1.10, §7), and what one such comparison is charged. */
+import type { Budget } from "./budget.ts";
+import { compareSubtree, spendOnSubtree } from "./dn.ts";
+import { isDnsName, splitMailbox } from "./identity.ts";
+import type { GeneralName } from "./names.ts";
+
+/** A name or a constraint with what its comparisons need, made once: there are many more pairs than names. */
+export interface Prepared {
+  readonly name: GeneralName;
+  /** In lower case: the host of a presented name, or null when it has not the form its type demands; a constraint. */
+  readonly host: string | null;
+  /** Of a mailbox. */
+  readonly local: string | null;
+  /** Whether it can be compared at all. */
+  readonly usable: boolean;
+}
+
+/** A presented name. */
+export function prepareName(name: GeneralName): Prepared {
+  switch (name.type) {
+    case "dns": {
+      const lower = name.value.toLowerCase();
+      const usable = isDnsName(lower);
+      return { name, host: usable ? lower : null, local: null, usable };
+    }
+    case "rfc822": {
+      const mailbox = splitMailbox(name.value);
+      return { name, host: mailbox?.host ?? null, local: mailbox?.local ?? null, usable: mailbox !== null };
+    }
+    case "uri": {
+      // A URI without an authority, or with an address as its host, MUST be rejected.
+      const host = uriHost(name.value);
+      return { name, host, local: null, usable: host !== null };
+    }
+    case "ip":
+    case "directory":
+      return { name, host: null, local: null, usable: true };
+    case "other":
+      // A constraint on a type that cannot be compared refuses every name of it.
+      return { name, host: null, local: null, usable: false };
+  }
+}
+
+/** The base of a subtree. */
+export function prepareConstraint(name: GeneralName): Prepared {
+  const text = name.type === "dns" || name.type === "uri" || name.type === "rfc822" ? name.value : null;
+  const mailbox = name.type === "rfc822" && name.value.includes("@") ? splitMailbox(name.value) : null;
+  return { name, host: mailbox?.host ?? text?.toLowerCase() ?? null, local: mailbox?.local ?? null, usable: true };
+}
+
+/** Names and subtrees meet those of their own type alone. */
+export const typeOf = ({ name }: Prepared): string => (name.type === "other" ? `other ${name.tag}` : name.type);
+
+/** Charges one comparison; false: over budget. */
+export function spendOnPair({ name: subtree }: Prepared, { name }: Prepared, budget: Budget): boolean {
+  return subtree.type === "directory" && name.type === "directory"
+    ? spendOnSubtree(subtree.value, name.value, budget)
+    : budget.spend("comparisons", 1);
+}
+
+/** Whether a usable name of the same type lies in the subtree. An excluded subtree covers what it may touch. */
+export function covers(subtree: Prepared, { name, host, local }: Prepared, set: "permitted" | "excluded"): boolean {
+  const constraint = subtree.name;
+  switch (constraint.type) {
+    case "dns":
+      return host !== null && subtree.host !== null && coversDns(subtree.host, host, set);
+    case "uri":
+      return host !== null && subtree.host !== null && coversHost(subtree.host, host);
+    case "rfc822":
+      // RFC 5280 §4.2.1.10: a particular mailbox, all of a host, or all below a domain.
+      if (host === null || subtree.host === null) return false;
+      return subtree.local === null ? coversHost(subtree.host, host) : subtree.host === host && subtree.local === local;
+    case "ip":
+      return name.type === "ip" && coversIp(constraint.value, name.value);
+    case "directory":
+      // What cannot be shown to be another name is not permitted, and is excluded.
+      if (name.type !== "directory") return false;
+      return set === "permitted"
+        ? compareSubtree(constraint.value, name.value) === "same"
+        : compareSubtree(constraint.value, name.value) !== "different";
+    case "other":
+      return false;
+  }
+}
+
+/** Adding zero or more labels to the left satisfies the constraint; the empty one covers every name. */
+function coversDns(constraint: string, name: string, set: "permitted" | "excluded"): boolean {
+  if (!name.startsWith("*.")) return within(constraint, name);
+  const base = name.slice(2);
+  if (within(constraint, base)) return true;
+  // CVE-2025-61727: `*.base` also stands for the excluded `label.base`.
+  return set === "excluded" && within(base, constraint) && !constraint.slice(0, -base.length - 1).includes(".");
+}
+
+/** Without building strings: this runs for every name and every constraint. */
+function within(domain: string, name: string): boolean {
+  if (domain === "" || name === domain) return true;
+  return name.endsWith(domain) && name.charAt(name.length - domain.length - 1) === ".";
+}
+
+/** `.example.com` covers the hosts below it, `example.com` that host alone. */
+function coversHost(constraint: string, host: string): boolean {
+  return constraint.startsWith(".") ? host.endsWith(constraint) : host === constraint;
+}
+
+function coversIp(range: Uint8Array, address: Uint8Array): boolean {
+  const size = address.length;
+  if (range.length !== 2 * size) return false;
+  return address.every((octet, index) => ((octet ^ (range[index] ?? 0)) & (range[size + index] ?? 0)) === 0);
+}
+
+/** The host of a URI with an authority, in lower case, if it is a domain name (RFC 3986 §3.2). */
+function uriHost(uri: string): string | null {
+  const authority = /^[a-z][a-z\d+.-]*:\/\/(?<authority>[^/?#]*)/iu.exec(uri)?.groups?.["authority"];
+  if (authority === undefined) return null;
+  const host = authority
+    .slice(authority.lastIndexOf("@") + 1)
+    .replace(/:\d*$/u, "")
+    .toLowerCase();
+  return isDnsName(host) && !host.startsWith("*") ? host : null;
+}
