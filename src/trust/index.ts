@@ -7,6 +7,7 @@ export { sameBytes } from "./der.ts";
 export { describeDn, isSameName } from "./dn.ts";
 export type { TrustIdentifier } from "./identity.ts";
 export { type PemBundle, type PemProblem, parsePemBundle } from "./pem.ts";
+export { refuseEndEntity } from "./possession.ts";
 export { CertificateStore } from "./store.ts";
 export {
   REFUSAL_CODES,

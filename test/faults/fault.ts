@@ -129,7 +129,7 @@ const BACKEND = "test/backend:443";
 
 export function bundleTo(
   port: number,
-  root: Minted,
+  root: Pick<Minted, "der">,
   policy: Partial<BundlePolicy> | null,
   protocol: BundleBackend["protocol"] = "http",
 ): Bundle {

@@ -1,6 +1,6 @@
 //! One TLS configuration: a policy's wire settings and a client identity. Tickets and refused chains belong to it.
 
-use crate::codec::Reader;
+use crate::codec::{push_u16, Reader};
 use crate::error::{Code, Failure};
 use crate::limits;
 use crate::sessions::Sessions;
@@ -9,12 +9,14 @@ use crate::verifier::{HostVerifier, Refusals};
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::time_provider::TimeProvider;
-use rustls::{ClientConfig, SupportedProtocolVersion};
+use rustls::{ClientConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use std::sync::Arc;
 
 pub struct Config {
     pub tls: Arc<ClientConfig>,
     pub refusals: Arc<Refusals>,
+    /// Minimum and maximum: 2 or 3, for TLS 1.2 or 1.3.
+    versions: (u8, u8),
 }
 
 impl Config {
@@ -49,7 +51,29 @@ impl Config {
         tls.alpn_protocols = alpn.into_iter().map(<[u8]>::to_vec).collect();
         tls.resumption = Resumption::store(Arc::new(Sessions::default()));
         tls.enable_early_data = false; // A request byte before a verdict; also rustls' default.
-        Ok(Self { tls: Arc::new(tls), refusals })
+        Ok(Self { tls: Arc::new(tls), refusals, versions: (min, max) })
+    }
+
+    /// What a ClientHello offers that a server must share: `(count:u16 (number:u16)*)`, three times, for the cipher
+    /// suites of the configured versions, the groups, and the signature schemes, in order of preference.
+    pub fn offers(&self) -> Vec<u8> {
+        let provider = self.tls.crypto_provider();
+        let (min, max) = self.versions;
+        let offered = |suite: &&SupportedCipherSuite| {
+            let version = if suite.tls13().is_some() { 3 } else { 2 };
+            (min..=max).contains(&version)
+        };
+        let suites = provider.cipher_suites.iter().filter(offered).map(|suite| u16::from(suite.suite())).collect();
+        let groups = provider.kx_groups.iter().map(|group| u16::from(group.name())).collect();
+        let schemes =
+            provider.signature_verification_algorithms.supported_schemes().into_iter().map(u16::from).collect();
+        let lists: [Vec<u16>; 3] = [suites, groups, schemes];
+        let mut out = Vec::new();
+        for list in lists {
+            push_u16(&mut out, list.len());
+            list.into_iter().for_each(|number| push_u16(&mut out, number.into()));
+        }
+        out
     }
 }
 

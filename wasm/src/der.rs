@@ -8,6 +8,7 @@ pub struct Element<'a> {
 }
 
 pub const BIT_STRING: u8 = 0x03;
+pub const INTEGER: u8 = 0x02;
 pub const SEQUENCE: u8 = 0x30;
 
 /// Takes the next element from the front of `bytes`. None when there is none, when its length is not the shortest
@@ -71,6 +72,5 @@ impl<'a> Parts<'a> {
     }
 }
 
-const INTEGER: u8 = 0x02;
 /// `[0] EXPLICIT Version`.
 const VERSION: u8 = 0xa0;

@@ -118,6 +118,13 @@ impl Engine {
         Ok(handle as i32)
     }
 
+    /// What its ClientHellos offer ([`Config::offers`]).
+    pub fn offers(&mut self, config: Handle) -> Answer {
+        self.out = self.configs.get(config).ok_or_else(|| missing("configuration"))?.offers();
+        self.show();
+        Ok(self.out.len() as i32)
+    }
+
     /// Connections made with it keep what they need.
     pub fn free_config(&mut self, config: Handle) -> Answer {
         self.configs.remove(config).map(|_| 0).ok_or_else(|| missing("configuration"))
@@ -194,6 +201,14 @@ impl Engine {
             Some(failure) => Err(failure),
             None => Ok(0),
         }
+    }
+
+    /// What belongs to the failure of a closed connection ([`Failure::evidence`]).
+    pub fn evidence(&mut self, connection: Handle) -> Answer {
+        let failure = self.connections.get(connection).ok_or_else(|| missing("connection"))?.failure();
+        self.out = failure.map_or_else(Vec::new, |failure| failure.evidence);
+        self.show();
+        Ok(self.out.len() as i32)
     }
 
     pub fn close(&mut self, connection: Handle) -> Answer {

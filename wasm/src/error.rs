@@ -45,6 +45,8 @@ pub enum Code {
     RequestBody = 18,
     /// Our own bug.
     Internal = 19,
+    /// The end-entity certificate, in `evidence`, cannot be read or has a key with which no handshake can be verified.
+    UnusableEndEntity = 20,
 }
 
 /// Whether the peer can have seen the request: `Nothing` is safe to retry for any method.
@@ -69,15 +71,21 @@ pub struct Failure {
     pub sent: Sent,
     /// For people: printable ASCII, bounded.
     pub detail: String,
+    /// What the host needs to name the fault; empty for most codes.
+    pub evidence: Vec<u8>,
 }
 
 impl Failure {
     pub fn new(code: Code, detail: &str) -> Self {
-        Self { code, aux: 0, sent: Sent::Nothing, detail: printable(detail) }
+        Self { code, aux: 0, sent: Sent::Nothing, detail: printable(detail), evidence: Vec::new() }
     }
 
     pub fn with_aux(self, aux: u32) -> Self {
         Self { aux, ..self }
+    }
+
+    pub fn with_evidence(self, evidence: Vec<u8>) -> Self {
+        Self { evidence, ..self }
     }
 
     pub fn with_sent(self, sent: Sent) -> Self {

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use std::cell::RefCell;
 
 /// Raised when a signature or a layout changes; the host refuses another.
-const ABI_VERSION: u32 = 2;
+const ABI_VERSION: u32 = 3;
 
 thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
@@ -63,6 +63,12 @@ pub extern "C" fn config_new(length: u32) -> i32 {
 #[no_mangle]
 pub extern "C" fn config_free(config: u32) -> i32 {
     call(|engine| engine.free_config(config))
+}
+
+/// What a ClientHello of this configuration offers, in the report (`config.rs`).
+#[no_mangle]
+pub extern "C" fn offers(config: u32) -> i32 {
+    call(|engine| engine.offers(config))
 }
 
 #[no_mangle]
@@ -124,6 +130,12 @@ pub extern "C" fn refuse(connection: u32, alert: u32, tag: u32) -> i32 {
 #[no_mangle]
 pub extern "C" fn failure(connection: u32) -> i32 {
     call(|engine| engine.failure(connection))
+}
+
+/// The end-entity certificate of a connection that failed because of it, or nothing; in the report.
+#[no_mangle]
+pub extern "C" fn evidence(connection: u32) -> i32 {
+    call(|engine| engine.evidence(connection))
 }
 
 #[no_mangle]

@@ -4,6 +4,7 @@
 //! Then `connection.rs` (states), `http.rs` and `response.rs` (hyper), `ffi.rs` (the border).
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
+mod algorithms;
 mod codec;
 pub mod config;
 pub mod connection;
@@ -15,6 +16,7 @@ pub mod ffi;
 mod goaway;
 pub mod host;
 pub mod http;
+mod key;
 pub mod limits;
 mod refusal;
 mod request;

@@ -52,15 +52,19 @@ impl Handshaking {
         let mut rest = input;
         // A short slice cannot fail to be read; a full deframer ends the handshake below.
         let taken = self.tls.read_tls(&mut rest).unwrap_or(0);
-        let ((step, staple), noted) =
-            refusal::noting_first_write_key(|| verifier::noting_staple(|| self.tls.process_new_packets()));
-        if !staple.is_empty() {
-            self.staple = staple;
+        let ((step, noted), seal) =
+            refusal::noting_first_write_key(|| verifier::noting(|| self.tls.process_new_packets()));
+        if !noted.staple.is_empty() {
+            self.staple = noted.staple;
         }
-        self.alert = self.alert.take().or(noted);
+        self.alert = self.alert.take().or(seal);
         (
             taken,
             match step {
+                Err(_) if !noted.unusable.is_empty() => {
+                    let failure = Failure::new(Code::UnusableEndEntity, "an end entity that cannot be used");
+                    Handshake::Failed(failure.with_evidence(noted.unusable), self.output())
+                }
                 Err(error) => Handshake::Failed(Failure::from_tls(&error), self.output()),
                 Ok(_) if self.tls.peer_certificates().is_some() => Handshake::Presented(AwaitingVerdict {
                     tls: self.tls,

@@ -5,33 +5,14 @@
 //! Nothing here searches: webpki gets the anchor and the intermediates of that path and no others, and the path it
 //! verified is compared with it, certificate by certificate.
 
+use crate::algorithms::ALGORITHMS;
 use crate::codec::Reader;
 use crate::der::Parts;
 use crate::error::{Code, Failure};
-use rustls::pki_types::{
-    CertificateDer, DnsName, ServerName, SignatureVerificationAlgorithm, SubjectPublicKeyInfoDer, UnixTime,
-};
+use rustls::pki_types::{CertificateDer, DnsName, ServerName, SubjectPublicKeyInfoDer, UnixTime};
 use std::net::IpAddr;
 use std::time::Duration;
-use webpki::{anchor_from_trusted_cert, ring, EndEntityCert, Error, KeyUsage, RawPublicKeyEntity, VerifiedPath};
-
-/// What certificates are signed with: every algorithm of `src/trust/algorithms.ts` that ring has.
-static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
-    ring::ECDSA_P256_SHA256,
-    ring::ECDSA_P256_SHA384,
-    ring::ECDSA_P384_SHA256,
-    ring::ECDSA_P384_SHA384,
-    ring::ED25519,
-    ring::RSA_PKCS1_2048_8192_SHA256,
-    ring::RSA_PKCS1_2048_8192_SHA384,
-    ring::RSA_PKCS1_2048_8192_SHA512,
-    ring::RSA_PKCS1_2048_8192_SHA256_ABSENT_PARAMS,
-    ring::RSA_PKCS1_2048_8192_SHA384_ABSENT_PARAMS,
-    ring::RSA_PKCS1_2048_8192_SHA512_ABSENT_PARAMS,
-    ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-];
+use webpki::{anchor_from_trusted_cert, EndEntityCert, Error, KeyUsage, RawPublicKeyEntity, VerifiedPath};
 
 const JUDGE: usize = 1;
 const VERIFY_SIGNATURES: usize = 2;

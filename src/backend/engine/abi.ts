@@ -1,6 +1,6 @@
 /** The border to wasm/: the numbers of `wasm/src/ffi.rs`, `engine.rs`, `error.rs` and `connection.rs`. */
 
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** Every function answers a number at or above 0, or -1 with a failure in the report. */
 export interface Exports {
@@ -13,6 +13,7 @@ export interface Exports {
   report_pointer(): number;
   config_new(length: number): number;
   config_free(config: number): number;
+  offers(config: number): number;
   connect_tls(config: number, sniLength: number): number;
   connect_plain(http2: number): number;
   connection_free(connection: number): number;
@@ -24,6 +25,7 @@ export interface Exports {
   approve(connection: number): number;
   refuse(connection: number, alert: number, tag: number): number;
   failure(connection: number): number;
+  evidence(connection: number): number;
   close(connection: number): number;
   request(connection: number, length: number, hasBody: number): number;
   request_write(connection: number, request: number, length: number): number;
@@ -88,4 +90,5 @@ export const CODES = {
   goAway: 17,
   requestBody: 18,
   internal: 19,
+  unusableEndEntity: 20,
 } as const;

@@ -1,6 +1,6 @@
 /** Opening a backend connection, and what an open one can do. */
 import type { Sha256Hex, TlsVersion } from "../../bundle/types.ts";
-import { sameBytes, VerifiedPeer, type Refusal, type Verdict } from "../../trust/index.ts";
+import { refuseEndEntity, sameBytes, VerifiedPeer, type Refusal, type Verdict } from "../../trust/index.ts";
 import type { ByteStream } from "../host.ts";
 import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
 import { PHASE } from "./abi.ts";
@@ -10,6 +10,7 @@ import { ConnectionError } from "./errors.ts";
 import { type Heard, listen } from "./heard.ts";
 import { Exchange, type BackendResponse, type RequestHead, type RequestOptions } from "./exchange.ts";
 import type { RequestBody } from "./upload.ts";
+import { withOffers } from "./offers.ts";
 import { Pump } from "./pump.ts";
 
 export interface TlsTarget {
@@ -86,7 +87,11 @@ async function shakeHands(pump: Pump, target: TlsTarget): Promise<Opened> {
   target.signal.addEventListener("abort", abort, { once: true });
   try {
     if (target.signal.aborted) abort();
-    if ((await pump.leaves(PHASE.handshaking)) !== PHASE.awaitingVerdict) return ended(pump, target.config);
+    if ((await pump.leaves(PHASE.handshaking)) !== PHASE.awaitingVerdict) {
+      const unopened = ended(pump, target.config);
+      if (unopened.kind === "refused") return unopened;
+      return { kind: "failed", error: withOffers(unopened.error, target.config, target.sni) };
+    }
 
     const judged = await judge(pump, target);
     if (judged.kind !== "verified") return judged;
@@ -143,8 +148,9 @@ function proves(peer: VerifiedPeer, policy: Sha256Hex, presented: PresentedChain
   return sameBytes(judged, endEntity);
 }
 
-/** A handshake that came to no connection; the module may have refused a chain it remembers. */
+/** A handshake that came to no connection; the module may have refused a chain it remembers, or an end entity's key. */
 function ended(pump: Pump, config: TlsConfig): NotOpened {
+  if (pump.unusable !== null) return { kind: "refused", refusal: refuseEndEntity(pump.unusable) };
   const error = pump.over ?? new ConnectionError("internal", "a handshake in no state");
   const refusal = pump.refusedTag === null ? null : config.recall(pump.refusedTag);
   return refusal === null ? { kind: "failed", error } : { kind: "refused", refusal };

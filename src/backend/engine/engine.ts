@@ -3,6 +3,7 @@ import type { TlsVersion } from "../../bundle/types.ts";
 import type { Refusal } from "../../trust/index.ts";
 import { Writer } from "./codec.ts";
 import { Instance, type EngineHost } from "./instance.ts";
+import { type Offering, type Offers, readOffers } from "./offers.ts";
 
 export interface TlsConfigSpec {
   /** In order of preference. */
@@ -50,6 +51,7 @@ export class Engine {
     return new TlsConfig(
       instance,
       instance.demand((wasm) => wasm.config_new(writer.length)),
+      spec,
     );
   }
 }
@@ -57,15 +59,25 @@ export class Engine {
 /** Refusals remembered; the module remembers as many chains (`wasm/src/verifier.rs`). */
 const MAX_REFUSALS = 64;
 
-export class TlsConfig {
+export class TlsConfig implements Offering {
   readonly instance: Instance;
   readonly handle: number;
+  readonly alpn: readonly string[];
+  readonly #versions: Pick<TlsConfigSpec, "minVersion" | "maxVersion">;
   readonly #refusals = new Map<number, Refusal>();
   #nextTag = 1;
 
-  constructor(instance: Instance, handle: number) {
+  constructor(instance: Instance, handle: number, { alpn, minVersion, maxVersion }: TlsConfigSpec) {
     this.instance = instance;
     this.handle = handle;
+    this.alpn = alpn;
+    this.#versions = { minVersion, maxVersion };
+  }
+
+  /** What its ClientHellos offer. */
+  offers(): Offers {
+    this.instance.demand((wasm) => wasm.offers(this.handle));
+    return readOffers(this.instance.output, this.#versions.minVersion, this.#versions.maxVersion);
   }
 
   /** Keeps a refusal under a tag that the module hands back when it refuses the same chain itself. */

@@ -54,12 +54,13 @@ export class ConnectionError extends Error implements ConnectionFailure {
   constructor(
     code: ConnectionErrorCode,
     received: string,
-    more: Partial<Pick<ConnectionFailure, "sent" | "alert" | "http2Error" | "afterHead">> = {},
+    more: Partial<Pick<ConnectionFailure, "sent" | "alert" | "http2Error" | "afterHead" | "expected">> = {},
   ) {
-    super(`${code}: expected ${EXPECTED[code]}, got ${received}`);
+    const expected = more.expected ?? EXPECTED[code];
+    super(`${code}: expected ${expected}, got ${received}`);
     this.name = "ConnectionError";
     this.code = code;
-    this.expected = EXPECTED[code];
+    this.expected = expected;
     this.received = received;
     this.sent = more.sent ?? "nothing";
     this.alert = more.alert ?? null;
@@ -76,7 +77,8 @@ export class ConnectionError extends Error implements ConnectionFailure {
 
   /** The same failure of the connection, as a request sees it that had left already, or had not begun. */
   asSeenBy(sent: "nothing" | "maybe"): ConnectionError {
-    return new ConnectionError(this.code, this.received, { sent, alert: this.alert, http2Error: this.http2Error });
+    const { alert, http2Error, expected } = this;
+    return new ConnectionError(this.code, this.received, { sent, alert, http2Error, expected });
   }
 }
 
@@ -144,4 +146,5 @@ const BY_NUMBER: ReadonlyMap<number, ConnectionErrorCode> = new Map([
   [CODES.goAway, "going-away"],
   [CODES.requestBody, "request-body"],
   [CODES.internal, "internal"],
+  [CODES.unusableEndEntity, "certificate-rejected"],
 ]);

@@ -28,6 +28,7 @@ export class Pump {
   #freed = false;
   #over: ConnectionError | null = null;
   #refusedTag: number | null = null;
+  #unusable: Uint8Array | null = null;
   /** What the stream rejected with. */
   #broken: string | null = null;
   readonly #unmourn: () => void;
@@ -149,6 +150,11 @@ export class Pump {
     return this.#refusedTag;
   }
 
+  /** The end-entity certificate with which the module could verify no handshake; null unless that ended the connection. */
+  get unusable(): Uint8Array | null {
+    return this.#unusable;
+  }
+
   /** HTTP/2 resets the stream, HTTP/1.1 closes the connection. */
   cancel(request: number): void {
     if (this.#freed || this.instance.trapped !== null) return;
@@ -226,8 +232,13 @@ export class Pump {
     if ((this.#status & STATUS.output) !== 0) void this.#outflow.run();
     if ((this.#status & PHASE_MASK) === PHASE.closed && this.#over === null) {
       this.instance.call((wasm) => wasm.failure(this.handle));
+      const why = this.instance.failure();
       if (this.instance.report(REPORT.code) === CODES.refused) this.#refusedTag = this.instance.report(REPORT.aux);
-      this.#finish(this.instance.failure(), stuck);
+      if (this.instance.report(REPORT.code) === CODES.unusableEndEntity) {
+        this.instance.call((wasm) => wasm.evidence(this.handle));
+        this.#unusable = this.instance.output.slice();
+      }
+      this.#finish(why, stuck);
     }
   }
 

@@ -1,0 +1,50 @@
+/** What a ClientHello offers: docs/trust.md lists what the module says. */
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { ConnectionError } from "../../src/backend/engine/errors.ts";
+import { withOffers } from "../../src/backend/engine/offers.ts";
+import type { TlsVersion } from "../../src/bundle/types.ts";
+import { newConfig, newEngine } from "./fixtures/client.ts";
+
+const DOCS = readFileSync(new URL("../../docs/trust.md", import.meta.url), "utf8");
+const listed = (title: string): string[] => {
+  const line = DOCS.split("\n").find((each) => each.startsWith(`- ${title}: `)) ?? "";
+  return [...line.matchAll(/`([^`]+)`/gu)].flatMap(([, name]) => name ?? []);
+};
+
+it.each<[TlsVersion, TlsVersion, readonly string[]]>([
+  ["1.2", "1.3", ["Cipher suites of TLS 1.3", "Cipher suites of TLS 1.2"]],
+  ["1.2", "1.2", ["Cipher suites of TLS 1.2"]],
+  ["1.3", "1.3", ["Cipher suites of TLS 1.3"]],
+])("TLS %s to %s: what docs/trust.md lists, in order", (minVersion, maxVersion, suites) => {
+  const config = newConfig(newEngine(), { minVersion, maxVersion });
+  expect(config.offers()).toEqual({
+    versions: minVersion === maxVersion ? [minVersion] : [minVersion, maxVersion],
+    cipherSuites: suites.flatMap(listed),
+    groups: listed("Groups"),
+    signatureSchemes: listed("Signature schemes"),
+  });
+});
+
+it("without a cipher of the host's: the same suites, ChaCha20 first", () => {
+  const { cipherSuites } = newConfig(newEngine({ aead: null })).offers();
+  const all = ["Cipher suites of TLS 1.3", "Cipher suites of TLS 1.2"].flatMap(listed);
+  expect(cipherSuites.toSorted()).toEqual(all.toSorted());
+  expect(cipherSuites[0]).toBe("TLS_CHACHA20_POLY1305_SHA256");
+});
+
+it.each([
+  [40, /^a backend that shares TLS 1\.2 or 1\.3, a cipher suite \(TLS_.*\), a group \(.*\) and a signature scheme \(/u],
+  [71, /^a backend that shares TLS 1\.2 or 1\.3, a cipher suite \(/u],
+  [70, /^a backend that shares TLS 1\.2 or 1\.3, a cipher suite \(/u],
+  [112, /^a backend that knows the SNI a\.internal$/u],
+  [120, /^a backend that shares a protocol by ALPN \(h2, http\/1\.1\)$/u],
+  [48, /^no fatal alert$/u],
+  [null, /^no fatal alert$/u],
+])("alert %s", (alert, expected) => {
+  const error = new ConnectionError("tls-alert", "received fatal alert", { alert });
+  const told = withOffers(error, newConfig(newEngine()), "a.internal");
+  expect(told.expected).toMatch(expected);
+  expect(told).toMatchObject({ code: "tls-alert", alert, sent: "nothing" });
+  expect(told.asSeenBy("maybe").expected).toBe(told.expected);
+});
