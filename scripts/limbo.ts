@@ -8,11 +8,15 @@
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { reportTally, tally } from "./abstentions.ts";
 import { readCases } from "./limbo/cases.ts";
 import { type Outcome, type Profile, ask, judge } from "./limbo/judge.ts";
 import { type Standing, compare, extend, readLedger, writeLedger } from "./limbo/ledger.ts";
 
 const LEDGER = join(import.meta.dirname, "../test/trust/limbo-ledger.txt");
+
+/** Measured: see the run's last line. */
+const MAX_ABSTAINED_PERCENT = 5;
 
 /** An outcome beside what the ledger keeps of the case. */
 type Result = Outcome & { readonly ledger: Standing };
@@ -82,13 +86,15 @@ function report(results: readonly Result[], profile: Profile): boolean {
   reportSpaces(results);
   const slowest = results.toSorted((a, b) => b.cpuMs - a.cpuMs)[0];
   if (slowest !== undefined) console.log(`slowest case ${slowest.id}: ${slowest.cpuMs.toFixed(1)} ms of CPU`);
+  const testimonies = results.flatMap(({ witness }) => (witness === null ? [] : [witness]));
+  const judged = reportTally(tally(testimonies), MAX_ABSTAINED_PERCENT);
   const open = disagreements.filter(({ waivedBy }) => waivedBy === null).length;
   const agreed = results.length - disagreements.length;
   console.log(`${known} of ${results.length} cases are in the ledger, ${changed} of them answered otherwise`);
   console.log(
     `${agreed} of ${results.length} agree, ${disagreements.length - open} disagreements waived, ${open} not waived`,
   );
-  return open === 0 && changed === 0;
+  return open === 0 && changed === 0 && judged;
 }
 
 function reportSpaces(results: readonly Result[]): void {

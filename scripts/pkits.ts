@@ -10,8 +10,9 @@ import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { reportTally, tally } from "./abstentions.ts";
 import { nodeWitness } from "../src/host/node/witness.ts";
-import type { Verdict } from "../src/trust/index.ts";
+import type { Testimony, Verdict } from "../src/trust/index.ts";
 import { createNamelessVerifier } from "../src/trust/verifier.ts";
 
 interface PkitsCase {
@@ -49,8 +50,11 @@ export interface Outcome {
   readonly answer: string;
   readonly detail: string;
   readonly kind: "agrees" | "listed" | "disagrees" | "stale-entry";
+  /** What the witness vouched for; null when no path was accepted. */
+  readonly witness: Testimony | null;
 }
 
+const MAX_ABSTAINED_PERCENT = 50;
 const LEDGER = resolve(import.meta.dirname, "../test/trust/pkits-ledger.json");
 const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 64 } as const;
 
@@ -66,7 +70,8 @@ export function judge(
 ): Outcome {
   const { id, name, expected } = testcase;
   const answer = verdict.kind === "verified" ? "verified" : verdict.refusal.code;
-  const common = { id, name, expected, answer, detail: describe(verdict) };
+  const witness = verdict.kind === "verified" ? verdict.peer.path.witness : null;
+  const common = { id, name, expected, answer, detail: describe(verdict), witness };
   const entry = Object.hasOwn(ledger, id) ? ledger[id] : undefined;
   const agrees = (answer === "verified") === (expected === "SUCCESS");
   if (agrees) return { ...common, kind: entry === undefined ? "agrees" : "stale-entry" };
@@ -122,11 +127,14 @@ function report(outcomes: readonly Outcome[], ledger: Ledger, unasked: number): 
   const unknown = Object.keys(ledger).filter((id) => !asked.has(id));
   for (const id of unknown) console.log(`STALE      ${id}  is no case that is asked: remove it from the ledger`);
   const failed = of("disagrees").length + of("stale-entry").length + unknown.length;
-  console.log(`\n${unasked} cases have initial policy settings, which a policy cannot express, and are not asked`);
+  const testimonies = outcomes.flatMap((outcome) => (outcome.witness === null ? [] : [outcome.witness]));
+  console.log("");
+  const judged = reportTally(tally(testimonies), MAX_ABSTAINED_PERCENT);
+  console.log(`${unasked} cases have initial policy settings, which a policy cannot express, and are not asked`);
   console.log(
     `${of("agrees").length} of ${outcomes.length} agree, ${of("listed").length} disagreements listed, ${failed} not listed or stale`,
   );
-  return failed === 0;
+  return judged && failed === 0;
 }
 
 /** Without this a wrong directory would count as a suite without cases. */

@@ -1,7 +1,7 @@
 /** What trust/ answers to a case of x509-limbo, and whether a rule waives a disagreement. */
 import { createHash } from "node:crypto";
 import { nodeWitness } from "../../src/host/node/witness.ts";
-import { type TrustIdentifier, type Verdict, createVerifier } from "../../src/trust/index.ts";
+import { type Testimony, type TrustIdentifier, type Verdict, createVerifier } from "../../src/trust/index.ts";
 import { createNamelessVerifier } from "../../src/trust/verifier.ts";
 import type { Rule } from "../../src/trust/verdict.ts";
 import { type LimboCase, decodePem } from "./cases.ts";
@@ -51,6 +51,8 @@ export interface Outcome {
   readonly cpuMs: number;
   /** The verdict in short, as the ledger keeps it: `verified`, or the code, the rule and the position of the refusal. */
   readonly answer: string;
+  /** What the witness vouched for; null when no path was accepted. */
+  readonly witness: Testimony | null;
 }
 
 /** Limbo presents up to 100 intermediates; everything else keeps its default. */
@@ -75,6 +77,7 @@ export async function judge(testcase: LimboCase, profile: Profile): Promise<Outc
     verdict: describe(verdict),
     cpuMs,
     answer: abbreviate(verdict),
+    witness: verdict?.kind === "verified" ? verdict.peer.path.witness : null,
   };
   if (verdict === null) {
     const kind = testcase.expected_result === "SUCCESS" ? "false-reject" : "false-accept";

@@ -20,7 +20,7 @@ export interface Budgets {
   readonly candidates: number;
   /** Complete paths validated. */
   readonly paths: number;
-  /** Paths shown to PKI.js's engine. */
+  /** Paths put before the witness. */
   readonly opinions: number;
   /** All of it together, in units of some 10 ns on one core: see `UNITS`. */
   readonly work: number;

@@ -157,6 +157,6 @@ const BUDGET_NAMES = {
   signatures: "signature verifications",
   candidates: "candidate issuers",
   paths: "candidate paths",
-  opinions: "paths shown to PKI.js",
+  opinions: "paths put before the witness",
   work: "units of work",
 } as const;

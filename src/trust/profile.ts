@@ -43,7 +43,7 @@ export function checkCa(certificate: Certificate, below: number, nowMs: number, 
   if (unknown !== null) return unknown;
   if (!spendNames(certificate, budget)) return null;
   const name = describeDn(certificate.subject);
-  // §6.1.4 (k): version 3 with basicConstraints and cA. A version 1 root is no exception: PKI.js refuses it too.
+  // §6.1.4 (k): version 3 with basicConstraints and cA. A version 1 root is no exception.
   if (certificate.basicConstraints?.ca !== true) {
     return { code: "not-a-ca", expected: "an issuer with basicConstraints cA", presented: `${name}, no CA` };
   }

@@ -42,9 +42,9 @@ export async function judge(row: Row, witness: Witness): Promise<string> {
   const ocspResponse = row.staple === null ? null : decode(row.staple);
   const verdict = await verifier.verify(row.presented.map(decode), row.nowMs, { ocspResponse });
   if (verdict.kind === "verified") {
-    const { path, matched, anchorSource, notAfterMs } = verdict.peer.path;
+    const { path, matched, anchorSource, notAfterMs, witness: testimony } = verdict.peer.path;
     const until = new Date(notAfterMs).toISOString();
-    return `verified: ${path.length} certificates, ${matched.reference.type}:${matched.reference.value} by ${matched.presented}, ${anchorSource}, until ${until}`;
+    return `verified: ${path.length} certificates, ${matched.reference.type}:${matched.reference.value} by ${matched.presented}, ${anchorSource}, until ${until}${testimony.kind === "judged" ? "" : `, ${testimony.kind}: ${testimony.features.join(", ")}`}`;
   }
   const { code, position, rule, expected, presented } = verdict.refusal;
   return `${code}@${position}${rule === undefined ? "" : ` ${rule}`}: expected ${expected}; presented ${presented}`;

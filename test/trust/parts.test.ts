@@ -1,12 +1,10 @@
 /** Parts by themselves, found by mutation testing: what a table of chains leaves open. */
-import { CertificateChainValidationEngine } from "pkijs";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
 import { VerdictCache } from "../../src/trust/cache.ts";
 import { parseCertificate } from "../../src/trust/certificate.ts";
 import { isDnsName, matchIdentity, parseIp, splitMailbox } from "../../src/trust/identity.ts";
 import { CertificateStore, type TrustPolicy, type Verdict, createVerifier } from "../../src/trust/index.ts";
-import { secondOpinion } from "../../src/trust/opinion.ts";
 import { frame, toRefusal } from "../../src/trust/presented.ts";
 import { Known, signatureCost } from "../../src/trust/store.ts";
 import {
@@ -30,7 +28,6 @@ import {
   extension,
   generalizedTime,
   int,
-  ip,
   mint,
   name,
   oid,
@@ -41,7 +38,6 @@ import {
   sha256,
   text,
   tlv,
-  uri,
   verdictOf,
 } from "./mint.ts";
 import { witness } from "./witness.ts";
@@ -117,9 +113,6 @@ describe("a certificate that is known", () => {
     const refusal = { code: "second-opinion", presented: "PKI.js cannot read it" };
     const endEntity = server(root, { subject: strange });
     expect(await refusalOf(policy([root]), [endEntity])).toMatchObject({ ...refusal, position: 0 });
-    expect(await secondOpinion([knownOf(endEntity), knownOf(root)], NOW)).toBe("PKI.js cannot read the certificate");
-    const odd = ca("", null, { subject: strange });
-    expect(await secondOpinion([knownOf(server(root)), knownOf(odd)], NOW)).toBe("PKI.js cannot read the certificate");
   });
 });
 
@@ -404,60 +397,5 @@ describe("public suffixes", () => {
     ["*.s3.amazonaws.com", "issuance-rule@0 public-suffix-wildcard"],
   ])("%s", async (wildcard, expected) => {
     expect(await strict(wildcard)).toBe(expected);
-  });
-});
-
-describe("the second opinion", () => {
-  const issuing = ca("issuing", root);
-  const opinion = (path: readonly Minted[], nowMs = NOW): Promise<string | null> =>
-    secondOpinion(path.map(knownOf), nowMs);
-
-  it("agrees about a good path, to the second", async () => {
-    const endEntity = server(issuing, { notBefore: NOW - 1000, notAfter: NOW + 1000 });
-    for (const nowMs of [NOW - 1000, NOW, NOW + 1999]) {
-      expect(await opinion([endEntity, issuing, root], nowMs)).toBeNull();
-    }
-    for (const nowMs of [NOW - 1001, NOW + 2000]) {
-      expect(await opinion([endEntity, issuing, root], nowMs)).toMatch(/not yet valid|expired/iu);
-    }
-  });
-  it("leaves name constraints to this room", async () => {
-    const limited = ca("limited", root, { extensions: [ext.constraints([dns("example.com")])] });
-    const chain = [server(limited, { names: [dns("evil.test")] }), limited];
-    expect(await opinion([...chain, root])).toBeNull();
-    expect(await check(root, ...chain)).toBe("name-constraint@0");
-  });
-  it("is one only about exactly the path that was asked about", async () => {
-    const answerOf = async (change: (path: readonly object[]) => object): Promise<string | null> => {
-      const { prototype } = CertificateChainValidationEngine;
-      const verify = vi.spyOn(prototype, "verify");
-      verify.mockImplementation(async function (this: CertificateChainValidationEngine, ...parameters) {
-        verify.mockRestore();
-        const answer = await this.verify(...parameters);
-        return { ...answer, ...change(answer.certificatePath ?? []) };
-      });
-      try {
-        return await opinion([server(issuing), issuing, root]);
-      } finally {
-        verify.mockRestore();
-      }
-    };
-    const another = "PKI.js validated another path";
-    expect(await answerOf(() => ({}))).toBeNull();
-    expect(await answerOf((path) => ({ certificatePath: path.slice(1) }))).toBe(another);
-    expect(await answerOf((path) => ({ certificatePath: path.slice(0, -1) }))).toBe(another);
-    expect(await answerOf((path) => ({ certificatePath: [...path, {}] }))).toBe(another);
-    expect(await answerOf((path) => ({ certificatePath: [{}, ...path.slice(1)] }))).toBe(another);
-    expect(await answerOf((path) => ({ certificatePath: path.toReversed() }))).toBe(another);
-    expect(await answerOf(() => ({ certificatePath: undefined }))).toBe(another);
-    expect(await answerOf(() => ({ result: false, resultMessage: "" }))).toBe("PKI.js refuses the path");
-    expect(await answerOf(() => ({ result: false, resultMessage: "no" }))).toBe("no");
-  });
-  it("is asked with addresses and URIs as well", async () => {
-    const limited = ca("limited", root, {
-      extensions: [ext.constraints([ip(10, 0, 0, 0, 255, 0, 0, 0), uri("a.test")])],
-    });
-    const names = [dns(HOST), ip(10, 0, 0, 1), uri("https://a.test/")];
-    expect(await check(root, server(limited, { names }), limited)).toBe("verified");
   });
 });

@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { REFUSAL_MS } from "../../src/trust/cache.ts";
-import { secondOpinion } from "../../src/trust/opinion.ts";
 import { CertificateStore, type Rule, type TrustPolicy, createVerifier } from "../../src/trust/index.ts";
 import {
   type Bytes,
@@ -583,23 +582,5 @@ describe("the profile strict", () => {
   it("lets an anchor have serial number 0", async () => {
     const anchor = ca("root", null, { serial: int(0) });
     expect(await strict(server(anchor), anchor)).toBe("verified");
-  });
-});
-
-describe("the second opinion", () => {
-  it("refuses what this room let pass", async () => {
-    const store = new CertificateStore(sha256);
-    const known = [server(root), ca("other")].map(({ der }) => {
-      const read = store.read(der);
-      if (read.kind === "malformed") throw new Error(read.why);
-      return read.value;
-    });
-    expect(await secondOpinion(known, NOW)).toBe("Incorrect name chaining");
-    expect(await secondOpinion(known.slice(0, 1), NOW)).toBe("a path of one certificate");
-  });
-  it("is asked, and believed", async () => {
-    // PKI.js cannot read this value: a known false refusal, named in docs/trust.md.
-    const subject = seq(tlv(0x31, seq(oid("2.5.4.3"), tlv(0x18, bytes(0x6e, 0x6f)))));
-    expect(await check(root, server(root, { subject }))).toBe("second-opinion@0");
   });
 });

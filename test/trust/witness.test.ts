@@ -241,6 +241,15 @@ describe("a feature that webpki cannot judge", () => {
     const refusing = await judged(policy([anchor]), chain, () => ({ kind: "refused", why: "no" }));
     expect(testimony(refusing.verdict)).toMatchObject({ code: "second-opinion", presented: "no" });
   });
+  it("is none of PKI.js's, whose engine once refused a URI with a user under constraints", async () => {
+    const limited = ca("limited", root, { extensions: [ext.constraints([uri("example.com")])] });
+    const names = [dns(HOST), uri("https://user:x@example.com/")];
+    const { verdict } = await judged(policy([root]), [server(limited, { names }), limited]);
+    expect(testimony(verdict)).toEqual({ kind: "path-abstained", features: ["constraint-form"] });
+    const outside = [dns(HOST), uri("https://example.com@evil.test/")];
+    const refused = await judged(policy([root]), [server(limited, { names: outside }), limited]);
+    expect(testimony(refused.verdict)).toMatchObject({ code: "name-constraint" });
+  });
   it("is looked for where webpki looks: an anchor's own form is none of them", async () => {
     const key = ecKey();
     const validity = seq(utcTime(Date.UTC(1969, 0, 1)), generalizedTime(NOW + 1000));
