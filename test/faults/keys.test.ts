@@ -126,7 +126,7 @@ describe.skipIf(WITHOUT)("openssl s_server", () => {
     ["P-521", [0x0503, 0x0603], [0x18, 0x19], "unsupported-algorithm", "presented P-521"],
     ["secp256k1", [0, 0], [0x18, 0x16], "unsupported-algorithm", "presented secp256k1"],
     ["Ed448", [0x0503, 0x0808], [0x18, 0x1e], "unsupported-algorithm", "presented Ed448"],
-    ["RSA-PSS", [0x0503, 0x0809], [0, 0], "unsupported-algorithm", "presented 1.2.840.113549.1.1.10"],
+    ["RSA-PSS", [0x0503, 0x0809], [0, 0], "unsupported-algorithm", "presented RSA for PSS alone"],
   ])("%s, where the server finds a scheme after all", async (key, scheme, group, code, detail) => {
     const { port, said } = await serve(key, ["-tls1_2"]);
     const between = await offering(port, [

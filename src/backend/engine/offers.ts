@@ -71,6 +71,7 @@ function tell(alert: number | null, offering: Offering, sni: string): { expected
         expected: `a backend that shares a protocol by ALPN (${offering.alpn.join(", ")})`,
         missing: "none is shared",
       };
+    case null:
     default:
       return null;
   }
