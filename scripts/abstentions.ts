@@ -28,7 +28,7 @@ export function tally(testimonies: readonly Testimony[]): Tally {
 
 /**
  * Says the tally, and answers whether at most `ceilingPercent` of the accepted paths were not judged by the witness.
- * A run of fewer than 100 accepted paths has no share worth judging.
+ * A run of fewer than 50 accepted paths has no share worth judging.
  */
 export function reportTally(
   { accepted, pathAbstained, nameAbstained, features }: Tally,
@@ -39,7 +39,7 @@ export function reportTally(
     `witness: ${accepted} paths accepted, ${pathAbstained} of them by their signatures alone and ` +
       `${nameAbstained} without the name${listed === "" ? "" : ` (${listed})`}`,
   );
-  const within = accepted < 100 || pathAbstained * 100 <= accepted * ceilingPercent;
+  const within = accepted < 50 || pathAbstained * 100 <= accepted * ceilingPercent;
   if (!within) console.log(`TOO MANY ABSTENTIONS: more than ${ceilingPercent} % of the accepted paths`);
   return within;
 }

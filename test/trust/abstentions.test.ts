@@ -25,9 +25,9 @@ it("counts paths and features", () => {
 it.each([
   [95, 5, true],
   [94, 6, false],
-  [0, 100, false],
+  [0, 50, false],
   // Too few to have a share.
-  [0, 99, true],
+  [0, 49, true],
 ])("of %s judged and %s abstained, at most 5 %%: %s", (ordinary, odd, expected) => {
   const log = vi.spyOn(console, "log").mockReturnValue();
   expect(reportTally(tally(run([ordinary, judged], [odd, signatures])), 5)).toBe(expected);
