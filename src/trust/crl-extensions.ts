@@ -25,9 +25,9 @@ interface IssuingDistributionPoint {
   readonly indirect: boolean;
 }
 
-/** Certificates of one issuer that a list revokes. */
+/** Certificates that a list revokes: these serial numbers under each of these issuers. */
 export interface Revoked {
-  readonly issuer: DistinguishedName;
+  readonly issuers: readonly DistinguishedName[];
   /** Serial numbers in hexadecimal. */
   readonly serials: ReadonlySet<string>;
 }
@@ -80,9 +80,8 @@ export function readRevoked(
   issuer: DistinguishedName,
   { indirect, baseNumber }: CrlExtensions,
 ): readonly Revoked[] {
-  const own = { issuer, serials: new Set<string>() };
-  const revoked = new Map([[hex(issuer.der), own]]);
-  let sections: readonly { readonly serials: Set<string> }[] = [own];
+  let section = { issuers: [issuer], serials: new Set<string>() };
+  const revoked = new Map([["", section]]);
   // §5.1.2.6: without revoked certificates the list MUST be absent. OpenSSL writes it empty: that says the same.
   list?.each(() => {
     const entry = list.enter(TAG.sequence, "revokedCertificates");
@@ -93,16 +92,13 @@ export function readRevoked(
     const { reason, issuers: named } = readEntryExtensions(extensions, indirect);
     // §5.3.3: an entry without certificateIssuer is of the preceding entry's issuer.
     if (named !== null) {
-      sections = named.map((other) => {
-        const key = hex(other.der);
-        const section = revoked.get(key) ?? { issuer: other, serials: new Set<string>() };
-        revoked.set(key, section);
-        return section;
-      });
+      const key = named.map(({ der }) => hex(der)).join(" ");
+      section = revoked.get(key) ?? { issuers: named, serials: new Set<string>() };
+      revoked.set(key, section);
     }
     // A delta list only ever adds: it takes nothing off a complete list, and what it takes off is no revocation.
     if (reason === REMOVE_FROM_CRL && baseNumber !== null) return;
-    for (const { serials } of sections) serials.add(serial);
+    section.serials.add(serial);
   });
   return [...revoked.values()];
 }

@@ -74,8 +74,7 @@ export class CrlSigners {
       const verified = await isSignedBy(crl, known, budget);
       if (verified === null) break;
       if (!verified) continue;
-      // §6.3.3 (f): "If a key usage extension is present … verify that the cRLSign bit is set."
-      if (lacksUsage(known.certificate, "crlSign")) {
+      if (!maySign(candidate)) {
         why = "an issuer without cRLSign";
         continue;
       }
@@ -93,7 +92,9 @@ export class CrlSigners {
   /** Certificates of the list's issuer: those of the path first, then those whose key identifier fits. */
   #candidates({ issuer, keyIdentifier }: Crl): Link[] {
     const { path, presented, anchors, budget } = this.#search;
-    const links = [...path, ...presented, ...(anchors.get(shapeOf(issuer)) ?? [])].filter(({ known }) =>
+    // A server does not vouch for itself, unless it is the anchor.
+    const cas = path.length === 1 ? path : path.slice(1);
+    const links = [...cas, ...presented, ...(anchors.get(shapeOf(issuer)) ?? [])].filter(({ known }) =>
       isSameNameWithin(known.certificate.subject, issuer, budget),
     );
     const rank = ({ known }: Link): number => {
@@ -142,6 +143,15 @@ export class CrlSigners {
     }
     return { untilMs };
   }
+}
+
+/**
+ * §6.3.3 (f): "If a key usage extension is present … verify that the cRLSign bit is set." Without one, a CA or an anchor
+ * may sign; what is neither may be any server, and CAs MUST give a CRL issuer's certificate the extension (§4.2.1.3).
+ */
+function maySign({ known: { certificate }, source }: Link): boolean {
+  if (lacksUsage(certificate, "crlSign")) return false;
+  return certificate.keyUsage !== null || certificate.basicConstraints?.ca === true || source !== null;
 }
 
 const TOO_DEEP: Problem = {

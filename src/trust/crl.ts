@@ -18,7 +18,7 @@ export interface Crl extends CrlExtensions {
   readonly thisUpdateMs: number;
   /** RFC 5280 §5.1.2.5 demands it; without it nothing tells when the list is stale. */
   readonly nextUpdateMs: number;
-  /** By the issuer of the certificates: the list's own, and in an indirect list others. */
+  /** By the issuers of the certificates: the list's own, and in an indirect list others. */
   readonly revoked: readonly Revoked[];
   /** Certificates whose key was tried. */
   readonly verifiedBy: WeakMap<Known, boolean>;

@@ -116,7 +116,10 @@ export class Revocation {
 
 /** §5.3.3: whether the list has this serial number under a name that is, or may be, the certificate's issuer. */
 function isListed({ revoked }: Crl, serial: string, { issuer }: Certificate): boolean {
-  return revoked.some((section) => section.serials.has(serial) && compareNames(section.issuer, issuer) !== "different");
+  return revoked.some(
+    ({ issuers, serials }) =>
+      serials.has(serial) && issuers.some((named) => compareNames(named, issuer) !== "different"),
+  );
 }
 
 /** §6.3.3 (b), (d): the reasons for which the list decides about the certificate; 0: it does not. */

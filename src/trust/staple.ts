@@ -53,7 +53,7 @@ export async function checkMustStaple(
   for (const answer of parsed.value.answers) if (await isAbout(answer, endEntity, issuer, hashed)) answers.push(answer);
   const current = findCurrent(answers, rules.nowMs);
   if ("code" in current) return current;
-  const signed = await isAuthentic(parsed.value, issuer, rules);
+  const signed = await isAuthentic(parsed.value, endEntity, issuer, rules);
   return "code" in signed ? signed : { untilMs: Math.min(current.untilMs, signed.untilMs) };
 }
 
@@ -99,6 +99,7 @@ function findCurrent(answers: readonly OcspAnswer[], nowMs: number): { readonly 
 /** RFC 6960 §4.2.2.2: by the issuer, or by a responder whose certificate the issuer signed for that purpose. */
 async function isAuthentic(
   response: OcspResponse,
+  endEntity: Certificate,
   issuer: Known,
   rules: StapleRules,
 ): Promise<{ readonly untilMs: number } | Problem> {
@@ -112,7 +113,9 @@ async function isAuthentic(
     const parsed = rules.store.read(der);
     if (parsed.kind === "malformed" || !(await isResponder(response, parsed.value.certificate))) continue;
     const delegate = parsed.value;
-    const problem = await delegateProblem(delegate, issuer, rules);
+    const problem = sameBytes(delegate.certificate.spki, endEntity.spki)
+      ? "one that the end entity signed itself"
+      : await delegateProblem(delegate, issuer, rules);
     if (problem === null) {
       const verified = await verifies(response, delegate, rules.budget);
       if (verified === true) return statusOf(delegate, rules);

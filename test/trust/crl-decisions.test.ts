@@ -1,5 +1,6 @@
 /** What each kind of CRL decides, beside others: none is passed over so that another one decides. */
 import { describe, expect, it } from "vitest";
+import { readCrl } from "../../src/trust/index.ts";
 import {
   type Bytes,
   DAY,
@@ -262,6 +263,19 @@ describe("an indirect list", () => {
     const answers = [1, 2, 3, 4, 5].map((serial) => of1(named(serial), list({ entries })));
     expect(await Promise.all(answers)).toEqual(["verified", "revoked@0", "revoked@0", "verified", "verified"]);
   });
+  it("revokes under a name that may be the issuer's", async () => {
+    const general = seq(tlv(0x31, seq(oid("2.5.4.3"), tlv(0x1b, new TextEncoder().encode("issuing")))));
+    expect(await of1(named(3), list({ entries: [entry(3, of(general))] }))).toBe("revoked@0");
+  });
+  it("names many issuers for many entries at a cost that is their sum", async () => {
+    const names = Array.from({ length: 2_000 }, (_, index) => dirName(name(`n${index}`)));
+    const crowd = extension("2.5.29.29", true, seq(...names, dirName(issuing.subject)));
+    const entries = [entry(1, crowd), ...Array.from({ length: 2_000 }, (_, index) => entry(index + 2))];
+    const read = readCrl(list({ entries }));
+    if (read.kind !== "used") throw new Error(read.why);
+    expect(read.crl.revoked.reduce((sum, { issuers, serials }) => sum + issuers.length + serials.size, 0)).toBe(4_003);
+    expect(await of1(named(2_001), list({ entries }))).toBe("revoked@0");
+  });
   it("revokes beside a complete list of the issuer", async () => {
     expect(await of1(named(5), complete, list({ entries: [entry(5, of(issuing.subject))] }))).toBe("revoked@0");
     expect(await of1(named(5), complete, list({ version: bytes() }))).toBe("revocation-unknown@0");
@@ -301,6 +315,18 @@ describe("the signer of a list", () => {
     expect(await under([signedBy(renewed)], [leaf, issuing, renewed])).toBe("verified");
     expect(await under([signedBy(renewed, revoked)], [leaf, issuing, renewed])).toBe("revoked@0");
     expect(await under([signedBy(renewed)])).toBe("revocation-unknown@0");
+  });
+  it("says so in its keyUsage, unless it is a CA", async () => {
+    const bare = signer(issuing, 0, { extensions: [ext.san(dns("other.example"))] });
+    expect(await under([signedBy(bare)], [leaf, issuing, bare])).toBe("revocation-unknown@0");
+    const old = signer(issuing, 0, { version: bytes(), extensions: [] });
+    expect(await under([signedBy(old)], [leaf, issuing, old])).toBe("revocation-unknown@0");
+    const authority = signer(root, 0, { extensions: [ext.ca()] });
+    expect(await under([signedBy(authority)], [leaf, issuing, authority])).toBe("verified");
+  });
+  it("is not the end entity that the list is about", async () => {
+    const own = server(issuing, { subject: issuing.subject, usage: 0x82 });
+    expect(await under([signedBy(own)], [own, issuing])).toBe("revocation-unknown@0");
   });
   it("may be a separate key that the CA, or the CA above, certified", async () => {
     for (const separate of [signer(issuing), signer(root)]) {

@@ -8,6 +8,7 @@ import {
   type Minted,
   NOW,
   POLICY_DIGEST,
+  SERVER_AUTH,
   brief,
   bytes,
   ca,
@@ -155,6 +156,17 @@ describe("a delegated responder", () => {
     ["with an unknown critical extension", [ext.eku(OCSP_SIGNING), extension("1.2.3", true, bytes())]],
   ])("%s is none", async (_, extensions) => {
     expect(await by(responder({ extensions }))).toBe("revocation-unknown@0");
+  });
+  it("is not the end entity itself, whatever its purposes are", async () => {
+    const own = server(issuing, {
+      serial: int(SERIAL),
+      purposes: [SERVER_AUTH, OCSP_SIGNING],
+      extensions: [tlsFeature(false, 5)],
+    });
+    const twin = responder({ key: own.key });
+    for (const signer of [own, twin]) {
+      expect(await check(response({ signer, certificates: [signer] }), [own, issuing])).toBe("revocation-unknown@0");
+    }
   });
   it("is valid, and the verdict ends with it", async () => {
     expect(await by(responder({ notAfter: NOW - 1000 }))).toBe("revocation-unknown@0");
