@@ -276,11 +276,17 @@ export function checkNested(reader: DerReader, depth: number, what: string): num
       throw new DerError(`${what} has an OBJECT IDENTIFIER of ${element.end - element.content} octets`);
     }
     if ((element.tag & 0x20) !== 0) {
+      // X.690 §10.2: strings are primitive.
+      if (isConstructedString(element.tag)) throw new DerError(`${what} has a string in pieces`);
       count += checkNested(new DerReader(reader.bytes, element.content, element.end), depth - 1, what);
     }
   }
   return count;
 }
+
+/** `tag` is an octet of a constructed element. The last three are EXTERNAL, EMBEDDED PDV and CHARACTER STRING. */
+const isConstructedString = (tag: number): boolean =>
+  (tag & 0xc0) === 0 && ![TAG.sequence, TAG.set, 0x28, 0x2b, 0x3d].includes(tag);
 
 /** Whether two byte strings are the same. Nothing here is secret: it stops at the first difference. */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {

@@ -27,14 +27,17 @@ const EMAIL_ADDRESS = "1.2.840.113549.1.9.1";
 /** One AttributeTypeAndValue. */
 export class Attribute {
   readonly type: string;
+  /** The tag octet of the value. */
+  readonly tag: number;
   /** The value with its tag and length. */
   readonly der: Uint8Array;
-  /** Null: a type without text, which compares by its bytes. */
+  /** Null: a type without text, see `compareOpaque`. */
   readonly text: string | null;
   #folded: Folded | null | undefined;
 
-  constructor(type: string, der: Uint8Array, text: string | null) {
+  constructor(type: string, tag: number, der: Uint8Array, text: string | null) {
     this.type = type;
+    this.tag = tag;
     this.der = der;
     this.text = text;
   }
@@ -84,7 +87,7 @@ function readAttribute(pair: DerReader, what: string): { attribute: Attribute; e
   // As any other value it is read down to its elements, and counts as many.
   const value = new DerReader(pair.bytes, element.start, element.end);
   const elements = text === null ? checkNested(value, 9, what) - 1 : 0;
-  return { attribute: new Attribute(type, pair.whole(element), text), elements };
+  return { attribute: new Attribute(type, element.tag, pair.whole(element), text), elements };
 }
 
 /** Whether two names are the same (RFC 5280 §7.1): RDN by RDN, each as a set of types and values. */
@@ -141,11 +144,19 @@ function compareRdns(one: readonly Attribute[], other: readonly Attribute[]): Co
 function compareAttributes(one: Attribute, other: Attribute): Comparison {
   if (one.type !== other.type) return "different";
   if (sameBytes(one.der, other.der)) return "same";
-  if (one.text === null || other.text === null) return "different";
+  if (one.text === null || other.text === null) return compareOpaque(one, other);
   const [first, second] = [one.folded, other.folded];
   if (first === null || second === null) return "unclear";
   if (first.exact === second.exact) return "same";
   return first.loose === second.loose ? "unclear" : "different";
+}
+
+/** Character strings without a form for comparison: ObjectDescriptor, Videotex-, Graphic-, General-, CHARACTER STRING. */
+const OPAQUE_STRINGS: ReadonlySet<number> = new Set([0x07, 0x15, 0x19, 0x1b, 0x1d, 0x3d]);
+
+/** Values of which one has no text: unlike, unless some reader may take both for the same characters. */
+function compareOpaque({ tag }: Attribute, other: Attribute): Comparison {
+  return tag !== other.tag || OPAQUE_STRINGS.has(tag) ? "unclear" : "different";
 }
 
 /** The types of a name's attributes: names of different shapes are different. The converse does not hold. */

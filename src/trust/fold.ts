@@ -9,7 +9,10 @@ import { DerError, TAG } from "./der.ts";
 export interface Folded {
   /** Compatibility forms and case folded, insignificant spaces removed. */
   readonly exact: string;
-  /** As `exact`, without the characters that RFC 4518 §2.2 maps to nothing, such as NUL and the soft hyphen. */
+  /**
+   * As `exact`, without the characters that RFC 4518 §2.2 maps to nothing, such as NUL and the soft hyphen, and with the
+   * case of upper case folded, as RFC 3454 B.2 does of a few letters with an iota below.
+   */
   readonly loose: string;
 }
 
@@ -44,9 +47,11 @@ export function readText(tag: number, contents: Uint8Array, what: string): strin
 
 /** RFC 4518 §2.6.1, and the controls of §2.2 that are spaces. */
 const SPACES = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
-/** RFC 4518 §2.2: mapped to nothing. Combining characters stand outside the class, where they combine with nothing. */
-const IGNORED =
-  /(?![\t-\r\u0085])\p{Cc}|[\u00ad\u06dd\u070f\u1806\u180e\u200b\u200c\u200e\u200f\u202a-\u202e\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffc]|\u034f|\u200d|[\u180b-\u180d]|[\ufe00-\ufe0f]|[\u{1d173}-\u{1d17a}]|\u{e0001}|[\u{e0020}-\u{e007f}]/gu;
+/**
+ * RFC 4518 §2.2: mapped to nothing. What Unicode's default is to ignore counts in as well, of which some is younger
+ * than that list.
+ */
+const IGNORED = /(?![\t-\r\u0085])\p{Cc}|\p{Default_Ignorable_Code_Point}|[\u06dd\u070f\u1806\ufff9-\ufffc]/gu;
 /**
  * RFC 4518 §2.4: private use and the replacement character are prohibited, so that no comparison with them is true or
  * false. Unassigned code points are too, but which ones are differs between the runtimes' versions of Unicode.
@@ -66,9 +71,9 @@ const MARKS = /\p{M}+/gu;
 export function foldText(text: string): Folded | null {
   const ascii = isAscii(text);
   if (!ascii && (PROHIBITED.test(text) || !text.isWellFormed() || hasLongRun(text))) return null;
-  const foldCase = ascii ? foldAscii : foldUnicode;
-  const exact = foldCase(text);
-  return { exact, loose: text.search(IGNORED) === -1 ? exact : foldCase(text.replaceAll(IGNORED, "")) };
+  const exact = ascii ? foldAscii(text) : foldUnicode(text);
+  if (ascii && text.search(IGNORED) === -1) return { exact, loose: exact };
+  return { exact, loose: foldUnicode(foldUnicode(text.replaceAll(IGNORED, "")).toUpperCase()) };
 }
 
 function hasLongRun(text: string): boolean {

@@ -204,6 +204,11 @@ describe("extensions", () => {
       "subjectAltName iPAddress has 8 octets, not 4 or 16",
     ],
     ["a multi-byte tag", [ext.san(tlv(0xa0, bytes(0x1f, 0x81, 0, 0)))], "subjectAltName has a multi-byte tag"],
+    [
+      "an otherName with a string in pieces",
+      [ext.san(tlv(0xa0, oid("1.2.3"), tlv(0xa0, tlv(0x2c, tlv(0x0c)))))],
+      "subjectAltName has a string in pieces",
+    ],
     ["an otherName that is not DER", [ext.san(tlv(0xa0, bytes(6, 9)))], "subjectAltName is truncated"],
     [
       "nesting without end",
