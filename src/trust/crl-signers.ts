@@ -8,6 +8,7 @@ import { sameBytes } from "./der.ts";
 import { isSameNameWithin, shapeOf } from "./dn.ts";
 import { type AnchorIndex, type Link, indexAnchors } from "./issuers.ts";
 import { buildPath } from "./paths.ts";
+import { ALWAYS, type Period, intersect, validityOf } from "./period.ts";
 import { type Problem, lacksUsage } from "./profile.ts";
 import { type Known, signatureCost, spendOnHash, verifySignature } from "./store.ts";
 
@@ -25,14 +26,14 @@ export interface SignerSearch {
 }
 
 export type Signed =
-  /** `untilMs`: until when a signer that is not of the path is known to be valid. */
-  | { readonly kind: "signed"; readonly untilMs: number }
+  /** `period`: when a signer that is not of the path is known to be valid. */
+  | { readonly kind: "signed"; readonly period: Period }
   /** By another anchor of the policy with the issuer's name. §6.3.3 (f): it MUST be the same; the list only adds. */
   | { readonly kind: "other-anchor" }
   | { readonly kind: "nobody"; readonly why: string };
 
-/** Until when a certificate is known not to be revoked, or why that is not known. */
-export type Status = { readonly untilMs: number } | Problem;
+/** When a certificate is known not to be revoked, or why that is not known. */
+export type Status = Period | Problem;
 
 /** Signers whose own status is being asked at once, each by a list of the one after it. */
 const MAX_NESTED = 3;
@@ -79,11 +80,11 @@ export class CrlSigners {
         continue;
       }
       if (path.some((link) => link.known === known) || this.#nested.has(known)) {
-        return { kind: "signed", untilMs: Infinity };
+        return { kind: "signed", period: ALWAYS };
       }
       if (candidate.source !== null) return { kind: "other-anchor" };
       const answer = await this.#validate(candidate);
-      if ("untilMs" in answer) return { kind: "signed", ...answer };
+      if ("untilMs" in answer) return { kind: "signed", period: answer };
       why = `a CRL whose signer has no path of its own: ${answer.code}, ${answer.presented}`;
     }
     return { kind: "nobody", why };
@@ -112,7 +113,7 @@ export class CrlSigners {
     const { path, presented, nowMs, budget, maxLength, checkPath } = this.#search;
     const anchor = path.at(-1);
     if (anchor === undefined || this.#nested.size >= MAX_NESTED) return TOO_DEEP;
-    let untilMs = 0;
+    let period: Period | null = null;
     this.#nested.add(signer.known);
     const failure = await buildPath(signer, {
       presented: [...path.slice(1, -1), ...presented],
@@ -125,23 +126,23 @@ export class CrlSigners {
         const problem = checkPath(own);
         const status = problem ?? (await this.#statusOf(own));
         if ("code" in status) return { problem: status, position: null, progress: 0 };
-        untilMs = status.untilMs;
+        period = status;
         return null;
       },
     });
     this.#nested.delete(signer.known);
-    return failure === null ? { untilMs } : failure.problem;
+    return failure?.problem ?? period ?? TOO_DEEP;
   }
 
   /** Of all certificates of a signer's path but its anchor. */
   async #statusOf(own: readonly Link[]): Promise<Status> {
-    let untilMs = Infinity;
+    let period = ALWAYS;
     for (const { known } of own.slice(0, -1)) {
       const answer = await this.#status(known);
       if ("code" in answer) return answer;
-      untilMs = Math.min(untilMs, answer.untilMs, known.certificate.notAfterMs);
+      period = intersect(period, answer, validityOf(known.certificate));
     }
-    return { untilMs };
+    return period;
   }
 }
 

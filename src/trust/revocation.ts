@@ -9,6 +9,7 @@ import { type Crl, type CrlReading, readCrl } from "./crl.ts";
 import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
 import { ALL_REASONS, type DistributionPoint, countNames, pointNames, shareName } from "./distribution-points.ts";
 import { type Comparison, type DistinguishedName, compareNames, describeDn, isSameName } from "./dn.ts";
+import { ALWAYS, type Period, intersect } from "./period.ts";
 import { type Problem, formatTime } from "./profile.ts";
 import type { Known } from "./store.ts";
 
@@ -74,7 +75,7 @@ export class Revocation {
     this.#signers = new CrlSigners(rules, (known) => this.check(known));
   }
 
-  /** Either until when the certificate is known not to be revoked, or why not. */
+  /** Either when the certificate is known not to be revoked, or why that is not known. */
   async check({ certificate }: Known): Promise<Status> {
     const { crls, nowMs, budget } = this.#rules;
     if (!budget.spend("comparisons", crls.comparisonsWith(certificate))) return overBudget(certificate);
@@ -102,15 +103,15 @@ export class Revocation {
       else if (crl.thisUpdateMs > nowMs) why = `a CRL not valid before ${formatTime(crl.thisUpdateMs)}`;
       else if (crl.nextUpdateMs < Math.floor(nowMs / 1000) * 1000) {
         why = `a CRL whose next update was due ${formatTime(crl.nextUpdateMs)}`;
-      } else deciding.push({ crl, untilMs: Math.min(crl.nextUpdateMs, signed.untilMs) });
+      } else deciding.push({ crl, period: intersect(datesOf(crl), signed.period) });
     }
     if (blocked !== null) return unknown(certificate, blocked);
     if (deciding.length === 0) return unknown(certificate, why);
-    const based = basedUntil(deltas, deciding);
+    const based = findBases(deltas, deciding);
     if (typeof based === "string") return unknown(certificate, based);
-    const covered = coveredUntil(deciding, certificate);
+    const covered = findCover(deciding, certificate);
     if (covered === null) return unknown(certificate, "CRLs for some reasons only");
-    return { untilMs: Math.min(covered, based) };
+    return intersect(covered, based);
   }
 }
 
@@ -149,35 +150,44 @@ function isOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certi
   return shareName(pointNames(crl.point, crl.issuer), name === null ? (issuers ?? []) : pointNames(name, crl.issuer));
 }
 
-/** A current complete list, and until when it and its signer stand. */
+/** A current complete list, and when it and its signer stand. */
 interface Deciding {
   readonly crl: Crl;
-  readonly untilMs: number;
+  readonly period: Period;
 }
+
+const datesOf = ({ thisUpdateMs, nextUpdateMs }: Crl): Period => ({ fromMs: thisUpdateMs, untilMs: nextUpdateMs });
+
+const longestFirst = (deciding: readonly Deciding[]): Deciding[] =>
+  deciding.toSorted((a, b) => b.period.untilMs - a.period.untilMs);
 
 /**
  * §5.2.4: a delta CRL is about complete lists from its base number on. When all that are there are older, one that
- * knows more is missing, and what it revokes is in neither: the answer then says so. Otherwise it is until when such
- * a list is there.
+ * knows more is missing, and what it revokes is in neither: the answer then says so. Otherwise it is when such a list
+ * is there.
  */
-function basedUntil(deltas: readonly Crl[], complete: readonly Deciding[]): number | string {
-  let untilMs = Infinity;
+function findBases(deltas: readonly Crl[], complete: readonly Deciding[]): Period | string {
+  let period = ALWAYS;
   for (const { baseNumber } of deltas) {
-    const bases = complete.filter(({ crl }) => baseNumber !== null && crl.number >= baseNumber);
-    if (bases.length === 0) {
+    const base = longestFirst(complete).find(({ crl }) => baseNumber !== null && crl.number >= baseNumber);
+    if (base === undefined) {
       return `a delta CRL to CRL number ${baseNumber}, and no current CRL with that number or a later one`;
     }
-    untilMs = Math.min(untilMs, Math.max(...bases.map((base) => base.untilMs)));
+    period = intersect(period, base.period);
   }
-  return untilMs;
+  return period;
 }
 
-/** §6.3.3 (e): until when lists stand for all reasons together; null: some reason is missing. */
-function coveredUntil(deciding: readonly Deciding[], certificate: Certificate): number | null {
+/** §6.3.3 (e): when lists stand for all reasons together; null: some reason is missing. */
+function findCover(deciding: readonly Deciding[], certificate: Certificate): Period | null {
   let reasons = 0;
-  for (const { crl, untilMs } of deciding.toSorted((a, b) => b.untilMs - a.untilMs)) {
-    reasons |= reasonsOf(crl, certificate);
-    if (reasons === ALL_REASONS) return untilMs;
+  let cover = ALWAYS;
+  for (const { crl, period } of longestFirst(deciding)) {
+    const more = reasons | reasonsOf(crl, certificate);
+    if (more === reasons) continue;
+    reasons = more;
+    cover = intersect(cover, period);
+    if (reasons === ALL_REASONS) return cover;
   }
   return null;
 }

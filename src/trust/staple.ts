@@ -10,6 +10,7 @@ import { owned, registerAlgorithm } from "./crypto.ts";
 import { DerReader, TAG, sameBytes } from "./der.ts";
 import { isSameName } from "./dn.ts";
 import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-response.ts";
+import { ALWAYS, type Period, intersect, validityOf } from "./period.ts";
 import { type Problem, checkSigner, formatTime, lacksUsage } from "./profile.ts";
 import { type CertificateStore, type Known, signatureCost, verifySignature } from "./store.ts";
 
@@ -32,19 +33,19 @@ export interface StapleRules {
   readonly nowMs: number;
   readonly budget: Budget;
   /** Whether a responder's certificate is revoked; null: revocation is not configured. */
-  readonly status: ((known: Known) => Promise<{ readonly untilMs: number } | Problem>) | null;
+  readonly status: ((known: Known) => Promise<Period | Problem>) | null;
 }
 
 /** Whether the certificate promises a stapled response. */
 export const mustStaple = ({ tlsFeatures }: Certificate): boolean => tlsFeatures?.includes(STATUS_REQUEST) === true;
 
-/** Until when the response stands for the end entity, or why it does not. `issuer` is the next one of its path. */
+/** When the response stands for the end entity, or why it does not. `issuer` is the next one of its path. */
 export async function checkMustStaple(
   endEntity: Certificate,
   issuer: Known,
   response: Uint8Array | null,
   rules: StapleRules,
-): Promise<{ readonly untilMs: number } | Problem> {
+): Promise<Period | Problem> {
   if (response === null || response.length === 0) return unknown("none");
   const parsed = parseOcspResponse(response);
   if (parsed.kind === "malformed") return unknown(`one that cannot be read: ${parsed.why}`);
@@ -54,7 +55,7 @@ export async function checkMustStaple(
   const current = findCurrent(answers, rules.nowMs);
   if ("code" in current) return current;
   const signed = await isAuthentic(parsed.value, endEntity, issuer, rules);
-  return "code" in signed ? signed : { untilMs: Math.min(current.untilMs, signed.untilMs) };
+  return "code" in signed ? signed : intersect(current, signed);
 }
 
 /** The digests of an issuer's name and key. */
@@ -81,19 +82,20 @@ async function isAbout(
 }
 
 /** Every answer about the certificate says good; one of them is current. */
-function findCurrent(answers: readonly OcspAnswer[], nowMs: number): { readonly untilMs: number } | Problem {
+function findCurrent(answers: readonly OcspAnswer[], nowMs: number): Period | Problem {
   const now = Math.floor(nowMs / 1000) * 1000;
   let why = "one about another certificate or issuer";
-  let untilMs: number | null = null;
+  let longest: Period | null = null;
   for (const { status, thisUpdateMs, nextUpdateMs } of answers) {
     if (status !== "good") return unknown(`one that says ${status}`);
     if (!(now >= thisUpdateMs)) why = `one not valid before ${formatTime(thisUpdateMs)}`;
     // RFC 6960 §4.2.2.1: without nextUpdate there is newer information at any time, which a staple is not.
     else if (nextUpdateMs === null) why = "one without nextUpdate";
     else if (!(now <= nextUpdateMs)) why = `one whose next update was due ${formatTime(nextUpdateMs)}`;
-    else untilMs = Math.max(untilMs ?? 0, nextUpdateMs);
+    else if (longest === null || nextUpdateMs > longest.untilMs)
+      longest = { fromMs: thisUpdateMs, untilMs: nextUpdateMs };
   }
-  return untilMs === null ? unknown(why) : { untilMs };
+  return longest ?? unknown(why);
 }
 
 /** RFC 6960 §4.2.2.2: by the issuer, or by a responder whose certificate the issuer signed for that purpose. */
@@ -102,12 +104,12 @@ async function isAuthentic(
   endEntity: Certificate,
   issuer: Known,
   rules: StapleRules,
-): Promise<{ readonly untilMs: number } | Problem> {
+): Promise<Period | Problem> {
   let why = "one that neither the issuer nor a responder of it signed";
   if (await isResponder(response, issuer.certificate)) {
     const verified = await verifies(response, issuer, rules.budget);
     if (verified === null) return OVER_BUDGET;
-    if (verified) return { untilMs: Infinity };
+    if (verified) return ALWAYS;
   }
   for (const der of response.certificates.slice(0, MAX_RESPONDERS)) {
     const parsed = rules.store.read(der);
@@ -146,13 +148,13 @@ async function delegateProblem(delegate: Known, issuer: Known, { nowMs, budget }
   return (await delegate.isSignedBy(issuer, budget)) === true ? null : "one whose responder another CA certified";
 }
 
-/** Until when a delegated responder is itself known not to be revoked. */
-async function statusOf(delegate: Known, rules: StapleRules): Promise<{ readonly untilMs: number } | Problem> {
-  const { notAfterMs } = delegate.certificate;
-  if (rules.status === null) return { untilMs: notAfterMs };
+/** When a delegated responder is valid and known not to be revoked. */
+async function statusOf(delegate: Known, rules: StapleRules): Promise<Period | Problem> {
+  const validity = validityOf(delegate.certificate);
+  if (rules.status === null) return validity;
   const answer = await rules.status(delegate);
   if ("code" in answer) return unknown(`one whose responder is refused: ${answer.code}, ${answer.presented}`);
-  return { untilMs: Math.min(notAfterMs, answer.untilMs) };
+  return intersect(validity, answer);
 }
 
 async function verifies(response: OcspResponse, signer: Known, budget: Budget): Promise<boolean | null> {

@@ -7,6 +7,7 @@ import type { Match, TrustIdentifier } from "./identity.ts";
 import { parseOcspRevoked } from "./ocsp.ts";
 import type { AnchorIndex, Link } from "./issuers.ts";
 import { COMPLETE, type Failure, overBudget } from "./paths.ts";
+import { type Period, intersect, validityOf } from "./period.ts";
 import { checkPolicies } from "./policies.ts";
 import { type Problem, checkEndEntity, checkSigner } from "./profile.ts";
 import { type CrlSet, Revocation } from "./revocation.ts";
@@ -38,9 +39,8 @@ export interface PathRules {
 
 export interface PathFacts {
   readonly match: Match | null;
-  /** The latest notBefore and the earliest notAfter, or nextUpdate of a CRL or a staple that was needed. */
-  readonly notBeforeMs: number;
-  readonly notAfterMs: number;
+  /** When all of the path is valid, with the CRLs, staple and signers that were needed. */
+  readonly period: Period;
   readonly witness: Testimony;
   /** Whether the end entity was accepted for its staple. */
   readonly neededStaple: boolean;
@@ -91,7 +91,7 @@ export async function validatePath(
   if (identifiers !== null && match === null) return fail(nameMismatch(identifiers, endEntity), 0);
 
   stage = 3;
-  let untilMs = Math.min(...certificates.map(({ notAfterMs }) => notAfterMs));
+  let period = intersect(...certificates.map(validityOf));
   const checkPath = (own: readonly Link[]): Problem | null => checkSignerPath(own, nowMs, budget);
   const revocation =
     rules.crls === null ? null : new Revocation({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
@@ -101,7 +101,7 @@ export async function validatePath(
     for (const [index, { known }] of questioned.entries()) {
       const answer = await revocation.check(known);
       if ("code" in answer) return fail(answer, index);
-      untilMs = Math.min(untilMs, answer.untilMs);
+      period = intersect(period, answer);
     }
   }
   const stapled = checkStaple(ocspResponse, endEntity);
@@ -117,7 +117,7 @@ export async function validatePath(
       status,
     });
     if ("code" in answer) return fail(answer, 0);
-    untilMs = Math.min(untilMs, answer.untilMs);
+    period = intersect(period, answer);
   }
 
   stage = 4;
@@ -133,8 +133,7 @@ export async function validatePath(
   if (!budget.spend("opinions", 1)) return { kind: "failed", failure: overBudget(budget) };
   const witnessed = testify(rules.witness, certificates, match, nowMs);
   if (witnessed.kind === "objects") return fail(witnessed.problem, null);
-  const notBeforeMs = Math.max(...certificates.map((certificate) => certificate.notBeforeMs));
-  const facts = { match, notBeforeMs, notAfterMs: untilMs, neededStaple, witness: witnessed.testimony };
+  const facts = { match, period, neededStaple, witness: witnessed.testimony };
   return { kind: "accepted", path, facts };
 }
 

@@ -158,13 +158,13 @@ class PolicyVerifier implements Verifier {
       path: path.map(({ known }) => known.certificate.der),
       matched: facts.match ?? NO_NAME,
       anchorSource: anchor.source ?? endEntity.source ?? "",
-      notAfterMs: facts.notAfterMs,
+      notAfterMs: facts.period.untilMs,
       witness: facts.witness,
     });
     // A certificate is valid until the end of its last second.
-    const untilMs = facts.notAfterMs + 999;
-    const { notBeforeMs: fromMs, neededStaple } = facts;
-    return { verdict: { kind: "verified", peer: verified }, fromMs, untilMs, neededStaple };
+    const { period, neededStaple } = facts;
+    const untilMs = period.untilMs + 999;
+    return { verdict: { kind: "verified", peer: verified }, fromMs: period.fromMs, untilMs, neededStaple };
   }
 
   /** When something that is not valid yet becomes so: no refusal is remembered beyond that. */

@@ -40,6 +40,7 @@ import {
   tlv,
   verdictOf,
 } from "./mint.ts";
+import { type StapleSpec, staple, tlsFeature } from "./staples.ts";
 import { witness } from "./witness.ts";
 
 const root = ca("root");
@@ -214,6 +215,33 @@ describe("what the cache is asked by", () => {
     const chain = [server(young).der, young.der];
     expect(brief(await verifier.verify(chain, NOW))).toBe("verified");
     expect(brief(await verifier.verify(chain, NOW - 5000))).toBe("not-yet-valid@1");
+  });
+  it("a verdict begins when what it needed does: lists, their signers, staples and their responders", async () => {
+    const young = { thisUpdate: NOW };
+    const old = { thisUpdate: NOW - DAY };
+    const signer = (notBefore: number): Minted =>
+      mint({ subject: root.subject, notBefore, extensions: [ext.keyUsage(0x02)] }, root);
+    const responder = (notBefore: number): Minted =>
+      mint({ notBefore, extensions: [ext.eku("1.3.6.1.5.5.7.3.9")] }, root);
+    const leaf = server(root, { serial: int(77), extensions: [tlsFeature(false, 5)] });
+    const stapled = (spec: Partial<StapleSpec>): Bytes => staple({ serial: 77, issuer: root, ...old, ...spec });
+    const before = async (crls: readonly Bytes[], response: Bytes, ...more: readonly Minted[]): Promise<string> => {
+      const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root], { crls }), sha256, witness });
+      const chain = [leaf, ...more].map(({ der }) => der);
+      expect(brief(await verifier.verify(chain, NOW, { ocspResponse: response }))).toBe("verified");
+      return brief(await verifier.verify(chain, NOW - 1000, { ocspResponse: response }));
+    };
+    const [newSigner, oldSigner] = [signer(NOW), signer(NOW - DAY)];
+    const [newResponder, oldResponder] = [responder(NOW), responder(NOW - DAY)];
+    const list = (key: Minted): Bytes => crl(root, { key: key.key, ...old });
+    const by = (one: Minted): Bytes => stapled({ signer: one, certificates: [one] });
+    expect(await before([crl(root, old)], stapled({}))).toBe("verified");
+    expect(await before([crl(root, old), crl(root, young)], stapled({}))).toBe("verified");
+    expect(await before([crl(root, young)], stapled({}))).toBe("revocation-unknown@0");
+    expect(await before([crl(root, old)], stapled(young))).toBe("revocation-unknown@0");
+    expect(await before([list(oldSigner)], by(oldResponder), oldSigner)).toBe("verified");
+    expect(await before([list(newSigner)], by(oldResponder), newSigner)).toBe("revocation-unknown@0");
+    expect(await before([list(oldSigner)], by(newResponder), oldSigner)).toBe("revocation-unknown@0");
   });
 });
 
