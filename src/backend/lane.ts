@@ -209,7 +209,7 @@ export class Lane {
     const over = this.#shares.wait(client);
     const timer = setInterval(() => {
       const nowMs = this.#pool.clock.monotonicMs();
-      if (!this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs);
+      if (!this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.length);
       // It was held back, and is not any more; or there is room that nobody was called for.
       else if (!this.#isContended && !this.isFull) this.look();
     }, SHARE_LIMITS.waitMs);

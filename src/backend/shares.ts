@@ -20,14 +20,18 @@ export interface Claim {
   readonly sinceMs: number;
 }
 
-/** Measured in requests that wait for nobody but their client, or for a backend. */
+/** How long who waits, and who is waited for, has patience. */
 export const SHARE_LIMITS = {
   /** Somebody below its share waits so long before others are looked at, and again after so long. */
   waitMs: 1_000,
-  /** A client above its share may keep its request from going on for so long then, */
+  /** A client above its share may keep its request from going on for so long then. */
   stalledMs: 1_000,
-  /** and one that is not above it, or is not the cause, so long. */
-  patienceMs: 5_000,
+  /** And one that is not above it, so long. */
+  patienceMs: 2_000,
+  /** A request of who is above its share is left alone for so long, though its client does what it should. */
+  oldMs: 5_000,
+  /** So many more are cut than requests wait: others come. */
+  spare: 16,
   /** So long after that nobody gets more than a share. */
   contendedMs: 10_000,
 } as const;
@@ -75,23 +79,23 @@ export class Shares {
 
   /**
    * Somebody below its share waits in vain: cuts requests of those above theirs that they keep from going on themselves;
-   * where there are none, one request, of who does so for longest, or the oldest of who is above its share.
+   * where there are none, as many as wait of those kept from going on for longest, or the oldest of who is above its share.
    */
-  makeRoom(nowMs: number): void {
+  makeRoom(nowMs: number, waiting: number): void {
     if (nowMs - this.#lookedMs < SHARE_LIMITS.waitMs) return;
     this.#lookedMs = nowMs;
     const excess = this.#excess();
     const stalled = [...this.#claims].filter(({ client }) => stalledMs(client, nowMs) >= SHARE_LIMITS.stalledMs);
     const many = stalled.filter(({ client }) => excess.take(client));
-    const [longest] = stalled
+    const longest = stalled
       .filter(({ client }) => stalledMs(client, nowMs) >= SHARE_LIMITS.patienceMs)
-      .sort((one, other) => stalledMs(other.client, nowMs) - stalledMs(one.client, nowMs));
+      .sort((one, other) => stalledMs(other.client, nowMs) - stalledMs(one.client, nowMs))
+      .slice(0, waiting + SHARE_LIMITS.spare);
     const rest = this.#excess();
     const old = [...this.#claims].find(
-      ({ client, sinceMs }) => nowMs - sinceMs >= SHARE_LIMITS.patienceMs && rest.take(client),
+      ({ client, sinceMs }) => nowMs - sinceMs >= SHARE_LIMITS.oldMs && rest.take(client),
     );
-    const one = longest ?? old;
-    const cut = many.length > 0 || one === undefined ? many : [one];
+    const cut = [many, longest, old === undefined ? [] : [old]].find(({ length }) => length > 0) ?? [];
     if (cut.length === 0) return;
     this.#contendedUntilMs = nowMs + SHARE_LIMITS.contendedMs;
     for (const { client } of cut) client.cut();

@@ -16,8 +16,9 @@ const BYTE_MS = 1_500;
 /** As many requests as given, at once, on as few connections as the protocol lets them. */
 export function hold(target: Target, { kind, requests }: { readonly kind: Hold; readonly requests: number }): Holding {
   const sockets: Socket[] = [];
+  const port = kind === "HTTP/1.1 uploads by the byte" ? target.port : target.http2Port;
   const dial = (first: Buffer): Socket => {
-    const socket = connect({ host: "127.0.0.1", port: target.port, noDelay: true }).on("error", () => undefined);
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true }).on("error", () => undefined);
     socket.write(first);
     sockets.push(socket);
     return socket;

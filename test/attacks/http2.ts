@@ -124,7 +124,7 @@ export async function flood(
   const sampling = setInterval(() => (most = Math.max(most, target.residentBytes())), 50);
   const end = performance.now() + bounds.limitMs;
   for (let left = bounds.connections; left > 0 && sent < bounds.count && performance.now() < end; left--) {
-    const socket = connect({ host: "127.0.0.1", port: target.port, noDelay: true });
+    const socket = connect({ host: "127.0.0.1", port: target.http2Port, noDelay: true });
     socket.on("error", () => undefined);
     const heard = listen(socket);
     await first(socket, "connect", "close");
@@ -149,7 +149,11 @@ export async function flood(
 function first(socket: Socket, ...events: readonly string[]): Promise<void> {
   if (socket.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
-    for (const event of events) socket.once(event, () => resolve());
+    const over = (): void => {
+      for (const event of events) socket.off(event, over);
+      resolve();
+    };
+    for (const event of events) socket.once(event, over);
   });
 }
 

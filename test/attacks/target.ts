@@ -8,7 +8,7 @@ import type { Writable } from "node:stream";
 import { freePort } from "../../src/cli/demo/check.ts";
 import { compile } from "../../src/compile/index.ts";
 import { backendYaml, edgeYaml } from "../last-hop/manifests.ts";
-import { mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 import { commandOf, type ServingRuntime } from "../runtimes/hosts.ts";
 import { residentBytes } from "../soak/workerd.ts";
 import { type CountingBackend, startBackend } from "./backend.ts";
@@ -17,6 +17,8 @@ import { type CountingBackend, startBackend } from "./backend.ts";
 export interface Target {
   /** Of the HTTP listener. */
   readonly port: number;
+  /** Of one that takes HTTP/2 with prior knowledge: on the gateway the same. */
+  readonly http2Port: number;
   /** Of the HTTPS listener. */
   readonly securePort: number;
   /** Signs what the HTTPS listener presents. */
@@ -29,6 +31,8 @@ export interface Target {
 
 export interface Gateway extends Target {
   readonly metricsPort: number;
+  /** What the HTTPS listener presents. */
+  readonly listener: Minted;
   readonly child: ChildProcess;
   /** Lines on stderr so far. */
   readonly said: () => string;
@@ -63,7 +67,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const { runtime = "node", stdout = "read", stderr = "read", under = [], args = [] } = options;
   const backend = await startBackend();
   const directory = mkdtempSync(join(tmpdir(), "lasthop-attacks-"));
-  const { bundle, secrets, caPem } = await cluster(backend.port);
+  const { bundle, secrets, caPem, listener } = await cluster(backend.port);
   const [bundleFile, secretsFile] = [join(directory, "bundle.json"), join(directory, "secrets.json")];
   writeFileSync(bundleFile, bundle);
   writeFileSync(secretsFile, secrets, { mode: 0o600 });
@@ -88,8 +92,10 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   };
   return {
     port,
+    http2Port: port,
     securePort,
     metricsPort,
+    listener,
     caPem,
     host: "plain.example.com",
     backend,
@@ -128,7 +134,14 @@ async function untilServes(child: ChildProcess, metricsPort: number, said: () =>
   }
 }
 
-async function cluster(port: number): Promise<{ bundle: string; secrets: string; caPem: string }> {
+interface Served {
+  readonly bundle: string;
+  readonly secrets: string;
+  readonly caPem: string;
+  readonly listener: Minted;
+}
+
+async function cluster(port: number): Promise<Served> {
   const root = await mintCa({ name: "attacks root" });
   const leaf = await mintLeaf({ issuer: root, dns: ["*.example.com"] });
   const base64 = (text: string): string => Buffer.from(text).toString("base64");
@@ -151,7 +164,7 @@ data: { tls.crt: ${base64(leaf.chainPem)}, tls.key: ${base64(leaf.keyPem)} }
   const { text: bundle, secrets, diagnostics } = compile(input, { allowLoopback: true });
   if (bundle === null || secrets === null || diagnostics.length > 0)
     throw new Error(diagnostics.map(({ message }) => message).join("\n"));
-  return { bundle, secrets, caPem: root.certPem };
+  return { bundle, secrets, caPem: root.certPem, listener: leaf };
 }
 
 /** A host whose rules differ by path: `/admin` is refused to all, `/public` and `/a/b` are served. */
