@@ -66,9 +66,11 @@ function issuerProblem(certificate: Certificate): AnchorProblem | null {
 }
 
 /** Whether a backend that presents exactly this certificate could be verified. */
-const isServer = (certificate: Certificate): boolean =>
-  hasNames(certificate) &&
-  checkEndEntity(certificate, true, certificate.notBeforeMs, new Budget(DEFAULT_BUDGETS)) === null;
+function isServer(certificate: Certificate): boolean {
+  const budget = new Budget(DEFAULT_BUDGETS);
+  const problem = checkEndEntity(certificate, true, certificate.notBeforeMs, budget);
+  return hasNames(certificate) && problem === null && budget.exceeded === null;
+}
 
 /** Policies ask for DNS names and URIs. */
 const hasNames = ({ subjectAltNames }: Certificate): boolean =>

@@ -350,4 +350,24 @@ describe("judgeAnchor", () => {
     expect(judged(servers.der, "clients")).toBe(`wrong-usage: extKeyUsage ${SERVER_AUTH}`);
     expect(judged(bytes(1, 2), "clients")).toMatch(/^malformed/u);
   });
+  it("asks the same keys of clients' CAs", () => {
+    expect(judged(ca("weak", null, { key: rsaKey(1024) }).der, "clients")).toBe("weak-key: RSA, 1024 bits");
+    expect(judged(ca("d", null, { key: dsa }).der, "clients")).toBe("unsupported-algorithm: DSA");
+  });
+  it("names one that has more names than a verdict looks at", async () => {
+    const named = (count: number): Minted =>
+      ca("names", null, { extensions: [ext.san(...Array.from({ length: count }, (_, at) => dns(`n${at}.example`)))] });
+    expect(judged(named(2000).der)).toBe("issuer");
+    const many = named(2001);
+    expect(judged(many.der)).toBe("budget-exceeded: more names");
+    expect(await check(many, server(many))).toBe("budget-exceeded@null");
+  });
+});
+
+it("an anchor that is given many times is tried once", async () => {
+  const anchors = Array.from({ length: 600 }, () => one);
+  const forged = server({ ...two, subject: one.subject });
+  expect(brief(await verdictOf(policy(anchors), [server(one)]))).toBe("verified");
+  // Each trial of a candidate is charged, and 512 of them are the limit.
+  expect(brief(await verdictOf(policy(anchors), [forged]))).toBe(await check(one, forged));
 });
