@@ -17,7 +17,13 @@ export interface Check {
   readonly line: number;
   /** The condition or the call, in one line. */
   readonly condition: string;
+  /** Of the same words in one file: 1 for the first. */
+  readonly occurrence: number;
 }
+
+/** Names a check while lines move. */
+export const keyOf = ({ file, condition, occurrence }: Omit<Check, "id" | "line">): string =>
+  `${file} ${occurrence} ${condition}`;
 
 interface Site {
   /** Of the condition, in the source. */
@@ -42,10 +48,13 @@ export function findChecks(): Check[] {
     .filter((name) => name.endsWith(".ts"))
     .toSorted()) {
     const source = readFileSync(join(TRUST, file), "utf8");
+    const occurrences = new Map<string, number>();
     for (const { start, end } of sitesIn(source)) {
       const line = source.slice(0, start).split("\n").length;
       const condition = source.slice(start, end).replaceAll(/\s+/gu, " ");
-      checks.push({ id: checks.length, file, line, condition });
+      const occurrence = (occurrences.get(condition) ?? 0) + 1;
+      occurrences.set(condition, occurrence);
+      checks.push({ id: checks.length, file, line, condition, occurrence });
     }
   }
   return checks;

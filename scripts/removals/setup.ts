@@ -1,38 +1,41 @@
 /**
- * In each test file: the switches. LASTHOP_REMOVED names the removed checks, with commas between; LASTHOP_FIRED is a
- * directory for the checks that decided something, by test.
+ * In each test file: the switches. In each test the one check is removed that the plan names for it; which checks
+ * decided something is told by test, in a file.
  */
 import { writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { afterAll, afterEach, beforeEach, expect } from "vitest";
+import { afterAll, afterEach, beforeEach, expect, inject } from "vitest";
 import { installSwitches } from "./find.ts";
+import type { Fired, Plan } from "./runner.ts";
 
-/** What one test file fires: in each test by its name, and outside of tests. */
-export interface Fired {
-  readonly outside: readonly number[];
-  readonly tests: Readonly<Record<string, readonly number[]>>;
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly removalPlan: Plan;
+    readonly firedFile: string;
+  }
 }
 
-const removed = new Set((process.env["LASTHOP_REMOVED"] ?? "").split(",").filter(Boolean).map(Number));
-const directory = process.env["LASTHOP_FIRED"];
+const plan = inject("removalPlan");
 const outside = new Set<number>();
 const tests: Record<string, number[]> = {};
 let now = outside;
+let removed = plan.outside;
 installSwitches(
-  (id) => removed.has(id),
+  (id) => id === removed,
   (id) => void now.add(id),
 );
 
+const currentTest = (): string => expect.getState().currentTestName ?? "";
+
 beforeEach(() => {
   now = new Set();
+  removed = plan.tests[currentTest()] ?? null;
 });
 afterEach(() => {
-  tests[expect.getState().currentTestName ?? ""] = [...now];
+  tests[currentTest()] = [...now];
   now = outside;
+  removed = plan.outside;
 });
 afterAll(() => {
-  if (directory === undefined) return;
-  const file = expect.getState().testPath ?? "unknown";
   const fired: Fired = { outside: [...outside], tests };
-  writeFileSync(join(directory, `${basename(file)}.json`), JSON.stringify(fired));
+  writeFileSync(inject("firedFile"), JSON.stringify(fired));
 });
