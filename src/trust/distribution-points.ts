@@ -1,12 +1,12 @@
 /** Distribution points: where a certificate says that its CRLs are, and which one a CRL says that it is (RFC 5280). */
-import { DerReader, TAG, context } from "./der.ts";
-import { type DistinguishedName, isSameName, readName } from "./dn.ts";
+import { type DerReader, TAG, context } from "./der.ts";
+import { type DistinguishedName, type Rdn, compareRdns, isNameBelow, isSameName, readRdn } from "./dn.ts";
 import { type GeneralName, readGeneralName } from "./names.ts";
 
-/** DistributionPointName: names, or one RDN (its contents) below the name of the CRL issuer. */
+/** DistributionPointName: names, or one RDN below the name of the CRL issuer. */
 export type PointName =
   | { readonly kind: "full"; readonly names: readonly GeneralName[] }
-  | { readonly kind: "relative"; readonly rdn: Uint8Array };
+  | { readonly kind: "relative"; readonly rdn: Rdn };
 
 /** One entry of cRLDistributionPoints (RFC 5280 §4.2.1.13). */
 export interface DistributionPoint {
@@ -38,22 +38,20 @@ export function readPointName(field: DerReader, what: string): PointName {
   if (field.peek() === context(0, true)) {
     name = { kind: "full", names: readNames(field.enter(context(0, true), what), what) };
   } else {
-    const element = field.expect(context(1, true), what);
-    const rdn = field.contents(element);
-    // That it is an RDN; below which name it stands is not known here.
-    readName(new DerReader(nameOf(new Uint8Array(), rdn)), what);
-    name = { kind: "relative", rdn };
+    name = { kind: "relative", rdn: readRdn(field.enter(context(1, true), what), what).rdn };
   }
   field.finish(what);
   return name;
 }
 
-/** A point's names; `issuer` is the CRL issuer below whose name a relative one stands. */
-export function pointNames(name: PointName, issuer: DistinguishedName): readonly GeneralName[] {
-  if (name.kind === "full") return name.names;
-  const parent = new DerReader(issuer.der).enter(TAG.sequence, "issuer").rest();
-  const value = readName(new DerReader(nameOf(parent, name.rdn)), "nameRelativeToCRLIssuer");
-  return [{ type: "directory", value }];
+/** Whether two points are one; `issuer` is the CRL issuer below whose name a relative one stands. */
+export function isSamePoint(one: PointName, other: PointName, issuer: DistinguishedName): boolean {
+  if (one.kind === "relative") {
+    return other.kind === "relative"
+      ? compareRdns(one.rdn, other.rdn) === "same"
+      : other.names.some((name) => name.type === "directory" && isNameBelow(name.value, issuer, one.rdn));
+  }
+  return other.kind === "relative" ? isSamePoint(other, one, issuer) : shareName(one.names, other.names);
 }
 
 /** Names in the points of a certificate: each is compared with those of each list. */
@@ -86,24 +84,4 @@ function readNames(list: DerReader, what: string): GeneralName[] {
   const names: GeneralName[] = [];
   while (!list.empty) names.push(readGeneralName(list, "name", what));
   return names;
-}
-
-/** The DER of a Name: RDNs, and one more of the given contents. */
-function nameOf(rdns: Uint8Array, last: Uint8Array): Uint8Array {
-  return element(TAG.sequence, [rdns, element(TAG.set, [last])]);
-}
-
-function element(tag: number, parts: readonly Uint8Array[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const octets: number[] = [];
-  for (let rest = length; rest > 0; rest = Math.floor(rest / 256)) octets.unshift(rest % 256);
-  const header = length < 0x80 ? [tag, length] : [tag, 0x80 | octets.length, ...octets];
-  const der = new Uint8Array(header.length + length);
-  der.set(header);
-  let at = header.length;
-  for (const part of parts) {
-    der.set(part, at);
-    at += part.length;
-  }
-  return der;
 }

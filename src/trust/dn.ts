@@ -9,8 +9,11 @@ import { type Folded, MAX_FOLDED_OCTETS, foldText, readText } from "./fold.ts";
  */
 export interface DistinguishedName {
   readonly der: Uint8Array;
-  readonly rdns: readonly (readonly Attribute[])[];
+  readonly rdns: readonly Rdn[];
 }
+
+/** A RelativeDistinguishedName, never empty. */
+export type Rdn = readonly Attribute[];
 
 /**
  * Whether two names are one. `unclear`: neither can be shown, because a value has characters that some readers drop
@@ -55,29 +58,39 @@ export class Attribute {
 export function readName(reader: DerReader, what: string): DistinguishedName {
   const element = reader.expect(TAG.sequence, what);
   const sequence = new DerReader(reader.bytes, element.content, element.end);
-  const rdns: Attribute[][] = [];
+  const rdns: Rdn[] = [];
   let elements = 0;
   while (!sequence.empty) {
-    const set = sequence.enter(TAG.set, what);
-    if (set.empty) throw new DerError(`${what} has an empty RDN`);
-    const rdn: Attribute[] = [];
-    let previous: Uint8Array | null = null;
-    while (!set.empty) {
-      const attribute = set.expect(TAG.sequence, what);
-      const bytes = set.whole(attribute);
-      // X.690 §11.6: the elements of a SET OF in ascending order.
-      if (previous !== null && compareBytes(previous, bytes) > 0) throw new DerError(`${what} has an unsorted RDN`);
-      previous = bytes;
-      const pair = new DerReader(set.bytes, attribute.content, attribute.end);
-      const read = readAttribute(pair, what);
-      pair.finish(what);
-      elements += 1 + read.elements;
-      if (elements > MAX_ATTRIBUTES) throw new DerError(`${what} has more than ${MAX_ATTRIBUTES} attributes`);
-      rdn.push(read.attribute);
-    }
-    rdns.push(rdn);
+    const read = readRdn(sequence.enter(TAG.set, what), what, elements);
+    elements = read.elements;
+    rdns.push(read.rdn);
   }
   return { der: reader.whole(element), rdns };
+}
+
+/**
+ * Reads an RDN: `set` is the inside of its SET. `before` counts the attributes, and the elements inside their values, of
+ * the RDNs that stand before it in its name, and `elements` those up to its end.
+ */
+export function readRdn(set: DerReader, what: string, before = 0): { rdn: Rdn; elements: number } {
+  if (set.empty) throw new DerError(`${what} has an empty RDN`);
+  const rdn: Attribute[] = [];
+  let elements = before;
+  let previous: Uint8Array | null = null;
+  while (!set.empty) {
+    const attribute = set.expect(TAG.sequence, what);
+    const bytes = set.whole(attribute);
+    // X.690 §11.6: the elements of a SET OF in ascending order.
+    if (previous !== null && compareBytes(previous, bytes) > 0) throw new DerError(`${what} has an unsorted RDN`);
+    previous = bytes;
+    const pair = new DerReader(set.bytes, attribute.content, attribute.end);
+    const read = readAttribute(pair, what);
+    pair.finish(what);
+    elements += 1 + read.elements;
+    if (elements > MAX_ATTRIBUTES) throw new DerError(`${what} has more than ${MAX_ATTRIBUTES} attributes`);
+    rdn.push(read.attribute);
+  }
+  return { rdn, elements };
 }
 
 function readAttribute(pair: DerReader, what: string): { attribute: Attribute; elements: number } {
@@ -114,7 +127,7 @@ export function compareSubtree(base: DistinguishedName, name: DistinguishedName)
 }
 
 /** Whether both have as many attributes of each type. In DER's order equal types stand together, shorter ones first. */
-function sameTypes(one: readonly Attribute[], other: readonly Attribute[]): boolean {
+function sameTypes(one: Rdn, other: Rdn): boolean {
   if (one.length !== other.length) return false;
   if (one.length === 1) return one[0]?.type === other[0]?.type;
   const types = other.map(({ type }) => type).toSorted();
@@ -124,8 +137,15 @@ function sameTypes(one: readonly Attribute[], other: readonly Attribute[]): bool
     .every((type, index) => type === types[index]);
 }
 
+/** Whether `name` is the RDN `last` below the name `parent`. */
+export function isNameBelow(name: DistinguishedName, parent: DistinguishedName, last: Rdn): boolean {
+  if (name.rdns.length !== parent.rdns.length + 1) return false;
+  return compareRdns(name.rdns.at(-1) ?? [], last) === "same" && compareSubtree(parent, name) === "same";
+}
+
 /** RFC 5280 §7.1: the same attributes, in any order. */
-function compareRdns(one: readonly Attribute[], other: readonly Attribute[]): Comparison {
+export function compareRdns(one: Rdn, other: Rdn): Comparison {
+  if (!sameTypes(one, other)) return "different";
   const left = [...other];
   const unmatched = one.filter((attribute) => {
     const index = left.findIndex((candidate) => compareAttributes(attribute, candidate) === "same");
@@ -133,7 +153,7 @@ function compareRdns(one: readonly Attribute[], other: readonly Attribute[]): Co
     return index === -1;
   });
   // Each attribute that has no partner must at least have one of which nothing can be shown.
-  const open = (attribute: Attribute, among: readonly Attribute[]): boolean =>
+  const open = (attribute: Attribute, among: Rdn): boolean =>
     among.some((candidate) => compareAttributes(attribute, candidate) === "unclear");
   if (unmatched.length === 0) return "same";
   const unclear =

@@ -7,7 +7,7 @@ import type { Budget } from "./budget.ts";
 import type { Certificate } from "./certificate.ts";
 import { type Crl, type CrlReading, readCrl } from "./crl.ts";
 import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
-import { ALL_REASONS, type DistributionPoint, countNames, pointNames, shareName } from "./distribution-points.ts";
+import { ALL_REASONS, type DistributionPoint, countNames, isSamePoint, shareName } from "./distribution-points.ts";
 import { type Comparison, type DistinguishedName, compareNames, describeDn, isSameName } from "./dn.ts";
 import { ALWAYS, type Period, intersect } from "./period.ts";
 import { type Problem, formatTime } from "./profile.ts";
@@ -147,7 +147,7 @@ function isOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certi
     if (!isSameName(crl.issuer, certificate.issuer)) return false;
   } else if (!crl.indirect || !shareName(issuers, [{ type: "directory", value: crl.issuer }])) return false;
   if (crl.point === null) return true;
-  return shareName(pointNames(crl.point, crl.issuer), name === null ? (issuers ?? []) : pointNames(name, crl.issuer));
+  return isSamePoint(crl.point, name ?? { kind: "full", names: issuers ?? [] }, crl.issuer);
 }
 
 /** A current complete list, and when it and its signer stand. */

@@ -201,6 +201,7 @@ describe("a distribution point", () => {
   const list = (...fields: readonly Bytes[]): Bytes => crl(issuing, { extensions: [number(7), idp(...fields)] });
   const below = (commonName: string): Bytes => name("issuing", commonName);
   const rdn = (commonName: string): Bytes => tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.3"), utf8(commonName))));
+  const wider = tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.10"), utf8("more")), seq(oid("2.5.4.3"), utf8("point"))));
 
   it.each<[string, Minted, Bytes, string]>([
     ["by DN", at(fullName(dirName(name("point")))), list(fullName(dirName(name("point")))), "verified"],
@@ -214,6 +215,16 @@ describe("a distribution point", () => {
     ["by RDN on both sides", at(rdn("point")), list(rdn("point")), "verified"],
     ["by RDN and DN", at(rdn("point")), list(fullName(dirName(below("point")))), "verified"],
     ["by DN and RDN", at(fullName(dirName(below("point")))), list(rdn("point")), "verified"],
+    ["by RDN and DN in another case", at(rdn("point")), list(fullName(dirName(name("ISSUING", "POINT")))), "verified"],
+    [
+      "by RDN and a DN elsewhere",
+      at(rdn("point")),
+      list(fullName(dirName(name("root", "point")))),
+      "revocation-unknown@0",
+    ],
+    ["by RDN and the last of a DN", at(rdn("point")), list(fullName(dirName(name("point")))), "revocation-unknown@0"],
+    ["by RDN and one that has more", at(rdn("point")), list(wider), "revocation-unknown@0"],
+    ["by RDN and one that has less", at(wider), list(rdn("point")), "revocation-unknown@0"],
     ["by another RDN", at(rdn("point")), list(rdn("other")), "revocation-unknown@0"],
     ["by one URI of two", at(fullName(uri("http://a"))), list(fullName(uri("http://b"), uri("http://a"))), "verified"],
     [

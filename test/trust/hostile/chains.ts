@@ -24,6 +24,7 @@ import {
   sha256,
   tlv,
   uri,
+  utf8,
 } from "../mint.ts";
 import { addCrowds } from "./crowds.ts";
 import { ROOM, times } from "./parts.ts";
@@ -86,6 +87,18 @@ export function hostileChains(): HostileChain[] {
     {
       crls,
     },
+  );
+  const below = (commonName: string): Bytes => tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.3"), utf8(commonName))));
+  const organisation = name(...times(8, (index) => `an organisation ${index}`));
+  const issuing = ca("", anchor, { subject: organisation, key: edKey() });
+  const relative = extension("2.5.29.31", false, seq(...times(2_500, (index) => seq(below(`r${index}`)))));
+  const idp = (index: number): Bytes => extension("2.5.29.28", true, seq(below(`q${index}`)));
+  const numbered = (index: number): Bytes => extension("2.5.29.20", false, int(index + 1));
+  const ofPoints = times(10, (index) => crl(issuing, { extensions: [numbered(index), idp(index)] }));
+  add(
+    "revocation: 2,500 relative distribution points against 10 lists of them",
+    [server(issuing, { key: edKey(), extensions: [relative] }), issuing],
+    { crls: [crl(anchor), crl(issuing), ...ofPoints] },
   );
   return chains;
 }
