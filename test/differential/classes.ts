@@ -19,7 +19,6 @@ export const STRICTER = {
   "directory-constraint": "Go ignores directoryName constraints that are not critical",
   "constrained-name-syntax":
     "a name outside the preferred syntax is within no permitted subtree and outside no excluded one",
-  "empty-permitted-name": "PKI.js's engine refuses below some permitted dNSNames that are empty and so cover all",
   "question-syntax":
     "a reference identifier is in the preferred syntax: labels of letters, digits and hyphens (RFC 1123 §2.1)",
   "wildcard-above-one-label": "`*.internal` matches nothing",
@@ -63,7 +62,6 @@ export function stricter({ question }: GraphCase, path: GraphPath): Stricter[] {
     "host-constraint-below": pairs(path).some(([above, below]) => permitsOnlyBelow(above, below)),
     "directory-constraint": pairs(path).some(([above, below]) => breaksDirectory(above, below)),
     "constrained-name-syntax": pairs(path).some(([above, below]) => hasOddName(above, below)),
-    "empty-permitted-name": path.some(({ permitted: { dns } }) => dns?.includes("")),
     "question-syntax": question.type === "dns" && !isPreferred(question.value),
     "wildcard-above-one-label": question.type === "dns" && matchesOnlyByShortWildcard(question.value, endEntity),
   };
@@ -77,12 +75,14 @@ export function looser(path: GraphPath, refused: string): Looser[] {
     "self-issued-in-path-length": refused.includes("too many intermediates") && withinLengths(path),
     "self-issued-under-constraints":
       refused.includes("not authorized to sign for this name") && cas.some((ca) => isSelfIssued(ca) && hasNames(ca)),
-    "folded-name": path.some((below, at) => {
-      const above = path[at + 1];
-      return (
-        above !== undefined && below.issuerDer !== above.subjectDer && folded(below.issuer) === folded(above.subject)
-      );
-    }),
+    "folded-name":
+      refused.includes("signed by unknown authority") &&
+      path.some((below, at) => {
+        const above = path[at + 1];
+        return (
+          above !== undefined && below.issuerDer !== above.subjectDer && folded(below.issuer) === folded(above.subject)
+        );
+      }),
     "excluded-host-below":
       refused.includes("not authorized to sign for this name") &&
       pairs(path).some(([above, below]) => excludesOnlyBelow(above, below)),
@@ -92,7 +92,8 @@ export function looser(path: GraphPath, refused: string): Looser[] {
       path.some(({ names: { dns } }) => (dns ?? []).some((host) => !isPreferred(host.replace(/^\*\./u, "")))),
     "critical-directory-constraint":
       refused.includes("unhandled critical extension") &&
-      path.some(({ permitted, excluded }) => permitted.directory?.length || excluded.directory?.length),
+      path.some(({ permitted, excluded }) => permitted.directory?.length || excluded.directory?.length) &&
+      !pairs(path).some(([above, below]) => breaksDirectory(above, below)),
   };
   return LOOSER_NAMES.filter((name) => found[name]);
 }
