@@ -139,6 +139,12 @@ const PATHS: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
     }
     response.end();
   },
+  /** A head; the body when it is told to. */
+  async "/head"({ response, released }) {
+    response.flushHeaders();
+    await released();
+    response.end("body");
+  },
   /** Half an answer; the rest when it is told to. */
   async "/hold"({ response, released }) {
     response.write("first ");

@@ -287,7 +287,9 @@ async function respond(
       if (length !== null) return endWhole(response, body);
       response.write(body);
     } else {
-      await writeBody(body, response, pace);
+      // Node keeps a head for the first bytes of its body, which may be long in coming.
+      const late = setImmediate(() => response.flushHeaders());
+      await writeBody(body, response, pace).finally(() => clearImmediate(late));
     }
     const more = length !== null ? [] : ((await trailers) ?? []);
     if (more.length > 0) response.addTrailers(more.map(([name, value]): [string, string] => [name, value]));

@@ -107,6 +107,22 @@ async function stalledUpload(at: At, name: BackendName): Promise<void> {
   equal(backends.seen(id).readBytes, BODY_BYTES);
 }
 
+/** A client sees the head of a response whose body is still silent. */
+async function silentBody({ port, backends, runtime }: At): Promise<void> {
+  const id = `head-${runtime}`;
+  const socket = await dial(
+    port(80),
+    `GET /head?id=${id} HTTP/1.1\r\nHost: h1.example.com\r\nConnection: close\r\n\r\n`,
+  );
+  let received = "";
+  socket.setEncoding("latin1").on("data", (some: string) => (received += some));
+  for (let waited = 0; waited < 100 && !received.includes("\r\n\r\n"); waited++) await wait(50);
+  ok(received.startsWith("HTTP/1.1 200"), `before the body the client has ${JSON.stringify(received)}`);
+  backends.release(id);
+  await once(socket, "close");
+  ok(received.includes("body"), `the client has ${JSON.stringify(received)}`);
+}
+
 /** The same over HTTP/2, whose windows are what stops a peer. */
 async function stalledHttp2(at: At): Promise<void> {
   const { port, backends, runtime } = at;
@@ -188,6 +204,7 @@ export const STREAMS: readonly Check[] = [
     run: stalledHttp2,
     lacks: { workerd: { reason: WORKERD.http2 } },
   },
+  { name: "a head does not wait for its body", run: silentBody },
   { name: "1 GB down and 1 GB up, in bounded memory", run: gigabyte, limitMs: 120_000 },
   {
     name: "a client that leaves frees its backend",
