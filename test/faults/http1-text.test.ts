@@ -31,12 +31,19 @@ const SPLIT: Faults = {
       "a first field that is folded": `${HEAD} x: y\r\ncontent-length: 2\r\n\r\nok`,
       "NUL in the reason": "HTTP/1.1 200 O\0K\r\ncontent-length: 2\r\n\r\nok",
       "CR in the reason": "HTTP/1.1 200 O\rK\r\ncontent-length: 2\r\n\r\nok",
+      // RFC 9112 §2.2 lets a recipient take them for CRLF, and another reader sees other fields.
+      "LF for CRLF": "HTTP/1.1 200 OK\nx: a\nset-cookie: b\ncontent-length: 2\n\nok",
+      "LF after a field": "HTTP/1.1 200 OK\r\nx: a\nset-cookie: b\r\ncontent-length: 2\r\n\r\nok",
+      "LF after the status line": "HTTP/1.1 200 OK\ncontent-length: 2\r\n\r\nok",
+      "LF for the empty line": "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\nok",
+      "LF in an interim answer": `HTTP/1.1 103 Early Hints\nlink: </a>\r\n\r\n${OK}`,
+      "LF after an interim answer": `HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\ncontent-length: 2\r\n\r\nok`,
+      "an empty line before the status line": `\r\n${OK}`,
       "two answers, the first malformed": `HTTP/1.1 200 OK\r\ncontent-length: x\r\n\r\n${OK}`,
     },
     MALFORMED,
   ),
-  // A line may end so (RFC 9112 §2.2): they are two fields, and leave as two.
-  "bare LF": said("HTTP/1.1 200 OK\nx: a\nset-cookie: b\ncontent-length: 2\n\nok", "200 ok"),
+  "LF in a body": said(`${HEAD}content-length: 2\r\n\r\n\n\n`, '200 "\\n\\n"'),
 };
 
 const FRAMING: Faults = {

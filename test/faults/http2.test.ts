@@ -18,6 +18,8 @@ import { ACK, END_HEADERS, END_STREAM, field, head, OK, okFrames, saying, STATUS
 
 const MALFORMED = "502 http-protocol-error";
 const PADDED = 8;
+/** 103, without END_STREAM. */
+const interim = (stream: number): Buffer => block(stream, field(":status", "103"));
 /** Before an answer that would be good. */
 const then = (...bytes: readonly Buffer[]): ((stream: number) => Buffer) => {
   return (stream) => Buffer.concat([...bytes, okFrames(stream)]);
@@ -152,6 +154,15 @@ const FIELDS: Faults = {
       const entry = Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]), Buffer.from(value)]);
       return block(stream, Buffer.concat([STATUS_200, entry, Buffer.alloc(4_000, 0xbe)]), END_HEADERS | END_STREAM);
     }),
+    expect: MALFORMED,
+  }),
+  // h2 drops interim answers; beyond a few they count as a fault.
+  "a few interim answers": () => ({
+    speak: first((stream) => Buffer.concat([repeated(interim(stream), 16), okFrames(stream)])),
+    expect: "200 ok",
+  }),
+  "a flood of interim answers": () => ({
+    speak: first((stream) => Buffer.concat([repeated(interim(stream), 10_000), okFrames(stream)])),
     expect: MALFORMED,
   }),
   "a head without end": () => ({

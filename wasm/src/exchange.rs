@@ -138,14 +138,20 @@ impl Exchange {
         self.announce(&mut state);
     }
 
-    /// Called by hyper for a 1xx; a peer that sends too many is not listened to any more.
+    /// Called by hyper for a 1xx. One too many ends the exchange: hyper would read them for ever.
     pub fn push_informational(&self, status: u16, headers: &HeaderMap) {
         let mut state = self.state();
         state.informational += 1;
         if state.informational <= limits::MAX_INFORMATIONAL && headers.len() <= limits::MAX_HEADERS {
             state.down.push_back(Event::Informational(head(status, headers)));
             self.announce(&mut state);
+        } else {
+            wake(&mut state.down_waker);
         }
+    }
+
+    pub fn is_flooded(&self) -> bool {
+        self.state().informational > limits::MAX_INFORMATIONAL
     }
 
     /// Ready when the response may go on: `true` for room, `false` for cancelled.
@@ -161,10 +167,10 @@ impl Exchange {
         Poll::Pending
     }
 
-    /// Ready when cancelled. The caller must not hold room's waker at the same time: there is one.
+    /// Ready when cancelled, or flooded with 1xx. The caller must not hold room's waker at the same time: there is one.
     pub fn poll_cancelled(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
-        if state.cancelled {
+        if state.cancelled || state.informational > limits::MAX_INFORMATIONAL {
             return Poll::Ready(());
         }
         state.down_waker = Some(context.waker().clone());

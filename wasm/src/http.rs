@@ -101,7 +101,7 @@ impl Open {
 
     /// The peer takes no further request, but finishes those in flight (GOAWAY).
     pub fn is_draining(&self) -> bool {
-        self.wire.borrow().goaway_seen()
+        self.wire.borrow().is_going_away()
     }
 
     pub fn accepts(&self) -> bool {
@@ -188,6 +188,7 @@ impl Open {
             over: self.over.clone(),
             upgrade: head.wants_upgrade().then(|| self.upgrade.clone()),
         };
+        self.wire.borrow_mut().expect_response();
         let spawner = self.tasks.spawner();
         match &mut self.sender {
             Some(Sender::Http1(sender)) => {
@@ -289,6 +290,7 @@ fn no_request() -> Failure {
 fn start_http1(wire: &Rc<RefCell<Wire>>, tasks: &Tasks, over: &Over, upgrade: &Upgrade) -> Option<Sender> {
     let mut builder = http1::Builder::new();
     builder.max_headers(limits::MAX_HEADERS).max_header_size(limits::HEAD_BYTES).max_buf_size(limits::HEAD_BYTES);
+    wire.borrow_mut().watch_heads();
     let (sender, mut connection) = now(builder.handshake(Io(wire.clone())))?;
     let (over, upgrade) = (over.clone(), upgrade.clone());
     tasks.spawner().spawn(async move {
@@ -314,7 +316,7 @@ fn start_http2(wire: &Rc<RefCell<Wire>>, tasks: &Tasks, over: &Over) -> Option<S
         .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
         .max_header_list_size(limits::HEAD_BYTES as u32)
         .max_send_buf_size(limits::UP_BYTES);
-    wire.borrow_mut().watch_goaway();
+    wire.borrow_mut().watch_frames();
     let (sender, connection) = now(builder.handshake(Io(wire.clone())))?;
     let connection = Rc::new(RefCell::new(connection));
     let (over, driven) = (over.clone(), connection.clone());

@@ -25,3 +25,6 @@ pub const MAX_CONFIGS: usize = 4096;
 /// A presented chain: certificates are counted and weighed again by trust/, this bounds what we copy.
 pub const MAX_ALPN: usize = 4;
 pub const MAX_CLIENT_CHAIN: usize = 16;
+/// Memory grows by a quarter, and by this at least.
+pub const MIN_GROWTH_BYTES: usize = 1024 * 1024;
+pub const GROWTH_DIVISOR: usize = 4;

@@ -42,7 +42,13 @@ pub fn listen_informational(request: &mut Request<RequestBody>, exchange: &Excha
 
 impl Call {
     pub async fn run(self, sending: impl Future<Output = Outcome>) {
-        let Some(outcome) = self.unless_cancelled(sending).await else { return };
+        let Some(outcome) = self.unless_cancelled(sending).await else {
+            if let Err(failure) = self.check_interim() {
+                self.over.borrow_mut().get_or_insert(failure.clone());
+                self.exchange.push(Event::Failed(failure.with_sent(Sent::Maybe)));
+            }
+            return;
+        };
         let response = match outcome {
             Ok(response) => response,
             Err(mut error) => {
@@ -86,12 +92,24 @@ impl Call {
         }
     }
 
-    /// What hyper lets pass and RFC 9112 does not.
-    fn check(&self, response: &Response<Incoming>) -> Result<(), Failure> {
-        let protocol_error = match self.protocol {
+    fn protocol_error(&self) -> Code {
+        match self.protocol {
             Protocol::Http1 => Code::Http1Protocol,
             Protocol::Http2 => Code::Http2Protocol,
-        };
+        }
+    }
+
+    fn check_interim(&self) -> Result<(), Failure> {
+        if self.exchange.is_flooded() {
+            return Err(Failure::new(self.protocol_error(), "informational responses without end"));
+        }
+        Ok(())
+    }
+
+    /// What hyper lets pass and RFC 9112 does not.
+    fn check(&self, response: &Response<Incoming>) -> Result<(), Failure> {
+        self.check_interim()?;
+        let protocol_error = self.protocol_error();
         let headers = response.headers();
         if headers.len() > limits::MAX_HEADERS {
             return Err(Failure::new(Code::TooLarge, "too many header fields"));

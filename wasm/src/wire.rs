@@ -1,7 +1,8 @@
 //! The byte pipe between the host's socket and hyper: plaintext, or TLS whose peer was judged.
 
 use crate::error::{Code, Failure, WireError};
-use crate::goaway;
+use crate::frames;
+use crate::head;
 use crate::limits;
 use crate::tls::Verified;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -18,6 +19,27 @@ enum Transport {
     Plain { inbound: VecDeque<u8>, outbound: Vec<u8> },
 }
 
+/// Looks at what hyper gets before hyper does.
+enum Watch {
+    None,
+    Http1(head::Watch),
+    Http2(frames::Watch),
+}
+
+impl Watch {
+    fn pass(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        match self {
+            Self::None => Ok(()),
+            Self::Http1(watch) => watch.pass(bytes).map_err(|head::Malformed| {
+                Failure::new(Code::Http1Protocol, "a line of the head that does not end in CRLF")
+            }),
+            Self::Http2(watch) => watch
+                .pass(bytes)
+                .map_err(|frames::TooMany| Failure::new(Code::Http2Protocol, "header blocks without end")),
+        }
+    }
+}
+
 pub struct Wire {
     transport: Transport,
     /// The peer ended its direction (for TLS: with or without close_notify).
@@ -28,8 +50,7 @@ pub struct Wire {
     accepted: u64,
     /// Response bytes given to hyper since the start.
     delivered: u64,
-    /// On HTTP/2.
-    goaway: Option<goaway::Watch>,
+    watch: Watch,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -51,19 +72,32 @@ impl Wire {
             failure: None,
             accepted: 0,
             delivered: 0,
-            goaway: None,
+            watch: Watch::None,
             reader: None,
             writer: None,
         }
     }
 
-    /// Frames will pass: look out for GOAWAY.
-    pub fn watch_goaway(&mut self) {
-        self.goaway = Some(goaway::Watch::default());
+    /// What will pass.
+    pub fn watch_heads(&mut self) {
+        self.watch = Watch::Http1(head::Watch::default());
     }
 
-    pub fn goaway_seen(&self) -> bool {
-        self.goaway.as_ref().is_some_and(goaway::Watch::seen)
+    pub fn watch_frames(&mut self) {
+        self.watch = Watch::Http2(frames::Watch::default());
+    }
+
+    /// A request leaves, so a response may come.
+    pub fn expect_response(&mut self) {
+        match &mut self.watch {
+            Watch::None => {}
+            Watch::Http1(watch) => watch.expect(),
+            Watch::Http2(watch) => watch.expect(),
+        }
+    }
+
+    pub fn is_going_away(&self) -> bool {
+        matches!(&self.watch, Watch::Http2(watch) if watch.is_going_away())
     }
 
     pub fn accepted(&self) -> u64 {
@@ -160,13 +194,15 @@ impl Wire {
             Transport::Tls(tls) => match tls.reader().fill_buf() {
                 Ok(chunk) => {
                     let count = chunk.len().min(buffer.remaining());
-                    buffer.put_slice(&chunk[..count]);
-                    if let Some(watch) = &mut self.goaway {
-                        watch.pass(&chunk[..count]);
+                    match self.watch.pass(&chunk[..count]) {
+                        Ok(()) => {
+                            buffer.put_slice(&chunk[..count]);
+                            self.delivered += count as u64;
+                            tls.reader().consume(count);
+                            return Poll::Ready(Ok(()));
+                        }
+                        Err(malformed) => self.failure = Some(malformed),
                     }
-                    self.delivered += count as u64;
-                    tls.reader().consume(count);
-                    return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
@@ -178,13 +214,15 @@ impl Wire {
                 let (front, _) = inbound.as_slices();
                 let count = front.len().min(buffer.remaining());
                 if count > 0 || self.ended && self.failure.is_none() {
-                    buffer.put_slice(&front[..count]);
-                    if let Some(watch) = &mut self.goaway {
-                        watch.pass(&front[..count]);
+                    match self.watch.pass(&front[..count]) {
+                        Ok(()) => {
+                            buffer.put_slice(&front[..count]);
+                            self.delivered += count as u64;
+                            inbound.drain(..count);
+                            return Poll::Ready(Ok(()));
+                        }
+                        Err(malformed) => self.failure = Some(malformed),
                     }
-                    self.delivered += count as u64;
-                    inbound.drain(..count);
-                    return Poll::Ready(Ok(()));
                 }
             }
         }
