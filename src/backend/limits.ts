@@ -71,6 +71,14 @@ export const REFUSED_CHAIN_LIMITS = {
   maxMs: 29_000,
 } as const;
 
+/** Instances of the module. */
+export const ENGINE_LIMITS = {
+  /** Connections of one; the next one then gets an instance of its own. */
+  connections: 256,
+  /** An instance without connections that has grown so far is given up: its memory cannot shrink. */
+  retiredBytes: 8 * 1024 * 1024,
+} as const;
+
 export const RETRY_LIMITS = {
   /** `HTTPRouteRetry.backoff`, where the route leaves it out. */
   backoffMs: 25,

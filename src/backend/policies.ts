@@ -3,8 +3,9 @@ import { fromBase64 } from "../bundle/bytes.ts";
 import type { Secrets } from "../bundle/secrets.ts";
 import type { Bundle, BundlePolicy, Sha256Hex } from "../bundle/types.ts";
 import { CertificateStore, createVerifier, type Verifier } from "../trust/index.ts";
-import { Engine, type TlsConfig, type TlsConfigSpec } from "./engine/engine.ts";
+import type { Engine, TlsConfig, TlsConfigSpec } from "./engine/engine.ts";
 import { witnessOf } from "./engine/witness.ts";
+import { Engines } from "./engines.ts";
 import type { Host } from "./host.ts";
 
 /** What ALPN offers: all that the policy has, or only what an upgrade can be asked on. */
@@ -16,57 +17,6 @@ export interface ReadyPolicy {
   readonly verifier: Verifier;
   readonly engine: Engine;
   readonly config: TlsConfig;
-}
-
-/**
- * The TLS engine and the configurations in it. Bundles that succeed each other share it, so a policy that stays keeps
- * its tickets.
- */
-export class Engines {
-  readonly #host: Host;
-  #engine: Engine | null = null;
-  /** Of the present engine: tickets live in it, one configuration for a policy, client identity and ALPN. */
-  #configs = new Map<string, TlsConfig>();
-
-  constructor(host: Host) {
-    this.#host = host;
-  }
-
-  /** The TLS engine; a trapped one is replaced, and with it every configuration and ticket it held. */
-  get(): Engine {
-    if (this.#engine === null || this.#engine.dead) {
-      this.#engine = new Engine(this.#host);
-      this.#configs = new Map();
-    }
-    return this.#engine;
-  }
-
-  get memoryBytes(): number {
-    return this.#engine === null || this.#engine.dead ? 0 : this.#engine.instance.memoryBytes;
-  }
-
-  config(key: string, spec: () => TlsConfigSpec): TlsConfig {
-    const engine = this.get();
-    let config = this.#configs.get(key);
-    if (config === undefined) this.#configs.set(key, (config = engine.config(spec())));
-    return config;
-  }
-
-  /** Frees this configuration and its tickets, if it is still the one under its key: the next use makes another. */
-  drop(key: string, config: TlsConfig): void {
-    if (this.#configs.get(key) !== config) return;
-    this.#configs.delete(key);
-    config.free();
-  }
-
-  /** Frees every configuration that `keeps` does not want, and the tickets in it. */
-  retain(keeps: (key: string) => boolean): void {
-    for (const [key, config] of this.#configs) {
-      if (keeps(key)) continue;
-      this.#configs.delete(key);
-      config.free();
-    }
-  }
 }
 
 export class Policies {
@@ -90,6 +40,7 @@ export class Policies {
     }
   }
 
+  /** For a connection without TLS. */
   engine(): Engine {
     return this.#engines.get();
   }
@@ -100,13 +51,13 @@ export class Policies {
 
   get(digest: Sha256Hex, protocols: Protocols): ReadyPolicy {
     const policy = this.policy(digest);
-    const config = this.#engines.config(this.#configKey(digest, protocols), () => ({
+    const { engine, config } = this.#engines.configured(this.#configKey(digest, protocols), () => ({
       alpn: protocols === "any" ? policy.alpn : [protocols],
       minVersion: policy.minTlsVersion,
       maxVersion: policy.maxTlsVersion,
       clientIdentity: this.#identity,
     }));
-    return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), engine: this.engine(), config };
+    return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), engine, config };
   }
 
   /** After a refusal of a resumed session: the next handshake with this policy is a full one. */

@@ -20,10 +20,23 @@ export interface TlsConfigSpec {
  */
 export class Engine {
   readonly #host: EngineHost;
+  readonly #idle: () => void;
   #instance: Instance | null = null;
 
-  constructor(host: EngineHost) {
+  /** `idle` is called whenever the engine's last connection is gone. */
+  constructor(host: EngineHost, idle: () => void = () => undefined) {
     this.#host = host;
+    this.#idle = idle;
+  }
+
+  /** Those that hold memory in it. */
+  get connections(): number {
+    return this.#instance?.connections ?? 0;
+  }
+
+  /** 0 while nothing has used it, and once it is dead. */
+  get memoryBytes(): number {
+    return this.#instance === null || this.dead ? 0 : this.#instance.memoryBytes;
   }
 
   get dead(): boolean {
@@ -32,7 +45,7 @@ export class Engine {
 
   /** For connections of this room. */
   get instance(): Instance {
-    this.#instance ??= new Instance(this.#host);
+    this.#instance ??= new Instance(this.#host, this.#idle);
     return this.#instance;
   }
 

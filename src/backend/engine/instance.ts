@@ -20,9 +20,13 @@ export class Instance {
   #views: Views;
   #trapped: ConnectionError | null = null;
   readonly #mourners = new Set<() => void>();
+  readonly #idle: () => void;
+  #connections = 0;
 
-  constructor(host: EngineHost) {
+  /** `idle` is called whenever the last connection is gone. */
+  constructor(host: EngineHost, idle: () => void = () => undefined) {
     this.soon = host.soon;
+    this.#idle = idle;
     let exports: Exports | null = null;
     const memory = (): ArrayBuffer => {
       if (exports === null) throw new TypeError("the module called out before it was there");
@@ -43,6 +47,19 @@ export class Instance {
     this.#reportPointer = exports.report_pointer();
     this.inputCapacity = exports.input_capacity();
     this.#views = this.#look();
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** A connection holds memory here from now on. */
+  connectionMade(): void {
+    this.#connections++;
+  }
+
+  connectionFreed(): void {
+    if (--this.#connections === 0) this.#idle();
   }
 
   get trapped(): ConnectionError | null {

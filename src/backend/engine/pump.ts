@@ -41,6 +41,7 @@ export class Pump {
     this.handle = handle;
     this.#stream = stream;
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
+    instance.connectionMade();
     this.#unmourn = instance.onTrap(() => this.#trap());
     this.#inflow = this.#reading();
     this.#outflow = this.#writing();
@@ -275,6 +276,7 @@ export class Pump {
     this.#freed = true;
     this.#unmourn();
     if (this.instance.trapped === null) this.instance.call((wasm) => wasm.connection_free(this.handle));
+    this.instance.connectionFreed();
   }
 
   #trap(): void {

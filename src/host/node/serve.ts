@@ -1,4 +1,5 @@
 /** Serves one bundle on Node: its listeners, one pool for all its generations, reload and shutdown without a cut. */
+import { DEFAULT_POOL_LIMITS } from "../../backend/limits.ts";
 import { type Backends, createBackends } from "../../backend/backends.ts";
 import type { BackendStats, OnBackendEvent } from "../../backend/events.ts";
 import type { Host } from "../../backend/host.ts";
@@ -112,6 +113,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   });
   let current = generation(first, backends);
   for (const door of await open(first.ports)) doors.set(door.port, door);
+  // After a burst no further request may come, whose end would close what lies idle; the memory behind it then stays.
+  const sweeping = setInterval(() => current.backends.sweep(), DEFAULT_POOL_LIMITS.idleMs / 2).unref();
 
   return {
     get bundle() {
@@ -145,6 +148,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
         : undefined;
       await Promise.all([...open.map((door) => door.close()), ...leaving]);
       clearTimeout(cut);
+      clearInterval(sweeping);
       current.backends.close();
     },
   };

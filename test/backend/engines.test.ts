@@ -1,0 +1,56 @@
+/** Instances of the module: a bounded number of connections each, and one that has grown goes once it is idle. */
+import type { ServerResponse } from "node:http";
+import { expect, test } from "vitest";
+import { Engines } from "../../src/backend/engines.ts";
+import { ENGINE_LIMITS } from "../../src/backend/limits.ts";
+import { bundleTo, clientOf, host } from "./fixtures/last-hop.ts";
+import { secureHttp1 } from "./fixtures/servers.ts";
+
+test("an instance that is full is left alone until connections of it are gone", () => {
+  const engines = new Engines(host);
+  const first = engines.get();
+  for (let made = 0; made < ENGINE_LIMITS.connections; made++) first.instance.connectionMade();
+  const second = engines.get();
+  expect(second).not.toBe(first);
+  second.instance.connectionMade();
+  first.instance.connectionFreed();
+  expect(engines.get()).toBe(first);
+  expect(engines.memoryBytes).toBe(first.memoryBytes + second.memoryBytes);
+});
+
+test("a small idle instance stays, with its tickets", () => {
+  const engines = new Engines(host);
+  const engine = engines.get();
+  engine.instance.connectionMade();
+  engine.instance.connectionFreed();
+  expect(engines.get()).toBe(engine);
+});
+
+test("memory that a burst took is given back, and the next burst is served", async () => {
+  const waiting: ServerResponse[] = [];
+  const server = await secureHttp1((_, response) => void waiting.push(response));
+  const sizes = new Set<number>();
+  const { text, backends } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: ["http/1.1"] } }), {
+    timeouts: { connectMs: 25_000, responseMs: 25_000 },
+    host: {
+      dial(endpoint, signal) {
+        sizes.add(backends.stats().engineBytes);
+        return host.dial(endpoint, signal);
+      },
+    },
+  });
+  const count = ENGINE_LIMITS.connections + 50;
+  for (let burst = 0; burst < 2; burst++) {
+    const asked = Array.from({ length: count }, () => text());
+    await expect.poll(() => waiting.length, { timeout: 25_000 }).toBe(count);
+    expect(backends.stats()).toMatchObject({ open: count, inFlight: count });
+    expect(backends.stats().engineBytes).toBeGreaterThan(ENGINE_LIMITS.retiredBytes);
+    for (const response of waiting.splice(0)) response.end("ok");
+    expect(new Set(await Promise.all(asked))).toEqual(new Set(["ok"]));
+    for (const socket of server.sockets) socket.destroy();
+    await expect.poll(() => backends.stats().open, { timeout: 10_000 }).toBe(0);
+    expect(backends.stats().engineBytes).toBeLessThan(ENGINE_LIMITS.retiredBytes);
+  }
+  // Each growth makes the runtime count all of the memory anew.
+  expect(sizes.size).toBeLessThan(30);
+}, 60_000);
