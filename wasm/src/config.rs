@@ -1,11 +1,11 @@
-//! One TLS configuration: a policy's wire settings and a client identity. Tickets and refused chains belong to it.
+//! One TLS configuration: a policy's wire settings and a client identity. Tickets belong to it.
 
 use crate::codec::{push_u16, Reader};
 use crate::error::{Code, Failure};
 use crate::limits;
 use crate::sessions::Sessions;
 use crate::suites;
-use crate::verifier::{HostVerifier, Refusals};
+use crate::verifier::HostVerifier;
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, UnixTime};
 use rustls::time_provider::TimeProvider;
@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 pub struct Config {
     pub tls: Arc<ClientConfig>,
-    pub refusals: Arc<Refusals>,
     /// Minimum and maximum: 2 or 3, for TLS 1.2 or 1.3.
     versions: (u8, u8),
 }
@@ -31,8 +30,7 @@ impl Config {
         reader.end()?;
 
         let provider = Arc::new(suites::provider(host_aead));
-        let refusals = Arc::new(Refusals::default());
-        let verifier = HostVerifier::new(provider.signature_verification_algorithms, refusals.clone());
+        let verifier = HostVerifier::new(provider.signature_verification_algorithms);
         let builder = ClientConfig::builder_with_details(provider, Arc::new(WasiClock))
             .with_protocol_versions(versions(min, max)?)
             .map_err(|error| bad(&error.to_string()))?
@@ -51,7 +49,7 @@ impl Config {
         tls.alpn_protocols = alpn.into_iter().map(<[u8]>::to_vec).collect();
         tls.resumption = Resumption::store(Arc::new(Sessions::default()));
         tls.enable_early_data = false; // A request byte before a verdict; also rustls' default.
-        Ok(Self { tls: Arc::new(tls), refusals, versions: (min, max) })
+        Ok(Self { tls: Arc::new(tls), versions: (min, max) })
     }
 
     /// What a ClientHello offers that a server must share: `(count:u16 (number:u16)*)`, three times, for the cipher

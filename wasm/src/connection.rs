@@ -5,7 +5,6 @@ use crate::error::{Code, Failure};
 use crate::http::{Open, Protocol};
 use crate::tls::{AwaitingVerdict, Completing, Completion, Handshake, Handshaking};
 use crate::wire::Wire;
-use std::rc::Rc;
 
 enum State {
     Handshaking(Handshaking),
@@ -33,7 +32,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    pub fn tls(config: Rc<Config>, sni: &[u8]) -> Result<Self, Failure> {
+    pub fn tls(config: &Config, sni: &[u8]) -> Result<Self, Failure> {
         let mut handshaking = Handshaking::start(config, sni)?;
         let out = handshaking.output();
         Ok(Self { state: State::Handshaking(handshaking), out })
@@ -194,10 +193,10 @@ impl Connection {
         Ok(())
     }
 
-    pub fn refuse(&mut self, alert: u8, tag: u32) -> Result<(), Failure> {
-        let mut alert = self.take_awaiting()?.refuse(alert, tag);
+    pub fn refuse(&mut self, alert: u8) -> Result<(), Failure> {
+        let mut alert = self.take_awaiting()?.refuse(alert);
         self.out.append(&mut alert);
-        self.state = State::Closed(Failure::new(Code::Refused, "the verdict was no").with_aux(tag));
+        self.state = State::Closed(Failure::new(Code::Refused, "the verdict was no"));
         Ok(())
     }
 

@@ -159,7 +159,7 @@ impl Engine {
 
     pub fn connect_tls(&mut self, config: Handle, sni_length: usize) -> Answer {
         let config = self.configs.get(config).cloned().ok_or_else(|| missing("configuration"))?;
-        let connection = Connection::tls(config, self.given(sni_length)?)?;
+        let connection = Connection::tls(&config, self.given(sni_length)?)?;
         self.add(connection)
     }
 
@@ -218,8 +218,8 @@ impl Engine {
         self.on(connection, |connection, _| connection.approve().map(|()| 0))
     }
 
-    pub fn refuse(&mut self, connection: Handle, alert: u8, tag: u32) -> Answer {
-        self.on(connection, |connection, _| connection.refuse(alert, tag).map(|()| 0))
+    pub fn refuse(&mut self, connection: Handle, alert: u8) -> Answer {
+        self.on(connection, |connection, _| connection.refuse(alert).map(|()| 0))
     }
 
     /// Why the connection is closed; 0 when it is not.

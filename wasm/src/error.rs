@@ -25,7 +25,7 @@ pub enum Code {
     TlsAlert = 8,
     /// The certificate's own signature over the handshake failed, or it could not be parsed.
     CertificateRejected = 9,
-    /// The verdict was no; `aux` is the tag the host gave with it (also when it was remembered).
+    /// The verdict was no.
     Refused = 10,
     /// The peer ended the connection in good order.
     PeerClosed = 11,
@@ -99,13 +99,7 @@ impl Failure {
             E::AlertReceived(alert) => {
                 return Self::new(Code::TlsAlert, &error.to_string()).with_aux(u8::from(*alert).into())
             }
-            E::InvalidCertificate(certificate) => {
-                if let Some(tag) = crate::verifier::remembered_tag(certificate) {
-                    return Self::new(Code::Refused, "this chain was refused before").with_aux(tag);
-                }
-                Code::CertificateRejected
-            }
-            E::NoCertificatesPresented | E::UnsupportedNameType => Code::CertificateRejected,
+            E::InvalidCertificate(_) | E::NoCertificatesPresented | E::UnsupportedNameType => Code::CertificateRejected,
             E::PeerSentOversizedRecord => Code::TooLarge,
             E::General(_) | E::FailedToGetCurrentTime | E::FailedToGetRandomBytes => Code::Internal,
             _ => Code::TlsProtocol,

@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use std::cell::RefCell;
 
 /// Raised when a signature or a layout changes; the host refuses another.
-const ABI_VERSION: u32 = 3;
+const ABI_VERSION: u32 = 4;
 
 thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
@@ -121,10 +121,10 @@ pub extern "C" fn approve(connection: u32) -> i32 {
     call(|engine| engine.approve(connection))
 }
 
-/// `alert`: a TLS alert description; `tag`: what the host wants back when the same chain comes again.
+/// `alert`: a TLS alert description.
 #[no_mangle]
-pub extern "C" fn refuse(connection: u32, alert: u32, tag: u32) -> i32 {
-    call(|engine| engine.refuse(connection, alert as u8, tag))
+pub extern "C" fn refuse(connection: u32, alert: u32) -> i32 {
+    call(|engine| engine.refuse(connection, alert as u8))
 }
 
 #[no_mangle]

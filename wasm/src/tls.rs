@@ -16,12 +16,10 @@ use crate::refusal::{self, AlertSeal};
 use crate::verifier;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
-use std::rc::Rc;
 
 /// Before the peer's chain is known. What it gives out is a ClientHello, perhaps two, or an alert.
 pub struct Handshaking {
     tls: Box<ClientConnection>,
-    config: Rc<Config>,
     alert: Option<AlertSeal>,
     /// The stapled OCSP response; empty without one, and on a resumed connection.
     staple: Vec<u8>,
@@ -37,14 +35,14 @@ pub enum Handshake {
 }
 
 impl Handshaking {
-    pub fn start(config: Rc<Config>, sni: &[u8]) -> Result<Self, Failure> {
+    pub fn start(config: &Config, sni: &[u8]) -> Result<Self, Failure> {
         let name = std::str::from_utf8(sni).ok().and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let Some(name @ ServerName::DnsName(_)) = name else {
             return Err(Failure::new(Code::BadArgument, "the SNI is not a DNS name"));
         };
         let mut tls = ClientConnection::new(config.tls.clone(), name).map_err(|error| Failure::from_tls(&error))?;
         tls.set_buffer_limit(Some(crate::limits::OUTBOUND_BYTES));
-        Ok(Self { tls: Box::new(tls), config, alert: None, staple: Vec::new() })
+        Ok(Self { tls: Box::new(tls), alert: None, staple: Vec::new() })
     }
 
     /// Takes from the front of `input`; answers how much it took.
@@ -66,12 +64,9 @@ impl Handshaking {
                     Handshake::Failed(failure.with_evidence(noted.unusable), self.output())
                 }
                 Err(error) => Handshake::Failed(Failure::from_tls(&error), self.output()),
-                Ok(_) if self.tls.peer_certificates().is_some() => Handshake::Presented(AwaitingVerdict {
-                    tls: self.tls,
-                    config: self.config,
-                    alert: self.alert,
-                    staple: self.staple,
-                }),
+                Ok(_) if self.tls.peer_certificates().is_some() => {
+                    Handshake::Presented(AwaitingVerdict { tls: self.tls, alert: self.alert, staple: self.staple })
+                }
                 Ok(_) if !self.tls.is_handshaking() => {
                     Handshake::Failed(Failure::new(Code::TlsProtocol, "no certificate was presented"), Vec::new())
                 }
@@ -92,7 +87,6 @@ impl Handshaking {
 /// The chain is with the host. Nothing goes in, nothing comes out.
 pub struct AwaitingVerdict {
     tls: Box<ClientConnection>,
-    config: Rc<Config>,
     alert: Option<AlertSeal>,
     /// The stapled OCSP response; empty without one, and on a resumed connection.
     staple: Vec<u8>,
@@ -122,9 +116,8 @@ impl AwaitingVerdict {
         Completing(self.tls)
     }
 
-    /// Answers the alert to send. The chain is remembered with `tag`: next time the verifier itself refuses it.
-    pub fn refuse(self, alert: u8, tag: u32) -> Vec<u8> {
-        self.config.refusals.remember(self.tls.peer_certificates().unwrap_or_default(), tag);
+    /// Answers the alert to send.
+    pub fn refuse(self, alert: u8) -> Vec<u8> {
         match (version(&self.tls), self.alert) {
             (3, Some(seal)) => seal.seal(alert),
             (3, None) => Vec::new(),

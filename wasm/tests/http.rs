@@ -65,11 +65,20 @@ fn bodies_trailers_and_reuse() {
 
 #[test]
 fn informational_responses_are_bounded_events() {
-    let mut response = b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(limits::MAX_INFORMATIONAL + 5);
-    response.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
-    let (_, _, shown) = answered(&response, usize::MAX);
-    assert_eq!(shown.iter().filter(|event| *event == "informational 103").count(), limits::MAX_INFORMATIONAL);
-    assert_eq!(shown[limits::MAX_INFORMATIONAL..], ["head 200", "end"]);
+    for (count, last) in [
+        (limits::MAX_INFORMATIONAL, &["head 200", "end"][..]),
+        (limits::MAX_INFORMATIONAL + 1, &["failed Http1Protocol Maybe"]),
+        (10_000, &["failed Http1Protocol Maybe"]),
+    ] {
+        let mut response = b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(count);
+        response.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        let (_, _, shown) = answered(&response, usize::MAX);
+        assert_eq!(
+            shown.iter().filter(|event| *event == "informational 103").count(),
+            count.min(limits::MAX_INFORMATIONAL)
+        );
+        assert_eq!(shown[limits::MAX_INFORMATIONAL..], *last, "{count}");
+    }
 }
 
 #[test]

@@ -18,7 +18,7 @@ const VERSIONS: [(u8, &SupportedProtocolVersion); 2] = [(2, &TLS12), (3, &TLS13)
 /// The failure of a handshake in which `certificate` is presented and `signer` signs; None when it awaits a verdict.
 fn handshake(number: u8, certificate: &[u8], signer: &KeyPair) -> Option<lasthop_tls::error::Failure> {
     let version = VERSIONS[usize::from(number - 2)].1;
-    let mut connection = Connection::tls(parsed(number, number, &[]), SNI).unwrap();
+    let mut connection = Connection::tls(&parsed(number, number, &[]), SNI).unwrap();
     let mut peer = Peer::new(presenting(certificate, signer, version));
     shuttle(&mut connection, &mut peer, usize::MAX);
     assert!(peer.received.is_empty() && peer.tls.is_handshaking());

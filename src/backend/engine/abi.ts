@@ -1,6 +1,6 @@
 /** The border to wasm/: the numbers of `wasm/src/ffi.rs`, `engine.rs`, `error.rs` and `connection.rs`. */
 
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 /** Every function answers a number at or above 0, or -1 with a failure in the report. */
 export interface Exports {
@@ -23,7 +23,7 @@ export interface Exports {
   drain(connection: number): number;
   presented(connection: number): number;
   approve(connection: number): number;
-  refuse(connection: number, alert: number, tag: number): number;
+  refuse(connection: number, alert: number): number;
   failure(connection: number): number;
   evidence(connection: number): number;
   close(connection: number): number;

@@ -88,14 +88,14 @@ async function shakeHands(pump: Pump, target: TlsTarget): Promise<Opened> {
   try {
     if (target.signal.aborted) abort();
     if ((await pump.leaves(PHASE.handshaking)) !== PHASE.awaitingVerdict) {
-      const unopened = ended(pump, target.config);
+      const unopened = ended(pump);
       if (unopened.kind === "refused") return unopened;
       return { kind: "failed", error: withOffers(unopened.error, target.config, target.sni) };
     }
 
     const judged = await judge(pump, target);
     if (judged.kind !== "verified") return judged;
-    if ((await pump.leaves(PHASE.completing)) !== PHASE.open) return ended(pump, target.config);
+    if ((await pump.leaves(PHASE.completing)) !== PHASE.open) return ended(pump);
     const { sni, tlsVersion, cipherSuite, resumed } = judged.presented;
     const security: Security = { kind: "tls", peer: judged.peer, sni, version: tlsVersion, cipherSuite, resumed };
     return { kind: "open", connection: new Connection(pump, security) };
@@ -117,19 +117,19 @@ async function judge(pump: Pump, target: TlsTarget): Promise<Judged> {
   try {
     verdict = await target.judge(presented);
   } catch (error) {
-    pump.refuse(BAD_CERTIFICATE, 0);
+    pump.refuse(BAD_CERTIFICATE);
     return {
       kind: "failed",
       error: new ConnectionError("verdict-failed", error instanceof Error ? error.message : String(error)),
     };
   }
-  if (pump.phase !== PHASE.awaitingVerdict) return ended(pump, target.config); // Cut or cancelled meanwhile.
+  if (pump.phase !== PHASE.awaitingVerdict) return ended(pump); // Cut or cancelled meanwhile.
   if (verdict.kind === "refused") {
-    pump.refuse(ALERTS[verdict.refusal.code], target.config.remember(verdict.refusal));
+    pump.refuse(ALERTS[verdict.refusal.code]);
     return verdict;
   }
   if (!proves(verdict.peer, target.policyDigest, presented)) {
-    pump.refuse(BAD_CERTIFICATE, 0);
+    pump.refuse(BAD_CERTIFICATE);
     return {
       kind: "failed",
       error: new ConnectionError("verdict-mismatch", "a verdict on another policy or certificate"),
@@ -148,12 +148,11 @@ function proves(peer: VerifiedPeer, policy: Sha256Hex, presented: PresentedChain
   return sameBytes(judged, endEntity);
 }
 
-/** A handshake that came to no connection; the module may have refused a chain it remembers, or an end entity's key. */
-function ended(pump: Pump, config: TlsConfig): NotOpened {
+/** A handshake that came to no connection; the module may have refused an end entity's key. */
+function ended(pump: Pump): NotOpened {
   if (pump.unusable !== null) return { kind: "refused", refusal: refuseEndEntity(pump.unusable) };
   const error = pump.over ?? new ConnectionError("internal", "a handshake in no state");
-  const refusal = pump.refusedTag === null ? null : config.recall(pump.refusedTag);
-  return refusal === null ? { kind: "failed", error } : { kind: "refused", refusal };
+  return { kind: "failed", error };
 }
 
 /** An open connection. Only the functions above make one, after a verdict or without TLS. */

@@ -1,6 +1,5 @@
 /** The TLS and HTTP engine: an instance of wasm/ and the TLS configurations in it. */
 import type { TlsVersion } from "../../bundle/types.ts";
-import type { Refusal } from "../../trust/index.ts";
 import { Writer } from "./codec.ts";
 import { Instance, type EngineHost } from "./instance.ts";
 import { type Offering, type Offers, readOffers } from "./offers.ts";
@@ -69,16 +68,11 @@ export class Engine {
   }
 }
 
-/** Refusals remembered; the module remembers as many chains (`wasm/src/verifier.rs`). */
-const MAX_REFUSALS = 64;
-
 export class TlsConfig implements Offering {
   readonly instance: Instance;
   readonly handle: number;
   readonly alpn: readonly string[];
   readonly #versions: Pick<TlsConfigSpec, "minVersion" | "maxVersion">;
-  readonly #refusals = new Map<number, Refusal>();
-  #nextTag = 1;
 
   constructor(instance: Instance, handle: number, { alpn, minVersion, maxVersion }: TlsConfigSpec) {
     this.instance = instance;
@@ -91,18 +85,6 @@ export class TlsConfig implements Offering {
   offers(): Offers {
     this.instance.demand((wasm) => wasm.offers(this.handle));
     return readOffers(this.instance.output, this.#versions.minVersion, this.#versions.maxVersion);
-  }
-
-  /** Keeps a refusal under a tag that the module hands back when it refuses the same chain itself. */
-  remember(refusal: Refusal): number {
-    const tag = this.#nextTag++;
-    this.#refusals.set(tag, refusal);
-    this.#refusals.delete(tag - MAX_REFUSALS);
-    return tag;
-  }
-
-  recall(tag: number): Refusal | null {
-    return this.#refusals.get(tag) ?? null;
   }
 
   /** Forgets its tickets; connections made with it go on. */

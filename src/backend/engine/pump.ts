@@ -27,7 +27,6 @@ export class Pump {
   #scheduled = false;
   #freed = false;
   #over: ConnectionError | null = null;
-  #refusedTag: number | null = null;
   #unusable: Uint8Array | null = null;
   /** What the stream rejected with. */
   #broken: string | null = null;
@@ -139,16 +138,11 @@ export class Pump {
     this.#inflow.wake();
   }
 
-  /** The verdict was no: `alert` is said and the connection closed. `tag` comes back as {@link refusedTag}. */
-  refuse(alert: number, tag: number): void {
+  /** The verdict was no: `alert` is said and the connection closed. */
+  refuse(alert: number): void {
     if (this.#over !== null) return;
-    this.call((wasm) => wasm.refuse(this.handle, alert, tag));
+    this.call((wasm) => wasm.refuse(this.handle, alert));
     this.#follow();
-  }
-
-  /** The tag of a chain that the module refused from memory. */
-  get refusedTag(): number | null {
-    return this.#refusedTag;
   }
 
   /** The end-entity certificate with which the module could verify no handshake; null unless that ended the connection. */
@@ -234,7 +228,6 @@ export class Pump {
     if ((this.#status & PHASE_MASK) === PHASE.closed && this.#over === null) {
       this.instance.call((wasm) => wasm.failure(this.handle));
       const why = this.instance.failure();
-      if (this.instance.report(REPORT.code) === CODES.refused) this.#refusedTag = this.instance.report(REPORT.aux);
       if (this.instance.report(REPORT.code) === CODES.unusableEndEntity) {
         this.instance.call((wasm) => wasm.evidence(this.handle));
         this.#unusable = this.instance.output.slice();
