@@ -63,6 +63,9 @@ describe("what kubectl reads", () => {
     ['a:\n  b: "x\n\ty\n\n\tz"\n', { a: { b: "x y\nz" } }],
     ["a: 'x\ny'\n", { a: "x y" }],
     ["a:\tb\t# c\n\t# d\n\n\t\ne:\t|\t\n  f\n", { a: "b", e: "f\n" }],
+    ["a:\n  -\t{b: 1}\n  -\t[2]\nc: 3\n", { a: [{ b: 1 }, [2]], c: 3 }],
+    ["a:\t{b:\t1,\tc: 2}\t\nd:\t[\t]\n", { a: { b: 1, c: 2 }, d: [] }],
+    ['"k\t": { b: "\t", c: x\ty,\td: \'\t\' }\n', { "k\t": { b: "\t", c: "x\ty", d: "\t" } }],
     ["a: { # }\n\tb: '}',\n# ]\n\tc: \"\n}\" }\n", { a: { b: "}", c: " }" } }],
   ] as const)("tabs, and flow collections that are indented less: %j", ([text, expected]) =>
     expect(valuesOf(text)).toEqual([expected]),
@@ -96,7 +99,11 @@ test.for([
   ["a: 1\n{{- if .Values.b }}\nb: 2\n{{- end }}\n", "{{- if .Values.b }} looks like", 2],
   ["a: 1\n{% if b %}\nb: 2\n{% endif %}\n", "{% if b %} looks like", 2],
   ["a: 1\n<% if b %>\nb: 2\n", "<% if b %> looks like", 2],
+  ["a: {n: ${A}, b: 1}\n", "${A} looks like", 1],
+  ["a: '{{ b }}'\nc: {{ d }}\n", "{{ d }} looks like", 2],
   ["text: |\n  {{ quoted }}\nb: ]\n", "not valid YAML: ", 3],
+  ['{"a": "{{ quoted }}", "b": [1,\n', "not valid YAML: ", 2],
+  ["a: {b: '${C}', c # {{ d }}\n", "not valid YAML: ", 2],
 ] as const)("a template is named, and nothing else is called one: %j", ([text, message, line]) => {
   const parsed = parseText({ file: "a.yaml", text });
   expect(parsed).toMatchObject({ fault: { message: expect.stringContaining(message), location: { line } } });

@@ -1,10 +1,12 @@
 /**
- * Lines of flow collections and quoted texts that are indented less than YAML 1.2 §7.4 and §6.3 ask, or by tabs. kubectl's
- * parser takes them, so operators write them:
+ * Flow collections whose lines are indented less than YAML 1.2 §7.4 and §6.3 ask, or by tabs, and those with tabs between
+ * their tokens (§6.2), all of which js-yaml refuses. kubectl's parser takes them, so operators write them:
  *
  *     data: {
  *     →"key": "value"
  *     }
+ *     ports:
+ *     -→{name: https, port: 443}
  */
 import type { Span } from "./parts.ts";
 
@@ -18,13 +20,13 @@ export const unchanged = (source: string): Indented => ({ source, toOriginal: (o
 
 /** What js-yaml says of such a line, and of no other. */
 export const DEFICIENT = "deficient indentation";
-/** Each is one more parse of the document. */
-const MAX_LINES = 1_000;
+/** Of one document; each is one more parse of it. */
+const MAX_TRIES = 1_000;
 const SPACES = 64;
 
 /**
- * Indents line after line, as long as `deficientAt` names one: leading white space of these lines means nothing, whatever
- * its length, so the value is the author's. Gives the last text that was tried.
+ * Indents line after line and writes spaces for tabs, as long as `deficientAt` names a place: white space before these
+ * tokens means nothing, whatever its kind and length, so the value is the author's. Gives the last text that was tried.
  */
 export function indentFlow(source: string, deficientAt: (source: string) => number | null): Indented {
   let text = source;
@@ -38,10 +40,16 @@ export function indentFlow(source: string, deficientAt: (source: string) => numb
     }
     return offset - before;
   };
-  for (let line = 0; line < MAX_LINES; line++) {
-    const at = deficientAt(text);
-    if (at === null) break;
+  let tries = 0;
+  const attempt = (candidate: string): number | null => (++tries > MAX_TRIES ? null : deficientAt(candidate));
+  for (let at = attempt(text); at !== null; at = attempt(text)) {
     const start = Math.max(text.lastIndexOf("\n", at - 1), text.lastIndexOf("\r", at - 1)) + 1;
+    if (/[^ \t]/.test(text.slice(start, at))) {
+      const spaced = withoutTabs(text, start, at, attempt);
+      if (spaced === text) break;
+      text = spaced;
+      continue;
+    }
     const original = toOriginal(start);
     const known = moved.findIndex(([offset]) => offset === original);
     const spaces = known < 0 ? SPACES : (moved[known]?.[1] ?? SPACES);
@@ -52,4 +60,18 @@ export function indentFlow(source: string, deficientAt: (source: string) => numb
     text = `${text.slice(0, start)}${" ".repeat(spaces)}${text.slice(start)}`;
   }
   return { source: text, toOriginal };
+}
+
+/**
+ * A space for each tab in `[start, at)` that separates tokens. A tab of a quoted or plain text is part of the value, and
+ * js-yaml does not mind it: it stays when the place is sound with this one tab among spaces.
+ */
+function withoutTabs(text: string, start: number, at: number, deficientAt: (source: string) => number | null): string {
+  const before = text.slice(start, at);
+  const tabs = [...before.matchAll(/\t/g)].map(({ index }) => index);
+  const parts = before.split("");
+  const withLine = (line: readonly string[]): string => `${text.slice(0, start)}${line.join("")}${text.slice(at)}`;
+  const spaced = parts.map((character) => (character === "\t" ? " " : character));
+  for (const tab of tabs) if (deficientAt(withLine(spaced.with(tab, "\t"))) === at) parts[tab] = " ";
+  return withLine(parts);
 }

@@ -13,7 +13,7 @@ import type { Diagnostic, Location } from "../diagnostics.ts";
 import { DEFICIENT, type Indented, indentFlow, unchanged } from "./flow-indent.ts";
 import { itemLocators, type Lines, linesOf, type Locate, locationAt, locator, type Part } from "./locate.ts";
 import { jsonValues, partsOf, type Span } from "./parts.ts";
-import { markAt, type Template, templateIn, withoutMarks } from "./templates.ts";
+import { markNear, type Template, templateIn, withoutMarks } from "./templates.ts";
 
 /** Text that was read: `file` is how diagnostics name it. */
 export interface InputDocument {
@@ -89,13 +89,11 @@ function readPart(source: string): PartRead {
   const spans = jsonValues(source);
   if (spans !== null) return { kind: "values", spans };
   if (plain.reason !== DEFICIENT) return plain;
-  const tries: Parsed[] = [plain];
   const text = indentFlow(source, (indented) => {
     const read = parseRanges(indented);
-    tries[0] = read;
     return "reason" in read && read.reason === DEFICIENT ? read.at : null;
   });
-  const last = tries[0] ?? plain;
+  const last = parseRanges(text.source);
   if (!("reason" in last)) return { kind: "documents", text, ranges: last.ranges };
   return { ...last, at: last.at === null ? null : text.toOriginal(last.at) };
 }
@@ -191,12 +189,10 @@ function syntaxFault(lines: Lines, { reason, at }: PartFault, [from, to]: Span):
 
 /** A template outside quotes is at fault when its line is, or when all would be well without it. */
 function templateFault(source: string, at: number): (Template & { at: number }) | null {
-  const line = source.slice(source.lastIndexOf("\n", at - 1) + 1).split("\n", 1)[0] ?? "";
-  const inLine = markAt(line);
-  if (inLine < 0 && (markAt(source) < 0 || "reason" in parseRanges(withoutMarks(source)))) return null;
-  const place = inLine < 0 ? markAt(source) : source.lastIndexOf("\n", at - 1) + 1 + inLine;
-  const template = templateIn(source.slice(place));
-  return template === null ? null : { ...template, at: place };
+  const mark = markNear(source, at);
+  if (mark === null || (!mark.isInLine && "reason" in parseRanges(withoutMarks(source)))) return null;
+  const template = templateIn(source.slice(mark.at));
+  return template === null ? null : { ...template, at: mark.at };
 }
 
 function remedyFor(reason: string, source: string): string {

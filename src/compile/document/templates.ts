@@ -38,12 +38,23 @@ export function templateIn(text: string): Template | null {
   return null;
 }
 
-/** Of `{{ }}`, `{% %}` and `<% %>`, which are no YAML outside quotes: the place of the first one. */
-export const markAt = (text: string): number => text.search(/\{\{|\{%|<%/);
+/**
+ * Of text that is no YAML for a mark outside quotes and comments: the place of one in the line of `at`, or else of the last
+ * before, or of the first after; null: there is none.
+ */
+export function markNear(text: string, at: number): { readonly at: number; readonly isInLine: boolean } | null {
+  const bare = text.replaceAll(/"(?:\\.|[^"\\\n])*"|'[^'\n]*'|(?<=^|\s)#.*/g, (quoted) => " ".repeat(quoted.length));
+  const start = bare.lastIndexOf("\n", at - 1) + 1;
+  const end = bare.indexOf("\n", start);
+  const marks = [...bare.matchAll(/\{\{|\{%|<%|\$\{|\$\(/g)].map(({ index }) => index);
+  const inLine = marks.find((mark) => mark >= start && (end < 0 || mark < end));
+  const place = inLine ?? marks.findLast((mark) => mark < start) ?? marks[0];
+  return place === undefined ? null : { at: place, isInLine: inLine !== undefined };
+}
 
 /** The text with a word in each mark's place, and lines of marks alone left empty: no longer a template. */
 export function withoutMarks(text: string): string {
-  return text
-    .replaceAll(/^[ \t]*(?:(?:\{\{[^]*?\}\}|\{%[^]*?%\}|<%[^]*?%>)[ \t]*)+$/gm, "")
-    .replaceAll(/\{\{[^]*?\}\}|\{%[^]*?%\}|<%[^]*?%>/g, "x");
+  return text.replaceAll(/^[ \t]*(?:(?:\{\{[^]*?\}\}|\{%[^]*?%\}|<%[^]*?%>)[ \t]*)+$/gm, "").replaceAll(MARK, "x");
 }
+
+const MARK = /\{\{[^]*?\}\}|\{%[^]*?%\}|<%[^]*?%>|\$\{[A-Za-z_][^}]*\}|\$\([A-Za-z_][\w.-]*\)/g;
