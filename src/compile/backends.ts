@@ -224,10 +224,11 @@ export function closed(
     reason: "InvalidBackendTLSPolicy",
     path: [...at, "port"],
     message: `port ${port.port} of Service ${service} is closed by BackendTLSPolicy ${transport.policies.join(", ")}, which ${
-      transport.code === "policy-misplaced" ? "has no metadata.namespace" : "is refused"
+      transport.code === "policy-misplaced" ? "is not in the Service's namespace" : "is refused"
     }`,
     expected: "an accepted BackendTLSPolicy",
-    remedy: transport.code === "policy-misplaced" ? "add metadata.namespace to the policy" : "correct the policy",
+    remedy:
+      transport.code === "policy-misplaced" ? "put the policy into the Service's namespace" : "correct the policy",
     ...(policy === undefined ? {} : { cause: causeOf("BackendTLSPolicy", policy) }),
   };
 }

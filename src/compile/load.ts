@@ -25,7 +25,7 @@ import type {
   Service,
   UnservedRoute,
 } from "./objects.ts";
-import { unreadableTargets } from "./policy-targets.ts";
+import { unreadableTargets, unrenderedTargets } from "./policy-targets.ts";
 import { type Definitions, isDefinition, readDefinitions } from "./schema/definitions.ts";
 import { validateRules } from "./schema/rules.ts";
 import { field, type Kind, KINDS, validateStructure } from "./schema/validate.ts";
@@ -83,7 +83,7 @@ export function load(raws: readonly RawObject[], origin: Origin, memory: Memory,
   // Apart, because it sets defaults in the object: once in its life.
   const judged = memory.each("structure", [], raws, diagnostics, judge);
   const admitted = memory.each("admission", [definitions], judged, diagnostics, (each, own) =>
-    admit(each, definitions, own),
+    admit(each, definitions, origin, own),
   );
   const candidates = new Map((Object.keys(KINDS) as Kind[]).map((kind) => [kind, [] as Candidate[]]));
   const skipped: Skipped[] = [];
@@ -134,7 +134,7 @@ type Admission =
   | { readonly kind: "admitted"; readonly candidate: Candidate; readonly fatal: boolean };
 
 /** What one object is read as. Definitions have been read. */
-function admit(judged: Judged, definitions: Definitions, diagnostics: Diagnostics): Admission {
+function admit(judged: Judged, definitions: Definitions, origin: Origin, diagnostics: Diagnostics): Admission {
   const { raw } = judged;
   if (isDefinition(raw)) return { kind: "ignored" };
   if (judged.kind === null) {
@@ -153,7 +153,10 @@ function admit(judged: Judged, definitions: Definitions, diagnostics: Diagnostic
   const problems = [...judged.problems, ...bounded(judged.isSound ? definitions.check(raw) : [])];
   for (const problem of problems) diagnostics.report(object, problem);
   const fault = faultOf(problems);
-  const fatal = kind === "BackendTLSPolicy" && fault !== undefined && unreadableTargets(object, diagnostics);
+  const fatal =
+    kind === "BackendTLSPolicy" &&
+    ((fault !== undefined && unreadableTargets(object, diagnostics)) ||
+      (origin === "inputs" && unrenderedTargets(object, diagnostics)));
   const text = (): string => canonicalJson(object.value);
   const candidate = { kind, name: namespacedName(object.ref), object, entry: entryOf(object, fault), text };
   return { kind: "admitted", candidate, fatal };

@@ -40,7 +40,7 @@ export interface Coverage {
   readonly closers: readonly Closer[];
 }
 
-/** A policy that names a port which the Service does not have, or none of whose namespaces is known: it closes ports nobody covers. */
+/** A policy that names a port which the Service does not have, or that is not in the Service's namespace: it closes ports nobody covers. */
 interface Closer {
   readonly policy: PolicyState;
   readonly code: "policy-section-not-found" | "policy-misplaced";

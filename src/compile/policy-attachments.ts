@@ -2,14 +2,14 @@
 import { explain, type Problem, type SourceObject } from "./diagnostics.ts";
 import type { Cluster } from "./load.ts";
 import type { ServiceIndex } from "./meant.ts";
-import type { PolicyTarget } from "./objects.ts";
 import { type Misplaced, misplacedProblem, misplacements, slotOf } from "./policy-misplaced.ts";
+import type { WrittenTarget } from "./policy-targets.ts";
 import { conflict, targetFault } from "./target-faults.ts";
 
 /** A target, before anything is decided. */
 export interface Claim {
   readonly index: number;
-  readonly ref: PolicyTarget;
+  readonly ref: WrittenTarget;
   /** `namespace/name`; null when the target is no Service at all. */
   readonly service: string | null;
 }
@@ -46,8 +46,8 @@ export function attach(
   const base = { index, ref, service, sectionName: ref.sectionName ?? null };
   const own = targetFault(ref, service, object, cluster, services);
   const isMissing = own?.problem.code === "policy-target-not-found";
-  const elsewhere = object.assumesNamespace && service !== null ? misplacements(ref, service, winners, services) : null;
-  const misplacement = elsewhere === null ? null : misplacedProblem(ref, elsewhere, isMissing);
+  const elsewhere = service === null ? null : misplacements(ref, object, winners, services);
+  const misplacement = elsewhere === null ? null : misplacedProblem(ref, at, object, elsewhere, isMissing);
   const misplaced = elsewhere?.closed ?? [];
   const others = misplacement === null ? [] : [misplacement];
   const winner = winners.get(slotOf(service, ref.sectionName));

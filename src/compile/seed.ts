@@ -57,13 +57,16 @@ export function convertSeed(raw: RawObject): Converted {
     return { value: raw.value, spell: (path) => path, problems: [warning] };
   }
   const { targetRef, tls, ...rest } = spec as Record<string, unknown>;
-  const problems = [warning, ...otherNamespace(raw, targetRef)];
+  const problems: Problem[] = [warning];
   const converted = { ...rest };
   if (targetRef !== undefined) {
     const { targetRefs } = rest;
     if (targetRefs !== undefined) problems.push(spelledTwice("targetRefs", "targetRef"));
     // What either names is protected, as far as it can be read.
-    converted["targetRefs"] = [withoutNamespace(targetRef), ...(Array.isArray(targetRefs) ? targetRefs : [])];
+    converted["targetRefs"] = [
+      withoutNamespace(targetRef, raw.ref.namespace ?? "default"),
+      ...(Array.isArray(targetRefs) ? targetRefs : []),
+    ];
   }
   if (tls !== undefined && rest["validation"] !== undefined) problems.push(spelledTwice("validation", "tls"));
   if (tls !== undefined) converted["validation"] = renameTls(tls);
@@ -94,8 +97,10 @@ function renameTls(tls: unknown): unknown {
   };
 }
 
-function withoutNamespace(targetRef: unknown): unknown {
+/** v1alpha2 could name another namespace than the policy's `own`: then the field stays, and the schema of v1 refuses it. */
+function withoutNamespace(targetRef: unknown, own: string): unknown {
   if (targetRef === null || typeof targetRef !== "object" || Array.isArray(targetRef)) return targetRef;
+  if (field(targetRef, "namespace") !== own) return targetRef;
   const { namespace: _, ...rest } = targetRef as Record<string, unknown>;
   return rest;
 }
@@ -109,20 +114,4 @@ function spelledTwice(field: string, old: string): Problem {
     expected: `${old} alone`,
     remedy: `remove one of ${old} and ${field}`,
   };
-}
-
-/** A policy reaches its own namespace only; v1alpha2 could name another. */
-function otherNamespace(raw: RawObject, targetRef: unknown): Problem[] {
-  const namespace = field(targetRef, "namespace");
-  if (namespace === undefined || namespace === (raw.ref.namespace ?? "default")) return [];
-  return [
-    {
-      code: "policy-schema",
-      path: ["spec", "targetRefs", 0, "namespace"],
-      message: "a policy applies to Services of its own namespace only",
-      expected: raw.ref.namespace ?? "default",
-      found: JSON.stringify(namespace),
-      remedy: "move the policy to the Service's namespace",
-    },
-  ];
 }

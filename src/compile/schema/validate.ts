@@ -204,6 +204,12 @@ function faultOf(error: ErrorObject): { message: string; expected: string; remed
     }
     case "additionalProperties": {
       const name = String(params["additionalProperty"]);
+      if (name === "namespace" && field(error.data, "name") !== undefined)
+        return {
+          message: "a reference of this kind reaches the object's own namespace only, and has no field namespace",
+          expected: knownFields(error),
+          remedy: "leave the field out, and put both objects into one namespace",
+        };
       return {
         message: `unknown field ${name}`,
         expected: knownFields(error),
