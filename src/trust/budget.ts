@@ -22,6 +22,11 @@ export interface Budgets {
   readonly paths: number;
   /** Paths put before the witness. */
   readonly opinions: number;
+  /**
+   * Signatures that the witness verifies in WebAssembly, in units of one of P-256. The default is five of P-384: what a
+   * path of six takes.
+   */
+  readonly witnessed: number;
   /** All of it together, in units of some 10 ns on one core: see `UNITS`. */
   readonly work: number;
 }
@@ -36,11 +41,20 @@ export const DEFAULT_BUDGETS: Budgets = {
   candidates: 512,
   paths: 16,
   opinions: 3,
+  witnessed: 40,
   work: 2_500_000,
 };
 
 /** Work that is charged. `octets` are read: presented ones once, those of a path again each time it is validated. */
-export type Expense = "octets" | "comparisons" | "folded" | "signatures" | "candidates" | "paths" | "opinions";
+export type Expense =
+  | "octets"
+  | "comparisons"
+  | "folded"
+  | "signatures"
+  | "candidates"
+  | "paths"
+  | "opinions"
+  | "witnessed";
 
 /** What one of each costs at most, in units of `work`: measured by `npm run trust:cost` over chains made for it. */
 const UNITS: Readonly<Record<Expense, number>> = {
@@ -51,6 +65,7 @@ const UNITS: Readonly<Record<Expense, number>> = {
   candidates: 500,
   paths: 2_000,
   opinions: 30_000,
+  witnessed: 20_000,
 };
 
 /** What is left of it. */
@@ -65,7 +80,16 @@ export class Budget {
 
   constructor(limits: Budgets) {
     this.limits = limits;
-    this.#spent = { octets: 0, comparisons: 0, folded: 0, signatures: 0, candidates: 0, paths: 0, opinions: 0 };
+    this.#spent = {
+      octets: 0,
+      comparisons: 0,
+      folded: 0,
+      signatures: 0,
+      candidates: 0,
+      paths: 0,
+      opinions: 0,
+      witnessed: 0,
+    };
   }
 
   /** All that was charged, in units of `work`: never above the limit. */

@@ -158,5 +158,6 @@ const BUDGET_NAMES = {
   candidates: "candidate issuers",
   paths: "candidate paths",
   opinions: "paths put before the witness",
+  witnessed: "signatures for the witness to verify, in units of P-256",
   work: "units of work",
 } as const;

@@ -37,6 +37,15 @@ export async function verifyLargeRsa(
     : pss(encoded, digest, algorithm, key.bits - 1, subtle);
 }
 
+/** Multiplications for an exponent of 65,537. */
+const USUAL_MULTIPLICATIONS = 19;
+
+/** What an exponent costs beside 65,537: a backend may choose one of 32 bits with all of them set. */
+export function exponentCost(exponent: Uint8Array): number {
+  const bits = exponent.reduce((text, octet) => text + octet.toString(2).padStart(8, "0"), "").replace(/^0+/u, "");
+  return (bits.length + bits.replaceAll("0", "").length) / USUAL_MULTIPLICATIONS;
+}
+
 /** EMSA-PKCS1-v1_5 (§9.2): rebuilt and compared whole, never parsed. */
 function pkcs1(digest: Uint8Array, hash: Hash, size: number): Uint8Array {
   const encoded = new Uint8Array(size).fill(0xff);

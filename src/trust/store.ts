@@ -5,6 +5,7 @@ import type { Budget } from "./budget.ts";
 import { type Certificate, type Parsed, parseCertificate } from "./certificate.ts";
 import { WEBCRYPTO_RSA_BITS, owned, registerAlgorithm, registerKey, toPki, trustEngine } from "./crypto.ts";
 import { latin1 } from "./fold.ts";
+import { exponentCost } from "./rsa.ts";
 
 const MAX_ISSUER_KEYS = 128;
 
@@ -85,15 +86,7 @@ export function signatureCost({ key }: Certificate): number {
   if (key.kind === "ec") return key.curve === "P-256" ? 1 : key.curve === "P-384" ? 4 : 8;
   if (key.kind !== "rsa") return 1;
   const base = key.bits > WEBCRYPTO_RSA_BITS ? 8 : 1;
-  return Math.max(base, Math.ceil((base * multiplications(key.exponent)) / USUAL_MULTIPLICATIONS));
-}
-
-/** Of the exponent 65,537: a backend may choose one of 32 bits with all of them set. */
-const USUAL_MULTIPLICATIONS = 19;
-
-function multiplications(exponent: Uint8Array): number {
-  const bits = exponent.reduce((text, octet) => text + octet.toString(2).padStart(8, "0"), "").replace(/^0+/u, "");
-  return bits.length + bits.replaceAll("0", "").length;
+  return Math.max(base, Math.ceil(base * exponentCost(key.exponent)));
 }
 
 /** Bytes of certificates remembered; with PKI.js's objects a certificate takes some twenty times its size. */

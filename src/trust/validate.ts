@@ -14,7 +14,7 @@ import { type CrlSet, Revocation } from "./revocation.ts";
 import { checkMustStaple, mustStaple } from "./staple.ts";
 import type { CertificateStore } from "./store.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./strict.ts";
-import { type Testimony, type Witness, testify } from "./witness.ts";
+import { type Testimony, type Witness, testify, witnessCost } from "./witness.ts";
 
 /** What a path is held against. */
 export interface PathRules {
@@ -130,7 +130,9 @@ export async function validatePath(
 
   stage = 5;
   // Each path may cost the witness as much as it did us: RSA and P-384 in WebAssembly are slow.
-  if (!budget.spend("opinions", 1)) return { kind: "failed", failure: overBudget(budget) };
+  if (!budget.spend("opinions", 1) || !budget.spend("witnessed", witnessCost(certificates))) {
+    return { kind: "failed", failure: overBudget(budget) };
+  }
   const witnessed = testify(rules.witness, certificates, match, nowMs);
   if (witnessed.kind === "objects") return fail(witnessed.problem, null);
   const facts = { match, period, neededStaple, witness: witnessed.testimony };

@@ -3,11 +3,13 @@
  * What webpki cannot judge is a closed list of features of the path, found before it is asked. Then it verifies the
  * signatures alone. Nothing that webpki answers can become an abstention: every answer but yes refuses.
  */
+import type { PublicKey } from "./algorithms.ts";
 import type { Certificate } from "./certificate.ts";
 import { sameBytes } from "./der.ts";
 import { OID } from "./extensions.ts";
 import { type Match, parseIp } from "./identity.ts";
 import type { Problem } from "./profile.ts";
+import { exponentCost } from "./rsa.ts";
 
 /** Why webpki is not asked to judge a path. docs/trust.md has a line for each. */
 export const PATH_ABSTENTIONS = [
@@ -177,6 +179,18 @@ function unverifiable(
   if (issuer?.key.kind === "ec" && issuer.key.curve === "P-521") return "p-521";
   if (signatureAlgorithm.kind === "ecdsa" && signatureAlgorithm.hash === "SHA-512") return "ecdsa-sha-512";
   return signatureAlgorithm.kind === "rsa-pss" && !signatureAlgorithm.usual ? "pss-parameters" : null;
+}
+
+/** What webpki takes in WebAssembly to verify a path's signatures, measured, in units of one of P-256. */
+export const witnessCost = (path: readonly Certificate[]): number =>
+  path.slice(1).reduce((sum, issuer, index) => {
+    const certificate = path[index];
+    return certificate !== undefined && signedForWebpki(certificate, issuer) ? sum + costOf(issuer.key) : sum;
+  }, 0);
+
+function costOf(key: PublicKey): number {
+  if (key.kind === "ec") return key.curve === "P-256" ? 1 : 7;
+  return key.kind === "rsa" ? Math.ceil(7 * (key.bits / 8192) ** 2 * exponentCost(key.exponent)) : 1;
 }
 
 const signedForWebpki = (certificate: Certificate, issuer: Certificate | undefined): boolean =>

@@ -396,10 +396,21 @@ describe("budgets", () => {
       { candidates: 1 },
       { paths: 0 },
       { opinions: 0 },
+      { witnessed: 1 },
     ]) {
       expect(await withBudget(budget)).toBe("budget-exceeded@null");
     }
   });
+});
+
+it("the witness verifies five signatures of P-384 keys, and no sixth", async () => {
+  const key = ecKey("P-384", "SHA-384");
+  const anchor = ca("anchor", null, { key });
+  const cas: Minted[] = [];
+  for (const level of [1, 2, 3, 4, 5]) cas.unshift(ca(`level ${level}`, cas[0] ?? anchor, { key }));
+  const under = async (chain: readonly Minted[]): Promise<string> =>
+    brief(await verdictOf(policy([anchor]), [server(chain[0] ?? anchor), ...chain]));
+  expect([await under(cas.slice(1)), await under(cas)]).toEqual(["verified", "budget-exceeded@null"]);
 });
 
 describe("the cache", () => {
