@@ -51,6 +51,16 @@ const APP_PROTOCOLS: Readonly<Record<string, AppProtocol>> = {
   "kubernetes.io/wss": { protocol: "websocket", tls: true, alpn: "http/1.1" },
 };
 
+/** The one that is meant by a spelling of other gateways. To leave it out of a port of TLS would mean plaintext. */
+function likelyProtocol(appProtocol: string): string {
+  const word = appProtocol.trim().toLowerCase().split("/").at(-1) ?? "";
+  if (word === "wss") return "kubernetes.io/wss, and add a BackendTLSPolicy";
+  if (/^(https|tls|ssl|grpcs)$/.test(word)) return "https, and add a BackendTLSPolicy";
+  if (/^(h2c|http2|grpc)$/.test(word))
+    return "kubernetes.io/h2c for plaintext, or https with a BackendTLSPolicy for TLS";
+  return word === "ws" ? "kubernetes.io/ws" : "http for plaintext, or https with a BackendTLSPolicy for TLS";
+}
+
 /** Whoever writes one of these means plaintext, where no policy says otherwise. */
 export const PLAINTEXT_PROTOCOL = "http, kubernetes.io/h2c or kubernetes.io/ws";
 
@@ -111,7 +121,7 @@ function resolveBackend(
       message: entry === undefined ? absent(cluster, "Service", name).message : `Service ${name} is refused itself`,
       expected: "a Service",
       found: show(ref.name),
-      remedy: absent(cluster, "Service", name).remedy,
+      remedy: entry === undefined ? absent(cluster, "Service", name).remedy : "correct the Service",
       cause: causeOf("Service", name),
     });
   }
@@ -167,7 +177,7 @@ function resolvePort(
       message: `port ${port.port} of Service ${name} has an appProtocol that lasthop does not speak`,
       expected: `one of ${Object.keys(APP_PROTOCOLS).join(", ")}`,
       found: show(appProtocol),
-      remedy: "correct appProtocol, or remove it",
+      remedy: `write appProtocol: ${likelyProtocol(appProtocol)}`,
     });
   }
   const covered = policyTransport(policies.coverage.get(name), port);

@@ -1,5 +1,5 @@
 /** Diagnostics, skipped objects and the backends that get plaintext, as text for people or as one JSON document. */
-import { foldConsequences } from "./causes.ts";
+import { type Fold, foldConsequences } from "./causes.ts";
 import type { Cause, Diagnostic } from "./diagnostics.ts";
 import type { Skipped } from "./load.ts";
 import type { PlaintextBackend } from "./plaintext.ts";
@@ -14,9 +14,12 @@ export interface Reportable {
 /** Like esbuild's: place, source line, what was expected and found, what to do. Empty when there is nothing to say. */
 export function reportText({ diagnostics, skipped, plaintext }: Reportable, colour: boolean): string {
   const paint = painter(colour);
-  const parts = foldConsequences(diagnostics).map(
+  const { shown, more } = shorten(foldConsequences(diagnostics));
+  const parts = shown.map(
     ({ cause, consequences }) => `${textOf(cause, paint)}${consequencesText(consequences, paint)}`,
   );
+  for (const [code, number] of more)
+    parts.push(`${paint("yellow", "▲")} and ${count(number, "more warning")} [${code}]: --format json lists all\n`);
   if (skipped.length > 0) {
     const lines = skipped.map(({ object, location, reason }) => {
       const name = object.namespace === null ? object.name : `${object.namespace}/${object.name}`;
@@ -43,6 +46,24 @@ export function reportText({ diagnostics, skipped, plaintext }: Reportable, colo
 export function reportJson({ diagnostics, skipped, plaintext }: Reportable): string {
   const ordered = foldConsequences(diagnostics).flatMap(({ cause, consequences }) => [cause, ...consequences]);
   return `${JSON.stringify({ diagnostics: ordered, skipped, plaintext }, null, 2)}\n`;
+}
+
+/** Warnings of one code that are shown: a report is read, and a thousand Services may give a thousand warnings. */
+const MAX_WARNINGS = 20;
+
+/** What is shown, and how many warnings of each code are not. No error is left out, nor what an error follows from. */
+function shorten(folds: readonly Fold[]): { shown: Fold[]; more: Map<string, number> } {
+  const seen = new Map<string, number>();
+  const shown = folds.filter(({ cause: { severity, code }, consequences }) => {
+    if (severity === "error" || consequences.length > 0) return true;
+    const before = seen.get(code) ?? 0;
+    seen.set(code, before + 1);
+    return before < MAX_WARNINGS;
+  });
+  const more = [...seen].flatMap(([code, number]): [string, number][] =>
+    number > MAX_WARNINGS ? [[code, number - MAX_WARNINGS]] : [],
+  );
+  return { shown, more: new Map(more) };
 }
 
 /** How many there are, and of which objects the first are. */

@@ -58,7 +58,7 @@ export function targetFault(
       message: `Service ${service} is ${entry === undefined ? absentFrom(cluster.surroundings.origin) : "refused itself"}${PROTECTS_NOTHING}${mayBeMeant(meant)}`,
       expected: "a Service of the policy's namespace",
       found: show(name),
-      remedy: remedyFor(namespace, name, meant),
+      remedy: entry === undefined ? remedyFor(namespace, name, meant) : "correct the Service",
       cause: causeOf("Service", service),
     };
     return { problem, meant };

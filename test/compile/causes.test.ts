@@ -104,3 +104,26 @@ test("what is absent follows from a text that could not be read", () => {
   const absent = [diagnosticOf("a", "gone"), diagnosticOf("b", "lost")];
   expect(foldConsequences([unread, ...absent])).toEqual([{ cause: unread, consequences: absent }]);
 });
+
+test("many warnings of one code are counted, errors and what JSON lists are not cut", () => {
+  const like = (severity: Diagnostic["severity"], index: number): Diagnostic => ({
+    severity,
+    code: "backend-plaintext",
+    message: `${severity} ${index}`,
+    location: null,
+    object: null,
+    path: null,
+    expected: null,
+    found: null,
+    remedy: "",
+    note: null,
+  });
+  const many = Array.from({ length: 60 }, (_, index) => like(index % 2 === 0 ? "warning" : "error", index));
+  const rest = { skipped: [], plaintext: [] };
+  const text = reportText({ diagnostics: many, ...rest }, false);
+  expect(text.match(/▲ warning /g)).toHaveLength(20);
+  expect(text.match(/✘ error /g)).toHaveLength(30);
+  expect(text).toContain("and 10 more warnings [backend-plaintext]: --format json lists all\n");
+  expect(text).toContain("30 errors, 30 warnings\n");
+  expect(JSON.parse(reportJson({ diagnostics: many, ...rest }))).toMatchObject({ diagnostics: { length: 60 } });
+});
