@@ -25,12 +25,17 @@ export type Acquired =
 export interface Patience {
   readonly connectMs: number;
   readonly roomMs: number;
+  /** For how long no connection of the pool has come free. */
+  readonly stillMs: () => number;
 }
+
+/** A request that waits this many times `roomMs` gives up although connections come free: others get them. */
+const MAX_ROOM_WAITS = 8;
 
 /** `ways` is never empty. `isFresh`: one from the pool would not do. `signal` aborts when the client has left. */
 export function acquire(
   ways: readonly Way[],
-  { connectMs, roomMs }: Patience,
+  { connectMs, roomMs, stillMs }: Patience,
   signal: AbortSignal,
   isFresh: boolean,
   client?: RequestClient,
@@ -46,7 +51,7 @@ export function acquire(
     const finish = (reason: Leave): void => {
       clearTimeout(delay);
       clearTimeout(deadline);
-      clearTimeout(crowding);
+      clearInterval(crowding);
       signal.removeEventListener("abort", gone);
       over.abort(reason);
     };
@@ -64,8 +69,12 @@ export function acquire(
     const isWaiting = (): boolean => [...pending].every((turn) => turn.isWaiting);
     const gone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
-    // A request that dials by then goes on: it has its room.
-    const crowding = roomMs < connectMs ? setTimeout(() => isWaiting() && giveUp("timeout"), roomMs) : undefined;
+    // A busy pool is worth waiting for, one whose connections are all held is not. A request that dials has its room.
+    let waits = 0;
+    const look = (): void => {
+      if (isWaiting() && (stillMs() >= roomMs || ++waits >= MAX_ROOM_WAITS)) giveUp("timeout");
+    };
+    const crowding = roomMs < connectMs ? setInterval(look, roomMs) : undefined;
     const ended = (turn: Turn, result: Acquired): void => {
       if (over.signal.aborted) {
         if (result.kind === "open") result.held.lane.release(result.held);

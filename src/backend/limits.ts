@@ -17,7 +17,10 @@ export interface PoolLimits {
   readonly connections: number;
   /** Open connections of one key, those being dialled too. A request beyond it waits, at most `connectMs`. */
   readonly connectionsPerKey: number;
-  /** How long a request waits for room where all connections are in use. What is left of `connectMs` bounds it too. */
+  /**
+   * How long a request waits for room where all connections are in use and none comes free; eight times as long where
+   * others get those that do. `connectMs` bounds it too.
+   */
   readonly roomMs: number;
   /** Idle HTTP/1.1 connections kept for one key. 0: each exchange has a connection of its own, closed when it ends. */
   readonly idlePerKey: number;
