@@ -8,6 +8,8 @@ interface Entry {
 }
 
 const MAX_ENTRIES = 1024;
+/** Octets of certificates in the remembered paths: enough for the number above of common chains, not of 60 kB each. */
+const MAX_BYTES = 4 * 1024 * 1024;
 /**
  * A refusal is remembered for the burst of connections that meet it together, to several endpoints with one chain.
  * How long an endpoint stays refused is for backend/ (REFUSED_CHAIN_LIMITS), which counts this time in.
@@ -16,23 +18,35 @@ export const REFUSAL_MS = 1_000;
 
 export class VerdictCache {
   readonly #entries = new Map<string, Entry>();
+  #bytes = 0;
 
   /** The verdict for this key at this time. A clock that stands before or after the verdict's span finds nothing. */
   get(key: string, nowMs: number): Verdict | null {
     const entry = this.#entries.get(key);
     if (entry === undefined) return null;
     if (!(nowMs >= entry.fromMs && nowMs <= entry.untilMs)) {
-      this.#entries.delete(key);
+      this.#delete(key, entry);
       return null;
     }
     return entry.verdict;
   }
 
   set(key: string, entry: Entry): void {
-    this.#entries.delete(key);
+    const earlier = this.#entries.get(key);
+    if (earlier !== undefined) this.#delete(key, earlier);
     this.#entries.set(key, entry);
-    if (this.#entries.size <= MAX_ENTRIES) return;
-    const oldest = this.#entries.keys().next();
-    if (oldest.done !== true) this.#entries.delete(oldest.value);
+    this.#bytes += bytesOf(entry);
+    for (const [oldest, held] of this.#entries) {
+      if (this.#entries.size <= MAX_ENTRIES && this.#bytes <= MAX_BYTES) break;
+      this.#delete(oldest, held);
+    }
+  }
+
+  #delete(key: string, entry: Entry): void {
+    this.#entries.delete(key);
+    this.#bytes -= bytesOf(entry);
   }
 }
+
+const bytesOf = ({ verdict }: Entry): number =>
+  verdict.kind === "verified" ? verdict.peer.path.path.reduce((sum, { length }) => sum + length, 0) : 0;

@@ -4,7 +4,13 @@ import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
 import { VerdictCache } from "../../src/trust/cache.ts";
 import { parseCertificate } from "../../src/trust/certificate.ts";
 import { isDnsName, matchIdentity, parseIp, splitMailbox } from "../../src/trust/identity.ts";
-import { CertificateStore, type TrustPolicy, type Verdict, createVerifier } from "../../src/trust/index.ts";
+import {
+  CertificateStore,
+  type TrustPolicy,
+  type Verdict,
+  type VerifiedPeer,
+  createVerifier,
+} from "../../src/trust/index.ts";
 import { frame, toRefusal } from "../../src/trust/presented.ts";
 import { Known, signatureCost } from "../../src/trust/store.ts";
 import {
@@ -165,6 +171,19 @@ describe("the cache of verdicts", () => {
     cache.set("a", entry(10, 20));
     expect(cache.get("a", 9)).toBeNull();
     expect(cache.get("b", 15)).toBeNull();
+  });
+  it("holds 4 MB of paths, and forgets by size as well", async () => {
+    const verdict = await verdictOf(policy([root]), [server(root)]);
+    if (verdict.kind !== "verified") throw new Error("verified");
+    const path = { ...verdict.peer.path, path: [new Uint8Array(1024 * 1024)] };
+    const peer: VerifiedPeer = Object.create(verdict.peer, { path: { value: path } });
+    const large = { fromMs: 0, untilMs: 9, verdict: { kind: "verified", peer } } as const;
+    const cache = new VerdictCache();
+    for (const key of ["a", "b", "c", "d", "a", "e"]) cache.set(key, large);
+    expect(["a", "b", "c", "d", "e"].filter((key) => cache.get(key, 5) !== null)).toEqual(["a", "c", "d", "e"]);
+    for (const key of ["a", "c", "d", "e"]) cache.get(key, 10);
+    for (const key of ["f", "g", "h", "i"]) cache.set(key, large);
+    expect(["f", "g", "h", "i"].filter((key) => cache.get(key, 5) !== null)).toHaveLength(4);
   });
   it("drops the verdict that was set longest ago", () => {
     const cache = new VerdictCache();
