@@ -48,7 +48,7 @@ export function resolveAncestors(
   );
   const attempts = resolveAttempts(cluster, { gateways, routes, services: policies.services }, memory, diagnostics);
   const found = memory.each("ancestors", [], [...policies.all.values()], diagnostics, (policy, own) =>
-    ancestorsOf(policy, users, attempts, cluster, own),
+    ancestorsOf(policy, users, attempts, cluster, policies, own),
   );
   const by = <K extends "listed" | "full">(key: K): ReadonlyMap<string, ResolvedAncestors[K]> =>
     memory.once(`${key} ancestors`, [found], diagnostics, () => new Map(found.map((own) => [own.policy, own[key]])));
@@ -70,10 +70,12 @@ function ancestorsOf(
   users: Users,
   attempts: Attempts,
   cluster: Cluster,
+  { services, coverage }: Policies,
   diagnostics: Diagnostics,
 ): ResolvedAncestors {
   const using = gatewaysOf(policy, users, cluster);
-  const unused = using.length === 0 ? unusedProblem(policy, attempts) : null;
+  const isBare = (service: string): boolean => users.has(service) && !coverage.has(service);
+  const unused = using.length === 0 ? unusedProblem(policy, attempts, services, isBare) : null;
   if (unused !== null) diagnostics.report(policy.object, unused);
   const { ours, foreign } = entriesOf(policy.object.value, policy.object.ref.namespace ?? "default");
   // Who has an entry keeps it; the rest come by name.

@@ -6,7 +6,7 @@ import type { Reference } from "./backends.ts";
 import { compareStrings, type Diagnostics, type Problem } from "./diagnostics.ts";
 import type { Cluster, Entry } from "./load.ts";
 import type { GatewayState } from "./gateways.ts";
-import { meantServices, type ServiceIndex } from "./meant.ts";
+import { meantServices, nameServices, type ServiceIndex } from "./meant.ts";
 import type { Group, Memory } from "./memory.ts";
 import type { HTTPRoute, UnservedRoute } from "./objects.ts";
 import { parentKind } from "./parents.ts";
@@ -54,14 +54,26 @@ export function resolveAttempts(
   return memory.source("attempts", byService);
 }
 
-/** Null: the policy has users, or why it has none has been said. */
-export function unusedProblem(policy: PolicyState, attempts: Attempts): Problem | null {
+/**
+ * Null: the policy has users, or why it has none has been said. `isBare`: routes use the Service, and no policy covers it;
+ * such a one with a near name may be the Service that was meant.
+ */
+export function unusedProblem(
+  policy: PolicyState,
+  attempts: Attempts,
+  services: ServiceIndex,
+  isBare: (service: string) => boolean,
+): Problem | null {
   const attached = policy.targets.filter(({ verdict }) => verdict.kind !== "not-found");
   if (attached.length === 0 || attached.some(({ service }) => service !== null && attempts.has(service))) return null;
+  const namespace = policy.object.ref.namespace ?? "default";
+  const near = attached.flatMap(({ ref }) => meantServices(services, namespace, ref.name)).filter(isBare);
+  const meant = [...new Set(near)];
+  const hint = meant.length === 0 ? "" : `; ${nameServices(meant)}, which routes use without a policy, may be meant`;
   return {
     code: "policy-unused",
     path: ["spec", "targetRefs"],
-    message: "no route of a Gateway of ours uses a port that this policy targets, so it has no ancestor to report to",
+    message: `no route of a Gateway of ours uses a port that this policy targets, so it has no ancestor to report to${hint}`,
     expected: "an attached HTTPRoute that names the Service",
     found: policy.targets.map(({ ref }) => ref.name).join(", "),
     remedy: "add the route, or correct targetRefs",
