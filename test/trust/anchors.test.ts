@@ -25,6 +25,7 @@ import {
   bytes,
   ca,
   check,
+  concat,
   dns,
   ext,
   extension,
@@ -166,6 +167,12 @@ describe("parsePemBundle", () => {
       "the block is not base64: there are blanks inside its lines",
     ],
     [
+      "line ends in writing",
+      "-----BEGIN CERTIFICATE-----\nMA\\nA=\n-----END CERTIFICATE-----\n",
+      1,
+      String.raw`the block is not base64: it has \n where line ends belong`,
+    ],
+    [
       "base64url",
       "-----BEGIN CERTIFICATE-----\nMA_A\n-----END CERTIFICATE-----\n",
       1,
@@ -213,6 +220,11 @@ describe("an anchor whose encoding decides nothing", () => {
       "a broken key identifier",
       rootWith(ext.ca(), extension("2.5.29.14", false, seq())),
       "subjectKeyIdentifier has tag 0x30",
+    ],
+    [
+      "bytes after a key identifier",
+      rootWith(ext.ca(), extension("2.5.29.14", false, concat(tlv(4, bytes(1)), bytes(5, 0)))),
+      "extension 2.5.29.14 has trailing bytes",
     ],
     [
       "a broken issuer's identifier",
