@@ -28,7 +28,7 @@ export type Answer =
   | { readonly kind: "broken" };
 
 const ROOT = resolve(import.meta.dirname, "../..");
-const FIRED = join(ROOT, `.lasthop/removals-fired-${process.pid}.json`);
+const FIRED = join(ROOT, ".lasthop/removals-fired.json");
 
 const vitest = await createVitest({
   root: ROOT,
@@ -45,12 +45,15 @@ async function run({ path, plan }: Ask): Promise<Answer> {
   vitest.provide("removalPlan", plan);
   rmSync(FIRED, { force: true });
   const specifications = await vitest.globTestSpecifications([path]);
-  const { testModules } = await vitest.runTestSpecifications(specifications);
-  const tests = testModules.flatMap(({ children }) => [...children.allTests()]);
-  if (tests.length === 0 || !existsSync(FIRED)) return { kind: "broken" };
+  const whole = await vitest.runTestSpecifications(specifications);
+  // The modules of earlier runs are among them.
+  const modules = whole.testModules.filter(({ moduleId }) => moduleId === join(ROOT, path));
+  const tests = modules.flatMap(({ children }) => [...children.allTests()]);
+  // What fails outside of tests fails each of them.
+  if (tests.length === 0 || !existsSync(FIRED) || modules.some((module) => module.errors().length > 0)) {
+    return { kind: "broken" };
+  }
   const fired: Fired = JSON.parse(readFileSync(FIRED, "utf8"));
-  rmSync(FIRED);
   const failed = tests.filter((test) => test.result().state === "failed").map(({ fullName }) => fullName);
-  // A hook of a file or a suite that fails belongs to each of its tests.
-  return testModules.some((module) => module.errors().length > 0) ? { kind: "broken" } : { kind: "ran", failed, fired };
+  return { kind: "ran", failed, fired };
 }

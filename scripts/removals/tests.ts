@@ -9,10 +9,7 @@ import type { Answer, Ask, Fired, Plan } from "./runner.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const TESTS = "test/trust";
-/**
- * The tests of the scripts' commands run them in other processes, without switches; random tests would see by luck; the
- * random chains of cost.test.ts likewise.
- */
+/** Tests of the scripts' commands run them in other processes, without switches; random tests would see by luck. */
 const NOT_ASKED = ["limbo.test.ts", "pkits.test.ts", "properties.test.ts"];
 /** A removed check may leave a loop without an end: that is seen. */
 const ENDLESS_MS = 180_000;

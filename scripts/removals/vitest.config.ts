@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import { defineConfig } from "vitest/config";
 import { TRUST, withSwitches } from "./find.ts";
 
-/** The exact tests of trust/, with a switch at every check: LASTHOP_REMOVED is the number of the one that is removed. */
+/** The tests of trust/, with a switch at every check: which of them are asked, tests.ts says. */
 export default defineConfig({
   plugins: [
     {
@@ -15,8 +15,6 @@ export default defineConfig({
   ],
   test: {
     include: ["test/trust/**/*.test.ts"],
-    // The scripts' own tests run them in other processes, without switches; random tests would see by luck.
-    exclude: ["test/trust/limbo.test.ts", "test/trust/pkits.test.ts", "test/trust/properties.test.ts"],
     setupFiles: ["scripts/removals/setup.ts"],
     maxWorkers: 1,
     silent: true,

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
 import { DerReader } from "../../src/trust/der.ts";
-import { type DistinguishedName, compareNames, readName } from "../../src/trust/dn.ts";
+import { type DistinguishedName, compareNames, isNameBelow, readName } from "../../src/trust/dn.ts";
 import { createVerifier, refuseEndEntity } from "../../src/trust/index.ts";
 import {
   type Bytes,
@@ -20,6 +20,7 @@ import {
   extension,
   int,
   mint,
+  name,
   oid,
   policy,
   seq,
@@ -37,16 +38,27 @@ const root = ca("root");
 const issuing = ca("issuing", root);
 const ders = (...chain: readonly Minted[]): Bytes[] => chain.map(({ der }) => der);
 
-it("two names whose attributes have swapped their values are different", () => {
+describe("two names", () => {
   const read = (der: Bytes): DistinguishedName => readName(new DerReader(der), "name");
   const [CN, O] = ["2.5.4.3", "2.5.4.10"];
-  const rdn = (cn: string, o: string): DistinguishedName =>
-    read(seq(tlv(0x31, seq(oid(CN), utf8(cn)), seq(oid(O), utf8(o)))));
-  expect(compareNames(rdn("a", "b"), rdn("A", "B"))).toBe("same");
-  expect(compareNames(rdn("a", "b"), rdn("B", "A"))).toBe("different");
-  // One attribute twice and two others: as many, of other types.
-  const twice = read(seq(tlv(0x31, seq(oid(CN), utf8("a")), seq(oid(CN), utf8("b")))));
-  expect(compareNames(rdn("a", "b"), twice)).toBe("different");
+  const rdn = (...attributes: readonly (readonly [string, string])[]): DistinguishedName =>
+    read(seq(tlv(0x31, ...attributes.map(([type, value]) => seq(oid(type), utf8(value))))));
+  const both = rdn([CN, "a"], [O, "b"]);
+
+  it("are different when their attributes have swapped their values", () => {
+    expect(compareNames(both, rdn([CN, "A"], [O, "B"]))).toBe("same");
+    expect(compareNames(both, rdn([CN, "B"], [O, "A"]))).toBe("different");
+  });
+  it("are different when an RDN of one has more attributes, or others", () => {
+    for (const other of [rdn([CN, "a"]), rdn([CN, "a"], [CN, "b"]), rdn([O, "b"])]) {
+      expect([compareNames(both, other), compareNames(other, both)]).toEqual(["different", "different"]);
+    }
+  });
+  it("stand one below the other when there is nothing between them", () => {
+    const [last = []] = rdn([CN, "c"]).rdns;
+    const below = (...names: readonly string[]): boolean => isNameBelow(read(name(...names)), read(name("a")), last);
+    expect([below("a", "c"), below("a", "b", "c"), below("c"), below("b", "c")]).toEqual([true, false, false, false]);
+  });
 });
 
 describe("a chain", () => {
