@@ -74,7 +74,7 @@ export async function verifySignature(
 const HASHED_PER_OCTET = 32;
 
 /** Charges one verification over `signed`; false: over budget. */
-export const spendOnSignature = (signed: Uint8Array, issuer: Certificate, budget: Budget): boolean =>
+const spendOnSignature = (signed: Uint8Array, issuer: Certificate, budget: Budget): boolean =>
   spendOnHash(signed, budget) && budget.spend("signatures", signatureCost(issuer));
 
 /** Charges the copy and the digest of what was signed. */

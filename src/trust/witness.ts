@@ -132,7 +132,7 @@ const CRITICAL_POLICIES = [OID.certificatePolicies, OID.policyMappings, OID.poli
 const CRITICAL_KEY_IDENTIFIERS = [OID.authorityKeyIdentifier, OID.subjectKeyIdentifier];
 
 /** The features of a path that webpki would refuse, or misjudge, although RFC 5280 allows them. */
-export function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
+function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
   if (path.length === 1) return ["single-certificate"];
   const found = new Set<PathAbstention>();
   // webpki takes an anchor's name, key and name constraints, and judges the rest of it nowhere.
