@@ -11,10 +11,12 @@ import type { Target } from "./target.ts";
 
 export interface Attack {
   readonly name: string;
-  /** Resolves when it is over, after about `ms`. */
-  readonly run: (target: Target, bounds: Bounds) => Promise<void>;
+  /** Resolves when it is over, after about `ms`, with the bounds that it saw broken, in words. */
+  readonly run: (target: Target, bounds: Bounds) => Promise<readonly string[]>;
   /** It takes so long to come about, and others may wait for a second before somebody is cut for them. */
   readonly isSlow?: true;
+  /** It comes from a backend that only the gateway has: nginx is not compared. */
+  readonly isOfBackend?: true;
 }
 
 export interface Bounds {
@@ -28,6 +30,7 @@ export const ATTACKS: readonly Attack[] = [
     name: "pipelining",
     run: async (target, { ms, isShort }) => {
       await pipeline(target, { requests: isShort ? 10_000 : 100_000, limitMs: ms });
+      return [];
     },
   },
   {
@@ -35,6 +38,7 @@ export const ATTACKS: readonly Attack[] = [
     run: async (target, { ms, isShort }) => {
       const requests = isShort ? 1_000 : 10_000;
       await Promise.all(Array.from({ length: 20 }, () => pipeline(target, { requests, limitMs: ms })));
+      return [];
     },
   },
   ...(["silent", "half"] as const).map((kind): Attack => ({
@@ -43,6 +47,7 @@ export const ATTACKS: readonly Attack[] = [
       const crowd = await unfinishedHandshakes(target, { kind, count: isShort ? 500 : 5_000 });
       await pause(ms);
       crowd.close();
+      return [];
     },
   })),
   {
@@ -50,6 +55,7 @@ export const ATTACKS: readonly Attack[] = [
     run: async (target, { ms }) => {
       const end = performance.now() + ms;
       while (performance.now() < end) await Promise.all(MALFORMED.map(({ bytes }) => say(target, bytes)));
+      return [];
     },
   },
   ...FLOODS.map((one): Attack => ({
@@ -57,6 +63,7 @@ export const ATTACKS: readonly Attack[] = [
     run: async (target, { ms, isShort }) => {
       const count = isShort ? 20_000 : 200_000;
       await flood(target, one, { count, connections: count, limitMs: ms });
+      return [];
     },
   })),
   ...HOLDS.map((kind): Attack => ({
@@ -66,6 +73,7 @@ export const ATTACKS: readonly Attack[] = [
       const holding = hold(target, { kind, requests: 1_100 });
       await pause(ms);
       holding.close();
+      return [];
     },
   })),
 ];

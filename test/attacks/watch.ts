@@ -1,0 +1,69 @@
+/** What another client and the process's memory say while a gateway is attacked. */
+import { execFile, spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { setTimeout as pause } from "node:timers/promises";
+import type { Attack } from "./all.ts";
+import type { Target } from "./target.ts";
+
+/** What the other client got, asking one request after the other. */
+export interface Probed {
+  readonly medianMs: number | null;
+  readonly answered: number;
+  readonly failed: number;
+}
+
+export interface Watched extends Probed {
+  /** Bounds that the attack saw broken, in words. */
+  readonly faults: readonly string[];
+}
+
+export interface Times {
+  /** How long the other client asks. */
+  readonly attackMs: number;
+  /** How long an attack that is slow to come about has before the other client asks. */
+  readonly slowMs: number;
+  readonly isShort: boolean;
+}
+
+export const MEGABYTE = 1 << 20;
+export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["-p", String(process.pid)]).status === 0;
+/** In front of the commands that have the other core than the attacker's. */
+export const other: readonly string[] = canPin ? ["taskset", "-c", "1"] : [];
+const READINGS = 10;
+
+/** Puts this process, which attacks and answers as the backend, on the first core. */
+export function pinAttacker(): void {
+  if (canPin) spawnSync("taskset", ["-a", "-p", "-c", "0", String(process.pid)]);
+}
+
+/** Attacks, while another client asks. */
+export async function watch(attack: Attack, target: Target, times: Times): Promise<Watched> {
+  const { attackMs, slowMs, isShort } = times;
+  const settlesMs = attack.isSlow === true ? slowMs : 200;
+  const attacking = attack.run(target, { ms: settlesMs + attackMs, isShort });
+  await pause(settlesMs);
+  // One request: somebody must wait before others are cut. What it costs is not the median's, but it must be answered.
+  const first = attack.isSlow === true ? await probe(target, 1) : { failed: 0 };
+  const probed = await probe(target, attackMs);
+  return { ...probed, failed: first.failed + probed.failed, faults: await attacking };
+}
+
+/** One request after the other for so long; at least one. */
+export async function probe({ port, host }: Target, ms: number): Promise<Probed> {
+  const script = join(import.meta.dirname, "probe.ts");
+  const [command, ...args] = [...other, process.execPath, script, String(port), host, String(ms)];
+  const { stdout } = await promisify(execFile)(command, args);
+  return JSON.parse(stdout) as Probed;
+}
+
+/** The lowest of ten readings in ten seconds of few requests: what the collector had not freed yet is not growth. */
+export async function settledBytes(target: Target): Promise<number> {
+  let lowest = target.residentBytes();
+  for (let reading = 0; reading < READINGS; reading++) {
+    await probe(target, 700);
+    lowest = Math.min(lowest, target.residentBytes());
+  }
+  return lowest;
+}
