@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import { BACKEND_ATTACKS } from "./backends.ts";
 import { MALFORMED } from "./framing.ts";
 import { unfinishedHandshakes } from "./handshakes.ts";
 import { hold, HOLDS } from "./holding.ts";
@@ -26,6 +27,7 @@ export interface Bounds {
 }
 
 export const ATTACKS: readonly Attack[] = [
+  ...BACKEND_ATTACKS,
   {
     name: "pipelining",
     run: async (target, { ms, isShort }) => {

@@ -20,8 +20,18 @@ export async function startNginx(gateway: Gateway, under: readonly string[]): Pr
   const directory = mkdtempSync(join(tmpdir(), "lasthop-nginx-"));
   writeFileSync(join(directory, "key.pem"), gateway.listener.keyPem, { mode: 0o600 });
   writeFileSync(join(directory, "chain.pem"), gateway.listener.chainPem);
+  writeFileSync(join(directory, "ca.pem"), gateway.caPem);
   const conf = join(directory, "nginx.conf");
-  writeFileSync(conf, configuration(directory, { port, http2Port, securePort, backend: gateway.backend.port }));
+  writeFileSync(
+    conf,
+    configuration(directory, {
+      port,
+      http2Port,
+      securePort,
+      backend: gateway.backend.port,
+      secure: gateway.others?.port("secure") ?? 1,
+    }),
+  );
   const [command, ...args] = [...under, "nginx", "-c", conf, "-e", join(directory, "error.log")];
   const child = spawn(command, args, { stdio: "ignore" });
   await untilOpen(port);
@@ -32,6 +42,7 @@ export async function startNginx(gateway: Gateway, under: readonly string[]): Pr
     caPem: gateway.caPem,
     host: gateway.host,
     backend: gateway.backend,
+    others: gateway.others,
     residentBytes: () =>
       [child.pid, ...childrenOf(child.pid)].reduce<number>((sum, pid) => sum + residentBytes(pid), 0),
     async close() {
@@ -48,6 +59,7 @@ interface Ports {
   readonly http2Port: number;
   readonly securePort: number;
   readonly backend: number;
+  readonly secure: number;
 }
 
 const configuration = (directory: string, ports: Ports): string => `
@@ -59,6 +71,7 @@ http {
   uwsgi_temp_path ${directory}/uwsgi; scgi_temp_path ${directory}/scgi;
   keepalive_requests 1000000;
   upstream backend { server 127.0.0.1:${ports.backend}; keepalive 64; }
+  upstream secure { server 127.0.0.1:${ports.secure}; keepalive 64; }
   server {
     listen 127.0.0.1:${ports.port} backlog=4096;
     listen 127.0.0.1:${ports.http2Port} http2 backlog=4096;
@@ -66,6 +79,15 @@ http {
     ssl_certificate ${directory}/chain.pem; ssl_certificate_key ${directory}/key.pem;
     location / {
       proxy_pass http://backend; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_request_buffering off;
+    }
+  }
+  server {
+    listen 127.0.0.1:${ports.securePort} ssl http2 backlog=4096; server_name secure.example.com;
+    ssl_certificate ${directory}/chain.pem; ssl_certificate_key ${directory}/key.pem;
+    location / {
+      proxy_pass https://secure; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_ssl_trusted_certificate ${directory}/ca.pem; proxy_ssl_verify on; proxy_ssl_verify_depth 2;
+      proxy_ssl_server_name on; proxy_ssl_name secure.example.com;
     }
   }
 }

@@ -47,7 +47,7 @@ console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exit(counts.failed === 0 ? 0 : 1);
 
 async function judge(attack: Attack, runtime: ServingRuntime): Promise<void> {
-  const gateway = await startGateway({ runtime, stdout: "ignore", under: other });
+  const gateway = await startGateway({ runtime, stdout: "ignore", under: other, withOthers: true });
   const nginx = attack.isOfBackend === true ? null : await startNginx(gateway, other);
   try {
     // A runtime that has just begun compiles as it goes.

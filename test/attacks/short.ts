@@ -18,7 +18,7 @@ const MAX_DIALLED = 2 * DEFAULT_POOL_LIMITS.connectionsPerKey;
 export async function runShort(attacks: readonly Attack[]): Promise<boolean> {
   console.log("| attack | p50 under attack (idle) | answered | failed | RSS before, after (MB) | dialled, at once | |");
   console.log("| --- | --- | --- | --- | --- | --- | --- |");
-  const gateway = await startGateway({ stdout: "ignore", under: other });
+  const gateway = await startGateway({ stdout: "ignore", under: other, withOthers: true });
   let failures = 0;
   try {
     const idle = await probe(gateway, 500);

@@ -12,6 +12,7 @@ import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 import { commandOf, type ServingRuntime } from "../runtimes/hosts.ts";
 import { residentBytes } from "../soak/workerd.ts";
 import { type CountingBackend, startBackend } from "./backend.ts";
+import { type Others, startOthers } from "./others.ts";
 
 /** What an attack needs to know. */
 export interface Target {
@@ -26,6 +27,8 @@ export interface Target {
   /** The host of the route to the backend. */
   readonly host: string;
   readonly backend: CountingBackend;
+  /** Null when it was started without. */
+  readonly others: Others | null;
   readonly residentBytes: () => number;
 }
 
@@ -54,6 +57,8 @@ export interface GatewayOptions {
   /** A command in front of the runtime's: `taskset -c 1`. */
   readonly under?: readonly string[];
   readonly args?: readonly string[];
+  /** With the backends of others.ts behind routes of their own. */
+  readonly withOthers?: true;
 }
 
 /** What the tests on the wire run against: Node, or those that LASTHOP_RUNTIMES lists (`node deno bun`). */
@@ -64,10 +69,12 @@ const START_MS = 20_000;
 
 /** Rejects with what it said when it does not serve. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
-  const { runtime = "node", stdout = "read", stderr = "read", under = [], args = [] } = options;
+  const { runtime = "node", stdout = "read", stderr = "read", under = [], args = [], withOthers } = options;
   const backend = await startBackend();
   const directory = mkdtempSync(join(tmpdir(), "lasthop-attacks-"));
-  const { bundle, secrets, caPem, listener } = await cluster(backend.port);
+  const root = await mintCa({ name: "attacks root" });
+  const others = withOthers === true ? await startOthers(root) : null;
+  const { bundle, secrets, listener } = await cluster(root, backend.port, others?.yaml ?? "");
   const [bundleFile, secretsFile] = [join(directory, "bundle.json"), join(directory, "secrets.json")];
   writeFileSync(bundleFile, bundle);
   writeFileSync(secretsFile, secrets, { mode: 0o600 });
@@ -96,7 +103,8 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     securePort,
     metricsPort,
     listener,
-    caPem,
+    caPem: root.certPem,
+    others,
     host: "plain.example.com",
     backend,
     child,
@@ -112,6 +120,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     async close() {
       await ended("SIGKILL");
       (child.stdout as Writable | null)?.destroy();
+      others?.close();
       await backend.close();
       rmSync(directory, { recursive: true, force: true });
     },
@@ -137,12 +146,10 @@ async function untilServes(child: ChildProcess, metricsPort: number, said: () =>
 interface Served {
   readonly bundle: string;
   readonly secrets: string;
-  readonly caPem: string;
   readonly listener: Minted;
 }
 
-async function cluster(port: number): Promise<Served> {
-  const root = await mintCa({ name: "attacks root" });
+async function cluster(root: Minted, port: number, others: string): Promise<Served> {
   const leaf = await mintLeaf({ issuer: root, dns: ["*.example.com"] });
   const base64 = (text: string): string => Buffer.from(text).toString("base64");
   const secret = `---
@@ -159,12 +166,13 @@ data: { tls.crt: ${base64(leaf.chainPem)}, tls.key: ${base64(leaf.keyPem)} }
     secret,
     backendYaml("test", "plain", port),
     ROUTES,
+    others,
   ].join("");
   const input = [{ file: "cluster.yaml", text: manifests }];
   const { text: bundle, secrets, diagnostics } = compile(input, { allowLoopback: true });
   if (bundle === null || secrets === null || diagnostics.length > 0)
     throw new Error(diagnostics.map(({ message }) => message).join("\n"));
-  return { bundle, secrets, caPem: root.certPem, listener: leaf };
+  return { bundle, secrets, listener: leaf };
 }
 
 /** A host whose rules differ by path: `/admin` is refused to all, `/public` and `/a/b` are served. */

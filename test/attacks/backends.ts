@@ -1,0 +1,97 @@
+/** What a backend can do to the routes of others, and what many new clients can do to everybody. */
+import { Agent, request as ask, type RequestOptions } from "node:http";
+import { request as askSecurely } from "node:https";
+import type { Attack } from "./all.ts";
+import { ANSWER_BYTES, hostOf, type OtherName, type Others } from "./others.ts";
+import type { Target } from "./target.ts";
+
+const WORKERS = 8;
+/** A refusal is asked again after 1 s, 2 s, 4 s and so on: four times in eight seconds, and one that was on its way. */
+const MAX_REFUSED = 6;
+const LIMIT_MS = 15_000;
+
+interface Answer {
+  readonly status: number;
+  readonly bytes: number;
+}
+
+export const BACKEND_ATTACKS: readonly Attack[] = [
+  {
+    name: "first burst of new clients over TLS",
+    run: async (target, { isShort }) => {
+      const count = isShort ? 150 : 1_500;
+      const asked = Array.from({ length: count }, () => overTls(target, "secure"));
+      const answers = await Promise.all(asked);
+      const good = answers.filter(({ status, bytes }) => status === 200 && bytes === ANSWER_BYTES);
+      return good.length === count ? [] : [`${count - good.length} of ${count} new clients got no answer`];
+    },
+  },
+  // Either verdict is right, as long as it costs little: the names that are forbidden are not those that are there.
+  againstBackend("certificate of 60 kB that nobody vouches for", "junk", [502, 503], MAX_REFUSED),
+  againstBackend(
+    "certificate with 1,000 constraints and names",
+    "constraints",
+    [200, 502, 503],
+    Number.POSITIVE_INFINITY,
+  ),
+  againstBackend("refused chain under load", "refused", [502, 503], MAX_REFUSED),
+  againstBackend("backend that floods 103", "informational", [502, 503], Number.POSITIVE_INFINITY),
+  againstBackend("backend that ends lines with LF", "barelf", [502, 503], Number.POSITIVE_INFINITY),
+];
+
+/** Eight clients ask for that backend again and again; each answer has one of the statuses, dials stay below the bound. */
+function againstBackend(name: string, to: OtherName, statuses: readonly number[], maxDialled: number): Attack {
+  return {
+    name,
+    isOfBackend: true,
+    run: async (target, { ms }) => {
+      const others = othersOf(target);
+      others.reset();
+      const end = performance.now() + ms;
+      const agent = new Agent({ keepAlive: true, maxSockets: WORKERS });
+      const seen = new Map<number, number>();
+      const work = async (): Promise<void> => {
+        while (performance.now() < end) {
+          const headers = { host: hostOf(to) };
+          const { status } = await answerOf(ask, { host: "127.0.0.1", port: target.port, headers, agent });
+          seen.set(status, (seen.get(status) ?? 0) + 1);
+        }
+      };
+      await Promise.all(Array.from({ length: WORKERS }, work));
+      agent.destroy();
+      const wrong = [...seen].filter(([status]) => !statuses.includes(status));
+      return [
+        ...wrong.map(([status, count]) => `${count} times status ${status}`),
+        ...(others.dialled(to) <= maxDialled ? [] : [`${others.dialled(to)} handshakes`]),
+        ...(others.dialled(to) > 0 || to === "refused" || to === "junk" ? [] : ["the backend was not reached"]),
+      ];
+    },
+  };
+}
+
+function overTls(target: Target, to: OtherName): Promise<Answer> {
+  const { securePort: port, caPem: ca } = target;
+  const host = hostOf(to);
+  return answerOf(askSecurely, { host: "127.0.0.1", port, ca, servername: host, headers: { host }, agent: false });
+}
+
+/** Status 0: none came within the limit. */
+function answerOf(
+  send: typeof ask | typeof askSecurely,
+  options: RequestOptions & { readonly ca?: string; readonly servername?: string },
+): Promise<Answer> {
+  return new Promise((resolve) => {
+    const request = send(options, (response) => {
+      let bytes = 0;
+      response.on("data", (chunk: Buffer) => (bytes += chunk.length));
+      response.once("close", () => resolve({ status: response.statusCode ?? 0, bytes }));
+    });
+    request.setTimeout(LIMIT_MS, () => request.destroy(new Error("no answer")));
+    request.once("error", () => resolve({ status: 0, bytes: 0 })).end();
+  });
+}
+
+function othersOf({ others }: Target): Others {
+  if (others === null) throw new Error("this target was started without the other backends");
+  return others;
+}
