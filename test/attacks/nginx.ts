@@ -82,7 +82,7 @@ http {
     }
   }
   server {
-    listen 127.0.0.1:${ports.securePort} ssl http2 backlog=4096; server_name secure.example.com;
+    listen 127.0.0.1:${ports.securePort} ssl http2; server_name secure.example.com;
     ssl_certificate ${directory}/chain.pem; ssl_certificate_key ${directory}/key.pem;
     location / {
       proxy_pass https://secure; proxy_http_version 1.1; proxy_set_header Connection "";

@@ -108,4 +108,16 @@ describe("a pace", () => {
     pace.cut();
     expect(cut).toBe(1);
   });
+
+  it("tells a client that takes nothing, though its answer fits into a buffer, from one that takes all", () => {
+    const pace: Pace = new Paces().begin(() => undefined);
+    const [first, second] = [pace.handed(), pace.handed()];
+    const handedMs = pace.stalledSinceMs ?? Number.NaN;
+    expect(handedMs).toBeLessThanOrEqual(performance.now());
+    expect(pace.isOver(handedMs + 600_000)).toBe(false);
+    first();
+    expect(pace.stalledSinceMs).toBeGreaterThanOrEqual(handedMs);
+    second();
+    expect(pace.stalledSinceMs).toBe(null);
+  });
 });

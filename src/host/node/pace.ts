@@ -38,6 +38,10 @@ export class Pace {
   /** That have moved since, or are about to. */
   #bytes = 0;
   #isWaiting = false;
+  /** Pieces of the answer that its connection has not taken yet. */
+  #unsent = 0;
+  /** Since when none of them has left; null: all have. */
+  #unsentSinceMs: number | null = null;
 
   constructor(slow: Set<Pace>, cut: () => void) {
     this.#slow = slow;
@@ -46,7 +50,18 @@ export class Pace {
 
   /** Null while something else is waited for. */
   get stalledSinceMs(): number | null {
-    return this.#isWaiting ? this.#sinceMs : null;
+    return this.#isWaiting ? this.#sinceMs : this.#unsentSinceMs;
+  }
+
+  /**
+   * A piece of the answer is on its way; the callback says that it has left. What fits into the stream's buffer is not
+   * waited for, but a client that takes none of it keeps its request from going on all the same.
+   */
+  handed(): () => void {
+    if (this.#unsent++ === 0) this.#unsentSinceMs = performance.now();
+    return () => {
+      this.#unsentSinceMs = --this.#unsent === 0 ? null : performance.now();
+    };
   }
 
   /** From now on for the client: to send, or to take `bytes`. */

@@ -53,7 +53,7 @@ export async function writeBody(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      if (out.write(value)) continue;
+      if (out.write(value, pace?.handed())) continue;
       pace?.wait(value.length);
       await drained(out);
       pace?.moved(0);
