@@ -106,11 +106,14 @@ describe.each(VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
     const response = await connection.request(get("/big"), null);
     const reader = streamOf(response).getReader();
     const first = await reader.read();
-    await pause(150);
-    const held = stream.receivedBytes;
+    // What can flow has when the count stands still: on a loaded machine that takes its time.
+    let held = stream.receivedBytes;
+    for (let still = 0; still < 3; still++) {
+      await pause(100);
+      if (stream.receivedBytes !== held) still = -1;
+      held = stream.receivedBytes;
+    }
     expect(held).toBeLessThan(1_200_000);
-    await pause(50);
-    expect(stream.receivedBytes).toBe(held);
     let total = first.value?.length ?? 0;
     for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read())
       total += value?.length ?? 0;

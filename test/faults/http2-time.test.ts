@@ -43,7 +43,7 @@ const FLOODS: Faults = {
     speak: first((stream) =>
       Buffer.concat([repeated(block(stream, field(":status", "103")), 10_000), okFrames(stream)]),
     ),
-    expect: "200 ok",
+    expect: "502 http-protocol-error",
   }),
 };
 

@@ -161,10 +161,6 @@ const FIELDS: Faults = {
     speak: first((stream) => Buffer.concat([repeated(interim(stream), 16), okFrames(stream)])),
     expect: "200 ok",
   }),
-  "a flood of interim answers": () => ({
-    speak: first((stream) => Buffer.concat([repeated(interim(stream), 10_000), okFrames(stream)])),
-    expect: MALFORMED,
-  }),
   "a head without end": () => ({
     speak: first((stream) =>
       Buffer.concat([
