@@ -1,11 +1,14 @@
 /** What a backend can do to the routes of others, and what many new clients can do to everybody. */
 import { Agent, request as ask, type RequestOptions } from "node:http";
 import { request as askSecurely } from "node:https";
+import { setTimeout as pause } from "node:timers/promises";
 import type { Attack } from "./all.ts";
 import { ANSWER_BYTES, hostOf, type OtherName, type Others } from "./others.ts";
 import type { Target } from "./target.ts";
 
-const WORKERS = 8;
+const WORKERS = 4;
+/** Between a client's requests: at most 200 a second come, so that what they cost is the backend's doing and not theirs. */
+const PAUSE_MS = 20;
 /** A refusal is asked again after 1 s, 2 s, 4 s and so on: four times in eight seconds, and one that was on its way. */
 const MAX_REFUSED = 6;
 const LIMIT_MS = 15_000;
@@ -39,7 +42,7 @@ export const BACKEND_ATTACKS: readonly Attack[] = [
   againstBackend("backend that ends lines with LF", "barelf", [502, 503], Number.POSITIVE_INFINITY),
 ];
 
-/** Eight clients ask for that backend again and again; each answer has one of the statuses, dials stay below the bound. */
+/** Four clients ask for that backend again and again; each answer has one of the statuses, dials stay below the bound. */
 function againstBackend(name: string, to: OtherName, statuses: readonly number[], maxDialled: number): Attack {
   return {
     name,
@@ -55,6 +58,7 @@ function againstBackend(name: string, to: OtherName, statuses: readonly number[]
           const headers = { host: hostOf(to) };
           const { status } = await answerOf(ask, { host: "127.0.0.1", port: target.port, headers, agent });
           seen.set(status, (seen.get(status) ?? 0) + 1);
+          await pause(PAUSE_MS);
         }
       };
       await Promise.all(Array.from({ length: WORKERS }, work));

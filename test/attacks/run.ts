@@ -111,7 +111,9 @@ function report(
   const ms = idle.medianMs ?? Number.NaN;
   const cells = [attack.name, runtime, `${ms.toFixed(2)} ms`, `${(ms * ratio).toFixed(2)} ms`, ratio.toFixed(1)];
   const verdict = faults.length === 0 ? "ok" : `FAILED: ${faults.join(", ")}`;
-  console.log(`| ${[...cells, peer.toFixed(1), failed, megabytes.join(", "), verdict].join(" | ")} |`);
+  console.log(
+    `| ${[...cells, peers.length === 0 ? "-" : peer.toFixed(1), failed, megabytes.join(", "), verdict].join(" | ")} |`,
+  );
 }
 
 function median(numbers: readonly number[]): number {
