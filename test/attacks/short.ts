@@ -21,6 +21,8 @@ export async function runShort(attacks: readonly Attack[]): Promise<boolean> {
   const gateway = await startGateway({ stdout: "ignore", under: other, withOthers: true });
   let failures = 0;
   try {
+    // A runtime that has just begun compiles as it goes.
+    await probe(gateway, 500);
     const idle = await probe(gateway, 500);
     for (const attack of attacks) {
       const before = gateway.residentBytes();
