@@ -70,6 +70,9 @@ export class Engines {
     this.#slots = this.#slots.filter(({ engine }) => !engine.dead);
     const free = this.#slots.find(({ engine }) => engine.connections < ENGINE_LIMITS.connections);
     if (free !== undefined) return free;
+    // Bounded, whatever holds connections: where workerd ends a request's context, nothing says that its own is over.
+    const last = this.#slots.at(-1);
+    if (last !== undefined && this.#slots.length >= ENGINE_LIMITS.instances) return last;
     const engine = new Engine(this.#host, () => this.#retire(engine));
     const slot = { engine, configs: new Map() };
     this.#slots = [...this.#slots, slot];

@@ -51,9 +51,6 @@ export interface Gateway {
 /** What is known of it; the rest is empty. */
 export type RefusedRequest = Partial<Pick<ExchangeRequest, "method" | "authority" | "target">>;
 
-/** The response to a request that its host sends another way, see `Front.handsOver`. Compared by identity. */
-export const HANDED_OVER: ExchangeResponse = { status: 503, headers: [], body: null, trailers: null, upgrade: null };
-
 /** Where a request got to, for the access log. */
 interface Trace {
   listener: string | null;
@@ -163,10 +160,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       const start = monotonicMs();
       const trace: Trace = { listener: null, rule: null, backend: null, sent: null, code: null, deadline: null };
       const result = await answer(request, front, trace, background).catch(internalFailure);
-      if (front.handsOver === true && "code" in result && result.code === "connection-limit") {
-        trace.deadline?.end();
-        return HANDED_OVER;
-      }
       const failure = "code" in result ? result : trace.code;
       const response = "code" in result ? failureResponse(result) : result;
       const end = (broken: Failure | null): void => {

@@ -33,11 +33,6 @@ export interface Front {
   readonly port: number;
   /** The server name the client asked for in its TLS handshake, lower case; null without TLS of ours, or without SNI. */
   readonly sni: string | null;
-  /**
-   * The host sends a request that finds no room in the pool of connections another way: its response is
-   * `HANDED_OVER` (gateway.ts), and whoever takes the request over writes its access record.
-   */
-  readonly handsOver?: boolean;
 }
 
 /** Set from what this gateway saw, never taken from the client: a client could claim anything. */
