@@ -287,8 +287,9 @@ async function respond(
       if (length !== null) return endWhole(response, body);
       response.write(body);
     } else {
-      // Node keeps a head for the first bytes of its body, which may be long in coming.
-      const late = setImmediate(() => response.flushHeaders());
+      // Node keeps a head for the first bytes of its body, which may be long in coming. On Deno (2.9.6) a flushed head
+      // keeps a TLS connection from ending, so there it waits.
+      const late = isDeno ? undefined : setImmediate(() => response.flushHeaders());
       await writeBody(body, response, pace).finally(() => clearImmediate(late));
     }
     const more = length !== null ? [] : ((await trailers) ?? []);

@@ -70,14 +70,23 @@ export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): 
       });
       // Node resets a stream that nobody reads once its answer is written, and that may overtake the answer's end.
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) stream.resume();
+      // Listened for now, as they may come with the head.
+      const trailers = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 ? trailersOf(stream) : null;
       // What came with it in one read is known then: a request that was cancelled at once is none.
       setImmediate(() => {
         if (stream.destroyed) return load.end();
         const pace = paces.begin(() => stream.close(constants.NGHTTP2_CANCEL));
-        void answer(handle, client, stream, headers, flags, raw, pace).finally(() => load.end());
+        void answer(handle, client, stream, { headers, raw, trailers }, pace).finally(() => load.end());
       });
     });
   }
+}
+
+interface Head {
+  readonly headers: IncomingHttpHeaders;
+  readonly raw: readonly string[];
+  /** Null: neither body nor trailers follow. */
+  readonly trailers: Promise<HeaderList> | null;
 }
 
 /** Resolves when the response has left or the client has; never rejects. */
@@ -85,9 +94,7 @@ async function answer(
   handle: Handle,
   client: Client,
   stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  flags: number,
-  raw: readonly string[],
+  head: Head,
   pace: Pace,
 ): Promise<void> {
   client.begin();
@@ -97,16 +104,15 @@ async function answer(
     if (!stream.writableFinished) left.abort();
     client.end();
   });
-  const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
-  const asked = exchangeOf(stream, headers, raw, hasBody ? bodyOf(stream, pace) : null, client.front, left.signal);
+  const body = head.trailers === null ? null : bodyOf(stream, pace);
+  const asked = exchangeOf(stream, head, body, client.front, left.signal);
   const exchange = await handle({ ...asked, client: requestClient(client, pace) }, client.front);
   await respond(stream, exchange, pace);
 }
 
 function exchangeOf(
   stream: ServerHttp2Stream,
-  headers: IncomingHttpHeaders,
-  raw: readonly string[],
+  { headers, raw, trailers }: Head,
   body: ExchangeRequest["body"],
   { scheme }: Front,
   signal: AbortSignal,
@@ -123,7 +129,7 @@ function exchangeOf(
     target,
     headers: fields,
     body,
-    trailers: body === null ? null : trailersOf(stream),
+    trailers,
     upgrade: null,
     informational: (status, hints) => {
       if (!stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ...fieldsOf(hints), ":status": status });

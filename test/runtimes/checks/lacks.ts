@@ -10,6 +10,8 @@ export const WORKERD = {
   shutdown: "the platform's shutdown",
 } as const;
 
+export const DENO = { heads: "on Deno it waits for the body's first bytes" } as const;
+
 export const BUN = { trailers: "dropped on the way to an HTTP/1.1 client" } as const;
 
 /**

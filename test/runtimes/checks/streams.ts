@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import { setTimeout as wait } from "node:timers/promises";
 import { type BackendName, CHUNK_BYTES } from "../backends.ts";
 import type { At, Check } from "../check.ts";
-import { HELD_BYTES, WORKERD } from "./lacks.ts";
+import { DENO, HELD_BYTES, WORKERD } from "./lacks.ts";
 
 const BODY_BYTES = 64 << 20;
 const GIGABYTE = 1 << 30;
@@ -204,7 +204,11 @@ export const STREAMS: readonly Check[] = [
     run: stalledHttp2,
     lacks: { workerd: { reason: WORKERD.http2 } },
   },
-  { name: "a head does not wait for its body", run: silentBody },
+  {
+    name: "a head does not wait for its body",
+    run: silentBody,
+    lacks: { deno: { reason: DENO.heads } },
+  },
   { name: "1 GB down and 1 GB up, in bounded memory", run: gigabyte, limitMs: 120_000 },
   {
     name: "a client that leaves frees its backend",
