@@ -76,6 +76,9 @@ interface Stored {
   readonly object: KubeObject;
 }
 
+/** Letters, digits, `-` and `.` (RFC 1123): an API server stores no object of another name. */
+const STORABLE = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
+
 /** As kubectl apply would; nothing for what the controller does not read, or what comes again. */
 function store(server: ApiServer, document: unknown): Stored[] {
   const object = document as KubeObject & { items?: readonly unknown[] };
@@ -84,7 +87,7 @@ function store(server: ApiServer, document: unknown): Stored[] {
     ({ kind, group, version }) =>
       object?.kind === kind && object.apiVersion === (group === "" ? version : `${group}/${version}`),
   );
-  if (resource === undefined || typeof object.metadata?.name !== "string") return [];
+  if (resource === undefined || !STORABLE.test(object.metadata?.name ?? "")) return [];
   const { namespace: given = "", ...metadata } = object.metadata;
   const namespace = given === "" ? "default" : given;
   const { namespaced } = KINDS[resource.kind as Kind];
