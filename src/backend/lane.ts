@@ -27,7 +27,7 @@ export class Lane {
   readonly #shared = new Set<Held>();
   readonly #queue = new Queue();
   readonly #shares: Shares;
-  /** Those who have their share wait for others. */
+  /** A client that has its share of connections waits for clients that have not. */
   readonly #passes: Passes = (client) => this.#shares.hasShare(client);
   #dial: SharedDial | null = null;
   #open = 0;
@@ -210,7 +210,7 @@ export class Lane {
     const timer = setInterval(() => {
       const nowMs = this.#pool.clock.monotonicMs();
       if (!this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.length);
-      // It was held back, and is not any more; or there is room that nobody was called for.
+      // The client is no longer held back to its share; or there is room that no waiting request was called for.
       else if (!this.#isContended && !this.isFull) this.look();
     }, SHARE_LIMITS.waitMs);
     return () => {

@@ -73,7 +73,7 @@ export class Queue {
     if (at !== null) this.#waiting.splice(at, 1)[0]?.answer(why);
   }
 
-  /** Somebody would be called. */
+  /** Whether `call` with the same arguments would find a waiting request. */
   has(passes: Passes | null, only: boolean): boolean {
     return this.#waiting.length > 0 && (passes === null || this.#next(passes, only) !== null);
   }

@@ -22,7 +22,7 @@ export interface Claim {
 
 /** How long who waits, and who is waited for, has patience. */
 export const SHARE_LIMITS = {
-  /** Somebody below its share waits so long before others are looked at, and again after so long. */
+  /** A client below its share waits so long before requests of others are cut for it, and again after so long. */
   waitMs: 1_000,
   /** A client above its share may keep its request from going on for so long then. */
   stalledMs: 1_000,
@@ -69,7 +69,7 @@ export class Shares {
     return () => this.#count(client, "waiting", -1);
   }
 
-  /** It has as much as there is for each, or more. */
+  /** Whether the client holds its share of the connections, or more. */
   hasShare({ connection, address }: RequestClient): boolean {
     return (
       has(this.#connections, connection, this.#limit) ||

@@ -61,7 +61,7 @@ function likelyProtocol(appProtocol: string): string {
   return word === "ws" ? "kubernetes.io/ws" : "http for plaintext, or https with a BackendTLSPolicy for TLS";
 }
 
-/** Whoever writes one of these means plaintext, where no policy says otherwise. */
+/** An `appProtocol` of these means plaintext, where no policy says otherwise. */
 export const PLAINTEXT_PROTOCOL = "http, kubernetes.io/h2c or kubernetes.io/ws";
 
 /** Who names a backend: ReferenceGrants go by it. */

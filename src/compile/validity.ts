@@ -161,7 +161,7 @@ interface PresentedCertificate {
   readonly path: FieldPath;
 }
 
-/** Those that listeners show to clients, and Gateways to backends. */
+/** Certificates that listeners show to clients, and Gateways to backends. */
 function presentedCertificates({ gateways }: Model): PresentedCertificate[] {
   return [...gateways.values()].flatMap((gateway) => {
     if (gateway.kind !== "valid") return [];

@@ -19,7 +19,7 @@ const MAX_ENTRIES = 100;
 /** Backends that one entry names. */
 const MAX_NAMED = 20;
 
-/** Whoever should have had TLS, and does not. */
+/** Backends that a policy means to give TLS, and that get plaintext. */
 const TARGETS: ReadonlySet<string> = new Set(["policy-target-not-found", "policy-target-kind"]);
 const SAID: ReadonlySet<string> = new Set([...TARGETS, "backend-plaintext", "policy-section-not-found"]);
 

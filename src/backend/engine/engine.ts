@@ -28,7 +28,7 @@ export class Engine {
     this.#idle = idle;
   }
 
-  /** Those that hold memory in it. */
+  /** Connections that hold memory in this engine. */
   get connections(): number {
     return this.#instance?.connections ?? 0;
   }

@@ -33,7 +33,7 @@ export async function serveBundleFile(
   const known = await identifyFiles(paths);
   const bundleText = reader(path, false);
   const secretsText = secrets === null ? (): Promise<null> => Promise.resolve(null) : reader(secrets, true);
-  // Whoever writes both writes the keys first.
+  // A writer of both files writes the keys first.
   const read = async (): Promise<Texts> => ({ bundle: await bundleText(), secrets: await secretsText() });
   let loaded = await read();
   let isServed = false;
