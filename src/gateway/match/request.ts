@@ -18,14 +18,17 @@ export type EncodedSlashes = "refuse" | "keep";
  * The target to match and to forward, the same on every host, so that a backend cannot read another path than was
  * matched: empty segments are dropped, dot segments resolved (RFC 3986 §6.2.2.3), escapes of unreserved characters
  * decoded (§6.2.2.2); what may not stand in a URI is escaped. Null when it is neither in origin form (RFC 9112 §3.2.1)
- * nor the `*` of OPTIONS, or when backends do not agree on its path: a backslash, a NUL, an escaped separator.
+ * nor the `*` of OPTIONS, when it holds a control character (the URL parser would drop some of them), or when backends do
+ * not agree on its path: a backslash, a NUL, an escaped separator, a `%` that begins no escape (RFC 3986 §2.1) and would
+ * begin one when what follows it is decoded (`%%32f`).
  */
 export function normalizeTarget(method: string, target: string, slashes: EncodedSlashes = "refuse"): string | null {
   if (target === "*") return method === "OPTIONS" ? target : null;
-  if (!target.startsWith("/")) return null;
+  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
+  if (!target.startsWith("/") || /[\0-\x1f\x7f]/.test(target)) return null;
   const mark = target.search(/[?#]/);
   const path = mark < 0 ? target : target.slice(0, mark);
-  if (/[\\\0]|%00/.test(path) || (slashes === "refuse" && /%(?:2f|5c)/i.test(path))) return null;
+  if (/\\|%00|%(?![0-9a-f]{2})/i.test(path) || (slashes === "refuse" && /%(?:2f|5c)/i.test(path))) return null;
   const merged = path.includes("//") ? path.replace(/\/{2,}/g, "/") : path;
   const { pathname, search } = new URL(`http://h${merged}${target.slice(path.length)}`);
   return `${normalizePath(pathname)}${search}`;
