@@ -1,6 +1,6 @@
 /** The checks of src/trust, found in its syntax, and the source with a switch at each of them. */
 import { readFileSync, readdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { parseAst } from "vitest/node";
 
 export const TRUST = resolve(import.meta.dirname, "../../src/trust");
@@ -13,6 +13,7 @@ export const TRUST = resolve(import.meta.dirname, "../../src/trust");
 export interface Check {
   /** Its place in the list of all checks. */
   readonly id: number;
+  /** Relative to src/trust: `path/build.ts`. */
   readonly file: string;
   readonly line: number;
   /** The condition or the call, in one line. */
@@ -44,9 +45,8 @@ interface Node {
 /** All checks, in the order of files and lines. */
 export function findChecks(): Check[] {
   const checks: Check[] = [];
-  for (const file of readdirSync(TRUST)
-    .filter((name) => name.endsWith(".ts"))
-    .toSorted()) {
+  const files = readdirSync(TRUST, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  for (const file of files.toSorted()) {
     const source = readFileSync(join(TRUST, file), "utf8");
     const occurrences = new Map<string, number>();
     for (const { start, end } of sitesIn(source)) {
@@ -82,8 +82,11 @@ export function installSwitches(removed: (id: number) => boolean, fired: (id: nu
   });
 }
 
-/** The source with a switch at every check. */
-export function withSwitches(file: string, source: string): string {
+/** The source of one file of src/trust, given by its path, with a switch at every check; null: another room's file. */
+export function withSwitches(path: string): string | null {
+  const file = relative(TRUST, path);
+  if (file.startsWith("..") || !file.endsWith(".ts")) return null;
+  const source = readFileSync(path, "utf8");
   const first = findChecks().find((check) => check.file === file)?.id ?? 0;
   let text = source;
   // From the back, so that places before stay true.

@@ -1,7 +1,5 @@
-import { readFileSync } from "node:fs";
-import { basename, dirname } from "node:path";
 import { defineConfig } from "vitest/config";
-import { TRUST, withSwitches } from "./find.ts";
+import { withSwitches } from "./find.ts";
 
 /** The tests of trust/, with a switch at every check: which of them are asked, tests.ts says. */
 export default defineConfig({
@@ -9,8 +7,7 @@ export default defineConfig({
     {
       name: "lasthop-switches",
       enforce: "pre",
-      transform: (_code: string, id: string) =>
-        dirname(id) === TRUST ? withSwitches(basename(id), readFileSync(id, "utf8")) : null,
+      transform: (_code: string, id: string) => withSwitches(id),
     },
   ],
   test: {

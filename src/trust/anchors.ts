@@ -1,8 +1,8 @@
 /** Whether a certificate can be a trust anchor, decided at build by the functions that decide about every chain. */
-import { keyProblem } from "./algorithms.ts";
+import { keyProblem } from "./x509/algorithms.ts";
 import { Budget, DEFAULT_BUDGETS } from "./budget.ts";
-import { type Certificate, parseAnchor, parseCertificate } from "./certificate.ts";
-import { checkCa, checkEndEntity } from "./profile.ts";
+import { type Certificate, parseAnchor, parseCertificate } from "./x509/certificate.ts";
+import { checkCa, checkEndEntity } from "./checks/profile.ts";
 import type { RefusalCode } from "./verdict.ts";
 
 export interface AnchorProblem {

@@ -1,14 +1,14 @@
 /** The public face of trust/: other rooms import from here alone. */
 export { type AnchorJudgement, type AnchorProblem, type AnchorUse, judgeAnchor } from "./anchors.ts";
 export { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
-export { type Crl, readCrl } from "./crl.ts";
-export { crlIssuers } from "./crl-issuers.ts";
-export { sameBytes } from "./der.ts";
-export { describeDn, isSameName } from "./dn.ts";
-export type { TrustIdentifier } from "./identity.ts";
-export { type PemBundle, type PemProblem, parsePemBundle } from "./pem.ts";
+export { type Crl, readCrl } from "./revocation/crl.ts";
+export { crlIssuers } from "./revocation/crl-issuers.ts";
+export { sameBytes } from "./x509/der.ts";
+export { describeDn, isSameName } from "./x509/distinguished-names.ts";
+export type { TrustIdentifier } from "./x509/identity.ts";
+export { type PemBundle, type PemProblem, parsePemBundle } from "./x509/pem.ts";
 export { refuseEndEntity } from "./possession.ts";
-export { CertificateStore } from "./store.ts";
+export { CertificateStore } from "./signatures/store.ts";
 export {
   REFUSAL_CODES,
   RULES,

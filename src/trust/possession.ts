@@ -1,8 +1,8 @@
 /** Why an end entity cannot prove in a handshake that it holds its key: for a handshake that ended on it. */
-import { keyProblem } from "./algorithms.ts";
-import { parseCertificate } from "./certificate.ts";
+import { keyProblem } from "./x509/algorithms.ts";
+import { parseCertificate } from "./x509/certificate.ts";
 import { toRefusal } from "./presented.ts";
-import type { Problem } from "./profile.ts";
+import type { Problem } from "./checks/profile.ts";
 import type { Refusal } from "./verdict.ts";
 
 /**

@@ -1,6 +1,6 @@
 /** The two ends of a verdict: what was presented, before it is read, and what a refusal says, before it is shown. */
 import type { Budgets } from "./budget.ts";
-import type { Failure } from "./paths.ts";
+import type { Failure } from "./path/build.ts";
 import type { Refusal } from "./verdict.ts";
 
 /** Sizes come first: nothing is parsed, copied or hashed before. */

@@ -1,19 +1,19 @@
 /** Everything that must hold of one complete path before its peer is verified. The witness has the last word. */
 import type { Budget } from "./budget.ts";
-import type { Certificate } from "./certificate.ts";
-import { checkNameConstraints } from "./constraints.ts";
-import type { NameConstraints } from "./name-constraints.ts";
-import type { Match, TrustIdentifier } from "./identity.ts";
-import { parseOcspRevoked } from "./ocsp.ts";
-import type { AnchorIndex, Link } from "./issuers.ts";
-import { COMPLETE, type Failure, overBudget } from "./paths.ts";
-import { type Period, intersect, validityOf } from "./period.ts";
-import { checkPolicies } from "./policies.ts";
-import { type Problem, checkEndEntity, checkSigner } from "./profile.ts";
-import { type CrlSet, Revocation } from "./revocation.ts";
-import { checkMustStaple, mustStaple } from "./staple.ts";
-import type { CertificateStore } from "./store.ts";
-import { type IsPublicSuffix, checkIssuance, describeNames } from "./strict.ts";
+import type { Certificate } from "./x509/certificate.ts";
+import { checkNameConstraints } from "./checks/name-constraints.ts";
+import type { NameConstraints } from "./x509/name-constraints.ts";
+import type { Match, TrustIdentifier } from "./x509/identity.ts";
+import { parseOcspRevoked } from "./revocation/ocsp-revoked.ts";
+import type { AnchorIndex, Link } from "./path/issuers.ts";
+import { COMPLETE, type Failure, overBudget } from "./path/build.ts";
+import { type Period, intersect, validityOf } from "./x509/period.ts";
+import { checkPolicies } from "./checks/certificate-policies.ts";
+import { type Problem, checkEndEntity, checkSigner } from "./checks/profile.ts";
+import { type CrlSet, Revocation } from "./revocation/status.ts";
+import { checkMustStaple, mustStaple } from "./revocation/must-staple.ts";
+import type { CertificateStore } from "./signatures/store.ts";
+import { type IsPublicSuffix, checkIssuance, describeNames } from "./checks/issuance.ts";
 import { type Testimony, type Witness, testify, witnessCost } from "./witness.ts";
 
 /** What a path is held against. */

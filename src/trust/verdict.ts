@@ -1,6 +1,6 @@
 /** What path validation answers. See docs/trust.md for each code's usual cause and fix. */
 import type { Sha256Hex } from "../bundle/types.ts";
-import type { TrustIdentifier } from "./identity.ts";
+import type { TrustIdentifier } from "./x509/identity.ts";
 import type { Testimony } from "./witness.ts";
 
 /** Why a presented chain was refused: a closed list, never renamed (access log, metric, `Proxy-Status`). */

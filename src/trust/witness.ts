@@ -3,13 +3,13 @@
  * What webpki cannot judge is a closed list of features of the path, found before it is asked. Then it verifies the
  * signatures alone. Nothing that webpki answers can become an abstention: every answer but yes refuses.
  */
-import type { PublicKey } from "./algorithms.ts";
-import type { Certificate } from "./certificate.ts";
-import { sameBytes } from "./der.ts";
-import { OID } from "./extensions.ts";
-import { type Match, parseIp } from "./identity.ts";
-import type { Problem } from "./profile.ts";
-import { exponentCost } from "./rsa.ts";
+import type { PublicKey } from "./x509/algorithms.ts";
+import type { Certificate } from "./x509/certificate.ts";
+import { sameBytes } from "./x509/der.ts";
+import { OID } from "./x509/extensions.ts";
+import { type Match, parseIp } from "./x509/identity.ts";
+import type { Problem } from "./checks/profile.ts";
+import { exponentCost } from "./signatures/rsa.ts";
 
 /** Why webpki is not asked to judge a path. docs/trust.md has a line for each. */
 export const PATH_ABSTENTIONS = [

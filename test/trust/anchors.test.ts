@@ -8,7 +8,7 @@ import {
   judgeAnchor,
   parsePemBundle,
 } from "../../src/trust/index.ts";
-import { parseCertificate } from "../../src/trust/certificate.ts";
+import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { witness } from "./witness.ts";
 import {
   type Bytes,

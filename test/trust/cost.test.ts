@@ -6,7 +6,7 @@ import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
-import { parseCertificate } from "../../src/trust/certificate.ts";
+import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { expectVerdict } from "../fuzz/trust.ts";
 import { goodChain, hostileChains } from "./hostile/chains.ts";
 import { rdn } from "./hostile/parts.ts";

@@ -1,8 +1,8 @@
 /** Distinguished names: which two are one (RFC 5280 §7.1, RFC 4518), and what a chain gains by it. */
 import { describe, expect, it } from "vitest";
-import { parseCertificate } from "../../src/trust/certificate.ts";
-import { type DistinguishedName, compareNames, readName } from "../../src/trust/dn.ts";
-import { DerReader } from "../../src/trust/der.ts";
+import { parseCertificate } from "../../src/trust/x509/certificate.ts";
+import { type DistinguishedName, compareNames, readName } from "../../src/trust/x509/distinguished-names.ts";
+import { DerReader } from "../../src/trust/x509/der.ts";
 import { type Bytes, HOST, bytes, ca, check, dirName, ext, name, oid, seq, server, text, tlv, utf8 } from "./mint.ts";
 
 const read = (der: Bytes): DistinguishedName => readName(new DerReader(der), "name");

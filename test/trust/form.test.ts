@@ -1,11 +1,11 @@
 /** The form of certificates: bytes after the last field, wherever they can stand, and names of every shape. */
 import { describe, expect, it } from "vitest";
-import { type Certificate, parseCertificate, parsing } from "../../src/trust/certificate.ts";
-import { DerReader, TAG, readTime, sameBytes } from "../../src/trust/der.ts";
-import { commonNames, emailAddresses, shapeOf } from "../../src/trust/dn.ts";
+import { type Certificate, parseCertificate, parsing } from "../../src/trust/x509/certificate.ts";
+import { DerReader, TAG, readTime, sameBytes } from "../../src/trust/x509/der.ts";
+import { commonNames, emailAddresses, shapeOf } from "../../src/trust/x509/distinguished-names.ts";
 import { VerifiedPeer, parsePemBundle } from "../../src/trust/index.ts";
-import { latin1 } from "../../src/trust/fold.ts";
-import { formatIp } from "../../src/trust/names.ts";
+import { latin1 } from "../../src/trust/x509/directory-strings.ts";
+import { formatIp } from "../../src/trust/x509/general-names.ts";
 import {
   type Bytes,
   HOST,

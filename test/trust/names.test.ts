@@ -1,7 +1,7 @@
 /** RFC 9525 names, BackendTLSPolicy's SAN rules, and RFC 5280 §4.2.1.10 name constraints. */
 import { describe, expect, it } from "vitest";
-import { type TrustIdentifier, matchIdentity, parseIp } from "../../src/trust/identity.ts";
-import { formatIp } from "../../src/trust/names.ts";
+import { type TrustIdentifier, matchIdentity, parseIp } from "../../src/trust/x509/identity.ts";
+import { formatIp } from "../../src/trust/x509/general-names.ts";
 import {
   type Bytes,
   HOST,

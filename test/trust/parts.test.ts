@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
 import { VerdictCache } from "../../src/trust/cache.ts";
-import { parseCertificate } from "../../src/trust/certificate.ts";
-import { isDnsName, matchIdentity, parseIp, splitMailbox } from "../../src/trust/identity.ts";
+import { parseCertificate } from "../../src/trust/x509/certificate.ts";
+import { isDnsName, matchIdentity, parseIp, splitMailbox } from "../../src/trust/x509/identity.ts";
 import {
   CertificateStore,
   type TrustPolicy,
@@ -12,7 +12,7 @@ import {
   createVerifier,
 } from "../../src/trust/index.ts";
 import { frame, toRefusal } from "../../src/trust/presented.ts";
-import { Known, signatureCost } from "../../src/trust/store.ts";
+import { Known, signatureCost } from "../../src/trust/signatures/store.ts";
 import {
   type Bytes,
   DAY,

@@ -2,10 +2,10 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { REFUSAL_CODES, createVerifier, parsePemBundle, type Verdict } from "../../src/trust/index.ts";
-import { parseCertificate } from "../../src/trust/certificate.ts";
-import { readCrl } from "../../src/trust/crl.ts";
-import { isDnsName, matchIdentity } from "../../src/trust/identity.ts";
-import { parseOcspRevoked } from "../../src/trust/ocsp.ts";
+import { parseCertificate } from "../../src/trust/x509/certificate.ts";
+import { readCrl } from "../../src/trust/revocation/crl.ts";
+import { isDnsName, matchIdentity } from "../../src/trust/x509/identity.ts";
+import { parseOcspRevoked } from "../../src/trust/revocation/ocsp-revoked.ts";
 import {
   type Bytes,
   HOST,

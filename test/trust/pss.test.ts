@@ -1,7 +1,7 @@
 /** RSASSA-PSS in JavaScript: every part of the encoded message (RFC 8017 §9.1.2) is looked at. */
 import { createHash, generatePrimeSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { verifyLargeRsa } from "../../src/trust/rsa.ts";
+import { verifyLargeRsa } from "../../src/trust/signatures/rsa.ts";
 import { type Bytes, concat, bytes, sha256 } from "./mint.ts";
 
 const E = 65_537n;

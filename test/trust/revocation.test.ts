@@ -1,10 +1,10 @@
 /** CRLs, OCSP responses and signatures, read strictly: each place where something could be hidden. */
 import { describe, expect, it } from "vitest";
-import { readPublicKey, readSignatureAlgorithm } from "../../src/trust/algorithms.ts";
-import { type Parsed, parsing } from "../../src/trust/certificate.ts";
-import { type CrlReading, readCrl } from "../../src/trust/crl.ts";
-import { DerReader, TAG } from "../../src/trust/der.ts";
-import { parseOcspRevoked } from "../../src/trust/ocsp.ts";
+import { readPublicKey, readSignatureAlgorithm } from "../../src/trust/x509/algorithms.ts";
+import { type Parsed, parsing } from "../../src/trust/x509/certificate.ts";
+import { type CrlReading, readCrl } from "../../src/trust/revocation/crl.ts";
+import { DerReader, TAG } from "../../src/trust/x509/der.ts";
+import { parseOcspRevoked } from "../../src/trust/revocation/ocsp-revoked.ts";
 import {
   type Bytes,
   DAY,

@@ -1,8 +1,13 @@
 /** One case for each check of src/trust that no other test would miss: what would be let through, or done in vain. */
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
-import { DerReader } from "../../src/trust/der.ts";
-import { type DistinguishedName, compareNames, isNameBelow, readName } from "../../src/trust/dn.ts";
+import { DerReader } from "../../src/trust/x509/der.ts";
+import {
+  type DistinguishedName,
+  compareNames,
+  isNameBelow,
+  readName,
+} from "../../src/trust/x509/distinguished-names.ts";
 import { createVerifier, refuseEndEntity } from "../../src/trust/index.ts";
 import {
   type Bytes,

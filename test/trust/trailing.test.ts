@@ -3,9 +3,9 @@
  * turn gets one more NULL at its end. Whatever still reads as before has a reader that does not look at the end.
  */
 import { describe, expect, it } from "vitest";
-import { parseCertificate } from "../../src/trust/certificate.ts";
-import { readCrl } from "../../src/trust/crl.ts";
-import { parseOcspResponse } from "../../src/trust/ocsp-response.ts";
+import { parseCertificate } from "../../src/trust/x509/certificate.ts";
+import { readCrl } from "../../src/trust/revocation/crl.ts";
+import { parseOcspResponse } from "../../src/trust/revocation/ocsp-response.ts";
 import {
   type Bytes,
   HOST,

@@ -1,9 +1,9 @@
 /**
  * Whether a stapled OCSP response (RFC 6960) says `revoked`: believed without a signature, because the backend itself
- * presents it, and read leniently. Where `good` counts, ocsp-response.ts reads and staple.ts checks it.
+ * presents it, and read leniently. Where `good` counts, ocsp-response.ts reads and must-staple.ts checks it.
  */
-import { type Parsed, parsing } from "./certificate.ts";
-import { DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
+import { type Parsed, parsing } from "../x509/certificate.ts";
+import { DerReader, TAG, context, readTime, sameBytes } from "../x509/der.ts";
 
 const BASIC = "1.3.6.1.5.5.7.48.1.1";
 /** responseStatus `successful` (§4.2.1); every other one is without content and says nothing. */

@@ -1,6 +1,6 @@
-/** The extension nameConstraints, as it is written. What it means for names is for constraints.ts. */
+/** The extension nameConstraints, as it is written. What it means for names is for checks/name-constraints.ts. */
 import { DerError, type DerReader, TAG, context } from "./der.ts";
-import { type GeneralName, readGeneralName } from "./names.ts";
+import { type GeneralName, readGeneralName } from "./general-names.ts";
 
 export interface NameConstraints {
   readonly permitted: readonly GeneralName[];

@@ -1,8 +1,8 @@
 /** An OCSP response read whole and strictly (RFC 6960 §4.2.1), for where one that says `good` counts. */
-import { type SignatureAlgorithm, readSignatureAlgorithm } from "./algorithms.ts";
-import { type Parsed, parsing } from "./certificate.ts";
-import { DerError, DerReader, TAG, context, readTime } from "./der.ts";
-import { type DistinguishedName, readName } from "./dn.ts";
+import { type SignatureAlgorithm, readSignatureAlgorithm } from "../x509/algorithms.ts";
+import { type Parsed, parsing } from "../x509/certificate.ts";
+import { DerError, DerReader, TAG, context, readTime } from "../x509/der.ts";
+import { type DistinguishedName, readName } from "../x509/distinguished-names.ts";
 
 export interface OcspResponse {
   /** The part that is signed. */

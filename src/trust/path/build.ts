@@ -1,10 +1,10 @@
 /** Path building (RFC 4158): from the end entity to an anchor, all candidates tried, no loop possible, bounded. */
-import { describeAlgorithm, keyProblem } from "./algorithms.ts";
-import type { Budget } from "./budget.ts";
-import type { Certificate } from "./certificate.ts";
-import { describeDn, spendOnComparison } from "./dn.ts";
+import { describeAlgorithm, keyProblem } from "../x509/algorithms.ts";
+import type { Budget } from "../budget.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { describeDn, spendOnComparison } from "../x509/distinguished-names.ts";
 import { type AnchorIndex, Issuers, type Link, keyHint } from "./issuers.ts";
-import { type Problem, checkCa } from "./profile.ts";
+import { type Problem, checkCa } from "../checks/profile.ts";
 
 /** A problem and how far the path that ran into it had got: compare with `further`. */
 export interface Failure {

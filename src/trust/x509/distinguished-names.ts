@@ -1,7 +1,7 @@
 /** Distinguished names (RFC 5280 §4.1.2.4): read as they are, folded only when two of them must be compared. */
-import type { Budget } from "./budget.ts";
+import type { Budget } from "../budget.ts";
 import { DerError, DerReader, TAG, checkNested, sameBytes } from "./der.ts";
-import { type Folded, MAX_FOLDED_OCTETS, foldText, readText } from "./fold.ts";
+import { type Folded, MAX_FOLDED_OCTETS, foldText, readText } from "./directory-strings.ts";
 
 /**
  * A Name: RDNs in order, each a set of attributes. It has no key as one string, because a value may hold any

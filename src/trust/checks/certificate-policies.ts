@@ -3,7 +3,7 @@
  * whether a valid policy remains when one is required, so a level of the policy tree is a map, as in RFC 9618: its
  * size is linear in the certificates'.
  */
-import type { Certificate } from "./certificate.ts";
+import type { Certificate } from "../x509/certificate.ts";
 
 const ANY_POLICY = "2.5.29.32.0";
 

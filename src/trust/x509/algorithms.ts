@@ -1,5 +1,5 @@
 /** Signature algorithms and public keys: what this gateway knows, and what it refuses in every runtime alike. */
-import { hex } from "../bundle/bytes.ts";
+import { hex } from "../../bundle/bytes.ts";
 import { DerError, DerReader, TAG, at, context } from "./der.ts";
 
 export type Hash = "SHA-256" | "SHA-384" | "SHA-512";

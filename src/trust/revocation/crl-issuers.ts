@@ -1,9 +1,9 @@
 /** Whose keys may have signed a CRL, as far as a policy's anchors tell: what can be known of it before any handshake. */
-import { keyProblem } from "./algorithms.ts";
-import { parseAnchor } from "./certificate.ts";
+import { keyProblem } from "../x509/algorithms.ts";
+import { parseAnchor } from "../x509/certificate.ts";
 import type { Crl } from "./crl.ts";
-import { isSameName } from "./dn.ts";
-import { lacksUsage } from "./profile.ts";
+import { isSameName } from "../x509/distinguished-names.ts";
+import { lacksUsage } from "../checks/profile.ts";
 
 export interface CrlIssuers {
   /** Anchors with the name of the list's issuer. None: an intermediate CA's, which a backend presents. */

@@ -2,16 +2,28 @@
  * Whether a certificate is revoked (RFC 5280 §6.3.3), by the lists that a policy has. No list is passed over: one that
  * is about the certificate and cannot be used leaves its status unknown, whatever the other lists say.
  */
-import { hex } from "../bundle/bytes.ts";
-import type { Budget } from "./budget.ts";
-import type { Certificate } from "./certificate.ts";
+import { hex } from "../../bundle/bytes.ts";
+import type { Budget } from "../budget.ts";
+import type { Certificate } from "../x509/certificate.ts";
 import { type Crl, type CrlReading, readCrl } from "./crl.ts";
 import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
-import { ALL_REASONS, type DistributionPoint, countNames, isSamePoint, shareName } from "./distribution-points.ts";
-import { type Comparison, type DistinguishedName, compareNames, describeDn, isSameName } from "./dn.ts";
-import { ALWAYS, type Period, intersect } from "./period.ts";
-import { type Problem, formatTime } from "./profile.ts";
-import type { Known } from "./store.ts";
+import {
+  ALL_REASONS,
+  type DistributionPoint,
+  countNames,
+  isSamePoint,
+  shareName,
+} from "../x509/distribution-points.ts";
+import {
+  type Comparison,
+  type DistinguishedName,
+  compareNames,
+  describeDn,
+  isSameName,
+} from "../x509/distinguished-names.ts";
+import { ALWAYS, type Period, intersect } from "../x509/period.ts";
+import { type Problem, formatTime } from "../checks/profile.ts";
+import type { Known } from "../signatures/store.ts";
 
 /** The lists of a policy, read once. */
 export class CrlSet {

@@ -1,5 +1,5 @@
 /** The Public Suffix List, for `strict` alone: loaded when the first such policy needs it. */
-import type { IsPublicSuffix } from "./strict.ts";
+import type { IsPublicSuffix } from "./issuance.ts";
 
 let loaded: IsPublicSuffix | null = null;
 

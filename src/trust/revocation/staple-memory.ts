@@ -2,7 +2,7 @@
  * Staples of full handshakes. A resumed session brings none: it is judged by the last one that came with its chain,
  * and so no longer than that staple's nextUpdate.
  */
-import type { Verdict } from "./verdict.ts";
+import type { Verdict } from "../verdict.ts";
 
 const MAX_STAPLES = 64;
 

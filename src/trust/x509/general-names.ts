@@ -1,7 +1,7 @@
 /** GeneralName (RFC 5280 §4.2.1.6), in the form the checks compare. */
 import { DerError, DerReader, checkNested, context } from "./der.ts";
-import { type DistinguishedName, describeDn, readName } from "./dn.ts";
-import { ascii } from "./fold.ts";
+import { type DistinguishedName, describeDn, readName } from "./distinguished-names.ts";
+import { ascii } from "./directory-strings.ts";
 
 export type GeneralName =
   | { readonly type: "dns" | "uri" | "rfc822"; readonly value: string }

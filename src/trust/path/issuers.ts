@@ -1,10 +1,10 @@
 /** Which certificates may have issued another: by name, the likeliest first, each comparison charged. */
-import type { Budget } from "./budget.ts";
-import type { Certificate } from "./certificate.ts";
-import { sameBytes } from "./der.ts";
-import { isSameNameWithin, shapeOf } from "./dn.ts";
-import { checkValidity } from "./profile.ts";
-import type { Known } from "./store.ts";
+import type { Budget } from "../budget.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { sameBytes } from "../x509/der.ts";
+import { isSameNameWithin, shapeOf } from "../x509/distinguished-names.ts";
+import { checkValidity } from "../checks/profile.ts";
+import type { Known } from "../signatures/store.ts";
 
 /** A certificate and where it comes from: its index in the presented chain, or an anchor with its source. */
 export interface Link {

@@ -2,7 +2,7 @@
 import { DerError, DerReader, TAG, checkNested, context } from "./der.ts";
 import { type DistributionPoint, readDistributionPoint } from "./distribution-points.ts";
 import { type NameConstraints, readNameConstraints } from "./name-constraints.ts";
-import { type GeneralName, readGeneralName } from "./names.ts";
+import { type GeneralName, readGeneralName } from "./general-names.ts";
 
 export interface Extensions {
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | null } | null;
@@ -181,7 +181,7 @@ export function readExtensions(list: DerReader | null, reading: Reading): Extens
     reader.read(value, fields, reading);
     value.finish(`extension ${oid}`);
   });
-  // RFC 7633 §4.2.2: a CA's features bind what it issues, which is not checked. An end entity's are, in staple.ts.
+  // RFC 7633 §4.2.2: a CA's features bind what it issues, which is not checked. An end entity's are, in revocation/must-staple.ts.
   if (fields.basicConstraints?.ca === true && critical.has(OID.tlsFeature)) unknownCritical ??= OID.tlsFeature;
   return { ...fields, critical, unknownCritical };
 }

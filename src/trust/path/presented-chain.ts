@@ -1,10 +1,10 @@
 /** The presented chain: read by lasthop's own reader alone, each certificate charged before. */
-import type { Budget } from "./budget.ts";
-import { sameBytes } from "./der.ts";
-import { shapeOf } from "./dn.ts";
+import type { Budget } from "../budget.ts";
+import { sameBytes } from "../x509/der.ts";
+import { shapeOf } from "../x509/distinguished-names.ts";
 import type { AnchorIndex, Link } from "./issuers.ts";
-import { type Failure, overBudget } from "./paths.ts";
-import type { CertificateStore } from "./store.ts";
+import { type Failure, overBudget } from "./build.ts";
+import type { CertificateStore } from "../signatures/store.ts";
 
 /** The presented chain, read. */
 export interface Chain {

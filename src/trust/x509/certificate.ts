@@ -1,7 +1,7 @@
-/** One certificate, read strictly and once (RFC 5280 §4.1). What it means for a path is for path.ts and profile.ts. */
+/** One certificate, read strictly and once (RFC 5280 §4.1). What it means for a path is for path/build.ts and checks/profile.ts. */
 import { type PublicKey, type SignatureAlgorithm, readPublicKey, readSignatureAlgorithm } from "./algorithms.ts";
 import { DerError, DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
-import { type DistinguishedName, isSameName, readName } from "./dn.ts";
+import { type DistinguishedName, isSameName, readName } from "./distinguished-names.ts";
 import { type Extensions, type Reading, readExtensions } from "./extensions.ts";
 
 export interface Certificate extends Extensions {

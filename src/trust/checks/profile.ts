@@ -1,11 +1,11 @@
 /** What a single certificate must be for its place in a path: RFC 5280 §6.1.3 (a), §6.1.4 (k)-(n), §4.2.1.12. */
-import { keyProblem } from "./algorithms.ts";
-import type { Budget } from "./budget.ts";
-import type { Certificate } from "./certificate.ts";
-import { constraintsProblem } from "./constraints.ts";
-import { describeDn } from "./dn.ts";
-import type { OID } from "./extensions.ts";
-import type { RefusalCode, Rule } from "./verdict.ts";
+import { keyProblem } from "../x509/algorithms.ts";
+import type { Budget } from "../budget.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { constraintsProblem } from "./name-constraints.ts";
+import { describeDn } from "../x509/distinguished-names.ts";
+import type { OID } from "../x509/extensions.ts";
+import type { RefusalCode, Rule } from "../verdict.ts";
 
 /** A refusal before it has a position. */
 export interface Problem {

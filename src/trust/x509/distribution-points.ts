@@ -1,7 +1,14 @@
 /** Distribution points: where a certificate says that its CRLs are, and which one a CRL says that it is (RFC 5280). */
 import { type DerReader, TAG, context } from "./der.ts";
-import { type DistinguishedName, type Rdn, compareRdns, isNameBelow, isSameName, readRdn } from "./dn.ts";
-import { type GeneralName, readGeneralName } from "./names.ts";
+import {
+  type DistinguishedName,
+  type Rdn,
+  compareRdns,
+  isNameBelow,
+  isSameName,
+  readRdn,
+} from "./distinguished-names.ts";
+import { type GeneralName, readGeneralName } from "./general-names.ts";
 
 /** DistributionPointName: names, or one RDN below the name of the CRL issuer. */
 export type PointName =

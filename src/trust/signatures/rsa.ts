@@ -2,9 +2,9 @@
  * RSA verification above 4096 bits, where Deno's WebCrypto reads no key (measured: Deno 2.9.6). It runs in every
  * runtime, so that the verdict is the same in all. Only public values are here: nothing need be constant-time.
  */
-import type { Hash, PublicKey, SignatureAlgorithm } from "./algorithms.ts";
-import { hex } from "../bundle/bytes.ts";
-import { sameBytes } from "./der.ts";
+import type { Hash, PublicKey, SignatureAlgorithm } from "../x509/algorithms.ts";
+import { hex } from "../../bundle/bytes.ts";
+import { sameBytes } from "../x509/der.ts";
 
 type RsaKey = Extract<PublicKey, { kind: "rsa" }>;
 type RsaAlgorithm = Extract<SignatureAlgorithm, { kind: "rsa-pkcs1" | "rsa-pss" }>;

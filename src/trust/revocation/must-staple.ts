@@ -3,16 +3,16 @@
  * accepted only with one that is current and says good, signed by its issuer or a responder that the issuer delegated.
  */
 import { BitString } from "asn1js";
-import { keyProblem } from "./algorithms.ts";
-import type { Budget } from "./budget.ts";
-import type { Certificate } from "./certificate.ts";
-import { owned, registerAlgorithm } from "./crypto.ts";
-import { DerReader, TAG, sameBytes } from "./der.ts";
-import { isSameName } from "./dn.ts";
+import { keyProblem } from "../x509/algorithms.ts";
+import type { Budget } from "../budget.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { owned, registerAlgorithm } from "../signatures/engine.ts";
+import { DerReader, TAG, sameBytes } from "../x509/der.ts";
+import { isSameName } from "../x509/distinguished-names.ts";
 import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-response.ts";
-import { ALWAYS, type Period, intersect, validityOf } from "./period.ts";
-import { type Problem, checkSigner, formatTime, lacksUsage } from "./profile.ts";
-import { type CertificateStore, type Known, signatureCost, verifySignature } from "./store.ts";
+import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
+import { type Problem, checkSigner, formatTime, lacksUsage } from "../checks/profile.ts";
+import { type CertificateStore, type Known, signatureCost, verifySignature } from "../signatures/store.ts";
 
 /** The TLS extension `status_request` (RFC 6066 §8), as a TLS feature. */
 const STATUS_REQUEST = 5;
