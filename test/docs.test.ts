@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { TRANSPORT_CODES } from "../src/backend/failure.ts";
 import { CONFIG_CODES } from "../src/bundle/types.ts";
-import { INPUT_CODES } from "../src/compile/diagnostics.ts";
-import { OPTION_KEYS } from "../src/compile/policy-options.ts";
+import { INPUT_CODES } from "../src/compile/diagnostics/diagnostics.ts";
+import { OPTION_KEYS } from "../src/compile/policies/options.ts";
 import { REFUSAL_CODES } from "../src/trust/index.ts";
 import { CHECKS } from "./runtimes/checks/all.ts";
 

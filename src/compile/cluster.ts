@@ -1,16 +1,16 @@
 /** A whole cluster at once: one model, statuses of every object, and a bundle for each Gateway of ours. */
 import type { BackendId, Bundle, NamespacedName } from "../bundle/types.ts";
-import { type Diagnostic, Diagnostics } from "./diagnostics.ts";
-import type { RawObject } from "./document/objects.ts";
-import { emitBundle } from "./emit.ts";
-import type { EndpointOptions } from "./endpoints.ts";
-import { load } from "./load.ts";
+import { type Diagnostic, Diagnostics } from "./diagnostics/diagnostics.ts";
+import type { RawObject } from "./kubernetes/raw-object.ts";
+import { emitBundle } from "./emit/emit.ts";
+import type { EndpointOptions } from "./backends/endpoints.ts";
+import { load } from "./load/load.ts";
 import { Memory } from "./memory.ts";
 import { type ModelOptions, resolveModel } from "./model.ts";
-import type { PlaintextBackend } from "./plaintext.ts";
-import { computeStatuses, type ObjectStatus } from "./statuses.ts";
+import type { PlaintextBackend } from "./emit/plaintext.ts";
+import { computeStatuses, type ObjectStatus } from "./status/statuses.ts";
 import type { Clock } from "./clock.ts";
-import { reportValidity } from "./validity.ts";
+import { reportValidity } from "./status/validity.ts";
 
 /** As for `build`; a controller's host reaches private addresses. */
 export type ClusterOptions = Omit<EndpointOptions, "publicOnly"> & ModelOptions;

@@ -1,18 +1,19 @@
 /** `compile`: manifests in, bundle, statuses and diagnostics out. Pure: the texts have been read, nothing is written. */
 import type { Bundle } from "../bundle/types.ts";
-import type { Target } from "./addresses.ts";
-import { type Diagnostic, Diagnostics } from "./diagnostics.ts";
-import { type RawObject, readObjects } from "./document/objects.ts";
+import type { Target } from "./backends/addresses.ts";
+import { type Diagnostic, Diagnostics } from "./diagnostics/diagnostics.ts";
+import { type RawObject } from "./kubernetes/raw-object.ts";
+import { readObjects } from "./document/objects.ts";
 import type { InputDocument } from "./document/parse.ts";
-import { emitBundle } from "./emit.ts";
-import type { GatewayState } from "./gateways.ts";
-import { load, type Skipped } from "./load.ts";
+import { emitBundle } from "./emit/emit.ts";
+import type { GatewayState } from "./gateways/gateways.ts";
+import { load, type Skipped } from "./load/load.ts";
 import { Memory } from "./memory.ts";
 import { type Model, resolveModel } from "./model.ts";
-import type { PlaintextBackend } from "./plaintext.ts";
-import { selectGateway } from "./select.ts";
-import { computeStatuses, type ObjectStatus } from "./statuses.ts";
-import { reportValidity } from "./validity.ts";
+import type { PlaintextBackend } from "./emit/plaintext.ts";
+import { selectGateway } from "./emit/select.ts";
+import { computeStatuses, type ObjectStatus } from "./status/statuses.ts";
+import { reportValidity } from "./status/validity.ts";
 
 export interface CompileOptions {
   /** Of the objects that name none; `default` without it. */

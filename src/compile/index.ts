@@ -1,5 +1,5 @@
 /** The public face of compile/. */
-export type { Target } from "./addresses.ts";
+export type { Target } from "./backends/addresses.ts";
 export {
   type ClusterCompiler,
   clusterCompiler,
@@ -8,13 +8,19 @@ export {
   type CompiledGateway,
 } from "./cluster.ts";
 export { compile, type CompileOptions, compileObjects, type CompileResult } from "./compile.ts";
-export { type Diagnostic, type DiagnosticCode, Diagnostics, type Location, type ObjectRef } from "./diagnostics.ts";
-export type { RawObject } from "./document/objects.ts";
+export {
+  type Diagnostic,
+  type DiagnosticCode,
+  Diagnostics,
+  type Location,
+  type ObjectRef,
+} from "./diagnostics/diagnostics.ts";
+export type { RawObject } from "./kubernetes/raw-object.ts";
 export type { InputDocument } from "./document/parse.ts";
-export type { Condition } from "./conditions.ts";
-export type { Skipped } from "./load.ts";
-export { CONTROLLER_NAME } from "./names.ts";
-export type { PlaintextBackend, PlaintextUser } from "./plaintext.ts";
-export { inputFiles, type InputsRead, readInputs } from "./read.ts";
-export { reportJson, reportText } from "./report.ts";
-export type { ObjectStatus } from "./statuses.ts";
+export type { Condition } from "./diagnostics/conditions.ts";
+export type { Skipped } from "./load/load.ts";
+export { CONTROLLER_NAME } from "./kubernetes/names.ts";
+export type { PlaintextBackend, PlaintextUser } from "./emit/plaintext.ts";
+export { inputFiles, type InputsRead, readInputs } from "./document/read.ts";
+export { reportJson, reportText } from "./report/report.ts";
+export type { ObjectStatus } from "./status/statuses.ts";

@@ -5,7 +5,7 @@
  * compile from scratch.
  */
 import { type Entries, joinEntries, type Texts, TEXTS } from "../bundle/lines.ts";
-import { compareStrings, type Diagnostic, Diagnostics } from "./diagnostics.ts";
+import { compareStrings, type Diagnostic, Diagnostics } from "./diagnostics/diagnostics.ts";
 
 /** A lookup, or the map as a whole where `key` is null. */
 interface Read {

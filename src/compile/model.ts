@@ -1,14 +1,14 @@
 /** The cluster as lasthop understands it: everything statuses and bundles are made from. */
-import { type Ancestors, resolveAncestors } from "./ancestors.ts";
-import type { BackendContext } from "./backends.ts";
-import type { Diagnostics } from "./diagnostics.ts";
-import { type ClassState, type Gateways, resolveClasses, resolveGateways } from "./gateways.ts";
-import { resolveGrants } from "./grants.ts";
-import type { Cluster } from "./load.ts";
+import { type Ancestors, resolveAncestors } from "./ancestors/ancestors.ts";
+import type { BackendContext } from "./backends/backends.ts";
+import type { Diagnostics } from "./diagnostics/diagnostics.ts";
+import { type ClassState, type Gateways, resolveClasses, resolveGateways } from "./gateways/gateways.ts";
+import { resolveGrants } from "./references/grants.ts";
+import type { Cluster } from "./load/load.ts";
 import type { Memory } from "./memory.ts";
-import { type Policies, resolvePolicies } from "./policies.ts";
-import { resolveRoutes, type RouteState } from "./routes.ts";
-import { resolveUnserved, type UnservedState } from "./unserved.ts";
+import { type Policies, resolvePolicies } from "./policies/policies.ts";
+import { resolveRoutes, type RouteState } from "./routes/routes.ts";
+import { resolveUnserved, type UnservedState } from "./routes/unserved.ts";
 
 export interface Model extends Gateways {
   readonly cluster: Cluster;

@@ -1,7 +1,7 @@
 /** Causes come before consequences, which the text counts and JSON lists. */
 import { expect, test } from "vitest";
-import { foldConsequences } from "../../src/compile/causes.ts";
-import type { Cause, Diagnostic } from "../../src/compile/diagnostics.ts";
+import { foldConsequences } from "../../src/compile/report/causes.ts";
+import type { Cause, Diagnostic } from "../../src/compile/diagnostics/diagnostics.ts";
 import { compile, reportJson, reportText } from "../../src/compile/index.ts";
 
 const HEAD = `

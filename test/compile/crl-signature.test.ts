@@ -1,7 +1,7 @@
 /** Signatures of CRLs as `build` verifies them: by each algorithm that verdicts know, and by nobody else's key. */
 import { constants, generateKeyPairSync, sign } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { isSignedBy } from "../../src/compile/crl-signature.ts";
+import { isSignedBy } from "../../src/compile/references/crl-signature.ts";
 import { type Crl, crlIssuers, readCrl } from "../../src/trust/index.ts";
 import {
   type Bytes,

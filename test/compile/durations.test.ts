@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDuration } from "../../src/compile/durations.ts";
+import { parseDuration } from "../../src/compile/kubernetes/durations.ts";
 
 /** GEP-2257, "Test Vectors". */
 const VECTORS: readonly (readonly [text: string, ms: number])[] = [

@@ -9,8 +9,8 @@ import { dump, load } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { parseBuildArgs } from "../../src/cli/build.ts";
 import { CONFIG_CODES } from "../../src/bundle/types.ts";
-import { CONFLICTED, NOT_ACCEPTED, UNRESOLVED } from "../../src/compile/conditions.ts";
-import { INPUT_CODES } from "../../src/compile/diagnostics.ts";
+import { CONFLICTED, NOT_ACCEPTED, UNRESOLVED } from "../../src/compile/diagnostics/conditions.ts";
+import { INPUT_CODES } from "../../src/compile/diagnostics/diagnostics.ts";
 import { compile, type ObjectStatus } from "../../src/compile/index.ts";
 import { mintPlaceholders } from "./minted.ts";
 

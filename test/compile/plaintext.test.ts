@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compile, reportText } from "../../src/compile/index.ts";
-import { isNear } from "../../src/compile/spelling.ts";
+import { isNear } from "../../src/compile/kubernetes/spelling.ts";
 
 const GATEWAY = `${readFileSync(join(import.meta.dirname, "golden/policy-unused.in.yaml"), "utf8")
   .split("\n---\n")

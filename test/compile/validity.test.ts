@@ -4,8 +4,8 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { expect, test } from "vitest";
 import { compile } from "../../src/compile/index.ts";
-import { explainKey, explainText } from "../../src/compile/pem-mistakes.ts";
-import { dateFault } from "../../src/compile/validity.ts";
+import { explainKey, explainText } from "../../src/compile/references/pem-mistakes.ts";
+import { dateFault } from "../../src/compile/status/validity.ts";
 import { judgeAnchor, parsePemBundle } from "../../src/trust/index.ts";
 
 const GOLDEN = join(import.meta.dirname, "golden");

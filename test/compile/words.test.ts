@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { Diagnostics } from "../../src/compile/diagnostics.ts";
+import { Diagnostics } from "../../src/compile/diagnostics/diagnostics.ts";
 import { readObjects } from "../../src/compile/document/objects.ts";
 import { clusterCompiler, type CompiledCluster } from "../../src/compile/index.ts";
 import { mintPlaceholders } from "./minted.ts";

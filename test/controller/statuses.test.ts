@@ -13,7 +13,7 @@ import { runController } from "../../src/controller/controller.ts";
 import { directoryPublisher } from "../../src/controller/directory.ts";
 import { RESOURCES } from "../../src/controller/resources.ts";
 import { mintPlaceholders } from "../compile/minted.ts";
-import { type Kind, KINDS } from "../../src/compile/schema/validate.ts";
+import { type Kind, KINDS } from "../../src/compile/kubernetes/kinds.ts";
 import { ApiServer } from "./api-server.ts";
 
 const GOLDEN = join(import.meta.dirname, "../compile/golden");

@@ -8,7 +8,7 @@ import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { decodeSecrets } from "../../src/bundle/secrets.ts";
 import { compile } from "../../src/compile/index.ts";
-import { SUPPORTED_FEATURES } from "../../src/compile/features.ts";
+import { SUPPORTED_FEATURES } from "../../src/compile/status/features.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";

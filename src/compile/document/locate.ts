@@ -1,6 +1,6 @@
 /** The place of a field, found in the parser's events when somebody asks: most documents are never asked. */
 import { type Event, EVENT_ID, getScalarValue, SCALAR_STYLE } from "js-yaml";
-import type { FieldPath, Location } from "../diagnostics.ts";
+import type { FieldPath, Location } from "../diagnostics/diagnostics.ts";
 
 export interface Lines {
   readonly file: string;

@@ -1,24 +1,9 @@
 /** From documents to raw objects: `kind: List` unpacked, identity read, nulls pruned, what is no object diagnosed. */
-import {
-  type Diagnostic,
-  type Diagnostics,
-  type FieldPath,
-  type Location,
-  type ObjectRef,
-  show,
-} from "../diagnostics.ts";
-import { field, KINDS } from "../schema/validate.ts";
+import type { RawObject } from "../kubernetes/raw-object.ts";
+import { type Diagnostic, type Diagnostics, type FieldPath, type Location, show } from "../diagnostics/diagnostics.ts";
+import { field, KINDS } from "../kubernetes/kinds.ts";
 import type { Locate } from "./locate.ts";
 import { type InputDocument, parseText } from "./parse.ts";
-
-/** An object as it was read: identity known, nothing else checked. */
-export interface RawObject {
-  readonly ref: ObjectRef;
-  readonly group: string;
-  readonly version: string;
-  readonly value: Record<string, unknown>;
-  readonly locate: (path: FieldPath) => Location | null;
-}
 
 /** Reads every text. `fatal`: one of them cannot be read, so nothing may be built from the rest. */
 export function readObjects(

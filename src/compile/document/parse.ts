@@ -9,7 +9,7 @@ import {
   parseEvents,
   YAMLException,
 } from "js-yaml";
-import type { Diagnostic, Location } from "../diagnostics.ts";
+import type { Diagnostic, Location } from "../diagnostics/diagnostics.ts";
 import { DEFICIENT, type Indented, indentFlow, unchanged } from "./flow-indent.ts";
 import { itemLocators, type Lines, linesOf, type Locate, locationAt, locator, type Part } from "./locate.ts";
 import { jsonValues, partsOf, type Span } from "./parts.ts";

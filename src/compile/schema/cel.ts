@@ -16,7 +16,7 @@ import {
   plan,
 } from "@bufbuild/cel";
 import { strings } from "@bufbuild/cel/ext";
-import type { FieldPath } from "../diagnostics.ts";
+import type { FieldPath } from "../diagnostics/diagnostics.ts";
 import { FORMATS } from "./formats.ts";
 import { isCelCidr, isCelIp } from "./ip.ts";
 import type { Json } from "./structural.ts";

@@ -5,12 +5,13 @@
  */
 import type { ValidateFunction } from "ajv";
 import { canonicalJson } from "../../bundle/codec.ts";
-import type { Problem } from "../diagnostics.ts";
-import type { RawObject } from "../document/objects.ts";
+import type { Problem } from "../diagnostics/diagnostics.ts";
+import type { RawObject } from "../kubernetes/raw-object.ts";
 import { CUSTOM_METADATA } from "./core.ts";
 import { brokenRules } from "./cel.ts";
 import { type Json, jsonSchemaOf } from "./structural.ts";
-import { compileSchema, field, structuralProblems } from "./validate.ts";
+import { compileSchema, structuralProblems } from "./validate.ts";
+import { field } from "../kubernetes/kinds.ts";
 
 interface Definition {
   readonly schema: Json;

@@ -1,6 +1,6 @@
 /** The cross-field rules of Gateways and ListenerSets (CEL in their CRDs), each with the rule's message. */
-import { type FieldPath, type Problem, show } from "../diagnostics.ts";
-import type { FrontendTLS, Gateway, Listener, ListenerSet } from "../objects.ts";
+import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
+import type { FrontendTLS, Gateway, Listener, ListenerSet } from "../kubernetes/objects.ts";
 import { isSloppyIp } from "./ip.ts";
 import { authRules } from "./route-rules.ts";
 import { rule } from "./rule.ts";

@@ -1,6 +1,6 @@
 /** The HTTPRoute CRD's cross-field rules (CEL, `x-kubernetes-validations`) as typed checks; each cites its message. */
-import { show, type FieldPath, type Problem } from "../diagnostics.ts";
-import { parseDuration } from "../durations.ts";
+import { show, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
+import { parseDuration } from "../kubernetes/durations.ts";
 import type {
   BackendObjectReference,
   HTTPExternalAuthFilter,
@@ -10,9 +10,9 @@ import type {
   HTTPRouteFilter,
   HTTPRouteRule,
   SessionPersistence,
-} from "../objects.ts";
+} from "../kubernetes/objects.ts";
 import { distinctRefs, rule } from "./rule.ts";
-import { field } from "./validate.ts";
+import { field } from "../kubernetes/kinds.ts";
 
 const MAX_MATCHES = 128;
 

@@ -1,5 +1,5 @@
 /** What the typed checks of the CRDs' rules share. */
-import { type FieldPath, type Problem, show } from "../diagnostics.ts";
+import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 
 /** An object that breaks a rule of its CRD. `expected` is the message where that says the rule, and not the fault. */
 export function rule(path: FieldPath, message: string, remedy: string, found?: string, expected = message): Problem {

@@ -2,12 +2,12 @@
  * The CRDs' cross-field rules (CEL, `x-kubernetes-validations`) for the fields lasthop accepts, as typed checks. Each
  * cites the rule's message. gateway-rules.ts has those of Gateways and ListenerSets, route-rules.ts HTTPRoute's.
  */
-import { type Problem, show } from "../diagnostics.ts";
-import type { BackendTLSPolicy, Gateway, HTTPRoute, ListenerSet, Service } from "../objects.ts";
+import { type Problem, show } from "../diagnostics/diagnostics.ts";
+import type { BackendTLSPolicy, Gateway, HTTPRoute, ListenerSet, Service } from "../kubernetes/objects.ts";
 import { gatewayRules, listenerRules } from "./gateway-rules.ts";
 import { routeRules } from "./route-rules.ts";
 import { distinctRefs, rule } from "./rule.ts";
-import type { Kind } from "./validate.ts";
+import type { Kind } from "../kubernetes/kinds.ts";
 
 export function validateRules(kind: Kind, value: unknown): Problem[] {
   if (kind === "Gateway") return gatewayRules(value as Gateway);

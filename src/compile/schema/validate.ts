@@ -1,33 +1,19 @@
 /** Structural validation: what the API server's schemas refuse is refused here, with the field. Sets defaults too. */
+import { field, type Kind } from "../kubernetes/kinds.ts";
 import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
 import { RE2JS } from "re2js";
-import { compareStrings, type DiagnosticCode, type FieldPath, formatPath, type Problem, show } from "../diagnostics.ts";
+import {
+  compareStrings,
+  type DiagnosticCode,
+  type FieldPath,
+  formatPath,
+  type Problem,
+  show,
+} from "../diagnostics/diagnostics.ts";
 import { CORE_SCHEMAS, type CoreSchema, CUSTOM_METADATA, METADATA } from "./core.ts";
 import { isLabelValue, isQualifiedName } from "./formats.ts";
 import { isFormatIpv4, isFormatIpv6 } from "./ip.ts";
 import gatewayApi from "./gateway-api.json" with { type: "json" };
-
-/** Kinds by API group, with the versions that are read. The first is what conversion yields. */
-export const KINDS = {
-  GatewayClass: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: false },
-  Gateway: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
-  HTTPRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
-  ListenerSet: { group: "gateway.networking.k8s.io", versions: ["v1"], namespaced: true },
-  ReferenceGrant: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
-  BackendTLSPolicy: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha3", "v1alpha2"], namespaced: true },
-  GRPCRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha2"], namespaced: true },
-  TLSRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha3", "v1alpha2"], namespaced: true },
-  TCPRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha2"], namespaced: true },
-  UDPRoute: { group: "gateway.networking.k8s.io", versions: ["v1", "v1alpha2"], namespaced: true },
-  ClusterTrustBundle: { group: "certificates.k8s.io", versions: ["v1", "v1beta1", "v1alpha1"], namespaced: false },
-  Namespace: { group: "", versions: ["v1"], namespaced: false },
-  Service: { group: "", versions: ["v1"], namespaced: true },
-  EndpointSlice: { group: "discovery.k8s.io", versions: ["v1"], namespaced: true },
-  Endpoints: { group: "", versions: ["v1"], namespaced: true },
-  ConfigMap: { group: "", versions: ["v1"], namespaced: true },
-  Secret: { group: "", versions: ["v1"], namespaced: true },
-} as const;
-export type Kind = keyof typeof KINDS;
 
 /** Above this length a pattern runs in linear time, since several of the CRDs' backtrack. */
 const MAX_BACKTRACKING_LENGTH = 512;
@@ -275,10 +261,4 @@ function knownFields(error: ErrorObject): string {
   return properties !== null && typeof properties === "object"
     ? `one of ${Object.keys(properties).join(", ")}`
     : "a known field";
-}
-
-/** An own property of an untrusted value. */
-export function field(value: unknown, name: string | number): unknown {
-  if (value === null || typeof value !== "object" || !Object.hasOwn(value, name)) return undefined;
-  return (value as Record<string | number, unknown>)[name];
 }

@@ -1,9 +1,10 @@
 /** What an API server and `build` say about the cases, and whether they say the same. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Diagnostics, type FieldPath, formatPath } from "../../../src/compile/diagnostics.ts";
-import { pruneNulls, type RawObject } from "../../../src/compile/document/objects.ts";
-import { load } from "../../../src/compile/load.ts";
+import { Diagnostics, type FieldPath, formatPath } from "../../../src/compile/diagnostics/diagnostics.ts";
+import { pruneNulls } from "../../../src/compile/document/objects.ts";
+import { type RawObject } from "../../../src/compile/kubernetes/raw-object.ts";
+import { load } from "../../../src/compile/load/load.ts";
 import { Memory } from "../../../src/compile/memory.ts";
 import { type Definitions, readDefinitions } from "../../../src/compile/schema/definitions.ts";
 import type { AdmissionCase } from "./cases.ts";

@@ -1,0 +1,103 @@
+/** Why a Service port has no endpoint, where an EndpointSlice or Endpoints object is there that nearly is its own. */
+import { namespacedName, type Note, show, type SourceObject } from "../diagnostics/diagnostics.ts";
+import type { Cluster } from "../load/load.ts";
+import { isNear } from "../kubernetes/spelling.ts";
+import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "../kubernetes/names.ts";
+import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/objects.ts";
+
+/** What is there, and what would make it the Service's. */
+export interface Miss {
+  readonly found: string;
+  readonly remedy: string;
+  readonly note: Note;
+}
+
+/** `own`: the slices that name the Service. Null: nothing is there that could have been meant. */
+export function nearMiss(
+  service: SourceObject<Service>,
+  port: ServicePort,
+  own: readonly SourceObject<EndpointSlice>[],
+  cluster: Cluster,
+): Miss | null {
+  const name = namespacedName(service.ref);
+  for (const slice of own) {
+    const miss = portMiss(slice, `EndpointSlice ${namespacedName(slice.ref)}`, ["ports"], slice.value.ports, port);
+    if (miss !== null) return miss;
+  }
+  const [first] = own;
+  if (first !== undefined) return notReady(first, `EndpointSlice ${namespacedName(first.ref)}`, ["endpoints"]);
+  const endpoints = cluster.Endpoints.get(name);
+  if (endpoints?.kind === "valid") return endpointsMiss(endpoints.object, port);
+  // A cluster labels its slices itself, and looking at all of them would cost each time that one changes.
+  if (cluster.surroundings.origin === "cluster") return null;
+  for (const entry of cluster.EndpointSlice.values()) {
+    const miss = entry.kind === "valid" ? labelMiss(entry.object, service) : null;
+    if (miss !== null) return miss;
+  }
+  return null;
+}
+
+function endpointsMiss(object: SourceObject<Endpoints>, port: ServicePort): Miss {
+  const name = `Endpoints ${namespacedName(object.ref)}`;
+  if (object.value.metadata.labels?.[SKIP_MIRROR_LABEL] === "true")
+    return {
+      found: `${name} with the label ${SKIP_MIRROR_LABEL}: "true", which no cluster makes EndpointSlices of`,
+      remedy: "remove the label, or add EndpointSlices",
+      note: { message: `${name} is here`, object, path: ["metadata", "labels", SKIP_MIRROR_LABEL] },
+    };
+  const ports = object.value.subsets.flatMap((subset) => subset.ports);
+  return portMiss(object, name, ["subsets"], ports, port) ?? notReady(object, name, ["subsets"]);
+}
+
+/** Null: it has the port. */
+function portMiss(
+  object: SourceObject,
+  name: string,
+  path: Note["path"],
+  ports: readonly { readonly name: string; readonly protocol: string; readonly port?: number }[],
+  { name: wanted, protocol }: ServicePort,
+): Miss | null {
+  if (ports.some((each) => each.name === wanted && each.protocol === protocol)) return null;
+  const named = ports.map((each) => `${show(each.name)} (${each.port ?? "any"} ${each.protocol})`).join(", ");
+  return {
+    found: ports.length === 0 ? `${name}, which has no port` : `${name}, whose port is ${named}`,
+    remedy: `give both ports one name and protocol: the Service says ${show(wanted)} ${protocol}`,
+    note: { message: `${name} is here`, object, path },
+  };
+}
+
+const notReady = (object: SourceObject, name: string, path: Note["path"]): Miss => ({
+  found: `${name}, which has no endpoint that is ready`,
+  remedy: "see why the pods are not ready: kubectl get pods",
+  note: { message: `${name} is here`, object, path },
+});
+
+/** A slice that may have been meant for the Service: its label is another's, misspelt or absent, or its namespace differs. */
+function labelMiss(slice: SourceObject<EndpointSlice>, service: SourceObject<Service>): Miss | null {
+  const { labels = {}, name } = slice.value.metadata;
+  const { namespace, name: wanted } = service.ref;
+  const label = labels[SERVICE_LABEL];
+  const known = `EndpointSlice ${namespacedName(slice.ref)}`;
+  const miss = (what: string, remedy: string, path: Note["path"]): Miss => ({
+    found: `${known}, ${what}`,
+    remedy,
+    note: { message: `${known} is here`, object: slice, path },
+  });
+  if (slice.ref.namespace !== namespace)
+    return label === wanted
+      ? miss(`in another namespace than the Service`, `write namespace: ${namespace}`, ["metadata", "namespace"])
+      : null;
+  const remedy = `label it ${SERVICE_LABEL}: ${wanted}`;
+  const misspelt = Object.entries(labels).find(
+    ([key, value]) => value === wanted && key !== SERVICE_LABEL && /service/i.test(key),
+  );
+  if (label === undefined && misspelt !== undefined)
+    return miss(`labelled ${misspelt[0]} instead`, remedy, ["metadata", "labels", misspelt[0]]);
+  // As the slice controller names them: the Service's name and a suffix.
+  const isNamedSo = name === wanted || new RegExp(`^${wanted}-[a-z0-9]+$`).test(name);
+  if (label === undefined)
+    return isNamedSo ? miss(`without the label ${SERVICE_LABEL}`, remedy, ["metadata", "labels"]) : null;
+  return isNear(label, wanted) || isNamedSo
+    ? miss(`labelled ${SERVICE_LABEL}: ${label}`, remedy, ["metadata", "labels", SERVICE_LABEL])
+    : null;
+}

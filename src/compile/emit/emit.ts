@@ -1,0 +1,273 @@
+/** From the model to the bundle of one Gateway. */
+import { encodeBundle } from "../../bundle/codec.ts";
+import { encodeSecrets } from "../../bundle/secrets.ts";
+import {
+  type BackendId,
+  type Bundle,
+  BUNDLE_FORMAT,
+  type BundleAnchorSet,
+  type BundleBackend,
+  type BundleCertificate,
+  type BundleHost,
+  type BundleListener,
+  type BundleListenerTls,
+  type BundlePolicy,
+  type BundleTransport,
+  type Capability,
+  type NamespacedName,
+  type Sha256Hex,
+} from "../../bundle/types.ts";
+import type { AnchorSource } from "../references/anchor-faults.ts";
+import type { BackendTarget } from "../backends/backends.ts";
+import type { Certificate } from "../references/certificates.ts";
+import { compareStrings, type Diagnostics, namespacedName } from "../diagnostics/diagnostics.ts";
+import { digestJson, sha256 } from "../digest.ts";
+import { emitRules, type PlacedHost } from "./rules.ts";
+import { type EndpointOptions, indexSlices, resolveEndpoints, type Slices } from "../backends/endpoints.ts";
+import type { GatewayState } from "../gateways/gateways.ts";
+import { listenerName, type ListenerState, type ListenerTls } from "../gateways/listeners.ts";
+import type { Memory } from "../memory.ts";
+import type { Model } from "../model.ts";
+import { type PlaintextBackend, plaintextOf } from "./plaintext.ts";
+import { policyTransport } from "../policies/policies.ts";
+import { fullPolicy } from "../ancestors/ancestors.ts";
+
+export interface Emitted {
+  readonly bundle: Bundle;
+  /** The bundle's canonical text. */
+  readonly text: string;
+  /** The secrets file's text; null: the bundle needs no keys. */
+  readonly secrets: string | null;
+  /** By the backend's id. */
+  readonly plaintext: readonly PlaintextBackend[];
+  /** The policy that decides about a backend: it gets TLS, or nothing. */
+  readonly covered: ReadonlyMap<BackendId, NamespacedName>;
+}
+
+export function emitBundle(
+  model: Model,
+  gateway: GatewayState,
+  options: EndpointOptions,
+  memory: Memory,
+  diagnostics: Diagnostics,
+): Emitted {
+  const pass = (name: string): string => `${gateway.name}: ${name}`;
+  // A refused Gateway still gets a bundle: one that serves nothing.
+  const listeners =
+    gateway.kind === "valid" && gateway.refusal === null
+      ? gateway.listeners.filter(({ verdict }) => verdict.kind === "accepted")
+      : [];
+  const { rules, hosts, targets } = emitRules(model.routes, gateway, listeners, memory, diagnostics);
+  const slices = indexSlices(model.cluster, memory, diagnostics);
+  const backends = memory.each(
+    pass("backends"),
+    [gateway, ...Object.values(options)],
+    [...targets.values()],
+    diagnostics,
+    ({ key: id, items: [user] }, own): EmittedBackend => {
+      const target = user?.targets.get(id);
+      if (target === undefined) throw new RangeError(`nobody sends to ${id}`);
+      return {
+        id,
+        backend: emitBackend(target, gateway, model, slices, options, own),
+        policy: target.policy?.name ?? null,
+      };
+    },
+  );
+  const senders = memory.source(pass("senders"), targets);
+  const plaintext = memory.each(
+    pass("plaintext"),
+    [],
+    backends.filter(({ backend }) => backend.transport.kind === "plaintext"),
+    diagnostics,
+    ({ id, backend }, own) => plaintextOf(id, backend, senders, { slices, policies: model.policies }, own),
+  );
+  const used = new Set(
+    backends.flatMap(({ backend: { transport } }) => (transport.kind === "tls" ? [transport.policy] : [])),
+  );
+  const policies = memory.once(pass("policies"), [gateway, ...used], diagnostics, () =>
+    emitPolicies(model, used, listeners),
+  );
+  const emitted = memory.once(pass("listeners"), [gateway, hosts], diagnostics, () => emitListeners(listeners, hosts));
+  const byId = memory.once(pass("backends by id"), [backends], diagnostics, () =>
+    Object.fromEntries(backends.map(({ id, backend }) => [id, backend])),
+  );
+  const covered = memory.once(
+    pass("covered backends"),
+    [backends],
+    diagnostics,
+    () => new Map(backends.flatMap(({ id, policy }) => (policy === null ? [] : [[id, policy]]))),
+  );
+  const bundle = memory.once(pass("bundle"), [gateway, rules, emitted, byId, policies], diagnostics, () =>
+    assemble(gateway, listeners, { listeners: emitted, rules, backends: byId, ...policies }, memory),
+  );
+  return { ...bundle, plaintext, covered };
+}
+
+interface EmittedBackend {
+  readonly id: BackendId;
+  readonly backend: BundleBackend;
+  /** The policy that decides about it. */
+  readonly policy: NamespacedName | null;
+}
+
+function emitBackend(
+  target: BackendTarget,
+  gateway: GatewayState,
+  model: Model,
+  slices: Slices,
+  options: EndpointOptions,
+  diagnostics: Diagnostics,
+): BundleBackend {
+  const { service, port, protocol } = target;
+  const transport = transportOf(target, gateway, model);
+  // A closed port is never dialled.
+  const endpoints = transport.kind === "refused" ? [] : resolveEndpoints(service, port, slices, options, diagnostics);
+  return { service: namespacedName(service.ref), port: port.port, protocol, transport, endpoints };
+}
+
+type Assembled = Pick<Emitted, "bundle" | "text" | "secrets">;
+type Parts = Pick<Bundle, "listeners" | "rules" | "backends" | "policies" | "anchorSets" | "anchors">;
+
+function assemble(gateway: GatewayState, listeners: readonly ListenerState[], parts: Parts, memory: Memory): Assembled {
+  const { listeners: emitted, rules, backends, ...policies } = parts;
+  const identity =
+    gateway.kind === "valid" && gateway.clientIdentity.kind === "certificate"
+      ? gateway.clientIdentity.certificate
+      : null;
+  const certificates = listeners.flatMap(({ verdict }) =>
+    verdict.kind === "accepted" && verdict.tls !== null ? verdict.tls.certificates : [],
+  );
+  if (identity !== null) certificates.push(identity);
+  const bundle: Omit<Bundle, "digest"> = {
+    format: BUNDLE_FORMAT,
+    gateway: gateway.name,
+    requires: [],
+    listeners: emitted,
+    rules,
+    backends,
+    clientCertificate: identity?.digest ?? null,
+    certificates: sorted(emitCertificates(certificates)),
+    ...policies,
+  };
+  const keys = new Map(certificates.map(({ entry, key }) => [entry.keyDigest, key()]));
+  return {
+    ...encodeBundle({ ...bundle, requires: requirements(bundle) }, sha256, memory.texts),
+    secrets: keys.size === 0 ? null : encodeSecrets(keys),
+  };
+}
+
+/** In the order of the alphabet. */
+function requirements({ listeners, backends, clientCertificate }: Omit<Bundle, "digest">): Capability[] {
+  const needs: readonly [Capability, boolean][] = [
+    ["client-certificates", clientCertificate !== null],
+    ["client-validation", listeners.some(({ tls }) => tls !== null && tls.clientValidation !== null)],
+    ["listener-certificates", listeners.some(({ tls }) => tls !== null)],
+    ["websocket", Object.values(backends).some(({ protocol }) => protocol === "websocket")],
+  ];
+  return needs.filter(([, needed]) => needed).map(([capability]) => capability);
+}
+
+/** Secrets with one chain share an entry, under the name that comes first. */
+function emitCertificates(certificates: readonly Certificate[]): Map<Sha256Hex, BundleCertificate> {
+  const byName = [...certificates].sort((a, b) => compareStrings(b.entry.source, a.entry.source));
+  return new Map(byName.map(({ digest, entry }) => [digest, entry]));
+}
+
+function emitListeners(listeners: readonly ListenerState[], hosts: readonly PlacedHost[]): BundleListener[] {
+  const hostsOf = listeners.map((): BundleHost[] => []);
+  for (const { listener, host } of hosts) hostsOf[listener]?.push(host);
+  return listeners
+    .map((listener, index) => emitListener(listener, hostsOf[index] ?? []))
+    .sort((a, b) => a.port - b.port || compareStrings(a.name, b.name));
+}
+
+function emitListener(listener: ListenerState, hosts: readonly BundleHost[]): BundleListener {
+  const { spec, hostname, verdict, filters } = listener;
+  const tls = verdict.kind === "accepted" ? verdict.tls : null;
+  return {
+    name: listenerName(listener),
+    port: spec.port,
+    protocol: tls === null ? "HTTP" : "HTTPS",
+    hostname,
+    tls: tls === null ? null : emitTls(tls),
+    filters,
+    hosts,
+  };
+}
+
+function emitTls({ certificates, clientValidation }: ListenerTls): BundleListenerTls {
+  return {
+    certificates: certificates.map(({ digest }) => digest),
+    clientValidation:
+      clientValidation.kind === "none"
+        ? null
+        : { anchorSet: digestJson(clientValidation.anchors), mode: clientValidation.mode },
+  };
+}
+
+function transportOf(
+  { service, port, policy }: BackendTarget,
+  gateway: GatewayState,
+  { policies, ancestors }: Model,
+): BundleTransport {
+  const full = fullPolicy(policy, gateway.name, ancestors);
+  if (full !== null && full.effect.kind === "enforced")
+    return { kind: "refused", code: "policy-ancestors-full", policies: [full.name] };
+  const covered = policyTransport(policies.coverage.get(namespacedName(service.ref)), port);
+  if (covered === null) return { kind: "plaintext" };
+  // The Gateway's identity is part of every TLS connection to a backend: without it there is none.
+  const closed = gateway.kind === "valid" && gateway.clientIdentity.kind === "refused";
+  return closed && covered.transport.kind === "tls"
+    ? { kind: "refused", code: "gateway-client-certificate", policies: [] }
+    : covered.transport;
+}
+
+/** Policies that some backend uses, and the anchors of these and of listeners; equal ones share an entry. */
+function emitPolicies(
+  { policies }: Model,
+  used: ReadonlySet<Sha256Hex>,
+  listeners: readonly ListenerState[],
+): Pick<Bundle, "anchors" | "anchorSets" | "policies"> {
+  const found = new Map<Sha256Hex, BundlePolicy>();
+  const sets: AnchorSet[] = [];
+  for (const { effect } of policies.all.values()) {
+    if (effect.kind !== "enforced" || !used.has(effect.digest)) continue;
+    found.set(effect.digest, effect.policy);
+    sets.push({ ...effect, digest: effect.policy.anchorSet });
+  }
+  for (const { verdict } of listeners) {
+    const validation = verdict.kind === "accepted" ? verdict.tls?.clientValidation : undefined;
+    if (validation?.kind === "valid") sets.push({ ...validation, digest: digestJson(validation.anchors) });
+  }
+  return { policies: sorted(found), ...emitAnchors(sets) };
+}
+
+interface AnchorSet {
+  readonly digest: Sha256Hex;
+  readonly anchors: readonly Sha256Hex[];
+  readonly sources: readonly AnchorSource[];
+}
+
+function emitAnchors(sets: readonly AnchorSet[]): Pick<Bundle, "anchors" | "anchorSets"> {
+  const names = new Map<Sha256Hex, Set<string>>();
+  const anchorSets = new Map<Sha256Hex, BundleAnchorSet>();
+  const used = new Map<Sha256Hex, string>();
+  for (const { digest, anchors, sources } of sets) {
+    const own = names.get(digest) ?? new Set();
+    names.set(digest, own);
+    for (const { name, certificates } of sources) {
+      if (own.has(name)) continue;
+      own.add(name);
+      for (const [anchor, certificate] of certificates) used.set(anchor, certificate);
+    }
+    anchorSets.set(digest, { source: [], anchors });
+  }
+  for (const [digest, { anchors }] of anchorSets)
+    anchorSets.set(digest, { source: [...(names.get(digest) ?? [])].sort(compareStrings), anchors });
+  return { anchorSets: sorted(anchorSets), anchors: sorted(used) };
+}
+
+function sorted<T>(map: ReadonlyMap<string, T>): Record<string, T> {
+  return Object.fromEntries([...map].sort(([a], [b]) => compareStrings(a, b)));
+}

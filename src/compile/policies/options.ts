@@ -1,0 +1,117 @@
+/** `options` of a BackendTLSPolicy: seven keys of lasthop.dev/, each enforced; any other key refuses the policy. */
+import type { BundlePolicy, TlsVersion } from "../../bundle/types.ts";
+import { type Problem, show } from "../diagnostics/diagnostics.ts";
+
+export type PolicyOptions = Pick<
+  BundlePolicy,
+  "alpn" | "maxChainDepth" | "maxTlsVersion" | "minTlsVersion" | "profile" | "spkiPins"
+> & {
+  /** ConfigMaps of the policy's namespace; null: the option is not set. */
+  readonly crlRefs: readonly string[] | null;
+};
+
+const DEFAULTS: PolicyOptions = {
+  minTlsVersion: "1.2",
+  maxTlsVersion: "1.3",
+  alpn: ["h2", "http/1.1"],
+  profile: "private",
+  spkiPins: [],
+  crlRefs: null,
+  maxChainDepth: 10,
+};
+
+type Parsed = Partial<PolicyOptions> | string;
+
+/** Each takes the value and gives its meaning, or what was expected. */
+const PARSERS: Readonly<Record<string, (value: string) => Parsed>> = {
+  "lasthop.dev/min-tls-version": (value) => {
+    const version = tlsVersion(value);
+    return version === null ? '"1.2" or "1.3"' : { minTlsVersion: version };
+  },
+  "lasthop.dev/max-tls-version": (value) => {
+    const version = tlsVersion(value);
+    return version === null ? '"1.2" or "1.3"' : { maxTlsVersion: version };
+  },
+  "lasthop.dev/alpn": (value) => {
+    const alpn = distinct(value);
+    const known = alpn?.filter((name) => name === "h2" || name === "http/1.1");
+    return known === undefined || known.length === 0 || known.length !== alpn?.length
+      ? '"h2", "http/1.1" or both, comma separated in order of preference'
+      : { alpn: known };
+  },
+  "lasthop.dev/x509-profile": (value) =>
+    value === "private" || value === "strict" ? { profile: value } : '"private" or "strict"',
+  "lasthop.dev/spki-pins": (value) => {
+    const pins = distinct(value);
+    return pins === null || !pins.every(isSha256Base64)
+      ? "base64 SHA-256 digests of SubjectPublicKeyInfo, comma separated"
+      : { spkiPins: pins.sort() };
+  },
+  "lasthop.dev/crl-refs": (value) => {
+    const names = distinct(value);
+    return names === null || !names.every((name) => /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name))
+      ? "names of ConfigMaps in the policy's namespace with a key crl.pem, comma separated"
+      : { crlRefs: names.sort() };
+  },
+  "lasthop.dev/max-chain-depth": (value) =>
+    /^([2-9]|10)$/.test(value)
+      ? { maxChainDepth: Number(value) }
+      : "a number of certificates from 2 to 10, leaf and anchor included",
+};
+export const OPTION_KEYS = Object.keys(PARSERS);
+
+export function parseOptions(options: Readonly<Record<string, string>>): {
+  options: PolicyOptions;
+  problems: Problem[];
+} {
+  let parsed = DEFAULTS;
+  const problems: Problem[] = [];
+  for (const key of Object.keys(options).sort()) {
+    const value = options[key] ?? "";
+    const parse = Object.hasOwn(PARSERS, key) ? PARSERS[key] : undefined;
+    const result = parse?.(value);
+    if (result === undefined) problems.push(unknownKey(key));
+    else if (typeof result === "string") problems.push(badValue(key, value, result));
+    else parsed = { ...parsed, ...result };
+  }
+  if (problems.length === 0 && parsed.minTlsVersion > parsed.maxTlsVersion) {
+    problems.push(
+      badValue("lasthop.dev/min-tls-version", parsed.minTlsVersion, `at most the maximum, ${parsed.maxTlsVersion}`),
+    );
+  }
+  return { options: parsed, problems };
+}
+
+/** "Un-prefixed names are reserved for key names defined by Gateway API", which defines none (`BackendTLSPolicySpec.options`). */
+function unknownKey(key: string): Problem {
+  return {
+    code: "policy-option",
+    path: ["spec", "options", key],
+    message: "lasthop has no such option, and ignores none",
+    expected: `one of ${OPTION_KEYS.join(", ")}`,
+    found: show(key),
+    remedy: "correct the key, or remove it",
+  };
+}
+
+function badValue(key: string, value: string, expected: string): Problem {
+  return {
+    code: "policy-option",
+    path: ["spec", "options", key],
+    message: `${key} has no such value`,
+    expected,
+    found: show(value),
+    remedy: "correct the value",
+  };
+}
+
+const tlsVersion = (value: string): TlsVersion | null => (value === "1.2" || value === "1.3" ? value : null);
+
+/** Comma separated, blanks around each dropped; null when one is empty or stands twice. */
+function distinct(value: string): string[] | null {
+  const parts = value.split(",").map((part) => part.trim());
+  return parts.includes("") || new Set(parts).size !== parts.length ? null : parts;
+}
+
+const isSha256Base64 = (value: string): boolean =>
+  /^[A-Za-z0-9+/]{43}=$/.test(value) && Buffer.from(value, "base64").toString("base64") === value;

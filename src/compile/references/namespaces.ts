@@ -1,0 +1,63 @@
+/** Which namespaces a listener takes routes from (`RouteNamespaces`), and a Gateway ListenerSets (`ListenerNamespaces`). */
+import type { Cluster } from "../load/load.ts";
+import type { LabelSelector, NamespaceRule } from "../kubernetes/objects.ts";
+
+/** Whether an object of `namespace` may attach to one in `home`. */
+export function allowsNamespace(
+  { from, selector }: NamespaceRule,
+  home: string,
+  namespace: string,
+  cluster: Cluster,
+): boolean {
+  switch (from) {
+    case "All":
+      return true;
+    case "Same":
+      return namespace === home;
+    case "None":
+      return false;
+    case "Selector":
+      // A selector that is absent selects nothing; an empty one selects everything (metav1.LabelSelector).
+      return selector !== undefined && selects(selector, labelsOf(namespace, cluster));
+  }
+}
+
+/** The API server labels each namespace with its name, whether or not the manifest says so. */
+function labelsOf(namespace: string, cluster: Cluster): ReadonlyMap<string, string> {
+  const entry = cluster.Namespace.get(namespace);
+  const labels = entry?.kind === "valid" ? (entry.object.value.metadata.labels ?? {}) : {};
+  return new Map([...Object.entries(labels), ["kubernetes.io/metadata.name", namespace]]);
+}
+
+function selects({ matchLabels, matchExpressions }: LabelSelector, labels: ReadonlyMap<string, string>): boolean {
+  for (const [key, value] of Object.entries(matchLabels ?? {})) if (labels.get(key) !== value) return false;
+  return (matchExpressions ?? []).every(({ key, operator, values = [] }) => {
+    const value = labels.get(key);
+    switch (operator) {
+      case "In":
+        return value !== undefined && values.includes(value);
+      case "NotIn":
+        return value === undefined || !values.includes(value);
+      case "Exists":
+        return value !== undefined;
+      case "DoesNotExist":
+        return value === undefined;
+      default:
+        // selectorFault has refused its object.
+        return false;
+    }
+  });
+}
+
+/** What metav1.LabelSelectorAsSelector refuses; null when the selector is sound, or ignored. */
+export function selectorFault({ from, selector }: NamespaceRule): string | null {
+  if (from !== "Selector") return null;
+  for (const { key, operator, values = [] } of selector?.matchExpressions ?? []) {
+    if (!["In", "NotIn", "Exists", "DoesNotExist"].includes(operator))
+      return `unknown operator ${JSON.stringify(operator)} for ${key}`;
+    const wantsValues = operator === "In" || operator === "NotIn";
+    if (wantsValues !== values.length > 0)
+      return `operator ${operator} for ${key} ${wantsValues ? "needs" : "takes no"} values`;
+  }
+  return null;
+}
