@@ -12,6 +12,7 @@ import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 import { commandOf, type ServingRuntime } from "../runtimes/hosts.ts";
 import { residentBytes } from "../soak/workerd.ts";
 import { type CountingBackend, startBackend } from "./backend.ts";
+import { type Collector, collectorOf } from "./collect.ts";
 import { type Others, startOthers } from "./others.ts";
 
 /** What an attack needs to know. */
@@ -43,6 +44,8 @@ export interface Gateway extends Target {
   readonly records: () => readonly Record<string, unknown>[];
   /** The same as text. */
   readonly logged: () => string;
+  /** Collects its garbage; does nothing when it was started without a collector. */
+  collect(): Promise<void>;
   /** Tells it to stop as an operator does; resolves with the exit status. */
   terminate(): Promise<number | null>;
   /** Ends it, its backend too, and removes its files. */
@@ -57,6 +60,8 @@ export interface GatewayOptions {
   /** A command in front of the runtime's: `taskset -c 1`. */
   readonly under?: readonly string[];
   readonly args?: readonly string[];
+  /** With an inspector through which its garbage is collected. */
+  readonly withCollector?: true;
   /** With the backends of others.ts behind routes of their own. */
   readonly withOthers?: true;
 }
@@ -70,6 +75,7 @@ const START_MS = 20_000;
 /** Rejects with what it said when it does not serve. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const { runtime = "node", stdout = "read", stderr = "read", under = [], args = [], withOthers } = options;
+  const collector: Collector | null = options.withCollector === true ? await collectorOf(runtime) : null;
   const backend = await startBackend();
   const directory = mkdtempSync(join(tmpdir(), "lasthop-attacks-"));
   const root = await mintCa({ name: "attacks root" });
@@ -79,12 +85,17 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   writeFileSync(bundleFile, bundle);
   writeFileSync(secretsFile, secrets, { mode: 0o600 });
   const [port, securePort, metricsPort] = [await freePort(), await freePort(), await freePort()];
-  const [command, ...rest] = [...under, ...commandOf(runtime), join(ROOT, "src/cli/main.ts"), "serve", bundleFile];
+  const flags = collector === null ? [] : [collector.flag];
+  const script = join(ROOT, "src/cli/main.ts");
+  const [command, ...rest] = [...under, ...commandOf(runtime), ...flags, script, "serve", bundleFile];
   const ports = ["--port-map", `${port}=80,${securePort}=443`, "--metrics-address", `127.0.0.1:${metricsPort}`];
   const child = spawn(command, [...rest, "--secrets", secretsFile, "--no-watch", ...ports, ...args], {
     cwd: ROOT,
     stdio: ["ignore", stdout === "read" ? "pipe" : stdout, stderr === "read" ? "pipe" : stderr],
   });
+  // Whatever ends this process, the gateway must not outlive it.
+  const end = (): boolean => child.kill("SIGKILL");
+  process.once("exit", end);
   const heard = { out: "", err: "" };
   if (stdout === "read") child.stdout?.on("data", (bytes: Buffer) => (heard.out += bytes.toString()));
   child.stderr?.on("data", (bytes: Buffer) => (heard.err += bytes.toString()));
@@ -111,6 +122,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     residentBytes: () => residentBytes(child.pid),
     said: () => heard.err,
     logged: () => heard.out,
+    collect: () => collector?.collect() ?? Promise.resolve(),
     records: () =>
       heard.out
         .split("\n")
@@ -119,6 +131,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     terminate: () => ended("SIGTERM"),
     async close() {
       await ended("SIGKILL");
+      process.off("exit", end);
       (child.stdout as Writable | null)?.destroy();
       others?.close();
       await backend.close();

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
 import type { Attack } from "./all.ts";
-import type { Target } from "./target.ts";
+import type { Gateway, Target } from "./target.ts";
 
 /** What the other client got, asking one request after the other. */
 export interface Probed {
@@ -31,7 +31,7 @@ export const MEGABYTE = 1 << 20;
 export const canPin = availableParallelism() > 1 && spawnSync("taskset", ["-p", String(process.pid)]).status === 0;
 /** In front of the commands that have the other core than the attacker's. */
 export const other: readonly string[] = canPin ? ["taskset", "-c", "1"] : [];
-const READINGS = 10;
+const READINGS = 3;
 
 /** Puts this process, which attacks and answers as the backend, on the first core. */
 export function pinAttacker(): void {
@@ -58,12 +58,13 @@ export async function probe({ port, host }: Target, ms: number): Promise<Probed>
   return JSON.parse(stdout) as Probed;
 }
 
-/** The lowest of ten readings in ten seconds of few requests: what the collector had not freed yet is not growth. */
-export async function settledBytes(target: Target): Promise<number> {
-  let lowest = target.residentBytes();
+/** What is resident once garbage is collected: the lowest of three readings, as a runtime gives pages back little by little. */
+export async function settledBytes(gateway: Gateway): Promise<number> {
+  let lowest = Number.POSITIVE_INFINITY;
   for (let reading = 0; reading < READINGS; reading++) {
-    await probe(target, 700);
-    lowest = Math.min(lowest, target.residentBytes());
+    await gateway.collect();
+    await pause(1_000);
+    lowest = Math.min(lowest, gateway.residentBytes());
   }
   return lowest;
 }

@@ -1,0 +1,47 @@
+/** Has a runtime collect its garbage, through the inspector that it was started with: what it then still holds is held. */
+import { freePort } from "../../src/cli/demo/check.ts";
+import type { ServingRuntime } from "../runtimes/hosts.ts";
+
+export interface Collector {
+  /** For the runtime's command line. */
+  readonly flag: string;
+  /** Resolves when the garbage is collected; rejects when nobody listens. */
+  collect(): Promise<void>;
+}
+
+/** V8's domain of the protocol, and JavaScriptCore's. */
+const METHODS: Readonly<Record<ServingRuntime, string>> = {
+  node: "HeapProfiler.collectGarbage",
+  deno: "HeapProfiler.collectGarbage",
+  bun: "Heap.gc",
+};
+
+export async function collectorOf(runtime: ServingRuntime): Promise<Collector> {
+  const address = `127.0.0.1:${await freePort()}`;
+  // Bun takes the address of its inspector from the flag, the others tell it.
+  const [flag, url] =
+    runtime === "bun"
+      ? [`--inspect=${address}/lasthop`, () => Promise.resolve(`ws://${address}/lasthop`)]
+      : [`--inspect=${address}`, () => targetOf(address)];
+  return { flag, collect: async () => ask(await url(), METHODS[runtime]) };
+}
+
+async function targetOf(address: string): Promise<string> {
+  const response = await fetch(`http://${address}/json/list`);
+  const [target] = (await response.json()) as readonly { readonly webSocketDebuggerUrl: string }[];
+  if (target === undefined) throw new Error(`nothing to inspect on ${address}`);
+  return target.webSocketDebuggerUrl;
+}
+
+async function ask(url: string, method: string): Promise<void> {
+  const socket = new WebSocket(url);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      socket.addEventListener("open", () => socket.send(JSON.stringify({ id: 1, method })));
+      socket.addEventListener("message", () => resolve());
+      socket.addEventListener("close", () => reject(new Error(`the inspector at ${url} has gone`)));
+    });
+  } finally {
+    socket.close();
+  }
+}
