@@ -1,0 +1,51 @@
+/** The import rule of scripts/rooms.ts: what it must refuse is refused, and src/ is as it says. */
+import { resolve } from "node:path";
+import { expect, it } from "vitest";
+import { breaches, repeatedNames } from "../scripts/rooms.ts";
+
+const at = (path: string): string => resolve(import.meta.dirname, "../src", path);
+
+it.each([
+  ["a room that may not be imported", "trust/x.ts", `import { app } from "../gateway/index.ts";`, "must not import"],
+  ["a type of such a room", "backend/x.ts", `import type { App } from "../gateway/app.ts";`, "must not import"],
+  ["another room past its door", "cli/x.ts", `import { emit } from "../compile/emit/emit.ts";`, "compile/index.ts"],
+  ["trust/ past its door", "compile/x.ts", `import { f } from "../trust/verifier.ts";`, "trust/index.ts"],
+  ["a folder above", "compile/load/load.ts", `import type { Model } from "../model.ts";`, "stands above"],
+  ["a folder above, later", "compile/load/load.ts", `const m = await import("../emit/emit.ts");`, "stands above"],
+  [
+    "a folder that has no place",
+    "compile/new/x.ts",
+    `import { f } from "../memory.ts";`,
+    "compile/new/ is not in ORDER",
+  ],
+  ["Node in a room for every runtime", "trust/x.ts", `import { verify } from "node:crypto";`, "Web-only"],
+  ["a package for the command line alone", "host/x.ts", `import { parse } from "yaml";`, "stays out"],
+  ["a file outside src/", "bundle/x.ts", `import { pki } from "../../test/pki.ts";`, "outside src/"],
+  ["a room that is none", "utils/x.ts", "", "no room"],
+])("refuses %s", (_what, file, text, why) => {
+  expect(breaches(at(file), text)).toEqual([expect.stringContaining(why)]);
+});
+
+it.each([
+  ["a folder below", "compile/emit/emit.ts", `import type { Model } from "../model.ts";`],
+  ["its own folder", "compile/load/load.ts", `import { f } from "./seed.ts";`],
+  ["another room's door", "compile/references/x.ts", `import { f } from "../../trust/index.ts";`],
+  ["packages in compile/", "compile/x.ts", `import { parse } from "yaml";`],
+])("allows %s", (_what, file, text) => {
+  expect(breaches(at(file), text)).toEqual([]);
+});
+
+it("refuses a name that two files of a room declare, exported or not, and no other", () => {
+  const files = new Map([
+    [
+      "compile/a.ts",
+      "export interface Claim {}\nconst key = 1;\nexport function over(): void;\nexport function over() {}",
+    ],
+    ["compile/b/c.ts", "type Claim = string;\nfunction f() {\n  const key = 2;\n}\nexport { Other } from './a.ts';"],
+    ["trust/a.ts", "export async function key() {}\nexport class Other {}"],
+    ["trust/b.ts", "abstract class Other {}"],
+  ]);
+  expect(repeatedNames(files, new Set(["compile"]))).toEqual([
+    "compile/ Claim is declared in src/compile/a.ts and src/compile/b/c.ts; one name has one meaning in a room",
+  ]);
+});
