@@ -10,26 +10,21 @@ export { type PemBundle, type PemProblem, parsePemBundle } from "./x509/pem.ts";
 export { refuseEndEntity } from "./possession.ts";
 export { CertificateStore } from "./signatures/store.ts";
 export {
+  NAME_ABSTENTIONS,
+  type NameAbstention,
+  PATH_ABSTENTIONS,
+  type PathAbstention,
   REFUSAL_CODES,
   RULES,
   type Refusal,
   type RefusalCode,
   type Rule,
+  type Testimony,
   type Verdict,
   VerifiedPeer,
   type VerifiedPath,
 } from "./verdict.ts";
-export {
-  NAME_ABSTENTIONS,
-  type NameAbstention,
-  PATH_ABSTENTIONS,
-  type PathAbstention,
-  type Testimony,
-  type Witness,
-  type WitnessAnswer,
-  type WitnessName,
-  type WitnessQuestion,
-} from "./witness.ts";
+export { type Witness, type WitnessAnswer, type WitnessName, type WitnessQuestion } from "./witness.ts";
 export {
   type HandshakeFacts,
   type TrustPolicy,

@@ -2,7 +2,7 @@
 import { keyProblem } from "./x509/algorithms.ts";
 import { parseCertificate } from "./x509/certificate.ts";
 import { toRefusal } from "./presented.ts";
-import type { Problem } from "./checks/profile.ts";
+import type { Problem } from "./verdict.ts";
 import type { Refusal } from "./verdict.ts";
 
 /**
@@ -11,7 +11,7 @@ import type { Refusal } from "./verdict.ts";
  * that no handshake was verified with.
  */
 export function refuseEndEntity(der: Uint8Array): Refusal {
-  return toRefusal({ problem: problemOf(der), position: 0, progress: 0 });
+  return toRefusal({ problem: problemOf(der), position: 0 });
 }
 
 function problemOf(der: Uint8Array): Problem {

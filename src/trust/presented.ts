@@ -1,6 +1,6 @@
 /** The two ends of a verdict: what was presented, before it is read, and what a refusal says, before it is shown. */
 import type { Budgets } from "./budget.ts";
-import type { Failure } from "./path/build.ts";
+import type { Failure } from "./path/failure.ts";
 import type { Refusal } from "./verdict.ts";
 
 /** Sizes come first: nothing is parsed, copied or hashed before. */
@@ -43,7 +43,7 @@ export function frame(presented: readonly Uint8Array[], staple: Uint8Array | nul
 }
 
 /** A failure as the peer's refusal. */
-export function toRefusal({ problem, position }: Failure): Refusal {
+export function toRefusal({ problem, position }: Omit<Failure, "progress">): Refusal {
   const { code, expected, presented, rule } = problem;
   const sides = { code, position, expected: printable(expected), presented: printable(presented) };
   return rule === undefined ? sides : { ...sides, rule };

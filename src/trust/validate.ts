@@ -6,15 +6,16 @@ import type { NameConstraints } from "./x509/name-constraints.ts";
 import type { Match, TrustIdentifier } from "./x509/identity.ts";
 import { parseOcspRevoked } from "./revocation/ocsp-revoked.ts";
 import type { AnchorIndex, Link } from "./path/issuers.ts";
-import { COMPLETE, type Failure, overBudget } from "./path/build.ts";
+import { type Failure, type ValidationStep, overBudget } from "./path/failure.ts";
 import { type Period, intersect, validityOf } from "./x509/period.ts";
 import { checkPolicies } from "./checks/certificate-policies.ts";
-import { type Problem, checkEndEntity, checkSigner } from "./checks/profile.ts";
+import { checkEndEntity, checkSigner } from "./checks/profile.ts";
+import type { Problem, Testimony } from "./verdict.ts";
 import { type CrlSet, Revocation } from "./revocation/status.ts";
 import { checkMustStaple, mustStaple } from "./revocation/must-staple.ts";
 import type { CertificateStore } from "./signatures/store.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./checks/issuance.ts";
-import { type Testimony, type Witness, testify, witnessCost } from "./witness.ts";
+import { type Witness, testify, witnessCost } from "./witness.ts";
 
 /** What a path is held against. */
 export interface PathRules {
@@ -61,13 +62,13 @@ export async function validatePath(
   const certificates = path.map(({ known }) => known.certificate);
   const endEntity = certificates[0];
   if (endEntity === undefined) throw new Error("a path has at least its end entity");
-  let stage = 0;
+  let step: ValidationStep = "certificates";
   const fail = (problem: Problem, index: number | null): PathOutcome => ({
     kind: "failed",
     failure: {
       problem,
       position: index === null ? null : (path[index]?.position ?? null),
-      progress: COMPLETE + stage,
+      progress: { kind: "validating", step },
     },
   });
 
@@ -80,17 +81,17 @@ export async function validatePath(
   const policy = checkPolicies(certificates);
   if (policy !== null) return fail({ code: "policy-constraint", ...policy }, policy.index);
 
-  stage = 1;
+  step = "issuance-rules";
   const issuance = rules.isPublicSuffix === null ? null : checkIssuance(certificates, rules.isPublicSuffix);
   if (issuance !== null) return fail(issuance.problem, issuance.index);
 
-  stage = 2;
+  step = "name";
   const { identifiers } = rules;
   const match = rules.match();
   if (budget.exceeded !== null) return { kind: "failed", failure: overBudget(budget) };
   if (identifiers !== null && match === null) return fail(nameMismatch(identifiers, endEntity), 0);
 
-  stage = 3;
+  step = "revocation";
   let period = intersect(...certificates.map(validityOf));
   const checkPath = (own: readonly Link[]): Problem | null => checkSignerPath(own, nowMs, budget);
   const revocation =
@@ -120,7 +121,7 @@ export async function validatePath(
     period = intersect(period, answer);
   }
 
-  stage = 4;
+  step = "pins";
   if (rules.pins.size > 0 && !certificates.some((certificate) => rules.pins.has(rules.pinOf(certificate)))) {
     return fail(
       { code: "pin-mismatch", expected: "a path with a pinned key", presented: `${certificates.length} other keys` },
@@ -128,7 +129,7 @@ export async function validatePath(
     );
   }
 
-  stage = 5;
+  step = "second-opinion";
   // Each path may cost the witness as much as it did us: RSA and P-384 in WebAssembly are slow.
   if (!budget.spend("opinions", 1) || !budget.spend("witnessed", witnessCost(certificates))) {
     return { kind: "failed", failure: overBudget(budget) };

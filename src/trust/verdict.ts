@@ -1,7 +1,6 @@
 /** What path validation answers. See docs/trust.md for each code's usual cause and fix. */
 import type { Sha256Hex } from "../bundle/types.ts";
 import type { TrustIdentifier } from "./x509/identity.ts";
-import type { Testimony } from "./witness.ts";
 
 /** Why a presented chain was refused: a closed list, never renamed (access log, metric, `Proxy-Status`). */
 export const REFUSAL_CODES = [
@@ -73,6 +72,41 @@ export interface Refusal {
   /** The single rule behind the code, where docs/trust.md names one. */
   readonly rule?: Rule;
 }
+
+/** A refusal before the position of its certificate is known. */
+export type Problem = Omit<Refusal, "position">;
+
+/** Why webpki is not asked to judge a path. docs/trust.md has a line for each. */
+export const PATH_ABSTENTIONS = [
+  "any-purpose-ca",
+  "before-1970",
+  "constraint-form",
+  "critical-key-identifier",
+  "critical-policy",
+  "critical-tls-feature",
+  "ecdsa-sha-512",
+  "long-path-length",
+  "many-cas",
+  "name-encoding",
+  "p-521",
+  "pss-parameters",
+  "repeated-key",
+  "self-issued-ca",
+  "single-certificate",
+  "unique-identifier",
+] as const;
+/** Why webpki, which judges the path, is not asked about the name that matched. */
+export const NAME_ABSTENTIONS = ["mailbox-name", "no-name", "uri-name", "wildcard-name"] as const;
+export type PathAbstention = (typeof PATH_ABSTENTIONS)[number];
+export type NameAbstention = (typeof NAME_ABSTENTIONS)[number];
+
+/** What the witness was asked to vouch for. `features` is never empty. */
+export type Testimony =
+  | { readonly kind: "judged" }
+  /** The path was judged, without a reference identifier. */
+  | { readonly kind: "name-abstained"; readonly features: readonly NameAbstention[] }
+  /** Only signatures were verified, those that webpki can verify. */
+  | { readonly kind: "path-abstained"; readonly features: readonly PathAbstention[] };
 
 /** What a verified chain proves. */
 export interface VerifiedPath {

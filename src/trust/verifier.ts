@@ -8,7 +8,8 @@ import { type Chain, type UnreadableChain, anchorWith, readChain } from "./path/
 import { sameBytes } from "./x509/der.ts";
 import { type Match, type TrustIdentifier, matchIdentity } from "./x509/identity.ts";
 import { type AnchorIndex, type Link, indexAnchors } from "./path/issuers.ts";
-import { type Failure, buildPath, further, overBudget, spendOnPath } from "./path/build.ts";
+import { buildPath, spendOnPath } from "./path/build.ts";
+import { type Failure, furthest, overBudget } from "./path/failure.ts";
 import { CrlSet } from "./revocation/status.ts";
 import { loadPublicSuffixes } from "./checks/public-suffixes.ts";
 import { StapleMemory } from "./revocation/staple-memory.ts";
@@ -140,7 +141,7 @@ class PolicyVerifier implements Verifier {
       // Our bug or PKI.js's: an answer that fails closed, never an exception on the connection's path.
       const why = error instanceof Error ? error.message : "an unknown error";
       const problem = { code: "second-opinion", expected: "a chain that can be validated", presented: why } as const;
-      outcome = { kind: "failed", failure: { problem, position: null, progress: 0 } };
+      outcome = { kind: "failed", failure: { problem, position: null, progress: { kind: "reading" } } };
     }
     this.#options.onWork?.(budget.work);
     if (outcome.kind === "failed") {
@@ -223,7 +224,7 @@ class PolicyVerifier implements Verifier {
         role: "end-entity",
         accept,
       });
-      if (failure !== null) worst = further(worst, failure);
+      if (failure !== null) worst = furthest(worst, failure);
     }
     if (accepted !== null) return accepted;
     if (worst === null) throw new Error("neither accepted nor failed");

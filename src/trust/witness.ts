@@ -8,40 +8,8 @@ import type { Certificate } from "./x509/certificate.ts";
 import { sameBytes } from "./x509/der.ts";
 import { OID } from "./x509/extensions.ts";
 import { type Match, parseIp } from "./x509/identity.ts";
-import type { Problem } from "./checks/profile.ts";
+import type { NameAbstention, PathAbstention, Problem, Testimony } from "./verdict.ts";
 import { exponentCost } from "./signatures/rsa.ts";
-
-/** Why webpki is not asked to judge a path. docs/trust.md has a line for each. */
-export const PATH_ABSTENTIONS = [
-  "any-purpose-ca",
-  "before-1970",
-  "constraint-form",
-  "critical-key-identifier",
-  "critical-policy",
-  "critical-tls-feature",
-  "ecdsa-sha-512",
-  "long-path-length",
-  "many-cas",
-  "name-encoding",
-  "p-521",
-  "pss-parameters",
-  "repeated-key",
-  "self-issued-ca",
-  "single-certificate",
-  "unique-identifier",
-] as const;
-/** Why webpki, which judges the path, is not asked about the name that matched. */
-export const NAME_ABSTENTIONS = ["mailbox-name", "no-name", "uri-name", "wildcard-name"] as const;
-export type PathAbstention = (typeof PATH_ABSTENTIONS)[number];
-export type NameAbstention = (typeof NAME_ABSTENTIONS)[number];
-
-/** What the witness was asked to vouch for. `features` is never empty. */
-export type Testimony =
-  | { readonly kind: "judged" }
-  /** The path was judged, without a reference identifier. */
-  | { readonly kind: "name-abstained"; readonly features: readonly NameAbstention[] }
-  /** Only signatures were verified, those that webpki can verify. */
-  | { readonly kind: "path-abstained"; readonly features: readonly PathAbstention[] };
 
 /** A reference identifier that webpki knows: a DNS name without a wildcard, or an address of 4 or 16 octets. */
 export type WitnessName =

@@ -267,7 +267,7 @@ describe("what the cache is asked by", () => {
 describe("the text of a refusal", () => {
   it("is printable, cut after 240 characters, and names a rule only if there is one", () => {
     const refusal = (presented: string): unknown =>
-      toRefusal({ problem: { code: "expired", expected: "x", presented }, position: 1, progress: 0 });
+      toRefusal({ problem: { code: "expired", expected: "x", presented }, position: 1 });
     const text240 = "a".repeat(240);
     expect(refusal(text240)).toEqual({ code: "expired", position: 1, expected: "x", presented: text240 });
     expect(refusal(text240)).not.toHaveProperty("rule");

@@ -8,7 +8,8 @@ import { commonNames } from "../x509/distinguished-names.ts";
 import { OID } from "../x509/extensions.ts";
 import { isDnsName } from "../x509/identity.ts";
 import { type GeneralName, describeName, formatIp } from "../x509/general-names.ts";
-import { isCritical, type Problem } from "./profile.ts";
+import { isCritical } from "./profile.ts";
+import type { Problem } from "../verdict.ts";
 import { sameBytes } from "../x509/der.ts";
 import type { Rule } from "../verdict.ts";
 

@@ -5,15 +5,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import { constraintsProblem } from "./name-constraints.ts";
 import { describeDn } from "../x509/distinguished-names.ts";
 import type { OID } from "../x509/extensions.ts";
-import type { RefusalCode, Rule } from "../verdict.ts";
-
-/** A refusal before it has a position. */
-export interface Problem {
-  readonly code: RefusalCode;
-  readonly expected: string;
-  readonly presented: string;
-  readonly rule?: Rule;
-}
+import type { Problem } from "../verdict.ts";
 
 const KEY_USAGE = { digitalSignature: 0x8000, keyCertSign: 0x0400, crlSign: 0x0200 } as const;
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";

@@ -4,20 +4,9 @@ import type { Budget } from "../budget.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { describeDn, spendOnComparison } from "../x509/distinguished-names.ts";
 import { type AnchorIndex, Issuers, type Link, keyHint } from "./issuers.ts";
-import { type Problem, checkCa } from "../checks/profile.ts";
-
-/** A problem and how far the path that ran into it had got: compare with `further`. */
-export interface Failure {
-  readonly problem: Problem;
-  readonly position: number | null;
-  readonly progress: number;
-}
-
-export const further = (one: Failure | null, other: Failure): Failure =>
-  one === null || other.progress > one.progress ? other : one;
-
-/** Progress of a complete path; the stage of validation is added. A path still growing counts its certificates. */
-export const COMPLETE = 10_000;
+import { checkCa } from "../checks/profile.ts";
+import type { Problem } from "../verdict.ts";
+import { type Failure, furthest, overBudget } from "./failure.ts";
 
 /** What a search goes by. */
 interface SearchRules {
@@ -45,16 +34,17 @@ async function extend(path: readonly Link[], search: Search): Promise<Failure | 
   const top = path.at(-1);
   if (top === undefined) throw new Error("a path has at least its end entity");
   const { certificate } = top.known;
-  const progress = path.length * 10;
+  const { length } = path;
   const algorithm = certificate.signatureAlgorithm;
   if (algorithm.kind === "unsupported") {
     const expected = "a signature with RSA or ECDSA and SHA-256, SHA-384 or SHA-512, or Ed25519";
     const problem: Problem = { code: "unsupported-algorithm", expected, presented: describeAlgorithm(algorithm) };
-    return { problem, position: top.position, progress: progress + 2 };
+    return { problem, position: top.position, progress: { kind: "building", length, step: "algorithm" } };
   }
   // An end entity whose key is not to be used is in no path: not worth a signature.
   const key = path.length === 1 ? keyProblem(certificate.key, search.role) : null;
-  if (key !== null) return { problem: key, position: top.position, progress: progress + 2 };
+  if (key !== null)
+    return { problem: key, position: top.position, progress: { kind: "building", length, step: "algorithm" } };
   let worst: Failure | null = null;
   const issuers = search.issuers.above(path);
   if (search.budget.exceeded !== null) return overBudget(search.budget);
@@ -63,13 +53,19 @@ async function extend(path: readonly Link[], search: Search): Promise<Failure | 
     const failure = await tryIssuer(path, top, candidate, search);
     if (failure === null) return null;
     if (search.budget.exceeded !== null) return overBudget(search.budget);
-    worst = further(worst, failure);
+    worst = furthest(worst, failure);
   }
-  return worst ?? { problem: unknownCa(certificate), position: top.position, progress };
+  return (
+    worst ?? {
+      problem: unknownCa(certificate),
+      position: top.position,
+      progress: { kind: "building", length, step: "issuer-name" },
+    }
+  );
 }
 
 async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, search: Search): Promise<Failure | null> {
-  const progress = path.length * 10;
+  const { length } = path;
   const anchor = candidate.source !== null;
   const longer = [...path, candidate];
   // The last place belongs to an anchor.
@@ -78,32 +74,44 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
     return {
       problem: { code: "path-too-long", expected, presented: `${longer.length}${anchor ? "" : " and no anchor yet"}` },
       position: candidate.position,
-      progress: progress + 4,
+      progress: { kind: "building", length, step: "path-length" },
     };
   }
   // Before its signature: a key that is too weak may verify anything, and runtimes differ about such keys.
   const key = keyProblem(candidate.known.certificate.key, "ca");
-  if (key !== null) return { problem: key, position: candidate.position, progress: progress + 1 };
+  if (key !== null)
+    return {
+      problem: key,
+      position: candidate.position,
+      progress: { kind: "building", length, step: "issuer-signature" },
+    };
   const signed = await top.known.isSignedBy(candidate.known, search.budget);
   if (signed === null) return overBudget(search.budget);
   if (!signed) {
     // Another key identifier tells that this is another key of the same name, not a broken signature.
-    const problem =
-      keyHint(top.known.certificate, candidate.known.certificate) === "other"
-        ? unknownCa(top.known.certificate)
-        : badSignature(candidate.known.certificate);
-    return { problem, position: top.position, progress: progress + (problem.code === "unknown-ca" ? 0 : 1) };
+    const isOtherKey = keyHint(top.known.certificate, candidate.known.certificate) === "other";
+    return {
+      problem: isOtherKey ? unknownCa(top.known.certificate) : badSignature(candidate.known.certificate),
+      position: top.position,
+      progress: { kind: "building", length, step: isOtherKey ? "issuer-name" : "issuer-signature" },
+    };
   }
   if (!spendOnSelfIssued(candidate, search.budget)) return overBudget(search.budget);
   const below = path.slice(1).filter(({ known }) => !known.certificate.selfIssued).length;
   const problem = checkCa(candidate.known.certificate, below, search.nowMs, search.budget);
   if (search.budget.exceeded !== null) return overBudget(search.budget);
-  if (problem !== null) return { problem, position: candidate.position, progress: progress + (anchor ? 6 : 5) };
+  if (problem !== null)
+    return {
+      problem,
+      position: candidate.position,
+      progress: { kind: "building", length, step: anchor ? "anchor" : "intermediate" },
+    };
   if (!anchor) return extend(longer, search);
   if (!spendOnPath(longer, search.budget)) return overBudget(search.budget);
   // Not before: PKI.js reads only what a CA of the policy, or a CA below it, has signed.
   const hidden = path.find(({ known }) => known.pki === null);
-  if (hidden !== undefined) return { problem: unreadable, position: hidden.position, progress: COMPLETE };
+  if (hidden !== undefined)
+    return { problem: unreadable, position: hidden.position, progress: { kind: "validating", step: "certificates" } };
   return search.accept(longer);
 }
 
@@ -137,27 +145,3 @@ const unreadable: Problem = {
   expected: "a certificate that PKI.js can read too",
   presented: "PKI.js cannot read it",
 };
-
-export function overBudget(budget: Budget): Failure {
-  const kind = budget.exceeded ?? "paths";
-  const problem: Problem = {
-    code: "budget-exceeded",
-    expected: `at most ${budget.limits[kind]} ${BUDGET_NAMES[kind]}`,
-    presented: "more",
-  };
-  return { problem, position: null, progress: Infinity };
-}
-
-const BUDGET_NAMES = {
-  presentedBytes: "bytes of certificates",
-  presentedCertificates: "certificates",
-  names: "alternative names in a certificate",
-  comparisons: "comparisons of names",
-  folded: "octets of distinguished names to compare",
-  signatures: "signature verifications",
-  candidates: "candidate issuers",
-  paths: "candidate paths",
-  opinions: "paths put before the witness",
-  witnessed: "signatures for the witness to verify, in units of P-256",
-  work: "units of work",
-} as const;

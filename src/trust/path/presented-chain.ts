@@ -3,7 +3,7 @@ import type { Budget } from "../budget.ts";
 import { sameBytes } from "../x509/der.ts";
 import { shapeOf } from "../x509/distinguished-names.ts";
 import type { AnchorIndex, Link } from "./issuers.ts";
-import { type Failure, overBudget } from "./build.ts";
+import { type Failure, overBudget } from "./failure.ts";
 import type { CertificateStore } from "../signatures/store.ts";
 
 /** The presented chain, read. */
@@ -41,7 +41,7 @@ export function readChain(
       const failure: Failure = {
         problem: { code: "malformed", expected, presented: parsed.why },
         position,
-        progress: 0,
+        progress: { kind: "reading" },
       };
       if (position === 0) return { kind: "failed", failure };
       unreadable ??= failure;

@@ -9,7 +9,8 @@ import { isSameNameWithin, shapeOf } from "../x509/distinguished-names.ts";
 import { type AnchorIndex, type Link, indexAnchors } from "../path/issuers.ts";
 import { buildPath } from "../path/build.ts";
 import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
-import { type Problem, lacksUsage } from "../checks/profile.ts";
+import { lacksUsage } from "../checks/profile.ts";
+import type { Problem } from "../verdict.ts";
 import { type Known, signatureCost, spendOnHash, verifySignature } from "../signatures/store.ts";
 
 /** Where a list's signer may be found. */
@@ -125,7 +126,9 @@ export class CrlSigners {
       accept: async (own) => {
         const problem = checkPath(own);
         const status = problem ?? (await this.#statusOf(own));
-        if ("code" in status) return { problem: status, position: null, progress: 0 };
+        if ("code" in status) {
+          return { problem: status, position: null, progress: { kind: "validating", step: "revocation" } };
+        }
         period = status;
         return null;
       },

@@ -11,7 +11,8 @@ import { DerReader, TAG, sameBytes } from "../x509/der.ts";
 import { isSameName } from "../x509/distinguished-names.ts";
 import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-response.ts";
 import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
-import { type Problem, checkSigner, formatTime, lacksUsage } from "../checks/profile.ts";
+import { checkSigner, formatTime, lacksUsage } from "../checks/profile.ts";
+import type { Problem } from "../verdict.ts";
 import { type CertificateStore, type Known, signatureCost, verifySignature } from "../signatures/store.ts";
 
 /** The TLS extension `status_request` (RFC 6066 §8), as a TLS feature. */

@@ -22,7 +22,8 @@ import {
   isSameName,
 } from "../x509/distinguished-names.ts";
 import { ALWAYS, type Period, intersect } from "../x509/period.ts";
-import { type Problem, formatTime } from "../checks/profile.ts";
+import { formatTime } from "../checks/profile.ts";
+import type { Problem } from "../verdict.ts";
 import type { Known } from "../signatures/store.ts";
 
 /** The lists of a policy, read once. */
