@@ -1,7 +1,8 @@
 /** One record a request: what was asked, who answered, and why not. Hosts write it where their logs go. */
-import type { ConnectionFacts } from "../backend/backends.ts";
-import type { BundleEndpoint } from "../bundle/types.ts";
-import type { FailureCode } from "./failures.ts";
+import type { ConnectionFacts, Sent } from "../backend/backends.ts";
+import type { ExchangeRequest } from "../backend/exchange.ts";
+import type { BackendId, BundleEndpoint, BundleRule } from "../bundle/types.ts";
+import type { Failure, FailureCode } from "./failures.ts";
 
 export interface AccessRecord {
   readonly method: string;
@@ -28,4 +29,48 @@ export type AccessLog = (record: AccessRecord) => void;
 
 export function endpointText({ host, port }: BundleEndpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** How far a request has come: what it did not reach is null. */
+export interface Progress {
+  /** `namespace/gateway/listener`. */
+  readonly listener: string | null;
+  readonly rule: BundleRule | null;
+  readonly backend: BackendId | null;
+  readonly sent: Sent | null;
+}
+
+/** The progress of a request that has reached nothing yet. */
+export const NO_PROGRESS: Progress = { listener: null, rule: null, backend: null, sent: null };
+
+/** How a request ended. `failure` is null when the client got the backend's response, or a filter's. */
+export interface Ending {
+  readonly status: number;
+  readonly failure: Failure | null;
+  readonly durationMs: number;
+}
+
+export function recordOf(
+  { method, authority, target }: Pick<ExchangeRequest, "method" | "authority" | "target">,
+  { listener, rule, backend, sent }: Progress,
+  { status, failure, durationMs }: Ending,
+): AccessRecord {
+  const connection = sent?.kind === "response" ? sent.connection : null;
+  return {
+    method,
+    authority,
+    path: target.split("?", 1)[0] ?? "",
+    status,
+    durationMs,
+    listener,
+    route: rule?.route ?? null,
+    rule: rule?.index ?? null,
+    backend,
+    endpoint: sent?.endpoint === undefined || sent.endpoint === null ? null : endpointText(sent.endpoint),
+    tls: connection?.tls ?? null,
+    protocol: connection?.protocol ?? null,
+    code: failure?.code ?? null,
+    detail: failure?.detail ?? null,
+    mirror: false,
+  };
 }

@@ -2,14 +2,13 @@
 import { Hono } from "hono";
 import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
 import { failureResponse, internalFailure } from "./failures.ts";
+import type { Background, Front } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
-import type { Front } from "./headers.ts";
 
 export interface AppBindings {
   /** The listener's side of this request, told by the host: a worker cannot see the port it was reached on. */
   readonly front: Front;
-  /** Keeps the runtime awake for work that outlives its response. */
-  readonly background: (work: Promise<void>) => void;
+  readonly background: Background;
   /** A field's value as an exchange has it (latin-1, one character a byte), or null when this runtime has lost it. */
   readonly latin1: (value: string) => string | null;
   /** How this runtime carries an exchange in a web Response. */

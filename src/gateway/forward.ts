@@ -1,36 +1,36 @@
 /** A rule's filters around its backend: what the request becomes, who else gets it, and what the response becomes. */
 import type { Backends, Sent } from "../backend/backends.ts";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../backend/exchange.ts";
-import type { BundleBackendRef, BundleCors, BundleFilter, HeaderEdit } from "../bundle/types.ts";
+import type { BackendId, BundleBackendRef, BundleCors, BundleFilter, HeaderEdit } from "../bundle/types.ts";
+import { type Answer, failed, respond } from "./answer.ts";
 import { configurationFailure, type Failure, failureOf } from "./failures.ts";
 import { decorate } from "./filters/cors.ts";
 import { authorize, type Unauthorized } from "./filters/external-auth.ts";
 import { editHeaders } from "./filters/headers.ts";
 import { fanOut, isMirrored, type Mirrored, type MirrorLoad, sendMirrors } from "./filters/mirror.ts";
 import { modifyTarget } from "./filters/paths.ts";
-import { endToEnd, forwardedHeaders, type Front } from "./headers.ts";
+import type { Background, Front } from "./front.ts";
+import { endToEnd, forwardedHeaders } from "./headers.ts";
 import type { Routed } from "./match/router.ts";
 
 export interface ForwardContext {
   readonly backends: Backends;
   readonly front: Front;
   readonly random: () => number;
-  /** Keeps the host awake until it has ended. */
-  readonly background: (work: Promise<void>) => void;
+  readonly background: Background;
   readonly mirrorLoad: MirrorLoad;
   readonly mirrorFailed: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void;
 }
 
+/** The answer, and how far the request came. `backend` is null when the chosen ref is refused, `sent` when nothing was. */
 export interface Forwarded {
-  readonly backend: string | null;
+  readonly answer: Answer;
+  readonly backend: BackendId | null;
   readonly sent: Sent | null;
-  readonly outcome: ExchangeResponse | Failure;
-  /** Why the outcome is an external auth server's answer; null: it is not. */
-  readonly denial: Failure | null;
 }
 
-/** The request on its way through the filters, in their order (`HTTPRouteRule.filters`). */
-interface Way {
+/** A request as the filters have made it so far, in their order (`HTTPRouteRule.filters`), and what follows from them. */
+interface FilteredRequest {
   request: ExchangeRequest;
   readonly responseEdits: HeaderEdit[];
   readonly cors: BundleCors[];
@@ -44,83 +44,87 @@ export async function forward(
   request: ExchangeRequest,
   context: ForwardContext,
 ): Promise<Forwarded> {
-  const { backends, front, background } = context;
   if ("refused" in ref) {
-    return {
-      backend: null,
-      sent: null,
-      outcome: configurationFailure(ref.refused, "the chosen backendRef is refused"),
-      denial: null,
-    };
+    const failure = configurationFailure(ref.refused, "the chosen backendRef is refused");
+    return { answer: failed(failure), backend: null, sent: null };
   }
+  const { backend } = ref;
+  const { backends, front } = context;
   const headers = forwardedHeaders(request, front);
-  const way: Way = { request: { ...request, headers }, responseEdits: [], cors: [], mirrors: [] };
+  const filtered: FilteredRequest = {
+    request: { ...request, headers },
+    responseEdits: [],
+    cors: [],
+    mirrors: [],
+  };
   // A backendRef's filters come after the rule's: "executed … if and only if the request is being forwarded to the
   // backend defined here".
   for (const filter of [...rule.filters, ...ref.filters]) {
-    const ended = await pass(filter, way, match.path, context);
-    if (ended?.kind === "failed") return unsent(ref.backend, ended.failure, null);
-    if (ended !== null) return unsent(ref.backend, ended.response, ended.failure);
-  }
-  let outgoing = way.request;
-  if (way.mirrors.length > 0) {
-    const spread = outgoing.body === null ? null : fanOut(outgoing.body, way.mirrors.length);
-    if (spread !== null) outgoing = { ...outgoing, body: spread.main };
-    background(sendMirrors(way.mirrors, spread?.copies ?? [], backends, context.mirrorLoad, context.mirrorFailed));
+    const unauthorized = await applyFilter(filter, filtered, match.path, context);
+    if (unauthorized !== null) return { answer: unauthorized, backend, sent: null };
   }
   const { timeouts, retry } = rule;
-  const sent = await backends.send(ref.backend, outgoing, { backendRequestMs: timeouts.backendRequestMs, retry });
-  if (sent.kind === "failed") return { backend: ref.backend, sent, outcome: failureOf(sent.failure), denial: null };
-  const fields = responseHeaders(sent.response, way, request.headers);
-  return { backend: ref.backend, sent, outcome: { ...sent.response, headers: fields }, denial: null };
+  const options = { backendRequestMs: timeouts.backendRequestMs, retry };
+  const sent = await backends.send(backend, withMirrors(filtered, context), options);
+  if (sent.kind === "failed") return { answer: failed(failureOf(sent.failure)), backend, sent };
+  const fields = responseHeaders(sent.response, filtered, request.headers);
+  return { answer: respond({ ...sent.response, headers: fields }), backend, sent };
 }
 
-const unsent = (backend: string, outcome: Forwarded["outcome"], denial: Failure | null): Forwarded => ({
-  backend,
-  sent: null,
-  outcome,
-  denial,
-});
+/** The request to send, after its mirrored copies have begun: they read its body as it is sent. */
+function withMirrors(
+  { request, mirrors }: FilteredRequest,
+  { backends, background, mirrorLoad, mirrorFailed }: ForwardContext,
+): ExchangeRequest {
+  if (mirrors.length === 0) return request;
+  const spread = request.body === null ? null : fanOut(request.body, mirrors.length);
+  background(sendMirrors(mirrors, spread?.copies ?? [], backends, mirrorLoad, mirrorFailed));
+  return spread === null ? request : { ...request, body: spread.main };
+}
 
 /** Null: the request goes on. */
-async function pass(
+async function applyFilter(
   filter: BundleFilter,
-  way: Way,
+  filtered: FilteredRequest,
   path: Parameters<typeof modifyTarget>[2],
   { backends, random }: ForwardContext,
 ): Promise<Unauthorized | null> {
-  const { request } = way;
+  const { request } = filtered;
   switch (filter.kind) {
     case "request-headers":
-      way.request = { ...request, headers: editHeaders(request.headers, filter.edit) };
+      filtered.request = { ...request, headers: editHeaders(request.headers, filter.edit) };
       return null;
     case "response-headers":
-      way.responseEdits.push(filter.edit);
+      filtered.responseEdits.push(filter.edit);
       return null;
     case "rewrite":
-      way.request = {
+      filtered.request = {
         ...request,
         authority: filter.hostname ?? request.authority,
         target: filter.path === null ? request.target : modifyTarget(request.target, filter.path, path),
       };
       return null;
     case "mirror":
-      if (isMirrored(filter, random)) way.mirrors.push({ mirror: filter, request });
+      if (isMirrored(filter, random)) filtered.mirrors.push({ mirror: filter, request });
       return null;
     case "cors":
-      way.cors.push(filter);
+      filtered.cors.push(filter);
       return null;
     case "external-auth": {
       const authorized = await authorize(filter, request, backends);
       if (authorized.kind !== "passed") return authorized;
-      way.request = authorized.request;
+      filtered.request = authorized.request;
       return null;
     }
   }
 }
 
 /** The backend's fields, then what the filters make of them: those of the backendRef first, as they are nearer to it. */
-function responseHeaders(response: ExchangeResponse, { responseEdits, cors }: Way, request: HeaderList): HeaderList {
+function responseHeaders(
+  response: ExchangeResponse,
+  { responseEdits, cors }: FilteredRequest,
+  request: HeaderList,
+): HeaderList {
   let headers: HeaderList = endToEnd(response.headers);
   // The one hop-by-hop field that the client must see: what the connection is now (RFC 9110 §7.8).
   if (response.upgrade !== null) {

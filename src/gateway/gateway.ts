@@ -1,8 +1,9 @@
 /** One request through the gateway: match, choose, send, answer; every way out is written to the access log once. */
-import type { Backends, Sent } from "../backend/backends.ts";
+import type { Backends } from "../backend/backends.ts";
 import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
-import type { Bundle, BundleBackendRef, BundleListener, BundleRule, Capability } from "../bundle/types.ts";
-import { type AccessLog, type AccessRecord, endpointText } from "./access-log.ts";
+import type { Bundle, BundleBackendRef, BundleListener, Capability } from "../bundle/types.ts";
+import { type AccessLog, NO_PROGRESS, type Progress, recordOf } from "./access-log.ts";
+import { type Answer, failed, type Failed, respond } from "./answer.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import {
   bodyFailure,
@@ -14,12 +15,12 @@ import {
 } from "./failures.ts";
 import { preflight } from "./filters/cors.ts";
 import { authorize } from "./filters/external-auth.ts";
-import { locationOf, redirectHeaders } from "./filters/paths.ts";
 import type { MirrorLoad } from "./filters/mirror.ts";
+import { redirect } from "./filters/paths.ts";
 import { forward } from "./forward.ts";
-import type { Front } from "./headers.ts";
+import type { Background, Front } from "./front.ts";
 import { type EncodedSlashes, matchRequest, normalizeTarget } from "./match/request.ts";
-import { createRouter, type Router } from "./match/router.ts";
+import { createRouter, type Routed, type Router, type SelectedListener } from "./match/router.ts";
 
 export interface GatewayOptions {
   readonly bundle: Bundle;
@@ -43,7 +44,7 @@ export interface Gateway {
    * Never rejects: every failure is a response. `front` is the listener's side, told by the host; `background` keeps a
    * host awake for mirrors, which outlive their request.
    */
-  handle(request: ExchangeRequest, front: Front, background?: (work: Promise<void>) => void): Promise<ExchangeResponse>;
+  handle(request: ExchangeRequest, front: Front, background?: Background): Promise<ExchangeResponse>;
   /** The answer to what a host could not read as a request; it is logged like every other. */
   refuse(read: RefusedRequest, failure: Failure): ExchangeResponse;
 }
@@ -51,134 +52,148 @@ export interface Gateway {
 /** What is known of it; the rest is empty. */
 export type RefusedRequest = Partial<Pick<ExchangeRequest, "method" | "authority" | "target">>;
 
-/** Where a request got to, for the access log. */
-interface Trace {
-  listener: string | null;
-  rule: BundleRule | null;
-  backend: string | null;
-  sent: Sent | null;
-  /** An answer that is no failure of ours, and still has a code: an external auth server's. */
-  code: Failure | null;
+/** What the stages of a request share. */
+interface Context extends GatewayOptions {
+  readonly router: Router;
+  readonly mirrorLoad: MirrorLoad;
+}
+
+/** A request on its way through the gateway. The stages write how far it has come, for its record. */
+interface Handled {
+  readonly request: ExchangeRequest;
+  readonly front: Front;
+  readonly background: Background;
+  progress: Progress;
   deadline: Deadline | null;
 }
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { bundle, backends, log, capabilities, monotonicMs, random } = options;
+  const { bundle, log, monotonicMs } = options;
   const router = createRouter(bundle, options.before?.router);
-  const mirrorLoad: MirrorLoad = new Map();
-
-  async function answer(
-    request: ExchangeRequest,
-    front: Front,
-    trace: Trace,
-    background: (work: Promise<void>) => void,
-  ): Promise<ExchangeResponse | Failure> {
-    const hostname = hostnameOf(request.authority);
-    if (hostname === null) return requestFailure("bad-host", "Host is missing or malformed");
-    // RFC 9110 §9.3.6: it asks for a tunnel to another server.
-    if (request.method === "CONNECT") return requestFailure("method-not-allowed", "CONNECT is for proxies");
-    const target = normalizeTarget(request.method, request.target, options.encodedSlashes);
-    if (target === null)
-      return requestFailure(
-        "bad-target",
-        "the target is not in origin form, or has a path that can be read in two ways",
-      );
-    const selected = router.select(front.port, hostname, front.sni);
-    if (selected.kind === "no-listener")
-      return requestFailure("no-listener", `no listener on port ${front.port} for ${hostname}`);
-    const { listener } = selected;
-    trace.listener = listener.name;
-    if (selected.kind === "misdirected-request")
-      return requestFailure("misdirected-request", `the connection is for ${front.sni}, the request for ${hostname}`);
-    const lacking = lackingFor(listener, capabilities);
-    if (lacking !== null)
-      return requestFailure("listener-capability", `listener ${listener.name}: this host cannot do ${lacking}`);
-
-    let incoming: ExchangeRequest = { ...request, target };
-    // "run on every request accepted on this Listener, before route matching is performed"
-    for (const filter of listener.filters) {
-      const authorized = await authorize(filter, incoming, backends);
-      if (authorized.kind === "failed") return authorized.failure;
-      if (authorized.kind === "denied") {
-        trace.code = authorized.failure;
-        return authorized.response;
-      }
-      incoming = authorized.request;
-    }
-    const routed = router.match(selected, matchRequest(incoming.method, target, incoming.headers));
-    if (routed === null) return requestFailure("no-route", `no rule of listener ${listener.name} matches`);
-    const { rule, match } = routed;
-    trace.rule = rule;
-
-    const { action, timeouts } = rule;
-    if (action.kind === "refused") return configurationFailure(action.code, `rule ${rule.index} is refused`);
-    for (const filter of rule.filters) {
-      const answered = filter.kind === "cors" ? preflight(filter, incoming) : null;
-      if (answered !== null) return answered;
-    }
-    if (action.kind === "redirect") {
-      const location = locationOf(action, { target, hostname, match: match.path }, front);
-      return {
-        status: action.statusCode,
-        headers: redirectHeaders(location),
-        body: null,
-        trailers: null,
-        upgrade: null,
-      };
-    }
-    if (timeouts.requestMs !== null && timeouts.requestMs > 0) {
-      trace.deadline = startDeadline(timeouts.requestMs, incoming.signal);
-      incoming = { ...incoming, signal: trace.deadline.signal };
-    }
-    const { backend, sent, outcome, denial } = await forward(routed, choose(action.backendRefs, random()), incoming, {
-      backends,
-      front,
-      random,
-      background,
-      mirrorLoad,
-      mirrorFailed: ({ mirror, request: mirrored }, failure, mirrorSent) => {
-        const to = "backend" in mirror.target ? mirror.target.backend : null;
-        const of: Trace = { ...trace, backend: to, sent: mirrorSent };
-        log({ ...record(mirrored, of, failure, failure.status, 0), mirror: true });
-      },
-    });
-    trace.backend = backend;
-    trace.sent = sent;
-    trace.code = denial;
-    if ("code" in outcome && trace.deadline?.expired === true) return lateFailure(rule);
-    return outcome;
-  }
-
+  const context: Context = { ...options, router, mirrorLoad: new Map() };
   return {
     router,
     refuse({ method = "", authority = "", target = "" }, failure) {
-      const trace: Trace = { listener: null, rule: null, backend: null, sent: null, code: null, deadline: null };
-      log(record({ method, authority, target }, trace, failure, failure.status, 0));
+      log(recordOf({ method, authority, target }, NO_PROGRESS, { status: failure.status, failure, durationMs: 0 }));
       return failureResponse(failure);
     },
     async handle(request, front, background = ignore) {
-      const start = monotonicMs();
-      const trace: Trace = { listener: null, rule: null, backend: null, sent: null, code: null, deadline: null };
-      const result = await answer(request, front, trace, background).catch(internalFailure);
-      const failure = "code" in result ? result : trace.code;
-      const response = "code" in result ? failureResponse(result) : result;
+      const startMs = monotonicMs();
+      const handled: Handled = { request, front, background, progress: NO_PROGRESS, deadline: null };
+      const answer = await answerTo(handled, context).catch((error: unknown) => failed(internalFailure(error)));
+      const response = answer.kind === "failed" ? failureResponse(answer.failure) : answer.response;
+      const failure = answer.kind === "response" ? null : answer.failure;
       const end = (broken: Failure | null): void => {
-        trace.deadline?.end();
-        log(record(request, trace, failure ?? broken, result.status, monotonicMs() - start));
+        handled.deadline?.end();
+        const durationMs = monotonicMs() - startMs;
+        log(recordOf(request, handled.progress, { status: response.status, failure: failure ?? broken, durationMs }));
       };
       // Settles with the body, however that ends.
       if (response.trailers === null || response.body === null) end(null);
       else
         response.trailers.then(
           () => end(null),
-          (error: unknown) => end(trace.deadline?.expired === true ? lateFailure(trace.rule) : bodyFailure(error)),
+          (error: unknown) => end(isLate(handled) ? lateFailure(handled) : bodyFailure(error)),
         );
       return response;
     },
   };
 }
 
-const lateFailure = (rule: BundleRule | null): Failure =>
+/** The stages in their order: listener, its filters, rule, its filters and its backend. */
+async function answerTo(handled: Handled, context: Context): Promise<Answer> {
+  const accepted = accept(handled, context);
+  if (accepted.kind === "failed") return accepted;
+  const { hostname, selected } = accepted;
+  let request = accepted.request;
+  // "run on every request accepted on this Listener, before route matching is performed"
+  for (const filter of selected.listener.filters) {
+    const authorized = await authorize(filter, request, context.backends);
+    if (authorized.kind !== "passed") return authorized;
+    request = authorized.request;
+  }
+  const routed = context.router.match(selected, matchRequest(request.method, request.target, request.headers));
+  if (routed === null)
+    return failed(requestFailure("no-route", `no rule of listener ${selected.listener.name} matches`));
+  const { rule, match } = routed;
+  handled.progress = { ...handled.progress, rule };
+  const { action } = rule;
+  if (action.kind === "refused") return failed(configurationFailure(action.code, `rule ${rule.index} is refused`));
+  for (const filter of rule.filters) {
+    const preflighted = filter.kind === "cors" ? preflight(filter, request) : null;
+    if (preflighted !== null) return respond(preflighted);
+  }
+  if (action.kind === "redirect")
+    return respond(redirect(action, { target: request.target, hostname, match: match.path }, handled.front));
+  return forwardBy(routed, choose(action.backendRefs, context.random()), request, { handled, context });
+}
+
+interface Accepted {
+  readonly kind: "accepted";
+  readonly selected: SelectedListener;
+  readonly hostname: string;
+  /** With its target normalized. */
+  readonly request: ExchangeRequest;
+}
+
+/** Which listener takes the request, if it is one that this gateway can serve. */
+function accept(handled: Handled, { router, encodedSlashes, capabilities }: Context): Accepted | Failed {
+  const { request, front } = handled;
+  const hostname = hostnameOf(request.authority);
+  if (hostname === null) return failed(requestFailure("bad-host", "Host is missing or malformed"));
+  // RFC 9110 §9.3.6: it asks for a tunnel to another server.
+  if (request.method === "CONNECT") return failed(requestFailure("method-not-allowed", "CONNECT is for proxies"));
+  const target = normalizeTarget(request.method, request.target, encodedSlashes);
+  if (target === null) return failed(requestFailure("bad-target", BAD_TARGET));
+  const selected = router.select(front.port, hostname, front.sni);
+  if (selected.kind === "no-listener")
+    return failed(requestFailure("no-listener", `no listener on port ${front.port} for ${hostname}`));
+  const { listener } = selected;
+  handled.progress = { ...handled.progress, listener: listener.name };
+  if (selected.kind === "misdirected-request") {
+    const detail = `the connection is for ${front.sni}, the request for ${hostname}`;
+    return failed(requestFailure("misdirected-request", detail));
+  }
+  const lacking = lackingFor(listener, capabilities);
+  if (lacking !== null)
+    return failed(requestFailure("listener-capability", `listener ${listener.name}: this host cannot do ${lacking}`));
+  return { kind: "accepted", selected, hostname, request: { ...request, target } };
+}
+
+const BAD_TARGET = "the target is not in origin form, or has a path that can be read in two ways";
+
+/** Forwards within the rule's time limit. */
+async function forwardBy(
+  routed: Routed,
+  ref: BundleBackendRef,
+  request: ExchangeRequest,
+  { handled, context }: { readonly handled: Handled; readonly context: Context },
+): Promise<Answer> {
+  const { requestMs } = routed.rule.timeouts;
+  const deadline = requestMs !== null && requestMs > 0 ? startDeadline(requestMs, request.signal) : null;
+  handled.deadline = deadline;
+  const { backends, random, mirrorLoad, log } = context;
+  const { front, background } = handled;
+  const limited = deadline === null ? request : { ...request, signal: deadline.signal };
+  const { answer, backend, sent } = await forward(routed, ref, limited, {
+    backends,
+    front,
+    random,
+    background,
+    mirrorLoad,
+    mirrorFailed: ({ mirror, request: mirrored }, failure, mirrorSent) => {
+      const to = "backend" in mirror.target ? mirror.target.backend : null;
+      const progress = { ...handled.progress, backend: to, sent: mirrorSent };
+      log({ ...recordOf(mirrored, progress, { status: failure.status, failure, durationMs: 0 }), mirror: true });
+    },
+  });
+  handled.progress = { ...handled.progress, backend, sent };
+  return answer.kind === "failed" && isLate(handled) ? failed(lateFailure(handled)) : answer;
+}
+
+const isLate = ({ deadline }: Handled): boolean => deadline?.expired === true;
+
+const lateFailure = ({ progress: { rule } }: Handled): Failure =>
   requestFailure("request-timeout", `no response within ${rule?.timeouts.requestMs} ms`);
 
 /** Mirrors outlive their request by themselves, where a process does. */
@@ -213,31 +228,4 @@ export function choose(refs: readonly BundleBackendRef[], point: number): Bundle
   const last = refs.at(-1);
   if (last === undefined) throw new RangeError("bundle: a rule that forwards has no backendRefs");
   return last;
-}
-
-function record(
-  request: Pick<ExchangeRequest, "method" | "authority" | "target">,
-  { listener, rule, backend, sent }: Trace,
-  failure: Failure | null,
-  status: number,
-  durationMs: number,
-): AccessRecord {
-  const connection = sent?.kind === "response" ? sent.connection : null;
-  return {
-    method: request.method,
-    authority: request.authority,
-    path: request.target.split("?", 1)[0] ?? "",
-    status,
-    durationMs,
-    listener,
-    route: rule?.route ?? null,
-    rule: rule?.index ?? null,
-    backend,
-    endpoint: sent?.endpoint === undefined || sent.endpoint === null ? null : endpointText(sent.endpoint),
-    tls: connection?.tls ?? null,
-    protocol: connection?.protocol ?? null,
-    code: failure?.code ?? null,
-    detail: failure?.detail ?? null,
-    mirror: false,
-  };
 }

@@ -1,5 +1,6 @@
 /** Fields that a gateway must not pass on, and those it adds. */
 import type { ExchangeRequest, HeaderList } from "../backend/exchange.ts";
+import type { Front } from "./front.ts";
 
 /** Connection-specific fields (RFC 9110 §7.6.1), and the proxy's own authentication (§11.7). */
 const HOP_BY_HOP = new Set([
@@ -23,16 +24,6 @@ export function endToEnd(headers: HeaderList): (readonly [string, string])[] {
     if (name === "connection") for (const option of value.split(",")) named.add(option.trim().toLowerCase());
   }
   return headers.filter(([name]) => !HOP_BY_HOP.has(name) && !named.has(name));
-}
-
-export interface Front {
-  /** The client's address, or null where the runtime does not tell. */
-  readonly clientAddress: string | null;
-  readonly scheme: "http" | "https";
-  /** The listener's port. */
-  readonly port: number;
-  /** The server name the client asked for in its TLS handshake, lower case; null without TLS of ours, or without SNI. */
-  readonly sni: string | null;
 }
 
 /** Set from what this gateway saw, never taken from the client: a client could claim anything. */

@@ -6,7 +6,7 @@ import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import type { Bundle, BundleBackend, BundleFilter, BundleListener, BundleRule } from "../../src/bundle/types.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
-import type { Front } from "../../src/gateway/headers.ts";
+import type { Front } from "../../src/gateway/front.ts";
 import { bundleTo, host, ID } from "../backend/fixtures/last-hop.ts";
 import { plain } from "../backend/fixtures/servers.ts";
 import { plainRequest } from "../last-hop/request.ts";

@@ -3,21 +3,18 @@
  * is any problem communicating with the external service, this filter MUST fail closed."
  */
 import type { Backends } from "../../backend/backends.ts";
-import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
+import { dropBody, type ExchangeRequest, type HeaderList } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
 import { joined } from "../../bundle/bytes.ts";
 import type { BundleExternalAuth } from "../../bundle/types.ts";
+import { type Answer, failed } from "../answer.ts";
 import { configurationFailure, type Failure, failureOf, proxyStatus, requestFailure } from "../failures.ts";
 import { endToEnd } from "../headers.ts";
 
-export type Authorized =
-  /** It may pass, with the server's fields; its body, if it was read, is in `request`. */
-  | { readonly kind: "passed"; readonly request: ExchangeRequest }
-  /** The server's own answer, for the client. */
-  | { readonly kind: "denied"; readonly response: ExchangeResponse; readonly failure: Failure }
-  | { readonly kind: "failed"; readonly failure: Failure };
+/** The request may pass, with the server's fields and with its body, read or not; or the client's answer. */
+export type Authorized = { readonly kind: "passed"; readonly request: ExchangeRequest } | Unauthorized;
 
-export type Unauthorized = Exclude<Authorized, { kind: "passed" }>;
+export type Unauthorized = Exclude<Answer, { kind: "response" }>;
 
 /** About the server's own message, and never the request's. */
 const OF_THE_MESSAGE = new Set([
@@ -37,10 +34,10 @@ export async function authorize(
   backends: Backends,
 ): Promise<Authorized> {
   if ("refused" in target) {
-    return { kind: "failed", failure: configurationFailure(target.refused, "the external auth backendRef is refused") };
+    return failed(configurationFailure(target.refused, "the external auth backendRef is refused"));
   }
   const read = maxBodyBytes === 0 || request.body === null ? null : await readBody(request.body, maxBodyBytes);
-  if (read !== null && "code" in read) return { kind: "failed", failure: read };
+  if (read !== null && "code" in read) return failed(read);
   const forwarded: ExchangeRequest = read === null ? request : { ...request, body: bodyOf(read) };
   const allowed = new Set(["authorization", ...requestHeaders]);
   const sent = await backends.send(target.backend, {
@@ -59,7 +56,7 @@ export async function authorize(
     informational: null,
     signal: request.signal,
   });
-  if (sent.kind === "failed") return { kind: "failed", failure: failureOf(sent.failure) };
+  if (sent.kind === "failed") return failed(failureOf(sent.failure));
   const { response } = sent;
   const fields = endToEnd(response.headers);
   if (response.status !== 200) {

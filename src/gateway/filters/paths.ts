@@ -1,7 +1,7 @@
 /** URLRewrite and RequestRedirect: the path and where a redirect leads. */
-import type { HeaderList } from "../../backend/exchange.ts";
+import type { ExchangeResponse } from "../../backend/exchange.ts";
 import type { BundleAction, PathMatch, PathModifier } from "../../bundle/types.ts";
-import type { Front } from "../headers.ts";
+import type { Front } from "../front.ts";
 
 /** The target with its path modified; the query stays. `match` is what the request was routed by. */
 export function modifyTarget(target: string, { type, value }: PathModifier, match: PathMatch): string {
@@ -22,16 +22,28 @@ function replacePrefix(path: string, match: PathMatch, value: string): string {
   return replacement + (rest.startsWith("/") ? rest : `/${rest}`);
 }
 
-type Redirect = Extract<BundleAction, { kind: "redirect" }>;
+/** The action of a rule that redirects (`HTTPRequestRedirectFilter`). */
+export type Redirect = Extract<BundleAction, { kind: "redirect" }>;
+
+/** The request that is redirected: its normalized target, its hostname, and the path match that its rule was chosen by. */
+export interface Redirected {
+  readonly target: string;
+  readonly hostname: string;
+  readonly match: PathMatch;
+}
 
 const WELL_KNOWN: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
-/** `Location` of a redirect (`HTTPRequestRedirectFilter`). `hostname` is the request's. */
-export function locationOf(
-  { scheme, hostname, path, port }: Redirect,
-  request: { readonly target: string; readonly hostname: string; readonly match: PathMatch },
-  front: Front,
-): string {
+export function redirect(action: Redirect, request: Redirected, front: Front): ExchangeResponse {
+  const headers = [
+    ["location", locationOf(action, request, front)],
+    ["content-length", "0"],
+  ] as const;
+  return { status: action.statusCode, headers, body: null, trailers: null, upgrade: null };
+}
+
+/** `Location` of a redirect. */
+function locationOf({ scheme, hostname, path, port }: Redirect, request: Redirected, front: Front): string {
   const target = path === null ? request.target : modifyTarget(request.target, path, request.match);
   const to = scheme ?? front.scheme;
   // "If no port is specified, the redirect port MUST be derived": by the scheme if one is given, else the listener's.
@@ -40,8 +52,3 @@ export function locationOf(
   const suffix = toPort === WELL_KNOWN[to] ? "" : `:${toPort}`;
   return `${to}://${hostname ?? request.hostname}${suffix}${target}`;
 }
-
-export const redirectHeaders = (location: string): HeaderList => [
-  ["location", location],
-  ["content-length", "0"],
-];

@@ -4,13 +4,15 @@ import { PathIndex } from "./paths.ts";
 import type { MatchRequest } from "./request.ts";
 
 /** The listener that serves a request, and the hostnames its routes are looked up by. */
+export interface SelectedListener {
+  readonly kind: "listener";
+  readonly listener: BundleListener;
+  readonly hosts: HostIndex;
+  readonly names: string[];
+}
+
 export type Selected =
-  | {
-      readonly kind: "listener";
-      readonly listener: BundleListener;
-      readonly hosts: HostIndex;
-      readonly names: string[];
-    }
+  | SelectedListener
   | { readonly kind: "no-listener" }
   /** The TLS connection was made for another listener. */
   | { readonly kind: "misdirected-request"; readonly listener: BundleListener };
@@ -28,7 +30,7 @@ export interface Router {
    */
   select(port: number, hostname: string, sni: string | null): Selected;
   /** The rule of the highest precedence, or null. */
-  match(selected: Extract<Selected, { kind: "listener" }>, request: MatchRequest): Routed | null;
+  match(selected: SelectedListener, request: MatchRequest): Routed | null;
   /** Of a listener, for the router of the next bundle. */
   hosts(port: number, hostname: string | null): HostIndex | null;
 }

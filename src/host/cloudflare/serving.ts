@@ -9,7 +9,7 @@ import type { Bundle, Capability } from "../../bundle/types.ts";
 import { createApp } from "../../gateway/app.ts";
 import { failureResponse, requestFailure } from "../../gateway/failures.ts";
 import { createGateway, type Gateway } from "../../gateway/gateway.ts";
-import type { Front } from "../../gateway/headers.ts";
+import type { Front } from "../../gateway/front.ts";
 import type { EncodedSlashes } from "../../gateway/match/request.ts";
 import { fromWorkerd } from "./fields.ts";
 import { cloudflareHost } from "./host.ts";

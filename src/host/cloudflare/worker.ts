@@ -2,7 +2,7 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "../../backend/limits.ts";
 import type { Capability } from "../../bundle/types.ts";
-import type { Front } from "../../gateway/headers.ts";
+import type { Front } from "../../gateway/front.ts";
 import { askPool, connectionsOf, type PoolEnv } from "./pool.ts";
 import { Serving } from "./serving.ts";
 import { type SourceEnv, sourceOf } from "./source.ts";

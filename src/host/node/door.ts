@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { isBun } from "./bun.ts";
-import type { Front } from "../../gateway/headers.ts";
+import type { Front } from "../../gateway/front.ts";
 import { type Answering, type Client, Clients, type Join } from "./clients.ts";
 import { Crowd } from "./crowd.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
