@@ -10,7 +10,7 @@ import { exchangeOn, type OnOptions } from "./exchange-on.ts";
 import type { BackendFailure } from "./failure.ts";
 import { RETRY_LIMITS } from "./limits.ts";
 import type { Held, Lane } from "./lane.ts";
-import type { Conclusion, DialOutcome } from "./refused-chain.ts";
+import type { Conclusion, DialOutcome } from "./refused-peer.ts";
 import type { Replay } from "./replay.ts";
 import { isRepeatable, isStale, isUnprocessed } from "./retries.ts";
 import type { Service } from "./services.ts";
@@ -112,7 +112,7 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
       lane,
       connectMs: timeouts.connectMs,
       async open(signal, accepted) {
-        const permit = await endpoint.refusedChain.permit(host.monotonicMs);
+        const permit = await endpoint.refusedPeer.permit(host.monotonicMs);
         if (permit.kind === "refused") return { kind: "failed", failure: permit.failure };
         const startMs = host.monotonicMs();
         let outcome: DialOutcome = { kind: "unknown" };

@@ -4,7 +4,7 @@ import { type BackendCode, codeOf } from "./events.ts";
 import type { BackendFailure } from "./failure.ts";
 import { DIAL_LIMITS, HEALTH_LIMITS } from "./limits.ts";
 import type { Lane } from "./lane.ts";
-import { RefusedChain } from "./refused-chain.ts";
+import { RefusedPeer } from "./refused-peer.ts";
 
 /** Failures that say something of the endpoint; the others are the client's, or ours. */
 const ENDPOINT_FAULTS: ReadonlySet<BackendCode> = new Set<BackendCode>([
@@ -26,7 +26,7 @@ export class Endpoint {
   /** Where ALPN offers HTTP/1.1 alone, because it can be upgraded; null where nothing can be. */
   readonly upgrades: Lane | null;
   /** Whether its chain was refused, and until when it is not dialled. */
-  readonly refusedChain = new RefusedChain();
+  readonly refusedPeer = new RefusedPeer();
   /** Requests on it, and those that wait for a connection to it. */
   inFlight = 0;
   #failures = 0;
@@ -45,7 +45,7 @@ export class Endpoint {
 
   /** May have the next request. When its time out is over, one request at a time asks whether it is back. */
   isReady(nowMs: number): boolean {
-    if (this.refusedChain.leavesOut(nowMs)) return false;
+    if (this.refusedPeer.leavesOut(nowMs)) return false;
     return !this.isEjected || (nowMs >= this.#ejectedUntilMs && this.inFlight === 0);
   }
 
@@ -59,7 +59,7 @@ export class Endpoint {
 
   /**
    * For how long this failure ejects it: 0 means that it does not. Jittered, so that endpoints do not return together.
-   * A refused chain is on the record of {@link refusedChain} instead.
+   * A refused chain is on the record of {@link refusedPeer} instead.
    */
   failed(failure: BackendFailure, nowMs: number, random: number): number {
     if (!ENDPOINT_FAULTS.has(codeOf(failure))) return 0;
@@ -102,7 +102,7 @@ export class Endpoints {
     if (!fit(mine)) {
       const inTurn = this.#after(turn);
       const untried = inTurn.filter((each) => !avoid.has(each.address));
-      return inTurn.find(fit) ?? untried.find((each) => !each.refusedChain.leavesOut(nowMs)) ?? untried[0] ?? mine;
+      return inTurn.find(fit) ?? untried.find((each) => !each.refusedPeer.leavesOut(nowMs)) ?? untried[0] ?? mine;
     }
     return other !== undefined && other.inFlight < mine.inFlight && fit(other) ? other : mine;
   }
@@ -110,7 +110,7 @@ export class Endpoints {
   /** `first`, then those to dial when it does not answer. */
   inOrder(first: Endpoint, nowMs: number): readonly Endpoint[] {
     const others = this.#after(this.all.indexOf(first)).filter(
-      (each) => each !== first && !each.refusedChain.leavesOut(nowMs),
+      (each) => each !== first && !each.refusedPeer.leavesOut(nowMs),
     );
     const ready = others.filter((each) => each.isReady(nowMs));
     return [first, ...(ready.length > 0 ? ready : others).slice(0, DIAL_LIMITS.endpoints - 1)];

@@ -62,7 +62,7 @@ export const HEALTH_LIMITS = {
  * How long an endpoint is not dialled after its chain was refused, even when it is the only one: requests get the
  * remembered code. Each further refusal doubles the time; a changed bundle ends it.
  */
-export const REFUSED_CHAIN_LIMITS = {
+export const REFUSED_PEER_LIMITS = {
   firstMs: 1_000,
   /** With the second for which a verdict is remembered (trust/cache.ts) no client gets a refusal older than 30 s. */
   maxMs: 29_000,

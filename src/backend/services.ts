@@ -57,7 +57,7 @@ export class Services {
     for (const id of this.#made.keys()) {
       if (!Object.hasOwn(bundle.backends, id)) continue;
       for (const endpoint of next.get(id).endpoints.all) {
-        endpoint.refusedChain.forget();
+        endpoint.refusedPeer.forget();
         kept.add(endpoint);
         lanes.add(endpoint.lane).add(endpoint.upgrades);
       }
@@ -70,7 +70,7 @@ export class Services {
 
   stats(): BackendStats {
     const { pool, endpoints } = this.#lasting;
-    const ejected = [...endpoints.values()].filter((each) => each.isEjected || each.refusedChain.isRemembered).length;
+    const ejected = [...endpoints.values()].filter((each) => each.isEjected || each.refusedPeer.isRemembered).length;
     const { open, idle, inFlight } = pool;
     return { open, idle, inFlight, ejected, engineBytes: this.policies.engineBytes };
   }

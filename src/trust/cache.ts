@@ -12,7 +12,7 @@ const MAX_ENTRIES = 1024;
 const MAX_BYTES = 4 * 1024 * 1024;
 /**
  * A refusal is remembered for the burst of connections that meet it together, to several endpoints with one chain.
- * How long an endpoint stays refused is for backend/ (REFUSED_CHAIN_LIMITS), which counts this time in.
+ * How long an endpoint stays refused is for backend/ (REFUSED_PEER_LIMITS), which counts this time in.
  */
 export const REFUSAL_MS = 1_000;
 

@@ -3,7 +3,7 @@ import { constants } from "node:crypto";
 import { createSecureContext, type TlsOptions } from "node:tls";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
-import { REFUSED_CHAIN_LIMITS } from "../../src/backend/limits.ts";
+import { REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { SNI } from "../last-hop/suite.ts";
@@ -83,7 +83,7 @@ describe.each([
         presented = leaves[name];
         expect(await answerOf(gateway), name).toBe(answer);
         if (answer === "200 ok") good++;
-        else leapMs += REFUSED_CHAIN_LIMITS.maxMs;
+        else leapMs += REFUSED_PEER_LIMITS.maxMs;
         await expect.poll(() => backend.open, { message: name }).toBe(0);
         expect(backend.received, `connections that came to speak, after ${name}`).toHaveLength(good);
       }

@@ -5,7 +5,7 @@ import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { bodyFailureOf } from "../../src/backend/exchange-on.ts";
 import type { TransportCode } from "../../src/backend/failure.ts";
-import { REFUSED_CHAIN_LIMITS, type Timeouts } from "../../src/backend/limits.ts";
+import { REFUSED_PEER_LIMITS, type Timeouts } from "../../src/backend/limits.ts";
 import type { Bundle, BundleBackend, BundlePolicy, BundleRule } from "../../src/bundle/types.ts";
 import type { FailureCode } from "../../src/gateway/failures.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
@@ -103,7 +103,7 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
           expect(backends.stats()).toMatchObject({ open: 0, idle: 0 });
         }
         // After a refused chain the endpoint is not dialled for a while.
-        leapMs += REFUSED_CHAIN_LIMITS.firstMs;
+        leapMs += REFUSED_PEER_LIMITS.firstMs;
         expect(await answerOf(gateway), "the next request").toBe("200 ok");
         const keeps = fault.keeps ?? answer === "200 ok";
         expect(backend.accepted, "connections").toBe(keeps ? 1 : 2);

@@ -1,7 +1,7 @@
 /** A refused chain leaves its endpoint out at once: no dial until its time is over, then one, and never an old answer. */
 import { expect, onTestFinished, test } from "vitest";
 import type { Sent } from "../../src/backend/backends.ts";
-import { REFUSED_CHAIN_LIMITS } from "../../src/backend/limits.ts";
+import { REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { mintCa, mintLeaf } from "../pki.ts";
 import { tlsBackend, type TlsBackend } from "./fixtures/backend.ts";
@@ -74,7 +74,7 @@ test("when its time is over one connection asks for a burst, and the time double
     expect(await burst(client, 20)).toMatchObject(times(20, UNKNOWN_CA));
     expect(dials).toHaveLength(round + 1);
   }
-  const { firstMs, maxMs } = REFUSED_CHAIN_LIMITS;
+  const { firstMs, maxMs } = REFUSED_PEER_LIMITS;
   for (const [index, durationMs] of durations().entries()) {
     const most = Math.min(firstMs * 2 ** index, maxMs);
     expect(durationMs).toBeGreaterThanOrEqual(most * 0.75);
@@ -88,7 +88,7 @@ test("a mended backend serves a whole burst once its time is over", async () => 
   await client.ask();
   server.useCertificate(leaf);
   expect(await client.ask()).toMatchObject(UNKNOWN_CA);
-  wait(REFUSED_CHAIN_LIMITS.firstMs);
+  wait(REFUSED_PEER_LIMITS.firstMs);
   expect((await burst(client, 20)).map(({ kind }) => kind)).toEqual(times(20, "response"));
   expect(client.events.filter(({ kind }) => kind === "recovered")).toHaveLength(1);
   expect(client.backends.stats().ejected).toBe(0);
@@ -98,7 +98,7 @@ test("a dial without a verdict ends the refusal: nobody gets one that is older",
   const { server, client, wait } = await untrusted();
   await client.ask();
   await server.close();
-  wait(REFUSED_CHAIN_LIMITS.firstMs);
+  wait(REFUSED_PEER_LIMITS.firstMs);
   const sent = await burst(client, 5);
   expect(sent).toMatchObject(times(5, { kind: "failed", failure: { code: "connection-refused" } }));
 });

@@ -1,7 +1,7 @@
 /** An endpoint whose presented chain was refused: until when it is not dialled, what is answered meanwhile, who asks again. */
 import { Deferred } from "./engine/deferred.ts";
 import type { BackendFailure } from "./failure.ts";
-import { REFUSED_CHAIN_LIMITS } from "./limits.ts";
+import { REFUSED_PEER_LIMITS } from "./limits.ts";
 
 export type ChainRefusal = Extract<BackendFailure, { kind: "chain-refused" }>;
 
@@ -32,7 +32,7 @@ export type Conclusion =
  * The record of one endpoint under one policy and client identity. Unlike an ejection after transport failures it
  * holds for the only endpoint too: a verdict is known, and a further dial would cost a handshake to hear it again.
  */
-export class RefusedChain {
+export class RefusedPeer {
   #remembered: Remembered | null = null;
   /** Refusals in a row; each doubles the time without a dial. */
   #refusals = 0;
@@ -50,7 +50,7 @@ export class RefusedChain {
 
   /**
    * Asked before each dial. Once the time is over the first caller dials, and the others wait for what it hears, so
-   * that no client gets a refusal older than {@link REFUSED_CHAIN_LIMITS}.maxMs. The wait is as long as that dial:
+   * that no client gets a refusal older than {@link REFUSED_PEER_LIMITS}.maxMs. The wait is as long as that dial:
    * its time limit ends both.
    */
   async permit(monotonicMs: () => number): Promise<Permit> {
@@ -84,7 +84,7 @@ export class RefusedChain {
     if (outcome.kind === "chain-refused") {
       // Dials that began before the first refusal was known tell nothing new.
       if (this.#remembered !== null && nowMs < this.#remembered.untilMs) return { kind: "unchanged" };
-      const { firstMs, maxMs } = REFUSED_CHAIN_LIMITS;
+      const { firstMs, maxMs } = REFUSED_PEER_LIMITS;
       // Jittered downwards: the maximum is a promise to clients.
       const durationMs = Math.min(firstMs * 2 ** this.#refusals++, maxMs) * (1 - random / 4);
       this.#remembered = { failure: outcome, untilMs: nowMs + durationMs };
