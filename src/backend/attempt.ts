@@ -113,7 +113,7 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
       connectMs: timeouts.connectMs,
       async open(signal, accepted) {
         const permit = await endpoint.refusedPeer.permit(host.monotonicMs);
-        if (permit.kind === "refused") return { kind: "failed", failure: permit.failure };
+        if (permit.kind === "refused") return { kind: "failed", failure: permit.failure, leavesOut: true };
         const startMs = host.monotonicMs();
         let outcome: DialOutcome = { kind: "unknown" };
         let connected: Connected;
@@ -128,10 +128,10 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
             accepted,
           });
           if (connected.kind === "open") outcome = { kind: "verified" };
-          else if (connected.failure.kind === "chain-refused") outcome = connected.failure;
+          else if (connected.leavesOut) outcome = { kind: "refused", failure: connected.failure };
         } finally {
           const conclusion = permit.conclude(outcome, lasting.random());
-          tellOfChain(sender, service, endpoint, outcome, conclusion);
+          tellOfRefusal(sender, service, endpoint, outcome, conclusion);
         }
         if (connected.kind === "open") {
           const { protocol, security } = connected.connection;
@@ -141,7 +141,8 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
         } else if (codeOf(connected.failure) !== "client-gone") {
           const code = codeOf(connected.failure);
           onEvent?.({ backend, endpoint: endpoint.address, kind: "connect-failed", code });
-          blame(sender, service, endpoint, connected.failure);
+          // A refused peer is left out already.
+          if (outcome.kind !== "refused") blame(sender, service, endpoint, connected.failure);
         }
         return connected;
       },
@@ -149,8 +150,8 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
   });
 }
 
-/** Says that the endpoint is left out for its chain, or is back. */
-function tellOfChain(
+/** Says that the endpoint is left out for its handshake, or is back. */
+function tellOfRefusal(
   { onEvent }: Sender,
   { id: backend }: Service,
   { address: endpoint }: Endpoint,
@@ -158,8 +159,8 @@ function tellOfChain(
   conclusion: Conclusion,
 ): void {
   if (conclusion.kind === "recovered") onEvent?.({ backend, endpoint, kind: "recovered" });
-  if (conclusion.kind !== "left-out" || outcome.kind !== "chain-refused") return;
-  onEvent?.({ backend, endpoint, kind: "ejected", code: codeOf(outcome), durationMs: conclusion.durationMs });
+  if (conclusion.kind !== "left-out" || outcome.kind !== "refused") return;
+  onEvent?.({ backend, endpoint, kind: "ejected", code: codeOf(outcome.failure), durationMs: conclusion.durationMs });
 }
 
 /** Puts a failure on the endpoint's record. */

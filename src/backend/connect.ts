@@ -9,7 +9,12 @@ import type { Policies, Protocols } from "./policies.ts";
 
 export type Connected =
   | { readonly kind: "open"; readonly connection: Connection }
-  | { readonly kind: "failed"; readonly failure: BackendFailure };
+  | {
+      readonly kind: "failed";
+      readonly failure: BackendFailure;
+      /** What the peer presented, or the rest of its handshake, was not acceptable: a dial now would cost as much to hear it again. */
+      readonly leavesOut: boolean;
+    };
 
 /** Why a dial was given up, as its signal's reason: its time is up, the client has left, or another was faster. */
 export type Leave = "timeout" | "gone" | "lost";
@@ -31,7 +36,7 @@ export async function connect(options: ConnectOptions): Promise<Connected> {
   // The certificate or staple of a session may be out of date while the backend has a newer one, which only a full
   // handshake shows. Its sessions are forgotten by then, so this is one.
   if (connected.kind === "session-refused") connected = await dialAndOpen({ ...options, accepted: () => undefined });
-  if (connected.kind === "session-refused") connected = failed(connected.failure);
+  if (connected.kind === "session-refused") connected = failed(connected.failure, true);
   return connected.kind === "failed" && options.signal.aborted ? failed(left(options.signal.reason)) : connected;
 }
 
@@ -97,10 +102,12 @@ function opened(result: Opened): Connected {
     case "open":
       return result;
     case "refused":
-      return failed({ kind: "chain-refused", refusal: result.refusal });
+      return failed({ kind: "chain-refused", refusal: result.refusal }, true);
+    case "broken":
+      return failed(failureOf(result.error), true);
     case "failed":
       return failed(failureOf(result.error));
   }
 }
 
-const failed = (failure: BackendFailure): Connected => ({ kind: "failed", failure });
+const failed = (failure: BackendFailure, leavesOut = false): Connected => ({ kind: "failed", failure, leavesOut });

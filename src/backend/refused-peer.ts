@@ -1,12 +1,13 @@
-/** An endpoint whose presented chain was refused: until when it is not dialled, what is answered meanwhile, who asks again. */
+/**
+ * An endpoint whose presented chain was refused, or whose handshake was not acceptable otherwise: until when it is not
+ * dialled, what is answered meanwhile, and which request asks again.
+ */
 import { Deferred } from "./engine/deferred.ts";
 import type { BackendFailure } from "./failure.ts";
 import { REFUSED_PEER_LIMITS } from "./limits.ts";
 
-export type ChainRefusal = Extract<BackendFailure, { kind: "chain-refused" }>;
-
 interface Remembered {
-  readonly failure: ChainRefusal;
+  readonly failure: BackendFailure;
   /** Monotonic. */
   readonly untilMs: number;
 }
@@ -18,10 +19,13 @@ export type Permit =
       /** Call once with how the dial ended, whatever that was; answers what changed for the endpoint. */
       readonly conclude: (outcome: DialOutcome, random: number) => Conclusion;
     }
-  | { readonly kind: "refused"; readonly failure: ChainRefusal };
+  | { readonly kind: "refused"; readonly failure: BackendFailure };
 
-/** `unknown`: no verdict came about, by a failed connection or an abort. */
-export type DialOutcome = { readonly kind: "verified" } | ChainRefusal | { readonly kind: "unknown" };
+/** `unknown`: the peer was not heard, by a failed connection or an abort. */
+export type DialOutcome =
+  | { readonly kind: "verified" }
+  | { readonly kind: "refused"; readonly failure: BackendFailure }
+  | { readonly kind: "unknown" };
 
 export type Conclusion =
   | { readonly kind: "left-out"; readonly durationMs: number }
@@ -30,7 +34,8 @@ export type Conclusion =
 
 /**
  * The record of one endpoint under one policy and client identity. Unlike an ejection after transport failures it
- * holds for the only endpoint too: a verdict is known, and a further dial would cost a handshake to hear it again.
+ * holds for the only endpoint too: what the peer presents is known, and a further dial would cost a handshake to hear it
+ * again.
  */
 export class RefusedPeer {
   #remembered: Remembered | null = null;
@@ -81,13 +86,13 @@ export class RefusedPeer {
   }
 
   #conclude(outcome: DialOutcome, nowMs: number, random: number): Conclusion {
-    if (outcome.kind === "chain-refused") {
+    if (outcome.kind === "refused") {
       // Dials that began before the first refusal was known tell nothing new.
       if (this.#remembered !== null && nowMs < this.#remembered.untilMs) return { kind: "unchanged" };
       const { firstMs, maxMs } = REFUSED_PEER_LIMITS;
       // Jittered downwards: the maximum is a promise to clients.
       const durationMs = Math.min(firstMs * 2 ** this.#refusals++, maxMs) * (1 - random / 4);
-      this.#remembered = { failure: outcome, untilMs: nowMs + durationMs };
+      this.#remembered = { failure: outcome.failure, untilMs: nowMs + durationMs };
       return { kind: "left-out", durationMs };
     }
     const wasRefused = this.#remembered !== null;

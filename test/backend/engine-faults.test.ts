@@ -46,7 +46,7 @@ describe.each(VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
       try {
         const opened = await open(engine, fresh, stream);
         if (opened.kind !== "open")
-          return { outcome: opened.kind === "failed" ? opened.error.code : "refused", received: stream.receivedBytes };
+          return { outcome: opened.kind === "refused" ? "refused" : opened.error.code, received: stream.receivedBytes };
         try {
           const response = await opened.connection.request(get("/x"), null);
           const whole = (await text(response)) !== "";
@@ -225,10 +225,12 @@ test("many connections and faults leave the instance as small as it was", async 
 });
 
 test("garbage instead of TLS, and a silent close", async () => {
-  for (const [greeting, code] of [
-    ["HTTP/1.1 400 Bad Request\r\n\r\n", "tls-protocol"],
-    ["\u0015\u0003\u0003\u0000\u0002\u0002\u0028", "tls-alert"],
-    ["", "peer-truncated"],
+  for (const [greeting, code, kind] of [
+    ["HTTP/1.1 400 Bad Request\r\n\r\n", "tls-protocol", "broken"],
+    ["\0\0\0\0\0\0\0", "tls-protocol", "broken"],
+    ["\u0016\u0003\u0003\u0000\u007a\u0002\u0000\u0000", "peer-truncated", "broken"],
+    ["\u0015\u0003\u0003\u0000\u0002\u0002\u0028", "tls-alert", "failed"],
+    ["", "peer-truncated", "failed"],
   ] as const) {
     const server = createServer((socket) => {
       socket.on("error", () => undefined);
@@ -236,7 +238,7 @@ test("garbage instead of TLS, and a silent close", async () => {
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const opened = await open(engine, config, await dial(portOf(server)));
-    expect(opened).toMatchObject({ kind: "failed", error: { code, alert: code === "tls-alert" ? 40 : null } });
+    expect(opened).toMatchObject({ kind, error: { code, alert: code === "tls-alert" ? 40 : null } });
     server.close();
   }
 });

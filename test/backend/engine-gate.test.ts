@@ -102,7 +102,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
       sentBytes = stream.sentBytes;
       return judge(presented);
     });
-    expect(opened).toMatchObject({ kind: "failed", error: { code, sent: "nothing" } });
+    expect(opened).toMatchObject({ kind: "broken", error: { code, sent: "nothing" } });
     await pause(30);
     expect(stream.sentBytes - sentBytes).toBeLessThanOrEqual(24);
     expect(backend.seen.requests).toEqual([]);

@@ -1,4 +1,4 @@
-/** A refused chain leaves its endpoint out at once: no dial until its time is over, then one, and never an old answer. */
+/** A refused chain or handshake leaves its endpoint out at once: no dial until its time is over, then one, and never an old answer. */
 import { expect, onTestFinished, test } from "vitest";
 import type { Sent } from "../../src/backend/backends.ts";
 import { REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
@@ -6,7 +6,7 @@ import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { mintCa, mintLeaf } from "../pki.ts";
 import { tlsBackend, type TlsBackend } from "./fixtures/backend.ts";
 import { SNI } from "./fixtures/client.ts";
-import { bundleTo, type Client, clientOf, host, leaf } from "./fixtures/last-hop.ts";
+import { bundleTo, type Client, clientOf, failedWith, host, leaf } from "./fixtures/last-hop.ts";
 import { secure } from "./fixtures/servers.ts";
 
 const stranger = await mintLeaf({ issuer: await mintCa({ name: "another" }), dns: [SNI] });
@@ -49,6 +49,19 @@ test("the only endpoint is not dialled again: requests get the remembered code",
   expect(client.events.filter(({ kind }) => kind === "ejected")).toMatchObject([{ code: "unknown-ca" }]);
   expect(client.events.filter(({ kind }) => kind === "connect-failed")).toHaveLength(1);
   expect(client.backends.stats().ejected).toBe(1);
+});
+
+test("a chain of more than 64 kB, which TLS refuses before any verdict, leaves its endpoint out as well", async () => {
+  const { server, client, dials, wait } = await untrusted();
+  const certificates = Math.ceil((64 * 1024) / leaf.der.length);
+  server.useCertificate({ ...leaf, chainPem: `${leaf.certPem}\n`.repeat(certificates) });
+  for (let asked = 0; asked < 20; asked++) expect(await client.ask()).toMatchObject(failedWith("tls-protocol-error"));
+  expect(dials).toHaveLength(1);
+  expect(server.seen).toMatchObject({ requests: [], decryptedBytes: 0 });
+  expect(client.events.filter(({ kind }) => kind === "ejected")).toMatchObject([{ code: "tls-protocol-error" }]);
+  server.useCertificate(leaf);
+  wait(REFUSED_PEER_LIMITS.firstMs);
+  expect((await client.ask()).kind).toBe("response");
 });
 
 test("one of two endpoints is left out after one refusal", async () => {

@@ -39,6 +39,8 @@ export interface Fault extends Partial<Behaviour> {
   readonly after?: number;
   /** No verdict was reached, so the backend must not have seen a byte. */
   readonly unverified?: boolean;
+  /** Further requests get the same answer without a dial, until the endpoint's time is over. */
+  readonly leavesOut?: boolean;
 }
 
 export interface Terms {
@@ -102,8 +104,11 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
           await expect.poll(() => backend.open, { message: "the fault's connection" }).toBe(0);
           expect(backends.stats()).toMatchObject({ open: 0, idle: 0 });
         }
-        // After a refused chain the endpoint is not dialled for a while.
-        leapMs += REFUSED_PEER_LIMITS.firstMs;
+        if (fault.leavesOut === true) {
+          for (let asked = 0; asked < 20; asked++) expect(await answerOf(gateway)).toBe(answer);
+          expect(backend.accepted, "connections while it is left out").toBe(1);
+          leapMs += REFUSED_PEER_LIMITS.firstMs;
+        }
         expect(await answerOf(gateway), "the next request").toBe("200 ok");
         const keeps = fault.keeps ?? answer === "200 ok";
         expect(backend.accepted, "connections").toBe(keeps ? 1 : 2);

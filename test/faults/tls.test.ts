@@ -60,7 +60,7 @@ for (const version of ["1.2", "1.3"] as const) {
     const at = index + 1;
     const cut = (how: string, wire: Wire): [string, () => Fault] => [
       `${how} ${name}`,
-      () => ({ wire, expect: "502 connection-terminated" }),
+      () => ({ wire, expect: "502 connection-terminated", leavesOut: true }),
     ];
     return [
       cut("a reset after", stopAt(at + 1, reset)),
@@ -79,18 +79,22 @@ for (const version of ["1.2", "1.3"] as const) {
     "HTTP instead of TLS": () => ({
       wire: insteadOf(1, Buffer.from("HTTP/1.1 400 No\r\n\r\n")),
       expect: "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "random bytes": () => ({
       wire: insteadOf(1, Buffer.concat([Buffer.from([1]), randomBytes(9_999)])),
       expect: "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "an unknown record type": () => ({
       wire: insteadOf(1, record(99, Buffer.alloc(9))),
       expect: "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "an oversized record": () => ({
       wire: insteadOf(1, record(TYPE.handshake, Buffer.alloc(0x4900))),
       expect: ["502 tls-protocol-error", "502 http-protocol-error"],
+      leavesOut: true,
     }),
     "a handshake message without end": () => ({
       wire: insteadOf(
@@ -102,16 +106,27 @@ for (const version of ["1.2", "1.3"] as const) {
         ),
       ),
       expect: ["502 tls-protocol-error", "502 http-protocol-error"],
+      leavesOut: true,
     }),
     "empty handshake records": () => ({
       wire: insteadOf(1, Buffer.concat(Array.from({ length: 1_000 }, () => record(TYPE.handshake, Buffer.alloc(0))))),
       expect: "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "a flood of warnings": () => ({
       wire: insteadOf(1, Buffer.concat(Array.from({ length: 10_000 }, () => alert(1, 112)))),
       expect: ["502 tls-protocol-error", "502 tls-alert-received"],
+      leavesOut: true,
     }),
-    "a fatal alert": () => ({ wire: insteadOf(1, alert(2, 40)), expect: "502 tls-alert-received" }),
+    "a fatal alert and nothing else": () => ({
+      wire: stopAt(1, (client) => void client.write(alert(2, 40))),
+      expect: "502 tls-alert-received",
+    }),
+    "a fatal alert after ServerHello": () => ({
+      wire: changed((each, at) => (at === 1 ? Buffer.concat([each, alert(2, 40)]) : each)),
+      expect: "502 tls-alert-received",
+      leavesOut: true,
+    }),
     "close_notify instead of ServerHello": () => ({
       wire: stopAt(1, (client) => void client.end(alert(1, 0))),
       expect: ["502 connection-terminated", "502 tls-protocol-error"],
@@ -119,19 +134,23 @@ for (const version of ["1.2", "1.3"] as const) {
     "application data instead of ServerHello": () => ({
       wire: insteadOf(1, record(TYPE.data, Buffer.from(OK))),
       expect: "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "ServerHello twice": () => ({
       wire: changed((each, at) => (at === 1 ? Buffer.concat([each, each]) : each)),
       expect: "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "a flipped bit in the certificate": () => ({
       wire: changed((each, at) => (at === (version === "1.2" ? 2 : 4) ? flipped(each, each.length - 40) : each)),
       // TLS 1.2 does not authenticate the record: there it is the chain's signature that fails.
       expect: version === "1.2" ? "502 bad-signature" : "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "a flipped bit in the signature": () => ({
       wire: changed((each, at) => (at === (version === "1.2" ? 3 : 5) ? flipped(each, each.length - 10) : each)),
       expect: "502 tls-protocol-error",
+      leavesOut: true,
     }),
     "silence after the ClientHello": () => stalling(Buffer.alloc(0)),
     "silence in the middle of a record": () => stalling(Buffer.from([22, 3, 3, 0, 100, 2])),

@@ -6,7 +6,7 @@ import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
 import { PHASE } from "./abi.ts";
 import { readPresented, Writer, type PresentedChain } from "./codec.ts";
 import type { Engine, TlsConfig } from "./engine.ts";
-import { ConnectionError } from "./errors.ts";
+import { ConnectionError, type ConnectionErrorCode } from "./errors.ts";
 import { type Heard, listen } from "./heard.ts";
 import { Exchange, type BackendResponse, type RequestHead, type RequestOptions } from "./exchange.ts";
 import type { RequestBody } from "./upload.ts";
@@ -25,6 +25,8 @@ export interface TlsTarget {
 export type Opened =
   | { readonly kind: "open"; readonly connection: Connection }
   | { readonly kind: "refused"; readonly refusal: Refusal }
+  /** The peer answered the ClientHello with more than an alert, and what it sent made no verified connection. */
+  | { readonly kind: "broken"; readonly error: ConnectionError }
   | { readonly kind: "failed"; readonly error: ConnectionError };
 
 /** Who is at the other end. */
@@ -49,7 +51,9 @@ export async function openTls(engine: Engine, stream: ByteStream, target: TlsTar
     const sni = new Writer(instance.input);
     for (const byte of new TextEncoder().encode(target.sni)) sni.u8(byte);
     const handle = instance.demand((wasm) => wasm.connect_tls(target.config.handle, sni.length));
-    return await shakeHands(new Pump(instance, handle, stream), target);
+    const pump = new Pump(instance, handle, stream);
+    const opened = await shakeHands(pump, target);
+    return opened.kind === "failed" && isPeers(opened.error, pump) ? { ...opened, kind: "broken" } : opened;
   } catch (error) {
     stream.close();
     if (error instanceof ConnectionError) return { kind: "failed", error };
@@ -67,7 +71,7 @@ export function openPlain(
   engine: Engine,
   stream: ByteStream,
   options: PlainOptions,
-): Exclude<Opened, { kind: "refused" }> {
+): Extract<Opened, { kind: "open" | "failed" }> {
   try {
     if (options.signal?.aborted === true) throw new ConnectionError("cancelled", "aborted before it started");
     const { instance } = engine;
@@ -104,7 +108,15 @@ async function shakeHands(pump: Pump, target: TlsTarget): Promise<Opened> {
   }
 }
 
-type NotOpened = Exclude<Opened, { kind: "open" }>;
+/** RFC 8446 §5.1, §6: the header of a record, a level and a description. */
+const ALERT_BYTES = 7;
+/** Ends of a handshake that say nothing of what the peer sent. */
+const OURS: ReadonlySet<ConnectionErrorCode> = new Set<ConnectionErrorCode>(["cancelled", "engine-trapped"]);
+
+const isPeers = ({ code }: ConnectionError, { receivedBytes }: Pump): boolean =>
+  !OURS.has(code) && (receivedBytes > ALERT_BYTES || code === "tls-protocol");
+
+type NotOpened = Extract<Opened, { kind: "refused" | "failed" }>;
 type Judged =
   | { readonly kind: "verified"; readonly peer: VerifiedPeer; readonly presented: PresentedChain }
   | NotOpened;

@@ -30,6 +30,7 @@ export class Pump {
   #unusable: Uint8Array | null = null;
   /** What the stream rejected with. */
   #broken: string | null = null;
+  #receivedBytes = 0;
   readonly #unmourn: () => void;
   #phaseChanged: (() => void) | null = null;
   readonly closed: Promise<void>;
@@ -63,6 +64,11 @@ export class Pump {
   /** The peer takes no further request, but finishes those in flight. */
   get draining(): boolean {
     return (this.#status & STATUS.draining) !== 0;
+  }
+
+  /** Read from the stream and given to the module. */
+  get receivedBytes(): number {
+    return this.#receivedBytes;
   }
 
   /** Requests that may be in flight together. */
@@ -177,6 +183,7 @@ export class Pump {
       capacity: instance.inputCapacity,
       feed: (bytes) => {
         instance.input.set(bytes);
+        this.#receivedBytes += bytes.length;
         return this.call((wasm) => wasm.feed(handle, bytes.length));
       },
       follow: () => this.#follow(),
