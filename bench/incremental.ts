@@ -107,7 +107,7 @@ function server(): (text: string) => [decode: number, swap: number] {
       capabilities: [],
       monotonicMs: host.monotonicMs,
       random: Math.random,
-      before: before?.gateway,
+      previous: before?.gateway,
     });
     return { bundle, backends, gateway };
   };

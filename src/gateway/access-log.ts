@@ -1,13 +1,14 @@
-/** One record a request: what was asked, who answered, and why not. Hosts write it where their logs go. */
+/** The access log: one record per request. Hosts decide where records are written. */
 import type { ConnectionFacts, Sent } from "../backend/backends.ts";
 import type { ExchangeRequest } from "../backend/exchange.ts";
 import type { BackendId, BundleEndpoint, BundleRule } from "../bundle/types.ts";
 import type { Failure, FailureCode } from "./failures.ts";
 
+/** An access record. A field is null when the request did not get that far. */
 export interface AccessRecord {
   readonly method: string;
   readonly authority: string;
-  /** Without the query: it may carry secrets. */
+  /** The request's path, without the query, which may carry secrets. */
   readonly path: string;
   readonly status: number;
   readonly durationMs: number;
@@ -16,22 +17,23 @@ export interface AccessRecord {
   readonly rule: number | null;
   readonly backend: string | null;
   readonly endpoint: string | null;
-  /** What the TLS connection to the backend was, or null for plaintext and failures before it. */
+  /** The TLS connection to the backend; null in plaintext, and when the request failed before a response. */
   readonly tls: ConnectionFacts["tls"];
   readonly protocol: string | null;
   readonly code: FailureCode | null;
   readonly detail: string | null;
-  /** A mirrored copy that failed, in which case it has a code; the request it was made of has a record of its own. */
+  /** Whether this is the record of a mirrored copy that failed. The copied request has a record of its own. */
   readonly mirror: boolean;
 }
 
+/** A function that writes one access record. */
 export type AccessLog = (record: AccessRecord) => void;
 
-export function endpointText({ host, port }: BundleEndpoint): string {
+function endpointText({ host, port }: BundleEndpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** How far a request has come: what it did not reach is null. */
+/** The progress of a request: a field is null when the request did not get that far. */
 export interface Progress {
   /** `namespace/gateway/listener`. */
   readonly listener: string | null;
@@ -43,18 +45,21 @@ export interface Progress {
 /** The progress of a request that has reached nothing yet. */
 export const NO_PROGRESS: Progress = { listener: null, rule: null, backend: null, sent: null };
 
-/** How a request ended. `failure` is null when the client got the backend's response, or a filter's. */
-export interface Ending {
+/** The end of a request. `failure` is null when the client got the backend's response, or a filter's. */
+interface Ending {
   readonly status: number;
   readonly failure: Failure | null;
   readonly durationMs: number;
 }
 
+/** The access record of a request that got as far as `progress` says, and ended as `ending` says. */
 export function recordOf(
   { method, authority, target }: Pick<ExchangeRequest, "method" | "authority" | "target">,
-  { listener, rule, backend, sent }: Progress,
-  { status, failure, durationMs }: Ending,
+  progress: Progress,
+  ending: Ending,
 ): AccessRecord {
+  const { listener, rule, backend, sent } = progress;
+  const { status, failure, durationMs } = ending;
   const connection = sent?.kind === "response" ? sent.connection : null;
   return {
     method,

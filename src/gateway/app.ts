@@ -1,20 +1,22 @@
-/** The Hono app around a gateway: what hosts with a fetch handler serve. */
+/** The Hono app around a gateway, for hosts that serve through a fetch handler. */
 import { Hono } from "hono";
 import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
 import { failureResponse, internalFailure } from "./failures.ts";
 import type { Background, Front } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
 
+/** Values that the host hands to the app with each request, as Hono's `env`. */
 export interface AppBindings {
-  /** The listener's side of this request, told by the host: a worker cannot see the port it was reached on. */
+  /** The client's side of this request: a worker cannot see the port it was reached on, so its host says it. */
   readonly front: Front;
   readonly background: Background;
-  /** A field's value as an exchange has it (latin-1, one character a byte), or null when this runtime has lost it. */
+  /** Turns a field's value into latin-1 (one character a byte), as an exchange has it; null when bytes of it are lost. */
   readonly latin1: (value: string) => string | null;
-  /** How this runtime carries an exchange in a web Response. */
+  /** Turns the exchange's response into this runtime's web Response. */
   readonly respond: (response: ExchangeResponse, request: Request) => Response;
 }
 
+/** An app that answers every request from `gateway`. A bug of ours outside of the gateway is answered with a 500. */
 export function createApp(gateway: Gateway): Hono<{ Bindings: AppBindings }> {
   const app = new Hono<{ Bindings: AppBindings }>();
   app.all("*", async (context) => {
@@ -22,7 +24,7 @@ export function createApp(gateway: Gateway): Hono<{ Bindings: AppBindings }> {
     const request = context.req.raw;
     return respond(await gateway.handle(exchangeOf(request, front, latin1), front, background), request);
   });
-  // A bug of ours outside of the gateway, so there is no access record.
+  // The error was thrown outside of the gateway, so there is no access record of this request.
   app.onError((error, context) => {
     console.error(error);
     return context.env.respond(failureResponse(internalFailure(error)), context.req.raw);
@@ -30,9 +32,9 @@ export function createApp(gateway: Gateway): Hono<{ Bindings: AppBindings }> {
   return app;
 }
 
-/** A web Request as an exchange. Its URL is normalized by the runtime (dot segments), and forwarded as it then stands. */
+/** The exchange of a web Request. The runtime has already resolved dot segments in its URL: that URL is forwarded. */
 function exchangeOf(request: Request, front: Front, latin1: AppBindings["latin1"]): ExchangeRequest {
-  // Null for a Host that is none (two of them, say), which the gateway refuses.
+  // The URL is null when Host is malformed (two Host fields, for example); the gateway refuses such a request.
   const url = URL.parse(request.url);
   const headers: (readonly [string, string])[] = [];
   let authority = url?.host ?? "";
@@ -41,7 +43,7 @@ function exchangeOf(request: Request, front: Front, latin1: AppBindings["latin1"
     if (name === "host") authority = value;
     else if (bytes !== null) headers.push([name, bytes]);
   });
-  // `OPTIONS *` comes as http://authority*, whose host would then be `authority*`.
+  // The runtime presents `OPTIONS *` as the URL http://authority*, whose host would be `authority*`.
   const isServerWide = request.method === "OPTIONS" && request.url === `${url?.protocol}//${authority}*`;
   return {
     method: request.method,

@@ -1,31 +1,34 @@
-/** `HTTPRouteTimeouts.request`: a limit over the whole exchange, retries included. */
+/** The deadline of a request (`HTTPRouteTimeouts.request`): it limits the whole exchange, retries included. */
 
+/** A running deadline. */
 export interface Deadline {
-  /** Aborts at the limit, and when the client leaves. */
+  /** Aborts when the deadline passes or the client disconnects, whichever is first. */
   readonly signal: AbortSignal;
-  /** The limit has passed. */
+  /** Whether the deadline has passed. */
   readonly expired: boolean;
+  /** Stops the timer, once the exchange has ended. */
   end(): void;
 }
 
+/** Starts a deadline `limitMs` from now. `client` aborts when the client disconnects. */
 export function startDeadline(limitMs: number, client: AbortSignal): Deadline {
-  const over = new AbortController();
+  const controller = new AbortController();
   let expired = false;
-  const leave = (): void => over.abort();
+  const onClientAbort = (): void => controller.abort();
   const timer = setTimeout(() => {
     expired = true;
-    over.abort();
+    controller.abort();
   }, limitMs);
-  client.addEventListener("abort", leave, { once: true });
-  if (client.aborted) leave();
+  client.addEventListener("abort", onClientAbort, { once: true });
+  if (client.aborted) onClientAbort();
   return {
-    signal: over.signal,
+    signal: controller.signal,
     get expired() {
       return expired;
     },
     end() {
       clearTimeout(timer);
-      client.removeEventListener("abort", leave);
+      client.removeEventListener("abort", onClientAbort);
     },
   };
 }

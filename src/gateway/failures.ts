@@ -1,4 +1,4 @@
-/** The one place where a failure becomes HTTP: status, `Proxy-Status` error type, problem body. */
+/** Failures as HTTP: status, `Proxy-Status` error type and problem body of each code. No other file decides these. */
 import { ConnectionError } from "../backend/engine/errors.ts";
 import { bodyFailureOf } from "../backend/exchange-on.ts";
 import type { BackendFailure, TransportCode } from "../backend/failure.ts";
@@ -6,21 +6,21 @@ import type { ExchangeResponse } from "../backend/exchange.ts";
 import type { ConfigCode } from "../bundle/types.ts";
 import type { RefusalCode } from "../trust/index.ts";
 
-/** Failures that never reach backend/. */
+/** Codes of failures that are found before the request goes to a backend, or between client and gateway. */
 export type RequestCode =
   | "no-listener"
   | "no-route"
   | "bad-host"
   | "bad-target"
   | "method-not-allowed"
-  /** The request, or what is left of it, did not come in time. */
+  /** The client did not send the whole request in time. */
   | "client-timeout"
-  /** A transfer coding that we do not know. */
+  /** The request has a transfer coding other than chunked. */
   | "unsupported-coding"
   | "bundle-refused"
   /** The client's TLS connection is for another listener than its Host. */
   | "misdirected-request"
-  /** This host cannot do what the listener asks for: certificates of its own, or validation of clients. */
+  /** The host lacks a capability that the listener needs: certificates for listeners, or validation of clients. */
   | "listener-capability"
   /** `HTTPRouteTimeouts.request` has passed. */
   | "request-timeout"
@@ -32,12 +32,13 @@ export type RequestCode =
 /** Every code a client, an access log or a metric can show. Stable: never rename one. */
 export type FailureCode = RequestCode | ConfigCode | RefusalCode | TransportCode;
 
+/** A failure of a request, with all that the client and the access log are told about it. */
 export interface Failure {
   readonly code: FailureCode;
   readonly status: number;
   /** A proxy error type of RFC 9209 §2.3. */
   readonly proxyError: string;
-  /** For the access log alone: it may name hosts and certificates. */
+  /** An explanation for the access log alone, because it may name hosts and certificates. */
   readonly detail: string;
 }
 
@@ -78,15 +79,18 @@ const TRANSPORT: Readonly<Record<TransportCode, readonly [status: number, proxyE
   "internal-error": [500, "proxy_internal_error"],
 };
 
+/** The failure of a request that no backend is to blame for. */
 export function requestFailure(code: RequestCode, detail: string): Failure {
   const [status, proxyError] = REQUEST[code];
   return { code, status, proxyError, detail };
 }
 
+/** The failure of a request whose route or policy was refused when the bundle was compiled. */
 export function configurationFailure(code: ConfigCode, detail: string): Failure {
   return { code, status: 500, proxyError: "proxy_configuration_error", detail };
 }
 
+/** The failure of a request that backend/ could not send, or got no response for. */
 export function failureOf(failure: BackendFailure): Failure {
   switch (failure.kind) {
     case "configuration":
@@ -104,12 +108,12 @@ export function failureOf(failure: BackendFailure): Failure {
   }
 }
 
-/** A response broke off after its head: the client sees no code any more, the access log does. */
+/** The failure of a response that broke off in its body. Its head is sent by then, so only the access log has the code. */
 export function bodyFailure(error: unknown): Failure {
   return error instanceof ConnectionError ? failureOf(bodyFailureOf(error)) : internalFailure(error);
 }
 
-/** A bug of ours: the client gets a 500, the log the message. */
+/** The failure of a request in which our code threw: the client gets a 500, the access log the error's message. */
 export function internalFailure(error: unknown): Failure {
   const detail = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return { code: "internal-error", status: 500, proxyError: "proxy_internal_error", detail };
@@ -133,8 +137,8 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 /**
- * The answer to the client: `Proxy-Status` with the error type and the code (RFC 9209), and a problem document
- * (RFC 9457). The detail stays in the access log.
+ * The response to the client: `Proxy-Status` with the error type and the code (RFC 9209), and a problem document
+ * (RFC 9457). `failure.detail` is in neither.
  */
 export function failureResponse(failure: Failure): ExchangeResponse {
   const { code, status } = failure;
@@ -147,7 +151,7 @@ export function failureResponse(failure: Failure): ExchangeResponse {
       ["content-length", String(bytes.length)],
       ["cache-control", "no-store"],
       proxyStatus(failure),
-      // RFC 9110 §15.5.6: a 405 MUST have it.
+      // RFC 9110 §15.5.6: a 405 response MUST have the field Allow.
       ...(status === 405 ? [["allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"] as const] : []),
     ],
     body: bytes,
@@ -156,7 +160,7 @@ export function failureResponse(failure: Failure): ExchangeResponse {
   };
 }
 
-/** RFC 9209: who refused, the type of error, and the code in `details`. */
+/** The field `Proxy-Status` (RFC 9209): this proxy's name, the error type, and our code in `details`. */
 export function proxyStatus({ proxyError, code }: Failure): readonly [name: string, value: string] {
   return ["proxy-status", `lasthop; error=${proxyError}; details="${code}"`];
 }

@@ -1,4 +1,4 @@
-/** A rule's filters around its backend: what the request becomes, who else gets it, and what the response becomes. */
+/** Forwarding: the rule's filters, applied to the request before the backend and to the response after it. */
 import type { Backends, Sent } from "../backend/backends.ts";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../backend/exchange.ts";
 import type { BackendId, BundleBackendRef, BundleCors, BundleFilter, HeaderEdit } from "../bundle/types.ts";
@@ -13,7 +13,7 @@ import type { Background, Front } from "./front.ts";
 import { endToEnd, forwardedHeaders } from "./headers.ts";
 import type { Routed } from "./match/router.ts";
 
-export interface ForwardContext {
+interface ForwardContext {
   readonly backends: Backends;
   readonly front: Front;
   readonly random: () => number;
@@ -22,14 +22,20 @@ export interface ForwardContext {
   readonly mirrorFailed: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void;
 }
 
-/** The answer, and how far the request came. `backend` is null when the chosen ref is refused, `sent` when nothing was. */
+/**
+ * The outcome of forwarding. `backend` is null when the chosen backendRef is refused, `sent` is null when no request
+ * went to the backend.
+ */
 export interface Forwarded {
   readonly answer: Answer;
   readonly backend: BackendId | null;
   readonly sent: Sent | null;
 }
 
-/** A request as the filters have made it so far, in their order (`HTTPRouteRule.filters`), and what follows from them. */
+/**
+ * A request as modified by the filters applied so far, in the order of `HTTPRouteRule.filters`, and what these filters
+ * ask for later: edits of the response, mirrored copies.
+ */
 interface FilteredRequest {
   request: ExchangeRequest;
   readonly responseEdits: HeaderEdit[];
@@ -37,7 +43,7 @@ interface FilteredRequest {
   readonly mirrors: Mirrored[];
 }
 
-/** Sends `request` to the chosen ref of a rule that forwards. Its target is normalized, its headers the client's. */
+/** Sends `request` to the chosen backendRef. The target of `request` is normalized; its headers are the client's. */
 export async function forward(
   { rule, match }: Routed,
   ref: BundleBackendRef,
@@ -71,18 +77,19 @@ export async function forward(
   return { answer: respond({ ...sent.response, headers: fields }), backend, sent };
 }
 
-/** The request to send, after its mirrored copies have begun: they read its body as it is sent. */
+/** Starts the mirrored copies, which read the request's body as it is sent, and answers the request to send. */
 function withMirrors(
   { request, mirrors }: FilteredRequest,
   { backends, background, mirrorLoad, mirrorFailed }: ForwardContext,
 ): ExchangeRequest {
   if (mirrors.length === 0) return request;
-  const spread = request.body === null ? null : fanOut(request.body, mirrors.length);
-  background(sendMirrors(mirrors, spread?.copies ?? [], backends, mirrorLoad, mirrorFailed));
-  return spread === null ? request : { ...request, body: spread.main };
+  const bodies = request.body === null ? null : fanOut(request.body, mirrors.length);
+  const copies = mirrors.map((mirrored, index) => ({ mirrored, body: bodies?.copies[index] ?? null }));
+  background(sendMirrors(copies, { backends, load: mirrorLoad, onFailure: mirrorFailed }));
+  return bodies === null ? request : { ...request, body: bodies.main };
 }
 
-/** Null: the request goes on. */
+/** Applies one filter to `filtered`. Null unless the filter ends the request. */
 async function applyFilter(
   filter: BundleFilter,
   filtered: FilteredRequest,
@@ -119,14 +126,17 @@ async function applyFilter(
   }
 }
 
-/** The backend's fields, then what the filters make of them: those of the backendRef first, as they are nearer to it. */
+/**
+ * The response's header fields after the filters. They run in reverse order: the backendRef's filters are nearer to the
+ * backend than the rule's, so they see its response first.
+ */
 function responseHeaders(
   response: ExchangeResponse,
   { responseEdits, cors }: FilteredRequest,
   request: HeaderList,
 ): HeaderList {
   let headers: HeaderList = endToEnd(response.headers);
-  // The one hop-by-hop field that the client must see: what the connection is now (RFC 9110 §7.8).
+  // Upgrade is the one hop-by-hop field that the client must see: it names the connection's new protocol (RFC 9110 §7.8).
   if (response.upgrade !== null) {
     headers = [...headers, ...response.headers.filter(([name]) => name === "upgrade")];
   }

@@ -1,14 +1,15 @@
-/** The listener's side of a request, as its host tells it. */
+/** What the host knows about the client's side of a request, and the gateway cannot see. */
 
+/** The client's side of one request: its connection, and the listener that accepted it. */
 export interface Front {
-  /** The client's address, or null where the runtime does not tell. */
+  /** The client's IP address, or null where the runtime does not say. */
   readonly clientAddress: string | null;
   readonly scheme: "http" | "https";
-  /** The listener's port. */
+  /** The listener's port (`Listener.port`), also when the process binds another one for it. */
   readonly port: number;
-  /** The server name the client asked for in its TLS handshake, lower case; null without TLS of ours, or without SNI. */
+  /** The server name of the client's TLS handshake, lower case; null without SNI, or where the host terminates no TLS. */
   readonly sni: string | null;
 }
 
-/** Keeps the runtime awake for work that outlives its response: mirrored copies. */
+/** A function that keeps the runtime awake for work that outlives the response: mirrored copies of the request. */
 export type Background = (work: Promise<void>) => void;

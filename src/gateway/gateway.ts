@@ -1,4 +1,4 @@
-/** One request through the gateway: match, choose, send, answer; every way out is written to the access log once. */
+/** The gateway: matches a request, chooses a backend, forwards, answers, and writes one access record per request. */
 import type { Backends } from "../backend/backends.ts";
 import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
 import type { Bundle, BundleBackendRef, BundleListener, Capability } from "../bundle/types.ts";
@@ -22,34 +22,36 @@ import type { Background, Front } from "./front.ts";
 import { type EncodedSlashes, matchRequest, normalizeTarget } from "./match/request.ts";
 import { createRouter, type Routed, type Router, type SelectedListener } from "./match/router.ts";
 
+/** What a gateway is made of. Clock and randomness are arguments, so that a test can fix both. */
 export interface GatewayOptions {
   readonly bundle: Bundle;
   readonly backends: Backends;
   readonly log: AccessLog;
-  /** What the host can do: a listener that asks for more is refused, and no other. */
+  /** What the host can do. Requests to a listener that needs more are refused; other listeners serve. */
   readonly capabilities: readonly Capability[];
-  /** Milliseconds that never go backwards. */
+  /** A monotonic clock, in milliseconds. */
   readonly monotonicMs: () => number;
-  /** A number in [0, 1), for weighted choice and mirrored shares. */
+  /** A random number in [0, 1): chooses among weighted backendRefs, and which requests are mirrored. */
   readonly random: () => number;
-  /** Refused where it is left out. */
+  /** What to do with `%2F` in a path; "refuse" by default. */
   readonly encodedSlashes?: EncodedSlashes | undefined;
-  /** The gateway of the bundle before: what has not changed is not indexed again. */
-  readonly before?: Gateway | undefined;
+  /** The gateway of the previous bundle, whose indexes are kept for hosts that have not changed. */
+  readonly previous?: Gateway | undefined;
 }
 
+/** A gateway that serves one bundle. */
 export interface Gateway {
   readonly router: Router;
   /**
-   * Never rejects: every failure is a response. `front` is the listener's side, told by the host; `background` keeps a
-   * host awake for mirrors, which outlive their request.
+   * Answers one request. The promise never rejects: every failure is a response. `background` gets the mirrored copies,
+   * which may take longer than the response.
    */
   handle(request: ExchangeRequest, front: Front, background?: Background): Promise<ExchangeResponse>;
-  /** The answer to what a host could not read as a request; it is logged like every other. */
-  refuse(read: RefusedRequest, failure: Failure): ExchangeResponse;
+  /** Answers bytes that the host could not parse as a request. The access log gets a record of them, too. */
+  refuse(parsed: RefusedRequest, failure: Failure): ExchangeResponse;
 }
 
-/** What is known of it; the rest is empty. */
+/** The parts of a refused request that the host could parse. */
 export type RefusedRequest = Partial<Pick<ExchangeRequest, "method" | "authority" | "target">>;
 
 /** What the stages of a request share. */
@@ -58,7 +60,7 @@ interface Context extends GatewayOptions {
   readonly mirrorLoad: MirrorLoad;
 }
 
-/** A request on its way through the gateway. The stages write how far it has come, for its record. */
+/** One request's state. The stages write `progress` and `deadline`, which its access record needs at the end. */
 interface Handled {
   readonly request: ExchangeRequest;
   readonly front: Front;
@@ -67,9 +69,10 @@ interface Handled {
   deadline: Deadline | null;
 }
 
+/** A gateway for `options.bundle`. Routes are indexed when they are first asked for. */
 export function createGateway(options: GatewayOptions): Gateway {
   const { bundle, log, monotonicMs } = options;
-  const router = createRouter(bundle, options.before?.router);
+  const router = createRouter(bundle, options.previous?.router);
   const context: Context = { ...options, router, mirrorLoad: new Map() };
   return {
     router,
@@ -83,12 +86,13 @@ export function createGateway(options: GatewayOptions): Gateway {
       const answer = await answerTo(handled, context).catch((error: unknown) => failed(internalFailure(error)));
       const response = answer.kind === "failed" ? failureResponse(answer.failure) : answer.response;
       const failure = answer.kind === "response" ? null : answer.failure;
-      const end = (broken: Failure | null): void => {
+      const end = (brokenOff: Failure | null): void => {
         handled.deadline?.end();
         const durationMs = monotonicMs() - startMs;
-        log(recordOf(request, handled.progress, { status: response.status, failure: failure ?? broken, durationMs }));
+        const ending = { status: response.status, failure: failure ?? brokenOff, durationMs };
+        log(recordOf(request, handled.progress, ending));
       };
-      // Settles with the body, however that ends.
+      // The promise of trailers settles when the body has ended or has broken off.
       if (response.trailers === null || response.body === null) end(null);
       else
         response.trailers.then(
@@ -100,7 +104,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   };
 }
 
-/** The stages in their order: listener, its filters, rule, its filters and its backend. */
+/** The stages in their order: listener, the listener's filters, rule, the rule's filters, backend. */
 async function answerTo(handled: Handled, context: Context): Promise<Answer> {
   const accepted = accept(handled, context);
   if (accepted.kind === "failed") return accepted;
@@ -136,12 +140,12 @@ interface Accepted {
   readonly request: ExchangeRequest;
 }
 
-/** Which listener takes the request, if it is one that this gateway can serve. */
+/** Selects the listener of a request; fails for a request that this gateway cannot serve. */
 function accept(handled: Handled, { router, encodedSlashes, capabilities }: Context): Accepted | Failed {
   const { request, front } = handled;
   const hostname = hostnameOf(request.authority);
   if (hostname === null) return failed(requestFailure("bad-host", "Host is missing or malformed"));
-  // RFC 9110 §9.3.6: it asks for a tunnel to another server.
+  // RFC 9110 §9.3.6: CONNECT asks for a tunnel to another server.
   if (request.method === "CONNECT") return failed(requestFailure("method-not-allowed", "CONNECT is for proxies"));
   const target = normalizeTarget(request.method, request.target, encodedSlashes);
   if (target === null) return failed(requestFailure("bad-target", BAD_TARGET));
@@ -162,7 +166,7 @@ function accept(handled: Handled, { router, encodedSlashes, capabilities }: Cont
 
 const BAD_TARGET = "the target is not in origin form, or has a path that can be read in two ways";
 
-/** Forwards within the rule's time limit. */
+/** Forwards the request within the rule's time limit (`HTTPRouteTimeouts.request`). */
 async function forwardBy(
   routed: Routed,
   ref: BundleBackendRef,
@@ -196,12 +200,12 @@ const isLate = ({ deadline }: Handled): boolean => deadline?.expired === true;
 const lateFailure = ({ progress: { rule } }: Handled): Failure =>
   requestFailure("request-timeout", `no response within ${rule?.timeouts.requestMs} ms`);
 
-/** Mirrors outlive their request by themselves, where a process does. */
+/** In a long-lived process, mirrored copies go on after the response without any help. */
 function ignore(work: Promise<void>): void {
   void work;
 }
 
-/** What a listener needs of its host and does not have; null: it can be served as it is specified. */
+/** The first capability that `listener` needs and the host lacks, or null. */
 function lackingFor({ tls }: BundleListener, capabilities: readonly Capability[]): Capability | null {
   if (tls === null) return null;
   if (!capabilities.includes("listener-certificates")) return "listener-certificates";
@@ -209,21 +213,25 @@ function lackingFor({ tls }: BundleListener, capabilities: readonly Capability[]
 }
 
 /**
- * Lower case, without the port and a root dot (`a.example.com.` is the same host, and must not slip past its routes);
- * null when it is no authority of ours (RFC 9112 §3.2: 400): an IPv6 address, or labels of letters, digits, `-`, `_`.
+ * The hostname of an authority: lower case, without port and root dot (`a.example.com.` is the same host, and must match
+ * the same routes). Null for what is neither an IPv6 address nor labels of letters, digits, `-` and `_`: RFC 9112 §3.2
+ * asks for a 400.
  */
 export function hostnameOf(authority: string): string | null {
   const parsed = /^(?<host>\[[0-9A-Fa-f:.]+\]|[\w-]+(?:\.[\w-]+)*)\.?(?::[0-9]{0,5})?$/.exec(authority);
   return parsed?.groups?.["host"]?.toLowerCase() ?? null;
 }
 
-/** Weighted choice (`HTTPBackendRef.weight`): each ref gets its share of the sum. Refs are never empty. */
-export function choose(refs: readonly BundleBackendRef[], point: number): BundleBackendRef {
+/**
+ * The backendRef chosen by weight (`HTTPBackendRef.weight`): each is chosen in proportion to its weight. `random` is in
+ * [0, 1), `refs` never empty.
+ */
+export function choose(refs: readonly BundleBackendRef[], random: number): BundleBackendRef {
   const total = refs.reduce((sum, { weight }) => sum + weight, 0);
-  let rest = point * total;
+  let remaining = random * total;
   for (const ref of refs) {
-    rest -= ref.weight;
-    if (rest < 0) return ref;
+    remaining -= ref.weight;
+    if (remaining < 0) return ref;
   }
   const last = refs.at(-1);
   if (last === undefined) throw new RangeError("bundle: a rule that forwards has no backendRefs");

@@ -1,8 +1,8 @@
-/** Fields that a gateway must not pass on, and those it adds. */
+/** Header fields that a gateway must not forward, and fields that it adds. */
 import type { ExchangeRequest, HeaderList } from "../backend/exchange.ts";
 import type { Front } from "./front.ts";
 
-/** Connection-specific fields (RFC 9110 §7.6.1), and the proxy's own authentication (§11.7). */
+/** Fields about one connection (RFC 9110 §7.6.1), and authentication between client and proxy (§11.7). */
 const HOP_BY_HOP = new Set([
   "connection",
   "keep-alive",
@@ -17,7 +17,7 @@ const HOP_BY_HOP = new Set([
   "http2-settings",
 ]);
 
-/** Drops hop-by-hop fields, and those that `Connection` names (RFC 9110 §7.6.1: MUST). */
+/** The fields without the hop-by-hop ones and those that `Connection` names (RFC 9110 §7.6.1: MUST be removed). */
 export function endToEnd(headers: HeaderList): (readonly [string, string])[] {
   const named = new Set<string>();
   for (const [name, value] of headers) {
@@ -26,8 +26,8 @@ export function endToEnd(headers: HeaderList): (readonly [string, string])[] {
   return headers.filter(([name]) => !HOP_BY_HOP.has(name) && !named.has(name));
 }
 
-/** Set from what this gateway saw, never taken from the client: a client could claim anything. */
-const FORWARDED = new Set([
+/** Fields that backends trust, so the gateway sets them itself and drops the client's. */
+const SET_BY_GATEWAY = new Set([
   "x-forwarded-proto",
   "x-forwarded-host",
   "x-forwarded-port",
@@ -35,12 +35,12 @@ const FORWARDED = new Set([
   "forwarded",
 ]);
 
-/** Request fields for the backend; `X-Forwarded-For` keeps the earlier hops before ours. */
+/** The request's header fields for the backend. The client's address is appended to `X-Forwarded-For`. */
 export function forwardedHeaders(
   { headers, authority, trailers }: Pick<ExchangeRequest, "headers" | "authority" | "trailers">,
   front: Front,
 ): HeaderList {
-  const kept = endToEnd(headers).filter(([name]) => !FORWARDED.has(name) && name !== "host");
+  const kept = endToEnd(headers).filter(([name]) => !SET_BY_GATEWAY.has(name) && name !== "host");
   const hops = kept.filter(([name]) => name === "x-forwarded-for").map(([, value]) => value);
   if (front.clientAddress !== null) hops.push(front.clientAddress);
   const rest = kept.filter(([name]) => name !== "x-forwarded-for");
@@ -50,13 +50,13 @@ export function forwardedHeaders(
     ["x-forwarded-host", authority],
     ["x-forwarded-port", `${front.port}`],
   );
-  // RFC 9110 §7.6.3: a gateway MUST. Hosts do not tell the version the client spoke, and 1.1 is what all of them carry.
+  // RFC 9110 §7.6.3: a gateway MUST send Via. Hosts do not say which HTTP version the client spoke, so it is always 1.1.
   rest.push(["via", "1.1 lasthop"]);
-  // A client that takes trailers says so to us; we say it again for ourselves (RFC 9110 §10.1.4).
+  // `TE: trailers` is about one connection, so the gateway says it anew to the backend (RFC 9110 §10.1.4).
   if (headers.some(([name, value]) => name === "te" && /(^|,)\s*trailers\s*(;|,|$)/i.test(value))) {
     rest.push(["te", "trailers"]);
   }
-  // Over HTTP/1.1 only those that it announces can follow (RFC 9110 §6.6.2).
+  // Over HTTP/1.1 only trailer fields that `Trailer` announces can be sent (RFC 9110 §6.6.2).
   if (trailers !== null) rest.push(...headers.filter(([name]) => name === "trailer"));
   return rest;
 }

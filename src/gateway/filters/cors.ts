@@ -1,16 +1,16 @@
-/** CORS (`HTTPCORSFilter`; Fetch §3.2): the gateway answers preflights, and says on responses who may read them. */
+/** The CORS filter (`HTTPCORSFilter`; Fetch §3.2): answers preflights, and sets the CORS fields of responses. */
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
 import type { BundleCors } from "../../bundle/types.ts";
 import { fullMatch } from "../match/predicates.ts";
 
-/** The answer to a preflight request; null when it is none. */
+/** The response to a preflight request; null when `request` is none. */
 export function preflight(cors: BundleCors, { method, headers }: ExchangeRequest): ExchangeResponse | null {
   const wanted = valueOf(headers, "access-control-request-method");
   if (method !== "OPTIONS" || wanted === null || valueOf(headers, "origin") === null) return null;
-  const granted = grant(cors, headers);
+  const corsHeaders = corsFields(cors, headers);
   // "the gateway returns 204/200 response but doesn't set the relevant cross-origin response headers"
-  const fields: (readonly [string, string])[] = [...granted];
-  if (granted.length > 0) {
+  const fields: (readonly [string, string])[] = [...corsHeaders];
+  if (corsHeaders.length > 0) {
     const { allowMethods, allowHeaders, allowCredentials, maxAgeSeconds } = cors;
     const wantedHeaders = valueOf(headers, "access-control-request-headers");
     const methods = listed(allowMethods, allowCredentials, wanted);
@@ -23,20 +23,20 @@ export function preflight(cors: BundleCors, { method, headers }: ExchangeRequest
   return { status: 204, headers: fields, body: null, trailers: null, upgrade: null };
 }
 
-/** A response with what the filter says in place of what the backend said. */
+/** The response's fields with the filter's CORS fields in place of the backend's. */
 export function decorate(cors: BundleCors, request: HeaderList, response: HeaderList): HeaderList {
   const kept = response.filter(([name]) => !name.startsWith("access-control-"));
-  return [...kept, ...grant(cors, request), ["vary", "Origin"]];
+  return [...kept, ...corsFields(cors, request), ["vary", "Origin"]];
 }
 
-/** What an allowed Origin is told; empty for every other. */
-function grant(
+/** The CORS fields for an allowed Origin; none for any other. */
+function corsFields(
   { allowOrigins, allowCredentials, exposeHeaders }: BundleCors,
   request: HeaderList,
 ): (readonly [string, string])[] {
   const origin = valueOf(request, "origin");
   if (origin === null || !allowOrigins.some((allowed) => allows(allowed, origin))) return [];
-  // "the gateway must not return `*`" with credentials; without, it may echo.
+  // "the gateway must not return `*`" with credentials, so the Origin is echoed, which is also allowed without them.
   const fields: (readonly [string, string])[] = [["access-control-allow-origin", origin]];
   if (allowCredentials) fields.push(["access-control-allow-credentials", "true"]);
   const exposed = allowCredentials ? exposeHeaders.filter((name) => name !== "*") : exposeHeaders;
@@ -44,14 +44,14 @@ function grant(
   return fields;
 }
 
-/** Methods or header names: a `*` is written as what was asked for when there may be credentials. */
+/** The value of a field that lists methods or header names. With credentials, `*` is replaced by what was asked for. */
 function listed(allowed: readonly string[], allowCredentials: boolean, asked: string | null): string | null {
   if (allowed.length === 0) return null;
   if (!allowed.includes("*")) return allowed.join(", ");
   return allowCredentials ? asked : "*";
 }
 
-/** `allowOrigins`: a `*` in the host is "a greedy match to the left", dots included; ports default by scheme. */
+/** Whether an entry of `allowOrigins` allows `origin`: `*` in the host is "a greedy match to the left", dots included. */
 function allows(allowed: string, origin: string): boolean {
   if (allowed === "*") return true;
   const asked = withoutDefaultPort(origin.toLowerCase());

@@ -1,6 +1,6 @@
 /**
- * ExternalAuth with protocol HTTP (`HTTPExternalAuthFilter`): another server says whether a request may pass. "If there
- * is any problem communicating with the external service, this filter MUST fail closed."
+ * The ExternalAuth filter with protocol HTTP (`HTTPExternalAuthFilter`): an auth server decides whether a request may
+ * pass. "If there is any problem communicating with the external service, this filter MUST fail closed."
  */
 import type { Backends } from "../../backend/backends.ts";
 import { dropBody, type ExchangeRequest, type HeaderList } from "../../backend/exchange.ts";
@@ -11,13 +11,15 @@ import { type Answer, failed } from "../answer.ts";
 import { configurationFailure, type Failure, failureOf, proxyStatus, requestFailure } from "../failures.ts";
 import { endToEnd } from "../headers.ts";
 
-/** The request may pass, with the server's fields and with its body, read or not; or the client's answer. */
-export type Authorized = { readonly kind: "passed"; readonly request: ExchangeRequest } | Unauthorized;
+type Authorized =
+  /** The request may pass. `request` has the auth server's fields; its body can still be read. */
+  { readonly kind: "passed"; readonly request: ExchangeRequest } | Unauthorized;
 
+/** The answer to a request that may not pass. */
 export type Unauthorized = Exclude<Answer, { kind: "response" }>;
 
-/** About the server's own message, and never the request's. */
-const OF_THE_MESSAGE = new Set([
+/** Fields that describe the auth server's response itself, and so are never copied into the request. */
+const ABOUT_THE_RESPONSE = new Set([
   "content-length",
   "content-type",
   "content-encoding",
@@ -28,6 +30,7 @@ const OF_THE_MESSAGE = new Set([
   "set-cookie",
 ]);
 
+/** Asks the auth server about `request`. Status 200 lets it pass; any other status, or no response, does not. */
 export async function authorize(
   { target, pathPrefix, requestHeaders, responseHeaders, maxBodyBytes }: BundleExternalAuth,
   request: ExchangeRequest,
@@ -65,19 +68,19 @@ export async function authorize(
   }
   await dropBody(response.body);
   const copied = fields.filter(([name]) =>
-    responseHeaders === null ? !OF_THE_MESSAGE.has(name) : responseHeaders.includes(name),
+    responseHeaders === null ? !ABOUT_THE_RESPONSE.has(name) : responseHeaders.includes(name),
   );
   return { kind: "passed", request: { ...forwarded, headers: replaced(forwarded.headers, copied) } };
 }
 
-/** The server's word counts, not the client's under the same name. */
-function replaced(headers: HeaderList, own: HeaderList): HeaderList {
-  const names = new Set(own.map(([name]) => name));
-  return [...headers.filter(([name]) => !names.has(name)), ...own];
+/** The request's fields, with the auth server's in place of the client's of the same name. */
+function replaced(headers: HeaderList, copied: HeaderList): HeaderList {
+  const names = new Set(copied.map(([name]) => name));
+  return [...headers.filter(([name]) => !names.has(name)), ...copied];
 }
 
-/** The client's whole body, or why there is none. */
-async function readBody(body: ReadableStream<Uint8Array>, most: number): Promise<Uint8Array | Failure> {
+/** The client's whole body; a failure when it is longer than `maxBytes`, or breaks off. */
+async function readBody(body: ReadableStream<Uint8Array>, maxBytes: number): Promise<Uint8Array | Failure> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   try {
@@ -86,9 +89,9 @@ async function readBody(body: ReadableStream<Uint8Array>, most: number): Promise
       const { done, value } = await reader.read();
       if (done) break;
       length += value.length;
-      if (length > most) {
+      if (length > maxBytes) {
         await reader.cancel();
-        return requestFailure("auth-body-too-large", `the body has more than ${most} bytes`);
+        return requestFailure("auth-body-too-large", `the body has more than ${maxBytes} bytes`);
       }
       chunks.push(value.slice());
     }

@@ -1,6 +1,6 @@
 /**
- * RequestMirror: a copy of the request to another backend, whose answer nobody reads. It never hurts the request it is
- * made of: a mirror that is slower than the main request by more than a window is cut off.
+ * The RequestMirror filter: sends a copy of a request to another backend and drops the response. A copy never delays the
+ * request itself: a mirror backend that reads the body more than a window later than the main backend is cut off.
  */
 import type { Backends, Sent } from "../../backend/backends.ts";
 import { dropBody, type ExchangeRequest } from "../../backend/exchange.ts";
@@ -8,72 +8,83 @@ import { transportFailure } from "../../backend/failure.ts";
 import type { BackendId, BundleMirror } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf } from "../failures.ts";
 
-/** Of a body, kept for a mirror that has not read it yet. */
+/** The window of one copy: the part of the body that is buffered until its backend reads it. */
 export const MIRROR_WINDOW_BYTES = 64 * 1024;
-/** A mirror that takes longer is given up. */
-export const MIRROR_MS = 30_000;
-/** Copies under way to one backend: each may hold a window of its body for as long as a mirror takes. */
+/** The time limit of a copy, response included. */
+const MIRROR_MS = 30_000;
+/** The number of unfinished copies to one backend, each of which may buffer a window. Further copies are not sent. */
 export const MAX_MIRRORS = 1_024;
 
-/** Copies under way, by backend. */
+/** The number of unfinished copies, by backend. */
 export type MirrorLoad = Map<BackendId, number>;
 
+/** A mirrored request. */
 export interface Mirrored {
   readonly mirror: BundleMirror;
-  /** As the filters before the mirror had made it. */
+  /** The request, as modified by the filters that precede the mirror. */
   readonly request: ExchangeRequest;
 }
 
+/** A copy to send. `body` is one of the streams of {@link fanOut}, or null when the request has no body. */
+interface Copy {
+  readonly mirrored: Mirrored;
+  readonly body: ReadableStream<Uint8Array> | null;
+}
+
+interface MirrorContext {
+  readonly backends: Backends;
+  readonly load: MirrorLoad;
+  /** Called for each copy that fails. `sent` is null when the copy did not go to its backend. */
+  readonly onFailure: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void;
+}
+
+/** Whether a request is mirrored (`HTTPRequestMirrorFilter.fraction`). `random` gives numbers in [0, 1). */
 export const isMirrored = ({ numerator, denominator }: BundleMirror, random: () => number): boolean =>
   numerator >= denominator || random() * denominator < numerator;
 
-/** Sends each; resolves when all have ended. `told` hears of those that failed: a refused one has sent nothing. */
-export async function sendMirrors(
-  mirrors: readonly Mirrored[],
-  bodies: readonly (ReadableStream<Uint8Array> | null)[],
-  backends: Backends,
-  load: MirrorLoad,
-  told: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void,
-): Promise<void> {
-  await Promise.all(
-    mirrors.map(async (mirrored, index) => {
-      const { target } = mirrored.mirror;
-      const body = bodies[index] ?? null;
-      if ("refused" in target) {
-        await body?.cancel();
-        return told(mirrored, configurationFailure(target.refused, "the mirror's backendRef is refused"), null);
-      }
-      const { backend } = target;
-      const underWay = load.get(backend) ?? 0;
-      if (underWay >= MAX_MIRRORS) {
-        await body?.cancel();
-        return told(mirrored, failureOf(transportFailure("connection-limit", CROWDED, "nothing")), null);
-      }
-      load.set(backend, underWay + 1);
-      const limit = new AbortController();
-      const timer = setTimeout(() => limit.abort(), MIRROR_MS);
-      try {
-        const plain = { trailers: null, upgrade: null, informational: null };
-        const sent = await backends.send(backend, { ...mirrored.request, ...plain, body, signal: limit.signal });
-        if (sent.kind === "failed") return told(mirrored, failureOf(sent.failure), sent);
-        await dropBody(sent.response.body);
-      } catch (error) {
-        // The body was cut off, or is the client's that broke: of no interest to the main request.
-        const detail = error instanceof Error ? error.message : String(error);
-        told(mirrored, failureOf(transportFailure("request-body-failed", detail, "maybe")), null);
-      } finally {
-        clearTimeout(timer);
-        const rest = (load.get(backend) ?? 1) - 1;
-        if (rest > 0) load.set(backend, rest);
-        else load.delete(backend);
-      }
-    }),
-  );
+/** Sends the copies; resolves when all have ended. */
+export async function sendMirrors(copies: readonly Copy[], context: MirrorContext): Promise<void> {
+  await Promise.all(copies.map((copy) => sendMirror(copy, context)));
 }
 
-const CROWDED = `${MAX_MIRRORS} mirrored copies are under way to this backend`;
+async function sendMirror({ mirrored, body }: Copy, { backends, load, onFailure }: MirrorContext): Promise<void> {
+  const { target } = mirrored.mirror;
+  if ("refused" in target) {
+    await body?.cancel();
+    return onFailure(mirrored, configurationFailure(target.refused, "the mirror's backendRef is refused"), null);
+  }
+  const { backend } = target;
+  const unfinished = load.get(backend) ?? 0;
+  if (unfinished >= MAX_MIRRORS) {
+    await body?.cancel();
+    return onFailure(mirrored, failureOf(transportFailure("connection-limit", TOO_MANY_MIRRORS, "nothing")), null);
+  }
+  load.set(backend, unfinished + 1);
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), MIRROR_MS);
+  try {
+    const plain = { trailers: null, upgrade: null, informational: null };
+    const sent = await backends.send(backend, { ...mirrored.request, ...plain, body, signal: limit.signal });
+    if (sent.kind === "failed") return onFailure(mirrored, failureOf(sent.failure), sent);
+    await dropBody(sent.response.body);
+  } catch (error) {
+    // The copy's body was cut off, or the client's body broke off. Neither fails the main request here.
+    const detail = error instanceof Error ? error.message : String(error);
+    onFailure(mirrored, failureOf(transportFailure("request-body-failed", detail, "maybe")), null);
+  } finally {
+    clearTimeout(timer);
+    const remaining = (load.get(backend) ?? 1) - 1;
+    if (remaining > 0) load.set(backend, remaining);
+    else load.delete(backend);
+  }
+}
 
-/** One body as several. The first is read at its own pace; the others get what it gets, within the window. */
+const TOO_MANY_MIRRORS = `${MAX_MIRRORS} mirrored copies are under way to this backend`;
+
+/**
+ * Splits a body into one for the main request and `copies` more. The main stream sets the pace; a copy that its reader
+ * leaves more than the window behind is ended with an error.
+ */
 export function fanOut(
   body: ReadableStream<Uint8Array>,
   copies: number,
@@ -95,8 +106,8 @@ export function fanOut(
       { highWaterMark: MIRROR_WINDOW_BYTES, size: (chunk) => chunk.byteLength },
     );
   });
-  const cut = (why: unknown): void => {
-    for (const controller of open) controller.error(why);
+  const cut = (reason: unknown): void => {
+    for (const controller of open) controller.error(reason);
     open.clear();
   };
   const main = new ReadableStream<Uint8Array>(

@@ -1,9 +1,9 @@
-/** URLRewrite and RequestRedirect: the path and where a redirect leads. */
+/** Paths and locations of the filters URLRewrite and RequestRedirect. */
 import type { ExchangeResponse } from "../../backend/exchange.ts";
 import type { BundleAction, PathMatch, PathModifier } from "../../bundle/types.ts";
 import type { Front } from "../front.ts";
 
-/** The target with its path modified; the query stays. `match` is what the request was routed by. */
+/** The target with its path modified and its query kept. `match` is the path match that selected the rule. */
 export function modifyTarget(target: string, { type, value }: PathModifier, match: PathMatch): string {
   const mark = target.indexOf("?");
   const [path, query] = mark < 0 ? [target, ""] : [target.slice(0, mark), target.slice(mark)];
@@ -11,8 +11,8 @@ export function modifyTarget(target: string, { type, value }: PathModifier, matc
 }
 
 /**
- * `HTTPPathModifier.replacePrefixMatch`: "Note that this matches the behavior of the PathPrefix match type": whole
- * segments, trailing slashes of prefix and replacement aside, and a result that is never empty.
+ * The path with its matched prefix replaced. `HTTPPathModifier.replacePrefixMatch`: "Note that this matches the behavior
+ * of the PathPrefix match type": whole segments, trailing slashes ignored. The result is never empty.
  */
 function replacePrefix(path: string, match: PathMatch, value: string): string {
   const prefix = match.type === "PathPrefix" && match.value !== "/" ? match.value : "";
@@ -25,15 +25,16 @@ function replacePrefix(path: string, match: PathMatch, value: string): string {
 /** The action of a rule that redirects (`HTTPRequestRedirectFilter`). */
 export type Redirect = Extract<BundleAction, { kind: "redirect" }>;
 
-/** The request that is redirected: its normalized target, its hostname, and the path match that its rule was chosen by. */
-export interface Redirected {
+/** The redirected request: its normalized target, its hostname, and the path match that selected the rule. */
+interface Redirected {
   readonly target: string;
   readonly hostname: string;
   readonly match: PathMatch;
 }
 
-const WELL_KNOWN: Readonly<Record<string, number>> = { http: 80, https: 443 };
+const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
+/** The response that redirects `request`. */
 export function redirect(action: Redirect, request: Redirected, front: Front): ExchangeResponse {
   const headers = [
     ["location", locationOf(action, request, front)],
@@ -45,10 +46,10 @@ export function redirect(action: Redirect, request: Redirected, front: Front): E
 /** `Location` of a redirect. */
 function locationOf({ scheme, hostname, path, port }: Redirect, request: Redirected, front: Front): string {
   const target = path === null ? request.target : modifyTarget(request.target, path, request.match);
-  const to = scheme ?? front.scheme;
+  const newScheme = scheme ?? front.scheme;
   // "If no port is specified, the redirect port MUST be derived": by the scheme if one is given, else the listener's.
-  const toPort = port ?? (scheme === null ? front.port : (WELL_KNOWN[to] ?? front.port));
-  // "MUST NOT add the port number in the 'Location' header" where it is the scheme's own.
-  const suffix = toPort === WELL_KNOWN[to] ? "" : `:${toPort}`;
-  return `${to}://${hostname ?? request.hostname}${suffix}${target}`;
+  const newPort = port ?? (scheme === null ? front.port : (DEFAULT_PORTS[newScheme] ?? front.port));
+  // "MUST NOT add the port number in the 'Location' header" when it is the default port of the scheme.
+  const suffix = newPort === DEFAULT_PORTS[newScheme] ? "" : `:${newPort}`;
+  return `${newScheme}://${hostname ?? request.hostname}${suffix}${target}`;
 }

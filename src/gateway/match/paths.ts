@@ -1,17 +1,18 @@
-/** The matches of one hostname, by path: exact paths in a map, prefixes in a trie of segments, patterns in a list. */
+/** The path index of one hostname: exact paths in a map, prefixes in a trie of segments, regular expressions in a list. */
 import type { BundleHost, BundleRule } from "../../bundle/types.ts";
 import { type Candidate, candidateOf, fullMatch, matches, PredicateIndex } from "./predicates.ts";
 import { type MatchRequest, normalizePath } from "./request.ts";
 
 interface Node {
-  /** By segment; null for a leaf. */
+  /** Child nodes by path segment; null for a leaf. */
   children: Map<string, Node> | null;
   index: PredicateIndex | null;
 }
 
-/** One list for all indexes without any: thousands of empty ones would each be a cache miss. */
+/** One shared empty list: a list of its own in each of thousands of indexes would cost a cache miss each. */
 const NO_PATTERNS: readonly Candidate[] = [];
 
+/** An index of the matches of one hostname, for lookup by path. */
 export class PathIndex {
   readonly #exact: ReadonlyMap<string, PredicateIndex> | null;
   readonly #root: Node = { children: null, index: null };
@@ -48,7 +49,7 @@ export class PathIndex {
     node.index = index;
   }
 
-  /** The candidate of the highest precedence, or null. */
+  /** The matching candidate of the highest precedence, or null. */
   find(request: MatchRequest): Candidate | null {
     let best = this.#exact?.get(request.path)?.find(request, null) ?? null;
     for (const index of this.#prefixes(request.path)) best = index.find(request, best);
@@ -60,8 +61,8 @@ export class PathIndex {
   }
 
   /**
-   * Indexes of the prefixes of `path`, longest first. Whole segments only: `/abc` is no prefix of `/abcd`
-   * (`PathMatchPathPrefix`). The walk ends where the trie does, however long the path.
+   * The predicate indexes of the prefixes of `path`, longest first. Prefixes are whole segments: `/abc` is no prefix of
+   * `/abcd` (`PathMatchPathPrefix`). The cost is bounded by the depth of the trie, not by the length of the path.
    */
   #prefixes(path: string): PredicateIndex[] {
     const found: PredicateIndex[] = [];

@@ -1,31 +1,31 @@
 /**
- * Candidates of one path, indexed by their rarest exact predicate (method, header or query parameter), so that a
- * thousand variants of one path cost no more than a few: the request's own headers and parameters are looked up, not
- * the candidates tried in turn.
+ * The candidates of one path, indexed by their rarest exact predicate (method, header or query parameter). The request's
+ * headers and parameters are looked up in the index, so a thousand candidates cost no more than a few.
  */
 import { RE2JS } from "re2js";
 import type { BundleMatch, BundleRule, ValueMatch } from "../../bundle/types.ts";
 import type { MatchRequest } from "./request.ts";
 
-/** One `[rule, match]` of a host. Lower ordinals take precedence. */
+/** A match of a rule that is a candidate for a request. Candidates with lower ordinals take precedence. */
 export interface Candidate {
   readonly ordinal: number;
   readonly rule: BundleRule;
   readonly match: BundleMatch;
-  /** The path is all it asks for, as most do: then the match need not be looked at, which a large table notices. */
+  /** Whether the match has no predicate but its path. Most have none; skipping the others' check is measurable. */
   readonly byPathAlone: boolean;
 }
 
+/** A candidate of `rule` and one of its matches. */
 export function candidateOf(ordinal: number, rule: BundleRule, match: BundleMatch): Candidate {
   const byPathAlone = match.method === null && match.headers.length === 0 && match.queryParams.length === 0;
   return { ordinal, rule, match, byPathAlone };
 }
 
-/** Compiles on first use: most patterns of a large bundle are never asked. */
+/** Compiled patterns. A pattern is compiled at its first use: most patterns of a large bundle are never used. */
 const patterns = new Map<string, RE2JS>();
 const MAX_PATTERNS = 10_000;
 
-/** Whether a RE2 pattern matches all of `value`. Linear in both (RE2 syntax, no backtracking). */
+/** Whether a RE2 pattern matches the whole of `value`. RE2 does not backtrack: time is linear in both lengths. */
 export function fullMatch(pattern: string, value: string): boolean {
   let compiled = patterns.get(pattern);
   if (compiled === undefined) {
@@ -38,27 +38,28 @@ export function fullMatch(pattern: string, value: string): boolean {
 
 const NONE: ReadonlySet<string> = new Set();
 
+/** An index of the candidates of one path. */
 export class PredicateIndex {
-  /** Sorted by ordinal; candidates without an exact predicate. */
-  readonly #plain: readonly Candidate[];
-  /** The only candidate, when it asks for the path alone: an index of one, as most are, is answered in one step. */
+  /** Candidates without an exact predicate, sorted by ordinal. */
+  readonly #unkeyed: readonly Candidate[];
+  /** The only candidate, when it is `byPathAlone`. Most indexes are so, and need no lookup then. */
   readonly #only: Candidate | null;
-  /** Sorted by ordinal within a key; null when all are plain, as most are: a small index stays in the cache. */
+  /** Candidates by their rarest exact predicate, sorted by ordinal; null when there are none, which saves memory. */
   readonly #keyed: ReadonlyMap<string, readonly Candidate[]> | null;
-  /** Names among those keys. */
+  /** Names of the headers and query parameters in the keys of `#keyed`. */
   readonly #headers: ReadonlySet<string> = NONE;
   readonly #params: ReadonlySet<string> = NONE;
 
-  /** `candidates` sorted by ordinal. */
+  /** `candidates` must be sorted by ordinal. */
   constructor(candidates: readonly Candidate[]) {
     const [first, second] = candidates;
     this.#only = first !== undefined && second === undefined && first.byPathAlone ? first : null;
     if (candidates.every(({ match }) => exactKeys(match).length === 0)) {
-      this.#plain = candidates;
+      this.#unkeyed = candidates;
       this.#keyed = null;
       return;
     }
-    const plain: Candidate[] = [];
+    const unkeyed: Candidate[] = [];
     const keyed = new Map<string, Candidate[]>();
     const uses = new Map<string, number>();
     const [headers, params] = [new Set<string>(), new Set<string>()];
@@ -67,7 +68,7 @@ export class PredicateIndex {
     }
     for (const candidate of candidates) {
       const rare = rarest(exactKeys(candidate.match), uses);
-      if (rare === null) plain.push(candidate);
+      if (rare === null) unkeyed.push(candidate);
       else {
         const list = keyed.get(rare.key);
         if (list === undefined) keyed.set(rare.key, [candidate]);
@@ -76,31 +77,31 @@ export class PredicateIndex {
         if (rare.param !== undefined) params.add(rare.param);
       }
     }
-    this.#plain = plain;
+    this.#unkeyed = unkeyed;
     this.#keyed = keyed;
     [this.#headers, this.#params] = [headers, params];
   }
 
-  /** The best candidate that matches and precedes `best`, else `best`. The path has been matched by the caller. */
+  /** The first candidate that matches and precedes `best`; `best` if there is none. The caller has matched the path. */
   find(request: MatchRequest, best: Candidate | null): Candidate | null {
     if (this.#only !== null) return best === null || this.#only.ordinal < best.ordinal ? this.#only : best;
-    let found = firstMatch(this.#plain, request, best);
+    let found = firstMatch(this.#unkeyed, request, best);
     if (this.#keyed === null) return found;
     const keyed = this.#keyed;
-    const look = (key: string): void => {
+    const lookUp = (key: string): void => {
       const list = keyed.get(key);
       if (list !== undefined) found = firstMatch(list, request, found);
     };
-    look(methodKey(request.method));
-    for (const [name, value] of shared(this.#headers, request.headers)) look(headerKey(name, value));
+    lookUp(methodKey(request.method));
+    for (const [name, value] of shared(this.#headers, request.headers)) lookUp(headerKey(name, value));
     if (this.#params.size > 0) {
-      for (const [name, value] of shared(this.#params, request.query())) look(queryKey(name, value));
+      for (const [name, value] of shared(this.#params, request.query())) lookUp(queryKey(name, value));
     }
     return found;
   }
 }
 
-/** Costs the smaller of both: neither a request of 10,000 fields nor a rule set of as many names is walked whole. */
+/** The values whose name is in `names`. Walks the smaller of the two: a request, or a rule set, may have 10,000 names. */
 function* shared(
   names: ReadonlySet<string>,
   values: ReadonlyMap<string, string>,
@@ -119,7 +120,7 @@ function firstMatch(list: readonly Candidate[], request: MatchRequest, best: Can
   return best;
 }
 
-/** All of a match but its path (`HTTPRouteMatch`: every condition must hold). */
+/** Whether all predicates of a match but its path hold (`HTTPRouteMatch`: "all conditions are satisfied"). */
 export function matches(match: BundleMatch, request: MatchRequest): boolean {
   if (match.method !== null && match.method !== request.method) return false;
   if (!match.headers.every((wanted) => holds(wanted, request.headers.get(wanted.name)))) return false;
@@ -134,9 +135,9 @@ function holds(wanted: ValueMatch, value: string | undefined): boolean {
 }
 
 const methodKey = (method: string): string => `m${method}`;
-/** NUL cannot stand in a header name, so the pair is unambiguous. */
+/** The key of a header predicate. NUL is in no header name, so two pairs never have the same key. */
 const headerKey = (name: string, value: string): string => `h${name}\0${value}`;
-/** A query name may hold any character: its length makes the pair unambiguous. */
+/** The key of a query predicate. A query name may hold any character; with its length no two pairs have the same key. */
 const queryKey = (name: string, value: string): string => `q${name.length}:${name}${value}`;
 
 interface ExactKey {

@@ -1,26 +1,29 @@
-/** What a match looks at, parsed once per request and only as far as the candidates ask. */
+/** The parts of a request that matches look at, parsed once per request. */
 import type { HeaderList } from "../../backend/exchange.ts";
 
+/** A request, as matches see it. */
 export interface MatchRequest {
   readonly method: string;
-  /** Normalized (see {@link normalizePath}), without the query. */
+  /** The path, normalized by {@link normalizePath}, without the query. */
   readonly path: string;
-  /** Lower-case names, each once; repeated fields joined with `, ` (RFC 9110 §5.3). */
+  /** Values by lower-case name; the values of repeated fields are joined with `, ` (RFC 9110 §5.3). */
   readonly headers: ReadonlyMap<string, string>;
-  /** First value of each query parameter, percent-decoded. Parsed on first use. */
+  /** The first value of each query parameter, percent-decoded. The query is parsed at the first call. */
   readonly query: () => ReadonlyMap<string, string>;
 }
 
-/** What becomes of a separator that is written as an escape (`%2F`, `%5C`). */
+/** What to do with a path that holds an escaped separator (`%2F`, `%5C`). */
 export type EncodedSlashes = "refuse" | "keep";
 
 /**
- * The target to match and to forward, the same on every host, so that a backend cannot read another path than was
- * matched: empty segments are dropped, dot segments resolved (RFC 3986 §6.2.2.3), escapes of unreserved characters
- * decoded (§6.2.2.2); what may not stand in a URI is escaped. Null when it is neither in origin form (RFC 9112 §3.2.1)
- * nor the `*` of OPTIONS, when it holds a control character (the URL parser would drop some of them), or when backends do
- * not agree on its path: a backslash, a NUL, an escaped separator, a `%` that begins no escape (RFC 3986 §2.1) and would
- * begin one when what follows it is decoded (`%%32f`).
+ * The target to match and to forward. Both are the same, so that a backend cannot read another path than was matched:
+ * empty segments are dropped, dot segments resolved (RFC 3986 §6.2.2.3), escapes of unreserved characters decoded
+ * (§6.2.2.2), characters that may not stand in a URI escaped. For example, `/a//b/../%63?d` becomes `/a/c?d`.
+ *
+ * Null for a target that is neither in origin form (RFC 9112 §3.2.1) nor the `*` of OPTIONS, for one with a control
+ * character (the URL parser would drop some of them), and for a path that backends read differently: one with a
+ * backslash, a NUL, an escaped separator, or a `%` that begins no escape (RFC 3986 §2.1), as in `%%32f`, which a second
+ * decoding would turn into `%2f`.
  */
 export function normalizeTarget(method: string, target: string, slashes: EncodedSlashes = "refuse"): string | null {
   if (target === "*") return method === "OPTIONS" ? target : null;
@@ -34,7 +37,7 @@ export function normalizeTarget(method: string, target: string, slashes: Encoded
   return `${normalizePath(pathname)}${search}`;
 }
 
-/** Splits a normalized request target into what is matched. */
+/** The parts of a request that matches look at. `target` must be normalized. */
 export function matchRequest(method: string, target: string, headers: HeaderList): MatchRequest {
   const mark = target.indexOf("?");
   const search = mark < 0 ? "" : target.slice(mark + 1);
@@ -48,8 +51,8 @@ export function matchRequest(method: string, target: string, headers: HeaderList
 }
 
 /**
- * Decodes percent-encoded unreserved characters and upper-cases the hex digits that stay (RFC 3986 §6.2.2.1-2), so
- * that `/%61dmin` cannot slip past a rule for `/admin`. Reserved characters stay encoded: `%2F` is no separator.
+ * A path with its percent-encoded unreserved characters decoded and other hex digits in upper case (RFC 3986 §6.2.2.1-2),
+ * so that a rule for `/admin` also matches `/%61dmin`. Reserved characters stay encoded: `%2F` is no separator.
  */
 export function normalizePath(path: string): string {
   if (!path.includes("%")) return path;
@@ -68,7 +71,7 @@ function joinHeaders(headers: HeaderList): Map<string, string> {
   return joined;
 }
 
-/** The first value counts when a parameter repeats (`HTTPQueryParamMatch.name`: recommended). */
+/** The first value of each parameter: `HTTPQueryParamMatch.name` recommends it where a parameter is repeated. */
 function firstValues(search: string): Map<string, string> {
   const values = new Map<string, string>();
   for (const [name, value] of new URLSearchParams(search)) {

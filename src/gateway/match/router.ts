@@ -1,9 +1,9 @@
-/** From a request to the rule that answers it: listener, hostname, path, predicates. No I/O. */
+/** The router: finds the rule for a request by listener, hostname, path and predicates. No I/O. */
 import type { Bundle, BundleHost, BundleListener, BundleMatch, BundleRule } from "../../bundle/types.ts";
 import { PathIndex } from "./paths.ts";
 import type { MatchRequest } from "./request.ts";
 
-/** The listener that serves a request, and the hostnames its routes are looked up by. */
+/** The listener that serves a request. `names` are the hostnames to look its rules up by, most specific first. */
 export interface SelectedListener {
   readonly kind: "listener";
   readonly listener: BundleListener;
@@ -11,10 +11,10 @@ export interface SelectedListener {
   readonly names: string[];
 }
 
-export type Selected =
+type Selected =
   | SelectedListener
   | { readonly kind: "no-listener" }
-  /** The TLS connection was made for another listener. */
+  /** The SNI of the client's TLS connection selects another listener than the Host of its request. */
   | { readonly kind: "misdirected-request"; readonly listener: BundleListener };
 
 /** A rule, and which of its matches the request met. */
@@ -23,29 +23,30 @@ export interface Routed {
   readonly match: BundleMatch;
 }
 
+/** A router over one bundle. */
 export interface Router {
   /**
-   * `port` is the listener's, whatever the process binds; `hostname` in lower case without port. `sni`: the server name
-   * of a TLS connection of ours; null decides by the hostname alone.
+   * Selects the listener. `port` is `Listener.port`, which may differ from the port that the process binds; `hostname` is
+   * lower case, without port; `sni` is null when the connection has none, and then the hostname alone decides.
    */
   select(port: number, hostname: string, sni: string | null): Selected;
   /** The rule of the highest precedence, or null. */
   match(selected: SelectedListener, request: MatchRequest): Routed | null;
-  /** Of a listener, for the router of the next bundle. */
+  /** The index of one listener's hosts, for the router of the next bundle. */
   hosts(port: number, hostname: string | null): HostIndex | null;
 }
 
 /** Longest hostname that DNS allows; a longer one matches no listener. */
 const MAX_HOSTNAME_LENGTH = 253;
 
-/** `before`: of the bundle before, whose indexes are kept where they hold the same rules. */
-export function createRouter(bundle: Bundle, before: Router | null = null): Router {
+/** A router over `bundle`. Indexes of `previous`, the router of the bundle before, are kept where the rules are equal. */
+export function createRouter(bundle: Bundle, previous: Router | null = null): Router {
   const byPort = new Map<number, Map<string, HostIndex>>();
   for (const listener of bundle.listeners) {
     const hostnames = byPort.get(listener.port) ?? new Map<string, HostIndex>();
     hostnames.set(
       listener.hostname ?? "*",
-      new HostIndex(listener, bundle.rules, before?.hosts(listener.port, listener.hostname) ?? null),
+      new HostIndex(listener, bundle.rules, previous?.hosts(listener.port, listener.hostname) ?? null),
     );
     byPort.set(listener.port, hostnames);
   }
@@ -59,8 +60,8 @@ export function createRouter(bundle: Bundle, before: Router | null = null): Rout
       // `Listener.hostname`: "If no other Listener matches the Host, the Gateway MUST return a 404."
       if (hosts === undefined) return { kind: "no-listener" };
       const { listener } = hosts;
-      // "If another Listener has an exact match or more specific wildcard entry, the Gateway SHOULD return a 421", and
-      // so it should where the listener that SNI selected does not match the Host, and another does.
+      // `Listener.hostname`: "If another Listener has an exact match or more specific wildcard entry, the Gateway SHOULD
+      // return a 421"; also where the listener that SNI selects does not match the Host and another listener does.
       const isMisdirected =
         sni !== null && sni !== hostname && mostSpecific(listeners, candidateHostnames(sni)) !== hosts;
       return isMisdirected ? { kind: "misdirected-request", listener } : { kind: "listener", listener, hosts, names };
@@ -79,8 +80,8 @@ function mostSpecific(listeners: ReadonlyMap<string, HostIndex>, names: readonly
 }
 
 /**
- * `a.b.c` → `a.b.c`, `*.b.c`, `*.c`, `*`: most characters first, exact before wildcard (`HTTPRouteSpec.hostnames`).
- * A wildcard stands for one label or more.
+ * The hostnames of listeners and routes that match `hostname`, most specific first (`HTTPRouteSpec.hostnames`): for
+ * `a.b.c` they are `a.b.c`, `*.b.c`, `*.c`, `*`. A wildcard matches one label or more.
  */
 export function candidateHostnames(hostname: string): string[] {
   const names = [hostname];
@@ -91,28 +92,28 @@ export function candidateHostnames(hostname: string): string[] {
   return names;
 }
 
-/** The hosts of one listener; each is indexed when first asked for, so that a cold start pays for what it serves. */
+/** The hosts of one listener. Each is indexed at its first request, which keeps a cold start short. */
 class HostIndex {
   readonly listener: BundleListener;
   readonly #rules: readonly BundleRule[];
   readonly #hosts: ReadonlyMap<string, BundleHost>;
   readonly #indexes = new Map<string, PathIndex>();
 
-  constructor(listener: BundleListener, rules: readonly BundleRule[], before: HostIndex | null) {
+  constructor(listener: BundleListener, rules: readonly BundleRule[], previous: HostIndex | null) {
     this.listener = listener;
     this.#rules = rules;
     this.#hosts = new Map(listener.hosts.map((host) => [host.hostname, host]));
-    if (before === null) return;
-    for (const [name, index] of before.#indexes) {
+    if (previous === null) return;
+    for (const [name, index] of previous.#indexes) {
       const host = this.#hosts.get(name);
-      if (host === undefined || host !== before.#hosts.get(name)) continue;
-      if (host.order.every(([rule]) => rules[rule] === before.#rules[rule])) this.#indexes.set(name, index);
+      if (host === undefined || host !== previous.#hosts.get(name)) continue;
+      if (host.order.every(([rule]) => rules[rule] === previous.#rules[rule])) this.#indexes.set(name, index);
     }
   }
 
   /**
-   * Rules of a more specific hostname come first; when none of them matches, those of the next are tried: precedence
-   * is given to rules, not to whole hostnames (`HTTPRouteSpec.hostnames`).
+   * The first rule that matches. Rules of a more specific hostname are tried first; when none of them matches, the rules
+   * of the next hostname are tried (`HTTPRouteSpec.hostnames`).
    */
   find(names: readonly string[], request: MatchRequest): Routed | null {
     for (const name of names) {

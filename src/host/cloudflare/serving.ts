@@ -150,7 +150,7 @@ function generationOf(
     capabilities,
     monotonicMs: host.monotonicMs,
     random: Math.random,
-    before: before?.gateway,
+    previous: before?.gateway,
     encodedSlashes,
   });
   const app = createApp(gateway);

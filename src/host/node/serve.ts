@@ -81,7 +81,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       capabilities: CAPABILITIES,
       monotonicMs: host.monotonicMs,
       random: Math.random,
-      before,
+      previous: before,
       encodedSlashes: options.encodedSlashes,
     });
     return { ...loaded, backends, gateway };
