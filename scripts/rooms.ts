@@ -50,6 +50,25 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "digest.ts",
     "diagnostics/",
   ],
+  trust: [
+    "index.ts",
+    "verifier.ts",
+    "search.ts",
+    "validate.ts",
+    "policy.ts",
+    "anchors.ts",
+    "possession.ts",
+    "presented.ts",
+    "cache.ts",
+    "witness.ts",
+    "revocation/",
+    "path/",
+    "signatures/",
+    "checks/",
+    "verdict.ts",
+    "x509/",
+    "budget.ts",
+  ],
 };
 /** Rooms in which a name is declared in one file only, so that it means one thing. */
 const ONE_MEANING = new Set<string>([]);

@@ -1,9 +1,9 @@
 /** Whether a certificate can be a trust anchor, decided at build by the functions that decide about every chain. */
-import { keyProblem } from "./x509/algorithms.ts";
 import { Budget, DEFAULT_BUDGETS } from "./budget.ts";
-import { type Certificate, parseAnchor, parseCertificate } from "./x509/certificate.ts";
 import { checkCa, checkEndEntity } from "./checks/profile.ts";
 import type { RefusalCode } from "./verdict.ts";
+import { type Certificate, parseAnchor, parseCertificate } from "./x509/certificate.ts";
+import { keyProblem } from "./x509/public-keys.ts";
 
 export interface AnchorProblem {
   readonly code: RefusalCode;

@@ -3,10 +3,11 @@ export { type AnchorJudgement, type AnchorProblem, type AnchorUse, judgeAnchor }
 export { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 export { type Crl, readCrl } from "./revocation/crl.ts";
 export { crlIssuers } from "./revocation/crl-issuers.ts";
-export { sameBytes } from "./x509/der.ts";
-export { describeDn, isSameName } from "./x509/distinguished-names.ts";
+export { describeDn } from "./x509/distinguished-names.ts";
+export { isSameName } from "./x509/name-comparison.ts";
 export type { TrustIdentifier } from "./x509/identity.ts";
 export { type PemBundle, type PemProblem, parsePemBundle } from "./x509/pem.ts";
+export type { TrustPolicy } from "./policy.ts";
 export { refuseEndEntity } from "./possession.ts";
 export { CertificateStore } from "./signatures/store.ts";
 export {
@@ -24,11 +25,5 @@ export {
   VerifiedPeer,
   type VerifiedPath,
 } from "./verdict.ts";
-export { type Witness, type WitnessAnswer, type WitnessName, type WitnessQuestion } from "./witness.ts";
-export {
-  type HandshakeFacts,
-  type TrustPolicy,
-  type Verifier,
-  type VerifierOptions,
-  createVerifier,
-} from "./verifier.ts";
+export type { Witness, WitnessAnswer, WitnessName, WitnessQuestion } from "./witness.ts";
+export { type HandshakeFacts, type Verifier, type VerifierOptions, createVerifier } from "./verifier.ts";

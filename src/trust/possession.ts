@@ -1,9 +1,8 @@
 /** Why an end entity cannot prove in a handshake that it holds its key: for a handshake that ended on it. */
-import { keyProblem } from "./x509/algorithms.ts";
-import { parseCertificate } from "./x509/certificate.ts";
 import { toRefusal } from "./presented.ts";
-import type { Problem } from "./verdict.ts";
-import type { Refusal } from "./verdict.ts";
+import type { Problem, Refusal } from "./verdict.ts";
+import { parseCertificate } from "./x509/certificate.ts";
+import { keyProblem } from "./x509/public-keys.ts";
 
 /**
  * The refusal of the first certificate presented, which ring could not verify a handshake signature with: the code that

@@ -1,21 +1,22 @@
 /** Everything that must hold of one complete path before its peer is verified. The witness has the last word. */
 import type { Budget } from "./budget.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { checkNameConstraints } from "./checks/name-constraints.ts";
-import type { NameConstraints } from "./x509/name-constraints.ts";
-import type { Match, TrustIdentifier } from "./x509/identity.ts";
-import { parseOcspRevoked } from "./revocation/ocsp-revoked.ts";
-import type { AnchorIndex, Link } from "./path/issuers.ts";
-import { type Failure, type ValidationStep, overBudget } from "./path/failure.ts";
-import { type Period, intersect, validityOf } from "./x509/period.ts";
 import { checkPolicies } from "./checks/certificate-policies.ts";
-import { checkEndEntity, checkSigner } from "./checks/profile.ts";
-import type { Problem, Testimony } from "./verdict.ts";
-import { type CrlSet, Revocation } from "./revocation/status.ts";
-import { checkMustStaple, mustStaple } from "./revocation/must-staple.ts";
-import type { CertificateStore } from "./signatures/store.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./checks/issuance.ts";
+import { checkNameConstraints } from "./checks/name-constraints.ts";
+import { checkEndEntity, checkSigner } from "./checks/profile.ts";
+import { type Failure, type ValidationStep, overBudget } from "./path/failure.ts";
+import type { AnchorIndex, Link } from "./path/issuers.ts";
+import type { CrlSet } from "./revocation/crl-set.ts";
+import { checkMustStaple, mustStaple } from "./revocation/must-staple.ts";
+import { parseOcspRevoked } from "./revocation/ocsp-revoked.ts";
+import { Revocation } from "./revocation/status.ts";
+import type { CertificateStore } from "./signatures/store.ts";
+import type { Problem, Testimony } from "./verdict.ts";
 import { type Witness, testify, witnessCost } from "./witness.ts";
+import type { Certificate } from "./x509/certificate.ts";
+import type { Match, TrustIdentifier } from "./x509/identity.ts";
+import type { NameConstraints } from "./x509/name-constraints.ts";
+import { type Period, intersect, validityOf } from "./x509/period.ts";
 
 /** What a path is held against. */
 export interface PathRules {

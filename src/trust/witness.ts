@@ -3,13 +3,13 @@
  * What webpki cannot judge is a closed list of features of the path, found before it is asked. Then it verifies the
  * signatures alone. Nothing that webpki answers can become an abstention: every answer but yes refuses.
  */
-import type { PublicKey } from "./x509/algorithms.ts";
-import type { Certificate } from "./x509/certificate.ts";
-import { sameBytes } from "./x509/der.ts";
-import { OID } from "./x509/extensions.ts";
-import { type Match, parseIp } from "./x509/identity.ts";
-import type { NameAbstention, PathAbstention, Problem, Testimony } from "./verdict.ts";
+import { sameBytes } from "../bundle/bytes.ts";
 import { exponentCost } from "./signatures/rsa.ts";
+import type { NameAbstention, PathAbstention, Problem, Testimony } from "./verdict.ts";
+import type { Certificate } from "./x509/certificate.ts";
+import { OID } from "./x509/extension-fields.ts";
+import { type Match, parseIp } from "./x509/identity.ts";
+import type { PublicKey } from "./x509/public-keys.ts";
 
 /** A reference identifier that webpki knows: a DNS name without a wildcard, or an address of 4 or 16 octets. */
 export type WitnessName =

@@ -1,7 +1,7 @@
 /** Strict DER and RFC 5280 §4.1: one deviation a row. The same rows refuse as an end entity and as an intermediate. */
 import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../src/trust/x509/certificate.ts";
-import { compareNames } from "../../src/trust/x509/distinguished-names.ts";
+import { compareNames } from "../../src/trust/x509/name-comparison.ts";
 import {
   type Bytes,
   NOW,

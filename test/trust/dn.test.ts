@@ -1,7 +1,8 @@
 /** Distinguished names: which two are one (RFC 5280 §7.1, RFC 4518), and what a chain gains by it. */
 import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../src/trust/x509/certificate.ts";
-import { type DistinguishedName, compareNames, readName } from "../../src/trust/x509/distinguished-names.ts";
+import { type DistinguishedName, readName } from "../../src/trust/x509/distinguished-names.ts";
+import { compareNames } from "../../src/trust/x509/name-comparison.ts";
 import { DerReader } from "../../src/trust/x509/der.ts";
 import { type Bytes, HOST, bytes, ca, check, dirName, ext, name, oid, seq, server, text, tlv, utf8 } from "./mint.ts";
 

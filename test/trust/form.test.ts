@@ -1,8 +1,11 @@
 /** The form of certificates: bytes after the last field, wherever they can stand, and names of every shape. */
 import { describe, expect, it } from "vitest";
 import { type Certificate, parseCertificate, parsing } from "../../src/trust/x509/certificate.ts";
-import { DerReader, TAG, readTime, sameBytes } from "../../src/trust/x509/der.ts";
-import { commonNames, emailAddresses, shapeOf } from "../../src/trust/x509/distinguished-names.ts";
+import { sameBytes } from "../../src/bundle/bytes.ts";
+import { DerReader, TAG } from "../../src/trust/x509/der.ts";
+import { readTime } from "../../src/trust/x509/time.ts";
+import { commonNames, emailAddresses } from "../../src/trust/x509/distinguished-names.ts";
+import { shapeOf } from "../../src/trust/x509/name-comparison.ts";
 import { VerifiedPeer, parsePemBundle } from "../../src/trust/index.ts";
 import { latin1 } from "../../src/trust/x509/directory-strings.ts";
 import { formatIp } from "../../src/trust/x509/general-names.ts";

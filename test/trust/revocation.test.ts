@@ -1,6 +1,7 @@
 /** CRLs, OCSP responses and signatures, read strictly: each place where something could be hidden. */
 import { describe, expect, it } from "vitest";
-import { readPublicKey, readSignatureAlgorithm } from "../../src/trust/x509/algorithms.ts";
+import { readPublicKey } from "../../src/trust/x509/public-keys.ts";
+import { readSignatureAlgorithm } from "../../src/trust/x509/signature-algorithms.ts";
 import { type Parsed, parsing } from "../../src/trust/x509/certificate.ts";
 import { type CrlReading, readCrl } from "../../src/trust/revocation/crl.ts";
 import { DerReader, TAG } from "../../src/trust/x509/der.ts";

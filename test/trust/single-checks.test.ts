@@ -2,12 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
 import { DerReader } from "../../src/trust/x509/der.ts";
-import {
-  type DistinguishedName,
-  compareNames,
-  isNameBelow,
-  readName,
-} from "../../src/trust/x509/distinguished-names.ts";
+import { type DistinguishedName, readName } from "../../src/trust/x509/distinguished-names.ts";
+import { compareNames, isNameBelow } from "../../src/trust/x509/name-comparison.ts";
 import { createVerifier, refuseEndEntity } from "../../src/trust/index.ts";
 import {
   type Bytes,

@@ -1,9 +1,11 @@
 /** Parts by themselves, where a whole chain would not show the difference. */
 import { type KeyObject, constants, createPrivateKey, generatePrimeSync, sign } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { type SignatureAlgorithm, readPublicKey, readSignatureAlgorithm } from "../../src/trust/x509/algorithms.ts";
+import { type SignatureAlgorithm, readSignatureAlgorithm } from "../../src/trust/x509/signature-algorithms.ts";
+import { readPublicKey } from "../../src/trust/x509/public-keys.ts";
 import { parsing } from "../../src/trust/x509/certificate.ts";
-import { DerReader, TAG, readOid, readTime } from "../../src/trust/x509/der.ts";
+import { DerReader, TAG, readOid } from "../../src/trust/x509/der.ts";
+import { readTime } from "../../src/trust/x509/time.ts";
 import { CertificateStore } from "../../src/trust/index.ts";
 import { verifyLargeRsa } from "../../src/trust/signatures/rsa.ts";
 import {

@@ -1,6 +1,7 @@
 /** Opening a backend connection, and what an open one can do. */
 import type { Sha256Hex, TlsVersion } from "../../bundle/types.ts";
-import { refuseEndEntity, sameBytes, VerifiedPeer, type Refusal, type Verdict } from "../../trust/index.ts";
+import { sameBytes } from "../../bundle/bytes.ts";
+import { refuseEndEntity, VerifiedPeer, type Refusal, type Verdict } from "../../trust/index.ts";
 import type { ByteStream } from "../host.ts";
 import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
 import { PHASE } from "./abi.ts";

@@ -3,15 +3,14 @@
  * Requirements) that x509-limbo expects a validator to enforce. A private CA may break them without danger, so
  * `private` waives them. Each refuses with `issuance-rule` and its own rule name.
  */
+import { sameBytes } from "../../bundle/bytes.ts";
+import type { Problem, Rule } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { commonNames } from "../x509/distinguished-names.ts";
-import { OID } from "../x509/extensions.ts";
-import { isDnsName } from "../x509/identity.ts";
+import { OID } from "../x509/extension-fields.ts";
 import { type GeneralName, describeName, formatIp } from "../x509/general-names.ts";
+import { isDnsName } from "../x509/identity.ts";
 import { isCritical } from "./profile.ts";
-import type { Problem } from "../verdict.ts";
-import { sameBytes } from "../x509/der.ts";
-import type { Rule } from "../verdict.ts";
 
 /** Whether a domain name, in lower case, is a public suffix, ICANN's or a private one. */
 export type IsPublicSuffix = (domain: string) => boolean;

@@ -2,9 +2,9 @@
 import type { Budget } from "../budget.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { emailAddresses } from "../x509/distinguished-names.ts";
-import type { NameConstraints } from "../x509/name-constraints.ts";
-import { isDnsName, splitMailbox } from "../x509/identity.ts";
 import { type GeneralName, describeName } from "../x509/general-names.ts";
+import { isDnsName, splitMailbox } from "../x509/identity.ts";
+import type { NameConstraints } from "../x509/name-constraints.ts";
 import { type Prepared, covers, prepareConstraint, prepareName, spendOnPair, typeOf } from "./subtrees.ts";
 
 /** Why a certificate falls outside the constraints above it; both sides for people. */

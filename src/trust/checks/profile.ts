@@ -1,11 +1,11 @@
 /** What a single certificate must be for its place in a path: RFC 5280 §6.1.3 (a), §6.1.4 (k)-(n), §4.2.1.12. */
-import { keyProblem } from "../x509/algorithms.ts";
 import type { Budget } from "../budget.ts";
-import type { Certificate } from "../x509/certificate.ts";
-import { constraintsProblem } from "./name-constraints.ts";
-import { describeDn } from "../x509/distinguished-names.ts";
-import type { OID } from "../x509/extensions.ts";
 import type { Problem } from "../verdict.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { describeDn } from "../x509/distinguished-names.ts";
+import type { OID } from "../x509/extension-fields.ts";
+import { keyProblem } from "../x509/public-keys.ts";
+import { constraintsProblem } from "./name-constraints.ts";
 
 const KEY_USAGE = { digitalSignature: 0x8000, keyCertSign: 0x0400, crlSign: 0x0200 } as const;
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";

@@ -1,8 +1,8 @@
 /** Whether a name lies in a subtree of its type (RFC 5280 §4.2.1.10, §7), and what one such comparison is charged. */
 import type { Budget } from "../budget.ts";
-import { compareSubtree, spendOnSubtree } from "../x509/distinguished-names.ts";
-import { isDnsName, splitMailbox } from "../x509/identity.ts";
 import type { GeneralName } from "../x509/general-names.ts";
+import { isDnsName, splitMailbox } from "../x509/identity.ts";
+import { compareSubtree, spendOnSubtree } from "../x509/name-comparison.ts";
 
 /** A name or a constraint with what its comparisons need, made once: there are many more pairs than names. */
 export interface Prepared {

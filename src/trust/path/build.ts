@@ -1,12 +1,14 @@
 /** Path building (RFC 4158): from the end entity to an anchor, all candidates tried, no loop possible, bounded. */
-import { describeAlgorithm, keyProblem } from "../x509/algorithms.ts";
 import type { Budget } from "../budget.ts";
-import type { Certificate } from "../x509/certificate.ts";
-import { describeDn, spendOnComparison } from "../x509/distinguished-names.ts";
-import { type AnchorIndex, Issuers, type Link, keyHint } from "./issuers.ts";
 import { checkCa } from "../checks/profile.ts";
 import type { Problem } from "../verdict.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { describeDn } from "../x509/distinguished-names.ts";
+import { spendOnComparison } from "../x509/name-comparison.ts";
+import { keyProblem } from "../x509/public-keys.ts";
+import { describeAlgorithm } from "../x509/signature-algorithms.ts";
 import { type Failure, furthest, overBudget } from "./failure.ts";
+import { type AnchorIndex, Issuers, type Link, keyHint } from "./issuers.ts";
 
 /** What a search goes by. */
 interface SearchRules {

@@ -1,10 +1,10 @@
 /** Which certificates may have issued another: by name, the likeliest first, each comparison charged. */
+import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import type { Certificate } from "../x509/certificate.ts";
-import { sameBytes } from "../x509/der.ts";
-import { isSameNameWithin, shapeOf } from "../x509/distinguished-names.ts";
 import { checkValidity } from "../checks/profile.ts";
 import type { Known } from "../signatures/store.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { isSameNameWithin, shapeOf } from "../x509/name-comparison.ts";
 
 /** A certificate and where it comes from: its index in the presented chain, or an anchor with its source. */
 export interface Link {

@@ -1,10 +1,10 @@
 /** The presented chain: read by lasthop's own reader alone, each certificate charged before. */
+import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import { sameBytes } from "../x509/der.ts";
-import { shapeOf } from "../x509/distinguished-names.ts";
-import type { AnchorIndex, Link } from "./issuers.ts";
-import { type Failure, overBudget } from "./failure.ts";
 import type { CertificateStore } from "../signatures/store.ts";
+import { shapeOf } from "../x509/name-comparison.ts";
+import { type Failure, overBudget } from "./failure.ts";
+import type { AnchorIndex, Link } from "./issuers.ts";
 
 /** The presented chain, read. */
 export interface Chain {

@@ -1,9 +1,10 @@
 /** The extensions of a CRL and of its entries (RFC 5280 §5.2, §5.3). */
 import { hex } from "../../bundle/bytes.ts";
-import { DerError, type DerReader, TAG, context, readTime } from "../x509/der.ts";
-import { ALL_REASONS, type PointName, readPointName } from "../x509/distribution-points.ts";
+import { DerError, type DerReader, TAG, context } from "../x509/der.ts";
 import type { DistinguishedName } from "../x509/distinguished-names.ts";
+import { ALL_REASONS, type PointName, readPointName } from "../x509/distribution-points.ts";
 import { readGeneralName } from "../x509/general-names.ts";
+import { readTime } from "../x509/time.ts";
 
 export interface CrlExtensions extends IssuingDistributionPoint {
   /** CRL numbers only grow (§5.2.3). */

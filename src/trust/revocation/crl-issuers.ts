@@ -1,9 +1,9 @@
 /** Whose keys may have signed a CRL, as far as a policy's anchors tell: what can be known of it before any handshake. */
-import { keyProblem } from "../x509/algorithms.ts";
-import { parseAnchor } from "../x509/certificate.ts";
-import type { Crl } from "./crl.ts";
-import { isSameName } from "../x509/distinguished-names.ts";
 import { lacksUsage } from "../checks/profile.ts";
+import { parseAnchor } from "../x509/certificate.ts";
+import { isSameName } from "../x509/name-comparison.ts";
+import { keyProblem } from "../x509/public-keys.ts";
+import type { Crl } from "./crl.ts";
 
 export interface CrlIssuers {
   /** Anchors with the name of the list's issuer. None: an intermediate CA's, which a backend presents. */

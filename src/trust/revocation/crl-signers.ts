@@ -1,17 +1,17 @@
 /** Who signed a CRL (RFC 5280 §6.3.3 (f)-(g)): any key of the list's issuer that chains to the anchor of the path. */
 import { BitString } from "asn1js";
-import { keyProblem } from "../x509/algorithms.ts";
+import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import type { Crl } from "./crl.ts";
-import { owned, registerAlgorithm } from "../signatures/engine.ts";
-import { sameBytes } from "../x509/der.ts";
-import { isSameNameWithin, shapeOf } from "../x509/distinguished-names.ts";
-import { type AnchorIndex, type Link, indexAnchors } from "../path/issuers.ts";
-import { buildPath } from "../path/build.ts";
-import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
 import { lacksUsage } from "../checks/profile.ts";
-import type { Problem } from "../verdict.ts";
+import { buildPath } from "../path/build.ts";
+import { type AnchorIndex, type Link, indexAnchors } from "../path/issuers.ts";
+import { owned, registerAlgorithm } from "../signatures/engine.ts";
 import { type Known, signatureCost, spendOnHash, verifySignature } from "../signatures/store.ts";
+import type { Problem } from "../verdict.ts";
+import { isSameNameWithin, shapeOf } from "../x509/name-comparison.ts";
+import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
+import { keyProblem } from "../x509/public-keys.ts";
+import type { Crl } from "./crl.ts";
 
 /** Where a list's signer may be found. */
 export interface SignerSearch {

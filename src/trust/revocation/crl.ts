@@ -2,12 +2,14 @@
  * Certificate revocation lists (RFC 5280 §5): the one reader, for `build` and for verdicts. A list is usable, or it is
  * refused with its reason; status.ts lets no other list decide in the place of a refused one.
  */
-import { type SignatureAlgorithm, describeAlgorithm, readSignatureAlgorithm } from "../x509/algorithms.ts";
-import { parsing } from "../x509/certificate.ts";
-import { type CrlExtensions, type Revoked, readCrlExtensions, readRevoked } from "./crl-extensions.ts";
-import { DerError, DerReader, TAG, context, readTime, sameBytes } from "../x509/der.ts";
-import { type DistinguishedName, readName } from "../x509/distinguished-names.ts";
+import { sameBytes } from "../../bundle/bytes.ts";
 import type { Known } from "../signatures/store.ts";
+import { parsing } from "../x509/certificate.ts";
+import { DerError, DerReader, TAG, context } from "../x509/der.ts";
+import { type DistinguishedName, readName } from "../x509/distinguished-names.ts";
+import { type SignatureAlgorithm, describeAlgorithm, readSignatureAlgorithm } from "../x509/signature-algorithms.ts";
+import { readTime } from "../x509/time.ts";
+import { type CrlExtensions, type Revoked, readCrlExtensions, readRevoked } from "./crl-extensions.ts";
 
 /** A list that was read whole. Whether its signature holds is not yet known. */
 export interface Crl extends CrlExtensions {

@@ -3,17 +3,18 @@
  * accepted only with one that is current and says good, signed by its issuer or a responder that the issuer delegated.
  */
 import { BitString } from "asn1js";
-import { keyProblem } from "../x509/algorithms.ts";
+import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import type { Certificate } from "../x509/certificate.ts";
-import { owned, registerAlgorithm } from "../signatures/engine.ts";
-import { DerReader, TAG, sameBytes } from "../x509/der.ts";
-import { isSameName } from "../x509/distinguished-names.ts";
-import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-response.ts";
-import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
 import { checkSigner, formatTime, lacksUsage } from "../checks/profile.ts";
-import type { Problem } from "../verdict.ts";
+import { owned, registerAlgorithm } from "../signatures/engine.ts";
 import { type CertificateStore, type Known, signatureCost, verifySignature } from "../signatures/store.ts";
+import type { Problem } from "../verdict.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { DerReader, TAG } from "../x509/der.ts";
+import { isSameName } from "../x509/name-comparison.ts";
+import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
+import { keyProblem } from "../x509/public-keys.ts";
+import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-response.ts";
 
 /** The TLS extension `status_request` (RFC 6066 §8), as a TLS feature. */
 const STATUS_REQUEST = 5;

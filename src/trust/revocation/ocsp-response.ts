@@ -1,8 +1,9 @@
 /** An OCSP response read whole and strictly (RFC 6960 §4.2.1), for where one that says `good` counts. */
-import { type SignatureAlgorithm, readSignatureAlgorithm } from "../x509/algorithms.ts";
 import { type Parsed, parsing } from "../x509/certificate.ts";
-import { DerError, DerReader, TAG, context, readTime } from "../x509/der.ts";
+import { DerError, DerReader, TAG, context } from "../x509/der.ts";
 import { type DistinguishedName, readName } from "../x509/distinguished-names.ts";
+import { type SignatureAlgorithm, readSignatureAlgorithm } from "../x509/signature-algorithms.ts";
+import { readTime } from "../x509/time.ts";
 
 export interface OcspResponse {
   /** The part that is signed. */

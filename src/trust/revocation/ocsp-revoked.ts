@@ -2,8 +2,10 @@
  * Whether a stapled OCSP response (RFC 6960) says `revoked`: believed without a signature, because the backend itself
  * presents it, and read leniently. Where `good` counts, ocsp-response.ts reads and must-staple.ts checks it.
  */
+import { sameBytes } from "../../bundle/bytes.ts";
 import { type Parsed, parsing } from "../x509/certificate.ts";
-import { DerReader, TAG, context, readTime, sameBytes } from "../x509/der.ts";
+import { DerReader, TAG, context } from "../x509/der.ts";
+import { readTime } from "../x509/time.ts";
 
 const BASIC = "1.3.6.1.5.5.7.48.1.1";
 /** responseStatus `successful` (§4.2.1); every other one is without content and says nothing. */

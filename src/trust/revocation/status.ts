@@ -4,71 +4,17 @@
  */
 import { hex } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import type { Certificate } from "../x509/certificate.ts";
-import { type Crl, type CrlReading, readCrl } from "./crl.ts";
-import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
-import {
-  ALL_REASONS,
-  type DistributionPoint,
-  countNames,
-  isSamePoint,
-  shareName,
-} from "../x509/distribution-points.ts";
-import {
-  type Comparison,
-  type DistinguishedName,
-  compareNames,
-  describeDn,
-  isSameName,
-} from "../x509/distinguished-names.ts";
-import { ALWAYS, type Period, intersect } from "../x509/period.ts";
 import { formatTime } from "../checks/profile.ts";
-import type { Problem } from "../verdict.ts";
 import type { Known } from "../signatures/store.ts";
-
-/** The lists of a policy, read once. */
-export class CrlSet {
-  readonly used: readonly Crl[];
-  readonly #refused: readonly Extract<CrlReading, { kind: "refused" }>[];
-
-  /** `lists` are DER CertificateLists. */
-  constructor(lists: readonly Uint8Array[]) {
-    const readings = lists.map(readCrl);
-    this.used = readings.flatMap((reading) => (reading.kind === "used" ? [reading.crl] : []));
-    this.#refused = readings.filter((reading) => reading.kind === "refused");
-  }
-
-  /** Names of the certificate's distribution points, each with each name of a list's. */
-  comparisonsWith({ crlDistributionPoints }: Certificate): number {
-    const names = this.used.reduce((sum, { point }) => sum + (point?.kind === "full" ? point.names.length : 1), 0);
-    return names * countNames(crlDistributionPoints ?? []);
-  }
-
-  /** The usable lists about this certificate, and why one that may be about it cannot be used. */
-  about(certificate: Certificate): { readonly lists: readonly Crl[]; readonly unusable: string | null } {
-    const lists: Crl[] = [];
-    let unusable: string | null = null;
-    for (const crl of this.used) {
-      const named = compareIssuer(crl.issuer, certificate);
-      if (named === "same") lists.push(crl);
-      if (named === "unclear") unusable ??= "a CRL whose issuer has a name that may be the issuer's";
-    }
-    const refused = this.#refused.find(
-      ({ issuer }) => issuer === null || compareIssuer(issuer, certificate) !== "different",
-    );
-    if (refused !== undefined) unusable ??= `a CRL that cannot be used: ${refused.why}`;
-    return { lists, unusable };
-  }
-}
-
-/** §6.3.3 (b)(1): whether this is the certificate's issuer, or one that a distribution point names as cRLIssuer. */
-function compareIssuer(issuer: DistinguishedName, { issuer: own, crlDistributionPoints }: Certificate): Comparison {
-  const compared = new Set([compareNames(issuer, own)]);
-  for (const { issuers } of crlDistributionPoints ?? []) {
-    for (const name of issuers ?? []) if (name.type === "directory") compared.add(compareNames(issuer, name.value));
-  }
-  return compared.has("same") ? "same" : compared.has("unclear") ? "unclear" : "different";
-}
+import type { Problem } from "../verdict.ts";
+import type { Certificate } from "../x509/certificate.ts";
+import { describeDn } from "../x509/distinguished-names.ts";
+import { ALL_REASONS, type DistributionPoint, isSamePoint, shareName } from "../x509/distribution-points.ts";
+import { compareNames, isSameName } from "../x509/name-comparison.ts";
+import { ALWAYS, type Period, intersect } from "../x509/period.ts";
+import type { CrlSet } from "./crl-set.ts";
+import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
+import type { Crl } from "./crl.ts";
 
 /** What the certificates of one path are held against. */
 export interface RevocationRules extends SignerSearch {

@@ -1,11 +1,13 @@
 /** Every signature goes through PKI.js; this engine gives it strict algorithms, remembered keys, Ed25519 and large RSA. */
 import { type BitString, fromBER } from "asn1js";
 import { AlgorithmIdentifier, Certificate as PkiCertificate, CryptoEngine, PublicKeyInfo } from "pkijs";
-import { type Curve, type PublicKey, type SignatureAlgorithm, positive } from "../x509/algorithms.ts";
+import { sameBytes } from "../../bundle/bytes.ts";
 import { type Certificate, parsing } from "../x509/certificate.ts";
-import { DerReader, TAG, sameBytes } from "../x509/der.ts";
+import { DerReader, TAG } from "../x509/der.ts";
 import { MAX_ATTRIBUTES } from "../x509/distinguished-names.ts";
 import { MAX_EXTENSIONS } from "../x509/extensions.ts";
+import { type Curve, type PublicKey, positive } from "../x509/public-keys.ts";
+import type { SignatureAlgorithm } from "../x509/signature-algorithms.ts";
 import { verifyLargeRsa } from "./rsa.ts";
 
 const COORDINATE_BYTES: Readonly<Record<Curve, number>> = { "P-256": 32, "P-384": 48, "P-521": 66 };

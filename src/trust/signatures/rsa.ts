@@ -2,9 +2,10 @@
  * RSA verification above 4096 bits, where Deno's WebCrypto reads no key (measured: Deno 2.9.6). It runs in every
  * runtime, so that the verdict is the same in all. Only public values are here: nothing need be constant-time.
  */
-import type { Hash, PublicKey, SignatureAlgorithm } from "../x509/algorithms.ts";
-import { hex } from "../../bundle/bytes.ts";
-import { sameBytes } from "../x509/der.ts";
+import { hex, sameBytes } from "../../bundle/bytes.ts";
+import type { Hash } from "../x509/algorithm-identifiers.ts";
+import type { PublicKey } from "../x509/public-keys.ts";
+import type { SignatureAlgorithm } from "../x509/signature-algorithms.ts";
 
 type RsaKey = Extract<PublicKey, { kind: "rsa" }>;
 type RsaAlgorithm = Extract<SignatureAlgorithm, { kind: "rsa-pkcs1" | "rsa-pss" }>;

@@ -3,8 +3,8 @@ import { BitString } from "asn1js";
 import type { AlgorithmIdentifier, Certificate as PkiCertificate, PublicKeyInfo } from "pkijs";
 import type { Budget } from "../budget.ts";
 import { type Certificate, type Parsed, parseCertificate } from "../x509/certificate.ts";
-import { WEBCRYPTO_RSA_BITS, owned, registerAlgorithm, registerKey, toPki, trustEngine } from "./engine.ts";
 import { latin1 } from "../x509/directory-strings.ts";
+import { WEBCRYPTO_RSA_BITS, owned, registerAlgorithm, registerKey, toPki, trustEngine } from "./engine.ts";
 import { exponentCost } from "./rsa.ts";
 
 const MAX_ISSUER_KEYS = 128;

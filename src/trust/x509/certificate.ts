@@ -1,8 +1,14 @@
 /** One certificate, read strictly and once (RFC 5280 §4.1). What it means for a path is for path/build.ts and checks/profile.ts. */
-import { type PublicKey, type SignatureAlgorithm, readPublicKey, readSignatureAlgorithm } from "./algorithms.ts";
-import { DerError, DerReader, TAG, context, readTime, sameBytes } from "./der.ts";
-import { type DistinguishedName, isSameName, readName } from "./distinguished-names.ts";
-import { type Extensions, type Reading, readExtensions } from "./extensions.ts";
+import { sameBytes } from "../../bundle/bytes.ts";
+import { DerError, DerReader, TAG, context } from "./der.ts";
+import { type DistinguishedName, readName } from "./distinguished-names.ts";
+import type { Extensions } from "./extension-fields.ts";
+import type { Reading } from "./extension-readers.ts";
+import { readExtensions } from "./extensions.ts";
+import { isSameName } from "./name-comparison.ts";
+import { type PublicKey, readPublicKey } from "./public-keys.ts";
+import { type SignatureAlgorithm, readSignatureAlgorithm } from "./signature-algorithms.ts";
+import { readTime } from "./time.ts";
 
 export interface Certificate extends Extensions {
   /** The bytes that were read. Never written to. */

@@ -201,7 +201,7 @@ function checkInteger(value: Uint8Array, what: string): Uint8Array {
 }
 
 /** Far above any that is in use, and few enough for arcs of any size to cost nothing. */
-const MAX_OID_OCTETS = 64;
+export const MAX_OID_OCTETS = 64;
 
 /** Dotted decimal. X.690 §8.19: minimal base-128 arcs. Arcs beyond 2^53 (UUIDs under 2.25) are exact too. */
 export function readOid(value: Uint8Array, what: string): string {
@@ -226,71 +226,4 @@ export function readOid(value: Uint8Array, what: string): string {
     octets = 0;
   }
   return dotted;
-}
-
-/**
- * A `Time` of RFC 5280 §4.1.2.5 in ms since the epoch: UTCTime with seconds, or GeneralizedTime with seconds and no
- * fraction, both in Zulu. `early` tells that a date before 2050 was written as GeneralizedTime, which CAs must not do.
- */
-export function readTime(reader: DerReader, what: string): { ms: number; early: boolean } {
-  const tag = reader.peek();
-  if (tag !== TAG.utcTime && tag !== TAG.generalizedTime) throw new DerError(`${what} is not a Time`);
-  const value = reader.contents(reader.next(what));
-  const yearDigits = tag === TAG.utcTime ? 2 : 4;
-  if (value.length !== yearDigits + 11 || value[yearDigits + 10] !== 0x5a) {
-    throw new DerError(`${what} is not a Time in seconds and Zulu`);
-  }
-  let offset = 0;
-  const digits = (count: number): number => {
-    let number = 0;
-    for (const end = offset + count; offset < end; offset++) {
-      const digit = at(value, offset) - 0x30;
-      if (digit < 0 || digit > 9) throw new DerError(`${what} is not a Time of digits`);
-      number = number * 10 + digit;
-    }
-    return number;
-  };
-  let year = digits(yearDigits);
-  if (tag === TAG.utcTime) year += year >= 50 ? 1900 : 2000;
-  const [month, day, hour, minute, second] = [digits(2), digits(2), digits(2), digits(2), digits(2)];
-  const date = new Date(0);
-  date.setUTCFullYear(year, month - 1, day);
-  date.setUTCHours(hour, minute, second);
-  const real = date.getUTCMonth() === month - 1 && date.getUTCDate() === day && hour < 24 && minute < 60 && second < 60;
-  if (!real) throw new DerError(`${what} is not a date`);
-  return { ms: date.getTime(), early: tag === TAG.generalizedTime && year < 2050 };
-}
-
-/**
- * That the contents are DER elements all the way down, at most `depth` levels: for types this room does not know.
- * Object identifiers are as short as everywhere, because PKI.js pays for each of their arcs. Returns how many there are.
- */
-export function checkNested(reader: DerReader, depth: number, what: string): number {
-  if (depth === 0) throw new DerError(`${what} is nested too deep`);
-  let count = 0;
-  while (!reader.empty) {
-    const element = reader.next(what);
-    count++;
-    const isOid = element.tag === TAG.oid || element.tag === TAG.relativeOid;
-    if (isOid && element.end - element.content > MAX_OID_OCTETS) {
-      throw new DerError(`${what} has an OBJECT IDENTIFIER of ${element.end - element.content} octets`);
-    }
-    if ((element.tag & 0x20) !== 0) {
-      // X.690 §10.2: strings are primitive.
-      if (isConstructedString(element.tag)) throw new DerError(`${what} has a string in pieces`);
-      count += checkNested(new DerReader(reader.bytes, element.content, element.end), depth - 1, what);
-    }
-  }
-  return count;
-}
-
-/** `tag` is an octet of a constructed element. The last three are EXTERNAL, EMBEDDED PDV and CHARACTER STRING. */
-const isConstructedString = (tag: number): boolean =>
-  (tag & 0xc0) === 0 && ![TAG.sequence, TAG.set, 0x28, 0x2b, 0x3d].includes(tag);
-
-/** Whether two byte strings are the same. Nothing here is secret: it stops at the first difference. */
-export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
-  return true;
 }

@@ -1,14 +1,8 @@
 /** Distribution points: where a certificate says that its CRLs are, and which one a CRL says that it is (RFC 5280). */
 import { type DerReader, TAG, context } from "./der.ts";
-import {
-  type DistinguishedName,
-  type Rdn,
-  compareRdns,
-  isNameBelow,
-  isSameName,
-  readRdn,
-} from "./distinguished-names.ts";
+import { type DistinguishedName, type Rdn, readRdn } from "./distinguished-names.ts";
 import { type GeneralName, readGeneralName } from "./general-names.ts";
+import { compareRdns, isNameBelow, isSameName } from "./name-comparison.ts";
 
 /** DistributionPointName: names, or one RDN below the name of the CRL issuer. */
 export type PointName =

@@ -1,7 +1,8 @@
 /** GeneralName (RFC 5280 §4.2.1.6), in the form the checks compare. */
-import { DerError, DerReader, checkNested, context } from "./der.ts";
-import { type DistinguishedName, describeDn, readName } from "./distinguished-names.ts";
+import { DerError, DerReader, context } from "./der.ts";
 import { ascii } from "./directory-strings.ts";
+import { type DistinguishedName, describeDn, readName } from "./distinguished-names.ts";
+import { checkNested } from "./nested.ts";
 
 export type GeneralName =
   | { readonly type: "dns" | "uri" | "rfc822"; readonly value: string }

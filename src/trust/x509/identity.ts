@@ -1,6 +1,6 @@
 /** Does a presented identifier match what the policy expects? RFC 9525 §6 and `BackendTLSPolicyValidation`. */
+import { sameBytes } from "../../bundle/bytes.ts";
 import type { ReferenceIdentifier } from "../../bundle/types.ts";
-import { sameBytes } from "./der.ts";
 import { type GeneralName, describeName } from "./general-names.ts";
 
 /** Policies produce only `dns` and `uri`; x509-limbo also asks for addresses and mailboxes. */

@@ -1,0 +1,190 @@
+/** One reader for each extension of RFC 5280 §4.2 that decides something. */
+import { DerError, DerReader, TAG, context } from "./der.ts";
+import { readDistributionPoint } from "./distribution-points.ts";
+import { type Fields, OID, noFields } from "./extension-fields.ts";
+import { readGeneralName } from "./general-names.ts";
+import { readNameConstraints } from "./name-constraints.ts";
+import { checkNested } from "./nested.ts";
+
+/**
+ * How a certificate is read. `strict`: all of it, as a presented one. `anchor`: a trust anchor is a name and a key with
+ * its constraints (RFC 5280 §6.1.1 (d)); an encoding that changes none of these is no reason to do without the anchor.
+ */
+export type Reading = "strict" | "anchor";
+
+export interface Reader {
+  /** So it may be critical. */
+  readonly processed: boolean;
+  /** Of an anchor it decides nothing: what it says of the path above, or of the anchor's own revocation and names. */
+  readonly hint?: true;
+  readonly read: (value: DerReader, into: Fields, reading: Reading) => void;
+}
+
+/** What is processed, so what may be critical. AIA is only read: nothing here fetches. */
+export const READERS: Readonly<Record<string, Reader>> = {
+  [OID.subjectKeyIdentifier]: {
+    processed: true,
+    hint: true,
+    read: (value, into) => {
+      into.subjectKeyIdentifier = value.contents(value.expect(TAG.octetString, "subjectKeyIdentifier"));
+    },
+  },
+  [OID.keyUsage]: {
+    processed: true,
+    read: (value, into, reading) => {
+      into.keyUsage = value.namedBits("keyUsage", TAG.bitString, reading === "strict" ? "DER" : "BER");
+      // RFC 5280 §4.2.1.3: at least one bit MUST be set.
+      if (into.keyUsage === 0) throw new DerError("keyUsage is empty");
+    },
+  },
+  [OID.subjectAltName]: {
+    processed: true,
+    hint: true,
+    read: (value, into) => {
+      into.subjectAltNames = readList(value, "subjectAltName", (list) =>
+        readGeneralName(list, "name", "subjectAltName"),
+      );
+    },
+  },
+  [OID.basicConstraints]: { processed: true, read: readBasicConstraints },
+  [OID.nameConstraints]: {
+    processed: true,
+    read: (value, into) => {
+      into.nameConstraints = readNameConstraints(value);
+    },
+  },
+  [OID.crlDistributionPoints]: {
+    processed: false,
+    hint: true,
+    read: (value, into) => {
+      into.crlDistributionPoints = readList(value, "cRLDistributionPoints", readDistributionPoint);
+    },
+  },
+  [OID.certificatePolicies]: { processed: true, read: readPolicies },
+  [OID.policyMappings]: {
+    processed: true,
+    read: (value, into) => {
+      into.policyMappings = readList(value, "policyMappings", (list) => {
+        const pair = list.enter(TAG.sequence, "policyMappings");
+        const mapping = [pair.oid("policyMappings"), pair.oid("policyMappings")] as const;
+        pair.finish("policyMappings");
+        return mapping;
+      });
+    },
+  },
+  [OID.authorityKeyIdentifier]: { processed: true, hint: true, read: readAuthorityKeyIdentifier },
+  [OID.policyConstraints]: { processed: true, read: readPolicyConstraints },
+  [OID.extendedKeyUsage]: {
+    processed: true,
+    read: (value, into) => {
+      into.extendedKeyUsage = readList(value, "extKeyUsage", (list) => list.oid("extKeyUsage"));
+    },
+  },
+  [OID.inhibitAnyPolicy]: {
+    processed: true,
+    read: (value, into) => {
+      into.inhibitAnyPolicy = value.smallInteger("inhibitAnyPolicy");
+    },
+  },
+  [OID.tlsFeature]: {
+    processed: true,
+    read: (value, into) => {
+      into.tlsFeatures = readList(value, "TLS feature", readTlsFeature);
+    },
+  },
+  [OID.authorityInfoAccess]: {
+    processed: false,
+    hint: true,
+    read: (value) => {
+      readList(value, "authorityInfoAccess", (list) => {
+        const description = list.enter(TAG.sequence, "authorityInfoAccess");
+        description.oid("authorityInfoAccess");
+        readGeneralName(description, "name", "authorityInfoAccess");
+        description.finish("authorityInfoAccess");
+      });
+    },
+  },
+};
+
+/** RFC 7633 §4.1: the number of a TLS extension, which has two octets. */
+function readTlsFeature(list: DerReader): number {
+  const feature = list.smallInteger("TLS feature");
+  if (feature > 0xffff) throw new DerError("TLS feature is out of range");
+  return feature;
+}
+
+/** Whether an extension can be read, tried on a copy: what cannot leaves no half of itself behind. */
+export function isWhole({ bytes, pos, end }: DerReader, oid: string, reader: Reader): boolean {
+  const value = new DerReader(bytes, pos, end);
+  try {
+    reader.read(value, noFields(), "anchor");
+    value.finish(`extension ${oid}`);
+    return true;
+  } catch (error) {
+    if (error instanceof DerError) return false;
+    throw error;
+  }
+}
+
+/** `SEQUENCE SIZE (1..MAX) OF`. */
+function readList<T>(value: DerReader, what: string, item: (list: DerReader) => T): T[] {
+  const list = value.enter(TAG.sequence, what);
+  if (list.empty) throw new DerError(`${what} is empty`);
+  const items: T[] = [];
+  while (!list.empty) items.push(item(list));
+  return items;
+}
+
+/** RFC 5280 §4.2.1.9. */
+function readBasicConstraints(value: DerReader, into: Fields): void {
+  const what = "basicConstraints";
+  const sequence = value.enter(TAG.sequence, what);
+  const ca = sequence.defaultFalse(what);
+  const pathLength = sequence.empty ? null : sequence.smallInteger("pathLenConstraint");
+  sequence.finish(what);
+  // CAs MUST NOT include pathLenConstraint unless the cA boolean is asserted.
+  if (!ca && pathLength !== null) throw new DerError("pathLenConstraint without cA");
+  into.basicConstraints = { ca, pathLength };
+}
+
+/** RFC 5280 §4.2.1.4. Qualifiers say nothing to a validator and are only checked to be DER. */
+function readPolicies(value: DerReader, into: Fields): void {
+  const what = "certificatePolicies";
+  into.policies = readList(value, what, (list) => {
+    const information = list.enter(TAG.sequence, what);
+    const oid = information.oid(what);
+    const qualifiers = information.optional(TAG.sequence, what);
+    if (qualifiers !== null) checkNested(qualifiers, 8, what);
+    information.finish(what);
+    return oid;
+  });
+  // A certificate policy OID MUST NOT appear more than once.
+  if (new Set(into.policies).size !== into.policies.length) throw new DerError(`${what} repeats a policy`);
+}
+
+/** RFC 5280 §4.2.1.11. */
+function readPolicyConstraints(value: DerReader, into: Fields): void {
+  const what = "policyConstraints";
+  const sequence = value.enter(TAG.sequence, what);
+  if (sequence.empty) throw new DerError(`${what} is empty`);
+  const skip = (number: number): number | null => {
+    const tag = context(number, false);
+    return sequence.peek() === tag ? sequence.smallInteger(what, tag) : null;
+  };
+  into.policyConstraints = { requireExplicit: skip(0), inhibitMapping: skip(1) };
+  sequence.finish(what);
+}
+
+/** RFC 5280 §4.2.1.1. */
+function readAuthorityKeyIdentifier(value: DerReader, into: Fields): void {
+  const what = "authorityKeyIdentifier";
+  const sequence = value.enter(TAG.sequence, what);
+  const keyIdentifier = sequence.peek() === context(0, false) ? sequence.contents(sequence.next(what)) : null;
+  const issuer = sequence.optional(context(1, true), what);
+  if (issuer?.empty === true) throw new DerError(`${what} has an empty authorityCertIssuer`);
+  issuer?.each((names) => readGeneralName(names, "name", what));
+  const serial = sequence.peek() === context(2, false);
+  if (serial) sequence.integer(what, context(2, false));
+  sequence.finish(what);
+  into.authorityKeyIdentifier = { keyIdentifier, issuer: issuer !== null, serial };
+}

@@ -1,0 +1,29 @@
+/** DER of types that this room does not know: checked down to its elements, and counted. */
+import { DerError, DerReader, MAX_OID_OCTETS, TAG } from "./der.ts";
+
+/**
+ * That the contents are DER elements all the way down, at most `depth` levels: for types this room does not know.
+ * Object identifiers are as short as everywhere, because PKI.js pays for each of their arcs. Returns how many there are.
+ */
+export function checkNested(reader: DerReader, depth: number, what: string): number {
+  if (depth === 0) throw new DerError(`${what} is nested too deep`);
+  let count = 0;
+  while (!reader.empty) {
+    const element = reader.next(what);
+    count++;
+    const isOid = element.tag === TAG.oid || element.tag === TAG.relativeOid;
+    if (isOid && element.end - element.content > MAX_OID_OCTETS) {
+      throw new DerError(`${what} has an OBJECT IDENTIFIER of ${element.end - element.content} octets`);
+    }
+    if ((element.tag & 0x20) !== 0) {
+      // X.690 §10.2: strings are primitive.
+      if (isConstructedString(element.tag)) throw new DerError(`${what} has a string in pieces`);
+      count += checkNested(new DerReader(reader.bytes, element.content, element.end), depth - 1, what);
+    }
+  }
+  return count;
+}
+
+/** `tag` is an octet of a constructed element. The last three are EXTERNAL, EMBEDDED PDV and CHARACTER STRING. */
+const isConstructedString = (tag: number): boolean =>
+  (tag & 0xc0) === 0 && ![TAG.sequence, TAG.set, 0x28, 0x2b, 0x3d].includes(tag);
