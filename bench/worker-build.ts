@@ -5,14 +5,21 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { ROOT } from "./stage.ts";
 
-/** Modules by file name, the entry first. */
-export function buildWorker(directory: string, bundleText: string): { out: string; modules: readonly string[] } {
+/** The default export of the deployed entry. */
+const DEPLOYED = "worker";
+
+/** Modules by file name, the entry first. `served`: an expression for what is exported in place of the worker. */
+export function buildWorker(
+  directory: string,
+  bundleText: string,
+  served: string = DEPLOYED,
+): { out: string; modules: readonly string[] } {
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, "bundle.json"), bundleText);
   const worker = join(ROOT, "src/host/cloudflare/worker.ts");
   writeFileSync(
     join(directory, "entry.ts"),
-    `import text from "./bundle.json";\nimport { createWorker } from ${JSON.stringify(worker)};\nconst { worker, Pool } = createWorker(text);\nexport { Pool };\nexport default worker;\n`,
+    `import text from "./bundle.json";\nimport { createWorker } from ${JSON.stringify(worker)};\nconst { worker, Pool, stats } = createWorker(text);\nexport { Pool };\nexport default ${served};\n`,
   );
   const wrangler = join(dirname(createRequire(import.meta.url).resolve("wrangler/package.json")), "bin/wrangler.js");
   const out = join(directory, "out");

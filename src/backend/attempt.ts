@@ -1,15 +1,16 @@
 /** One attempt at a backend: a connection from the pool or a new one, the exchange, and what it says of the endpoint. */
 import { acquire, type Acquired, type Way } from "./acquire.ts";
 import type { ConnectionFacts, Sender, Sent } from "./backends.ts";
-import { connect, type Connected } from "./connect.ts";
+import { connect, type Connected, left } from "./connect.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Connection } from "./engine/connection.ts";
+import { Deferred } from "./engine/deferred.ts";
 import { codeOf } from "./events.ts";
 import { type ExchangeRequest, isIdempotent } from "./exchange.ts";
 import { exchangeOn, type OnOptions } from "./exchange-on.ts";
 import type { BackendFailure } from "./failure.ts";
 import { RETRY_LIMITS } from "./limits.ts";
-import type { Held, Lane } from "./lane.ts";
+import type { Dialling, Held, Lane } from "./lane.ts";
 import type { Conclusion, DialOutcome } from "./refused-peer.ts";
 import type { Replay } from "./replay.ts";
 import { isRepeatable, isStale, isUnprocessed } from "./retries.ts";
@@ -64,6 +65,8 @@ export async function attempt(
     endpoint.inFlight++;
     pool.inFlight++;
     const unhold = request.client === undefined ? null : held.lane.hold(request.client);
+    const over = new Deferred<void>();
+    host.keep?.(over.promise);
     const isHttp2 = held.connection.protocol !== "http/1.1";
     const result = await exchangeOn(held.connection, request, {
       body: body?.source(keepsBody || isReused || isHttp2) ?? null,
@@ -75,6 +78,7 @@ export async function attempt(
         pool.inFlight--;
         unhold?.();
         held.lane.release(held);
+        over.resolve();
       },
     });
     if (!("kind" in result)) {
@@ -107,44 +111,51 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
   const { id: backend, endpoints } = service;
   return endpoints.inOrder(first, host.monotonicMs()).map((endpoint) => {
     const lane = laneOf(endpoint, upgrade);
+    const open: Dialling["open"] = async (signal, accepted) => {
+      const permit = await endpoint.refusedPeer.permit(host.monotonicMs, signal);
+      if (permit.kind === "aborted") return { kind: "failed", failure: left(signal.reason), leavesOut: false };
+      if (permit.kind === "refused") return { kind: "failed", failure: permit.failure, leavesOut: true };
+      const startMs = host.monotonicMs();
+      let outcome: DialOutcome = { kind: "unknown" };
+      let connected: Connected;
+      try {
+        connected = await connect({
+          backend: service.backend,
+          endpoint: endpoint.address,
+          protocols: lane === endpoint.lane ? "any" : "http/1.1",
+          policies: services.policies,
+          host,
+          signal,
+          accepted,
+        });
+        if (connected.kind === "open") outcome = { kind: "verified" };
+        else if (connected.leavesOut) outcome = { kind: "refused", failure: connected.failure };
+      } finally {
+        const conclusion = permit.conclude(outcome, lasting.random());
+        tellOfRefusal(sender, service, endpoint, outcome, conclusion);
+      }
+      if (connected.kind === "open") {
+        const { protocol, security, closed } = connected.connection;
+        host.keep?.(closed);
+        const durationMs = host.monotonicMs() - startMs;
+        const resumed = security.kind === "tls" ? security.resumed : null;
+        onEvent?.({ backend, endpoint: endpoint.address, kind: "connected", protocol, resumed, durationMs });
+      } else if (codeOf(connected.failure) !== "client-gone") {
+        const code = codeOf(connected.failure);
+        onEvent?.({ backend, endpoint: endpoint.address, kind: "connect-failed", code });
+        // A refused peer is left out already.
+        if (outcome.kind !== "refused") blame(sender, service, endpoint, connected.failure);
+      }
+      return connected;
+    };
     return {
       endpoint,
       lane,
       connectMs: timeouts.connectMs,
-      async open(signal, accepted) {
-        const permit = await endpoint.refusedPeer.permit(host.monotonicMs);
-        if (permit.kind === "refused") return { kind: "failed", failure: permit.failure, leavesOut: true };
-        const startMs = host.monotonicMs();
-        let outcome: DialOutcome = { kind: "unknown" };
-        let connected: Connected;
-        try {
-          connected = await connect({
-            backend: service.backend,
-            endpoint: endpoint.address,
-            protocols: lane === endpoint.lane ? "any" : "http/1.1",
-            policies: services.policies,
-            host,
-            signal,
-            accepted,
-          });
-          if (connected.kind === "open") outcome = { kind: "verified" };
-          else if (connected.leavesOut) outcome = { kind: "refused", failure: connected.failure };
-        } finally {
-          const conclusion = permit.conclude(outcome, lasting.random());
-          tellOfRefusal(sender, service, endpoint, outcome, conclusion);
-        }
-        if (connected.kind === "open") {
-          const { protocol, security } = connected.connection;
-          const durationMs = host.monotonicMs() - startMs;
-          const resumed = security.kind === "tls" ? security.resumed : null;
-          onEvent?.({ backend, endpoint: endpoint.address, kind: "connected", protocol, resumed, durationMs });
-        } else if (codeOf(connected.failure) !== "client-gone") {
-          const code = codeOf(connected.failure);
-          onEvent?.({ backend, endpoint: endpoint.address, kind: "connect-failed", code });
-          // A refused peer is left out already.
-          if (outcome.kind !== "refused") blame(sender, service, endpoint, connected.failure);
-        }
-        return connected;
+      open(...dialling) {
+        const opening = open(...dialling);
+        host.keep?.(opening);
+        return opening;
       },
     };
   });

@@ -98,7 +98,11 @@ function generation(sender: Sender): Backends {
   const { services, lasting } = sender;
   let isSucceeded = false;
   return {
-    send: (id, request, options = NO_OPTIONS) => send(sender, id, request, options),
+    send(id, request, options = NO_OPTIONS) {
+      const sending = send(sender, id, request, options);
+      sender.host.keep?.(sending);
+      return sending;
+    },
     succeed(bundle, secrets) {
       const next = services.succeed(bundle, secrets);
       isSucceeded = true;

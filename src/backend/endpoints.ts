@@ -43,10 +43,14 @@ export class Endpoint {
     return this.#failures >= HEALTH_LIMITS.failures;
   }
 
-  /** May have the next request. When its time out is over, one request at a time asks whether it is back. */
+  /**
+   * May have the next request. When its time out is over, one request at a time asks whether it is back; one that is
+   * still in flight long after (a WebSocket, or what an invocation took along that a platform ended) does not count.
+   */
   isReady(nowMs: number): boolean {
     if (this.refusedPeer.leavesOut(nowMs)) return false;
-    return !this.isEjected || (nowMs >= this.#ejectedUntilMs && this.inFlight === 0);
+    const sinceMs = nowMs - this.#ejectedUntilMs;
+    return !this.isEjected || (sinceMs >= 0 && (this.inFlight === 0 || sinceMs >= HEALTH_LIMITS.maxEjectionMs));
   }
 
   /** True: it was ejected, and is back. */

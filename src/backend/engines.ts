@@ -67,16 +67,21 @@ export class Engines {
   }
 
   #slot(): Slot {
-    this.#slots = this.#slots.filter(({ engine }) => !engine.dead);
+    this.#slots = this.#slots.filter(({ engine }) => !engine.dead && !this.#isSpent(engine));
     const free = this.#slots.find(({ engine }) => engine.connections < ENGINE_LIMITS.connections);
     if (free !== undefined) return free;
-    // Bounded, whatever holds connections: where workerd ends a request's context, nothing says that its own is over.
-    const last = this.#slots.at(-1);
-    if (last !== undefined && this.#slots.length >= ENGINE_LIMITS.instances) return last;
     const engine = new Engine(this.#host, () => this.#retire(engine));
     const slot = { engine, configs: new Map() };
     this.#slots = [...this.#slots, slot];
     return slot;
+  }
+
+  /**
+   * Where an invocation can end without a word, the memory of its connections stays in the instance. It is given up
+   * after so many, and goes with its last connection: what such ends cost is bounded.
+   */
+  #isSpent({ made }: Engine): boolean {
+    return this.#host.keep !== undefined && made >= ENGINE_LIMITS.lifetimeConnections;
   }
 
   /** `engine` has no connection left. */

@@ -42,7 +42,8 @@ export interface Host {
   /** "workerd", "node", "deno", "bun": for logs. */
   readonly name: string;
   readonly tlsModule: WebAssembly.Module;
-  readonly aead: HostAead | null;
+  /** Makes a cipher for one instance of the module: the keys in it go with the instance, also when nobody frees them. */
+  readonly aead: (() => HostAead) | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Milliseconds from some start, never backwards. */
@@ -55,4 +56,9 @@ export interface Host {
    */
   readonly soon: (act: () => void) => void;
   readonly dial: Dial;
+  /**
+   * Keeps the invocation alive until `work` has settled, also when its client has left. Present where a runtime ends
+   * an invocation with all its sockets and promises, and nothing in them hears of it (workerd, outside of an object).
+   */
+  readonly keep?: (work: Promise<unknown>) => void;
 }

@@ -32,8 +32,15 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
   idleMs: 30_000,
   lifetimeMs: 600_000,
 };
-/** Where a socket belongs to the request that opened it (workerd, without an object that pools). */
-export const NO_REUSE: PoolLimits = { ...DEFAULT_POOL_LIMITS, idlePerKey: 0 };
+/**
+ * Where a socket belongs to the request that opened it (workerd, without an object that pools). Connections are not
+ * bounded in number: the platform bounds those of an invocation, and one that it ends would be counted for ever.
+ */
+export const NO_REUSE: PoolLimits = {
+  ...DEFAULT_POOL_LIMITS,
+  connectionsPerKey: Number.POSITIVE_INFINITY,
+  idlePerKey: 0,
+};
 
 /**
  * A connection goes on to the next request of its own key, unless one of another key, for which there is no room, has
@@ -66,14 +73,16 @@ export const REFUSED_PEER_LIMITS = {
   firstMs: 1_000,
   /** With the second for which a verdict is remembered (trust/cache.ts) no client gets a refusal older than 30 s. */
   maxMs: 29_000,
+  /** The others wait for the dial that asks again, which has a limit of its own; after so long another one asks. */
+  askMs: 15_000,
 } as const;
 
 /** Instances of the module. */
 export const ENGINE_LIMITS = {
   /** Connections of one; the next one then gets an instance of its own. */
   connections: 256,
-  /** Beyond it the last one takes all further connections. */
-  instances: 16,
+  /** Connections that an instance may ever have had before another replaces it, in a worker without an object. */
+  lifetimeConnections: 1_024,
   /** An instance without connections that has grown so far is given up: its memory cannot shrink. */
   retiredBytes: 8 * 1024 * 1024,
 } as const;

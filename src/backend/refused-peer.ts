@@ -19,7 +19,9 @@ export type Permit =
       /** Call once with how the dial ended, whatever that was; answers what changed for the endpoint. */
       readonly conclude: (outcome: DialOutcome, random: number) => Conclusion;
     }
-  | { readonly kind: "refused"; readonly failure: BackendFailure };
+  | { readonly kind: "refused"; readonly failure: BackendFailure }
+  /** The signal has aborted. */
+  | { readonly kind: "aborted" };
 
 /** `unknown`: the peer was not heard, by a failed connection or an abort. */
 export type DialOutcome =
@@ -41,8 +43,8 @@ export class RefusedPeer {
   #remembered: Remembered | null = null;
   /** Refusals in a row; each doubles the time without a dial. */
   #refusals = 0;
-  /** The one dial that asks again after that time. */
-  #asking: Deferred<void> | null = null;
+  /** The one dial that asks again after that time, and until when it is waited for: its invocation may have been ended. */
+  #asking: { readonly over: Deferred<void>; readonly untilMs: number } | null = null;
 
   get isRemembered(): boolean {
     return this.#remembered !== null;
@@ -50,33 +52,40 @@ export class RefusedPeer {
 
   /** A request that has another endpoint goes there. */
   leavesOut(nowMs: number): boolean {
-    return this.#remembered !== null && (nowMs < this.#remembered.untilMs || this.#asking !== null);
+    return this.#remembered !== null && (nowMs < this.#remembered.untilMs || this.#isAsking(nowMs));
   }
 
   /**
    * Asked before each dial. Once the time is over the first caller dials, and the others wait for what it hears, so
    * that no client gets a refusal older than {@link REFUSED_PEER_LIMITS}.maxMs. The wait is as long as that dial:
-   * its time limit ends both.
+   * its time limit ends both. `signal` ends the caller's own.
    */
-  async permit(monotonicMs: () => number): Promise<Permit> {
+  async permit(monotonicMs: () => number, signal: AbortSignal): Promise<Permit> {
     while (this.#remembered !== null) {
-      if (monotonicMs() < this.#remembered.untilMs) return { kind: "refused", failure: this.#remembered.failure };
-      if (this.#asking === null) {
-        const asking = new Deferred<void>();
+      if (signal.aborted) return { kind: "aborted" };
+      const nowMs = monotonicMs();
+      if (nowMs < this.#remembered.untilMs) return { kind: "refused", failure: this.#remembered.failure };
+      if (this.#asking === null || !this.#isAsking(nowMs)) {
+        const over = new Deferred<void>();
+        const asking = { over, untilMs: nowMs + REFUSED_PEER_LIMITS.askMs };
         this.#asking = asking;
         return {
           kind: "dial",
           conclude: (outcome, random) => {
-            this.#asking = null;
+            if (this.#asking === asking) this.#asking = null;
             const conclusion = this.#conclude(outcome, monotonicMs(), random);
-            asking.resolve();
+            over.resolve();
             return conclusion;
           },
         };
       }
-      await this.#asking.promise;
+      await settledOrAborted(this.#asking.over.promise, signal);
     }
     return { kind: "dial", conclude: (outcome, random) => this.#conclude(outcome, monotonicMs(), random) };
+  }
+
+  #isAsking(nowMs: number): boolean {
+    return this.#asking !== null && nowMs < this.#asking.untilMs;
   }
 
   /** A changed bundle may have mended what was refused. */
@@ -104,4 +113,15 @@ export class RefusedPeer {
     this.forget();
     return wasRefused ? { kind: "recovered" } : { kind: "unchanged" };
   }
+}
+
+function settledOrAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = (): void => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    };
+    signal.addEventListener("abort", stop);
+    void work.then(() => stop());
+  });
 }

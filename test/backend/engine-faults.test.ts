@@ -340,13 +340,13 @@ test("a host cipher that breaks ends the connection", async () => {
   const aead = nodeAead();
   let broken = false;
   const faulty = newEngine({
-    aead: {
+    aead: () => ({
       ...aead,
       open: (...args) => {
         if (broken) throw new Error("cipher broke");
         return aead.open(...args);
       },
-    },
+    }),
   });
   const connection = connectionOf(await open(faulty, newConfig(faulty), await dial(backend.port)));
   await text(await connection.request(get("/x"), null));

@@ -26,6 +26,19 @@ test("a small idle instance stays, with its tickets", () => {
   expect(engines.get()).toBe(engine);
 });
 
+test("where connections may end unheard, an instance is replaced after so many, though they count as open", () => {
+  const engines = new Engines({ ...host, keep: () => undefined });
+  const first = engines.get();
+  for (let made = 0; made < ENGINE_LIMITS.lifetimeConnections; made++) {
+    expect(engines.get()).toBe(first);
+    first.instance.connectionMade();
+    first.instance.connectionFreed();
+  }
+  const second = engines.get();
+  expect(second).not.toBe(first);
+  expect(engines.memoryBytes).toBe(second.memoryBytes);
+});
+
 test("memory that a burst took is given back, and the next burst is served", async () => {
   const waiting: ServerResponse[] = [];
   const server = await secureHttp1((_, response) => void waiting.push(response));

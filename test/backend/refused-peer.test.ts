@@ -1,7 +1,7 @@
 /** A refused chain or handshake leaves its endpoint out at once: no dial until its time is over, then one, and never an old answer. */
 import { expect, onTestFinished, test } from "vitest";
 import type { Sent } from "../../src/backend/backends.ts";
-import { REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
+import { NO_REUSE, REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { mintCa, mintLeaf } from "../pki.ts";
 import { tlsBackend, type TlsBackend } from "./fixtures/backend.ts";
@@ -124,4 +124,28 @@ test("a changed bundle ends it", async () => {
   client.backends = client.backends.succeed(changed, NO_SECRETS);
   expect((await client.ask()).kind).toBe("response");
   expect(dials).toHaveLength(2);
+});
+
+test("a dial that never ends, as of an invocation that the platform ended, is waited for only for a while", async () => {
+  const server = await tlsBackend({ leaf: stranger });
+  onTestFinished(() => server.close());
+  let nowMs = 0;
+  let dials = 0;
+  const client = clientOf(bundleTo({ ports: [server.port] }), {
+    poolLimits: NO_REUSE,
+    timeouts: { connectMs: 500 },
+    host: {
+      monotonicMs: () => nowMs,
+      dial: (endpoint, signal) => (++dials === 2 ? new Promise(() => undefined) : host.dial(endpoint, signal)),
+    },
+  });
+  expect(await client.ask()).toMatchObject(UNKNOWN_CA);
+  server.useCertificate(leaf);
+  nowMs += REFUSED_PEER_LIMITS.firstMs;
+  const timedOut = { kind: "failed", failure: { code: "connection-timeout" } };
+  expect(await burst(client, 2)).toMatchObject(times(2, timedOut));
+  expect(dials).toBe(2);
+  nowMs += REFUSED_PEER_LIMITS.askMs;
+  expect((await client.ask()).kind).toBe("response");
+  expect(dials).toBe(3);
 });

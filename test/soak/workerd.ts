@@ -4,33 +4,47 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import type { BackendStats } from "../../src/backend/events.ts";
 import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { buildWorker } from "../../bench/worker-build.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const WORKERD = join(createRequire(import.meta.url).resolve("workerd/package.json"), "../bin/workerd");
 
+/** A path that is answered with {@link Workerd.stats}. */
+const STATS = "/stats-of-the-worker-itself";
+const SERVED = `{
+  fetch: (request, ...more) =>
+    request.url.endsWith(${JSON.stringify(STATS)}) ? Response.json(stats()) : worker.fetch(request, ...more),
+}`;
+
 /** Of what workerd says, when it does not start. */
 const SHOWN = 4_000;
 
 export interface Workerd {
   readonly port: number;
+  /** Of the worker's own connections; null before the first. */
+  stats(): Promise<BackendStats | null>;
   /** What the process holds in memory now. */
   residentBytes(): number;
   stop(): Promise<void>;
 }
+
+/** `object`: connections are pooled in a Durable Object; `none`: each request has one of its own. */
+export type Pooling = "object" | "none";
 
 /** Rejects when workerd ends before it serves. `logged` hears each line of its log: access records and events. */
 export async function startWorkerd(
   bundleText: string,
   secretsText = encodeSecrets(new Map()),
   logged: ((line: string) => void) | null = null,
+  pooling: Pooling = "object",
 ): Promise<Workerd> {
   mkdirSync(join(ROOT, ".lasthop"), { recursive: true });
   const directory = mkdtempSync(join(ROOT, ".lasthop/soak-"));
-  const { out, modules } = buildWorker(directory, bundleText);
+  const { out, modules } = buildWorker(directory, bundleText, SERVED);
   const file = join(out, "config.capnp");
-  writeFileSync(file, configOf(modules));
+  writeFileSync(file, configOf(modules, pooling));
   const child = spawn(WORKERD, ["serve", "--control-fd=3", file], {
     stdio: ["ignore", logged === null ? "ignore" : "pipe", "pipe", "pipe"],
     env: { ...process.env, LASTHOP_SECRETS: secretsText },
@@ -45,6 +59,10 @@ export async function startWorkerd(
   ]);
   return {
     port,
+    async stats() {
+      const response = await fetch(`http://127.0.0.1:${port}${STATS}`);
+      return (await response.json()) as BackendStats | null;
+    },
     residentBytes: () => residentBytes(child.pid),
     async stop() {
       child.kill("SIGKILL");
@@ -72,7 +90,7 @@ function listening(child: ChildProcess): Promise<number> {
 }
 
 /** The flags of wrangler.toml. */
-function configOf(modules: readonly string[]): string {
+function configOf(modules: readonly string[], pooling: Pooling): string {
   const kind = (name: string): string =>
     name.endsWith(".wasm") ? "wasm" : name.endsWith(".json") ? "text" : "esModule";
   return `using Workerd = import "/workerd/workerd.capnp";
@@ -85,7 +103,7 @@ const worker :Workerd.Worker = (
   durableObjectNamespaces = [(className = "Pool", uniqueKey = "pool")],
   durableObjectStorage = (inMemory = void),
   bindings = [
-    (name = "LASTHOP_POOL", durableObjectNamespace = "Pool"),
+    ${pooling === "object" ? '(name = "LASTHOP_POOL", durableObjectNamespace = "Pool"),' : ""}
     (name = "LASTHOP_SECRETS", fromEnvironment = "LASTHOP_SECRETS"),
   ],
   compatibilityDate = "2026-11-01",

@@ -69,6 +69,7 @@ it.each(["", "0", "six", "-1", "1.5", "6 ", "1e3"])("serves nothing under a numb
   const { text } = encodeBundle(bundleFor(inject("fixtures"), "good", {}), cloudflareHost.sha256);
   const read = async () => ({ bundle: text, secrets: null });
   const serving = new Serving({
+    host: cloudflareHost,
     source: { holdsMs: Number.POSITIVE_INFINITY, candidates: async () => [{ id: "it", read }] },
     poolLimits: () => ({ connections: connectionsOf({ LASTHOP_POOL_CONNECTIONS: asked }) }),
     capabilities: [],

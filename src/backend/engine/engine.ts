@@ -33,6 +33,11 @@ export class Engine {
     return this.#instance?.connections ?? 0;
   }
 
+  /** Those that are gone too. */
+  get made(): number {
+    return this.#instance?.made ?? 0;
+  }
+
   /** 0 while nothing has used it, and once it is dead. */
   get memoryBytes(): number {
     return this.#instance === null || this.dead ? 0 : this.#instance.memoryBytes;

@@ -22,6 +22,7 @@ export class Instance {
   readonly #mourners = new Set<() => void>();
   readonly #idle: () => void;
   #connections = 0;
+  #made = 0;
 
   /** `idle` is called whenever the last connection is gone. */
   constructor(host: EngineHost, idle: () => void = () => undefined) {
@@ -34,7 +35,7 @@ export class Instance {
     };
     const instance = new WebAssembly.Instance(host.tlsModule, {
       wasi_snapshot_preview1: wasiImports(host, memory),
-      lasthop: aeadImports(host.aead, memory),
+      lasthop: aeadImports(host.aead?.() ?? null, memory),
     });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own module; its ABI version is checked below
     exports = instance.exports as unknown as Exports;
@@ -53,9 +54,15 @@ export class Instance {
     return this.#connections;
   }
 
+  /** All connections so far. */
+  get made(): number {
+    return this.#made;
+  }
+
   /** A connection holds memory here from now on. */
   connectionMade(): void {
     this.#connections++;
+    this.#made++;
   }
 
   connectionFreed(): void {

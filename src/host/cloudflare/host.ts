@@ -1,14 +1,16 @@
 /** What workerd gives backend/. */
+import { waitUntil } from "cloudflare:workers";
 import type { Host } from "../../backend/host.ts";
 import tlsModule from "../../../wasm/dist/lasthop_tls.wasm";
 import { afterMicrotasks } from "../../backend/soon.ts";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { cloudflareDial } from "./socket.ts";
 
+/** For an object: its sockets and promises live as long as the object, whatever becomes of a request. */
 export const cloudflareHost: Host = {
   name: "workerd",
   tlsModule,
-  aead: nodeAead(),
+  aead: nodeAead,
   // Both stand still while the worker computes, and move on with I/O.
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
@@ -17,3 +19,9 @@ export const cloudflareHost: Host = {
   soon: afterMicrotasks,
   dial: cloudflareDial,
 };
+
+/**
+ * For the worker itself: workerd ends an invocation when its response has left or its client is gone, but for what it
+ * was asked to wait for. Cloudflare waits for at most 30 s.
+ */
+export const invocationHost: Host = { ...cloudflareHost, keep: waitUntil };

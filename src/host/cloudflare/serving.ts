@@ -1,6 +1,7 @@
 /** What a worker or its object serves: the newest release that loads, each the successor of the one before. */
 import { type Backends, createBackends } from "../../backend/backends.ts";
-import type { BackendEvent } from "../../backend/events.ts";
+import type { BackendEvent, BackendStats } from "../../backend/events.ts";
+import type { Host } from "../../backend/host.ts";
 import type { PoolLimits } from "../../backend/limits.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
 import { BundleError, decodeBundle } from "../../bundle/codec.ts";
@@ -12,7 +13,6 @@ import { createGateway, type Gateway } from "../../gateway/gateway.ts";
 import type { Front } from "../../gateway/front.ts";
 import type { EncodedSlashes } from "../../gateway/match/request.ts";
 import { fromWorkerd } from "./fields.ts";
-import { cloudflareHost } from "./host.ts";
 import { respond } from "./respond.ts";
 import type { Release, Source } from "./source.ts";
 import { openingWebSockets } from "./websocket.ts";
@@ -22,6 +22,7 @@ export type Background = (work: Promise<void>) => void;
 
 export interface ServingOptions {
   readonly source: Source;
+  readonly host: Host;
   /** Throws a BundleError when the deployment asks for what cannot be; then nothing is served. */
   readonly poolLimits: () => Partial<PoolLimits>;
   /** What this deployment can do; a bundle that needs more is refused. */
@@ -54,8 +55,8 @@ export class Serving {
 
   async fetch(request: Request, front: Front, background: Background): Promise<Response> {
     const isServing = this.#state.kind === "serving";
-    if (this.#state.kind === "cold" || cloudflareHost.monotonicMs() >= this.#againMs) {
-      this.#againMs = cloudflareHost.monotonicMs() + this.#options.source.holdsMs;
+    if (this.#state.kind === "cold" || this.#options.host.monotonicMs() >= this.#againMs) {
+      this.#againMs = this.#options.host.monotonicMs() + this.#options.source.holdsMs;
       const followed = this.#follow();
       // Who serves goes on meanwhile; who does not has nothing else to do.
       if (isServing) background(followed);
@@ -65,6 +66,11 @@ export class Serving {
     if (state.kind === "serving") return state.generation.answer(request, front, background);
     const detail = state.kind === "refused" ? state.detail : "nothing is loaded";
     return respond(failureResponse(requestFailure("bundle-refused", detail)), request, background);
+  }
+
+  /** Null while nothing is loaded. */
+  stats(): BackendStats | null {
+    return this.#serving()?.backends.stats() ?? null;
   }
 
   /** Closes connections that nobody has used for a while; answers how many stay open. */
@@ -111,7 +117,7 @@ export class Serving {
   #keep(error: unknown): void {
     const detail = error instanceof Error ? error.message : String(error);
     // KV itself may fail for a while; a bug of ours looks the same to clients, and is in the log.
-    if (!(error instanceof BundleError)) this.#againMs = cloudflareHost.monotonicMs() + RETRY_MS;
+    if (!(error instanceof BundleError)) this.#againMs = this.#options.host.monotonicMs() + RETRY_MS;
     console.error(JSON.stringify({ code: "bundle-refused", detail }));
     if (this.#state.kind !== "serving") this.#state = { kind: "refused", detail };
   }
@@ -129,12 +135,11 @@ function generationOf(
   id: string,
   release: Release,
   before: Generation | null,
-  { poolLimits, capabilities, encodedSlashes }: ServingOptions,
+  { host, poolLimits, capabilities, encodedSlashes }: ServingOptions,
 ): Generation {
-  const bundle = decodeBundle(release.bundle, cloudflareHost.sha256, before?.bundle);
+  const bundle = decodeBundle(release.bundle, host.sha256, before?.bundle);
   demandCapabilities(bundle, capabilities);
   const secrets = release.secrets === null ? NO_SECRETS : decodeSecrets(release.secrets);
-  const host = cloudflareHost;
   const log = (record: object): void => console.log(JSON.stringify(record));
   // A reused connection stands in the access record.
   const onEvent = (event: BackendEvent): void => {

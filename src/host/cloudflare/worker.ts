@@ -1,8 +1,11 @@
 /** The worker: a bundle, embedded by the deployment or published to KV, behind a fetch handler. */
 import { DurableObject } from "cloudflare:workers";
+import type { BackendStats } from "../../backend/events.ts";
+import type { Host } from "../../backend/host.ts";
 import { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "../../backend/limits.ts";
 import type { Capability } from "../../bundle/types.ts";
 import type { Front } from "../../gateway/front.ts";
+import { cloudflareHost, invocationHost } from "./host.ts";
 import { askPool, connectionsOf, type PoolEnv } from "./pool.ts";
 import { Serving } from "./serving.ts";
 import { type SourceEnv, sourceOf } from "./source.ts";
@@ -29,6 +32,8 @@ export interface LasthopWorker {
    * the client holds the pool. The entry exports this class.
    */
   readonly Pool: new (state: DurableObjectState, env: Env) => DurableObject<Env>;
+  /** Of this isolate's own connections, those of no object; null before the first. For tests. */
+  readonly stats: () => BackendStats | null;
 }
 
 /** Between two looks for connections that have been idle for too long. */
@@ -39,17 +44,20 @@ export function createWorker(embedded: string): LasthopWorker {
   // Made by the first request that needs it: nothing is done before, so that a cold start pays for what it serves.
   let direct: Serving | null = null;
   return {
+    stats: () => direct?.stats() ?? null,
     worker: {
       async fetch(request, env, context) {
         const background = (work: Promise<void>): void => context.waitUntil(work);
         const pooled = await askPool(env, request, background);
         if (pooled !== null) return pooled;
-        direct ??= servingOf(env, embedded, () => NO_REUSE);
+        direct ??= servingOf(env, embedded, invocationHost, () => NO_REUSE);
         return direct.fetch(request, frontOf(request, env), background);
       },
     },
     Pool: class Pool extends DurableObject<Env> {
-      readonly #serving = servingOf(this.env, embedded, () => ({ connections: connectionsOf(this.env) }));
+      readonly #serving = servingOf(this.env, embedded, cloudflareHost, () => ({
+        connections: connectionsOf(this.env),
+      }));
       #isSweeping = false;
 
       override fetch(request: Request): Promise<Response> {
@@ -70,11 +78,12 @@ export function createWorker(embedded: string): LasthopWorker {
   };
 }
 
-function servingOf(env: Env, embedded: string, poolLimits: () => Partial<PoolLimits>): Serving {
+function servingOf(env: Env, embedded: string, host: Host, poolLimits: () => Partial<PoolLimits>): Serving {
   const capabilities: Capability[] = ["client-certificates", "websocket"];
   if (env.LASTHOP_FRONT_TLS === "platform") capabilities.push("listener-certificates");
   return new Serving({
     source: sourceOf(env, embedded),
+    host,
     poolLimits,
     capabilities,
     encodedSlashes: env.LASTHOP_ENCODED_SLASHES === "keep" ? "keep" : "refuse",

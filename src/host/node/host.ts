@@ -11,7 +11,7 @@ export function nodeHost(): Host {
   return {
     name: "node",
     tlsModule: new WebAssembly.Module(readFileSync(MODULE)),
-    aead: nodeAead(),
+    aead: nodeAead,
     now: () => Date.now(),
     monotonicMs: () => performance.now(),
     randomFill: (bytes) => void crypto.getRandomValues(bytes),
