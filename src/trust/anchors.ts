@@ -4,6 +4,7 @@ import { checkCa, checkEndEntity } from "./checks/profile.ts";
 import type { RefusalCode } from "./verdict.ts";
 import { type Certificate, parseAnchor, parseCertificate } from "./x509/certificate.ts";
 import { keyProblem } from "./x509/public-keys.ts";
+import { PURPOSE } from "./x509/purposes.ts";
 
 export interface AnchorProblem {
   readonly code: RefusalCode;
@@ -76,16 +77,14 @@ function isServer(certificate: Certificate): boolean {
 const hasNames = ({ subjectAltNames }: Certificate): boolean =>
   subjectAltNames?.some(({ type }) => type === "dns" || type === "uri") === true;
 
-const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
-
 /**
  * OpenSSL wants clientAuth of every CA of clients that has extKeyUsage: unlike in RFC 5280 §4.2.1.12, anyExtendedKeyUsage
  * does not stand for it.
  */
 function clientIssuerProblem({ extendedKeyUsage: purposes, key }: Certificate): AnchorProblem | null {
-  if (purposes !== null && !purposes.includes(CLIENT_AUTH)) {
+  if (purposes !== null && !purposes.includes(PURPOSE.clientAuth)) {
     const found = `extKeyUsage ${purposes.slice(0, 8).join(", ")}`;
-    return { code: "wrong-usage", expected: `extKeyUsage with clientAuth (${CLIENT_AUTH}), or none`, found };
+    return { code: "wrong-usage", expected: `extKeyUsage with clientAuth (${PURPOSE.clientAuth}), or none`, found };
   }
   const problem = keyProblem(key, "ca");
   return problem === null ? null : { code: problem.code, expected: problem.expected, found: problem.presented };

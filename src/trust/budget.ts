@@ -46,7 +46,7 @@ export const DEFAULT_BUDGETS: Budgets = {
 };
 
 /** Work that is charged. `octets` are read: presented ones once, those of a path again each time it is validated. */
-export type Expense =
+export type Charge =
   | "octets"
   | "comparisons"
   | "folded"
@@ -57,7 +57,7 @@ export type Expense =
   | "witnessed";
 
 /** What one of each costs at most, in units of `work`: measured by `npm run trust:cost` over chains made for it. */
-const UNITS: Readonly<Record<Expense, number>> = {
+const UNITS: Readonly<Record<Charge, number>> = {
   octets: 10,
   comparisons: 10,
   folded: 30,
@@ -72,7 +72,7 @@ const UNITS: Readonly<Record<Expense, number>> = {
 export class Budget {
   readonly limits: Budgets;
   /** Without the charge that was refused. */
-  readonly #spent: Record<Expense, number>;
+  readonly #spent: Record<Charge, number>;
   readonly #paid = new WeakSet();
   #work = 0;
   /** The first limit that was passed. */
@@ -98,7 +98,7 @@ export class Budget {
   }
 
   /** Takes `amount`, before the work is done; false, for good, once a limit is passed. */
-  spend(kind: Expense, amount: number): boolean {
+  spend(kind: Charge, amount: number): boolean {
     if (this.exceeded !== null) return false;
     const [spent, work] = [this.#spent[kind] + amount, this.#work + amount * UNITS[kind]];
     if (kind !== "octets" && spent > this.limits[kind]) this.exceeded = kind;
@@ -110,7 +110,7 @@ export class Budget {
   }
 
   /** Whether work whose result is remembered with `thing` is still to be charged in this verdict: at the first call. */
-  once(thing: object): boolean {
+  isFirstUse(thing: object): boolean {
     if (this.#paid.has(thing)) return false;
     this.#paid.add(thing);
     return true;

@@ -9,7 +9,7 @@ interface Entry {
 
 const MAX_ENTRIES = 1024;
 /** Octets of certificates in the remembered paths: enough for the number above of common chains, not of 60 kB each. */
-const MAX_BYTES = 4 * 1024 * 1024;
+const MAX_VERDICT_BYTES = 4 * 1024 * 1024;
 /**
  * A refusal is remembered for the burst of connections that meet it together, to several endpoints with one chain.
  * How long an endpoint stays refused is for backend/ (REFUSED_PEER_LIMITS), which counts this time in.
@@ -37,7 +37,7 @@ export class VerdictCache {
     this.#entries.set(key, entry);
     this.#bytes += bytesOf(entry);
     for (const [oldest, held] of this.#entries) {
-      if (this.#entries.size <= MAX_ENTRIES && this.#bytes <= MAX_BYTES) break;
+      if (this.#entries.size <= MAX_ENTRIES && this.#bytes <= MAX_VERDICT_BYTES) break;
       this.#delete(oldest, held);
     }
   }

@@ -1,9 +1,9 @@
 /** One policy, as trust/ is given it and as it is read once for all its verdicts. */
 import { fromBase64, sameBytes } from "../bundle/bytes.ts";
 import { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
-import { type AnchorIndex, type Link, indexAnchors } from "./path/issuers.ts";
+import { type AnchorIndex, type SourcedCertificate, indexAnchors } from "./path/issuers.ts";
 import { CrlSet } from "./revocation/crl-set.ts";
-import { type CertificateStore, Known, digestKey } from "./signatures/store.ts";
+import { type CertificateStore, KnownCertificate, digestKey } from "./signatures/store.ts";
 import { parseAnchor } from "./x509/certificate.ts";
 import type { TrustIdentifier } from "./x509/identity.ts";
 
@@ -29,7 +29,7 @@ export interface TrustPolicy {
 export interface ReadPolicy {
   /** Null: no name is asked for. Only x509-limbo does that; `createVerifier` never. */
   readonly identifiers: readonly TrustIdentifier[] | null;
-  readonly anchors: readonly Link[];
+  readonly anchors: readonly SourcedCertificate[];
   readonly anchorIndex: AnchorIndex;
   readonly profile: "private" | "strict";
   /** Digests of SubjectPublicKeyInfos, as `digestKey` writes them; empty: no pinning. */
@@ -59,8 +59,8 @@ export function readPolicy(
   };
 }
 
-function readAnchors(trust: TrustPolicy, store: CertificateStore): Link[] {
-  const anchors: Link[] = [];
+function readAnchors(trust: TrustPolicy, store: CertificateStore): SourcedCertificate[] {
+  const anchors: SourcedCertificate[] = [];
   for (const { der, source } of trust.anchors) {
     if (anchors.some(({ known }) => sameBytes(known.certificate.der, der))) continue;
     const strict = store.read(der);
@@ -68,7 +68,7 @@ function readAnchors(trust: TrustPolicy, store: CertificateStore): Link[] {
     // A certificate that only an anchor may be stays out of the store: presented, the same bytes are refused.
     const parsed = strict.kind === "parsed" ? strict : parseAnchor(der.slice());
     if (parsed.kind === "malformed") continue;
-    const known = parsed.value instanceof Known ? parsed.value : new Known(parsed.value);
+    const known = parsed.value instanceof KnownCertificate ? parsed.value : new KnownCertificate(parsed.value);
     anchors.push({ known, position: -1, source });
   }
   return anchors;

@@ -26,7 +26,7 @@ export function checkSizes(
 }
 
 /** What was presented as one string of bytes: each part after its length, so that no two chains share one. */
-export function frame(presented: readonly Uint8Array[], staple: Uint8Array | null): Uint8Array {
+export function frameChain(presented: readonly Uint8Array[], staple: Uint8Array | null): Uint8Array {
   const parts = staple === null ? presented : [...presented, staple];
   let size = 1;
   for (const part of parts) size += 4 + part.length;

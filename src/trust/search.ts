@@ -3,8 +3,8 @@ import type { Budget } from "./budget.ts";
 import { loadPublicSuffixes } from "./checks/public-suffixes.ts";
 import { buildPath, spendOnPath } from "./path/build.ts";
 import { type Failure, furthest, overBudget } from "./path/failure.ts";
-import type { Link } from "./path/issuers.ts";
-import { type Chain, anchorWith } from "./path/presented-chain.ts";
+import type { SourcedCertificate } from "./path/issuers.ts";
+import { type PresentedChain, anchorWith } from "./path/presented-chain.ts";
 import type { ReadPolicy } from "./policy.ts";
 import { type CertificateStore, digestKey } from "./signatures/store.ts";
 import { type PathOutcome, type PathRules, validatePath } from "./validate.ts";
@@ -23,12 +23,16 @@ export interface SearchContext {
 }
 
 /** The first path that holds, or the failure of the path that got furthest. */
-export async function findPath(chain: Chain, policy: ReadPolicy, context: SearchContext): Promise<PathOutcome> {
+export async function findPath(
+  chain: PresentedChain,
+  policy: ReadPolicy,
+  context: SearchContext,
+): Promise<PathOutcome> {
   const { nowMs, staple, budget } = context;
   const rules = await rulesFor(chain, policy, context);
   let accepted: PathOutcome | null = null;
   let worst: Failure | null = null;
-  const accept = async (path: readonly Link[]): Promise<Failure | null> => {
+  const accept = async (path: readonly SourcedCertificate[]): Promise<Failure | null> => {
     const outcome = await validatePath(path, rules, nowMs, budget, staple);
     if (outcome.kind === "failed") return outcome.failure;
     accepted = outcome;
@@ -59,7 +63,7 @@ export async function findPath(chain: Chain, policy: ReadPolicy, context: Search
   return { kind: "failed", failure: worst };
 }
 
-async function rulesFor(chain: Chain, policy: ReadPolicy, context: SearchContext): Promise<PathRules> {
+async function rulesFor(chain: PresentedChain, policy: ReadPolicy, context: SearchContext): Promise<PathRules> {
   const { budget, sha256, store, witness } = context;
   const names = chain.endEntity.known.certificate.subjectAltNames ?? [];
   const identifiers = names.length > policy.limits.names ? [] : policy.identifiers;

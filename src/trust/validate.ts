@@ -5,14 +5,14 @@ import { type IsPublicSuffix, checkIssuance, describeNames } from "./checks/issu
 import { checkNameConstraints } from "./checks/name-constraints.ts";
 import { checkEndEntity, checkSigner } from "./checks/profile.ts";
 import { type Failure, type ValidationStep, overBudget } from "./path/failure.ts";
-import type { AnchorIndex, Link } from "./path/issuers.ts";
+import type { AnchorIndex, SourcedCertificate } from "./path/issuers.ts";
 import type { CrlSet } from "./revocation/crl-set.ts";
 import { checkMustStaple, mustStaple } from "./revocation/must-staple.ts";
 import { parseOcspRevoked } from "./revocation/ocsp-revoked.ts";
-import { Revocation } from "./revocation/status.ts";
+import { RevocationCheck } from "./revocation/status.ts";
 import type { CertificateStore } from "./signatures/store.ts";
 import type { Problem, Testimony } from "./verdict.ts";
-import { type Witness, testify, witnessCost } from "./witness.ts";
+import { type Witness, askWitness, witnessCost } from "./witness.ts";
 import type { Certificate } from "./x509/certificate.ts";
 import type { Match, TrustIdentifier } from "./x509/identity.ts";
 import type { NameConstraints } from "./x509/name-constraints.ts";
@@ -32,7 +32,7 @@ export interface PathRules {
   /** Null: revocation is not configured. */
   readonly crls: CrlSet | null;
   /** Where a CRL's signer may be found beside the path. */
-  readonly presented: readonly Link[];
+  readonly presented: readonly SourcedCertificate[];
   readonly anchors: AnchorIndex;
   readonly maxLength: number;
   readonly witness: Witness;
@@ -49,12 +49,12 @@ export interface PathFacts {
 }
 
 export type PathOutcome =
-  | { readonly kind: "accepted"; readonly path: readonly Link[]; readonly facts: PathFacts }
+  | { readonly kind: "accepted"; readonly path: readonly SourcedCertificate[]; readonly facts: PathFacts }
   | { readonly kind: "failed"; readonly failure: Failure };
 
 /** `path` is end entity first, anchor last; one that is its own anchor stands alone. Signatures are verified. */
 export async function validatePath(
-  path: readonly Link[],
+  path: readonly SourcedCertificate[],
   rules: PathRules,
   nowMs: number,
   budget: Budget,
@@ -94,9 +94,9 @@ export async function validatePath(
 
   step = "revocation";
   let period = intersect(...certificates.map(validityOf));
-  const checkPath = (own: readonly Link[]): Problem | null => checkSignerPath(own, nowMs, budget);
+  const checkPath = (own: readonly SourcedCertificate[]): Problem | null => checkSignerPath(own, nowMs, budget);
   const revocation =
-    rules.crls === null ? null : new Revocation({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
+    rules.crls === null ? null : new RevocationCheck({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
   if (revocation !== null) {
     // The anchor is not in question; an end entity that is its own anchor answers for itself.
     const questioned = direct ? path : path.slice(0, -1);
@@ -135,14 +135,14 @@ export async function validatePath(
   if (!budget.spend("opinions", 1) || !budget.spend("witnessed", witnessCost(certificates))) {
     return { kind: "failed", failure: overBudget(budget) };
   }
-  const witnessed = testify(rules.witness, certificates, match, nowMs);
-  if (witnessed.kind === "objects") return fail(witnessed.problem, null);
+  const witnessed = askWitness(rules.witness, certificates, match, nowMs);
+  if (witnessed.kind === "refused") return fail(witnessed.problem, null);
   const facts = { match, period, neededStaple, witness: witnessed.testimony };
   return { kind: "accepted", path, facts };
 }
 
 /** The path of a CRL's signer, whose CAs `buildPath` has checked. */
-function checkSignerPath(path: readonly Link[], nowMs: number, budget: Budget): Problem | null {
+function checkSignerPath(path: readonly SourcedCertificate[], nowMs: number, budget: Budget): Problem | null {
   const certificates = path.map(({ known }) => known.certificate);
   const [signer] = certificates;
   if (signer === undefined) throw new Error("a path has at least its end entity");

@@ -2,7 +2,7 @@
 import type { Sha256Hex } from "../bundle/types.ts";
 import type { TrustIdentifier } from "./x509/identity.ts";
 
-/** Why a presented chain was refused: a closed list, never renamed (access log, metric, `Proxy-Status`). */
+/** Why a presented chain was refused: a closed list, never renamed (access log, metric, `Proxy-RevocationStatus`). */
 export const REFUSAL_CODES = [
   "no-certificate",
   "unknown-ca",

@@ -2,9 +2,9 @@
 import type { Sha256Hex } from "../bundle/types.ts";
 import { Budget } from "./budget.ts";
 import { REFUSAL_MS, VerdictCache } from "./cache.ts";
-import { type Chain, type UnreadableChain, readChain } from "./path/presented-chain.ts";
+import { type PresentedChain, type UnreadableChain, readChain } from "./path/presented-chain.ts";
 import { type ReadPolicy, type TrustPolicy, readPolicy } from "./policy.ts";
-import { checkSizes, frame, toRefusal } from "./presented.ts";
+import { checkSizes, frameChain, toRefusal } from "./presented.ts";
 import { StapleMemory } from "./revocation/staple-memory.ts";
 import { findPath } from "./search.ts";
 import { CertificateStore, digestKey } from "./signatures/store.ts";
@@ -75,7 +75,7 @@ class PolicyVerifier implements Verifier {
     const staple = this.#stapleOf(presented, handshake);
     const size = checkSizes(presented, staple, this.#policy.limits);
     if (size !== null) return Promise.resolve({ kind: "refused", refusal: size });
-    const key = digestKey(this.#options.sha256(frame(presented, staple)));
+    const key = digestKey(this.#options.sha256(frameChain(presented, staple)));
     const cached = this.#verdicts.get(key, nowMs);
     return cached === null ? this.#verifyNew(key, presented, nowMs, staple) : Promise.resolve(cached);
   }
@@ -100,13 +100,13 @@ class PolicyVerifier implements Verifier {
   }
 
   #chainKey(presented: readonly Uint8Array[]): string {
-    return digestKey(this.#options.sha256(frame(presented, null)));
+    return digestKey(this.#options.sha256(frameChain(presented, null)));
   }
 
   async #decide(presented: readonly Uint8Array[], nowMs: number, staple: Uint8Array | null): Promise<Decision> {
     const { sha256, witness, onWork } = this.#options;
     let outcome: PathOutcome;
-    let chain: Chain | UnreadableChain | null = null;
+    let chain: PresentedChain | UnreadableChain | null = null;
     const budget = new Budget(this.#policy.limits);
     budget.spend("octets", staple?.length ?? 0);
     try {
@@ -147,7 +147,7 @@ class PolicyVerifier implements Verifier {
   }
 
   /** When a certificate or CRL that is not valid yet becomes valid: no refusal is remembered beyond that. */
-  #nextStartMs(chain: Chain | UnreadableChain | null, nowMs: number): number {
+  #nextStartMs(chain: PresentedChain | UnreadableChain | null, nowMs: number): number {
     const { anchors, crls } = this.#policy;
     const certificates = chain?.kind === "read" ? [chain.endEntity, ...chain.others, ...anchors] : [];
     const starts = certificates.map(({ known }) => known.certificate.notBeforeMs);

@@ -7,9 +7,10 @@ import { sameBytes } from "../bundle/bytes.ts";
 import { exponentCost } from "./signatures/rsa.ts";
 import type { NameAbstention, PathAbstention, Problem, Testimony } from "./verdict.ts";
 import type { Certificate } from "./x509/certificate.ts";
-import { OID } from "./x509/extension-fields.ts";
+import { EXTENSION } from "./x509/extension-fields.ts";
 import { type Match, parseIp } from "./x509/identity.ts";
 import type { PublicKey } from "./x509/public-keys.ts";
+import { PURPOSE } from "./x509/purposes.ts";
 
 /** A reference identifier that webpki knows: a DNS name without a wildcard, or an address of 4 or 16 octets. */
 export type WitnessName =
@@ -38,16 +39,16 @@ export type WitnessAnswer = { readonly kind: "accepted" } | { readonly kind: "re
 export type Witness = (question: WitnessQuestion) => WitnessAnswer;
 
 /** Asks the witness about an accepted path: end entity first, anchor last. `match` is null where no name was asked. */
-export function testify(
+export function askWitness(
   witness: Witness,
   path: readonly Certificate[],
   match: Match | null,
   nowMs: number,
 ):
-  | { readonly kind: "testified"; readonly testimony: Testimony }
-  | { readonly kind: "objects"; readonly problem: Problem } {
+  | { readonly kind: "accepted"; readonly testimony: Testimony }
+  | { readonly kind: "refused"; readonly problem: Problem } {
   // A caller without types may have left it out: then nobody has vouched for the path.
-  if (typeof witness !== "function") return objects("no witness");
+  if (typeof witness !== "function") return refuse("no witness");
   const features = pathAbstentions(path);
   const der = path.map((certificate) => certificate.der);
   if (features.length > 0) {
@@ -55,23 +56,23 @@ export function testify(
     // Of a path of one certificate no signature counts: it is the anchor, byte for byte.
     const answer = path.length === 1 ? ACCEPTED : witness({ kind: "verify-signatures", path: der, asked });
     return answer.kind === "accepted"
-      ? { kind: "testified", testimony: { kind: "path-abstained", features } }
-      : objects(answer.why);
+      ? { kind: "accepted", testimony: { kind: "path-abstained", features } }
+      : refuse(answer.why);
   }
   const name = nameOf(match);
   const answer = witness({ kind: "judge", path: der, nowMs, name: typeof name === "string" ? null : name });
-  if (answer.kind !== "accepted") return objects(answer.why);
+  if (answer.kind !== "accepted") return refuse(answer.why);
   const testimony: Testimony =
     typeof name === "string" ? { kind: "name-abstained", features: [name] } : { kind: "judged" };
-  return { kind: "testified", testimony };
+  return { kind: "accepted", testimony };
 }
 
 const ACCEPTED: WitnessAnswer = { kind: "accepted" };
 
 /** `why` is a text; a witness made without types may give anything, and that is refused too. */
-function objects(why: unknown): { kind: "objects"; problem: Problem } {
+function refuse(why: unknown): { kind: "refused"; problem: Problem } {
   const expected = "a path that rustls-webpki accepts too";
-  return { kind: "objects", problem: { code: "second-opinion", expected, presented: String(why) } };
+  return { kind: "refused", problem: { code: "second-opinion", expected, presented: String(why) } };
 }
 
 /** What webpki is asked about the name, or why it is not. */
@@ -95,9 +96,13 @@ function nameOf(match: Match | null): WitnessName | NameAbstention {
 
 /** webpki's MAX_SUB_CA_COUNT: CAs between the end entity and the anchor. */
 const MAX_CAS = 6;
-const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
-const CRITICAL_POLICIES = [OID.certificatePolicies, OID.policyMappings, OID.policyConstraints, OID.inhibitAnyPolicy];
-const CRITICAL_KEY_IDENTIFIERS = [OID.authorityKeyIdentifier, OID.subjectKeyIdentifier];
+const CRITICAL_POLICIES = [
+  EXTENSION.certificatePolicies,
+  EXTENSION.policyMappings,
+  EXTENSION.policyConstraints,
+  EXTENSION.inhibitAnyPolicy,
+];
+const CRITICAL_KEY_IDENTIFIERS = [EXTENSION.authorityKeyIdentifier, EXTENSION.subjectKeyIdentifier];
 
 /** The features of a path that webpki would refuse, or misjudge, although RFC 5280 allows them. */
 function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
@@ -112,7 +117,7 @@ function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
     if (judged.slice(0, index + 1).some((below) => hasSameKey(below, certificate))) found.add("repeated-key");
     // It counts self-issued CAs towards pathLenConstraint and constrains their names (RFC 5280 §6.1.4 (l), §6.1.3 (b)).
     if (certificate.selfIssued) found.add("self-issued-ca");
-    if (certificate.extendedKeyUsage?.includes(SERVER_AUTH) === false) found.add("any-purpose-ca");
+    if (certificate.extendedKeyUsage?.includes(PURPOSE.serverAuth) === false) found.add("any-purpose-ca");
     // It reads pathLenConstraint into one octet.
     if ((certificate.basicConstraints?.pathLength ?? 0) > 0xff) found.add("long-path-length");
   }
@@ -124,7 +129,7 @@ function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
     if (unsigned !== null) found.add(unsigned);
     if (CRITICAL_POLICIES.some((oid) => certificate.critical.has(oid))) found.add("critical-policy");
     if (CRITICAL_KEY_IDENTIFIERS.some((oid) => certificate.critical.has(oid))) found.add("critical-key-identifier");
-    if (certificate.critical.has(OID.tlsFeature)) found.add("critical-tls-feature");
+    if (certificate.critical.has(EXTENSION.tlsFeature)) found.add("critical-tls-feature");
     // Its clock starts with Unix'.
     if (certificate.notBeforeMs < 0) found.add("before-1970");
   }

@@ -81,7 +81,7 @@ describe("a budget", () => {
   it("charges work that is remembered once", () => {
     const budget = new Budget(DEFAULT_BUDGETS);
     const [one, other] = [{}, {}];
-    expect([budget.once(one), budget.once(one), budget.once(other)]).toEqual([true, false, true]);
+    expect([budget.isFirstUse(one), budget.isFirstUse(one), budget.isFirstUse(other)]).toEqual([true, false, true]);
   });
   it.each([
     ["folded", { folded: 10 }],

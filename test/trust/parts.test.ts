@@ -11,8 +11,8 @@ import {
   type VerifiedPeer,
   createVerifier,
 } from "../../src/trust/index.ts";
-import { frame, toRefusal } from "../../src/trust/presented.ts";
-import { Known, signatureCost } from "../../src/trust/signatures/store.ts";
+import { frameChain, toRefusal } from "../../src/trust/presented.ts";
+import { KnownCertificate, signatureCost } from "../../src/trust/signatures/store.ts";
 import {
   type Bytes,
   DAY,
@@ -50,10 +50,10 @@ import { type StapleSpec, staple, tlsFeature } from "./staples.ts";
 import { witness } from "./witness.ts";
 
 const root = ca("root");
-const knownOf = ({ der }: Minted): Known => {
+const knownOf = ({ der }: Minted): KnownCertificate => {
   const parsed = parseCertificate(der);
   if (parsed.kind === "malformed") throw new Error(parsed.why);
-  return new Known(parsed.value);
+  return new KnownCertificate(parsed.value);
 };
 const refusalOf = async (trust: TrustPolicy, chain: readonly Minted[], nowMs = NOW): Promise<unknown> => {
   const verdict = await verdictOf(trust, chain, nowMs);
@@ -130,12 +130,12 @@ describe("the store", () => {
   it("counts each certificate once, keeps eight of 60 kB, and lets the one go that was read longest ago", () => {
     const store = new CertificateStore(sha256);
     const certificates = Array.from({ length: 10 }, (_, index) => large(index));
-    const read = (index: number): Known => {
+    const read = (index: number): KnownCertificate => {
       const parsed = store.read(certificates[index]?.der ?? bytes());
       if (parsed.kind !== "parsed") throw new Error("unreadable");
       return parsed.value;
     };
-    const kept: Known[] = [];
+    const kept: KnownCertificate[] = [];
     const remember = (index: number): void => {
       const known = read(index);
       kept[index] = known;
@@ -198,19 +198,19 @@ describe("what the cache is asked by", () => {
   it("tells chains and staples apart", () => {
     const [a, b, ab] = [bytes(1), bytes(2), bytes(1, 2)];
     const frames = [
-      frame([a, b], null),
-      frame([a], b),
-      frame([a, b], bytes()),
-      frame([ab], null),
-      frame([a], null),
-      frame([a, bytes()], null),
-      frame([b, a], null),
+      frameChain([a, b], null),
+      frameChain([a], b),
+      frameChain([a, b], bytes()),
+      frameChain([ab], null),
+      frameChain([a], null),
+      frameChain([a, bytes()], null),
+      frameChain([b, a], null),
       // Lengths that swapped with contents would read alike.
-      frame([bytes(0, 0, 0, 1, 9)], null),
-      frame([bytes(), bytes(9)], null),
+      frameChain([bytes(0, 0, 0, 1, 9)], null),
+      frameChain([bytes(), bytes(9)], null),
     ].map((framed) => Buffer.from(framed).toString("hex"));
     expect(new Set(frames).size).toBe(frames.length);
-    expect(frame([a, ab], b)).toEqual(bytes(1, 0, 0, 0, 1, 1, 0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 2));
+    expect(frameChain([a, ab], b)).toEqual(bytes(1, 0, 0, 0, 1, 1, 0, 0, 0, 2, 1, 2, 0, 0, 0, 1, 2));
   });
   it("a staple that revokes is not hidden by a verdict without one", async () => {
     const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });

@@ -21,7 +21,7 @@ export interface PolicyProblem {
 export function checkPolicies(path: readonly Certificate[]): PolicyProblem | null {
   let level: Level = new Map([[ANY_POLICY, [ANY_POLICY]]]);
   // §6.1.2 (d)-(f): nothing required, mapping and anyPolicy allowed.
-  const left = { explicit: Infinity, mapping: Infinity, any: Infinity };
+  const remaining = { explicit: Infinity, mapping: Infinity, any: Infinity };
   for (let index = path.length - 1; index >= 0; index--) {
     const certificate = path[index];
     if (certificate === undefined) continue;
@@ -29,15 +29,15 @@ export function checkPolicies(path: readonly Certificate[]): PolicyProblem | nul
     const isLast = index === 0;
     // §6.1.3 (d)-(e). An anchor that asserts no policy restricts none.
     if (certificate.policies !== null) {
-      level = descend(level, certificate.policies, left.any > 0 || (!isLast && certificate.selfIssued));
+      level = nextLevel(level, certificate.policies, remaining.any > 0 || (!isLast && certificate.selfIssued));
     } else if (!isAnchor) {
       level = null;
     }
     // §6.1.5 (a)-(b): the last certificate takes its own step and its own requireExplicitPolicy into account.
-    if (isLast && left.explicit > 0) left.explicit--;
-    if (isLast && certificate.policyConstraints?.requireExplicit === 0) left.explicit = 0;
+    if (isLast && remaining.explicit > 0) remaining.explicit--;
+    if (isLast && certificate.policyConstraints?.requireExplicit === 0) remaining.explicit = 0;
     // §6.1.3 (f), §6.1.5 (g).
-    if (left.explicit <= 0 && level === null) {
+    if (remaining.explicit <= 0 && level === null) {
       return {
         index,
         expected: "a certificate policy that every CA above asserts",
@@ -50,24 +50,24 @@ export function checkPolicies(path: readonly Certificate[]): PolicyProblem | nul
       if (certificate.policyMappings.some((pair) => pair.includes(ANY_POLICY))) {
         return { index, expected: "no policy mapping from or to anyPolicy", presented: "a mapping with anyPolicy" };
       }
-      level = mapPolicies(level, certificate.policyMappings, left.mapping > 0);
+      level = mapPolicies(level, certificate.policyMappings, remaining.mapping > 0);
     }
     // §6.1.4 (h). An anchor is no certificate of the path.
     if (!certificate.selfIssued && !isAnchor) {
-      left.explicit--;
-      left.mapping--;
-      left.any--;
+      remaining.explicit--;
+      remaining.mapping--;
+      remaining.any--;
     }
     // §6.1.4 (i)-(j).
-    left.explicit = Math.min(left.explicit, certificate.policyConstraints?.requireExplicit ?? Infinity);
-    left.mapping = Math.min(left.mapping, certificate.policyConstraints?.inhibitMapping ?? Infinity);
-    left.any = Math.min(left.any, certificate.inhibitAnyPolicy ?? Infinity);
+    remaining.explicit = Math.min(remaining.explicit, certificate.policyConstraints?.requireExplicit ?? Infinity);
+    remaining.mapping = Math.min(remaining.mapping, certificate.policyConstraints?.inhibitMapping ?? Infinity);
+    remaining.any = Math.min(remaining.any, certificate.inhibitAnyPolicy ?? Infinity);
   }
   return null;
 }
 
 /** §6.1.3 (d). */
-function descend(level: Level, policies: readonly string[], anyAllowed: boolean): Level {
+function nextLevel(level: Level, policies: readonly string[], anyAllowed: boolean): Level {
   if (level === null) return null;
   const expected = new Set<string>();
   for (const set of level.values()) for (const policy of set) expected.add(policy);

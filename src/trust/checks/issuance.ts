@@ -7,7 +7,7 @@ import { sameBytes } from "../../bundle/bytes.ts";
 import type { Problem, Rule } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { commonNames } from "../x509/distinguished-names.ts";
-import { OID } from "../x509/extension-fields.ts";
+import { EXTENSION } from "../x509/extension-fields.ts";
 import { type GeneralName, describeName, formatIp } from "../x509/general-names.ts";
 import { isDnsName } from "../x509/identity.ts";
 import { isCritical } from "./profile.ts";
@@ -59,12 +59,12 @@ function checkEveryCertificate(certificate: Certificate): Problem | null {
     return broken("early-generalized-time", "dates before 2050 as UTCTime", "GeneralizedTime");
   }
   // RFC 5280 §4.2.1.12 and BR 7.1.2.7.6: extKeyUsage of a TLS server is not critical.
-  if (isCritical(certificate, OID.extendedKeyUsage)) {
+  if (isCritical(certificate, EXTENSION.extendedKeyUsage)) {
     return broken("eku-critical", "extKeyUsage that is not critical", "a critical one");
   }
   // RFC 5280 §4.2.1.6: the alternative name is critical exactly when the subject is empty.
   if (certificate.subjectAltNames !== null) {
-    const critical = isCritical(certificate, OID.subjectAltName);
+    const critical = isCritical(certificate, EXTENSION.subjectAltName);
     const empty = certificate.subject.rdns.length === 0;
     if (empty && !critical)
       return broken("san-not-critical", "a critical subjectAltName beside an empty subject", "not critical");
@@ -77,10 +77,10 @@ function checkEveryCertificate(certificate: Certificate): Problem | null {
 /** RFC 5280 §4.2.1.1, §4.2.1.2; BR 7.1.2.1.3, 7.1.2.11.1. */
 function checkKeyIdentifiers(certificate: Certificate, issuer: Certificate | undefined): Problem | null {
   const { authorityKeyIdentifier: authority, subjectKeyIdentifier: subject } = certificate;
-  if (isCritical(certificate, OID.authorityKeyIdentifier)) {
+  if (isCritical(certificate, EXTENSION.authorityKeyIdentifier)) {
     return broken("aki-critical", "authorityKeyIdentifier that is not critical", "a critical one");
   }
-  if (isCritical(certificate, OID.subjectKeyIdentifier)) {
+  if (isCritical(certificate, EXTENSION.subjectKeyIdentifier)) {
     return broken("ski-critical", "subjectKeyIdentifier that is not critical", "a critical one");
   }
   if (certificate.basicConstraints?.ca === true && subject === null) {
@@ -104,16 +104,16 @@ function checkKeyIdentifiers(certificate: Certificate, issuer: Certificate | und
 
 function checkIssuer(certificate: Certificate, anchor: boolean): Problem | null {
   // RFC 5280 §4.2.1.9, §4.2.1.10, §4.2.1.11, §4.2.1.14: CAs MUST mark these critical.
-  if (certificate.basicConstraints !== null && !isCritical(certificate, OID.basicConstraints)) {
+  if (certificate.basicConstraints !== null && !isCritical(certificate, EXTENSION.basicConstraints)) {
     return broken("basic-constraints-not-critical", "critical basicConstraints in a CA certificate", "not critical");
   }
-  if (certificate.nameConstraints !== null && !isCritical(certificate, OID.nameConstraints)) {
+  if (certificate.nameConstraints !== null && !isCritical(certificate, EXTENSION.nameConstraints)) {
     return broken("name-constraints-not-critical", "critical nameConstraints", "not critical");
   }
-  if (certificate.policyConstraints !== null && !isCritical(certificate, OID.policyConstraints)) {
+  if (certificate.policyConstraints !== null && !isCritical(certificate, EXTENSION.policyConstraints)) {
     return broken("policy-constraints-not-critical", "critical policyConstraints", "not critical");
   }
-  if (certificate.inhibitAnyPolicy !== null && !isCritical(certificate, OID.inhibitAnyPolicy)) {
+  if (certificate.inhibitAnyPolicy !== null && !isCritical(certificate, EXTENSION.inhibitAnyPolicy)) {
     return broken("inhibit-any-policy-not-critical", "critical inhibitAnyPolicy", "not critical");
   }
   // BR 7.1.2.1.2: a root has no purposes of its own.

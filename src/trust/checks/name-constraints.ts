@@ -5,7 +5,7 @@ import { emailAddresses } from "../x509/distinguished-names.ts";
 import { type GeneralName, describeName } from "../x509/general-names.ts";
 import { isDnsName, splitMailbox } from "../x509/identity.ts";
 import type { NameConstraints } from "../x509/name-constraints.ts";
-import { type Prepared, covers, prepareConstraint, prepareName, spendOnPair, typeOf } from "./subtrees.ts";
+import { type PreparedName, covers, prepareConstraint, prepareName, spendOnPair, typeOf } from "./subtrees.ts";
 
 /** Why a certificate falls outside the constraints above it; both sides for people. */
 export interface ConstraintProblem {
@@ -54,10 +54,10 @@ function findProblem(constraints: NameConstraints): ConstraintProblem | null {
   return null;
 }
 
-const presentedNames = new WeakMap<Certificate, readonly Prepared[]>();
+const presentedNames = new WeakMap<Certificate, readonly PreparedName[]>();
 
 /** RFC 5280 §6.1.3 (b): the subject and each alternative name. */
-function namesOf(certificate: Certificate): readonly Prepared[] {
+function namesOf(certificate: Certificate): readonly PreparedName[] {
   let names = presentedNames.get(certificate);
   if (names === undefined) {
     const all: GeneralName[] = [];
@@ -71,7 +71,7 @@ function namesOf(certificate: Certificate): readonly Prepared[] {
   return names;
 }
 
-type Subtrees = ReadonlyMap<string, readonly Prepared[]>;
+type Subtrees = ReadonlyMap<string, readonly PreparedName[]>;
 
 const subtrees = new WeakMap<NameConstraints, { readonly permitted: Subtrees; readonly excluded: Subtrees }>();
 
@@ -86,13 +86,13 @@ function subtreesOf(constraints: NameConstraints): { readonly permitted: Subtree
   return prepared;
 }
 
-function checkName(name: Prepared, constraints: NameConstraints, budget: Budget): ConstraintProblem | null {
+function checkName(name: PreparedName, constraints: NameConstraints, budget: Budget): ConstraintProblem | null {
   const { permitted, excluded } = subtreesOf(constraints);
   const type = typeOf(name);
   for (const subtree of excluded.get(type) ?? []) {
     if (!spendOnPair(subtree, name, budget)) return null;
     // A name that cannot be compared cannot be shown to lie outside, nor inside below.
-    if (!name.usable || covers(subtree, name, "excluded")) {
+    if (!name.comparable || covers(subtree, name, "excluded")) {
       const expected = `a name outside the excluded ${describeName(subtree.name)}`;
       return { expected, presented: describeName(name.name) };
     }
@@ -101,7 +101,7 @@ function checkName(name: Prepared, constraints: NameConstraints, budget: Budget)
   if (within === undefined) return null;
   for (const subtree of within) {
     if (!spendOnPair(subtree, name, budget)) return null;
-    if (name.usable && covers(subtree, name, "permitted")) return null;
+    if (name.comparable && covers(subtree, name, "permitted")) return null;
   }
   const first = within[0]?.name;
   const expected = `a name within the permitted ${first === undefined ? "names" : describeName(first)}`;

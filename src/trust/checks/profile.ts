@@ -3,13 +3,12 @@ import type { Budget } from "../budget.ts";
 import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { describeDn } from "../x509/distinguished-names.ts";
-import type { OID } from "../x509/extension-fields.ts";
+import type { EXTENSION } from "../x509/extension-fields.ts";
 import { keyProblem } from "../x509/public-keys.ts";
+import { PURPOSE } from "../x509/purposes.ts";
 import { constraintsProblem } from "./name-constraints.ts";
 
 const KEY_USAGE = { digitalSignature: 0x8000, keyCertSign: 0x0400, crlSign: 0x0200 } as const;
-const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
-const ANY_PURPOSE = "2.5.29.37.0";
 
 /** Whether keyUsage, if present, lacks a bit. */
 export const lacksUsage = (certificate: Certificate, usage: keyof typeof KEY_USAGE): boolean =>
@@ -56,7 +55,7 @@ export function checkCa(certificate: Certificate, below: number, nowMs: number, 
   }
   // An anchor's purposes bind what is below, as an intermediate's do.
   const purposes = certificate.extendedKeyUsage;
-  if (purposes !== null && !purposes.includes(SERVER_AUTH) && !purposes.includes(ANY_PURPOSE)) {
+  if (purposes !== null && !purposes.includes(PURPOSE.serverAuth) && !purposes.includes(PURPOSE.any)) {
     return wrongPurpose(purposes);
   }
   if (certificate.nameConstraints === null) return null;
@@ -85,9 +84,9 @@ export function checkEndEntity(
     return { code: "wrong-usage", expected: "keyUsage with digitalSignature", presented: "keyUsage without it" };
   }
   const purposes = certificate.extendedKeyUsage;
-  if (purposes !== null && !purposes.includes(SERVER_AUTH)) return wrongPurpose(purposes);
+  if (purposes !== null && !purposes.includes(PURPOSE.serverAuth)) return wrongPurpose(purposes);
   // CA/Browser BR 7.1.2.7.10, and x509-limbo: a server's certificate is not for every purpose.
-  if (purposes?.includes(ANY_PURPOSE) === true) {
+  if (purposes?.includes(PURPOSE.any) === true) {
     return {
       code: "wrong-usage",
       expected: "extKeyUsage without anyExtendedKeyUsage",
@@ -143,7 +142,7 @@ function wrongPurpose(purposes: readonly string[]): Problem {
 }
 
 /** Whether a critical flag is set, for the rules about it. */
-export const isCritical = (certificate: Certificate, oid: (typeof OID)[keyof typeof OID]): boolean =>
+export const isCritical = (certificate: Certificate, oid: (typeof EXTENSION)[keyof typeof EXTENSION]): boolean =>
   certificate.critical.has(oid);
 
 export function formatTime(ms: number): string {

@@ -5,61 +5,65 @@ import { isDnsName, splitMailbox } from "../x509/identity.ts";
 import { compareSubtree, spendOnSubtree } from "../x509/name-comparison.ts";
 
 /** A name or a constraint with what its comparisons need, made once: there are many more pairs than names. */
-export interface Prepared {
+export interface PreparedName {
   readonly name: GeneralName;
   /** In lower case: the host of a presented name, or null when it has not the form its type demands; a constraint. */
   readonly host: string | null;
   /** Of a mailbox. */
   readonly local: string | null;
   /** Whether it can be compared at all. */
-  readonly usable: boolean;
+  readonly comparable: boolean;
 }
 
 /** A presented name. */
-export function prepareName(name: GeneralName): Prepared {
+export function prepareName(name: GeneralName): PreparedName {
   switch (name.type) {
     case "dns": {
       const lower = name.value.toLowerCase();
-      const usable = isDnsName(lower);
-      return { name, host: usable ? lower : null, local: null, usable };
+      const comparable = isDnsName(lower);
+      return { name, host: comparable ? lower : null, local: null, comparable };
     }
     case "rfc822": {
       const mailbox = splitMailbox(name.value);
-      return { name, host: mailbox?.host ?? null, local: mailbox?.local ?? null, usable: mailbox !== null };
+      return { name, host: mailbox?.host ?? null, local: mailbox?.local ?? null, comparable: mailbox !== null };
     }
     case "uri": {
       // A URI without an authority, or with an address as its host, MUST be rejected.
       const host = uriHost(name.value);
-      return { name, host, local: null, usable: host !== null };
+      return { name, host, local: null, comparable: host !== null };
     }
     case "ip":
     case "directory":
-      return { name, host: null, local: null, usable: true };
+      return { name, host: null, local: null, comparable: true };
     case "other":
       // A constraint on a type that cannot be compared refuses every name of it.
-      return { name, host: null, local: null, usable: false };
+      return { name, host: null, local: null, comparable: false };
   }
 }
 
 /** The base of a subtree. */
-export function prepareConstraint(name: GeneralName): Prepared {
+export function prepareConstraint(name: GeneralName): PreparedName {
   const text = name.type === "dns" || name.type === "uri" || name.type === "rfc822" ? name.value : null;
   const mailbox = name.type === "rfc822" && name.value.includes("@") ? splitMailbox(name.value) : null;
-  return { name, host: mailbox?.host ?? text?.toLowerCase() ?? null, local: mailbox?.local ?? null, usable: true };
+  return { name, host: mailbox?.host ?? text?.toLowerCase() ?? null, local: mailbox?.local ?? null, comparable: true };
 }
 
 /** Names and subtrees meet those of their own type alone. */
-export const typeOf = ({ name }: Prepared): string => (name.type === "other" ? `other ${name.tag}` : name.type);
+export const typeOf = ({ name }: PreparedName): string => (name.type === "other" ? `other ${name.tag}` : name.type);
 
 /** Charges one comparison; false: over budget. */
-export function spendOnPair({ name: subtree }: Prepared, { name }: Prepared, budget: Budget): boolean {
+export function spendOnPair({ name: subtree }: PreparedName, { name }: PreparedName, budget: Budget): boolean {
   return subtree.type === "directory" && name.type === "directory"
     ? spendOnSubtree(subtree.value, name.value, budget)
     : budget.spend("comparisons", 1);
 }
 
 /** Whether a usable name of the same type lies in the subtree. An excluded subtree covers what it may touch. */
-export function covers(subtree: Prepared, { name, host, local }: Prepared, set: "permitted" | "excluded"): boolean {
+export function covers(
+  subtree: PreparedName,
+  { name, host, local }: PreparedName,
+  set: "permitted" | "excluded",
+): boolean {
   const constraint = subtree.name;
   switch (constraint.type) {
     case "dns":

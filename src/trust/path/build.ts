@@ -8,11 +8,11 @@ import { spendOnComparison } from "../x509/name-comparison.ts";
 import { keyProblem } from "../x509/public-keys.ts";
 import { describeAlgorithm } from "../x509/signature-algorithms.ts";
 import { type Failure, furthest, overBudget } from "./failure.ts";
-import { type AnchorIndex, Issuers, type Link, keyHint } from "./issuers.ts";
+import { type AnchorIndex, IssuerSearch, type SourcedCertificate, keyHint } from "./issuers.ts";
 
 /** What a search goes by. */
 interface SearchRules {
-  readonly presented: readonly Link[];
+  readonly presented: readonly SourcedCertificate[];
   readonly anchors: AnchorIndex;
   readonly nowMs: number;
   readonly budget: Budget;
@@ -20,19 +20,19 @@ interface SearchRules {
   /** What the first certificate's key is for: that of a CRL's signer is as a CA's. */
   readonly role: "end-entity" | "ca";
   /** Validates a complete path, anchor last. Null: accepted, the search ends. */
-  readonly accept: (path: readonly Link[]) => Promise<Failure | null>;
+  readonly accept: (path: readonly SourcedCertificate[]) => Promise<Failure | null>;
 }
 
 interface Search extends SearchRules {
-  readonly issuers: Issuers;
+  readonly issuers: IssuerSearch;
 }
 
 /** Null when some path was accepted; otherwise the failure of the path that got furthest. */
-export async function buildPath(endEntity: Link, rules: SearchRules): Promise<Failure | null> {
-  return extend([endEntity], { ...rules, issuers: new Issuers(rules) });
+export async function buildPath(endEntity: SourcedCertificate, rules: SearchRules): Promise<Failure | null> {
+  return extendPath([endEntity], { ...rules, issuers: new IssuerSearch(rules) });
 }
 
-async function extend(path: readonly Link[], search: Search): Promise<Failure | null> {
+async function extendPath(path: readonly SourcedCertificate[], search: Search): Promise<Failure | null> {
   const top = path.at(-1);
   if (top === undefined) throw new Error("a path has at least its end entity");
   const { certificate } = top.known;
@@ -48,7 +48,7 @@ async function extend(path: readonly Link[], search: Search): Promise<Failure | 
   if (key !== null)
     return { problem: key, position: top.position, progress: { kind: "building", length, step: "algorithm" } };
   let worst: Failure | null = null;
-  const issuers = search.issuers.above(path);
+  const issuers = search.issuers.candidatesFor(path);
   if (search.budget.exceeded !== null) return overBudget(search.budget);
   for (const candidate of issuers) {
     if (!search.budget.spend("candidates", 1)) return overBudget(search.budget);
@@ -66,7 +66,12 @@ async function extend(path: readonly Link[], search: Search): Promise<Failure | 
   );
 }
 
-async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, search: Search): Promise<Failure | null> {
+async function tryIssuer(
+  path: readonly SourcedCertificate[],
+  top: SourcedCertificate,
+  candidate: SourcedCertificate,
+  search: Search,
+): Promise<Failure | null> {
   const { length } = path;
   const anchor = candidate.source !== null;
   const longer = [...path, candidate];
@@ -108,26 +113,26 @@ async function tryIssuer(path: readonly Link[], top: Link, candidate: Link, sear
       position: candidate.position,
       progress: { kind: "building", length, step: anchor ? "anchor" : "intermediate" },
     };
-  if (!anchor) return extend(longer, search);
+  if (!anchor) return extendPath(longer, search);
   if (!spendOnPath(longer, search.budget)) return overBudget(search.budget);
   // Not before: PKI.js reads only what a CA of the policy, or a CA below it, has signed.
-  const hidden = path.find(({ known }) => known.pki === null);
-  if (hidden !== undefined)
-    return { problem: unreadable, position: hidden.position, progress: { kind: "validating", step: "certificates" } };
+  const unread = path.find(({ known }) => known.pki === null);
+  if (unread !== undefined)
+    return { problem: unreadable, position: unread.position, progress: { kind: "validating", step: "certificates" } };
   return search.accept(longer);
 }
 
 /** Charges what looking through a complete path takes: it grows with its octets. */
-export function spendOnPath(path: readonly Link[], budget: Budget): boolean {
+export function spendOnPath(path: readonly SourcedCertificate[], budget: Budget): boolean {
   const octets = path.reduce((sum, { known }) => sum + known.certificate.der.length, 0);
   return spendOnSelfIssued(path[0], budget) && budget.spend("octets", octets) && budget.spend("paths", 1);
 }
 
 /** Whether a certificate is self-issued is found out once, so it is charged once. */
-function spendOnSelfIssued(link: Link | undefined, budget: Budget): boolean {
+function spendOnSelfIssued(link: SourcedCertificate | undefined, budget: Budget): boolean {
   if (link === undefined) return true;
   const { certificate } = link.known;
-  return budget.once(certificate) ? spendOnComparison(certificate.issuer, certificate.subject, budget) : true;
+  return budget.isFirstUse(certificate) ? spendOnComparison(certificate.issuer, certificate.subject, budget) : true;
 }
 
 const unknownCa = (certificate: Certificate): Problem => ({

@@ -2,13 +2,13 @@
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
 import { checkValidity } from "../checks/profile.ts";
-import type { Known } from "../signatures/store.ts";
+import type { KnownCertificate } from "../signatures/store.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { isSameNameWithin, shapeOf } from "../x509/name-comparison.ts";
 
 /** A certificate and where it comes from: its index in the presented chain, or an anchor with its source. */
-export interface Link {
-  readonly known: Known;
+export interface SourcedCertificate {
+  readonly known: KnownCertificate;
   /** -1 for an anchor. */
   readonly position: number;
   /** Null for a presented certificate. */
@@ -16,22 +16,22 @@ export interface Link {
 }
 
 /** Anchors by the shape of their subject: names of different shapes are different, others are compared. */
-export type AnchorIndex = ReadonlyMap<string, readonly Link[]>;
+export type AnchorIndex = ReadonlyMap<string, readonly SourcedCertificate[]>;
 
-export const indexAnchors = (anchors: readonly Link[]): AnchorIndex =>
+export const indexAnchors = (anchors: readonly SourcedCertificate[]): AnchorIndex =>
   Map.groupBy(anchors, ({ known }) => shapeOf(known.certificate.subject));
 
 /** The certificates of one search, and what was found out about their names. */
-export class Issuers {
-  readonly #presented: readonly Link[];
+export class IssuerSearch {
+  readonly #presented: readonly SourcedCertificate[];
   readonly #anchors: AnchorIndex;
   readonly #nowMs: number;
   readonly #budget: Budget;
-  readonly #bySubject = new Map<Known, readonly Link[]>();
-  readonly #holders = new Map<Known, Known>();
+  readonly #bySubject = new Map<KnownCertificate, readonly SourcedCertificate[]>();
+  readonly #representatives = new Map<KnownCertificate, KnownCertificate>();
 
   constructor(search: {
-    readonly presented: readonly Link[];
+    readonly presented: readonly SourcedCertificate[];
     readonly anchors: AnchorIndex;
     readonly nowMs: number;
     readonly budget: Budget;
@@ -47,15 +47,15 @@ export class Issuers {
    * twice, because whatever such a loop reaches, the shorter path reaches too. The end entity issues nothing, so a CA
    * may have its subject and key; what is no CA and has them is another issue of a self-signed backend's certificate.
    */
-  above(path: readonly Link[]): Link[] {
+  candidatesFor(path: readonly SourcedCertificate[]): SourcedCertificate[] {
     const [endEntity, ...cas] = path.map(({ known }) => known);
     const top = path.at(-1)?.known;
     if (endEntity === undefined || top === undefined) return [];
-    const held = new Set(cas.map((known) => this.#holderOf(known)));
+    const held = new Set(cas.map((known) => this.#representativeOf(known)));
     return this.#issuersOf(top).filter(({ known }) => {
-      if (known === endEntity || held.has(this.#holderOf(known))) return false;
+      if (known === endEntity || held.has(this.#representativeOf(known))) return false;
       const isCa = known.certificate.basicConstraints?.ca === true;
-      return isCa || this.#holderOf(known) !== this.#holderOf(endEntity);
+      return isCa || this.#representativeOf(known) !== this.#representativeOf(endEntity);
     });
   }
 
@@ -63,7 +63,7 @@ export class Issuers {
    * Certificates that bear the name of this one's issuer: anchors, then a key identifier that fits, then one that is
    * valid now, then the longest-lived.
    */
-  #issuersOf(top: Known): readonly Link[] {
+  #issuersOf(top: KnownCertificate): readonly SourcedCertificate[] {
     const found = this.#bySubject.get(top);
     if (found !== undefined) return found;
     const { certificate } = top;
@@ -76,7 +76,7 @@ export class Issuers {
     return issuers;
   }
 
-  #rank(child: Certificate, { known, source }: Link): number {
+  #rank(child: Certificate, { known, source }: SourcedCertificate): number {
     const hint = keyHint(child, known.certificate);
     return (
       (source === null ? 0 : 1) +
@@ -86,18 +86,18 @@ export class Issuers {
   }
 
   /** Stands for a subject and key: the first certificate of this search that has them. */
-  #holderOf(known: Known): Known {
-    let holder = this.#holders.get(known);
-    if (holder === undefined) {
+  #representativeOf(known: KnownCertificate): KnownCertificate {
+    let representative = this.#representatives.get(known);
+    if (representative === undefined) {
       const { subject } = known.certificate;
-      holder = known;
-      for (const other of new Set(this.#holders.values())) {
+      representative = known;
+      for (const other of new Set(this.#representatives.values())) {
         if (other.keyId === known.keyId && isSameNameWithin(other.certificate.subject, subject, this.#budget))
-          holder = other;
+          representative = other;
       }
-      this.#holders.set(known, holder);
+      this.#representatives.set(known, representative);
     }
-    return holder;
+    return representative;
   }
 }
 

@@ -4,13 +4,13 @@ import type { Budget } from "../budget.ts";
 import type { CertificateStore } from "../signatures/store.ts";
 import { shapeOf } from "../x509/name-comparison.ts";
 import { type Failure, overBudget } from "./failure.ts";
-import type { AnchorIndex, Link } from "./issuers.ts";
+import type { AnchorIndex, SourcedCertificate } from "./issuers.ts";
 
 /** The presented chain, read. */
-export interface Chain {
+export interface PresentedChain {
   readonly kind: "read";
-  readonly endEntity: Link;
-  readonly others: readonly Link[];
+  readonly endEntity: SourcedCertificate;
+  readonly others: readonly SourcedCertificate[];
   /** The first certificate that could not be read, as the reason it may turn out to be. */
   readonly unreadable: Failure | null;
 }
@@ -25,12 +25,12 @@ export interface UnreadableChain {
 export function readChain(
   presented: readonly Uint8Array[],
   by: { readonly store: CertificateStore; readonly anchors: AnchorIndex; readonly budget: Budget },
-): Chain | UnreadableChain {
+): PresentedChain | UnreadableChain {
   const { store, anchors, budget } = by;
   const seen: Uint8Array[] = [];
-  let endEntity: Link | null = null;
+  let endEntity: SourcedCertificate | null = null;
   let unreadable: Failure | null = null;
-  const others: Link[] = [];
+  const others: SourcedCertificate[] = [];
   for (const [position, der] of presented.entries()) {
     if (seen.some((earlier) => sameBytes(earlier, der))) continue;
     seen.push(der);
@@ -47,7 +47,7 @@ export function readChain(
       unreadable ??= failure;
       continue;
     }
-    const link: Link = { known: parsed.value, position, source: null };
+    const link: SourcedCertificate = { known: parsed.value, position, source: null };
     if (position === 0) endEntity = link;
     else if (anchorWith(link, anchors) === null) others.push(link);
   }
@@ -56,7 +56,10 @@ export function readChain(
 }
 
 /** The anchor with the same bytes. */
-export function anchorWith({ known: { certificate } }: Link, anchors: AnchorIndex): Link | null {
+export function anchorWith(
+  { known: { certificate } }: SourcedCertificate,
+  anchors: AnchorIndex,
+): SourcedCertificate | null {
   const named = anchors.get(shapeOf(certificate.subject)) ?? [];
   return named.find(({ known }) => sameBytes(known.certificate.der, certificate.der)) ?? null;
 }

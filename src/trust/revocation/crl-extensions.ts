@@ -33,7 +33,7 @@ export interface Revoked {
   readonly serials: ReadonlySet<string>;
 }
 
-const OID = {
+const CRL_EXTENSION = {
   authorityKeyIdentifier: "2.5.29.35",
   number: "2.5.29.20",
   deltaIndicator: "2.5.29.27",
@@ -57,18 +57,18 @@ export function readCrlExtensions(field: DerReader): CrlExtensions {
   while (!list.empty) {
     const { oid, critical, value } = readExtension(list, seen);
     switch (oid) {
-      case OID.issuingDistributionPoint:
+      case CRL_EXTENSION.issuingDistributionPoint:
         point = readIssuingDistributionPoint(value);
         value.finish("issuingDistributionPoint");
         continue;
-      case OID.deltaIndicator:
+      case CRL_EXTENSION.deltaIndicator:
         baseNumber = readNumber(value, "deltaCRLIndicator");
         continue;
     }
     // §5.2: with a critical extension that is not processed, a list decides nothing. The rest MUST be non-critical.
     if (critical) throw new DerError(`critical CRL extension ${oid} is not supported`);
-    if (oid === OID.number) number = readNumber(value, "cRLNumber");
-    if (oid === OID.authorityKeyIdentifier) keyIdentifier = readKeyIdentifier(value);
+    if (oid === CRL_EXTENSION.number) number = readNumber(value, "cRLNumber");
+    if (oid === CRL_EXTENSION.authorityKeyIdentifier) keyIdentifier = readKeyIdentifier(value);
   }
   // §5.2.3: CRL issuers MUST include this extension in all CRLs.
   if (number === null) throw new DerError("the CRL has no cRLNumber");
@@ -114,13 +114,13 @@ function readEntryExtensions(
   const seen = new Set<string>();
   while (!extensions.empty) {
     const { oid, critical, value } = readExtension(extensions, seen);
-    if (oid === OID.certificateIssuer) {
+    if (oid === CRL_EXTENSION.certificateIssuer) {
       if (!indirect) throw new DerError("the CRL is not indirect and has an entry with certificateIssuer");
       issuers = readCertificateIssuer(value);
     } else if (critical) {
       // §5.3: a critical one that is not processed: the list MUST NOT determine the status of any certificate.
       throw new DerError(`critical CRL entry extension ${oid} is not supported`);
-    } else if (oid === OID.reason) {
+    } else if (oid === CRL_EXTENSION.reason) {
       reason = value.smallInteger("reasonCode", TAG.enumerated);
       value.finish("reasonCode");
     }

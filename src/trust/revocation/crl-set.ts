@@ -24,7 +24,7 @@ export class CrlSet {
   }
 
   /** The usable lists about this certificate, and why one that may be about it cannot be used. */
-  about(certificate: Certificate): { readonly lists: readonly Crl[]; readonly unusable: string | null } {
+  listsAbout(certificate: Certificate): { readonly lists: readonly Crl[]; readonly unusable: string | null } {
     const lists: Crl[] = [];
     let unusable: string | null = null;
     for (const crl of this.used) {

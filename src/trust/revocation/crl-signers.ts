@@ -4,9 +4,9 @@ import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
 import { lacksUsage } from "../checks/profile.ts";
 import { buildPath } from "../path/build.ts";
-import { type AnchorIndex, type Link, indexAnchors } from "../path/issuers.ts";
-import { owned, registerAlgorithm } from "../signatures/engine.ts";
-import { type Known, signatureCost, spendOnHash, verifySignature } from "../signatures/store.ts";
+import { type AnchorIndex, type SourcedCertificate, indexAnchors } from "../path/issuers.ts";
+import { copyForWebCrypto, registerAlgorithm } from "../signatures/engine.ts";
+import { type KnownCertificate, signatureCost, spendOnHash, verifySignature } from "../signatures/store.ts";
 import type { Problem } from "../verdict.ts";
 import { isSameNameWithin, shapeOf } from "../x509/name-comparison.ts";
 import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
@@ -16,17 +16,17 @@ import type { Crl } from "./crl.ts";
 /** Where a list's signer may be found. */
 export interface SignerSearch {
   /** The path in question, anchor last. All of it but its status has been validated. */
-  readonly path: readonly Link[];
-  readonly presented: readonly Link[];
+  readonly path: readonly SourcedCertificate[];
+  readonly presented: readonly SourcedCertificate[];
   readonly anchors: AnchorIndex;
   readonly nowMs: number;
   readonly budget: Budget;
   readonly maxLength: number;
   /** What is checked of a signer's own complete path beside its CAs and its status. */
-  readonly checkPath: (path: readonly Link[]) => Problem | null;
+  readonly checkPath: (path: readonly SourcedCertificate[]) => Problem | null;
 }
 
-export type Signed =
+export type CrlSignature =
   /** `period`: when a signer that is not of the path is known to be valid. */
   | { readonly kind: "signed"; readonly period: Period }
   /** By another anchor of the policy with the issuer's name. §6.3.3 (f): it MUST be the same; the list only adds. */
@@ -34,7 +34,7 @@ export type Signed =
   | { readonly kind: "nobody"; readonly why: string };
 
 /** When a certificate is known not to be revoked, or why that is not known. */
-export type Status = Period | Problem;
+export type RevocationStatus = Period | Problem;
 
 /** Signers whose own status is being asked at once, each by a list of the one after it. */
 const MAX_NESTED = 3;
@@ -42,19 +42,19 @@ const MAX_NESTED = 3;
 /** Finds the signers of the lists that one path needs. */
 export class CrlSigners {
   readonly #search: SignerSearch;
-  readonly #status: (signer: Known) => Promise<Status>;
-  readonly #found = new Map<Crl, Signed>();
+  readonly #status: (signer: KnownCertificate) => Promise<RevocationStatus>;
+  readonly #found = new Map<Crl, CrlSignature>();
   /** A signer's own list may be one that it signed: that list then counts while the signer is being validated. */
-  readonly #nested = new Set<Known>();
+  readonly #nested = new Set<KnownCertificate>();
 
   /** `status` answers whether a signer is revoked. */
-  constructor(search: SignerSearch, status: (signer: Known) => Promise<Status>) {
+  constructor(search: SignerSearch, status: (signer: KnownCertificate) => Promise<RevocationStatus>) {
     this.#search = search;
     this.#status = status;
   }
 
   /** When the budget is exceeded meanwhile, the answer means nothing. */
-  async signedBy(crl: Crl): Promise<Signed> {
+  async signedBy(crl: Crl): Promise<CrlSignature> {
     const found = this.#found.get(crl);
     if (found !== undefined) return found;
     const signed = await this.#find(crl);
@@ -63,7 +63,7 @@ export class CrlSigners {
     return signed;
   }
 
-  async #find(crl: Crl): Promise<Signed> {
+  async #find(crl: Crl): Promise<CrlSignature> {
     const { budget, path } = this.#search;
     let why = "a CRL whose signature is not the issuer's";
     for (const candidate of this.#candidates(crl)) {
@@ -92,14 +92,14 @@ export class CrlSigners {
   }
 
   /** Certificates of the list's issuer: those of the path first, then those whose key identifier fits. */
-  #candidates({ issuer, keyIdentifier }: Crl): Link[] {
+  #candidates({ issuer, keyIdentifier }: Crl): SourcedCertificate[] {
     const { path, presented, anchors, budget } = this.#search;
     // A server does not vouch for itself, unless it is the anchor.
     const cas = path.length === 1 ? path : path.slice(1);
     const links = [...cas, ...presented, ...(anchors.get(shapeOf(issuer)) ?? [])].filter(({ known }) =>
       isSameNameWithin(known.certificate.subject, issuer, budget),
     );
-    const rank = ({ known }: Link): number => {
+    const rank = ({ known }: SourcedCertificate): number => {
       const own = known.certificate.subjectKeyIdentifier;
       const fits = keyIdentifier !== null && own !== null && sameBytes(keyIdentifier, own);
       return (path.some((link) => link.known === known) ? 2 : 0) + (fits ? 1 : 0);
@@ -110,7 +110,7 @@ export class CrlSigners {
   }
 
   /** §6.3.3 (f): the signer's own path, to the anchor of the path in question. */
-  async #validate(signer: Link): Promise<Status> {
+  async #validate(signer: SourcedCertificate): Promise<RevocationStatus> {
     const { path, presented, nowMs, budget, maxLength, checkPath } = this.#search;
     const anchor = path.at(-1);
     if (anchor === undefined || this.#nested.size >= MAX_NESTED) return TOO_DEEP;
@@ -138,7 +138,7 @@ export class CrlSigners {
   }
 
   /** Of all certificates of a signer's path but its anchor. */
-  async #statusOf(own: readonly Link[]): Promise<Status> {
+  async #statusOf(own: readonly SourcedCertificate[]): Promise<RevocationStatus> {
     let period = ALWAYS;
     for (const { known } of own.slice(0, -1)) {
       const answer = await this.#status(known);
@@ -153,7 +153,7 @@ export class CrlSigners {
  * §6.3.3 (f): "If a key usage extension is present … verify that the cRLSign bit is set." Without one, a CA or an anchor
  * may sign; what is neither may be any server, and CAs MUST give a CRL issuer's certificate the extension (§4.2.1.3).
  */
-function maySign({ known: { certificate }, source }: Link): boolean {
+function maySign({ known: { certificate }, source }: SourcedCertificate): boolean {
   if (lacksUsage(certificate, "crlSign")) return false;
   return certificate.keyUsage !== null || certificate.basicConstraints?.ca === true || source !== null;
 }
@@ -164,11 +164,11 @@ const TOO_DEEP: Problem = {
   presented: "more",
 };
 
-async function isSignedBy(crl: Crl, signer: Known, budget: Budget): Promise<boolean | null> {
+async function isSignedBy(crl: Crl, signer: KnownCertificate, budget: Budget): Promise<boolean | null> {
   const remembered = crl.verifiedBy.get(signer);
   if (remembered !== undefined) return remembered;
   if (!budget.spend("signatures", signatureCost(signer.certificate))) return null;
-  const bits = new BitString({ valueHex: owned(crl.signature) });
+  const bits = new BitString({ valueHex: copyForWebCrypto(crl.signature) });
   const verified = await verifySignature(crl.tbs, bits, registerAlgorithm(crl.signatureAlgorithm), signer);
   crl.verifiedBy.set(signer, verified);
   return verified;

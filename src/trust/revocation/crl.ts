@@ -3,7 +3,7 @@
  * refused with its reason; status.ts lets no other list decide in the place of a refused one.
  */
 import { sameBytes } from "../../bundle/bytes.ts";
-import type { Known } from "../signatures/store.ts";
+import type { KnownCertificate } from "../signatures/store.ts";
 import { parsing } from "../x509/certificate.ts";
 import { DerError, DerReader, TAG, context } from "../x509/der.ts";
 import { type DistinguishedName, readName } from "../x509/distinguished-names.ts";
@@ -23,7 +23,7 @@ export interface Crl extends CrlExtensions {
   /** By the issuers of the certificates: the list's own, and in an indirect list others. */
   readonly revoked: readonly Revoked[];
   /** Certificates whose key was tried. */
-  readonly verifiedBy: WeakMap<Known, boolean>;
+  readonly verifiedBy: WeakMap<KnownCertificate, boolean>;
 }
 
 /** What became of one list that an operator supplied. */
@@ -36,7 +36,7 @@ export type CrlReading =
 export function readCrl(der: Uint8Array): CrlReading {
   let issuer: DistinguishedName | null = null;
   const parsed = parsing(() =>
-    readList(der.slice(), (name) => {
+    readCertificateList(der.slice(), (name) => {
       issuer = name;
     }),
   );
@@ -44,7 +44,7 @@ export function readCrl(der: Uint8Array): CrlReading {
 }
 
 /** `named` is told the issuer as soon as it is read, so that a list refused for what follows still has one. */
-function readList(der: Uint8Array, named: (issuer: DistinguishedName) => void): Crl {
+function readCertificateList(der: Uint8Array, named: (issuer: DistinguishedName) => void): Crl {
   const file = new DerReader(der);
   const outer = file.enter(TAG.sequence, "CertificateList");
   const tbsElement = outer.expect(TAG.sequence, "tbsCertList");

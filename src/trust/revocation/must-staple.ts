@@ -6,24 +6,24 @@ import { BitString } from "asn1js";
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
 import { checkSigner, formatTime, lacksUsage } from "../checks/profile.ts";
-import { owned, registerAlgorithm } from "../signatures/engine.ts";
-import { type CertificateStore, type Known, signatureCost, verifySignature } from "../signatures/store.ts";
+import { copyForWebCrypto, registerAlgorithm } from "../signatures/engine.ts";
+import { type CertificateStore, type KnownCertificate, signatureCost, verifySignature } from "../signatures/store.ts";
 import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { DerReader, TAG } from "../x509/der.ts";
 import { isSameName } from "../x509/name-comparison.ts";
 import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
 import { keyProblem } from "../x509/public-keys.ts";
+import { PURPOSE } from "../x509/purposes.ts";
 import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-response.ts";
 
 /** The TLS extension `status_request` (RFC 6066 §8), as a TLS feature. */
 const STATUS_REQUEST = 5;
-const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 /** Certificates in a response that are looked at: a responder sends its own. */
 const MAX_RESPONDERS = 4;
 
 /** Hash algorithms of a CertID. SHA-1 is what responders use: here it only names a key, which then must verify. */
-const HASHES: Readonly<Record<string, string>> = {
+const CERT_ID_HASHES: Readonly<Record<string, string>> = {
   "1.3.14.3.2.26": "SHA-1",
   "2.16.840.1.101.3.4.2.1": "SHA-256",
   "2.16.840.1.101.3.4.2.2": "SHA-384",
@@ -35,7 +35,7 @@ export interface StapleRules {
   readonly nowMs: number;
   readonly budget: Budget;
   /** Whether a responder's certificate is revoked; null: revocation is not configured. */
-  readonly status: ((known: Known) => Promise<Period | Problem>) | null;
+  readonly status: ((known: KnownCertificate) => Promise<Period | Problem>) | null;
 }
 
 /** Whether the certificate promises a stapled response. */
@@ -44,19 +44,19 @@ export const mustStaple = ({ tlsFeatures }: Certificate): boolean => tlsFeatures
 /** When the response stands for the end entity, or why it does not. `issuer` is the next one of its path. */
 export async function checkMustStaple(
   endEntity: Certificate,
-  issuer: Known,
+  issuer: KnownCertificate,
   response: Uint8Array | null,
   rules: StapleRules,
 ): Promise<Period | Problem> {
-  if (response === null || response.length === 0) return unknown("none");
+  if (response === null || response.length === 0) return stapleUnknown("none");
   const parsed = parseOcspResponse(response);
-  if (parsed.kind === "malformed") return unknown(`one that cannot be read: ${parsed.why}`);
+  if (parsed.kind === "malformed") return stapleUnknown(`one that cannot be read: ${parsed.why}`);
   const answers: OcspAnswer[] = [];
   const hashed = new Map<string, IssuerHashes>();
   for (const answer of parsed.value.answers) if (await isAbout(answer, endEntity, issuer, hashed)) answers.push(answer);
   const current = findCurrent(answers, rules.nowMs);
   if ("code" in current) return current;
-  const signed = await isAuthentic(parsed.value, endEntity, issuer, rules);
+  const signed = await authenticate(parsed.value, endEntity, issuer, rules);
   return "code" in signed ? signed : intersect(current, signed);
 }
 
@@ -70,10 +70,10 @@ interface IssuerHashes {
 async function isAbout(
   answer: OcspAnswer,
   { serial, issuer: { der } }: Certificate,
-  issuer: Known,
+  issuer: KnownCertificate,
   hashed: Map<string, IssuerHashes>,
 ): Promise<boolean> {
-  const algorithm = HASHES[answer.hashAlgorithm];
+  const algorithm = CERT_ID_HASHES[answer.hashAlgorithm];
   if (algorithm === undefined || !sameBytes(answer.serial, serial)) return false;
   let hashes = hashed.get(algorithm);
   if (hashes === undefined) {
@@ -89,7 +89,7 @@ function findCurrent(answers: readonly OcspAnswer[], nowMs: number): Period | Pr
   let why = "one about another certificate or issuer";
   let longest: Period | null = null;
   for (const { status, thisUpdateMs, nextUpdateMs } of answers) {
-    if (status !== "good") return unknown(`one that says ${status}`);
+    if (status !== "good") return stapleUnknown(`one that says ${status}`);
     if (!(now >= thisUpdateMs)) why = `one not valid before ${formatTime(thisUpdateMs)}`;
     // RFC 6960 §4.2.2.1: without nextUpdate there is newer information at any time, which a staple is not.
     else if (nextUpdateMs === null) why = "one without nextUpdate";
@@ -97,14 +97,14 @@ function findCurrent(answers: readonly OcspAnswer[], nowMs: number): Period | Pr
     else if (longest === null || nextUpdateMs > longest.untilMs)
       longest = { fromMs: thisUpdateMs, untilMs: nextUpdateMs };
   }
-  return longest ?? unknown(why);
+  return longest ?? stapleUnknown(why);
 }
 
 /** RFC 6960 §4.2.2.2: by the issuer, or by a responder whose certificate the issuer signed for that purpose. */
-async function isAuthentic(
+async function authenticate(
   response: OcspResponse,
   endEntity: Certificate,
-  issuer: Known,
+  issuer: KnownCertificate,
   rules: StapleRules,
 ): Promise<Period | Problem> {
   let why = "one that neither the issuer nor a responder of it signed";
@@ -126,7 +126,7 @@ async function isAuthentic(
     } else why = problem;
     if (rules.budget.exceeded !== null) return OVER_BUDGET;
   }
-  return unknown(why);
+  return stapleUnknown(why);
 }
 
 async function isResponder({ responder }: OcspResponse, certificate: Certificate): Promise<boolean> {
@@ -136,12 +136,16 @@ async function isResponder({ responder }: OcspResponse, certificate: Certificate
 }
 
 /** Why this certificate may not sign the responses of `issuer`. */
-async function delegateProblem(delegate: Known, issuer: Known, { nowMs, budget }: StapleRules): Promise<string | null> {
+async function delegateProblem(
+  delegate: KnownCertificate,
+  issuer: KnownCertificate,
+  { nowMs, budget }: StapleRules,
+): Promise<string | null> {
   const { certificate } = delegate;
   // "This certificate MUST be issued directly by the CA that is identified in the request."
   if (!isSameName(certificate.issuer, issuer.certificate.subject)) return "one whose responder another CA certified";
   // "MUST include … id-kp-OCSPSigning": no other purpose stands for it.
-  if (certificate.extendedKeyUsage?.includes(OCSP_SIGNING) !== true)
+  if (certificate.extendedKeyUsage?.includes(PURPOSE.ocspSigning) !== true)
     return "one whose responder is without OCSPSigning";
   if (lacksUsage(certificate, "digitalSignature")) return "one whose responder is without digitalSignature";
   const own = checkSigner(certificate, nowMs);
@@ -151,17 +155,17 @@ async function delegateProblem(delegate: Known, issuer: Known, { nowMs, budget }
 }
 
 /** When a delegated responder is valid and known not to be revoked. */
-async function statusOf(delegate: Known, rules: StapleRules): Promise<Period | Problem> {
+async function statusOf(delegate: KnownCertificate, rules: StapleRules): Promise<Period | Problem> {
   const validity = validityOf(delegate.certificate);
   if (rules.status === null) return validity;
   const answer = await rules.status(delegate);
-  if ("code" in answer) return unknown(`one whose responder is refused: ${answer.code}, ${answer.presented}`);
+  if ("code" in answer) return stapleUnknown(`one whose responder is refused: ${answer.code}, ${answer.presented}`);
   return intersect(validity, answer);
 }
 
-async function verifies(response: OcspResponse, signer: Known, budget: Budget): Promise<boolean | null> {
+async function verifies(response: OcspResponse, signer: KnownCertificate, budget: Budget): Promise<boolean | null> {
   if (!budget.spend("signatures", signatureCost(signer.certificate))) return null;
-  const bits = new BitString({ valueHex: owned(response.signature) });
+  const bits = new BitString({ valueHex: copyForWebCrypto(response.signature) });
   return verifySignature(response.tbs, bits, registerAlgorithm(response.signatureAlgorithm), signer);
 }
 
@@ -173,10 +177,10 @@ function keyBits({ spki }: Certificate): Uint8Array {
 }
 
 async function digest(hash: string, bytes: Uint8Array): Promise<Uint8Array> {
-  return new Uint8Array(await crypto.subtle.digest(hash, owned(bytes)));
+  return new Uint8Array(await crypto.subtle.digest(hash, copyForWebCrypto(bytes)));
 }
 
-const unknown = (presented: string): Problem => ({
+const stapleUnknown = (presented: string): Problem => ({
   code: "revocation-unknown",
   expected:
     "a stapled OCSP response that is current and says good (the certificate has the TLS feature status_request)",

@@ -30,7 +30,8 @@ export interface OcspAnswer {
   readonly nextUpdateMs: number | null;
 }
 
-const BASIC = "1.3.6.1.5.5.7.48.1.1";
+/** id-pkix-ocsp-basic (§4.2.1). */
+export const OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1";
 const STATUSES = { 0x80: "good", 0xa1: "revoked", 0x82: "unknown" } as const;
 
 /** Reads a successful response of the basic type; every other one is malformed here, because it says nothing. */
@@ -46,7 +47,7 @@ export function parseOcspResponse(der: Uint8Array): Parsed<OcspResponse> {
     const bytes = field.enter(TAG.sequence, "responseBytes");
     field.finish("responseBytes");
     const type = bytes.oid("responseType");
-    if (type !== BASIC) throw new DerError(`responseType is ${type}, not basic`);
+    if (type !== OCSP_BASIC) throw new DerError(`responseType is ${type}, not basic`);
     const body = bytes.enter(TAG.octetString, "response");
     bytes.finish("responseBytes");
     return readBasic(body);
@@ -84,7 +85,7 @@ function readData(data: DerReader): Pick<OcspResponse, "responder" | "answers"> 
   const list = data.enter(TAG.sequence, "responses");
   const answers: OcspAnswer[] = [];
   while (!list.empty) answers.push(readAnswer(list));
-  readExtensions(data, "responseExtensions");
+  refuseCriticalExtensions(data, "responseExtensions");
   data.finish("tbsResponseData");
   return { responder, answers };
 }
@@ -118,7 +119,7 @@ function readAnswer(list: DerReader): OcspAnswer {
   const next = single.optional(context(0, true), "nextUpdate");
   const nextUpdateMs = next === null ? null : readTime(next, "nextUpdate").ms;
   next?.finish("nextUpdate");
-  readExtensions(single, "singleExtensions");
+  refuseCriticalExtensions(single, "singleExtensions");
   single.finish("SingleResponse");
   return { hashAlgorithm, issuerNameHash, issuerKeyHash, serial, status, thisUpdateMs, nextUpdateMs };
 }
@@ -130,7 +131,7 @@ function readStatus(single: DerReader): OcspAnswer["status"] {
 }
 
 /** §4.4: none decides anything here, so none may be critical. */
-function readExtensions(reader: DerReader, what: string): void {
+function refuseCriticalExtensions(reader: DerReader, what: string): void {
   const field = reader.optional(context(1, true), what);
   const list = field?.enter(TAG.sequence, what);
   field?.finish(what);

@@ -4,10 +4,10 @@
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import { type Parsed, parsing } from "../x509/certificate.ts";
+import { OCSP_BASIC } from "./ocsp-response.ts";
 import { DerReader, TAG, context } from "../x509/der.ts";
 import { readTime } from "../x509/time.ts";
 
-const BASIC = "1.3.6.1.5.5.7.48.1.1";
 /** responseStatus `successful` (§4.2.1); every other one is without content and says nothing. */
 const SUCCESSFUL = 0;
 
@@ -26,7 +26,7 @@ export function parseOcspRevoked(response: Uint8Array, serial: Uint8Array): Pars
     const type = bytes.oid("responseType");
     const body = bytes.enter(TAG.octetString, "response");
     bytes.finish("responseBytes");
-    return type === BASIC && isRevoked(body, serial);
+    return type === OCSP_BASIC && isRevoked(body, serial);
   });
 }
 

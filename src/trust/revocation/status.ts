@@ -5,7 +5,7 @@
 import { hex } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
 import { formatTime } from "../checks/profile.ts";
-import type { Known } from "../signatures/store.ts";
+import type { KnownCertificate } from "../signatures/store.ts";
 import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { describeDn } from "../x509/distinguished-names.ts";
@@ -13,7 +13,7 @@ import { ALL_REASONS, type DistributionPoint, isSamePoint, shareName } from "../
 import { compareNames, isSameName } from "../x509/name-comparison.ts";
 import { ALWAYS, type Period, intersect } from "../x509/period.ts";
 import type { CrlSet } from "./crl-set.ts";
-import { CrlSigners, type SignerSearch, type Status } from "./crl-signers.ts";
+import { CrlSigners, type RevocationStatus, type SignerSearch } from "./crl-signers.ts";
 import type { Crl } from "./crl.ts";
 
 /** What the certificates of one path are held against. */
@@ -24,7 +24,7 @@ export interface RevocationRules extends SignerSearch {
 }
 
 /** Answers for the certificates of one path. */
-export class Revocation {
+export class RevocationCheck {
   readonly #rules: RevocationRules;
   readonly #signers: CrlSigners;
 
@@ -35,12 +35,12 @@ export class Revocation {
   }
 
   /** Either when the certificate is known not to be revoked, or why that is not known. */
-  async check({ certificate }: Known): Promise<Status> {
+  async check({ certificate }: KnownCertificate): Promise<RevocationStatus> {
     const { crls, nowMs, budget } = this.#rules;
-    if (!budget.spend("comparisons", crls.comparisonsWith(certificate))) return overBudget(certificate);
-    const { lists, unusable } = crls.about(certificate);
+    if (!budget.spend("comparisons", crls.comparisonsWith(certificate))) return tooManySignatures(certificate);
+    const { lists, unusable } = crls.listsAbout(certificate);
     const serial = hex(certificate.serial);
-    const deciding: Deciding[] = [];
+    const deciding: CurrentCrl[] = [];
     const deltas: Crl[] = [];
     /** Why a list that is about the certificate could not be used: then no other list decides. */
     let blocked = unusable;
@@ -50,7 +50,7 @@ export class Revocation {
       const listed = isListed(crl, serial, certificate);
       if (!covers && !listed) continue;
       const signed = await this.#signers.signedBy(crl);
-      if (budget.exceeded !== null) return overBudget(certificate);
+      if (budget.exceeded !== null) return tooManySignatures(certificate);
       if (signed.kind === "nobody") {
         blocked ??= signed.why;
         continue;
@@ -64,12 +64,12 @@ export class Revocation {
         why = `a CRL whose next update was due ${formatTime(crl.nextUpdateMs)}`;
       } else deciding.push({ crl, period: intersect(datesOf(crl), signed.period) });
     }
-    if (blocked !== null) return unknown(certificate, blocked);
-    if (deciding.length === 0) return unknown(certificate, why);
+    if (blocked !== null) return statusUnknown(certificate, blocked);
+    if (deciding.length === 0) return statusUnknown(certificate, why);
     const based = findBases(deltas, deciding);
-    if (typeof based === "string") return unknown(certificate, based);
+    if (typeof based === "string") return statusUnknown(certificate, based);
     const covered = findCover(deciding, certificate);
-    if (covered === null) return unknown(certificate, "CRLs for some reasons only");
+    if (covered === null) return statusUnknown(certificate, "CRLs for some reasons only");
     return intersect(covered, based);
   }
 }
@@ -96,12 +96,12 @@ function reasonsOf(crl: Crl, certificate: Certificate): number {
     issuers: null,
   };
   return [...(certificate.crlDistributionPoints ?? []), own]
-    .filter((point) => isOf(crl, point, certificate))
+    .filter((point) => isListOf(crl, point, certificate))
     .reduce((sum, point) => sum | (crl.reasons & (point.reasons ?? ALL_REASONS)), 0);
 }
 
 /** §6.3.3 (b)(1), (b)(2)(i): whether the list is the one of this distribution point of the certificate. */
-function isOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certificate): boolean {
+function isListOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certificate): boolean {
   if (issuers === null) {
     if (!isSameName(crl.issuer, certificate.issuer)) return false;
   } else if (!crl.indirect || !shareName(issuers, [{ type: "directory", value: crl.issuer }])) return false;
@@ -110,14 +110,14 @@ function isOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certi
 }
 
 /** A current complete list, and when it and its signer stand. */
-interface Deciding {
+interface CurrentCrl {
   readonly crl: Crl;
   readonly period: Period;
 }
 
 const datesOf = ({ thisUpdateMs, nextUpdateMs }: Crl): Period => ({ fromMs: thisUpdateMs, untilMs: nextUpdateMs });
 
-const longestFirst = (deciding: readonly Deciding[]): Deciding[] =>
+const longestFirst = (deciding: readonly CurrentCrl[]): CurrentCrl[] =>
   deciding.toSorted((a, b) => b.period.untilMs - a.period.untilMs);
 
 /**
@@ -125,7 +125,7 @@ const longestFirst = (deciding: readonly Deciding[]): Deciding[] =>
  * knows more is missing, and what it revokes is in neither: the answer then says so. Otherwise it is when such a list
  * is there.
  */
-function findBases(deltas: readonly Crl[], complete: readonly Deciding[]): Period | string {
+function findBases(deltas: readonly Crl[], complete: readonly CurrentCrl[]): Period | string {
   let period = ALWAYS;
   for (const { baseNumber } of deltas) {
     const base = longestFirst(complete).find(({ crl }) => baseNumber !== null && crl.number >= baseNumber);
@@ -138,7 +138,7 @@ function findBases(deltas: readonly Crl[], complete: readonly Deciding[]): Perio
 }
 
 /** §6.3.3 (e): when lists stand for all reasons together; null: some reason is missing. */
-function findCover(deciding: readonly Deciding[], certificate: Certificate): Period | null {
+function findCover(deciding: readonly CurrentCrl[], certificate: Certificate): Period | null {
   let reasons = 0;
   let cover = ALWAYS;
   for (const { crl, period } of longestFirst(deciding)) {
@@ -154,13 +154,13 @@ function findCover(deciding: readonly Deciding[], certificate: Certificate): Per
 const expectation = (certificate: Certificate): string =>
   `a current CRL of ${describeDn(certificate.issuer)} that covers the certificate`;
 
-const unknown = (certificate: Certificate, presented: string): Problem => ({
+const statusUnknown = (certificate: Certificate, presented: string): Problem => ({
   code: "revocation-unknown",
   expected: expectation(certificate),
   presented,
 });
 
-const overBudget = (certificate: Certificate): Problem => ({
+const tooManySignatures = (certificate: Certificate): Problem => ({
   code: "budget-exceeded",
   expected: expectation(certificate),
   presented: "too many signatures",

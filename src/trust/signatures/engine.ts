@@ -91,7 +91,7 @@ class TrustEngine extends CryptoEngine {
         const name = algorithm.kind === "rsa-pss" ? "RSA-PSS" : "RSASSA-PKCS1-v1_5";
         const imported = await this.import(known, { name, hash: algorithm.hash });
         const parameters = algorithm.kind === "rsa-pss" ? { name, saltLength: algorithm.saltLength } : { name };
-        return this.subtle.verify(parameters, imported, owned(signature), data);
+        return this.subtle.verify(parameters, imported, copyForWebCrypto(signature), data);
       }
       case "ecdsa": {
         if (key.kind !== "ec") return false;
@@ -102,7 +102,12 @@ class TrustEngine extends CryptoEngine {
       }
       case "ed25519":
         if (key.kind !== "ed25519" || signature.length !== 64) return false;
-        return this.subtle.verify("Ed25519", await this.import(known, { name: "Ed25519" }), owned(signature), data);
+        return this.subtle.verify(
+          "Ed25519",
+          await this.import(known, { name: "Ed25519" }),
+          copyForWebCrypto(signature),
+          data,
+        );
       case "unsupported":
         return false;
     }
@@ -112,7 +117,7 @@ class TrustEngine extends CryptoEngine {
     const id = `${algorithm.name} ${algorithm.hash ?? ""}`;
     const remembered = known.imported.get(id);
     if (remembered !== undefined) return remembered;
-    const imported = await this.subtle.importKey("spki", owned(known.spki), algorithm, false, ["verify"]);
+    const imported = await this.subtle.importKey("spki", copyForWebCrypto(known.spki), algorithm, false, ["verify"]);
     known.imported.set(id, imported);
     return imported;
   }
@@ -153,6 +158,6 @@ function rawEcdsa(signature: Uint8Array, size: number): Uint8Array<ArrayBuffer> 
 }
 
 /** A copy that WebCrypto's types accept (never a SharedArrayBuffer). */
-export function owned(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+export function copyForWebCrypto(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }

@@ -4,13 +4,13 @@ import type { AlgorithmIdentifier, Certificate as PkiCertificate, PublicKeyInfo 
 import type { Budget } from "../budget.ts";
 import { type Certificate, type Parsed, parseCertificate } from "../x509/certificate.ts";
 import { latin1 } from "../x509/directory-strings.ts";
-import { WEBCRYPTO_RSA_BITS, owned, registerAlgorithm, registerKey, toPki, trustEngine } from "./engine.ts";
+import { WEBCRYPTO_RSA_BITS, copyForWebCrypto, registerAlgorithm, registerKey, toPki, trustEngine } from "./engine.ts";
 import { exponentCost } from "./rsa.ts";
 
 const MAX_ISSUER_KEYS = 128;
 
 /** A parsed certificate with what was learned about it. The same under every policy. */
-export class Known {
+export class KnownCertificate {
   readonly certificate: Certificate;
   /** By the issuer's SubjectPublicKeyInfo: certificates of one key need one verification. */
   readonly #verified = new Map<string, boolean>();
@@ -41,13 +41,13 @@ export class Known {
   }
 
   /** Whether `issuer`'s key signed this certificate. Null: over budget. */
-  async isSignedBy(issuer: Known, budget: Budget): Promise<boolean | null> {
+  async isSignedBy(issuer: KnownCertificate, budget: Budget): Promise<boolean | null> {
     const remembered = this.#verified.get(issuer.keyId);
     if (remembered !== undefined) return remembered;
     const { tbs, signature, signatureAlgorithm } = this.certificate;
     if (!spendOnSignature(tbs, issuer.certificate, budget)) return null;
     // What our reader found: PKI.js need not read a certificate before a path has reached an anchor.
-    const bits = new BitString({ valueHex: owned(signature) });
+    const bits = new BitString({ valueHex: copyForWebCrypto(signature) });
     const verified = await verifySignature(tbs, bits, registerAlgorithm(signatureAlgorithm), issuer);
     // Bounded: a remembered certificate would collect the keys of whoever bears its issuer's name.
     if (this.#verified.size >= MAX_ISSUER_KEYS) this.#verified.clear();
@@ -61,10 +61,10 @@ export async function verifySignature(
   signed: Uint8Array,
   signature: BitString,
   algorithm: AlgorithmIdentifier,
-  issuer: Known,
+  issuer: KnownCertificate,
 ): Promise<boolean> {
   try {
-    return await trustEngine().verifyWithPublicKey(owned(signed), signature, issuer.key, algorithm);
+    return await trustEngine().verifyWithPublicKey(copyForWebCrypto(signed), signature, issuer.key, algorithm);
   } catch {
     return false; // WebCrypto throws on a key that is no point of its curve and the like: it verifies nothing
   }
@@ -90,11 +90,11 @@ export function signatureCost({ key }: Certificate): number {
 }
 
 /** Bytes of certificates remembered; with PKI.js's objects a certificate takes some twenty times its size. */
-const MAX_BYTES = 512 * 1024;
+const MAX_STORED_BYTES = 512 * 1024;
 
 /** Remembers certificates by their SHA-256, least recently used out first. Safe to share between policies. */
 export class CertificateStore {
-  readonly #byDigest = new Map<string, Known>();
+  readonly #byDigest = new Map<string, KnownCertificate>();
   readonly #sha256: (bytes: Uint8Array) => Uint8Array;
   #bytes = 0;
 
@@ -103,7 +103,7 @@ export class CertificateStore {
   }
 
   /** The certificate with these bytes, remembered or read. Reading does not remember it. */
-  read(der: Uint8Array): Parsed<Known> {
+  read(der: Uint8Array): Parsed<KnownCertificate> {
     const digest = digestKey(this.#sha256(der));
     const known = this.#byDigest.get(digest);
     if (known !== undefined) {
@@ -112,18 +112,18 @@ export class CertificateStore {
       return { kind: "parsed", value: known };
     }
     const parsed = parseCertificate(der.slice());
-    return parsed.kind === "parsed" ? { kind: "parsed", value: new Known(parsed.value) } : parsed;
+    return parsed.kind === "parsed" ? { kind: "parsed", value: new KnownCertificate(parsed.value) } : parsed;
   }
 
   /** Only certificates of verified paths are remembered, so that nobody without a valid chain fills the store. */
-  remember(known: Known): void {
+  remember(known: KnownCertificate): void {
     const { der } = known.certificate;
     const digest = digestKey(this.#sha256(der));
     if (this.#byDigest.has(digest)) return;
     this.#byDigest.set(digest, known);
     this.#bytes += der.length;
     for (const [oldest, { certificate }] of this.#byDigest) {
-      if (this.#bytes <= MAX_BYTES) break;
+      if (this.#bytes <= MAX_STORED_BYTES) break;
       this.#byDigest.delete(oldest);
       this.#bytes -= certificate.der.length;
     }

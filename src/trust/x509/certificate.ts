@@ -3,7 +3,7 @@ import { sameBytes } from "../../bundle/bytes.ts";
 import { DerError, DerReader, TAG, context } from "./der.ts";
 import { type DistinguishedName, readName } from "./distinguished-names.ts";
 import type { Extensions } from "./extension-fields.ts";
-import type { Reading } from "./extension-readers.ts";
+import type { ReadingMode } from "./extension-readers.ts";
 import { readExtensions } from "./extensions.ts";
 import { isSameName } from "./name-comparison.ts";
 import { type PublicKey, readPublicKey } from "./public-keys.ts";
@@ -61,7 +61,7 @@ export function parsing<T>(read: () => T): Parsed<T> {
   }
 }
 
-function readCertificate(der: Uint8Array, reading: Reading): Certificate {
+function readCertificate(der: Uint8Array, reading: ReadingMode): Certificate {
   const file = new DerReader(der);
   const outer = file.enter(TAG.sequence, "Certificate");
   file.finish("Certificate");
@@ -148,7 +148,7 @@ function readUniqueIds(tbs: DerReader, version: number): boolean {
   return found;
 }
 
-function readExtensionField(tbs: DerReader, version: number, reading: Reading): Extensions {
+function readExtensionField(tbs: DerReader, version: number, reading: ReadingMode): Extensions {
   const field = tbs.optional(context(3, true), "extensions");
   if (field === null) return readExtensions(null, reading);
   // RFC 5280 §4.1.2.9: only in version 3.

@@ -6,7 +6,7 @@
 import { DerError, TAG } from "./der.ts";
 
 /** Two texts are the same when `exact` is, and are different when `loose` is. */
-export interface Folded {
+export interface FoldedText {
   /** Compatibility forms and case folded, insignificant spaces removed. */
   readonly exact: string;
   /**
@@ -68,7 +68,7 @@ const MARKS = /\p{M}+/gu;
  * The text for comparison, at a cost linear in its length; null when the standard gives it no form, or only at a
  * higher cost. Case is folded as in RFC 3454 B.2, by lower case, sharp s and final sigma.
  */
-export function foldText(text: string): Folded | null {
+export function foldText(text: string): FoldedText | null {
   const ascii = isAscii(text);
   if (!ascii && (PROHIBITED.test(text) || !text.isWellFormed() || hasLongRun(text))) return null;
   const exact = ascii ? foldAscii(text) : foldUnicode(text);

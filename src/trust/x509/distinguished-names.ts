@@ -1,6 +1,6 @@
 /** Distinguished names (RFC 5280 §4.1.2.4): read as they are, folded only when two of them must be compared. */
 import { DerError, DerReader, TAG } from "./der.ts";
-import { type Folded, MAX_FOLDED_OCTETS, foldText, readText } from "./directory-strings.ts";
+import { type FoldedText, MAX_FOLDED_OCTETS, foldText, readText } from "./directory-strings.ts";
 import { checkNested } from "./nested.ts";
 
 /**
@@ -30,7 +30,7 @@ export class Attribute {
   readonly der: Uint8Array;
   /** Null: a type without text, see `compareOpaque`. */
   readonly text: string | null;
-  #folded: Folded | null | undefined;
+  #folded: FoldedText | null | undefined;
 
   constructor(type: string, tag: number, der: Uint8Array, text: string | null) {
     this.type = type;
@@ -40,7 +40,7 @@ export class Attribute {
   }
 
   /** For comparison, made at first need; null: it has no such form. */
-  get folded(): Folded | null {
+  get folded(): FoldedText | null {
     if (this.#folded === undefined) {
       this.#folded = this.text === null || this.der.length > MAX_FOLDED_OCTETS ? null : foldText(this.text);
     }

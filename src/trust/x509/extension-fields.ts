@@ -53,7 +53,7 @@ export const noFields = (): Fields => ({
   tlsFeatures: null,
 });
 
-export const OID = {
+export const EXTENSION = {
   subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",
   subjectAltName: "2.5.29.17",

@@ -1,7 +1,7 @@
 /** One reader for each extension of RFC 5280 §4.2 that decides something. */
 import { DerError, DerReader, TAG, context } from "./der.ts";
 import { readDistributionPoint } from "./distribution-points.ts";
-import { type Fields, OID, noFields } from "./extension-fields.ts";
+import { EXTENSION, type Fields, noFields } from "./extension-fields.ts";
 import { readGeneralName } from "./general-names.ts";
 import { readNameConstraints } from "./name-constraints.ts";
 import { checkNested } from "./nested.ts";
@@ -10,26 +10,26 @@ import { checkNested } from "./nested.ts";
  * How a certificate is read. `strict`: all of it, as a presented one. `anchor`: a trust anchor is a name and a key with
  * its constraints (RFC 5280 §6.1.1 (d)); an encoding that changes none of these is no reason to do without the anchor.
  */
-export type Reading = "strict" | "anchor";
+export type ReadingMode = "strict" | "anchor";
 
 export interface Reader {
   /** So it may be critical. */
   readonly processed: boolean;
   /** Of an anchor it decides nothing: what it says of the path above, or of the anchor's own revocation and names. */
-  readonly hint?: true;
-  readonly read: (value: DerReader, into: Fields, reading: Reading) => void;
+  readonly optionalInAnchor?: true;
+  readonly read: (value: DerReader, into: Fields, reading: ReadingMode) => void;
 }
 
 /** What is processed, so what may be critical. AIA is only read: nothing here fetches. */
 export const READERS: Readonly<Record<string, Reader>> = {
-  [OID.subjectKeyIdentifier]: {
+  [EXTENSION.subjectKeyIdentifier]: {
     processed: true,
-    hint: true,
+    optionalInAnchor: true,
     read: (value, into) => {
       into.subjectKeyIdentifier = value.contents(value.expect(TAG.octetString, "subjectKeyIdentifier"));
     },
   },
-  [OID.keyUsage]: {
+  [EXTENSION.keyUsage]: {
     processed: true,
     read: (value, into, reading) => {
       into.keyUsage = value.namedBits("keyUsage", TAG.bitString, reading === "strict" ? "DER" : "BER");
@@ -37,31 +37,31 @@ export const READERS: Readonly<Record<string, Reader>> = {
       if (into.keyUsage === 0) throw new DerError("keyUsage is empty");
     },
   },
-  [OID.subjectAltName]: {
+  [EXTENSION.subjectAltName]: {
     processed: true,
-    hint: true,
+    optionalInAnchor: true,
     read: (value, into) => {
       into.subjectAltNames = readList(value, "subjectAltName", (list) =>
         readGeneralName(list, "name", "subjectAltName"),
       );
     },
   },
-  [OID.basicConstraints]: { processed: true, read: readBasicConstraints },
-  [OID.nameConstraints]: {
+  [EXTENSION.basicConstraints]: { processed: true, read: readBasicConstraints },
+  [EXTENSION.nameConstraints]: {
     processed: true,
     read: (value, into) => {
       into.nameConstraints = readNameConstraints(value);
     },
   },
-  [OID.crlDistributionPoints]: {
+  [EXTENSION.crlDistributionPoints]: {
     processed: false,
-    hint: true,
+    optionalInAnchor: true,
     read: (value, into) => {
       into.crlDistributionPoints = readList(value, "cRLDistributionPoints", readDistributionPoint);
     },
   },
-  [OID.certificatePolicies]: { processed: true, read: readPolicies },
-  [OID.policyMappings]: {
+  [EXTENSION.certificatePolicies]: { processed: true, read: readPolicies },
+  [EXTENSION.policyMappings]: {
     processed: true,
     read: (value, into) => {
       into.policyMappings = readList(value, "policyMappings", (list) => {
@@ -72,29 +72,29 @@ export const READERS: Readonly<Record<string, Reader>> = {
       });
     },
   },
-  [OID.authorityKeyIdentifier]: { processed: true, hint: true, read: readAuthorityKeyIdentifier },
-  [OID.policyConstraints]: { processed: true, read: readPolicyConstraints },
-  [OID.extendedKeyUsage]: {
+  [EXTENSION.authorityKeyIdentifier]: { processed: true, optionalInAnchor: true, read: readAuthorityKeyIdentifier },
+  [EXTENSION.policyConstraints]: { processed: true, read: readPolicyConstraints },
+  [EXTENSION.extendedKeyUsage]: {
     processed: true,
     read: (value, into) => {
       into.extendedKeyUsage = readList(value, "extKeyUsage", (list) => list.oid("extKeyUsage"));
     },
   },
-  [OID.inhibitAnyPolicy]: {
+  [EXTENSION.inhibitAnyPolicy]: {
     processed: true,
     read: (value, into) => {
       into.inhibitAnyPolicy = value.smallInteger("inhibitAnyPolicy");
     },
   },
-  [OID.tlsFeature]: {
+  [EXTENSION.tlsFeature]: {
     processed: true,
     read: (value, into) => {
       into.tlsFeatures = readList(value, "TLS feature", readTlsFeature);
     },
   },
-  [OID.authorityInfoAccess]: {
+  [EXTENSION.authorityInfoAccess]: {
     processed: false,
-    hint: true,
+    optionalInAnchor: true,
     read: (value) => {
       readList(value, "authorityInfoAccess", (list) => {
         const description = list.enter(TAG.sequence, "authorityInfoAccess");
@@ -114,7 +114,7 @@ function readTlsFeature(list: DerReader): number {
 }
 
 /** Whether an extension can be read, tried on a copy: what cannot leaves no half of itself behind. */
-export function isWhole({ bytes, pos, end }: DerReader, oid: string, reader: Reader): boolean {
+export function isReadable({ bytes, pos, end }: DerReader, oid: string, reader: Reader): boolean {
   const value = new DerReader(bytes, pos, end);
   try {
     reader.read(value, noFields(), "anchor");

@@ -1,13 +1,13 @@
 /** The extensions of RFC 5280 §4.2 that decide something. Every known one is read whole, critical or not. */
 import { DerError, type DerReader, TAG } from "./der.ts";
-import { type Extensions, OID, noFields } from "./extension-fields.ts";
-import { READERS, type Reading, isWhole } from "./extension-readers.ts";
+import { EXTENSION, type Extensions, noFields } from "./extension-fields.ts";
+import { READERS, type ReadingMode, isReadable } from "./extension-readers.ts";
 
 /** Extensions in one certificate: PKI.js pays for each, and no CA needs more. */
 export const MAX_EXTENSIONS = 32;
 
 /** Reads the contents of Extensions; null: the certificate has none. */
-export function readExtensions(list: DerReader | null, reading: Reading): Extensions {
+export function readExtensions(list: DerReader | null, reading: ReadingMode): Extensions {
   const fields = noFields();
   const seen = new Set<string>();
   const critical = new Set<string>();
@@ -25,11 +25,12 @@ export function readExtensions(list: DerReader | null, reading: Reading): Extens
     if (isCritical) critical.add(oid);
     if (isCritical && !(reader?.processed ?? false)) unknownCritical ??= oid;
     if (reader === undefined) return;
-    if (reading === "anchor" && reader.hint === true && !isWhole(value, oid, reader)) return;
+    if (reading === "anchor" && reader.optionalInAnchor === true && !isReadable(value, oid, reader)) return;
     reader.read(value, fields, reading);
     value.finish(`extension ${oid}`);
   });
   // RFC 7633 §4.2.2: a CA's features bind what it issues, which is not checked. An end entity's are, in revocation/must-staple.ts.
-  if (fields.basicConstraints?.ca === true && critical.has(OID.tlsFeature)) unknownCritical ??= OID.tlsFeature;
+  if (fields.basicConstraints?.ca === true && critical.has(EXTENSION.tlsFeature))
+    unknownCritical ??= EXTENSION.tlsFeature;
   return { ...fields, critical, unknownCritical };
 }

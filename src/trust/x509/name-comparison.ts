@@ -109,7 +109,7 @@ export const isSameNameWithin = (one: DistinguishedName, other: DistinguishedNam
 
 /** As `spendOnComparison`, for `compareSubtree`. */
 export function spendOnSubtree(base: DistinguishedName, name: DistinguishedName, budget: Budget): boolean {
-  for (const each of [base, name]) if (budget.once(each)) budget.spend("folded", foldedOctets(each));
+  for (const each of [base, name]) if (budget.isFirstUse(each)) budget.spend("folded", foldedOctets(each));
   return budget.spend("comparisons", comparisonsWith(base));
 }
 
