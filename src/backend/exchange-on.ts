@@ -143,8 +143,5 @@ export function failureOf(error: ConnectionError): TransportFailure {
   return error.afterHead ? { ...failure, afterHead: true } : failure;
 }
 
-/** Why a body broke off. RFC 9209 §2.3: an end after part of a response makes the response incomplete. */
-export function bodyFailureOf(error: ConnectionError): TransportFailure {
-  const failure = failureOf(error);
-  return failure.code === "connection-terminated" ? { ...failure, code: "response-incomplete" } : failure;
-}
+/** Why a body broke off, whose head had come. */
+export const bodyFailureOf = (error: ConnectionError): TransportFailure => failureOf(error.asIncomplete());
