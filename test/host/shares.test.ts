@@ -2,7 +2,6 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { type RequestClient, Shares } from "../../src/backend/shares.ts";
-import { type Pace, Paces } from "../../src/host/node/pace.ts";
 import { hold, HOLDS } from "../attacks/holding.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { ask } from "../runtimes/clients.ts";
@@ -90,34 +89,5 @@ describe("shares", () => {
     expect(stalled.filter(({ wasCut }) => wasCut)).toHaveLength(2);
     expect(busy.wasCut).toBe(false);
     expect([shares.isContended(4_000), shares.isContended(14_000)]).toEqual([true, false]);
-  });
-});
-
-describe("a pace", () => {
-  it("is over when a client is waited for in vain, counted from when it last kept the rate", () => {
-    let cut = 0;
-    const pace: Pace = new Paces().begin(() => cut++);
-    const now = performance.now();
-    expect(pace.isOver(now + 60_000)).toBe(false);
-    pace.wait(0);
-    expect([pace.isOver(now + 19_000), pace.isOver(now + 21_000)]).toEqual([false, true]);
-    pace.moved(4_000);
-    expect([pace.stalledSinceMs, pace.isOver(now + 60_000)]).toEqual([null, false]);
-    pace.wait(64_000);
-    expect([pace.isOver(now + 140_000), pace.isOver(now + 150_000)]).toEqual([false, true]);
-    pace.cut();
-    expect(cut).toBe(1);
-  });
-
-  it("tells a client that takes nothing, though its answer fits into a buffer, from one that takes all", () => {
-    const pace: Pace = new Paces().begin(() => undefined);
-    const [first, second] = [pace.handed(), pace.handed()];
-    const handedMs = pace.stalledSinceMs ?? Number.NaN;
-    expect(handedMs).toBeLessThanOrEqual(performance.now());
-    expect(pace.isOver(handedMs + 600_000)).toBe(false);
-    first();
-    expect(pace.stalledSinceMs).toBeGreaterThanOrEqual(handedMs);
-    second();
-    expect(pace.stalledSinceMs).toBe(null);
   });
 });

@@ -48,7 +48,7 @@ export class Door {
   readonly #http1: Http1;
   readonly #http2: Http2;
   readonly #crowd: Crowd;
-  readonly #paces = new Paces();
+  readonly #paces: Paces;
   readonly #sweeping: ReturnType<typeof setInterval>;
   /** Handshakes under way, by whom they are with. */
   readonly #shaking = new Map<string, Shaking>();
@@ -61,6 +61,7 @@ export class Door {
     this.port = port;
     this.#refuse = refuse;
     this.#limits = limits;
+    this.#paces = new Paces(limits);
     this.#http1 = createHttp1({ handle, refuse }, limits, this.#paces);
     this.#http2 = createHttp2(handle, limits, this.#paces);
     this.#paces.watch();

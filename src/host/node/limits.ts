@@ -12,6 +12,10 @@ export interface FrontLimits {
   readonly idleMs: number;
   /** A client that takes nothing of what is written to it. */
   readonly sendMs: number;
+  /** A body in either direction, while the client is waited for: so long, and longer by what has moved, as Apache's mod_reqtimeout has it. */
+  readonly paceMs: number;
+  /** What a body moves at least, beyond that time. */
+  readonly paceBytesPerMs: number;
   /** From the connection to the end of its TLS handshake. */
   readonly handshakeMs: number;
   /** Requests in flight on one HTTP/2 connection. */
@@ -25,6 +29,8 @@ export const FRONT_LIMITS: FrontLimits = {
   requestMs: 3_600_000,
   idleMs: 60_000,
   sendMs: 60_000,
+  paceMs: 20_000,
+  paceBytesPerMs: 0.5,
   handshakeMs: 10_000,
   maxStreams: 128,
 };

@@ -1,27 +1,40 @@
 /**
  * How a client gets on with the bodies of its request: a byte now and then would keep a backend's connection for as long
- * as a client likes. Only the time that the client is waited for counts.
+ * as a client likes. Each direction is judged by itself, and only by the time that the client is waited for.
  */
+import type { FrontLimits } from "./limits.ts";
 
-/** As Apache's mod_reqtimeout has it: so much time, and more by what has moved. */
-const GRACE_MS = 20_000;
-const BYTES_PER_MS = 0.5;
+export type PaceLimits = Pick<FrontLimits, "paceMs" | "paceBytesPerMs">;
+
+/** An answer's bytes that are taken so soon were not waited for: what is slow then is the backend that sends so few. */
+const SOON_MS = 1_000;
 
 /** All of a port's that wait for their client. */
 export class Paces {
-  readonly #slow = new Set<Pace>();
+  readonly #slow = new Set<Direction>();
+  readonly #limits: PaceLimits;
+  readonly #nowMs: () => number;
   #sweeping: ReturnType<typeof setInterval> | null = null;
 
+  /** `nowMs`: monotonic. */
+  constructor(limits: PaceLimits, nowMs: () => number = () => performance.now()) {
+    this.#limits = limits;
+    this.#nowMs = nowMs;
+  }
+
+  /** Of one request; `cut` ends it. */
   begin(cut: () => void): Pace {
-    return new Pace(this.#slow, cut);
+    return new Pace((soonMs) => new Direction(this.#slow, cut, { ...this.#limits, soonMs, nowMs: this.#nowMs }), cut);
   }
 
   /** Until `close`. */
   watch(): void {
-    this.#sweeping = setInterval(() => {
-      const nowMs = performance.now();
-      for (const pace of this.#slow) if (pace.isOver(nowMs)) pace.cut();
-    }, 1_000).unref();
+    this.#sweeping = setInterval(() => this.sweep(), Math.min(this.#limits.paceMs / 4, 1_000)).unref();
+  }
+
+  /** Cuts whoever has been waited for too long. */
+  sweep(): void {
+    for (const direction of this.#slow) direction.cutIfOver();
   }
 
   close(): void {
@@ -31,65 +44,94 @@ export class Paces {
 
 /** Of one request. */
 export class Pace {
-  readonly #slow: Set<Pace>;
+  readonly upload: Direction;
+  readonly answer: Direction;
+  /** Ends the request. */
+  readonly cut: () => void;
+
+  constructor(direction: (soonMs: number) => Direction, cut: () => void) {
+    this.upload = direction(0);
+    this.answer = direction(SOON_MS);
+    this.cut = cut;
+  }
+
+  /** Since when the client keeps either direction from going on, the longer one; null: something else is waited for. */
+  get stalledSinceMs(): number | null {
+    const since = [this.upload, this.answer].map(({ stalledSinceMs }) => stalledSinceMs ?? Number.POSITIVE_INFINITY);
+    const firstMs = Math.min(...since);
+    return Number.isFinite(firstMs) ? firstMs : null;
+  }
+}
+
+interface DirectionOptions extends PaceLimits {
+  /** A wait that is shorter counts for nothing. */
+  readonly soonMs: number;
+  readonly nowMs: () => number;
+}
+
+/** One body on its way from the client, or to it. */
+export class Direction {
+  readonly #slow: Set<Direction>;
   readonly #cut: () => void;
-  /** Since when it has not kept the rate; null: it has. */
-  #sinceMs: number | null = null;
-  /** That have moved since, or are about to. */
+  readonly #options: DirectionOptions;
+  /** How long it was waited for since it last kept the rate, and the bytes that have moved since or are about to. */
+  #waitedMs = 0;
   #bytes = 0;
-  #isWaiting = false;
-  /** Pieces of the answer that its connection has not taken yet. */
+  /** Since when it is waited for now; null: it is not. */
+  #sinceMs: number | null = null;
+  /** Pieces that the connection has not taken yet. */
   #unsent = 0;
   /** Since when none of them has left; null: all have. */
   #unsentSinceMs: number | null = null;
 
-  constructor(slow: Set<Pace>, cut: () => void) {
+  constructor(slow: Set<Direction>, cut: () => void, options: DirectionOptions) {
     this.#slow = slow;
     this.#cut = cut;
+    this.#options = options;
   }
 
-  /** Null while something else is waited for. */
+  /** Since when the client keeps it from going on, as if it had been waited for without a pause; null: it does not. */
   get stalledSinceMs(): number | null {
-    return this.#isWaiting ? this.#sinceMs : this.#unsentSinceMs;
+    return this.#sinceMs === null ? this.#unsentSinceMs : this.#sinceMs - this.#waitedMs;
   }
 
   /**
-   * A piece of the answer is on its way; the callback says that it has left. What fits into the stream's buffer is not
-   * waited for, but a client that takes none of it keeps its request from going on all the same.
+   * A piece is on its way; the callback says that it has left. What fits into the stream's buffer is not waited for, but
+   * a client that takes none of it keeps its request from going on all the same.
    */
   handed(): () => void {
-    if (this.#unsent++ === 0) this.#unsentSinceMs = performance.now();
+    const { nowMs } = this.#options;
+    if (this.#unsent++ === 0) this.#unsentSinceMs = nowMs();
     return () => {
-      this.#unsentSinceMs = --this.#unsent === 0 ? null : performance.now();
+      this.#unsentSinceMs = --this.#unsent === 0 ? null : nowMs();
     };
   }
 
-  /** From now on for the client: to send, or to take `bytes`. */
+  /** From now on the client is waited for: to send, or to take `bytes`. */
   wait(bytes: number): void {
-    this.#isWaiting = true;
-    if (this.#sinceMs === null) {
-      this.#sinceMs = performance.now();
-      this.#bytes = 0;
-    }
+    this.#sinceMs = this.#options.nowMs();
     this.#bytes += bytes;
     this.#slow.add(this);
   }
 
   /** It has; `bytes` that it sent. */
   moved(bytes: number): void {
-    this.#isWaiting = false;
+    const { nowMs, soonMs, paceBytesPerMs } = this.#options;
     this.#slow.delete(this);
+    const waitedMs = this.#sinceMs === null ? 0 : nowMs() - this.#sinceMs;
+    this.#sinceMs = null;
+    if (waitedMs >= soonMs) this.#waitedMs += waitedMs;
     this.#bytes += bytes;
-    if (this.#sinceMs !== null && this.#bytes >= (performance.now() - this.#sinceMs) * BYTES_PER_MS)
-      this.#sinceMs = null;
-  }
-
-  isOver(nowMs: number): boolean {
-    return this.#sinceMs !== null && nowMs - this.#sinceMs > GRACE_MS + this.#bytes / BYTES_PER_MS;
+    if (this.#bytes < this.#waitedMs * paceBytesPerMs) return;
+    this.#waitedMs = 0;
+    this.#bytes = 0;
   }
 
   /** Once: its request ends. */
-  cut(): void {
+  cutIfOver(): void {
+    const { nowMs, paceMs, paceBytesPerMs } = this.#options;
+    if (this.#sinceMs === null) return;
+    if (this.#waitedMs + nowMs() - this.#sinceMs <= paceMs + this.#bytes / paceBytesPerMs) return;
     this.#slow.delete(this);
     this.#cut();
   }

@@ -12,24 +12,29 @@ export interface Tap {
  * Chunks as they came; nothing is read ahead of its reader, so a body that nobody reads stops its client. With a `tap`
  * not even what a stream buffers comes in before it is asked for.
  */
-export function bodyOf(source: Readable, pace: Pace, tap: Tap | null = null): ReadableStream<Uint8Array> {
+export function bodyOf(
+  source: Readable,
+  { upload }: Pick<Pace, "upload">,
+  tap: Tap | null = null,
+): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = source.iterator({ destroyOnReturn: false });
   return new ReadableStream(
     {
       async pull(controller) {
         tap?.open();
-        pace.wait(0);
-        const next = await chunks.next().finally(() => pace.moved(0));
+        upload.wait(0);
+        const next = await chunks.next().finally(() => upload.moved(0));
         tap?.shut();
         if (next.done === true) controller.close();
         else {
-          pace.moved(next.value.length);
+          upload.moved(next.value.length);
           controller.enqueue(next.value);
         }
       },
       // A backend may answer before it has read everything (413, 401). The client must still get that answer, so the
       // connection stays; the rest is read and dropped, as a client that is not heard would wait for ever.
       async cancel() {
+        upload.moved(0);
         await chunks.return?.();
         source.resume();
         tap?.open();
@@ -43,7 +48,7 @@ export function bodyOf(source: Readable, pace: Pace, tap: Tap | null = null): Re
 export async function writeBody(
   body: ReadableStream<Uint8Array>,
   out: Writable,
-  pace: Pace | null = null,
+  pace: Pick<Pace, "answer"> | null = null,
 ): Promise<void> {
   const reader = body.getReader();
   const gone = (): void => void reader.cancel().catch(() => undefined); // The failure of a body that nobody wants.
@@ -53,10 +58,10 @@ export async function writeBody(
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      if (out.write(value, pace?.handed())) continue;
-      pace?.wait(value.length);
+      if (out.write(value, pace?.answer.handed())) continue;
+      pace?.answer.wait(value.length);
       await drained(out);
-      pace?.moved(0);
+      pace?.answer.moved(0);
     }
   } finally {
     out.off("close", gone);

@@ -1,0 +1,297 @@
+/** Whoever keeps a body waiting is cut, and whoever waits for a backend is not: each direction by itself, on the clock and on the wire. */
+import { once } from "node:events";
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
+import { connect, type Socket } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { afterEach, describe, expect, it, onTestFinished } from "vitest";
+import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchange.ts";
+import { type Door, openDoor } from "../../src/host/node/door.ts";
+import { FRONT_LIMITS } from "../../src/host/node/limits.ts";
+import { Paces } from "../../src/host/node/pace.ts";
+
+const { paceMs, paceBytesPerMs } = FRONT_LIMITS;
+
+describe("a pace", () => {
+  /** Of one request, on a clock that the test moves, with a look at it each second. */
+  function paced() {
+    let nowMs = 5;
+    const paces = new Paces(FRONT_LIMITS, () => nowMs);
+    const its = { cut: 0 };
+    const { upload, answer, ...pace } = paces.begin(() => its.cut++);
+    const pass = (ms: number): void => {
+      for (let left = ms; left > 0; left -= 1_000) {
+        nowMs += Math.min(left, 1_000);
+        paces.sweep();
+      }
+    };
+    return { upload, answer, pace, its, pass, paces };
+  }
+
+  it("cuts an upload by the byte, once, when its time is over", () => {
+    const { upload, its, pass } = paced();
+    for (let passedMs = 0; passedMs < paceMs; passedMs += 4_000) {
+      expect(its.cut).toBe(0);
+      upload.wait(0);
+      pass(4_000);
+      upload.moved(1);
+    }
+    upload.wait(0);
+    pass(1_000);
+    expect(its.cut).toBe(1);
+    pass(60_000);
+    expect(its.cut).toBe(1);
+  });
+
+  it("gives an upload its time again when it keeps the rate", () => {
+    const { upload, its, pass } = paced();
+    for (let count = 0; count < 30; count++) {
+      upload.wait(0);
+      pass(10_000);
+      upload.moved(10_000 * paceBytesPerMs);
+    }
+    expect(its.cut).toBe(0);
+  });
+
+  it("does not count the time that the backend is waited for", () => {
+    const { upload, answer, its, pass } = paced();
+    for (let count = 0; count < 30; count++) {
+      upload.wait(0);
+      pass(500);
+      upload.moved(1);
+      answer.wait(1);
+      pass(5);
+      answer.moved(0);
+      pass(60_000);
+    }
+    expect([its.cut, upload.stalledSinceMs, answer.stalledSinceMs]).toEqual([0, null, null]);
+  });
+
+  it("never cuts an answer of tiny pieces that are taken at once, nor says that it stalls", () => {
+    const { answer, its, pass, paces } = paced();
+    for (let count = 0; count < 50_000; count++) {
+      const left = answer.handed();
+      answer.wait(1);
+      pass(3);
+      left();
+      answer.moved(0);
+      pass(997);
+    }
+    answer.wait(1);
+    pass(1_000);
+    expect(answer.stalledSinceMs).toBe(50_000_000 + 5);
+    paces.sweep();
+    expect(its.cut).toBe(0);
+  });
+
+  it("cuts a client that takes nothing though the backend goes on, and not before its time", () => {
+    const { answer, its, pass } = paced();
+    answer.wait(16_000);
+    pass(paceMs + 16_000 / paceBytesPerMs);
+    expect(its.cut).toBe(0);
+    pass(1_000);
+    expect(its.cut).toBe(1);
+  });
+
+  it("judges an upload that stands still though its answer moves, and the other way round", () => {
+    for (const [still, moving] of [
+      ["upload", "answer"],
+      ["answer", "upload"],
+    ] as const) {
+      const { its, pass, ...directions } = paced();
+      directions[still].wait(0);
+      for (let count = 0; count <= paceMs / 1_000; count++) {
+        expect(its.cut).toBe(0);
+        directions[moving].wait(0);
+        pass(1_000);
+        directions[moving].moved(64_000);
+      }
+      expect(its.cut).toBe(1);
+    }
+  });
+
+  it("says since when the client keeps its request from going on, in either direction", () => {
+    let nowMs = 100;
+    const pace = new Paces(FRONT_LIMITS, () => nowMs).begin(() => undefined);
+    expect(pace.stalledSinceMs).toBe(null);
+    const [first, second] = [pace.answer.handed(), pace.answer.handed()];
+    nowMs = 200;
+    expect(pace.stalledSinceMs).toBe(100);
+    first();
+    expect(pace.stalledSinceMs).toBe(200);
+    pace.upload.wait(0);
+    second();
+    nowMs = 300;
+    pace.answer.wait(1);
+    expect(pace.stalledSinceMs).toBe(200);
+    pace.upload.moved(1);
+    pace.answer.moved(0);
+    expect(pace.stalledSinceMs).toBe(null);
+    nowMs = 400;
+    pace.upload.wait(0);
+    // As if it had been waited for without a pause: 100 ms of it were before.
+    expect(pace.stalledSinceMs).toBe(300);
+  });
+});
+
+const LIMITS = { ...FRONT_LIMITS, paceMs: 400, paceBytesPerMs: 100 };
+/** Twice and more of what a client may take. */
+const LONG_MS = 1_300;
+
+type Answer = (request: ExchangeRequest) => Pick<ExchangeResponse, "body">;
+
+interface Asked {
+  /** Bytes of the answer that came, if the client reads. */
+  readonly bytes: () => number;
+  /** It ended as an answer does. */
+  readonly isWhole: () => boolean;
+  readonly isCut: () => boolean;
+  write(bytes: Buffer): void;
+  pause(): void;
+}
+
+async function doorTo(answer: Answer): Promise<Door> {
+  const answered = async (request: ExchangeRequest): Promise<ExchangeResponse> => ({
+    status: 200,
+    headers: [],
+    trailers: null,
+    upgrade: null,
+    ...answer(request),
+  });
+  const refuse = (): never => {
+    throw new Error("refused");
+  };
+  const options = { address: "127.0.0.1", bind: 0, port: 80, tls: null, limits: LIMITS };
+  const door = await openDoor({ ...options, handle: answered, refuse });
+  onTestFinished(() => {
+    door.destroy();
+    return door.close();
+  });
+  return door;
+}
+
+const PROTOCOLS = {
+  async "HTTP/1.1"({ bound }: Door): Promise<Asked> {
+    const socket: Socket = connect({ host: "127.0.0.1", port: bound, noDelay: true }).on("error", () => undefined);
+    let text = "";
+    let isClosed = false;
+    socket.setEncoding("latin1").on("data", (some: string) => (text += some));
+    socket.on("close", () => (isClosed = true));
+    await once(socket, "connect");
+    socket.write("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n");
+    return {
+      bytes: () => text.length,
+      isWhole: () => text.endsWith("\r\n0\r\n\r\n"),
+      isCut: () => isClosed,
+      write: (bytes) => void socket.write(bytes),
+      pause: () => void socket.pause(),
+    };
+  },
+  async "HTTP/2"({ bound }: Door): Promise<Asked> {
+    const session: ClientHttp2Session = connectHttp2(`http://127.0.0.1:${bound}`).on("error", () => undefined);
+    sessions.push(session);
+    await once(session, "connect");
+    const stream: ClientHttp2Stream = session.request({ ":method": "POST", ":path": "/" }, { endStream: false });
+    const its = { bytes: 0, isWhole: false, isCut: false };
+    stream.on("error", () => undefined).on("data", (some: Buffer) => (its.bytes += some.length));
+    stream.on("end", () => (its.isWhole = true));
+    stream.on("close", () => (its.isCut = stream.rstCode !== 0));
+    return {
+      bytes: () => its.bytes,
+      isWhole: () => its.isWhole,
+      isCut: () => its.isCut,
+      write: (bytes) => void stream.write(bytes),
+      pause: () => void stream.pause(),
+    };
+  },
+} as const;
+const sessions: ClientHttp2Session[] = [];
+
+describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
+  afterEach(() => {
+    for (const session of sessions.splice(0)) session.destroy();
+  });
+
+  const reading = async ({ body }: ExchangeRequest): Promise<void> => {
+    const reader = body?.getReader();
+    while ((await reader?.read())?.done === false);
+  };
+  /** Pieces with a pause before each, until nobody wants more. */
+  const streaming = (
+    piece: Uint8Array,
+    everyMs: number,
+    most = Number.POSITIVE_INFINITY,
+  ): ReadableStream<Uint8Array> => {
+    let count = 0;
+    return new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        if (everyMs > 0) await pause(everyMs);
+        if (count++ < most) controller.enqueue(piece);
+        else controller.close();
+      },
+    });
+  };
+
+  it("that sends by the byte is cut", async () => {
+    const door = await doorTo((request) => {
+      void reading(request).catch(() => undefined);
+      return { body: streaming(new Uint8Array(1), LONG_MS * 2) };
+    });
+    const client = await ask(door);
+    const startMs = performance.now();
+    const sending = setInterval(() => client.write(Buffer.from("a")), 50);
+    await expect.poll(client.isCut, { timeout: 5_000 }).toBe(true);
+    clearInterval(sending);
+    expect(performance.now() - startMs).toBeGreaterThan(LIMITS.paceMs);
+  });
+
+  it("that sends by the byte is cut though its answer moves", async () => {
+    const door = await doorTo((request) => {
+      void reading(request).catch(() => undefined);
+      return { body: streaming(new Uint8Array(64_000), 10) };
+    });
+    const client = await ask(door);
+    const sending = setInterval(() => client.write(Buffer.from("a")), 50);
+    await expect.poll(client.isCut, { timeout: 5_000 }).toBe(true);
+    clearInterval(sending);
+    expect(client.bytes()).toBeGreaterThan(0);
+  });
+
+  it("whose upload the backend does not take is not cut", async () => {
+    const door = await doorTo(() => ({ body: streaming(new Uint8Array(1), LONG_MS, 1) }));
+    const client = await ask(door);
+    client.write(Buffer.alloc(500_000));
+    await pause(LONG_MS);
+    expect(client.isCut()).toBe(false);
+  });
+
+  it("that reads is not cut, however little the backend sends", async () => {
+    // Nobody waits for the upload.
+    const door = await doorTo(() => ({ body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) }));
+    const client = await ask(door);
+    await expect.poll(client.isWhole, { timeout: 5_000 }).toBe(true);
+    expect(client.bytes()).toBeGreaterThanOrEqual(16 * 7);
+  });
+
+  it("whose upload nobody wants any more is not cut while it takes its answer", async () => {
+    const door = await doorTo(({ body }) => {
+      const reader = body?.getReader();
+      void reader?.read();
+      setTimeout(() => void reader?.cancel(), 50);
+      return { body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) };
+    });
+    const client = await ask(door);
+    await expect.poll(client.isWhole, { timeout: 5_000 }).toBe(true);
+  });
+
+  it("that reads no more is cut though the backend goes on", async () => {
+    // A client that reads nothing does not see that it is cut.
+    const signals: AbortSignal[] = [];
+    const door = await doorTo(({ signal }) => {
+      signals.push(signal);
+      return { body: streaming(new Uint8Array(64_000), 0) };
+    });
+    const client = await ask(door);
+    client.pause();
+    await expect.poll(() => signals.map(({ aborted }) => aborted), { timeout: 10_000 }).toEqual([true]);
+  });
+});
