@@ -1,7 +1,7 @@
 /** HTTP/2 clients that cost more than they ask for, on the wire: what they start is bounded, and others are answered. */
 import { connect as connectHttp2, type ClientHttp2Session, constants } from "node:http2";
 import { once } from "node:events";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ENHANCE_YOUR_CALM, flood, FLOODS } from "../attacks/http2.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { askHttp2 } from "../runtimes/clients.ts";
@@ -12,6 +12,10 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
     gateway = await startGateway({ runtime });
   });
   beforeEach(() => gateway.backend.reset());
+  afterEach(() => {
+    const { exitCode, signalCode } = gateway.child;
+    expect({ exitCode, signalCode }, gateway.said()).toEqual({ exitCode: null, signalCode: null });
+  });
   afterAll(() => gateway.close());
 
   for (const attack of FLOODS) {
