@@ -19,6 +19,7 @@ import {
 } from "../controller/index.ts";
 import { closeEndpoint, type HostPort, openEndpoint, parseHostPort } from "./endpoint.ts";
 
+/** The help text. */
 export const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-kv) [options]
 
       --publish DIR            publish to a directory that lasthop serve DIR watches
@@ -42,7 +43,7 @@ interface Settings {
   readonly compile: ClusterOptions;
 }
 
-/** The command line. */
+/** `lasthop controller`. Resolves with the exit status, which {@link CONTROLLER_USAGE} lists. */
 export async function controller(args: readonly string[]): Promise<number> {
   const settings = parse(args);
   if (settings === null) {
@@ -58,24 +59,22 @@ export async function controller(args: readonly string[]): Promise<number> {
   return run(settings, stopped.signal);
 }
 
-async function run(
-  { publisher, pool, health: at, lease, config, compile }: Settings,
-  stopped: AbortSignal,
-): Promise<number> {
+async function run(settings: Settings, stopped: AbortSignal): Promise<number> {
+  const { publisher, pool, lease, config, compile } = settings;
   const api = kubeApi(config);
   const log = (entry: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify(entry));
   let leading: Controller | null = null;
   const health = createHealth(() => ({ faults: leading?.faults ?? [], leading: leading !== null }));
-  // A standby is ready too.
+  // A process that waits for the Lease is ready, too.
   const unready = (): string[] => (leading?.synced === false ? ["not synced", ...leading.faults] : []);
-  const server = await openEndpoint(at, health.registry, unready).catch((error: unknown) => {
+  const server = await openEndpoint(settings.health, health.registry, unready).catch((error: unknown) => {
     process.stderr.write(
       `lasthop controller: ${error instanceof Error ? error.message : String(error)}; see --health\n`,
     );
     return null;
   });
   if (server === null) return 1;
-  const work = async (lost: AbortSignal): Promise<void> => {
+  const runWhileLeading = async (lost: AbortSignal): Promise<void> => {
     log({ level: "info", message: "leading" });
     const signal = AbortSignal.any([lost, stopped]);
     leading = runController({
@@ -90,12 +89,12 @@ async function run(
     });
     await leading.done;
   };
-  if (lease === null) await work(stopped);
+  if (lease === null) await runWhileLeading(stopped);
   else {
     const identity = `${hostname()}_${randomBytes(6).toString("hex")}`;
     const onFault = (fault: string): void =>
       log({ level: "error", message: `Lease ${lease.namespace}/${lease.name}: ${fault}` });
-    await lead({ api, ...lease, identity, signal: stopped, now: () => Date.now(), onFault }, work);
+    await lead({ api, ...lease, identity, signal: stopped, now: () => Date.now(), onFault }, runWhileLeading);
   }
   closeEndpoint(server);
   if (stopped.aborted) return 0;
@@ -103,7 +102,7 @@ async function run(
   return 1;
 }
 
-/** A message: wrong usage. Null: help was asked for. */
+/** The settings of a command line; a message when it is wrong, null when it asks for help. */
 function parse(args: readonly string[]): Settings | string | null {
   try {
     const { values } = parseArgs({
@@ -150,7 +149,7 @@ function parse(args: readonly string[]): Settings | string | null {
   }
 }
 
-/** Throws an Error that says which file, what is wrong with it, and what would do. */
+/** The kubeconfig. Throws an Error that names the file, the fault and the remedy. */
 function configOf(file: string | undefined): KubeConfig {
   const config = new KubeConfig();
   const place = file ?? process.env["KUBECONFIG"];
@@ -168,13 +167,13 @@ function configOf(file: string | undefined): KubeConfig {
     throw new Error(
       `the kubeconfig ${place ?? ""} names no cluster as its current one; see kubectl config use-context`,
     );
-  // What the client library makes up when it has found nothing.
+  // The client library returns this address when it finds neither a kubeconfig nor a Pod's ServiceAccount.
   if (place === undefined && server === "http://localhost:8080")
     throw new Error("there is no kubeconfig, and this is no Pod: give --kubeconfig FILE, or set KUBECONFIG");
   return config;
 }
 
-/** Throws an Error when nothing can be published there. */
+/** Creates the directory to publish to. Throws an Error when it cannot be written. */
 function checkDirectory(path: string): void {
   try {
     mkdirSync(path, { recursive: true });
@@ -185,18 +184,18 @@ function checkDirectory(path: string): void {
   }
 }
 
-/** Throws a RangeError that names the variable that is missing. */
+/** The publisher that the environment describes. Throws a RangeError that names a missing variable. */
 function kvFromEnvironment(): Publisher {
-  const wanted = (name: string): string => {
+  const required = (name: string): string => {
     const value = process.env[name];
     if (value === undefined || value === "")
       throw new RangeError(`--publish-kv wants the environment variable ${name}`);
     return value;
   };
   const kv = kvOverRest({
-    accountId: wanted("CLOUDFLARE_ACCOUNT_ID"),
-    namespaceId: wanted("LASTHOP_KV_NAMESPACE_ID"),
-    apiToken: wanted("CLOUDFLARE_API_TOKEN"),
+    accountId: required("CLOUDFLARE_ACCOUNT_ID"),
+    namespaceId: required("LASTHOP_KV_NAMESPACE_ID"),
+    apiToken: required("CLOUDFLARE_API_TOKEN"),
   });
   return kvPublisher(kv, process.env["LASTHOP_SEALING_KEY"] ?? null);
 }

@@ -1,27 +1,32 @@
 /**
- * Which addresses a Gateway is served on: those it asks for, where the pool has them free; otherwise one of the pool.
- * A Gateway keeps what its status says it has, so that a restart of the controller moves nobody.
+ * The assignment of addresses to Gateways: the addresses that a Gateway requests, if they are free; otherwise one of the
+ * pool. A Gateway keeps the addresses in its status, so that it does not move when the controller restarts.
  */
 import ipaddr from "ipaddr.js";
 
+/** A Gateway's request for addresses. */
 export interface AddressRequest {
-  /** `namespace/name`. */
+  /** The Gateway, as `namespace/name`. */
   readonly gateway: string;
-  /** `spec.addresses` with a value; IP addresses. Empty: any. */
-  readonly wanted: readonly string[];
-  /** What its status says. */
-  readonly held: readonly string[];
+  /** The IP addresses of `spec.addresses`; empty when any address will do. */
+  readonly requested: readonly string[];
+  /** The IP addresses of `status.addresses`. */
+  readonly current: readonly string[];
 }
 
+/** The addresses assigned to a Gateway, or why there are none. */
 export type Assignment =
   | { readonly kind: "assigned"; readonly addresses: readonly string[] }
-  /** `GatewayReasonAddressNotUsable`, `GatewayReasonAddressNotAssigned`. */
+  /** A refusal, with its reason (`GatewayReasonAddressNotUsable`, `GatewayReasonAddressNotAssigned`). */
   | { readonly kind: "refused"; readonly reason: "AddressNotUsable" | "AddressNotAssigned"; readonly message: string };
 
-/** Larger pools are cut: an address a Gateway, and nobody has that many. */
-const MAX_POOL = 65_536;
+/** The number of addresses that are taken from one block; the rest of a larger block is not used. */
+const MAX_BLOCK = 65_536;
 
-/** `10.0.0.5`, `10.0.0.0/28`, `fd00::/120`. Throws a RangeError that names the part at fault. */
+/**
+ * The addresses in a list of addresses and CIDR blocks, in order: of `["10.0.0.5", "fd00::/127"]` they are `10.0.0.5`,
+ * `fd00::` and `fd00::1`. Throws a RangeError that names the text that is neither.
+ */
 export function parsePool(texts: readonly string[]): readonly string[] {
   const pool = new Set<string>();
   for (const text of texts) {
@@ -32,7 +37,7 @@ export function parsePool(texts: readonly string[]): readonly string[] {
   return [...pool];
 }
 
-/** Of every Gateway, by name; requests in any order give the same. */
+/** The assignments by Gateway. The order of `requests` does not matter. */
 export function assignAddresses(
   pool: readonly string[],
   requests: readonly AddressRequest[],
@@ -41,22 +46,27 @@ export function assignAddresses(
   const taken = new Map<string, string>();
   const assigned = new Map<string, Assignment>();
   const ordered = [...requests].sort((a, b) => (a.gateway < b.gateway ? -1 : 1));
-  const wish = ({ wanted, held }: AddressRequest): readonly string[] =>
-    (wanted.length > 0 ? wanted : held).map(canonical);
-  // Who holds an address comes before who newly asks for it, and who asks before who takes any.
+  const preferred = ({ requested, current }: AddressRequest): readonly string[] =>
+    (requested.length > 0 ? requested : current).map(canonical);
+  // Gateways that have an address keep it when another requests it. In order: Gateways that request the addresses they
+  // have, Gateways that have some and request none, Gateways with a new request, Gateways that take any address.
   const rank = (request: AddressRequest): number => {
-    const held = new Set(request.held.map(canonical));
-    if (request.wanted.length === 0) return held.size > 0 ? 1 : 3;
-    return wish(request).every((address) => held.has(address)) ? 0 : 2;
+    const current = new Set(request.current.map(canonical));
+    if (request.requested.length === 0) return current.size > 0 ? 1 : 3;
+    return preferred(request).every((address) => current.has(address)) ? 0 : 2;
   };
-  for (const turn of [0, 1, 2, 3]) {
+  for (const assignedRank of [0, 1, 2, 3]) {
     for (const request of ordered) {
-      if (rank(request) !== turn) continue;
-      const { gateway, wanted } = request;
-      const free = wish(request).filter((address) => usable.has(address) && !taken.has(address));
-      const refused = wish(request).find((address) => !free.includes(address));
-      if (wanted.length > 0 && refused !== undefined) {
-        assigned.set(gateway, { kind: "refused", reason: "AddressNotUsable", message: whyNot(refused, usable, taken) });
+      if (rank(request) !== assignedRank) continue;
+      const { gateway, requested } = request;
+      const free = preferred(request).filter((address) => usable.has(address) && !taken.has(address));
+      const refused = preferred(request).find((address) => !free.includes(address));
+      if (requested.length > 0 && refused !== undefined) {
+        assigned.set(gateway, {
+          kind: "refused",
+          reason: "AddressNotUsable",
+          message: refusalOf(refused, usable, taken),
+        });
         continue;
       }
       const addresses = free.length > 0 ? free : pool.filter((address) => !taken.has(address)).slice(0, 1);
@@ -76,7 +86,7 @@ export function assignAddresses(
   return assigned;
 }
 
-function whyNot(address: string, usable: ReadonlySet<string>, taken: ReadonlyMap<string, string>): string {
+function refusalOf(address: string, usable: ReadonlySet<string>, taken: ReadonlyMap<string, string>): string {
   const holder = taken.get(address);
   if (holder !== undefined) return `address ${address} is taken by Gateway ${holder}`;
   return usable.has(address)
@@ -84,18 +94,18 @@ function whyNot(address: string, usable: ReadonlySet<string>, taken: ReadonlyMap
     : `address ${address} is not in the controller's pool`;
 }
 
-/** One spelling an address. */
-export const canonical = (text: string): string => (ipaddr.isValid(text) ? ipaddr.parse(text).toString() : text);
+/** The canonical form of an IP address: `fd00:0::1` and `fd00::1` are one address. */
+const canonical = (text: string): string => (ipaddr.isValid(text) ? ipaddr.parse(text).toString() : text);
 
 function* expand(cidr: string): Generator<string> {
   const [base, bits] = ipaddr.parseCIDR(cidr);
   const bytes = base.toByteArray();
-  const size = Math.min(2 ** (bytes.length * 8 - bits), MAX_POOL);
+  const size = Math.min(2 ** (bytes.length * 8 - bits), MAX_BLOCK);
   const mask = BigInt(bits);
   const width = BigInt(bytes.length * 8);
   const start = (bytes.reduce((sum, byte) => (sum << 8n) | BigInt(byte), 0n) >> (width - mask)) << (width - mask);
   for (let offset = 0; offset < size; offset++) {
-    // Neither the network nor its broadcast address is a host of an IPv4 block.
+    // The network address and the broadcast address of an IPv4 block cannot be assigned.
     if (bytes.length === 4 && size > 2 && (offset === 0 || offset === size - 1)) continue;
     let value = start + BigInt(offset);
     const octets = bytes.map(() => 0);

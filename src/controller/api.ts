@@ -1,11 +1,11 @@
 /**
- * The Kubernetes API as raw JSON: credentials, TLS and kubeconfig are the client library's; the objects stay as they
- * are on the wire, because its typed models drop the fields they do not know.
+ * The Kubernetes API as raw JSON. The client library does credentials, TLS and kubeconfig; objects do not pass through
+ * its typed models, which drop the fields that they do not know.
  */
 import { HttpMethod, type KubeConfig, RequestContext, Watch } from "@kubernetes/client-node";
 import { fetch } from "undici";
 
-/** An object as the API server has it. */
+/** An object as the API server sends it. */
 export interface KubeObject {
   readonly apiVersion: string;
   readonly kind: string;
@@ -24,7 +24,7 @@ export interface KubeObject {
   readonly status?: unknown;
 }
 
-/** The API server answered, and it was no success. */
+/** A response of the API server that is not a success. `status` is the HTTP status, or 0 when there is none. */
 export class ApiError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -34,16 +34,22 @@ export class ApiError extends Error {
   }
 }
 
+/** An event of a watch. A bookmark says from which `resourceVersion` the watch can be resumed. */
 export type WatchEvent =
   | { readonly type: "ADDED" | "MODIFIED" | "DELETED"; readonly object: KubeObject }
   | { readonly type: "BOOKMARK"; readonly resourceVersion: string };
 
+/** A client of one API server. Paths begin with `/api/` or `/apis/`. Promises reject with an ApiError or a network error. */
 export interface KubeApi {
   get(path: string): Promise<unknown>;
-  /** `PUT`; a `resourceVersion` in the body makes it conditional (409). */
+  /** Replaces an object (PUT). A `resourceVersion` in the body makes the request conditional: 409 on a conflict. */
   replace(path: string, body: object): Promise<KubeObject>;
+  /** Creates an object (POST) in the collection at `path`. */
   create(path: string, body: object): Promise<KubeObject>;
-  /** Resolves when the server ends the watch, rejects with an ApiError (410: relist) or a network error. */
+  /**
+   * Watches the collection at `path`. The promise resolves when the server ends the watch, and rejects with status 410
+   * when the `resourceVersion` of the query is too old, so that the collection must be listed again.
+   */
   watch(
     path: string,
     query: Readonly<Record<string, string>>,
@@ -52,9 +58,10 @@ export interface KubeApi {
   ): Promise<void>;
 }
 
-/** A request that takes longer is given up: the API server is asked again, with backoff. */
+/** The time limit of one request; callers repeat it with backoff. */
 const REQUEST_MS = 30_000;
 
+/** A client of the current cluster of `config`. */
 export function kubeApi(config: KubeConfig): KubeApi {
   const watcher = new Watch(config);
 
@@ -84,29 +91,29 @@ export function kubeApi(config: KubeConfig): KubeApi {
     replace: async (path, body) => (await request(HttpMethod.PUT, path, body)) as KubeObject,
     create: async (path, body) => (await request(HttpMethod.POST, path, body)) as KubeObject,
     watch: (path, query, onEvent, signal) => {
-      const over = new AbortController();
-      const watched = new Promise<void>((resolve, reject) => {
+      const ended = new AbortController();
+      const watch = new Promise<void>((resolve, reject) => {
         watcher
           .watch(
             path,
             { ...query, allowWatchBookmarks: true },
             (phase: string, object: unknown) => {
-              if (over.signal.aborted) return;
+              if (ended.signal.aborted) return;
               const event = eventOf(phase, object);
               if (event instanceof ApiError) reject(event);
               else if (event !== null) onEvent(event);
             },
             (error: unknown) => {
-              // Quiet for long is no fault: the caller resumes.
+              // A watch without events for a long time times out. That is no fault: the caller resumes the watch.
               if (error === null || error === undefined || isTimeout(error) || signal.aborted) resolve();
               else reject(watchError(error));
             },
           )
-          .then((started) => over.signal.addEventListener("abort", () => started.abort(), { once: true }), reject);
-        signal.addEventListener("abort", () => resolve(), { once: true, signal: over.signal });
+          .then((started) => ended.signal.addEventListener("abort", () => started.abort(), { once: true }), reject);
+        signal.addEventListener("abort", () => resolve(), { once: true, signal: ended.signal });
       });
-      // Nothing of this watch arrives once the caller goes on.
-      return watched.finally(() => over.abort());
+      // Events that arrive after the promise has settled must not reach the caller, which may have begun another watch.
+      return watch.finally(() => ended.abort());
     },
   };
 }
@@ -116,21 +123,21 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [403, "; deploy/kubernetes/rbac.yaml grants what the controller needs"],
 ]);
 
-/** `fetch failed` says nothing; its cause does. */
+/** The reason of a network error: the message of fetch's own error is only `fetch failed`, that of its cause says more. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reasonOf(error.cause);
-  // Several addresses refused: an AggregateError with no message.
+  // When several addresses refuse, the error is an AggregateError, whose message is empty.
   return error.message || ("code" in error ? String(error.code) : error.name);
 }
 
-/** `metav1.Status.message`, bounded. */
+/** The message of an error response (`metav1.Status.message`), shortened. */
 function messageOf(text: string): string {
   try {
     const { message } = JSON.parse(text) as { message?: unknown };
     if (typeof message === "string") return message.slice(0, 500);
   } catch {
-    // Not JSON: a proxy's page, say. Its beginning will do.
+    // The body is not JSON (a proxy's error page, for example): its beginning is the message.
   }
   return text.slice(0, 200);
 }

@@ -15,36 +15,37 @@ import {
 } from "../bundle/publication.ts";
 import { namedBy, nextPointer, type Pointers, type Publisher } from "./publisher.ts";
 
-/** What no pointer names is kept for so long: a host may be about to read it. */
+/** The age up to which a file that no pointer names is kept: a host may be about to read it. */
 const GRACE_MS = 600_000;
 
+/** A publisher to `directory`, which is created when something is published. */
 export function directoryPublisher(directory: string): Publisher {
-  const at = (key: string): string => join(directory, key);
+  const fileOf = (key: string): string => join(directory, key);
   async function pointers(): Promise<Pointers> {
     const found: Pointers = new Map();
-    for (const name of (await readdir(at("gateways"), { recursive: true }).catch(none)).sort()) {
+    for (const name of (await readdir(fileOf("gateways"), { recursive: true }).catch(emptyIfAbsent)).sort()) {
       const gateway = gatewayOf(`gateways/${name}`);
       if (gateway !== null) found.set(gateway, await read(pointerKey(gateway), decodePointer));
     }
     return found;
   }
 
-  /** Null: it is not there, or cannot be read. */
+  /** The decoded file; null when it does not exist or cannot be read. */
   const read = <T>(key: string, decode: (text: string) => T): Promise<T | null> =>
-    readRegular(at(key))
+    readRegular(fileOf(key))
       .then(decode)
       .catch(() => null);
 
-  /** Removes what no pointer names any more. */
+  /** Removes bundles and secrets that no pointer names any more. */
   async function sweep(pointers: Pointers): Promise<void> {
     const kept = namedBy(pointers);
     if (kept === null) return;
     for (const folder of ["bundles", "secrets"]) {
-      for (const name of await readdir(at(folder)).catch(none)) {
+      for (const name of await readdir(fileOf(folder)).catch(emptyIfAbsent)) {
         const key = `${folder}/${name}`;
         if (kept.has(key)) continue;
-        const { mtimeMs } = await stat(at(key));
-        if (Date.now() - mtimeMs > GRACE_MS) await rm(at(key), { force: true });
+        const { mtimeMs } = await stat(fileOf(key));
+        if (Date.now() - mtimeMs > GRACE_MS) await rm(fileOf(key), { force: true });
       }
     }
   }
@@ -56,27 +57,27 @@ export function directoryPublisher(directory: string): Publisher {
       const { gateway, bundle, secrets } = publication;
       const next = nextPointer(pointers.get(gateway) ?? null, publication);
       if (next !== null) {
-        await writeWhole(at(bundleKey(bundle.digest)), bundle.text, 0o644);
-        if (secrets !== null) await writeWhole(at(secretsKey(secrets.digest)), secrets.text, 0o600);
+        await writeAtomically(fileOf(bundleKey(bundle.digest)), bundle.text, 0o644);
+        if (secrets !== null) await writeAtomically(fileOf(secretsKey(secrets.digest)), secrets.text, 0o600);
         signal.throwIfAborted();
-        await writeWhole(at(pointerKey(gateway)), `${JSON.stringify(next)}\n`, 0o644);
+        await writeAtomically(fileOf(pointerKey(gateway)), `${JSON.stringify(next)}\n`, 0o644);
         pointers.set(gateway, next);
         await sweep(pointers);
       }
       return read(acknowledgementKey(gateway), decodeAcknowledgement);
     },
     async withdraw(gateway) {
-      await rm(at(pointerKey(gateway)), { force: true });
-      await rm(at(acknowledgementKey(gateway)), { force: true });
+      await rm(fileOf(pointerKey(gateway)), { force: true });
+      await rm(fileOf(acknowledgementKey(gateway)), { force: true });
     },
     watch(onChange) {
-      const watcher = watch(at("acknowledgements"), { ignoreInitial: true }).on("all", onChange);
+      const watcher = watch(fileOf("acknowledgements"), { ignoreInitial: true }).on("all", onChange);
       return { close: () => void watcher.close() };
     },
   };
 }
 
-/** Rejects for a pipe, which would be waited for without end; hosts may write to the directory. */
+/** The text of a regular file. A pipe is refused, because reading it may never end: hosts can write to the directory. */
 async function readRegular(path: string): Promise<string> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
@@ -87,14 +88,14 @@ async function readRegular(path: string): Promise<string> {
   }
 }
 
-/** A directory that nobody has made yet is empty; one that cannot be read is not. */
-function none(error: NodeJS.ErrnoException): string[] {
+/** An empty list for a directory that does not exist. Other errors are thrown. */
+function emptyIfAbsent(error: NodeJS.ErrnoException): string[] {
   if (error.code === "ENOENT") return [];
   throw error;
 }
 
-/** A reader sees the file whole or not at all, also after a power cut. Rename is atomic within a file system. */
-async function writeWhole(path: string, text: string, mode: number): Promise<void> {
+/** Writes a file so that a reader sees all of it or none, also after a power cut: rename is atomic in a file system. */
+async function writeAtomically(path: string, text: string, mode: number): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   const temporary = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {

@@ -1,17 +1,21 @@
 /** Prometheus metrics of the controller. docs/kubernetes.md says what each means. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { Pass } from "./controller.ts";
+import type { PassReport } from "./pass.ts";
 
-export interface HealthSource {
+/** The state of the controller, read whenever metrics are scraped. */
+interface HealthSource {
   readonly faults: readonly string[];
+  /** Whether this process holds the Lease. */
   readonly leading: boolean;
 }
 
-export interface Health {
+/** The metrics, and the callback that counts passes. */
+interface Health {
   readonly registry: Registry;
-  readonly onPass: (pass: Pass) => void;
+  readonly onPass: (pass: PassReport) => void;
 }
 
+/** A registry with the controller's metrics, and those of its process. */
 export function createHealth(source: () => HealthSource): Health {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });

@@ -1,4 +1,4 @@
-/** The public face of controller/. */
+/** The exports of controller/ for other rooms. */
 export { parsePool } from "./addresses.ts";
 export { kubeApi } from "./api.ts";
 export { type Controller, runController } from "./controller.ts";

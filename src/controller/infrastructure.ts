@@ -1,6 +1,6 @@
 /**
- * A ServiceAccount and a Service for each Gateway, with its `infrastructure` labels and annotations: what other tools
- * find a Gateway by (`gateway.networking.k8s.io/gateway-name`). They go with the Gateway, whose they are.
+ * A ServiceAccount and a Service for each Gateway, with the labels and annotations of its `spec.infrastructure`. Other
+ * tools find them by the label `gateway.networking.k8s.io/gateway-name`. Kubernetes deletes them with their Gateway.
  */
 import { createHash } from "node:crypto";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
@@ -10,7 +10,7 @@ import type { Store } from "./store.ts";
 import { keyOf } from "./watch.ts";
 
 const GATEWAY_NAME_LABEL = "gateway.networking.k8s.io/gateway-name";
-/** RFC 1035: a Service's name is one DNS label, and starts with a letter. */
+/** The longest name of a Service, which is one DNS label (RFC 1035), and the longest value of a label. */
 const MAX_NAME = 63;
 
 interface GatewaySpec {
@@ -21,41 +21,45 @@ interface GatewaySpec {
   };
 }
 
-export interface Infrastructure {
-  /** Of all Gateways of ours. What fails is told, and tried again by the next call. */
-  ensure(gateways: readonly KubeObject[], failed: (gateway: string, error: unknown) => void): Promise<void>;
+/** The infrastructure objects of all Gateways. */
+interface Infrastructure {
+  /** Creates or corrects the objects of each of `gateways`. Calls `onFailure` for a Gateway whose objects failed. */
+  ensure(gateways: readonly KubeObject[], onFailure: (gateway: string, error: unknown) => void): Promise<void>;
 }
 
-/** ServiceAccounts are not watched: they are looked at so often. */
+/** The interval at which objects are compared without any change: ServiceAccounts are not watched. */
 const RECHECK_MS = 600_000;
 
-/** Asks the API server only when a Gateway or its Service has changed since, and from time to time. */
+/** Infrastructure in one cluster. A Gateway's objects are compared again only when it or its Service has changed. */
 export function infrastructureOf(api: KubeApi, store: Store, now: () => number): Infrastructure {
-  let made: ReadonlyMap<string, { readonly state: string; readonly atMs: number }> = new Map();
+  let ensured: ReadonlyMap<string, { readonly state: string; readonly atMs: number }> = new Map();
   return {
-    async ensure(gateways, failed) {
+    async ensure(gateways, onFailure) {
       const next = new Map<string, { readonly state: string; readonly atMs: number }>();
       for (const gateway of gateways) {
         const key = keyOf(gateway);
         const { uid, generation, namespace, name } = gateway.metadata;
         const service = store.get("Service", `${namespace ?? "default"}/${infrastructureName(name)}`);
         const state = `${uid} ${generation} ${service?.metadata.resourceVersion}`;
-        const before = made.get(key);
-        if (before?.state === state && now() - before.atMs < RECHECK_MS) {
-          next.set(key, before);
+        const previous = ensured.get(key);
+        if (previous?.state === state && now() - previous.atMs < RECHECK_MS) {
+          next.set(key, previous);
           continue;
         }
         await ensureBoth(api, gateway).then(
           () => next.set(key, { state, atMs: now() }),
-          (error: unknown) => failed(key, error),
+          (error: unknown) => onFailure(key, error),
         );
       }
-      made = next;
+      ensured = next;
     },
   };
 }
 
-/** Makes or corrects both. Rejects with an ApiError; objects of that name that are not ours are left alone. */
+/**
+ * Creates or corrects the ServiceAccount and the Service of one Gateway. Rejects with an ApiError, also when an object of
+ * that name exists and does not belong to the Gateway; that object is not changed.
+ */
 async function ensureBoth(api: KubeApi, gateway: KubeObject): Promise<void> {
   const namespace = gateway.metadata.namespace ?? "default";
   const { infrastructure, listeners } = gateway.spec as GatewaySpec;
@@ -82,7 +86,7 @@ async function ensureBoth(api: KubeApi, gateway: KubeObject): Promise<void> {
     .sort((a, b) => a - b)
     .map((port) => ({ name: `port-${port}`, port, protocol: "TCP" }));
   await ensure(api, "serviceaccounts", { apiVersion: "v1", kind: "ServiceAccount", metadata });
-  // Without a selector: the Gateway's address is its own, and its pods are not Kubernetes' to choose.
+  // The Service has no selector: Kubernetes does not route the Gateway's traffic.
   await ensure(api, "services", { apiVersion: "v1", kind: "Service", metadata, spec: { clusterIP: "None", ports } });
 }
 
@@ -109,13 +113,15 @@ async function ensure(api: KubeApi, plural: string, wanted: Wanted): Promise<voi
       labels: { ...found.metadata.labels, ...wanted.metadata.labels },
       annotations: { ...found.metadata.annotations, ...wanted.metadata.annotations },
     },
-    ...(wanted.spec === undefined ? {} : { spec: { ...(found.spec as object), ...portsIfOther(found, wanted.spec) } }),
+    ...(wanted.spec === undefined
+      ? {}
+      : { spec: { ...(found.spec as object), ...portsIfDifferent(found, wanted.spec) } }),
   };
   if (!same(found, next)) await api.replace(path, next);
 }
 
-/** The API server fills in each port's defaults: compared by what we set. */
-function portsIfOther({ spec }: KubeObject, wanted: object): object {
+/** The wanted ports if they differ in number from those of `found`: the API server fills in the other fields of a port. */
+function portsIfDifferent({ spec }: KubeObject, wanted: object): object {
   const numbers = (value: object): unknown => (value as { ports?: { port: number }[] }).ports?.map(({ port }) => port);
   return same(numbers(spec as object), numbers(wanted)) ? {} : { ports: (wanted as { ports: object[] }).ports };
 }
@@ -127,5 +133,5 @@ function infrastructureName(gateway: string): string {
   return `${name.slice(0, MAX_NAME - 11)}-${digest}`;
 }
 
-/** A label's value has at most 63 characters; a Gateway's name up to 253. */
+/** The label's value for a Gateway's name, which may be longer (253 characters) than a label's value (63). */
 const labelValue = (name: string): string => (name.length <= MAX_NAME ? name : infrastructureName(name));

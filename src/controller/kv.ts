@@ -1,6 +1,6 @@
 /**
- * Publication to Cloudflare KV, for workers. KV is eventual: the pointer that reads back here may take a minute to
- * reach every data centre, and the status says so. Keys are sealed; nothing in KV is a private key in clear.
+ * Publication to Cloudflare KV, for workers. KV is eventually consistent: a pointer may take a minute to reach every data
+ * centre, and the status says so. Private keys are stored sealed (encrypted), never in the clear.
  */
 import {
   type Acknowledgement,
@@ -16,18 +16,21 @@ import { BundleError } from "../bundle/refusal.ts";
 import { seal } from "../bundle/sealing.ts";
 import { namedBy, nextPointer, type Pointers, type Publisher } from "./publisher.ts";
 
-/** What we need of a KV namespace: a binding has the same methods. */
+/** A KV namespace. Promises reject when the namespace cannot be reached. */
 export interface KeyValue {
   get(key: string): Promise<string | null>;
   put(key: string, value: string): Promise<void>;
   delete(key: string): Promise<void>;
-  /** Keys that start with a prefix. */
+  /** The keys that start with `prefix`. */
   list(prefix: string): Promise<readonly string[]>;
 }
 
-/** `sealingKey`: 32 bytes in base64, the Worker secret LASTHOP_SEALING_KEY; null: bundles that need keys are not published. */
+/**
+ * A publisher to a KV namespace. `sealingKey` is 32 bytes in base64, the same as the Worker secret LASTHOP_SEALING_KEY;
+ * when it is null, publishing a bundle with private keys fails.
+ */
 export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher {
-  /** Null: it is not there, or is none. */
+  /** The Gateway's pointer; null when there is none, or when it cannot be decoded. */
   const pointer = async (gateway: string): Promise<Pointer | null> => {
     const text = await kv.get(pointerKey(gateway));
     try {
@@ -50,9 +53,9 @@ export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher 
     },
     async publish(publication, pointers, signal) {
       const { bundle, secrets, gateway } = publication;
-      const before = pointers.get(gateway) ?? null;
-      const next = nextPointer(before, publication);
-      if (next === null) return before === null ? null : readBack(before);
+      const current = pointers.get(gateway) ?? null;
+      const next = nextPointer(current, publication);
+      if (next === null) return current === null ? null : acknowledgementOf(current);
       await kv.put(bundleKey(bundle.digest), bundle.text);
       if (secrets !== null) {
         if (sealingKey === null)
@@ -63,25 +66,25 @@ export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher 
       signal.throwIfAborted();
       await kv.put(pointerKey(gateway), `${JSON.stringify(next)}\n`);
       pointers.set(gateway, next);
-      // Two generations back: this pointer names it no more, but Gateways with the same keys share them.
-      const old = before?.previous ?? null;
+      // The new pointer no longer names the bundle before the previous one. Other Gateways may share its secrets, though.
+      const old = current?.previous ?? null;
       const kept = namedBy(pointers);
       if (old !== null && kept !== null) {
         const keys = [bundleKey(old.bundle), ...(old.secrets === null ? [] : [secretsKey(old.secrets)])];
         for (const key of keys) if (!kept.has(key)) await kv.delete(key);
       }
-      const read = await pointer(gateway);
-      // Nothing tells when it will: it is asked again soon.
-      if (read?.current.bundle !== bundle.digest) throw new Error("the pointer does not read back yet");
-      return readBack(read);
+      const readBack = await pointer(gateway);
+      // KV does not say when the pointer will be readable. The failure makes the controller read it again soon.
+      if (readBack?.current.bundle !== bundle.digest) throw new Error("the pointer does not read back yet");
+      return acknowledgementOf(readBack);
     },
     withdraw: (gateway) => kv.delete(pointerKey(gateway)),
     watch: () => ({ close: () => undefined }),
   };
 }
 
-/** No host answers through KV: a pointer that reads back stands for its acknowledgement. */
-const readBack = ({ gateway, current, addresses }: Pointer): Acknowledgement => ({
+/** An acknowledgement made from a pointer that reads back: workers write none to KV. */
+const acknowledgementOf = ({ gateway, current, addresses }: Pointer): Acknowledgement => ({
   format: PUBLICATION_FORMAT,
   gateway,
   bundle: current.bundle,
@@ -89,24 +92,25 @@ const readBack = ({ gateway, current, addresses }: Pointer): Acknowledgement => 
   errors: [],
 });
 
-export interface KvRestOptions {
+/** A KV namespace in a Cloudflare account. */
+interface KvRestOptions {
   readonly accountId: string;
   readonly namespaceId: string;
   readonly apiToken: string;
-  /** Where the API is. */
+  /** The base URL of the API; Cloudflare's by default. */
   readonly endpoint?: string;
 }
 
-const REQUEST_MS = 30_000;
+const KV_REQUEST_MS = 30_000;
 
-/** A namespace by Cloudflare's REST API (`/accounts/…/storage/kv/namespaces/…`). */
+/** A KV namespace over Cloudflare's REST API (`/accounts/…/storage/kv/namespaces/…`). */
 export function kvOverRest({ accountId, namespaceId, apiToken, endpoint }: KvRestOptions): KeyValue {
   const base = `${endpoint ?? "https://api.cloudflare.com/client/v4"}/accounts/${accountId}/storage/kv/namespaces/${namespaceId}`;
-  const ask = async (method: string, path: string, body?: string): Promise<Response> => {
+  const request = async (method: string, path: string, body?: string): Promise<Response> => {
     const response = await fetch(base + path, {
       method,
       headers: { authorization: `Bearer ${apiToken}` },
-      signal: AbortSignal.timeout(REQUEST_MS),
+      signal: AbortSignal.timeout(KV_REQUEST_MS),
       ...(body === undefined ? {} : { body }),
     });
     if (response.ok || response.status === 404) return response;
@@ -115,23 +119,23 @@ export function kvOverRest({ accountId, namespaceId, apiToken, endpoint }: KvRes
   const value = (key: string): string => `/values/${encodeURIComponent(key)}`;
   return {
     async get(key) {
-      const response = await ask("GET", value(key));
+      const response = await request("GET", value(key));
       const text = await response.text();
       return response.status === 404 ? null : text;
     },
     async put(key, text) {
-      const response = await ask("PUT", value(key), text);
+      const response = await request("PUT", value(key), text);
       if (response.status === 404) throw new Error("Workers KV: there is no such namespace");
     },
     async delete(key) {
-      await ask("DELETE", value(key));
+      await request("DELETE", value(key));
     },
     async list(prefix) {
       const keys: string[] = [];
       let cursor = "";
       do {
         const query = new URLSearchParams({ prefix, ...(cursor === "" ? {} : { cursor }) });
-        const page = (await (await ask("GET", `/keys?${query.toString()}`)).json()) as {
+        const page = (await (await request("GET", `/keys?${query.toString()}`)).json()) as {
           result?: { name: string }[];
           result_info?: { cursor?: string };
         };

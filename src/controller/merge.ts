@@ -1,24 +1,19 @@
 /**
- * What we compute, merged into the status an object has: foreign entries and conditions stay as they are, and
- * `lastTransitionTime` moves only when a condition's status does.
+ * Merges a computed status into the status that an object has. Entries and conditions of other controllers stay as they
+ * are, and `lastTransitionTime` changes only when a condition's status changes.
  */
 import { type Condition, CONTROLLER_NAME } from "../compile/index.ts";
 import type { KubeObject } from "./api.ts";
+import type { Serving } from "./serving.ts";
 
-/** What the compiler leaves to us. */
-export interface Serving {
-  /** Null: nothing is known yet, or nothing shall be programmed. */
-  readonly addresses: readonly object[] | null;
-  readonly programmed: { readonly status: "True" | "False"; readonly reason: string; readonly message: string };
-}
-
-interface Timed extends Condition {
+/** A condition as it stands in an object's status. */
+interface TimedCondition extends Condition {
   readonly lastTransitionTime: string;
 }
 type Json = Readonly<Record<string, unknown>>;
 
-/** Conditions on objects that other controllers may add theirs to: these are ours. */
-const OURS = new Set([
+/** Types of the conditions that this controller sets. Other controllers may add conditions of other types. */
+const OWN_TYPES = new Set([
   "Accepted",
   "Programmed",
   "ResolvedRefs",
@@ -27,28 +22,33 @@ const OURS = new Set([
   "OverlappingTLSConfig",
 ]);
 
+/** One merge. `now` is RFC 3339. */
+interface Merge {
+  readonly kind: string;
+  readonly generation: number | undefined;
+  readonly current: Json;
+  readonly computed: Json;
+  readonly serving: Serving | null;
+  readonly now: string;
+}
+
 /**
- * The status to write; null when it says what is there already. `serving` for Gateways and ListenerSets alone; `now`
- * is RFC 3339.
+ * The whole status to write; null when it equals the object's. `serving` is not null for Gateways and ListenerSets alone,
+ * `now` is RFC 3339.
  */
 export function mergeStatus(object: KubeObject, computed: Json, serving: Serving | null, now: string): Json | null {
   const current = (object.status ?? {}) as Json;
-  const merged = mergeKind(object, current, computed, serving, now);
+  const { kind, metadata } = object;
+  const merged = mergeKind({ kind, generation: metadata.generation, current, computed, serving, now });
   return same(current, merged) ? null : merged;
 }
 
-function mergeKind(
-  { kind, metadata }: KubeObject,
-  current: Json,
-  computed: Json,
-  serving: Serving | null,
-  now: string,
-): Json {
-  const generation = metadata.generation;
+function mergeKind(merge: Merge): Json {
+  const { kind, current, computed, now } = merge;
   switch (kind) {
     case "Gateway":
     case "ListenerSet":
-      return mergeServed(kind, current, computed, serving, generation, now);
+      return mergeServed(merge);
     case "GatewayClass":
       return { ...current, ...computed, conditions: ownConditions(current, conditionsOf(computed), now) };
     case "BackendTLSPolicy":
@@ -64,85 +64,87 @@ function mergeKind(
   }
 }
 
-function mergeServed(
-  kind: "Gateway" | "ListenerSet",
-  current: Json,
-  computed: Json,
-  serving: Serving | null,
-  generation: number | undefined,
-  now: string,
-): Json {
-  const programmed = (own: readonly Condition[], parent: boolean): Condition[] => {
-    if (serving === null) return [];
-    const accepted = own.find(({ type }) => type === "Accepted");
-    const verdict =
-      parent && accepted?.status === "True"
-        ? serving.programmed
-        : {
-            status: "False" as const,
-            // What a ListenerSet is refused for stands in both; a Gateway has a reason of its own for it
-            // (`GatewayReasonInvalid`, `ListenerReasonInvalid`).
-            reason: kind === "ListenerSet" && accepted?.status === "False" ? accepted.reason : "Invalid",
-            message: "It is not accepted, so it is not served",
-          };
-    return [
-      { type: "Programmed", ...(generation === undefined ? {} : { observedGeneration: generation }), ...verdict },
-    ];
-  };
+/** The status of a Gateway or ListenerSet, with the condition `Programmed` of itself and of each listener. */
+function mergeServed(merge: Merge): Json {
+  const { current, computed, serving, now } = merge;
   const conditions = conditionsOf(computed);
-  const served = isTrue(conditions, "Accepted");
+  const parentAccepted = isTrue(conditions, "Accepted");
   const listeners = listOf(computed["listeners"]).map((listener) => {
-    const before = listOf(current["listeners"]).find(({ name }) => name === listener["name"]) ?? {};
+    const previous = listOf(current["listeners"]).find(({ name }) => name === listener["name"]) ?? {};
     const own = conditionsOf(listener);
-    return { ...listener, conditions: ownConditions(before, [...own, ...programmed(own, served)], now) };
+    return {
+      ...listener,
+      conditions: ownConditions(previous, [...own, ...programmed(own, parentAccepted, merge)], now),
+    };
   });
-  // Listeners are ours alone: of an object that has none left, none stay.
+  // No other controller adds to `listeners`, so the object's own list is dropped even where none is computed.
   const { listeners: _, ...kept } = current;
   return {
     ...kept,
     ...computed,
     ...(serving?.addresses === null || serving === null ? {} : { addresses: serving.addresses }),
-    conditions: ownConditions(current, [...conditions, ...programmed(conditions, true)], now),
+    conditions: ownConditions(current, [...conditions, ...programmed(conditions, true, merge)], now),
     ...(computed["listeners"] === undefined ? {} : { listeners }),
   };
+}
+
+/** The condition `Programmed` beside `own`, the other conditions; none while nothing is known about serving. */
+function programmed(
+  own: readonly Condition[],
+  parentAccepted: boolean,
+  { kind, generation, serving }: Merge,
+): Condition[] {
+  if (serving === null) return [];
+  const accepted = own.find(({ type }) => type === "Accepted");
+  const outcome =
+    parentAccepted && accepted?.status === "True"
+      ? serving.programmed
+      : {
+          status: "False" as const,
+          // A ListenerSet's `Programmed` has the reason of its `Accepted`. A Gateway's has `GatewayReasonInvalid`, a
+          // Gateway's listener's `ListenerReasonInvalid`, which are both "Invalid".
+          reason: kind === "ListenerSet" && accepted?.status === "False" ? accepted.reason : "Invalid",
+          message: "It is not accepted, so it is not served",
+        };
+  return [{ type: "Programmed", ...(generation === undefined ? {} : { observedGeneration: generation }), ...outcome }];
 }
 
 const isTrue = (conditions: readonly Condition[], type: string): boolean =>
   conditions.some((condition) => condition.type === type && condition.status === "True");
 
-/** Ours as computed, in their order; then the foreign ones as they were. */
-function ownConditions(current: Json, own: readonly Condition[], now: string): Timed[] {
-  const before = listOf(current["conditions"]) as unknown as Timed[];
+/** The conditions of this controller as computed, then those of other controllers as they were. */
+function ownConditions(current: Json, own: readonly Condition[], now: string): TimedCondition[] {
+  const previous = listOf(current["conditions"]) as unknown as TimedCondition[];
   const types = new Set(own.map(({ type }) => type));
-  const foreign = before.filter(({ type }) => !types.has(type) && !OURS.has(type));
-  return [...own.map((condition) => timed(condition, before, now)), ...foreign];
+  const foreign = previous.filter(({ type }) => !types.has(type) && !OWN_TYPES.has(type));
+  return [...own.map((condition) => timed(condition, previous, now)), ...foreign];
 }
 
-/** Entries of parents or ancestors: those of other controllers stay, in their places; ours are replaced. */
+/** The entries of `parents` or `ancestors`: other controllers' entries keep their places, our entries are replaced. */
 function mergeEntries(current: readonly Json[], computed: readonly Json[], ref: string, now: string): Json[] {
-  const left = [...computed];
+  const unplaced = [...computed];
   const merged: Json[] = [];
   for (const entry of current) {
     if (entry["controllerName"] !== CONTROLLER_NAME) {
       merged.push(entry);
       continue;
     }
-    const at = left.findIndex((own) => same(own[ref], entry[ref]));
-    const [own] = at < 0 ? [] : left.splice(at, 1);
+    const index = unplaced.findIndex((own) => same(own[ref], entry[ref]));
+    const [own] = index < 0 ? [] : unplaced.splice(index, 1);
     if (own !== undefined) merged.push(timedEntry(own, entry, now));
   }
-  return [...merged, ...left.map((own) => timedEntry(own, {}, now))];
+  return [...merged, ...unplaced.map((own) => timedEntry(own, {}, now))];
 }
 
-function timedEntry(own: Json, before: Json, now: string): Json {
+function timedEntry(own: Json, previous: Json, now: string): Json {
   const conditions = conditionsOf(own).map((condition) =>
-    timed(condition, listOf(before["conditions"]) as unknown as Timed[], now),
+    timed(condition, listOf(previous["conditions"]) as unknown as TimedCondition[], now),
   );
   return { ...own, conditions };
 }
 
-function timed(condition: Condition, before: readonly Timed[], now: string): Timed {
-  const old = before.find(({ type }) => type === condition.type);
+function timed(condition: Condition, previous: readonly TimedCondition[], now: string): TimedCondition {
+  const old = previous.find(({ type }) => type === condition.type);
   return { ...condition, lastTransitionTime: old?.status === condition.status ? old.lastTransitionTime : now };
 }
 
@@ -152,7 +154,7 @@ function listOf(value: unknown): Json[] {
   return Array.isArray(value) ? (value as Json[]) : [];
 }
 
-/** Equal as JSON, whatever the order of keys. */
+/** Whether two values are equal as JSON. The order of keys does not matter. */
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return false;
@@ -164,7 +166,7 @@ export function same(a: unknown, b: unknown): boolean {
 
 const definedKeys = (value: Json): string[] => Object.keys(value).filter((key) => value[key] !== undefined);
 
-/** Whether some condition of ours was written for a newer generation than this object has: it was read late. */
+/** Whether this version of an object is outdated: one of our conditions was written for a newer generation than it has. */
 export function isStale({ metadata, status }: KubeObject): boolean {
   const { generation } = metadata;
   if (generation === undefined) return false;
@@ -175,6 +177,6 @@ export function isStale({ metadata, status }: KubeObject): boolean {
   const conditions = [value, ...own, ...listOf(value["listeners"])].flatMap((each) => listOf(each["conditions"]));
   return conditions.some(
     ({ type, observedGeneration }) =>
-      OURS.has(String(type)) && typeof observedGeneration === "number" && observedGeneration > generation,
+      OWN_TYPES.has(String(type)) && typeof observedGeneration === "number" && observedGeneration > generation,
   );
 }

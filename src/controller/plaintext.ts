@@ -1,37 +1,47 @@
-/** What the controller says of plaintext: which backends get it, which lost the policy that kept them from it, and which policies attach to nothing. */
+/**
+ * Plaintext in a cluster: which backends get it, which of them had a BackendTLSPolicy before, and which policies attach
+ * to nothing.
+ */
 import type { CompiledCluster, CompiledGateway, Diagnostic } from "../compile/index.ts";
+import type { Log } from "./log.ts";
 
-export type Log = (entry: Readonly<Record<string, unknown>>) => void;
-
-/** For metrics. */
+/** The counts of one pass, for metrics. */
 export interface PlaintextCount {
-  /** Backends that get plaintext, by Gateway. */
+  /** The number of backends that get plaintext, by Gateway. */
   readonly backends: ReadonlyMap<string, number>;
-  /** Targets of policies that attach to nothing, and so protect nothing. */
+  /** The number of policies' targets that do not exist, or that no policy can attach to. */
   readonly unattached: number;
 }
 
-/** Logs what has changed since the cluster was looked at last, and counts. */
-export type PlaintextWatch = (cluster: CompiledCluster) => PlaintextCount;
+/** A function that logs what has changed since the previous call, and counts. */
+type PlaintextWatch = (cluster: CompiledCluster) => PlaintextCount;
 
-/** Entries of one pass: a cluster may have thousands of Services without a policy. */
+/** The number of entries that one pass logs: a cluster may have thousands of Services without a policy. */
 const MAX_ENTRIES = 100;
-/** Backends that one entry names. */
+/** The number of backends that one entry names. */
 const MAX_NAMED = 20;
 
-/** Backends that a policy means to give TLS, and that get plaintext. */
-const TARGETS: ReadonlySet<string> = new Set(["policy-target-not-found", "policy-target-kind"]);
-const SAID: ReadonlySet<string> = new Set([...TARGETS, "backend-plaintext", "policy-section-not-found"]);
+/** Codes of diagnostics about a policy's target that the policy cannot attach to. */
+const UNATTACHED_CODES: ReadonlySet<string> = new Set(["policy-target-not-found", "policy-target-kind"]);
+/** Codes of diagnostics that the controller logs. */
+const LOGGED_CODES: ReadonlySet<string> = new Set([
+  ...UNATTACHED_CODES,
+  "backend-plaintext",
+  "policy-section-not-found",
+]);
 
+/** A watch that logs to `log`. Its first call logs everything. */
 export function watchPlaintext(log: Log): PlaintextWatch {
   let gateways = new Map<string, CompiledGateway>();
-  let said: ReadonlySet<string> = new Set();
+  let logged: ReadonlySet<string> = new Set();
   return ({ gateways: compiled, diagnostics }) => {
     const entries = compiled.flatMap((gateway) => changesOf(gateway, gateways.get(gateway.name) ?? null));
     gateways = new Map(compiled.map((gateway) => [gateway.name, gateway]));
-    const own = new Map(diagnostics.filter(({ code }) => SAID.has(code)).map((each) => [keyOf(each), each]));
-    for (const [key, diagnostic] of own) if (!said.has(key)) entries.push(entryOf(diagnostic));
-    said = new Set(own.keys());
+    const current = new Map(
+      diagnostics.filter(({ code }) => LOGGED_CODES.has(code)).map((each) => [diagnosticKey(each), each]),
+    );
+    for (const [key, diagnostic] of current) if (!logged.has(key)) entries.push(entryOf(diagnostic));
+    logged = new Set(current.keys());
     for (const entry of entries.slice(0, MAX_ENTRIES)) log(entry);
     if (entries.length > MAX_ENTRIES)
       log({
@@ -40,27 +50,28 @@ export function watchPlaintext(log: Log): PlaintextWatch {
       });
     return {
       backends: new Map(compiled.map(({ name, plaintext }) => [name, plaintext.length])),
-      unattached: diagnostics.filter(({ code }) => TARGETS.has(code)).length,
+      unattached: diagnostics.filter(({ code }) => UNATTACHED_CODES.has(code)).length,
     };
   };
 }
 
-function changesOf(now: CompiledGateway, before: CompiledGateway | null): Record<string, unknown>[] {
-  if (now.plaintext === before?.plaintext) return [];
-  const known = new Set(before?.plaintext.map(({ backend }) => backend));
-  const added = now.plaintext.map(({ backend }) => backend).filter((backend) => !known.has(backend));
-  const lost = added.filter((backend) => before?.covered.has(backend) === true);
-  const entries: Record<string, unknown>[] = lost.map((backend) => {
-    const policy = before?.covered.get(backend) ?? "";
+/** The log entries about backends that get plaintext in `gateway` and did not in `previous`. */
+function changesOf(gateway: CompiledGateway, previous: CompiledGateway | null): Record<string, unknown>[] {
+  if (gateway.plaintext === previous?.plaintext) return [];
+  const known = new Set(previous?.plaintext.map(({ backend }) => backend));
+  const added = gateway.plaintext.map(({ backend }) => backend).filter((backend) => !known.has(backend));
+  const uncovered = added.filter((backend) => previous?.covered.has(backend) === true);
+  const entries: Record<string, unknown>[] = uncovered.map((backend) => {
+    const policy = previous?.covered.get(backend) ?? "";
     const message = `backend ${backend} gets plaintext from now on: BackendTLSPolicy ${policy}, which decided about it, covers it no more`;
-    return { level: "warning", message, gateway: now.name, backend, policy };
+    return { level: "warning", message, gateway: gateway.name, backend, policy };
   });
-  const others = added.filter((backend) => !lost.includes(backend));
+  const others = added.filter((backend) => !uncovered.includes(backend));
   if (others.length > 0)
     entries.push({
       level: "info",
       message: `${others.length} ${others.length === 1 ? "backend gets" : "backends get"} plaintext: no BackendTLSPolicy covers them`,
-      gateway: now.name,
+      gateway: gateway.name,
       backends: others.slice(0, MAX_NAMED),
     });
   return entries;
@@ -69,7 +80,7 @@ function changesOf(now: CompiledGateway, before: CompiledGateway | null): Record
 const nameOf = ({ object }: Diagnostic): string =>
   object === null ? "" : `${object.kind} ${object.namespace === null ? "" : `${object.namespace}/`}${object.name}`;
 
-const keyOf = (diagnostic: Diagnostic): string =>
+const diagnosticKey = (diagnostic: Diagnostic): string =>
   [diagnostic.code, nameOf(diagnostic), diagnostic.path ?? "", diagnostic.message].join("\0");
 
 const entryOf = (diagnostic: Diagnostic): Record<string, unknown> => {

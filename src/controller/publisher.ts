@@ -1,4 +1,4 @@
-/** Where bundles are published. A publisher writes the immutable parts first and the pointer last. */
+/** Publishers of bundles. A publisher writes a bundle and its secrets first and the pointer to them last. */
 import {
   type Acknowledgement,
   bundleKey,
@@ -8,36 +8,39 @@ import {
 } from "../bundle/publication.ts";
 import type { NamespacedName } from "../bundle/types.ts";
 
+/** A bundle to publish for one Gateway. */
 export interface Publication {
   readonly gateway: NamespacedName;
-  /** The bundle's text, and its digest. */
   readonly bundle: { readonly digest: string; readonly text: string };
-  /** The secrets file's text, and its SHA-256; null: no keys. */
+  /** The text of the secrets file and its SHA-256 in hex; null when the bundle needs no private keys. */
   readonly secrets: { readonly digest: string; readonly text: string } | null;
+  /** The IP addresses to serve the Gateway on. */
   readonly addresses: readonly string[];
 }
 
+/** A place where hosts find bundles. */
 export interface Publisher {
-  /** Every pointer there is, read now. */
+  /** All pointers, as they are now. */
   pointers(): Promise<Pointers>;
   /**
-   * Replaces the pointer, there and in `pointers`, unless it says the same already; what was current becomes previous,
-   * and what no pointer names any more may go. Resolves with what a host says of it. Rejects, and leaves the pointer, on
-   * any failure, and when `signal` has aborted meanwhile: the lead is another's.
+   * Points the Gateway to the publication, unless its pointer is equal already, and updates `pointers`. The current
+   * bundle becomes the previous one; a bundle that no pointer names any more may be deleted. Resolves with the host's
+   * acknowledgement, null when there is none. Rejects on any failure, and when `signal` aborts before the pointer is
+   * written, because another process leads then; in both cases the pointer is unchanged.
    */
   publish(publication: Publication, pointers: Pointers, signal: AbortSignal): Promise<Acknowledgement | null>;
-  /** The Gateway is gone: hosts stop serving it. */
+  /** Removes the pointer of a Gateway that was deleted, so that hosts stop serving it. */
   withdraw(gateway: NamespacedName): Promise<void>;
-  /** Calls back when acknowledgements may have changed, until closed. */
+  /** Calls `onChange` when acknowledgements may have changed, until closed. */
   watch(onChange: () => void): { close(): void };
-  /** For the status: what an acknowledgement of this publisher means. */
+  /** The message of the condition `Programmed: True`: what an acknowledgement means here. */
   readonly programmedMessage: string;
 }
 
-/** By Gateway; null: it cannot be read. */
+/** Pointers by Gateway; null for a pointer that cannot be read. */
 export type Pointers = Map<NamespacedName, Pointer | null>;
 
-/** The keys that pointers name; null: one of them cannot be read, and nobody knows. */
+/** The keys that `pointers` name. Null when one of them cannot be read, so that no key is known to be unused. */
 export function namedBy(pointers: Pointers): ReadonlySet<string> | null {
   const named = new Set<string>();
   for (const pointer of pointers.values()) {
@@ -51,14 +54,14 @@ export function namedBy(pointers: Pointers): ReadonlySet<string> | null {
   return named;
 }
 
-/** The pointer that follows `before`; null when it would say the same. */
+/** The pointer to `publication` that replaces `pointer`; null when `pointer` is equal already. */
 export function nextPointer(
-  before: Pointer | null,
+  pointer: Pointer | null,
   { gateway, bundle, secrets, addresses }: Publication,
 ): Pointer | null {
   const current = { bundle: bundle.digest, secrets: secrets?.digest ?? null };
-  const unchanged = before?.current.bundle === current.bundle && before.current.secrets === current.secrets;
-  if (unchanged && before.addresses.join() === addresses.join()) return null;
-  const previous = unchanged ? before.previous : (before?.current ?? null);
+  const unchanged = pointer?.current.bundle === current.bundle && pointer.current.secrets === current.secrets;
+  if (unchanged && pointer.addresses.join() === addresses.join()) return null;
+  const previous = unchanged ? pointer.previous : (pointer?.current ?? null);
   return { format: PUBLICATION_FORMAT, gateway, current, previous, addresses };
 }

@@ -1,17 +1,18 @@
-/** What the controller reads of a cluster. deploy/kubernetes grants exactly these. */
+/** The resources that the controller watches. deploy/kubernetes/rbac.yaml grants exactly these. */
 
+/** A resource of the Kubernetes API. */
 export interface Resource {
   readonly kind: string;
-  /** `""` for the core group. */
+  /** The API group; `""` for the core group. */
   readonly group: string;
   readonly version: string;
-  /** Plural, as in URLs. */
+  /** The plural name in URLs. */
   readonly name: string;
-  /** Defined by a CustomResourceDefinition, which may be missing or go away. */
+  /** Whether a CustomResourceDefinition defines it, which may be missing or deleted. */
   readonly custom: boolean;
-  /** Leaves out what nobody may name in a route's objects, for memory's sake (`fieldSelector`). */
+  /** A `fieldSelector` that leaves out objects which no Gateway can refer to, to save memory. */
   readonly fieldSelector?: string;
-  /** Served without it: a cluster may have the standard channel alone, or an older Kubernetes. */
+  /** Whether a cluster may lack it: some have only the standard channel of the Gateway API, or an older Kubernetes. */
   readonly optional: boolean;
 }
 
@@ -34,6 +35,7 @@ const gatewayApi = (kind: string, name: string, version = "v1", optional = false
   optional,
 });
 
+/** All resources that the controller watches. */
 export const RESOURCES: readonly Resource[] = [
   gatewayApi("GatewayClass", "gatewayclasses"),
   gatewayApi("Gateway", "gateways"),
@@ -41,7 +43,7 @@ export const RESOURCES: readonly Resource[] = [
   gatewayApi("HTTPRoute", "httproutes"),
   gatewayApi("BackendTLSPolicy", "backendtlspolicies"),
   gatewayApi("ReferenceGrant", "referencegrants"),
-  // Not served, but their authors are told so.
+  // These routes are not served; their status says so.
   gatewayApi("GRPCRoute", "grpcroutes", "v1", true),
   gatewayApi("TLSRoute", "tlsroutes", "v1", true),
   gatewayApi("TCPRoute", "tcproutes", "v1", true),
@@ -57,7 +59,7 @@ export const RESOURCES: readonly Resource[] = [
   { ...builtIn("ClusterTrustBundle", "certificates.k8s.io", "v1beta1", "clustertrustbundles"), optional: true },
 ];
 
-/** `/apis/GROUP/VERSION/NAME`, cluster-wide, or of one object. */
+/** The URL path of a resource in the whole cluster, or of one object: `/apis/GROUP/VERSION/namespaces/NS/PLURAL/NAME`. */
 export function pathOf(
   { group, version, name }: Pick<Resource, "group" | "version" | "name">,
   object?: { readonly namespace: string | null; readonly name: string },

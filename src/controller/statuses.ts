@@ -1,31 +1,34 @@
 /**
- * Writes computed statuses: read, merge, write under resourceVersion. The lists in a status are atomic, so that
- * server-side apply would erase the entries of other controllers.
+ * Writes computed statuses: merges each into the status that the object has, and replaces it under its resourceVersion.
+ * Server-side apply would erase the entries of other controllers, because the lists in a status are atomic.
  */
 import { CONTROLLER_NAME, type ObjectStatus } from "../compile/index.ts";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
-import { isStale, mergeStatus, type Serving } from "./merge.ts";
+import { isStale, mergeStatus } from "./merge.ts";
 import { pathOf } from "./resources.ts";
+import type { Serving } from "./serving.ts";
 import type { Store } from "./store.ts";
 import { keyOf } from "./watch.ts";
 
+/** A writer of statuses. */
 export interface StatusWriter {
   /**
-   * Writes what differs. Resolves with what could not be written, which the next call tries again: the cluster may have
-   * moved on meanwhile, and then a new status is on its way.
+   * Writes the statuses that differ from the objects' own, and resolves with one message for each that could not be
+   * written. The caller repeats the call in its next pass. `serving` answers the part that depends on hosts.
    */
   write(statuses: readonly ObjectStatus[], serving: (object: KubeObject) => Serving | null): Promise<readonly string[]>;
 }
 
 const CONCURRENT_WRITES = 8;
 const MAX_CONFLICTS = 5;
-/** Kinds whose entries of ours are taken back when we have nothing more to say. */
+/** Kinds whose status lists entries of several controllers, so that this controller must remove its own in the end. */
 const ENTRY_KINDS = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute", "BackendTLSPolicy"] as const;
 
+/** A status writer. `now` is the wall clock, for `lastTransitionTime`. */
 export function statusWriter(api: KubeApi, store: Store, now: () => number): StatusWriter {
   const time = (): string => new Date(now()).toISOString().replace(/\.\d+Z$/, "Z");
 
-  /** Null, or why it was not written. */
+  /** Writes one status. Null when it is written or need not be; otherwise the message. */
   async function writeOne(
     { kind, metadata, status }: ObjectStatus,
     serving: (object: KubeObject) => Serving | null,
@@ -33,7 +36,7 @@ export function statusWriter(api: KubeApi, store: Store, now: () => number): Sta
     const key = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
     let object = store.get(kind, key);
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
-      // It went away, or has a newer generation, of which we know nothing yet: its own event is under way.
+      // The object is deleted, or has a newer generation than was compiled. The watch will report it, and a pass follow.
       if (object === undefined || object.metadata.deletionTimestamp !== undefined) return null;
       if (object.metadata.generation !== metadata.generation || isStale(object)) return null;
       const merged = mergeStatus(object, status as Record<string, unknown>, serving(object), time());
@@ -44,9 +47,9 @@ export function statusWriter(api: KubeApi, store: Store, now: () => number): Sta
         return null;
       } catch (error) {
         if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404))
-          return describe(kind, key, error);
+          return failureText(kind, key, error);
         object = await reread(path);
-        // Another life of the same name: its own event is under way.
+        // The object was deleted and created again. The watch will report that, and a pass follow.
         if (object?.metadata.uid !== store.get(kind, key)?.metadata.uid) return null;
       }
     }
@@ -62,13 +65,15 @@ export function statusWriter(api: KubeApi, store: Store, now: () => number): Sta
     }
   }
 
-  /** Objects that carry entries of ours and have no status computed: the Gateway is another's now, or gone. */
+  /** Empty statuses for objects that have our entries and no computed status, because no Gateway of ours uses them now. */
   function abandoned(statuses: readonly ObjectStatus[]): ObjectStatus[] {
-    const told = new Set(statuses.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`));
+    const computed = new Set(
+      statuses.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`),
+    );
     const found: ObjectStatus[] = [];
     for (const kind of ENTRY_KINDS) {
       for (const object of store.all(kind)) {
-        if (told.has(`${kind} ${keyOf(object)}`) || !hasEntry(object)) continue;
+        if (computed.has(`${kind} ${keyOf(object)}`) || !hasEntry(object)) continue;
         const { name, namespace, generation } = object.metadata;
         found.push({
           apiVersion: object.apiVersion,
@@ -92,7 +97,9 @@ export function statusWriter(api: KubeApi, store: Store, now: () => number): Sta
       const work = async (): Promise<void> => {
         for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
           const { kind, metadata } = next;
-          const failure = await writeOne(next, serving).catch((error: unknown) => describe(kind, metadata.name, error));
+          const failure = await writeOne(next, serving).catch((error: unknown) =>
+            failureText(kind, metadata.name, error),
+          );
           if (failure !== null) failures.push(failure);
         }
       };
@@ -111,5 +118,5 @@ function hasEntry({ status }: KubeObject): boolean {
   );
 }
 
-const describe = (kind: string, name: string, error: unknown): string =>
+const failureText = (kind: string, name: string, error: unknown): string =>
   `${kind} ${name}: ${error instanceof Error ? error.message : String(error)}`;

@@ -1,30 +1,34 @@
-/** The cluster as the controller has read it: every watched resource, and whether that is all and up to date. */
+/** The cluster as the controller has read it: the objects of every watched resource. */
 import type { RawObject } from "../compile/index.ts";
 import type { KubeApi, KubeObject } from "./api.ts";
 import { same } from "./merge.ts";
 import { type Watched, watchResource } from "./watch.ts";
 import { type Resource, RESOURCES } from "./resources.ts";
 
+/** A store of objects. `kind` must be one of {@link RESOURCES}: other kinds throw a RangeError. */
 export interface Store {
-  /** Every resource has been listed. */
+  /** Whether every resource has been listed. */
   readonly synced: boolean;
-  /** Resources that are not up to date, with why. */
+  /** One message for each resource that is not up to date. */
   readonly faults: readonly string[];
-  /** For the compiler: the same object again until something changes that it looks at. */
+  /** All objects, for the compiler. An object that has not changed for the compiler is the same one at each call. */
   objects(): readonly RawObject[];
+  /** The object with the key `namespace/name`, or `name` for a cluster-scoped kind. */
   get(kind: string, key: string): KubeObject | undefined;
   all(kind: string): Iterable<KubeObject>;
   resource(kind: string): Resource;
-  /** What we wrote over `before`, until the watch brings it: the next write builds on it. */
+  /** Replaces `before` by `after`, the answer to our own write, so that the next write need not wait for the watch. */
   replace(before: KubeObject, after: KubeObject): void;
 }
 
-export interface StoreOptions {
+interface StoreOptions {
   readonly api: KubeApi;
   readonly signal: AbortSignal;
+  /** Called after every change; `removed` says whether an object was deleted. */
   readonly onChange: (change: { readonly resource: Resource; readonly removed: boolean }) => void;
 }
 
+/** A store that watches {@link RESOURCES} until `signal` aborts. */
 export function createStore(options: StoreOptions): Store {
   const watched = new Map<string, Watched>();
   const raws = new WeakMap<KubeObject, RawObject>();
@@ -33,7 +37,7 @@ export function createStore(options: StoreOptions): Store {
     if (raw !== undefined && compilesAlike(before, after, resource)) raws.set(after, raw);
   };
   for (const resource of RESOURCES) watched.set(resource.kind, watchResource(resource, { ...options, onReplace }));
-  const of = (kind: string): Watched => {
+  const watchedOf = (kind: string): Watched => {
     const found = watched.get(kind);
     if (found === undefined) throw new RangeError(`${kind} is not watched`);
     return found;
@@ -58,19 +62,19 @@ export function createStore(options: StoreOptions): Store {
       }
       return all;
     },
-    get: (kind, key) => of(kind).objects.get(key),
-    all: (kind) => of(kind).objects.values(),
-    resource: (kind) => of(kind).resource,
+    get: (kind, key) => watchedOf(kind).objects.get(key),
+    all: (kind) => watchedOf(kind).objects.values(),
+    resource: (kind) => watchedOf(kind).resource,
     replace(before, after) {
-      of(before.kind).replace(before, after);
+      watchedOf(before.kind).replace(before, after);
     },
   };
 }
 
 /**
- * Whether a newer version says nothing new to the compiler: our own statuses come back by the watch, and must not have
- * everything compiled anew. `generation` counts changes of all but metadata and status where the kind has both. A
- * policy's status is read: it says how many ancestors it has.
+ * Whether two versions of an object are equal for the compiler, so that a status of our own does not cause a compilation
+ * when the watch reports it. `generation` counts all changes but those of metadata and status. A BackendTLSPolicy is
+ * never equal: the compiler reads how many ancestors its status has.
  */
 function compilesAlike(before: KubeObject, after: KubeObject, { kind, custom }: Resource): boolean {
   if (!custom || kind === "BackendTLSPolicy") return false;

@@ -1,38 +1,41 @@
 /**
- * One resource kept up to date: list, then watch from there; a watch that ends is resumed where it was, a version that
- * is gone (410) is listed anew, failures back off with jitter. What was read stays until something newer is read.
+ * The objects of one resource, kept up to date: lists them, then watches from that version. A watch that ends is resumed;
+ * when its version is too old (410), the objects are listed again. Failures are retried with backoff and jitter, and the
+ * objects read before stay until newer ones are read.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
+import { ApiError, type KubeApi, type KubeObject, type WatchEvent } from "./api.ts";
 import { pathOf, type Resource } from "./resources.ts";
 
+/** A watched resource. */
 export interface Watched {
   readonly resource: Resource;
-  /** By `namespace/name` (or `name`). */
+  /** The objects by {@link keyOf}. */
   readonly objects: ReadonlyMap<string, KubeObject>;
-  /** It has been listed, or, if optional, is known not to exist. */
+  /** Whether the objects have been listed, or the resource is optional and does not exist. */
   readonly synced: boolean;
-  /** Why it is not up to date; null: it is. */
+  /** Why the objects are not up to date; null when they are. */
   readonly fault: string | null;
-  /** Takes what became of `before` by our write; nothing if the watch has brought something newer meanwhile. */
+  /** Replaces `before` by `after`. Does nothing when the watch has replaced `before` already. */
   replace(before: KubeObject, after: KubeObject): void;
 }
 
-export interface WatchOptions {
+interface WatchOptions {
   readonly api: KubeApi;
-  /** After every change of `objects`, `synced` or `fault`; `removed` when an object went away. */
+  /** Called after every change of `objects`, `synced` or `fault`; `removed` says whether an object was deleted. */
   readonly onChange: (change: { readonly resource: Resource; readonly removed: boolean }) => void;
-  /** Before a version of an object takes the place of another. */
+  /** Called before one version of an object replaces another. */
   readonly onReplace: (before: KubeObject, after: KubeObject, resource: Resource) => void;
   readonly signal: AbortSignal;
 }
 
 const FIRST_BACKOFF_MS = 200;
 const MAX_BACKOFF_MS = 15_000;
-/** How often a resource that the cluster does not have is looked for. */
+/** The interval at which an optional resource that does not exist is asked for again. */
 const ABSENT_MS = 10_000;
-const PAGE = 500;
+const PAGE_SIZE = 500;
 
+/** Watches a resource until `signal` aborts. */
 export function watchResource(resource: Resource, { api, onChange, onReplace, signal }: WatchOptions): Watched {
   const objects = new Map<string, KubeObject>();
   const path = pathOf(resource);
@@ -40,9 +43,9 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
     resource.fieldSelector === undefined ? {} : { fieldSelector: resource.fieldSelector };
 
   const put = (object: KubeObject): void => {
-    const [key, next] = [keyOf(object), stamped(object, resource)];
-    const before = objects.get(key);
-    if (before !== undefined) onReplace(before, next, resource);
+    const [key, next] = [keyOf(object), withKind(object, resource)];
+    const previous = objects.get(key);
+    if (previous !== undefined) onReplace(previous, next, resource);
     objects.set(key, next);
   };
   const state = {
@@ -56,23 +59,7 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
   };
 
   async function list(): Promise<string> {
-    const found = new Map<string, KubeObject>();
-    let version = "";
-    let token = "";
-    do {
-      const query = new URLSearchParams({
-        ...selector,
-        limit: String(PAGE),
-        ...(token === "" ? {} : { continue: token }),
-      });
-      const page = (await api.get(`${path}?${query.toString()}`)) as {
-        items?: KubeObject[];
-        metadata?: { resourceVersion?: string; continue?: string };
-      };
-      for (const item of page.items ?? []) found.set(keyOf(item), item);
-      version = page.metadata?.resourceVersion ?? "";
-      token = page.metadata?.continue ?? "";
-    } while (token !== "");
+    const { found, version } = await listPages(api, path, selector);
     let removed = false;
     for (const key of objects.keys()) if (!found.has(key)) removed = objects.delete(key);
     for (const object of found.values()) put(object);
@@ -82,29 +69,36 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
     return version;
   }
 
+  /** Applies one event, and answers the version to resume the watch from. */
+  function apply(event: WatchEvent, version: string): string {
+    if (event.type === "BOOKMARK") return event.resourceVersion;
+    if (event.type === "DELETED") objects.delete(keyOf(event.object));
+    else put(event.object);
+    state.fault = null;
+    onChange({ resource, removed: event.type === "DELETED" });
+    return event.object.metadata.resourceVersion ?? version;
+  }
+
+  /** The API server says that the resource does not exist; its objects do not exist any more either. */
+  function clear(): void {
+    const removed = objects.size > 0;
+    objects.clear();
+    state.synced = true;
+    state.fault = null;
+    onChange({ resource, removed });
+  }
+
   async function follow(): Promise<void> {
     let version = "";
     let failures = 0;
     while (!signal.aborted) {
       try {
         if (version === "") version = await list();
-        await api.watch(
-          path,
-          { ...selector, resourceVersion: version },
-          (event) => {
-            failures = 0;
-            if (event.type === "BOOKMARK") {
-              version = event.resourceVersion;
-              return;
-            }
-            version = event.object.metadata.resourceVersion ?? version;
-            if (event.type === "DELETED") objects.delete(keyOf(event.object));
-            else put(event.object);
-            state.fault = null;
-            onChange({ resource, removed: event.type === "DELETED" });
-          },
-          signal,
-        );
+        const onEvent = (event: WatchEvent): void => {
+          failures = 0;
+          version = apply(event, version);
+        };
+        await api.watch(path, { ...selector, resourceVersion: version }, onEvent, signal);
       } catch (error) {
         if (signal.aborted) return;
         const status = error instanceof ApiError ? error.status : 0;
@@ -112,15 +106,9 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
           version = "";
           continue;
         }
-        const absent = status === 404 && resource.optional;
-        // The API server's word that there is no such resource; what it had is gone with it.
-        if (absent) {
-          const removed = objects.size > 0;
-          objects.clear();
-          state.synced = true;
-          state.fault = null;
-          onChange({ resource, removed });
-        } else {
+        const isAbsent = status === 404 && resource.optional;
+        if (isAbsent) clear();
+        else {
           const message = error instanceof Error ? error.message : String(error);
           state.fault =
             status === 404 && resource.custom
@@ -128,9 +116,9 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
               : message;
           onChange({ resource, removed: false });
         }
-        // A 404 of a watch says as little as the list will: ask that.
+        // After a 404 the version means nothing: the resource, once it exists, is listed again.
         if (status === 404) version = "";
-        await pause(absent ? ABSENT_MS : backoffMs(failures++), signal);
+        await pause(isAbsent ? ABSENT_MS : backoffMs(failures++), signal);
       }
     }
   }
@@ -139,21 +127,48 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
   return state;
 }
 
-/** Full jitter: restarting controllers must not come back together. */
+/** All objects of a resource by key, read in pages, and the version to watch from. */
+async function listPages(
+  api: KubeApi,
+  path: string,
+  selector: Readonly<Record<string, string>>,
+): Promise<{ found: Map<string, KubeObject>; version: string }> {
+  const found = new Map<string, KubeObject>();
+  let version = "";
+  let token = "";
+  do {
+    const query = new URLSearchParams({
+      ...selector,
+      limit: String(PAGE_SIZE),
+      ...(token === "" ? {} : { continue: token }),
+    });
+    const page = (await api.get(`${path}?${query.toString()}`)) as {
+      items?: KubeObject[];
+      metadata?: { resourceVersion?: string; continue?: string };
+    };
+    for (const item of page.items ?? []) found.set(keyOf(item), item);
+    version = page.metadata?.resourceVersion ?? "";
+    token = page.metadata?.continue ?? "";
+  } while (token !== "");
+  return { found, version };
+}
+
+/** The delay before the next attempt, with full jitter, so that controllers that lost a server do not return at once. */
 function backoffMs(failures: number): number {
   return FIRST_BACKOFF_MS + Math.random() * Math.min(MAX_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** failures);
 }
 
-/** Resolves after `ms`, or at once when aborted. */
+/** A pause of `ms`, which ends at once when `signal` aborts. The promise never rejects. */
 export const pause = (ms: number, signal: AbortSignal): Promise<void> =>
-  // The abort is all that it rejects for.
+  // The only rejection of `sleep` is that of the abort.
   sleep(ms, undefined, { signal }).catch(() => undefined);
 
+/** The key of an object in a store: `namespace/name`, or `name` of a cluster-scoped object. */
 export const keyOf = ({ metadata: { namespace, name } }: KubeObject): string =>
   namespace === undefined ? name : `${namespace}/${name}`;
 
-/** Items of a list come without kind and apiVersion. */
-function stamped(object: KubeObject, { kind, group, version }: Resource): KubeObject {
+/** The object with its kind and apiVersion, which the API server leaves out of items of a list. */
+function withKind(object: KubeObject, { kind, group, version }: Resource): KubeObject {
   return object.kind === undefined
     ? { ...object, kind, apiVersion: group === "" ? version : `${group}/${version}` }
     : object;

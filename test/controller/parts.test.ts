@@ -22,14 +22,14 @@ describe("addresses", () => {
     expect(() => parsePool(["300.1.1.1"])).toThrow(/300\.1\.1\.1/);
   });
   it("stay with who holds them, then with who asks, and the rest go by name", () => {
-    const any = { wanted: [], held: [] };
+    const any = { requested: [], current: [] };
     const assigned = assignAddresses(
       ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
       [
         { gateway: "a/first", ...any },
-        { gateway: "z/holder", wanted: [], held: ["10.0.0.1"] },
-        { gateway: "m/asks", wanted: ["10.0.0.2"], held: [] },
-        { gateway: "n/asks-too", wanted: ["10.0.0.2"], held: [] },
+        { gateway: "z/holder", requested: [], current: ["10.0.0.1"] },
+        { gateway: "m/asks", requested: ["10.0.0.2"], current: [] },
+        { gateway: "n/asks-too", requested: ["10.0.0.2"], current: [] },
         { gateway: "o/last", ...any },
       ],
     );
