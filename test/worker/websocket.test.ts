@@ -1,14 +1,66 @@
 /** WebSockets through the worker, on a connection of its own and through the pool: real frames at a real TLS backend. */
 import { createExecutionContext, env } from "cloudflare:test";
 import { beforeAll, describe, expect, inject, it } from "vitest";
+import type { ByteStream } from "../../src/backend/host.ts";
 import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
-import { MAX_MESSAGE_BYTES, MAX_WAITING_BYTES } from "../../src/host/cloudflare/relay.ts";
+import { MAX_MESSAGE_BYTES, MAX_WAITING_BYTES, relay } from "../../src/host/cloudflare/relay.ts";
 import { usePoolOf } from "./main.ts";
 
 interface Ended {
   readonly code: number;
   readonly reason: string;
 }
+
+describe("a WebSocket on which nothing is sent", () => {
+  const IDLE_MS = 200;
+  const CLOSE_OPCODE = 0x88;
+
+  /** A backend that answers a Close, and what it got; `beatMs`: a Ping so often. */
+  function backend(beatMs: number | null): { stream: ByteStream; opcodes: number[]; isClosed: () => boolean } {
+    const opcodes: number[] = [];
+    let isClosed = false;
+    const waiting: ((bytes: Uint8Array | null) => void)[] = [];
+    const stream: ByteStream = {
+      read: () =>
+        new Promise((resolve) => {
+          waiting.push(resolve);
+          if (beatMs !== null) setTimeout(() => resolve(new Uint8Array([0x89, 0])), beatMs);
+        }),
+      async write(bytes) {
+        opcodes.push(bytes[0] ?? 0);
+        if (bytes[0] === CLOSE_OPCODE) waiting.shift()?.(new Uint8Array([CLOSE_OPCODE, 2, 0x03, 0xe9]));
+      },
+      close() {
+        isClosed = true;
+        for (const resolve of waiting.splice(0)) resolve(null);
+      },
+    };
+    return { stream, opcodes, isClosed: () => isClosed };
+  }
+
+  it("is closed on both sides", async () => {
+    const { 0: client, 1: server } = new WebSocketPair();
+    const { stream, opcodes, isClosed } = backend(null);
+    const relaying = relay(server, stream, IDLE_MS);
+    const { ended } = new Client(client);
+    expect(await ended).toMatchObject({ code: 1001 });
+    await relaying;
+    expect([opcodes, isClosed()]).toEqual([[CLOSE_OPCODE], true]);
+  });
+
+  it("stays while the backend sends pings", async () => {
+    const { 0: client, 1: server } = new WebSocketPair();
+    const { stream, isClosed } = backend(IDLE_MS / 4);
+    const relaying = relay(server, stream, IDLE_MS);
+    const { socket, ended } = new Client(client);
+    await new Promise((resolve) => void setTimeout(resolve, 4 * IDLE_MS));
+    expect(isClosed()).toBe(false);
+    socket.close(1000);
+    stream.close();
+    await ended;
+    await relaying;
+  });
+});
 
 describe.each(["a connection of its own", "the pool"])("a WebSocket over %s", (way) => {
   let bindings: Env;

@@ -11,7 +11,10 @@ export const MAX_MESSAGE_BYTES = 4 << 20;
 export const MAX_WAITING_BYTES: number = 2 * MAX_MESSAGE_BYTES;
 /** How long a backend may take to answer a client's Close. */
 const CLOSE_MS = 10_000;
+/** How long neither side may send anything. workerd answers a client's pings itself, so those count for nothing here. */
+export const IDLE_MS = 3_600_000;
 
+const GOING_AWAY = 1001;
 const NO_STATUS = 1005;
 const ABNORMAL = 1006;
 const PROTOCOL_ERROR = 1002;
@@ -25,7 +28,7 @@ interface Close {
 }
 
 /** Resolves when both sides are closed; never rejects. `client`: the end of the pair that is ours. */
-export async function relay(client: WebSocket, backend: ByteStream): Promise<void> {
+export async function relay(client: WebSocket, backend: ByteStream, idleMs: number = IDLE_MS): Promise<void> {
   const wire = writable(backend);
   const sender = new Sender(wire);
   const receiver = new Receiver({ binaryType: "arraybuffer", maxPayload: MAX_MESSAGE_BYTES });
@@ -33,6 +36,13 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
   let farewell: Close = { code: BAD_GATEWAY, reason: "" };
   let isClosing = false;
   let limit: ReturnType<typeof setTimeout> | undefined;
+  let movedMs = performance.now();
+  // One timer a WebSocket: one for each message would cost more than the message.
+  const watch = setInterval(() => {
+    if (performance.now() - movedMs < idleMs) return;
+    clearInterval(watch);
+    endBoth({ code: GOING_AWAY, reason: "nothing was sent for too long" });
+  }, idleMs / 4);
 
   const closeBackend = ({ code, reason }: Close): Promise<void> =>
     new Promise((resolve) => {
@@ -40,6 +50,12 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
       isClosing = true;
       sender.close(code === NO_STATUS ? undefined : code, reason, true, () => resolve());
     });
+  /** The backend's answer to the Close ends the client's side. */
+  const endBoth = (close: Close): void => {
+    farewell = close;
+    void closeBackend(close);
+    limit = setTimeout(() => backend.close(), CLOSE_MS);
+  };
   const giveUp = (close: Close): void => {
     farewell = close;
     backend.close();
@@ -49,6 +65,7 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
   client.accept({ allowHalfOpen: true });
   client.binaryType = "arraybuffer";
   client.addEventListener("message", ({ data }) => {
+    movedMs = performance.now();
     if (isClosing) return;
     sender.send(data, { binary: typeof data !== "string", fin: true, mask: true, compress: false });
     if (wire.writableLength > MAX_WAITING_BYTES)
@@ -56,9 +73,8 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
   });
   client.addEventListener("close", ({ code, reason }) => {
     farewell = { code, reason };
-    if (code === ABNORMAL) return backend.close();
-    void closeBackend(farewell);
-    limit = setTimeout(() => backend.close(), CLOSE_MS);
+    if (code === ABNORMAL) backend.close();
+    else endBoth(farewell);
   });
   client.addEventListener("error", () => backend.close());
 
@@ -73,6 +89,7 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
   receiver.on("error", told);
   try {
     for (let bytes = await backend.read(); bytes !== null; bytes = hasConcluded ? null : await backend.read()) {
+      movedMs = performance.now();
       await write(receiver, Buffer.from(bytes));
     }
     if (hasConcluded) await closeBackend(farewell);
@@ -84,6 +101,7 @@ export async function relay(client: WebSocket, backend: ByteStream): Promise<voi
     }
   } finally {
     clearTimeout(limit);
+    clearInterval(watch);
     backend.close();
     if (farewell.code === NO_STATUS || farewell.code === ABNORMAL) client.close();
     else client.close(farewell.code, farewell.reason);
