@@ -21,10 +21,21 @@ export type Acquired =
   | { readonly kind: "open"; readonly endpoint: Endpoint; readonly held: Held; readonly isReused: boolean }
   | { readonly kind: "failed"; readonly endpoint: Endpoint; readonly failure: BackendFailure };
 
+/** How long the caller waits for a connection at all, and of that for room in the pool. */
+export interface Patience {
+  readonly connectMs: number;
+  readonly roomMs: number;
+  /** For how long no connection of the pool has come free. */
+  readonly stillMs: () => number;
+}
+
+/** A request that waits this many times `roomMs` gives up although connections come free: others get them. */
+const MAX_ROOM_WAITS = 8;
+
 /** `ways` is never empty. `isFresh`: one from the pool would not do. `signal` aborts when the client has left. */
 export function acquire(
   ways: readonly Way[],
-  connectMs: number,
+  { connectMs, roomMs, stillMs }: Patience,
   signal: AbortSignal,
   isFresh: boolean,
   client?: RequestClient,
@@ -40,13 +51,14 @@ export function acquire(
     const finish = (reason: Leave): void => {
       clearTimeout(delay);
       clearTimeout(deadline);
+      clearInterval(crowding);
       signal.removeEventListener("abort", gone);
       over.abort(reason);
     };
     const giveUp = (reason: Leave): void => {
       const { endpoint, lane } = first;
       finish(reason);
-      const isCrowded = reason === "timeout" && [...pending].every(({ isWaiting }) => isWaiting);
+      const isCrowded = reason === "timeout" && isWaiting();
       const whose = lane.isFull ? "to this endpoint" : "of the pool";
       const crowded = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
       const given: Acquired = { kind: "failed", endpoint, failure: isCrowded ? crowded : left(reason) };
@@ -54,8 +66,15 @@ export function acquire(
       if (reason === "gone") void Promise.allSettled(dials).then(() => resolve(given));
       else resolve(given);
     };
+    const isWaiting = (): boolean => [...pending].every((turn) => turn.isWaiting);
     const gone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
+    // A busy pool is worth waiting for, one whose connections are all held is not. A request that dials has its room.
+    let waits = 0;
+    const look = (): void => {
+      if (isWaiting() && (stillMs() >= roomMs || ++waits >= MAX_ROOM_WAITS)) giveUp("timeout");
+    };
+    const crowding = roomMs < connectMs ? setInterval(look, roomMs) : undefined;
     const ended = (turn: Turn, result: Acquired): void => {
       if (over.signal.aborted) {
         if (result.kind === "open") result.held.lane.release(result.held);

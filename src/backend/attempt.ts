@@ -51,7 +51,9 @@ export async function attempt(
     if (pooled === null) {
       begun.inFlight++;
       const ways = waysTo(sender, service, begun, upgrade);
-      const acquiring = acquire(ways, timeouts.connectMs, request.signal, isFresh, request.client);
+      const stillMs = (): number => host.monotonicMs() - pool.freedMs;
+      const patience = { connectMs: timeouts.connectMs, roomMs: pool.limits.roomMs, stillMs };
+      const acquiring = acquire(ways, patience, request.signal, isFresh, request.client);
       acquired = await acquiring.finally(() => begun.inFlight--);
     } else {
       acquired = { kind: "open", endpoint: begun, held: pooled, isReused: true };

@@ -142,6 +142,7 @@ export class Lane {
   /** An exchange on this connection has ended. */
   release(held: Held): void {
     const nowMs = this.#pool.clock.monotonicMs();
+    this.#pool.freedMs = nowMs;
     held.idleSinceMs = nowMs;
     held.users--;
     const isShared = this.#shared.has(held);

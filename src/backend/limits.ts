@@ -17,6 +17,11 @@ export interface PoolLimits {
   readonly connections: number;
   /** Open connections of one key, those being dialled too. A request beyond it waits, at most `connectMs`. */
   readonly connectionsPerKey: number;
+  /**
+   * How long a request waits for room where all connections are in use and none comes free; eight times as long where
+   * others get those that do. `connectMs` bounds it too.
+   */
+  readonly roomMs: number;
   /** Idle HTTP/1.1 connections kept for one key. 0: each exchange has a connection of its own, closed when it ends. */
   readonly idlePerKey: number;
   /** A connection idle for longer is closed, not reused: backends close theirs at about 60 s or more. */
@@ -28,6 +33,7 @@ export interface PoolLimits {
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
   connections: Number.POSITIVE_INFINITY,
   connectionsPerKey: 1_024,
+  roomMs: Number.POSITIVE_INFINITY,
   idlePerKey: 64,
   idleMs: 30_000,
   lifetimeMs: 600_000,

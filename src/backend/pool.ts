@@ -39,6 +39,8 @@ export class Pool {
   open = 0;
   /** Exchanges on them. */
   inFlight = 0;
+  /** When an exchange last ended; monotonic. */
+  freedMs = Number.NEGATIVE_INFINITY;
   #sweptMs: number;
   #closed = false;
 

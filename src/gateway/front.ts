@@ -9,6 +9,11 @@ export interface Front {
   readonly port: number;
   /** The server name of the client's TLS handshake, lower case; null without SNI, or where the host terminates no TLS. */
   readonly sni: string | null;
+  /**
+   * Present where the host sends a request another way when the pool of connections has no room for it. The response
+   * to such a request is `HANDED_OVER` (gateway.ts), and it has no access record: the host's other way writes one.
+   */
+  readonly handsOver?: true;
 }
 
 /** A function that keeps the runtime awake for work that outlives the response: mirrored copies of the request. */

@@ -54,6 +54,9 @@ export interface Gateway {
 /** The parts of a refused request that the host could parse. */
 export type RefusedRequest = Partial<Pick<ExchangeRequest, "method" | "authority" | "target">>;
 
+/** The response to a request that its host sends another way, see `Front.handsOver`. Compared by identity. */
+export const HANDED_OVER: ExchangeResponse = { status: 503, headers: [], body: null, trailers: null, upgrade: null };
+
 /** What the stages of a request share. */
 interface Context extends GatewayOptions {
   readonly router: Router;
@@ -84,6 +87,10 @@ export function createGateway(options: GatewayOptions): Gateway {
       const startMs = monotonicMs();
       const handled: Handled = { request, front, background, progress: NO_PROGRESS, deadline: null };
       const answer = await answerTo(handled, context).catch((error: unknown) => failed(internalFailure(error)));
+      if (front.handsOver === true && answer.kind === "failed" && answer.failure.code === "connection-limit") {
+        handled.deadline?.end();
+        return HANDED_OVER;
+      }
       const response = answer.kind === "failed" ? failureResponse(answer.failure) : answer.response;
       const failure = answer.kind === "response" ? null : answer.failure;
       const end = (brokenOff: Failure | null): void => {

@@ -9,6 +9,7 @@ import { startServers } from "../last-hop/servers.ts";
 import { type Pooling, startWorkerd, type Workerd } from "../soak/workerd.ts";
 
 const NAMES = { good: "good", old: "good 1.2" };
+const SERVERS = { ...NAMES, evil: "unknown-ca" };
 
 interface Answer {
   readonly status: number;
@@ -32,7 +33,7 @@ function workerdOf(pooling: Pooling): {
   beforeAll(async () => {
     servers = await startServers();
     const { ports } = servers.fixtures;
-    const named = Object.fromEntries(Object.entries(NAMES).map(([name, server]) => [name, ports[server] ?? 0]));
+    const named = Object.fromEntries(Object.entries(SERVERS).map(([name, server]) => [name, ports[server] ?? 0]));
     const yaml = clusterYaml({ ...servers.fixtures, ports: named }, Object.keys(named));
     const { text, diagnostics } = compile([{ file: "cluster.yaml", text: yaml }], { allowLoopback: true });
     if (text === null) throw new Error(JSON.stringify(diagnostics));
@@ -108,6 +109,56 @@ describe("a worker without an object", () => {
 
   it("answers after all of that, and counts no connection of answers that were read", async () => {
     for (const name of Object.keys(NAMES)) expect(await textOf(await get("/", name))).toContain('"name"');
+    await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+  });
+});
+
+describe("a worker with its pool's object", () => {
+  const { workerd, get, webSocket } = workerdOf("object");
+  /** More than the six connections that an object may have. */
+  const HOLDERS = 8;
+  /** A request waits 250 ms for room in a full object; the rest is for a busy machine. */
+  const SOON_MS = 5_000;
+
+  it("answers every route while WebSockets are idle and downloads stand still", async () => {
+    const sockets = await Promise.all(Array.from({ length: HOLDERS }, () => webSocket()));
+    const downloads: Answer[] = [];
+    for (const path of ["/download?mb=256", "/stall"]) {
+      for (let count = 0; count < HOLDERS; count++) {
+        const startMs = performance.now();
+        const download = await get(path);
+        expect(download.status).toBe(200);
+        expect(performance.now() - startMs).toBeLessThan(SOON_MS);
+        download.response.pause();
+        downloads.push(download);
+      }
+    }
+    for (let round = 0; round < 3; round++) {
+      for (const name of Object.keys(NAMES)) {
+        const startMs = performance.now();
+        expect(await textOf(await get("/", name))).toContain(NAMES[name as keyof typeof NAMES]);
+        expect(performance.now() - startMs).toBeLessThan(SOON_MS);
+      }
+    }
+    // Each on a connection of the worker's own, and what the object has no room for as well.
+    expect((await workerd().stats())?.open).toBeGreaterThanOrEqual(HOLDERS + 2 * HOLDERS - 6);
+    sockets[0]?.send("still there");
+    expect(String((await once(sockets[0] as WebSocket, "message"))[0])).toBe("still there");
+    for (const socket of sockets) socket.terminate();
+    for (const { cut } of downloads) cut();
+    await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+    for (const name of Object.keys(NAMES)) expect((await get("/", name)).status).toBe(200);
+  });
+
+  it("refuses an untrusted backend on the way round a full object too", async () => {
+    const downloads: Answer[] = [];
+    for (let count = 0; count < HOLDERS; count++) downloads.push(await get("/stall"));
+    const answer = await get("/", "evil");
+    expect([answer.status, answer.response.headers["proxy-status"]]).toEqual([
+      502,
+      'lasthop; error=tls_certificate_error; details="unknown-ca"',
+    ]);
+    for (const { cut } of downloads) cut();
     await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
   });
 });

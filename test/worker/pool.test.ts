@@ -94,7 +94,10 @@ describe("the pool in a Durable Object", () => {
 
   it("opens a connection of its own when the object is lost, where that is safe", async () => {
     expect((await ask(lost, "http://pooled.example.com/")).status).toBe(200);
-    const post = await ask(lost, "http://pooled.example.com/upload", { method: "POST", body: "x" });
+    const small = { body: "x", headers: { "content-length": "1" } };
+    const put = await ask(lost, "http://pooled.example.com/upload", { method: "PUT", ...small });
+    expect([put.status, await put.json()]).toEqual([200, expect.objectContaining({ bytes: 1 })]);
+    const post = await ask(lost, "http://pooled.example.com/upload", { method: "POST", ...small });
     expect([post.status, await post.json()]).toEqual([502, expect.objectContaining({ code: "connection-terminated" })]);
   });
 
@@ -122,14 +125,19 @@ describe("the pool in a Durable Object", () => {
       return answer;
     }
 
-    it("the worker asks again over a connection of its own where that is safe", async () => {
-      expect(await (await askGone({}, "get")).text()).toBe("2");
-      expect(await timesOf("get")).toBe(2);
+    const small = { body: "a body", headers: { "content-length": "6" } };
+
+    it.each([
+      ["GET", {}],
+      ["PUT", { method: "PUT", ...small }],
+    ])("the worker asks again over a connection of its own where that is safe: %s", async (what, init) => {
+      expect(await (await askGone(init, what)).text()).toBe("2");
+      expect(await timesOf(what)).toBe(2);
     });
 
     it.each([
       ["a method that is not idempotent", { method: "POST" }],
-      ["a body", { method: "PUT", body: "a body" }],
+      ["such a method and a body", { method: "POST", ...small }],
     ])("a request with %s fails, and is never sent twice", async (what, init) => {
       const { status, headers } = await askGone(init, what);
       expect([status, headers.get("proxy-status")]).toEqual([

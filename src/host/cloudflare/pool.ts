@@ -3,7 +3,8 @@ import { isIdempotent } from "../../backend/exchange.ts";
 import { transportFailure } from "../../backend/failure.ts";
 import { BundleError } from "../../bundle/refusal.ts";
 import { failureOf, failureResponse } from "../../gateway/failures.ts";
-import { respond } from "./respond.ts";
+import { cloudflareHost } from "./host.ts";
+import { POOL_FULL_FIELD, respond } from "./respond.ts";
 import type { Background } from "./serving.ts";
 import type { SourceEnv } from "./source.ts";
 
@@ -39,31 +40,65 @@ export function connectionsOf({
   throw new BundleError("wrong-type", "LASTHOP_POOL_CONNECTIONS", detail);
 }
 
-/**
- * The object's answer. Null where there is no object, and when it is lost or overloaded and the request may safely be
- * sent again: the caller then opens a connection of its own.
- */
-export async function askPool(
-  { LASTHOP_POOL: pool, LASTHOP_POOL_OBJECTS: objects }: PoolEnv,
-  request: Request,
-  background: Background,
-): Promise<Response | null> {
-  // No object is asked for a Host that makes no URL: the caller refuses it.
-  if (pool === undefined || !URL.canParse(request.url)) return null;
-  try {
-    return await pool.getByName(poolName(request, Number(objects ?? 1))).fetch(request);
-  } catch (error) {
-    if (request.signal.aborted) throw error;
-    const detail = `the pool object is lost: ${error instanceof Error ? error.message : String(error)}`;
-    console.warn(JSON.stringify({ code: "pool-lost", detail }));
-    if (request.body === null && isIdempotent(request.method)) return null;
-    const failure = failureOf(transportFailure("connection-terminated", detail, "maybe"));
-    return respond(failureResponse(failure), request, background);
+/** How long a request waits for room in a full object before it is sent another way. */
+export const POOL_ROOM_MS = 250;
+/** After an object was full, its requests go another way for so long, without waiting for room first. */
+const FULL_MS = 1_000;
+/** A longer body, or one of unknown length, is sent over a connection of the worker's own. */
+const MAX_POOLED_BODY_BYTES = 64 * 1024;
+
+/** What became of a request on its way to the object. */
+export type Pooled =
+  | { readonly kind: "answered"; readonly response: Response }
+  /** There is no object, or it is full or lost, or the request is not for it: the worker sends it itself. */
+  | { readonly kind: "own"; readonly request: Request };
+
+/** The way to the objects. It remembers for a moment which of them were full. */
+export class PoolHop {
+  readonly #fullUntilMs = new Map<string, number>();
+
+  /**
+   * An object has few connections, so it gets only what leaves soon: no upgrades, and bodies that are small and there.
+   * A client that sends its body slowly then holds nothing that others wait for.
+   */
+  async ask(env: PoolEnv, request: Request, background: Background): Promise<Pooled> {
+    const { LASTHOP_POOL: pool, LASTHOP_POOL_OBJECTS: objects } = env;
+    const own = { kind: "own", request } as const;
+    // No object is asked for a Host that makes no URL: the worker refuses it.
+    if (pool === undefined || !isPoolable(request) || !URL.canParse(request.url)) return own;
+    const name = this.#nameWithRoom(request, Number(objects ?? 1));
+    if (name === null) return own;
+    const body = request.body === null ? null : await request.arrayBuffer();
+    const again = (): Request => (body === null ? request : new Request(request, { method: request.method, body }));
+    let response: Response;
+    try {
+      response = await pool.getByName(name).fetch(again());
+    } catch (error) {
+      if (request.signal.aborted) throw error;
+      const detail = `the pool object is lost: ${error instanceof Error ? error.message : String(error)}`;
+      console.warn(JSON.stringify({ code: "pool-lost", detail }));
+      if (isIdempotent(request.method)) return { kind: "own", request: again() };
+      const failure = failureOf(transportFailure("connection-terminated", detail, "maybe"));
+      return { kind: "answered", response: respond(failureResponse(failure), request, background) };
+    }
+    if (!response.headers.has(POOL_FULL_FIELD)) return { kind: "answered", response };
+    this.#fullUntilMs.set(name, cloudflareHost.monotonicMs() + FULL_MS);
+    return { kind: "own", request: again() };
+  }
+
+  /** The name of an object of the client's data centre, so that the hop stays short. Null: all of them are full. */
+  #nameWithRoom({ cf }: Request, objects: number): string | null {
+    const colo = typeof cf?.["colo"] === "string" ? cf["colo"] : "local";
+    const nowMs = cloudflareHost.monotonicMs();
+    const names =
+      objects > 1 ? Array.from({ length: objects }, (_, index) => `lasthop-${colo}-${index}`) : [`lasthop-${colo}`];
+    const free = names.filter((name) => nowMs >= (this.#fullUntilMs.get(name) ?? 0));
+    return free[Math.floor(Math.random() * free.length)] ?? null;
   }
 }
 
-/** Of the client's data centre: the hop stays short. */
-function poolName({ cf }: Request, objects: number): string {
-  const colo = typeof cf?.["colo"] === "string" ? cf["colo"] : "local";
-  return objects > 1 ? `lasthop-${colo}-${Math.floor(Math.random() * objects)}` : `lasthop-${colo}`;
+function isPoolable({ headers, body }: Request): boolean {
+  if (headers.get("upgrade")?.toLowerCase() === "websocket") return false;
+  // A negated comparison, so that no length and one that is no number are too long.
+  return body === null || Number(headers.get("content-length") ?? Number.NaN) <= MAX_POOLED_BODY_BYTES;
 }

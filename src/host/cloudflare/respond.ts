@@ -1,12 +1,15 @@
 /** An exchange's response as a workerd Response. */
 import { dropBody, type ExchangeResponse } from "../../backend/exchange.ts";
 import { toWorkerd } from "./fields.ts";
+import { HANDED_OVER } from "../../gateway/gateway.ts";
 import type { Background } from "./serving.ts";
 import { respondWebSocket } from "./websocket.ts";
 
 /** Responses without content, whatever their fields say (RFC 9110 §6.4.1). */
 const BODILESS = new Set([204, 205, 304]);
 const PIECE_BYTES = 128 * 1024;
+/** On the response of an object that is full (pool.ts); one that a backend sends is dropped. */
+export const POOL_FULL_FIELD = "lasthop-pool-full";
 
 /** How long a client may take for one piece of a response: a slower one is cut, since it holds a connection. */
 const SEND_MS = 60_000;
@@ -18,9 +21,11 @@ export function respond(
   background: Background,
   sendMs: number = SEND_MS,
 ): Response {
+  if (response === HANDED_OVER) return new Response(null, { status: 503, headers: { [POOL_FULL_FIELD]: "1" } });
   const { status, headers, body, upgrade } = response;
   if (upgrade !== null) return respondWebSocket(headers, upgrade, background);
   const fields = toWorkerd(headers);
+  fields.delete(POOL_FULL_FIELD);
   // `manual`: the body is already in the encoding that content-encoding names.
   const init: ResponseInit = { status, headers: fields, encodeBody: "manual" };
   if (body === null || BODILESS.has(status) || request.method === "HEAD") {

@@ -6,7 +6,7 @@ import { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "../../backend/li
 import type { Capability } from "../../bundle/types.ts";
 import type { Front } from "../../gateway/front.ts";
 import { cloudflareHost, invocationHost } from "./host.ts";
-import { askPool, connectionsOf, type PoolEnv } from "./pool.ts";
+import { connectionsOf, POOL_ROOM_MS, type PoolEnv, PoolHop } from "./pool.ts";
 import { Serving } from "./serving.ts";
 import { type SourceEnv, sourceOf } from "./source.ts";
 
@@ -43,26 +43,29 @@ const SWEEP_MS: number = DEFAULT_POOL_LIMITS.idleMs + 1_000;
 export function createWorker(embedded: string): LasthopWorker {
   // Made by the first request that needs it: nothing is done before, so that a cold start pays for what it serves.
   let direct: Serving | null = null;
+  const hop = new PoolHop();
   return {
     stats: () => direct?.stats() ?? null,
     worker: {
       async fetch(request, env, context) {
         const background = (work: Promise<void>): void => context.waitUntil(work);
-        const pooled = await askPool(env, request, background);
-        if (pooled !== null) return pooled;
+        const pooled = await hop.ask(env, request, background);
+        if (pooled.kind === "answered") return pooled.response;
         direct ??= servingOf(env, embedded, invocationHost, () => NO_REUSE);
-        return direct.fetch(request, frontOf(request, env), background);
+        return direct.fetch(pooled.request, frontOf(pooled.request, env), background);
       },
     },
     Pool: class Pool extends DurableObject<Env> {
       readonly #serving = servingOf(this.env, embedded, cloudflareHost, () => ({
         connections: connectionsOf(this.env),
+        roomMs: POOL_ROOM_MS,
       }));
       #isSweeping = false;
 
       override fetch(request: Request): Promise<Response> {
         this.#sweepLater();
-        return this.#serving.fetch(request, frontOf(request, this.env), (work) => this.ctx.waitUntil(work));
+        const front = { ...frontOf(request, this.env), handsOver: true } as const;
+        return this.#serving.fetch(request, front, (work) => this.ctx.waitUntil(work));
       }
 
       /** An open socket keeps an object in memory, and its duration on the bill, after its last request. */
