@@ -1,4 +1,7 @@
-/** Whether a certificate can be a trust anchor, decided at build by the functions that decide about every chain. */
+/**
+ * Whether a certificate can be a trust anchor: decided when a policy is compiled, by the functions that judge every
+ * chain.
+ */
 import { Budget, DEFAULT_BUDGETS } from "./budget.ts";
 import { checkCa, checkEndEntity } from "./checks/profile.ts";
 import type { RefusalCode } from "./verdict.ts";
@@ -6,16 +9,23 @@ import { type Certificate, parseAnchor, parseCertificate } from "./x509/certific
 import { keyProblem } from "./x509/public-keys.ts";
 import { PURPOSE } from "./x509/purposes.ts";
 
+/** Why a certificate can be no anchor, naming both sides for people. */
 export interface AnchorProblem {
   readonly code: RefusalCode;
   readonly expected: string;
   readonly found: string;
 }
 
+/**
+ * What `judgeAnchor` answers. `notBeforeMs` and `notAfterMs` are the certificate's own dates, in ms since the epoch.
+ */
 export type AnchorJudgement =
   | {
       readonly kind: "usable";
-      /** `issuer`: chains end at it. `end-entity`: it is no CA, so it stands for itself alone, byte for byte. */
+      /**
+       * `issuer`: chains end at this anchor. `end-entity`: the certificate is no CA, so it verifies only a backend
+       * that presents exactly this certificate, byte for byte.
+       */
       readonly as: "issuer" | "end-entity";
       readonly selfIssued: boolean;
       readonly notBeforeMs: number;
@@ -25,12 +35,16 @@ export type AnchorJudgement =
     }
   | { readonly kind: "unusable"; readonly problem: AnchorProblem };
 
-/** Whose chains end at an anchor: the backends' servers, whom trust/ judges, or clients, whom the runtimes' own TLS does. */
+/**
+ * Whose chains end at an anchor. `servers`: backends, whom trust/ judges. `clients`: the gateway's own clients, whom
+ * the TLS library of the runtime judges.
+ */
 export type AnchorUse = "servers" | "clients";
 
 /**
- * Whether some chain could be verified with a certificate as anchor, at some time: what a verdict asks of an anchor,
- * but for the date. An expired anchor is usable, and refuses chains with `expired`.
+ * Judges a DER certificate as an anchor: whether some chain could be verified with it at some time. The date is left
+ * out: an expired anchor is usable, and refuses chains with `expired`. Example: a server's certificate that is no CA
+ * answers `{ kind: "usable", as: "end-entity", … }` for `servers`, and `unusable` for `clients`.
  */
 export function judgeAnchor(der: Uint8Array, above: AnchorUse): AnchorJudgement {
   const parsed = parseAnchor(der);
@@ -58,7 +72,7 @@ function issuerProblem(certificate: Certificate): AnchorProblem | null {
   if (key !== null) return { code: key.code, expected: key.expected, found: key.presented };
   if (certificate.version === 1)
     return { code: "not-a-ca", expected: "version 3 with basicConstraints cA", found: "version 1" };
-  // Any moment of its validity: one whose notAfter comes before its notBefore has none.
+  // The check is made at notBefore, when a certificate is valid unless its notAfter comes before its notBefore.
   const budget = new Budget(DEFAULT_BUDGETS);
   const problem = checkCa(certificate, 0, certificate.notBeforeMs, budget);
   if (budget.exceeded !== null)
@@ -73,13 +87,13 @@ function isServer(certificate: Certificate): boolean {
   return hasNames(certificate) && problem === null && budget.exceeded === null;
 }
 
-/** Policies ask for DNS names and URIs. */
+/** Whether a policy can match one of its names: policies ask for DNS names and URIs alone. */
 const hasNames = ({ subjectAltNames }: Certificate): boolean =>
   subjectAltNames?.some(({ type }) => type === "dns" || type === "uri") === true;
 
 /**
- * OpenSSL wants clientAuth of every CA of clients that has extKeyUsage: unlike in RFC 5280 §4.2.1.12, anyExtendedKeyUsage
- * does not stand for it.
+ * OpenSSL, unlike RFC 5280 §4.2.1.12, does not take anyExtendedKeyUsage in place of clientAuth: a CA of clients that
+ * has extKeyUsage needs clientAuth among its purposes.
  */
 function clientIssuerProblem({ extendedKeyUsage: purposes, key }: Certificate): AnchorProblem | null {
   if (purposes !== null && !purposes.includes(PURPOSE.clientAuth)) {

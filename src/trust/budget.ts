@@ -1,36 +1,41 @@
-/** Work is bounded by counts: a clock is no budget, workerd's stands still while code runs. */
+/** The work of one verdict is bounded by counts. A clock is no budget: in workerd it stands still while code runs. */
 
 /** Limits of one verdict. The defaults keep any input below 20 times the work of a chain of three certificates. */
 export interface Budgets {
-  /** Checked before anything is parsed. */
+  /** Octets of the presented certificates and the staple together, checked before anything is parsed. */
   readonly presentedBytes: number;
+  /** Certificates presented, checked before anything is parsed. */
   readonly presentedCertificates: number;
-  /** Alternative names in one certificate of a path. */
+  /** subjectAltName entries in one certificate of a path. */
   readonly names: number;
-  /** Name against name constraint, and attribute against attribute of two distinguished names. */
+  /**
+   * Comparisons of a name with a name constraint, and of an attribute with an attribute of another distinguished
+   * name.
+   */
   readonly comparisons: number;
   /** Octets of distinguished names whose case and compatibility forms are folded (RFC 4518). */
   readonly folded: number;
   /**
-   * In units of one P-256 or RSA-2048 verification. The default is what a path of four needs whose CAs and CRLs all
-   * have the most expensive keys, P-521 or RSA above 4096 bits, at 8 units each.
+   * Signatures verified by lasthop, in units of one P-256 or RSA-2048 verification. The default is what a path of
+   * four needs whose CAs and CRLs all have the most expensive keys, P-521 or RSA above 4096 bits, at 8 units each.
    */
   readonly signatures: number;
   /** Candidate issuers looked at while building paths. */
   readonly candidates: number;
   /** Complete paths validated. */
   readonly paths: number;
-  /** Paths put before the witness. */
+  /** Paths that the witness (rustls-webpki, the second verifier) is asked to judge. */
   readonly opinions: number;
   /**
    * Signatures that the witness verifies in WebAssembly, in units of one of P-256. The default is five of P-384: what a
    * path of six takes.
    */
   readonly witnessed: number;
-  /** All of it together, in units of some 10 ns on one core: see `UNITS`. */
+  /** The sum of all work, in units of some 10 ns on one core: see `UNITS`. */
   readonly work: number;
 }
 
+/** The limits of a policy that sets none. `npm run trust:cost` measures what an input can cost within them. */
 export const DEFAULT_BUDGETS: Budgets = {
   presentedBytes: 65_536,
   presentedCertificates: 16,
@@ -45,18 +50,16 @@ export const DEFAULT_BUDGETS: Budgets = {
   work: 2_500_000,
 };
 
-/** Work that is charged. `octets` are read: presented ones once, those of a path again each time it is validated. */
-export type Charge =
-  | "octets"
-  | "comparisons"
-  | "folded"
-  | "signatures"
-  | "candidates"
-  | "paths"
-  | "opinions"
-  | "witnessed";
+/**
+ * Kinds of work that are charged. `octets` are octets read: those of a presented certificate once, and those of a
+ * path again each time the path is validated.
+ */
+type Charge = "octets" | "comparisons" | "folded" | "signatures" | "candidates" | "paths" | "opinions" | "witnessed";
 
-/** What one of each costs at most, in units of `work`: measured by `npm run trust:cost` over chains made for it. */
+/**
+ * What one of each kind costs at most, in units of `work`: measured by `npm run trust:cost` over chains made to be
+ * expensive.
+ */
 const UNITS: Readonly<Record<Charge, number>> = {
   octets: 10,
   comparisons: 10,
@@ -68,14 +71,14 @@ const UNITS: Readonly<Record<Charge, number>> = {
   witnessed: 20_000,
 };
 
-/** What is left of it. */
+/** What one verdict has spent of its limits, and whether a limit was passed. */
 export class Budget {
   readonly limits: Budgets;
-  /** Without the charge that was refused. */
+  /** The charges that were granted. */
   readonly #spent: Record<Charge, number>;
   readonly #paid = new WeakSet();
   #work = 0;
-  /** The first limit that was passed. */
+  /** The first limit that a charge would have passed; null while every charge was granted. */
   exceeded: keyof Budgets | null = null;
 
   constructor(limits: Budgets) {
@@ -92,12 +95,15 @@ export class Budget {
     };
   }
 
-  /** All that was charged, in units of `work`: never above the limit. */
+  /** The sum of all granted charges, in units of `work`: never above the limit. */
   get work(): number {
     return this.#work;
   }
 
-  /** Takes `amount`, before the work is done; false, for good, once a limit is passed. */
+  /**
+   * Charges `amount`, before the work is done. Once a limit would be passed, this charge and every later one is
+   * refused with false.
+   */
   spend(kind: Charge, amount: number): boolean {
     if (this.exceeded !== null) return false;
     const [spent, work] = [this.#spent[kind] + amount, this.#work + amount * UNITS[kind]];
@@ -109,14 +115,17 @@ export class Budget {
     return true;
   }
 
-  /** Whether work whose result is remembered with `thing` is still to be charged in this verdict: at the first call. */
+  /**
+   * True at the first call for this object in this verdict. Work whose result is kept on an object, such as folding
+   * a name, is charged at the first use alone.
+   */
   isFirstUse(thing: object): boolean {
     if (this.#paid.has(thing)) return false;
     this.#paid.add(thing);
     return true;
   }
 
-  /** As `spend`, for a limit on each thing by itself. */
+  /** As `spend`, for a limit that holds for each certificate by itself: nothing is added up. */
   check(kind: "names", amount: number): boolean {
     if (amount > this.limits[kind]) this.exceeded ??= kind;
     return this.exceeded === null;

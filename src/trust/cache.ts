@@ -1,4 +1,4 @@
-/** Verdicts by what was presented, bounded in number and in time. One cache belongs to one policy. */
+/** The verdicts of one policy by a digest of what was presented, bounded in number, size and time. */
 import type { Verdict } from "./verdict.ts";
 
 interface Entry {
@@ -8,19 +8,23 @@ interface Entry {
 }
 
 const MAX_ENTRIES = 1024;
-/** Octets of certificates in the remembered paths: enough for the number above of common chains, not of 60 kB each. */
+/**
+ * Octets of certificates in the remembered paths. The bound lets MAX_ENTRIES paths of common size in, and fewer of
+ * 60 kB each.
+ */
 const MAX_VERDICT_BYTES = 4 * 1024 * 1024;
 /**
- * A refusal is remembered for the burst of connections that meet it together, to several endpoints with one chain.
- * How long an endpoint stays refused is for backend/ (REFUSED_PEER_LIMITS), which counts this time in.
+ * How long a refusal is remembered: long enough for a burst of connections that meet the same chain at several
+ * endpoints. How long an endpoint stays refused is decided in backend/, which adds this time.
  */
 export const REFUSAL_MS = 1_000;
 
+/** Remembers verdicts, the oldest out first. */
 export class VerdictCache {
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
 
-  /** The verdict for this key at this time. A clock that stands before or after the verdict's span finds nothing. */
+  /** The verdict for this key; null when there is none, or when `nowMs` lies outside the time for which it holds. */
   get(key: string, nowMs: number): Verdict | null {
     const entry = this.#entries.get(key);
     if (entry === undefined) return null;
@@ -31,6 +35,7 @@ export class VerdictCache {
     return entry.verdict;
   }
 
+  /** Remembers a verdict from `fromMs` until `untilMs`, both included. */
   set(key: string, entry: Entry): void {
     const earlier = this.#entries.get(key);
     if (earlier !== undefined) this.#delete(key, earlier);

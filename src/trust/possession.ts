@@ -1,13 +1,13 @@
-/** Why an end entity cannot prove in a handshake that it holds its key: for a handshake that ended on it. */
+/** Refuses the end entity of a handshake whose signature could not be verified with its key. */
 import { toRefusal } from "./presented.ts";
 import type { Problem, Refusal } from "./verdict.ts";
 import { parseCertificate } from "./x509/certificate.ts";
 import { keyProblem } from "./x509/public-keys.ts";
 
 /**
- * The refusal of the first certificate presented, which ring could not verify a handshake signature with: the code that
- * a verdict would give for its form or its key. It never approves: a key that nothing is said against here is still one
- * that no handshake was verified with.
+ * The refusal of a DER end-entity certificate with whose key ring could not verify the handshake signature: the code
+ * that a verdict would give for the certificate's form or key. It always refuses. A certificate with which nothing
+ * else is wrong is refused with `unsupported-algorithm`.
  */
 export function refuseEndEntity(der: Uint8Array): Refusal {
   return toRefusal({ problem: problemOf(der), position: 0 });

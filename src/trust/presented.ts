@@ -1,9 +1,9 @@
-/** The two ends of a verdict: what was presented, before it is read, and what a refusal says, before it is shown. */
+/** Checks and frames what was presented before it is parsed, and makes the refusal of a failure. */
 import type { Budgets } from "./budget.ts";
 import type { Failure } from "./path/failure.ts";
 import type { Refusal } from "./verdict.ts";
 
-/** Sizes come first: nothing is parsed, copied or hashed before. */
+/** Checks the sizes of what was presented. This comes before anything is parsed, copied or hashed. */
 export function checkSizes(
   presented: readonly Uint8Array[],
   staple: Uint8Array | null,
@@ -25,7 +25,10 @@ export function checkSizes(
   return null;
 }
 
-/** What was presented as one string of bytes: each part after its length, so that no two chains share one. */
+/**
+ * What was presented as one string of bytes, to be hashed. Each part follows its length, so two chains never give
+ * the same bytes.
+ */
 export function frameChain(presented: readonly Uint8Array[], staple: Uint8Array | null): Uint8Array {
   const parts = staple === null ? presented : [...presented, staple];
   let size = 1;
@@ -42,7 +45,7 @@ export function frameChain(presented: readonly Uint8Array[], staple: Uint8Array 
   return framed;
 }
 
-/** A failure as the peer's refusal. */
+/** The refusal of a failure, its texts made printable. */
 export function toRefusal({ problem, position }: Omit<Failure, "progress">): Refusal {
   const { code, expected, presented, rule } = problem;
   const sides = { code, position, expected: printable(expected), presented: printable(presented) };
@@ -51,7 +54,10 @@ export function toRefusal({ problem, position }: Omit<Failure, "progress">): Ref
 
 const MAX_TEXT = 240;
 
-/** Printable ASCII of bounded length: certificates are written by the peer, and logs are read by people. */
+/**
+ * Printable ASCII of bounded length: a peer writes the certificates that these texts quote, and people read them in
+ * logs.
+ */
 function printable(text: string): string {
   const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
   return cut.replaceAll(/[^ -~]/gu, "?");

@@ -12,7 +12,7 @@ import type { Witness } from "./witness.ts";
 import { type Match, matchIdentity } from "./x509/identity.ts";
 
 /** What a search is made with, beside the chain and the policy. */
-export interface SearchContext {
+interface SearchContext {
   readonly nowMs: number;
   /** The stapled OCSP response; null: there was none. */
   readonly staple: Uint8Array | null;

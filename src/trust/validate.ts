@@ -1,4 +1,7 @@
-/** Everything that must hold of one complete path before its peer is verified. The witness has the last word. */
+/**
+ * Checks one complete path: its end entity, constraints, policies, name, revocation and pins, and at last what the
+ * witness says.
+ */
 import type { Budget } from "./budget.ts";
 import { checkPolicies } from "./checks/certificate-policies.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./checks/issuance.ts";
@@ -18,20 +21,21 @@ import type { Match, TrustIdentifier } from "./x509/identity.ts";
 import type { NameConstraints } from "./x509/name-constraints.ts";
 import { type Period, intersect, validityOf } from "./x509/period.ts";
 
-/** What a path is held against. */
+/** What a path is checked with. */
 export interface PathRules {
   /** Null: no name is asked for. Only x509-limbo does that; `createVerifier` never. */
   readonly identifiers: readonly TrustIdentifier[] | null;
-  /** The end entity's match, looked for once for all its paths. */
+  /** The match of the end entity's names with the identifiers: computed at the first call, for all paths. */
   readonly match: () => Match | null;
-  /** Null under `private`. */
+  /** Null under the profile `private`. */
   readonly isPublicSuffix: IsPublicSuffix | null;
-  /** Raw SHA-256 values of SubjectPublicKeyInfos as map keys; empty: no pinning. */
+  /** Digests of SubjectPublicKeyInfos, as `digestKey` writes them; empty: no pinning. */
   readonly pins: ReadonlySet<string>;
+  /** The digest of a certificate's SubjectPublicKeyInfo, as in `pins`. */
   readonly pinOf: (certificate: Certificate) => string;
   /** Null: revocation is not configured. */
   readonly crls: CrlSet | null;
-  /** Where a CRL's signer may be found beside the path. */
+  /** Presented certificates, among which the signer of a CRL may be. */
   readonly presented: readonly SourcedCertificate[];
   readonly anchors: AnchorIndex;
   readonly maxLength: number;
@@ -39,20 +43,25 @@ export interface PathRules {
   readonly store: CertificateStore;
 }
 
-export interface PathFacts {
+/** What was found out about an accepted path. */
+interface PathFacts {
   readonly match: Match | null;
-  /** When all of the path is valid, with the CRLs, staple and signers that were needed. */
+  /** When the path is valid, with the CRLs, the stapled response and the signers that were needed. */
   readonly period: Period;
   readonly witness: Testimony;
-  /** Whether the end entity was accepted for its staple. */
+  /** Whether the end entity was accepted because of its stapled response. */
   readonly neededStaple: boolean;
 }
 
+/** The result of checking one path. */
 export type PathOutcome =
   | { readonly kind: "accepted"; readonly path: readonly SourcedCertificate[]; readonly facts: PathFacts }
   | { readonly kind: "failed"; readonly failure: Failure };
 
-/** `path` is end entity first, anchor last; one that is its own anchor stands alone. Signatures are verified. */
+/**
+ * Checks a complete path, end entity first, anchor last. A self-signed end entity that is its own anchor is a path
+ * of one. The signatures on the path were verified while it was built.
+ */
 export async function validatePath(
   path: readonly SourcedCertificate[],
   rules: PathRules,
@@ -98,7 +107,7 @@ export async function validatePath(
   const revocation =
     rules.crls === null ? null : new RevocationCheck({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
   if (revocation !== null) {
-    // The anchor is not in question; an end entity that is its own anchor answers for itself.
+    // The revocation of an anchor is not checked, except that of an end entity that is its own anchor.
     const questioned = direct ? path : path.slice(0, -1);
     for (const [index, { known }] of questioned.entries()) {
       const answer = await revocation.check(known);
@@ -131,7 +140,7 @@ export async function validatePath(
   }
 
   step = "second-opinion";
-  // Each path may cost the witness as much as it did us: RSA and P-384 in WebAssembly are slow.
+  // The witness's work is charged for each path: RSA and P-384 are slow in WebAssembly.
   if (!budget.spend("opinions", 1) || !budget.spend("witnessed", witnessCost(certificates))) {
     return { kind: "failed", failure: overBudget(budget) };
   }
@@ -141,7 +150,7 @@ export async function validatePath(
   return { kind: "accepted", path, facts };
 }
 
-/** The path of a CRL's signer, whose CAs `buildPath` has checked. */
+/** Checks the path of a CRL's signer. `buildPath` has checked its CAs. */
 function checkSignerPath(path: readonly SourcedCertificate[], nowMs: number, budget: Budget): Problem | null {
   const certificates = path.map(({ known }) => known.certificate);
   const [signer] = certificates;
@@ -153,7 +162,10 @@ function checkSignerPath(path: readonly SourcedCertificate[], nowMs: number, bud
   return checkConstraints(certificates, budget)?.problem ?? null;
 }
 
-/** RFC 5280 §6.1.3 (b)-(c): from the top, each certificate under the constraints of all above it. */
+/**
+ * Checks name constraints from the anchor down, each certificate with the constraints of all above it (RFC 5280
+ * §6.1.3 (b)-(c)).
+ */
 function checkConstraints(
   certificates: readonly Certificate[],
   budget: Budget,
@@ -162,7 +174,7 @@ function checkConstraints(
   for (let index = certificates.length - 1; index >= 0; index--) {
     const certificate = certificates[index];
     if (certificate === undefined) continue;
-    // A self-issued certificate is exempt unless it is the last. An anchor is under nobody.
+    // A self-issued certificate is exempt unless it is the end entity. Nothing constrains an anchor.
     if (!certificate.selfIssued || index === 0) {
       const problem = checkNameConstraints(certificate, above, budget);
       if (problem !== null) return { index, problem: { code: "name-constraint", ...problem } };
@@ -182,7 +194,7 @@ function nameMismatch(identifiers: readonly TrustIdentifier[], endEntity: Certif
   };
 }
 
-/** Present, it must be readable and must not say revoked. */
+/** Checks a stapled response: when there is one, it must be readable and must not say `revoked`. */
 function checkStaple(response: Uint8Array | null, endEntity: Certificate): Problem | null {
   if (response === null || response.length === 0) return null;
   const revoked = parseOcspRevoked(response, endEntity.serial);

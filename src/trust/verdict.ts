@@ -1,8 +1,11 @@
-/** What path validation answers. See docs/trust.md for each code's usual cause and fix. */
+/** The verdict on a presented chain. docs/trust.md tells the usual cause and the fix for each code. */
 import type { Sha256Hex } from "../bundle/types.ts";
 import type { TrustIdentifier } from "./x509/identity.ts";
 
-/** Why a presented chain was refused: a closed list, never renamed (access log, metric, `Proxy-RevocationStatus`). */
+/**
+ * Why a presented chain was refused. The list is closed, and a code is never renamed: access logs, metrics and
+ * `Proxy-Status` contain it.
+ */
 export const REFUSAL_CODES = [
   "no-certificate",
   "unknown-ca",
@@ -26,11 +29,12 @@ export const REFUSAL_CODES = [
   "second-opinion",
   "budget-exceeded",
 ] as const;
+/** One of `REFUSAL_CODES`. */
 export type RefusalCode = (typeof REFUSAL_CODES)[number];
 
 /**
- * The single rules that people argue about, so that a disagreement with x509-limbo names one. All but the last two
- * are issuance rules: they refuse under `strict` alone, with the code `issuance-rule`.
+ * Names for single rules, so that a disagreement with x509-limbo can name one. All but the last two are issuance
+ * rules: they refuse under the profile `strict` alone, with the code `issuance-rule`.
  */
 export const RULES = [
   "aki-missing",
@@ -58,25 +62,29 @@ export const RULES = [
   "ca-as-end-entity",
   "any-purpose-end-entity",
 ] as const;
+/** One of `RULES`. */
 export type Rule = (typeof RULES)[number];
 
-/** One refusal, naming both sides. */
+/**
+ * One refusal, naming both sides. Example: `{ code: "name-mismatch", position: 0, expected: "dns:api.example.com",
+ * presented: "DNS:www.example.com" }`.
+ */
 export interface Refusal {
   readonly code: RefusalCode;
   /** Index of the certificate in the presented chain; -1 for a trust anchor; null when no single one is at fault. */
   readonly position: number | null;
-  /** What the policy wanted, for people. */
+  /** What the policy or RFC 5280 asks for, for people. */
   readonly expected: string;
   /** What the peer sent, for people: printable ASCII, bounded. */
   readonly presented: string;
-  /** The single rule behind the code, where docs/trust.md names one. */
+  /** The rule that was broken, for a refusal that `RULES` has a name for. */
   readonly rule?: Rule;
 }
 
 /** A refusal before the position of its certificate is known. */
 export type Problem = Omit<Refusal, "position">;
 
-/** Why webpki is not asked to judge a path. docs/trust.md has a line for each. */
+/** Features of a path that webpki cannot judge, so it verifies only signatures. docs/trust.md has a line for each. */
 export const PATH_ABSTENTIONS = [
   "any-purpose-ca",
   "before-1970",
@@ -95,39 +103,47 @@ export const PATH_ABSTENTIONS = [
   "single-certificate",
   "unique-identifier",
 ] as const;
-/** Why webpki, which judges the path, is not asked about the name that matched. */
-export const NAME_ABSTENTIONS = ["mailbox-name", "no-name", "uri-name", "wildcard-name"] as const;
+/** Kinds of names that webpki cannot match, so it judges the path without one. */
+const NAME_ABSTENTIONS = ["mailbox-name", "no-name", "uri-name", "wildcard-name"] as const;
+/** One of `PATH_ABSTENTIONS`. */
 export type PathAbstention = (typeof PATH_ABSTENTIONS)[number];
+/** One of `NAME_ABSTENTIONS`. */
 export type NameAbstention = (typeof NAME_ABSTENTIONS)[number];
 
-/** What the witness was asked to vouch for. `features` is never empty. */
+/**
+ * What the witness confirmed. `judged`: the path and the name. `features` tells why it confirmed less, and is never
+ * empty.
+ */
 export type Testimony =
   | { readonly kind: "judged" }
-  /** The path was judged, without a reference identifier. */
+  /** The path, but not the name that matched. */
   | { readonly kind: "name-abstained"; readonly features: readonly NameAbstention[] }
-  /** Only signatures were verified, those that webpki can verify. */
+  /** Only the signatures whose algorithms webpki has. */
   | { readonly kind: "path-abstained"; readonly features: readonly PathAbstention[] };
 
-/** What a verified chain proves. */
-export interface VerifiedPath {
+/** What a verdict has verified: the path, the name and how long both hold. */
+interface VerifiedPath {
   /** DER, end-entity certificate first, trust anchor last. `path[0]` is byte-equal to the presented end-entity certificate. */
   readonly path: readonly Uint8Array[];
   /** The reference identifier that matched, and the presented identifier it matched. */
   readonly matched: { readonly reference: TrustIdentifier; readonly presented: string };
   /** Where the anchor came from (`ConfigMap team/ca`). */
   readonly anchorSource: string;
-  /** The earliest notAfter of the path, or the earliest nextUpdate of a CRL used, in ms since the epoch. */
+  /**
+   * The earliest of the path's notAfter dates and of the nextUpdate dates of the CRLs and the stapled response that
+   * were needed, in ms since the epoch.
+   */
   readonly notAfterMs: number;
-  /** What the second verifier vouched for. */
+  /** What the witness confirmed. */
   readonly witness: Testimony;
 }
 
-/** Only trust/ holds this key, so nothing else can make a VerifiedPeer. */
+/** The key that the constructor of VerifiedPeer asks for. It is not exported, so only this file can make one. */
 const mint: unique symbol = Symbol("VerifiedPeer");
 
 /**
- * The proof that a presented chain was accepted under a policy. backend/ takes one before it writes a request and
- * checks that it names the connection's policy and end-entity certificate.
+ * The proof that a presented chain was accepted under a policy: only trust/ can make one. backend/ demands one
+ * before it writes a request, and checks that it names the connection's policy and end-entity certificate.
  */
 export class VerifiedPeer {
   readonly policy: Sha256Hex;
@@ -140,11 +156,15 @@ export class VerifiedPeer {
   }
 }
 
+/** The answer of a verifier: the proof, or the refusal. */
 export type Verdict =
   | { readonly kind: "verified"; readonly peer: VerifiedPeer }
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
-/** For verifier.ts alone; the lint rule keeps other rooms from importing it. */
+/**
+ * Makes the proof. It is for verifier.ts alone: index.ts does not export it, and scripts/rooms.ts keeps other rooms
+ * from importing this file.
+ */
 export function mintVerifiedPeer(policy: Sha256Hex, path: VerifiedPath): VerifiedPeer {
   return new VerifiedPeer(mint, policy, path);
 }

@@ -14,7 +14,7 @@ import type { Witness } from "./witness.ts";
 import type { TrustIdentifier } from "./x509/identity.ts";
 
 /** What a verifier is made with. */
-export interface VerifierOptions {
+interface VerifierOptions {
   /** The digest of the policy, for the proof that a verified peer carries. */
   readonly policy: Sha256Hex;
   readonly trust: TrustPolicy;
@@ -38,7 +38,7 @@ export interface Verifier {
 }
 
 /** What a handshake brought beside the chain. */
-export interface HandshakeFacts {
+interface HandshakeFacts {
   /** A stapled DER OCSPResponse, if there was one. */
   readonly ocspResponse?: Uint8Array | null;
   /** The chain is that of the session that was resumed, and is judged with the staple that came with it then. */

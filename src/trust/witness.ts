@@ -1,7 +1,7 @@
 /**
- * The witness: an independent verifier (rustls-webpki) that must accept the very path that this room has accepted.
- * What webpki cannot judge is a closed list of features of the path, found before it is asked. Then it verifies the
- * signatures alone. Nothing that webpki answers can become an abstention: every answer but yes refuses.
+ * Asks the witness: an independent verifier (rustls-webpki) that must accept the very path that trust/ has accepted.
+ * Which features of a path webpki cannot judge is a closed list, and is checked before it is asked; webpki then
+ * verifies the signatures alone. Every answer of webpki but "accepted" refuses the path.
  */
 import { sameBytes } from "../bundle/bytes.ts";
 import { exponentCost } from "./signatures/rsa.ts";
@@ -12,33 +12,43 @@ import { type Match, parseIp } from "./x509/identity.ts";
 import type { PublicKey } from "./x509/public-keys.ts";
 import { PURPOSE } from "./x509/purposes.ts";
 
-/** A reference identifier that webpki knows: a DNS name without a wildcard, or an address of 4 or 16 octets. */
-export type WitnessName =
+/** A reference identifier that webpki can match: a DNS name without a wildcard, or an address of 4 or 16 octets. */
+type WitnessName =
   | { readonly type: "dns"; readonly value: string }
   | { readonly type: "ip"; readonly octets: Uint8Array };
 
-/** `path` is DER, end entity first, anchor last: the witness may use these certificates and no others. */
+/**
+ * What the witness is asked. `path` is DER, end entity first, anchor last: the witness may use these certificates
+ * and no others.
+ */
 export type WitnessQuestion =
   | {
       readonly kind: "judge";
       readonly path: readonly Uint8Array[];
       readonly nowMs: number;
-      /** Null: the path alone. */
+      /** Null: only the path is judged. */
       readonly name: WitnessName | null;
     }
   | {
       readonly kind: "verify-signatures";
       readonly path: readonly Uint8Array[];
-      /** For each certificate but the anchor: whether the next one's key must have signed it. */
+      /** For each certificate but the anchor: whether its signature must verify with the key of the next one. */
       readonly asked: readonly boolean[];
     };
 
+/** What the witness answers; `why` is for people. */
 export type WitnessAnswer = { readonly kind: "accepted" } | { readonly kind: "refused"; readonly why: string };
 
-/** Synchronous: the module is in memory. It never throws for a path, and what it throws refuses. */
+/**
+ * The second verifier, as `VerifierOptions.witness` takes it. It is synchronous, since its module is in memory. It
+ * answers for every path; an exception from it refuses.
+ */
 export type Witness = (question: WitnessQuestion) => WitnessAnswer;
 
-/** Asks the witness about an accepted path: end entity first, anchor last. `match` is null where no name was asked. */
+/**
+ * Asks the witness about an accepted path, end entity first, anchor last. `match` is null where no name was asked
+ * for.
+ */
 export function askWitness(
   witness: Witness,
   path: readonly Certificate[],
@@ -47,13 +57,13 @@ export function askWitness(
 ):
   | { readonly kind: "accepted"; readonly testimony: Testimony }
   | { readonly kind: "refused"; readonly problem: Problem } {
-  // A caller without types may have left it out: then nobody has vouched for the path.
+  // A caller without types may have given no witness: then no second verifier has accepted the path.
   if (typeof witness !== "function") return refuse("no witness");
   const features = pathAbstentions(path);
   const der = path.map((certificate) => certificate.der);
   if (features.length > 0) {
     const asked = path.slice(0, -1).map((certificate, index) => signedForWebpki(certificate, path[index + 1]));
-    // Of a path of one certificate no signature counts: it is the anchor, byte for byte.
+    // A path of one certificate has no signature to verify: the certificate is the anchor, byte for byte.
     const answer = path.length === 1 ? ACCEPTED : witness({ kind: "verify-signatures", path: der, asked });
     return answer.kind === "accepted"
       ? { kind: "accepted", testimony: { kind: "path-abstained", features } }
@@ -69,13 +79,13 @@ export function askWitness(
 
 const ACCEPTED: WitnessAnswer = { kind: "accepted" };
 
-/** `why` is a text; a witness made without types may give anything, and that is refused too. */
+/** The problem of a path that the witness did not accept. A witness made without types may give anything as `why`. */
 function refuse(why: unknown): { kind: "refused"; problem: Problem } {
   const expected = "a path that rustls-webpki accepts too";
   return { kind: "refused", problem: { code: "second-opinion", expected, presented: String(why) } };
 }
 
-/** What webpki is asked about the name, or why it is not. */
+/** The name that webpki is asked about, or why it is asked about none. */
 function nameOf(match: Match | null): WitnessName | NameAbstention {
   if (match === null) return "no-name";
   const { reference } = match;
@@ -94,7 +104,7 @@ function nameOf(match: Match | null): WitnessName | NameAbstention {
   }
 }
 
-/** webpki's MAX_SUB_CA_COUNT: CAs between the end entity and the anchor. */
+/** The CAs between end entity and anchor that webpki accepts (its MAX_SUB_CA_COUNT). */
 const MAX_CAS = 6;
 const CRITICAL_POLICIES = [
   EXTENSION.certificatePolicies,
@@ -104,33 +114,35 @@ const CRITICAL_POLICIES = [
 ];
 const CRITICAL_KEY_IDENTIFIERS = [EXTENSION.authorityKeyIdentifier, EXTENSION.subjectKeyIdentifier];
 
-/** The features of a path that webpki would refuse, or misjudge, although RFC 5280 allows them. */
+/** The features of a path that webpki would refuse or judge wrongly, although RFC 5280 allows them. */
 function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
   if (path.length === 1) return ["single-certificate"];
   const found = new Set<PathAbstention>();
-  // webpki takes an anchor's name, key and name constraints, and judges the rest of it nowhere.
+  // webpki uses the name, the key and the name constraints of an anchor, and judges nothing else in it.
   const judged = path.slice(0, -1);
   const intermediates = judged.slice(1);
   if (intermediates.length > MAX_CAS) found.add("many-cas");
   for (const [index, certificate] of intermediates.entries()) {
-    // It looks for loops there too, where an end entity with its CA's subject and key makes none.
+    // webpki also compares each CA with the end entity when it looks for loops, although an end entity with its CA's
+    // subject and key makes none.
     if (judged.slice(0, index + 1).some((below) => hasSameKey(below, certificate))) found.add("repeated-key");
-    // It counts self-issued CAs towards pathLenConstraint and constrains their names (RFC 5280 §6.1.4 (l), §6.1.3 (b)).
+    // webpki counts self-issued CAs towards pathLenConstraint and constrains their names, against RFC 5280 §6.1.4 (l)
+    // and §6.1.3 (b).
     if (certificate.selfIssued) found.add("self-issued-ca");
     if (certificate.extendedKeyUsage?.includes(PURPOSE.serverAuth) === false) found.add("any-purpose-ca");
-    // It reads pathLenConstraint into one octet.
+    // webpki reads pathLenConstraint into one octet.
     if ((certificate.basicConstraints?.pathLength ?? 0) > 0xff) found.add("long-path-length");
   }
   for (const [index, certificate] of judged.entries()) {
     const issuer = path[index + 1];
-    // It compares names octet by octet; RFC 5280 §7.1 does not.
+    // webpki compares names octet by octet, against RFC 5280 §7.1.
     if (issuer !== undefined && !sameBytes(certificate.issuer.der, issuer.subject.der)) found.add("name-encoding");
     const unsigned = unverifiable(certificate, issuer);
     if (unsigned !== null) found.add(unsigned);
     if (CRITICAL_POLICIES.some((oid) => certificate.critical.has(oid))) found.add("critical-policy");
     if (CRITICAL_KEY_IDENTIFIERS.some((oid) => certificate.critical.has(oid))) found.add("critical-key-identifier");
     if (certificate.critical.has(EXTENSION.tlsFeature)) found.add("critical-tls-feature");
-    // Its clock starts with Unix'.
+    // webpki has no time before 1970.
     if (certificate.notBeforeMs < 0) found.add("before-1970");
   }
   for (const { nameConstraints, uniqueIdentifiers } of path) {
@@ -144,7 +156,7 @@ function pathAbstentions(path: readonly Certificate[]): PathAbstention[] {
 const hasSameKey = (one: Certificate, other: Certificate): boolean =>
   sameBytes(one.spki, other.spki) && sameBytes(one.subject.der, other.subject.der);
 
-/** Why ring, below webpki, has no algorithm for a certificate's signature; null when it has one. */
+/** Why ring, which webpki verifies with, has no algorithm for a certificate's signature; null: it has one. */
 function unverifiable(
   { signatureAlgorithm }: Certificate,
   issuer: Certificate | undefined,
@@ -154,7 +166,7 @@ function unverifiable(
   return signatureAlgorithm.kind === "rsa-pss" && !signatureAlgorithm.usual ? "pss-parameters" : null;
 }
 
-/** What webpki takes in WebAssembly to verify a path's signatures, measured, in units of one of P-256. */
+/** What webpki's verification of a path's signatures in WebAssembly costs, measured, in units of one with P-256. */
 export const witnessCost = (path: readonly Certificate[]): number =>
   path.slice(1).reduce((sum, issuer, index) => {
     const certificate = path[index];

@@ -7,7 +7,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { REFUSED_BY_CHOICE, WAIVED_UNDER_PRIVATE } from "../../scripts/limbo/judge.ts";
 import { readLedger } from "../../scripts/limbo/ledger.ts";
-import { REFUSAL_CODES, RULES } from "../../src/trust/index.ts";
+import { REFUSAL_CODES, RULES } from "../../src/trust/verdict.ts";
 import {
   HOST,
   type Minted,

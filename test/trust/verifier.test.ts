@@ -2,7 +2,8 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { REFUSAL_MS } from "../../src/trust/cache.ts";
-import { CertificateStore, type Rule, type TrustPolicy, createVerifier } from "../../src/trust/index.ts";
+import { CertificateStore, type TrustPolicy, createVerifier } from "../../src/trust/index.ts";
+import type { Rule } from "../../src/trust/verdict.ts";
 import {
   type Bytes,
   CLIENT_AUTH,

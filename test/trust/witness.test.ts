@@ -6,7 +6,6 @@ import { Instance } from "../../src/backend/engine/instance.ts";
 import { witnessOf } from "../../src/backend/engine/witness.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import {
-  PATH_ABSTENTIONS,
   type TrustIdentifier,
   type TrustPolicy,
   type Verdict,
@@ -14,6 +13,7 @@ import {
   type WitnessQuestion,
   createVerifier,
 } from "../../src/trust/index.ts";
+import { PATH_ABSTENTIONS } from "../../src/trust/verdict.ts";
 import {
   type Bytes,
   CLIENT_AUTH,

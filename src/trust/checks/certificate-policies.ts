@@ -1,23 +1,30 @@
 /**
- * Certificate policies (RFC 5280 §6.1.2 to §6.1.5) with the initial policy set anyPolicy. What matters is only
- * whether a valid policy remains when one is required, so a level of the policy tree is a map, as in RFC 9618: its
- * size is linear in the certificates'.
+ * Certificate policies (RFC 5280 §6.1.2 to §6.1.5), validated with the initial policy set anyPolicy. The result is
+ * only whether a valid policy remains when one is required. So a level of the policy tree is a map, as in RFC 9618,
+ * and its size is linear in the size of the certificates.
  */
 import type { Certificate } from "../x509/certificate.ts";
 
 const ANY_POLICY = "2.5.29.32.0";
 
-/** The nodes of the deepest level: each valid policy with the policies expected below. Null: no policy is valid. */
+/**
+ * The deepest level of the policy tree: each valid policy with the policies expected in the next certificate. Null:
+ * no policy is valid.
+ */
 type Level = ReadonlyMap<string, readonly string[]> | null;
 
-export interface PolicyProblem {
+/** Why the policies of a path do not hold, naming both sides for people. */
+interface PolicyProblem {
   /** Index of the certificate in the path, end entity first. */
   readonly index: number;
   readonly expected: string;
   readonly presented: string;
 }
 
-/** `path` is end entity first, anchor last. The anchor's own policies and constraints count (RFC 5937 §3.2). */
+/**
+ * Checks the policies of a path, end entity first, anchor last. The anchor's own policies and constraints count (RFC
+ * 5937 §3.2).
+ */
 export function checkPolicies(path: readonly Certificate[]): PolicyProblem | null {
   let level: Level = new Map([[ANY_POLICY, [ANY_POLICY]]]);
   // §6.1.2 (d)-(f): nothing required, mapping and anyPolicy allowed.

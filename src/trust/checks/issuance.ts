@@ -1,7 +1,8 @@
 /**
- * The profile `strict`: rules about how certificates are issued (RFC 5280's for CAs, CA/Browser Baseline
- * Requirements) that x509-limbo expects a validator to enforce. A private CA may break them without danger, so
- * `private` waives them. Each refuses with `issuance-rule` and its own rule name.
+ * The issuance rules of the profile `strict`: what RFC 5280 asks of CAs and the CA/Browser Baseline Requirements
+ * (BR) ask of certificates, as far as x509-limbo expects a validator to enforce it. A private CA may break these
+ * rules without danger, so the profile `private` does not check them. Each rule refuses with the code
+ * `issuance-rule` and a name of its own.
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Problem, Rule } from "../verdict.ts";
@@ -12,10 +13,12 @@ import { type GeneralName, describeName, formatIp } from "../x509/general-names.
 import { isDnsName } from "../x509/identity.ts";
 import { isCritical } from "./profile.ts";
 
-/** Whether a domain name, in lower case, is a public suffix, ICANN's or a private one. */
+/** Whether a domain name, in lower case, is a public suffix, from either section of the list (ICANN or private). */
 export type IsPublicSuffix = (domain: string) => boolean;
 
-/** The first broken rule, with its index in the path (end entity first, anchor last). */
+/**
+ * Checks a path, end entity first, anchor last, and answers the first broken rule with the index of its certificate.
+ */
 export function checkIssuance(
   path: readonly Certificate[],
   isPublicSuffix: IsPublicSuffix,
@@ -24,7 +27,8 @@ export function checkIssuance(
     const anchor = index === path.length - 1;
     const problem =
       checkEveryCertificate(certificate) ??
-      // An anchor was chosen by the operator, and real roots have the serial number 0.
+      // An anchor's serial number is not checked: the operator chose the anchor, and real roots have the serial
+      // number 0.
       (anchor && index > 0 ? null : checkSerial(certificate)) ??
       checkKeyIdentifiers(certificate, path[index + 1]) ??
       (index === 0 ? checkServer(certificate, isPublicSuffix) : checkIssuer(certificate, anchor));
@@ -87,7 +91,7 @@ function checkKeyIdentifiers(certificate: Certificate, issuer: Certificate | und
     return broken("ski-missing", "subjectKeyIdentifier in a CA certificate", "none");
   }
   if (authority === null) {
-    // It may be left out of a self-signed certificate alone.
+    // Only a self-signed certificate may lack authorityKeyIdentifier.
     return certificate.selfIssued && issuer === undefined
       ? null
       : broken("aki-missing", "authorityKeyIdentifier with a keyIdentifier", "none");
@@ -147,7 +151,7 @@ function checkServer(certificate: Certificate, isPublicSuffix: IsPublicSuffix): 
     : broken("cn-not-in-san", "a common name that is one of the alternative names", other);
 }
 
-/** The one common name that copies this alternative name; null: none does. */
+/** The common name that would be a copy of this alternative name; null: no common name is one. */
 function copyOf(name: GeneralName): string | null {
   switch (name.type) {
     case "dns":
@@ -162,7 +166,7 @@ function copyOf(name: GeneralName): string | null {
   }
 }
 
-/** For people: what the certificate presents as its names. */
+/** The alternative names of a certificate, for people, at most eight of them. */
 export function describeNames(certificate: Certificate): string {
   const names = certificate.subjectAltNames ?? [];
   if (names.length === 0) return "no subjectAltName";

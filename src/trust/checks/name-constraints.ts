@@ -1,4 +1,4 @@
-/** Name constraints (RFC 5280 §4.2.1.10, §6.1.3 (b)-(c), §6.1.4 (g)). */
+/** Checks names against name constraints (RFC 5280 §4.2.1.10, §6.1.3 (b)-(c), §6.1.4 (g)). */
 import type { Budget } from "../budget.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { emailAddresses } from "../x509/distinguished-names.ts";
@@ -7,15 +7,16 @@ import { isDnsName, splitMailbox } from "../x509/identity.ts";
 import type { NameConstraints } from "../x509/name-constraints.ts";
 import { type PreparedName, covers, prepareConstraint, prepareName, spendOnPair, typeOf } from "./subtrees.ts";
 
-/** Why a certificate falls outside the constraints above it; both sides for people. */
-export interface ConstraintProblem {
+/** Why a certificate breaks the constraints above it, naming both sides for people. */
+interface ConstraintProblem {
   readonly expected: string;
   readonly presented: string;
 }
 
 /**
- * The sets of the certificates above, most trusted first. Permitted sets intersect: a name must pass each one by
- * itself. Excluded sets join.
+ * Checks the names of a certificate against the constraints of all certificates above it, most trusted first. A name
+ * must pass the permitted subtrees of each certificate by themselves (the sets intersect), and must be in no
+ * excluded subtree (the sets join).
  */
 export function checkNameConstraints(
   certificate: Certificate,
@@ -36,7 +37,10 @@ export function checkNameConstraints(
 
 const problems = new WeakMap<NameConstraints, ConstraintProblem | "none">();
 
-/** What is wrong with the constraints themselves, or null. They bind nobody if they mean nothing, so they refuse. */
+/**
+ * What is wrong with the constraints themselves; null: nothing. A constraint without a meaning would restrict
+ * nobody, so it refuses.
+ */
 export function constraintsProblem(constraints: NameConstraints): ConstraintProblem | null {
   let problem = problems.get(constraints);
   if (problem === undefined) {
@@ -56,14 +60,15 @@ function findProblem(constraints: NameConstraints): ConstraintProblem | null {
 
 const presentedNames = new WeakMap<Certificate, readonly PreparedName[]>();
 
-/** RFC 5280 §6.1.3 (b): the subject and each alternative name. */
+/** The names that constraints apply to: the subject and each alternative name (RFC 5280 §6.1.3 (b)). */
 function namesOf(certificate: Certificate): readonly PreparedName[] {
   let names = presentedNames.get(certificate);
   if (names === undefined) {
     const all: GeneralName[] = [];
     if (certificate.subject.rdns.length > 0) all.push({ type: "directory", value: certificate.subject });
-    // RFC 5280 §4.2.1.10 applies mailbox constraints to emailAddress in the subject when there is no subjectAltName;
-    // as OpenSSL does, always: a CA that restricts mailboxes restricts them there too.
+    // RFC 5280 §4.2.1.10 applies mailbox constraints to emailAddress in the subject when there is no subjectAltName.
+    // This code applies them always, as OpenSSL does: a CA that restricts mailboxes restricts those of the subject
+    // too.
     for (const value of emailAddresses(certificate.subject)) all.push({ type: "rfc822", value });
     names = [...all, ...(certificate.subjectAltNames ?? [])].map(prepareName);
     presentedNames.set(certificate, names);
@@ -75,7 +80,7 @@ type Subtrees = ReadonlyMap<string, readonly PreparedName[]>;
 
 const subtrees = new WeakMap<NameConstraints, { readonly permitted: Subtrees; readonly excluded: Subtrees }>();
 
-/** The constraints by the type of name that they are for. */
+/** The subtrees of the constraints, by the type of name they are for. */
 function subtreesOf(constraints: NameConstraints): { readonly permitted: Subtrees; readonly excluded: Subtrees } {
   let prepared = subtrees.get(constraints);
   if (prepared === undefined) {
@@ -91,7 +96,8 @@ function checkName(name: PreparedName, constraints: NameConstraints, budget: Bud
   const type = typeOf(name);
   for (const subtree of excluded.get(type) ?? []) {
     if (!spendOnPair(subtree, name, budget)) return null;
-    // A name that cannot be compared cannot be shown to lie outside, nor inside below.
+    // A name that cannot be compared is refused here and below: nothing shows that it lies outside an excluded
+    // subtree or inside a permitted one.
     if (!name.comparable || covers(subtree, name, "excluded")) {
       const expected = `a name outside the excluded ${describeName(subtree.name)}`;
       return { expected, presented: describeName(name.name) };
@@ -108,7 +114,7 @@ function checkName(name: PreparedName, constraints: NameConstraints, budget: Bud
   return { expected, presented: describeName(name.name) };
 }
 
-/** What RFC 5280 §4.2.1.10 asks of a constraint of this type, if this one breaks it. */
+/** What RFC 5280 §4.2.1.10 asks of a constraint of this type; null: this constraint has that form. */
 function wellFormed(constraint: GeneralName): string | null {
   switch (constraint.type) {
     case "dns":

@@ -1,4 +1,4 @@
-/** What a single certificate must be for its place in a path: RFC 5280 §6.1.3 (a), §6.1.4 (k)-(n), §4.2.1.12. */
+/** What RFC 5280 asks of a single certificate for its place in a path (§6.1.3 (a), §6.1.4 (k)-(n), §4.2.1.12). */
 import type { Budget } from "../budget.ts";
 import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
@@ -10,15 +10,18 @@ import { constraintsProblem } from "./name-constraints.ts";
 
 const KEY_USAGE = { digitalSignature: 0x8000, keyCertSign: 0x0400, crlSign: 0x0200 } as const;
 
-/** Whether keyUsage, if present, lacks a bit. */
+/** Whether a certificate has keyUsage and the bit is not set in it. */
 export const lacksUsage = (certificate: Certificate, usage: keyof typeof KEY_USAGE): boolean =>
   certificate.keyUsage !== null && (certificate.keyUsage & KEY_USAGE[usage]) === 0;
 
-/** RFC 5280 §4.1.2.5: from notBefore through notAfter, inclusive, in whole seconds. */
+/**
+ * Checks the dates: a certificate is valid from notBefore through notAfter, both included, in whole seconds (RFC
+ * 5280 §4.1.2.5).
+ */
 export function checkValidity(certificate: Certificate, nowMs: number): Problem | null {
   const now = Math.floor(nowMs / 1000) * 1000;
   const expected = `valid at ${formatTime(now)}`;
-  // Negated, so that a time that is no number is never within.
+  // Both comparisons are negated, so that a time that is NaN is never valid.
   if (!(now >= certificate.notBeforeMs)) {
     return { code: "not-yet-valid", expected, presented: `notBefore ${formatTime(certificate.notBeforeMs)}` };
   }
@@ -28,7 +31,10 @@ export function checkValidity(certificate: Certificate, nowMs: number): Problem 
   return null;
 }
 
-/** A certificate that signs the one below it. `below` counts the certificates between it and the end entity. */
+/**
+ * Checks a certificate that signed the next one towards the end entity. `below` counts the CAs between it and the
+ * end entity that are not self-issued.
+ */
 export function checkCa(certificate: Certificate, below: number, nowMs: number, budget: Budget): Problem | null {
   const unknown = checkCritical(certificate);
   if (unknown !== null) return unknown;
@@ -53,7 +59,7 @@ export function checkCa(certificate: Certificate, below: number, nowMs: number, 
       presented: `${below}`,
     };
   }
-  // An anchor's purposes bind what is below, as an intermediate's do.
+  // The extKeyUsage of an anchor restricts the path, as that of an intermediate does.
   const purposes = certificate.extendedKeyUsage;
   if (purposes !== null && !purposes.includes(PURPOSE.serverAuth) && !purposes.includes(PURPOSE.any)) {
     return wrongPurpose(purposes);
@@ -63,7 +69,10 @@ export function checkCa(certificate: Certificate, below: number, nowMs: number, 
   return constraints === null ? null : { code: "name-constraint", ...constraints };
 }
 
-/** The certificate whose key signed the handshake. `direct`: it is itself an anchor, as a self-signed backend's is. */
+/**
+ * Checks the certificate whose key signed the handshake. `direct`: the certificate is itself an anchor, as that of a
+ * self-signed backend is.
+ */
 export function checkEndEntity(
   certificate: Certificate,
   direct: boolean,
@@ -97,11 +106,11 @@ export function checkEndEntity(
   return null;
 }
 
-/** A certificate that signs CRLs or OCSP responses, whether it is a CA's or not. */
+/** Checks a certificate that signed a CRL or an OCSP response, whether it is a CA's or not. */
 export const checkSigner = (certificate: Certificate, nowMs: number): Problem | null =>
   checkCritical(certificate) ?? checkValidity(certificate, nowMs);
 
-/** A CA's key belongs in no server. Only a self-signed backend that is itself the anchor may be its own CA. */
+/** Refuses a CA certificate as a server's. A self-signed backend that is itself the anchor is not checked for this. */
 function checkNotCa(certificate: Certificate): Problem | null {
   if (certificate.basicConstraints?.ca === true) {
     return {
@@ -141,10 +150,11 @@ function wrongPurpose(purposes: readonly string[]): Problem {
   return { code: "wrong-usage", expected: "extKeyUsage with serverAuth", presented: purposes.slice(0, 8).join(", ") };
 }
 
-/** Whether a critical flag is set, for the rules about it. */
+/** Whether a certificate has this extension marked critical. */
 export const isCritical = (certificate: Certificate, oid: (typeof EXTENSION)[keyof typeof EXTENSION]): boolean =>
   certificate.critical.has(oid);
 
+/** A time in ms since the epoch, for people: `2026-11-30T12:00:00Z`. */
 export function formatTime(ms: number): string {
   return Number.isFinite(ms) ? new Date(ms).toISOString().replace(".000Z", "Z") : "no time";
 }

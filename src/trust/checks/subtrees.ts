@@ -4,18 +4,24 @@ import type { GeneralName } from "../x509/general-names.ts";
 import { isDnsName, splitMailbox } from "../x509/identity.ts";
 import { compareSubtree, spendOnSubtree } from "../x509/name-comparison.ts";
 
-/** A name or a constraint with what its comparisons need, made once: there are many more pairs than names. */
+/**
+ * A name or a constraint, with the parts that comparisons need. These parts are made once, because there are many
+ * more pairs than names.
+ */
 export interface PreparedName {
   readonly name: GeneralName;
-  /** In lower case: the host of a presented name, or null when it has not the form its type demands; a constraint. */
+  /**
+   * In lower case: of a presented name its host, null when the name has not the form its type demands; of a
+   * constraint its host or domain.
+   */
   readonly host: string | null;
-  /** Of a mailbox. */
+  /** The local part of a mailbox. */
   readonly local: string | null;
-  /** Whether it can be compared at all. */
+  /** Whether the name can be compared at all. */
   readonly comparable: boolean;
 }
 
-/** A presented name. */
+/** Prepares a presented name. */
 export function prepareName(name: GeneralName): PreparedName {
   switch (name.type) {
     case "dns": {
@@ -36,19 +42,20 @@ export function prepareName(name: GeneralName): PreparedName {
     case "directory":
       return { name, host: null, local: null, comparable: true };
     case "other":
-      // A constraint on a type that cannot be compared refuses every name of it.
+      // Names of this type cannot be compared, so a constraint on the type refuses every one of them (RFC 5280
+      // §4.2.1.10).
       return { name, host: null, local: null, comparable: false };
   }
 }
 
-/** The base of a subtree. */
+/** Prepares the base of a subtree. */
 export function prepareConstraint(name: GeneralName): PreparedName {
   const text = name.type === "dns" || name.type === "uri" || name.type === "rfc822" ? name.value : null;
   const mailbox = name.type === "rfc822" && name.value.includes("@") ? splitMailbox(name.value) : null;
   return { name, host: mailbox?.host ?? text?.toLowerCase() ?? null, local: mailbox?.local ?? null, comparable: true };
 }
 
-/** Names and subtrees meet those of their own type alone. */
+/** The type by which names and subtrees are paired: a name is compared with subtrees of its own type alone. */
 export const typeOf = ({ name }: PreparedName): string => (name.type === "other" ? `other ${name.tag}` : name.type);
 
 /** Charges one comparison; false: over budget. */
@@ -58,7 +65,10 @@ export function spendOnPair({ name: subtree }: PreparedName, { name }: PreparedN
     : budget.spend("comparisons", 1);
 }
 
-/** Whether a usable name of the same type lies in the subtree. An excluded subtree covers what it may touch. */
+/**
+ * Whether a comparable name of the same type lies in the subtree. An excluded subtree also covers a name that may
+ * lie in it.
+ */
 export function covers(
   subtree: PreparedName,
   { name, host, local }: PreparedName,
@@ -77,7 +87,7 @@ export function covers(
     case "ip":
       return name.type === "ip" && coversIp(constraint.value, name.value);
     case "directory":
-      // What cannot be shown to be another name is not permitted, and is excluded.
+      // A name whose comparison is unclear is not permitted, and is excluded.
       if (name.type !== "directory") return false;
       return set === "permitted"
         ? compareSubtree(constraint.value, name.value) === "same"
@@ -96,7 +106,7 @@ function coversDns(constraint: string, name: string, set: "permitted" | "exclude
   return set === "excluded" && within(base, constraint) && !constraint.slice(0, -base.length - 1).includes(".");
 }
 
-/** Without building strings: this runs for every name and every constraint. */
+/** Compares without building strings: this runs for every name with every constraint. */
 function within(domain: string, name: string): boolean {
   if (domain === "" || name === domain) return true;
   return name.endsWith(domain) && name.charAt(name.length - domain.length - 1) === ".";

@@ -1,4 +1,7 @@
-/** Path building (RFC 4158): from the end entity to an anchor, all candidates tried, no loop possible, bounded. */
+/**
+ * Path building (RFC 4158): from the end entity to an anchor. All candidates are tried, no path holds a certificate
+ * twice, and the work is bounded.
+ */
 import type { Budget } from "../budget.ts";
 import { checkCa } from "../checks/profile.ts";
 import type { Problem } from "../verdict.ts";
@@ -10,14 +13,17 @@ import { describeAlgorithm } from "../x509/signature-algorithms.ts";
 import { type Failure, furthest, overBudget } from "./failure.ts";
 import { type AnchorIndex, IssuerSearch, type SourcedCertificate, keyHint } from "./issuers.ts";
 
-/** What a search goes by. */
+/** What a search for a path is given. */
 interface SearchRules {
   readonly presented: readonly SourcedCertificate[];
   readonly anchors: AnchorIndex;
   readonly nowMs: number;
   readonly budget: Budget;
   readonly maxLength: number;
-  /** What the first certificate's key is for: that of a CRL's signer is as a CA's. */
+  /**
+   * What the key of the first certificate signs: an `end-entity`'s the handshake, a `ca`'s certificates or CRLs. The
+   * signer of a CRL counts as a CA.
+   */
   readonly role: "end-entity" | "ca";
   /** Validates a complete path, anchor last. Null: accepted, the search ends. */
   readonly accept: (path: readonly SourcedCertificate[]) => Promise<Failure | null>;
@@ -27,7 +33,7 @@ interface Search extends SearchRules {
   readonly issuers: IssuerSearch;
 }
 
-/** Null when some path was accepted; otherwise the failure of the path that got furthest. */
+/** Builds paths until one is accepted. Answers null then, and otherwise the failure of the path that got furthest. */
 export async function buildPath(endEntity: SourcedCertificate, rules: SearchRules): Promise<Failure | null> {
   return extendPath([endEntity], { ...rules, issuers: new IssuerSearch(rules) });
 }
@@ -43,7 +49,7 @@ async function extendPath(path: readonly SourcedCertificate[], search: Search): 
     const problem: Problem = { code: "unsupported-algorithm", expected, presented: describeAlgorithm(algorithm) };
     return { problem, position: top.position, progress: { kind: "building", length, step: "algorithm" } };
   }
-  // An end entity whose key is not to be used is in no path: not worth a signature.
+  // The key of the end entity is checked before any signature: no path with an unusable one can be accepted.
   const key = path.length === 1 ? keyProblem(certificate.key, search.role) : null;
   if (key !== null)
     return { problem: key, position: top.position, progress: { kind: "building", length, step: "algorithm" } };
@@ -75,7 +81,7 @@ async function tryIssuer(
   const { length } = path;
   const anchor = candidate.source !== null;
   const longer = [...path, candidate];
-  // The last place belongs to an anchor.
+  // The last certificate of the longest path must be an anchor.
   if (longer.length > search.maxLength || (!anchor && longer.length === search.maxLength)) {
     const expected = `a path of at most ${search.maxLength} certificates`;
     return {
@@ -84,7 +90,8 @@ async function tryIssuer(
       progress: { kind: "building", length, step: "path-length" },
     };
   }
-  // Before its signature: a key that is too weak may verify anything, and runtimes differ about such keys.
+  // The key is checked before the signature: a key that is too weak may verify any signature, and runtimes differ
+  // about such keys.
   const key = keyProblem(candidate.known.certificate.key, "ca");
   if (key !== null)
     return {
@@ -95,7 +102,8 @@ async function tryIssuer(
   const signed = await top.known.isSignedBy(candidate.known, search.budget);
   if (signed === null) return overBudget(search.budget);
   if (!signed) {
-    // Another key identifier tells that this is another key of the same name, not a broken signature.
+    // A different key identifier means that this is another key with the same name, and that the signature is not
+    // broken.
     const isOtherKey = keyHint(top.known.certificate, candidate.known.certificate) === "other";
     return {
       problem: isOtherKey ? unknownCa(top.known.certificate) : badSignature(candidate.known.certificate),
@@ -115,20 +123,20 @@ async function tryIssuer(
     };
   if (!anchor) return extendPath(longer, search);
   if (!spendOnPath(longer, search.budget)) return overBudget(search.budget);
-  // Not before: PKI.js reads only what a CA of the policy, or a CA below it, has signed.
+  // PKI.js reads certificates only now, so it reads only what a CA of the policy, or a CA below it, has signed.
   const unread = path.find(({ known }) => known.pki === null);
   if (unread !== undefined)
     return { problem: unreadable, position: unread.position, progress: { kind: "validating", step: "certificates" } };
   return search.accept(longer);
 }
 
-/** Charges what looking through a complete path takes: it grows with its octets. */
+/** Charges what validating a complete path takes, which grows with its octets. False: over budget. */
 export function spendOnPath(path: readonly SourcedCertificate[], budget: Budget): boolean {
   const octets = path.reduce((sum, { known }) => sum + known.certificate.der.length, 0);
   return spendOnSelfIssued(path[0], budget) && budget.spend("octets", octets) && budget.spend("paths", 1);
 }
 
-/** Whether a certificate is self-issued is found out once, so it is charged once. */
+/** Charges the comparison of issuer and subject. The certificate keeps its result, so it is charged once. */
 function spendOnSelfIssued(link: SourcedCertificate | undefined, budget: Budget): boolean {
   if (link === undefined) return true;
   const { certificate } = link.known;

@@ -1,4 +1,7 @@
-/** Which certificates may have issued another: by name, the likeliest first, each comparison charged. */
+/**
+ * Finds the certificates that may have issued another one: by name, the likeliest first. Each comparison of names is
+ * charged.
+ */
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
 import { checkValidity } from "../checks/profile.ts";
@@ -6,22 +9,26 @@ import type { KnownCertificate } from "../signatures/store.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { isSameNameWithin, shapeOf } from "../x509/name-comparison.ts";
 
-/** A certificate and where it comes from: its index in the presented chain, or an anchor with its source. */
+/** A certificate and its source: a place in the presented chain, or the policy's anchors. */
 export interface SourcedCertificate {
   readonly known: KnownCertificate;
-  /** -1 for an anchor. */
+  /** Index in the presented chain; -1 for an anchor. */
   readonly position: number;
-  /** Null for a presented certificate. */
+  /** The object an anchor came from (`ConfigMap team/ca`); null for a presented certificate. */
   readonly source: string | null;
 }
 
-/** Anchors by the shape of their subject: names of different shapes are different, others are compared. */
+/**
+ * Anchors by the shape of their subject. Names of different shapes are different; names of one shape must be
+ * compared.
+ */
 export type AnchorIndex = ReadonlyMap<string, readonly SourcedCertificate[]>;
 
+/** Makes the index. */
 export const indexAnchors = (anchors: readonly SourcedCertificate[]): AnchorIndex =>
   Map.groupBy(anchors, ({ known }) => shapeOf(known.certificate.subject));
 
-/** The certificates of one search, and what was found out about their names. */
+/** The candidate issuers of one search, with what was found out about their names. */
 export class IssuerSearch {
   readonly #presented: readonly SourcedCertificate[];
   readonly #anchors: AnchorIndex;
@@ -43,9 +50,10 @@ export class IssuerSearch {
   }
 
   /**
-   * The issuers of the top of the path that it does not hold yet: no certificate twice, and no CA's subject and key
-   * twice, because whatever such a loop reaches, the shorter path reaches too. The end entity issues nothing, so a CA
-   * may have its subject and key; what is no CA and has them is another issue of a self-signed backend's certificate.
+   * The issuers of the last certificate of a path that may extend it. No certificate is used twice, and no CA's
+   * subject and key twice: whatever such a loop reaches, the shorter path reaches too. The end entity issues
+   * nothing, so a CA may have the same subject and key. A certificate with them that is no CA is another issue of a
+   * self-signed backend's certificate, and is left out.
    */
   candidatesFor(path: readonly SourcedCertificate[]): SourcedCertificate[] {
     const [endEntity, ...cas] = path.map(({ known }) => known);
@@ -60,8 +68,8 @@ export class IssuerSearch {
   }
 
   /**
-   * Certificates that bear the name of this one's issuer: anchors, then a key identifier that fits, then one that is
-   * valid now, then the longest-lived.
+   * Certificates with the name of this one's issuer. The order: a fitting key identifier first and a different one
+   * last, then certificates that are valid now, then anchors, then the longest-lived.
    */
   #issuersOf(top: KnownCertificate): readonly SourcedCertificate[] {
     const found = this.#bySubject.get(top);
@@ -85,7 +93,10 @@ export class IssuerSearch {
     );
   }
 
-  /** Stands for a subject and key: the first certificate of this search that has them. */
+  /**
+   * The first certificate of this search with the same subject and key: equal for certificates that may take each
+   * other's place.
+   */
   #representativeOf(known: KnownCertificate): KnownCertificate {
     let representative = this.#representatives.get(known);
     if (representative === undefined) {
@@ -101,7 +112,10 @@ export class IssuerSearch {
   }
 }
 
-/** RFC 5280 §4.2.1.1: key identifiers help to find the issuer; they never decide. */
+/**
+ * Compares the child's authorityKeyIdentifier with the issuer's subjectKeyIdentifier. Key identifiers help to find
+ * the issuer and never decide (RFC 5280 §4.2.1.1).
+ */
 export function keyHint(child: Certificate, issuer: Certificate): "same" | "other" | "none" {
   const wanted = child.authorityKeyIdentifier?.keyIdentifier ?? null;
   const own = issuer.subjectKeyIdentifier;

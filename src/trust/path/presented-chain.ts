@@ -1,4 +1,4 @@
-/** The presented chain: read by lasthop's own reader alone, each certificate charged before. */
+/** Reads the presented chain with lasthop's own parser. Each certificate is charged before it is read. */
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
 import type { CertificateStore } from "../signatures/store.ts";
@@ -6,22 +6,25 @@ import { shapeOf } from "../x509/name-comparison.ts";
 import { type Failure, overBudget } from "./failure.ts";
 import type { AnchorIndex, SourcedCertificate } from "./issuers.ts";
 
-/** The presented chain, read. */
+/** A presented chain that was read. `others` are in the order they were presented in. */
 export interface PresentedChain {
   readonly kind: "read";
   readonly endEntity: SourcedCertificate;
   readonly others: readonly SourcedCertificate[];
-  /** The first certificate that could not be read, as the reason it may turn out to be. */
+  /** The failure of the first certificate that could not be read: the likely reason when no issuer is found. */
   readonly unreadable: Failure | null;
 }
 
-/** The end entity could not be read, or not within the budget. */
+/** A presented chain whose end entity could not be read, or could not be read within the budget. */
 export interface UnreadableChain {
   readonly kind: "failed";
   readonly failure: Failure;
 }
 
-/** The end entity is the first certificate, whose key signed the handshake. Copies of it and of anchors drop out. */
+/**
+ * Reads a presented chain. The end entity is the first certificate, whose key signed the handshake. Copies of a
+ * certificate and of an anchor are left out.
+ */
 export function readChain(
   presented: readonly Uint8Array[],
   by: { readonly store: CertificateStore; readonly anchors: AnchorIndex; readonly budget: Budget },
@@ -55,7 +58,7 @@ export function readChain(
   return { kind: "read", endEntity, others, unreadable };
 }
 
-/** The anchor with the same bytes. */
+/** The anchor with the same bytes as this certificate; null: there is none. */
 export function anchorWith(
   { known: { certificate } }: SourcedCertificate,
   anchors: AnchorIndex,

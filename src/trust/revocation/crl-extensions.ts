@@ -1,4 +1,4 @@
-/** The extensions of a CRL and of its entries (RFC 5280 §5.2, §5.3). */
+/** Reads the extensions of a CRL and of its entries (RFC 5280 §5.2, §5.3). */
 import { hex } from "../../bundle/bytes.ts";
 import { DerError, type DerReader, TAG, context } from "../x509/der.ts";
 import type { DistinguishedName } from "../x509/distinguished-names.ts";
@@ -6,27 +6,31 @@ import { ALL_REASONS, type PointName, readPointName } from "../x509/distribution
 import { readGeneralName } from "../x509/general-names.ts";
 import { readTime } from "../x509/time.ts";
 
+/** What the extensions of a CRL say. */
 export interface CrlExtensions extends IssuingDistributionPoint {
-  /** CRL numbers only grow (§5.2.3). */
+  /** The CRL number: a later CRL of the issuer has a higher one (§5.2.3). */
   readonly number: bigint;
-  /** Of a delta CRL, the number of the oldest complete list it is about (§5.2.4); null: a complete list. */
+  /**
+   * The BaseCRLNumber of a delta CRL: its entries are changes since the complete CRL of that number (§5.2.4). Null:
+   * this is a complete CRL.
+   */
   readonly baseNumber: bigint | null;
-  /** Of the key that signed it. It helps to find that key and never decides. */
+  /** The identifier of the key that signed the CRL. It helps to find the key and never decides. */
   readonly keyIdentifier: Uint8Array | null;
 }
 
-/** §5.2.5. */
+/** What an issuingDistributionPoint restricts a CRL to (§5.2.5). */
 interface IssuingDistributionPoint {
   readonly scope: "all" | "end-entities" | "cas" | "attribute-certificates";
-  /** The distribution point it is; null: no particular one. */
+  /** The distribution point whose CRL this is; null: no particular one. */
   readonly point: PointName | null;
-  /** ReasonFlags for which it decides. */
+  /** The ReasonFlags that the CRL covers. */
   readonly reasons: number;
-  /** Entries may be of other issuers' certificates. */
+  /** Whether the CRL may revoke certificates of other issuers. */
   readonly indirect: boolean;
 }
 
-/** Certificates that a list revokes: these serial numbers under each of these issuers. */
+/** Certificates that a CRL revokes: those with one of these serial numbers under one of these issuer names. */
 export interface Revoked {
   readonly issuers: readonly DistinguishedName[];
   /** Serial numbers in hexadecimal. */
@@ -42,7 +46,7 @@ const CRL_EXTENSION = {
   certificateIssuer: "2.5.29.29",
 } as const;
 
-/** §5.3.1: in a delta CRL, that a certificate is no longer listed. */
+/** The reason removeFromCRL: in a delta CRL, that a certificate is revoked no longer (§5.3.1). */
 const REMOVE_FROM_CRL = 8;
 
 /** Reads crlExtensions. */
@@ -65,7 +69,8 @@ export function readCrlExtensions(field: DerReader): CrlExtensions {
         baseNumber = readNumber(value, "deltaCRLIndicator");
         continue;
     }
-    // §5.2: with a critical extension that is not processed, a list decides nothing. The rest MUST be non-critical.
+    // §5.2: a CRL with a critical extension that is not processed MUST NOT be used. The other extensions MUST be
+    // non-critical.
     if (critical) throw new DerError(`critical CRL extension ${oid} is not supported`);
     if (oid === CRL_EXTENSION.number) number = readNumber(value, "cRLNumber");
     if (oid === CRL_EXTENSION.authorityKeyIdentifier) keyIdentifier = readKeyIdentifier(value);
@@ -75,7 +80,7 @@ export function readCrlExtensions(field: DerReader): CrlExtensions {
   return { ...point, number, baseNumber, keyIdentifier };
 }
 
-/** Reads revokedCertificates; null: there are none. */
+/** Reads revokedCertificates; `list` is null when the field is absent. */
 export function readRevoked(
   list: DerReader | null,
   issuer: DistinguishedName,
@@ -83,7 +88,8 @@ export function readRevoked(
 ): readonly Revoked[] {
   let section = { issuers: [issuer], serials: new Set<string>() };
   const revoked = new Map([["", section]]);
-  // §5.1.2.6: without revoked certificates the list MUST be absent. OpenSSL writes it empty: that says the same.
+  // §5.1.2.6: the field MUST be absent when no certificate is revoked. OpenSSL writes an empty one, which is read
+  // alike.
   list?.each(() => {
     const entry = list.enter(TAG.sequence, "revokedCertificates");
     const serial = hex(entry.integer("userCertificate"));
@@ -91,13 +97,13 @@ export function readRevoked(
     const extensions = entry.optional(TAG.sequence, "crlEntryExtensions");
     entry.finish("revokedCertificates");
     const { reason, issuers: named } = readEntryExtensions(extensions, indirect);
-    // §5.3.3: an entry without certificateIssuer is of the preceding entry's issuer.
+    // §5.3.3: an entry without certificateIssuer has the issuer of the preceding entry.
     if (named !== null) {
       const key = named.map(({ der }) => hex(der)).join(" ");
       section = revoked.get(key) ?? { issuers: named, serials: new Set<string>() };
       revoked.set(key, section);
     }
-    // A delta list only ever adds: it takes nothing off a complete list, and what it takes off is no revocation.
+    // removeFromCRL is passed over: a delta CRL is used only to add revocations to a complete CRL.
     if (reason === REMOVE_FROM_CRL && baseNumber !== null) return;
     section.serials.add(serial);
   });
@@ -118,7 +124,8 @@ function readEntryExtensions(
       if (!indirect) throw new DerError("the CRL is not indirect and has an entry with certificateIssuer");
       issuers = readCertificateIssuer(value);
     } else if (critical) {
-      // §5.3: a critical one that is not processed: the list MUST NOT determine the status of any certificate.
+      // §5.3: a CRL with a critical entry extension that is not processed MUST NOT determine the status of any
+      // certificate.
       throw new DerError(`critical CRL entry extension ${oid} is not supported`);
     } else if (oid === CRL_EXTENSION.reason) {
       reason = value.smallInteger("reasonCode", TAG.enumerated);
@@ -128,7 +135,9 @@ function readEntryExtensions(
   return { reason, issuers };
 }
 
-/** §5.3.3: the distinguished names among them; a certificate's issuer is nothing else. */
+/**
+ * Reads certificateIssuer (§5.3.3). Only distinguished names are kept, since a certificate's issuer is nothing else.
+ */
 function readCertificateIssuer(value: DerReader): DistinguishedName[] {
   const names = value.enter(TAG.sequence, "certificateIssuer");
   value.finish("certificateIssuer");
@@ -141,7 +150,7 @@ function readCertificateIssuer(value: DerReader): DistinguishedName[] {
   return issuers;
 }
 
-/** §5.2.5. */
+/** Reads issuingDistributionPoint (§5.2.5). */
 function readIssuingDistributionPoint(value: DerReader): IssuingDistributionPoint {
   const what = "issuingDistributionPoint";
   const fields = value.enter(TAG.sequence, what);
@@ -159,7 +168,7 @@ function readIssuingDistributionPoint(value: DerReader): IssuingDistributionPoin
   return { scope, point, reasons: some === null ? ALL_REASONS : some & ALL_REASONS, indirect };
 }
 
-/** §4.2.1.1: the keyIdentifier alone. */
+/** Reads the keyIdentifier of authorityKeyIdentifier (§4.2.1.1) and none of its other fields. */
 function readKeyIdentifier(value: DerReader): Uint8Array | null {
   const sequence = value.enter(TAG.sequence, "authorityKeyIdentifier");
   return sequence.peek() === context(0, false) ? sequence.contents(sequence.next("authorityKeyIdentifier")) : null;

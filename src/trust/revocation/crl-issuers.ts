@@ -1,18 +1,27 @@
-/** Whose keys may have signed a CRL, as far as a policy's anchors tell: what can be known of it before any handshake. */
+/**
+ * Which anchors of a policy may have signed a CRL: what can be known when a policy is compiled, before any
+ * handshake.
+ */
 import { lacksUsage } from "../checks/profile.ts";
 import { parseAnchor } from "../x509/certificate.ts";
 import { isSameName } from "../x509/name-comparison.ts";
 import { keyProblem } from "../x509/public-keys.ts";
 import type { Crl } from "./crl.ts";
 
-export interface CrlIssuers {
-  /** Anchors with the name of the list's issuer. None: an intermediate CA's, which a backend presents. */
+/** The anchors that may have signed a CRL. */
+interface CrlIssuers {
+  /**
+   * How many anchors have the name of the CRL's issuer. None: the issuer is an intermediate CA, whose certificate a
+   * backend presents.
+   */
   readonly named: number;
-  /** SubjectPublicKeyInfos of those that may sign CRLs. */
+  /** DER SubjectPublicKeyInfos of the anchors among them that may sign CRLs. */
   readonly keys: readonly Uint8Array[];
 }
 
-/** `anchors` are DER. */
+/**
+ * Finds the anchors that may have signed a CRL. `anchors` are DER certificates; one that cannot be read is left out.
+ */
 export function crlIssuers(crl: Crl, anchors: readonly Uint8Array[]): CrlIssuers {
   const certificates = anchors.map(parseAnchor).flatMap((parsed) => (parsed.kind === "parsed" ? [parsed.value] : []));
   const named = certificates.filter(({ subject }) => isSameName(subject, crl.issuer));

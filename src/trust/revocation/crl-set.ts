@@ -5,25 +5,28 @@ import { countNames } from "../x509/distribution-points.ts";
 import { type Comparison, compareNames } from "../x509/name-comparison.ts";
 import { type Crl, type CrlReading, readCrl } from "./crl.ts";
 
-/** The lists of a policy, read once. */
+/** The CRLs of a policy, read once. */
 export class CrlSet {
   readonly used: readonly Crl[];
   readonly #refused: readonly Extract<CrlReading, { kind: "refused" }>[];
 
-  /** `lists` are DER CertificateLists. */
+  /** Reads DER CertificateLists. */
   constructor(lists: readonly Uint8Array[]) {
     const readings = lists.map(readCrl);
     this.used = readings.flatMap((reading) => (reading.kind === "used" ? [reading.crl] : []));
     this.#refused = readings.filter((reading) => reading.kind === "refused");
   }
 
-  /** Names of the certificate's distribution points, each with each name of a list's. */
+  /**
+   * How many comparisons of names `listsAbout` and the checks after it may take: each name in a distribution point
+   * of the certificate with each name of a CRL's.
+   */
   comparisonsWith({ crlDistributionPoints }: Certificate): number {
     const names = this.used.reduce((sum, { point }) => sum + (point?.kind === "full" ? point.names.length : 1), 0);
     return names * countNames(crlDistributionPoints ?? []);
   }
 
-  /** The usable lists about this certificate, and why one that may be about it cannot be used. */
+  /** The usable CRLs about this certificate, and why a CRL that may be about it cannot be used; null: all can. */
   listsAbout(certificate: Certificate): { readonly lists: readonly Crl[]; readonly unusable: string | null } {
     const lists: Crl[] = [];
     let unusable: string | null = null;
@@ -40,7 +43,10 @@ export class CrlSet {
   }
 }
 
-/** §6.3.3 (b)(1): whether this is the certificate's issuer, or one that a distribution point names as cRLIssuer. */
+/**
+ * Whether a CRL's issuer is the certificate's issuer, or one that a distribution point names as cRLIssuer (§6.3.3
+ * (b)(1)).
+ */
 function compareIssuer(issuer: DistinguishedName, { issuer: own, crlDistributionPoints }: Certificate): Comparison {
   const compared = new Set([compareNames(issuer, own)]);
   for (const { issuers } of crlDistributionPoints ?? []) {

@@ -1,4 +1,7 @@
-/** Who signed a CRL (RFC 5280 §6.3.3 (f)-(g)): any key of the list's issuer that chains to the anchor of the path. */
+/**
+ * Finds the certificate that signed a CRL (RFC 5280 §6.3.3 (f)-(g)): any key of the CRL's issuer whose path ends at
+ * the anchor of the path in question.
+ */
 import { BitString } from "asn1js";
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
@@ -13,52 +16,56 @@ import { ALWAYS, type Period, intersect, validityOf } from "../x509/period.ts";
 import { keyProblem } from "../x509/public-keys.ts";
 import type { Crl } from "./crl.ts";
 
-/** Where a list's signer may be found. */
+/** The certificates among which the signer of a CRL is searched. */
 export interface SignerSearch {
-  /** The path in question, anchor last. All of it but its status has been validated. */
+  /** The path in question, anchor last. Everything but the revocation of its certificates has been checked. */
   readonly path: readonly SourcedCertificate[];
   readonly presented: readonly SourcedCertificate[];
   readonly anchors: AnchorIndex;
   readonly nowMs: number;
   readonly budget: Budget;
   readonly maxLength: number;
-  /** What is checked of a signer's own complete path beside its CAs and its status. */
+  /** Checks a signer's own complete path, except for its CAs and its revocation. */
   readonly checkPath: (path: readonly SourcedCertificate[]) => Problem | null;
 }
 
-export type CrlSignature =
-  /** `period`: when a signer that is not of the path is known to be valid. */
+/** Who signed a CRL, as `CrlSigners.signedBy` answers. */
+type CrlSignature =
+  /** `period` is when the signer is known to be valid and not revoked. */
   | { readonly kind: "signed"; readonly period: Period }
-  /** By another anchor of the policy with the issuer's name. §6.3.3 (f): it MUST be the same; the list only adds. */
+  /**
+   * An anchor of the policy with the issuer's name signed, and it is not the path's. §6.3.3 (f): the anchor MUST be
+   * the same, so such a CRL can only add revocations.
+   */
   | { readonly kind: "other-anchor" }
   | { readonly kind: "nobody"; readonly why: string };
 
-/** When a certificate is known not to be revoked, or why that is not known. */
+/** When a certificate is known not to be revoked, or the problem that refuses it. */
 export type RevocationStatus = Period | Problem;
 
-/** Signers whose own status is being asked at once, each by a list of the one after it. */
+/** How many signers may be validated inside one another: the CRL for each signer is signed by the next one. */
 const MAX_NESTED = 3;
 
-/** Finds the signers of the lists that one path needs. */
+/** Finds and remembers the signers of the CRLs that one path needs. */
 export class CrlSigners {
   readonly #search: SignerSearch;
   readonly #status: (signer: KnownCertificate) => Promise<RevocationStatus>;
   readonly #found = new Map<Crl, CrlSignature>();
-  /** A signer's own list may be one that it signed: that list then counts while the signer is being validated. */
+  /** The signers that are being validated now. A signer may have signed the CRL about itself: that CRL then counts. */
   readonly #nested = new Set<KnownCertificate>();
 
-  /** `status` answers whether a signer is revoked. */
+  /** `status` checks whether the certificate of a signer is revoked. */
   constructor(search: SignerSearch, status: (signer: KnownCertificate) => Promise<RevocationStatus>) {
     this.#search = search;
     this.#status = status;
   }
 
-  /** When the budget is exceeded meanwhile, the answer means nothing. */
+  /** Who signed this CRL. The answer means nothing once the budget is exceeded. */
   async signedBy(crl: Crl): Promise<CrlSignature> {
     const found = this.#found.get(crl);
     if (found !== undefined) return found;
     const signed = await this.#find(crl);
-    // Found under an assumption about another signer, it is not remembered.
+    // An answer found while a signer is being validated assumes that signer to be valid: it is not remembered.
     if (this.#nested.size === 0) this.#found.set(crl, signed);
     return signed;
   }
@@ -69,9 +76,10 @@ export class CrlSigners {
     for (const candidate of this.#candidates(crl)) {
       const { known } = candidate;
       if (!budget.spend("candidates", 1)) break;
-      // Before its signature: runtimes differ about keys that are too weak.
+      // The key is checked before the signature, because runtimes differ about keys that are too weak.
       if (keyProblem(known.certificate.key, "ca") !== null) continue;
-      // A list of the operator may be of any size; how many certificates bear its issuer's name, a backend chooses.
+      // Hashing the CRL is charged for each candidate of the presented chain: the operator decides the size of a CRL,
+      // and the backend how many certificates bear its issuer's name.
       if (!path.some((link) => link.known === known) && !spendOnHash(crl.tbs, budget)) break;
       const verified = await isSignedBy(crl, known, budget);
       if (verified === null) break;
@@ -91,10 +99,13 @@ export class CrlSigners {
     return { kind: "nobody", why };
   }
 
-  /** Certificates of the list's issuer: those of the path first, then those whose key identifier fits. */
+  /**
+   * The certificates with the name of the CRL's issuer: those of the path first, then those whose key identifier
+   * fits.
+   */
   #candidates({ issuer, keyIdentifier }: Crl): SourcedCertificate[] {
     const { path, presented, anchors, budget } = this.#search;
-    // A server does not vouch for itself, unless it is the anchor.
+    // An end entity cannot sign a CRL about itself, unless it is the anchor.
     const cas = path.length === 1 ? path : path.slice(1);
     const links = [...cas, ...presented, ...(anchors.get(shapeOf(issuer)) ?? [])].filter(({ known }) =>
       isSameNameWithin(known.certificate.subject, issuer, budget),
@@ -109,7 +120,7 @@ export class CrlSigners {
       .toSorted((a, b) => rank(b) - rank(a));
   }
 
-  /** §6.3.3 (f): the signer's own path, to the anchor of the path in question. */
+  /** Validates the signer's own path, which must end at the anchor of the path in question (§6.3.3 (f)). */
   async #validate(signer: SourcedCertificate): Promise<RevocationStatus> {
     const { path, presented, nowMs, budget, maxLength, checkPath } = this.#search;
     const anchor = path.at(-1);
@@ -137,7 +148,7 @@ export class CrlSigners {
     return failure?.problem ?? period ?? TOO_DEEP;
   }
 
-  /** Of all certificates of a signer's path but its anchor. */
+  /** When all certificates of a signer's path but its anchor are valid and not revoked. */
   async #statusOf(own: readonly SourcedCertificate[]): Promise<RevocationStatus> {
     let period = ALWAYS;
     for (const { known } of own.slice(0, -1)) {
@@ -150,8 +161,9 @@ export class CrlSigners {
 }
 
 /**
- * §6.3.3 (f): "If a key usage extension is present … verify that the cRLSign bit is set." Without one, a CA or an anchor
- * may sign; what is neither may be any server, and CAs MUST give a CRL issuer's certificate the extension (§4.2.1.3).
+ * Whether a certificate may sign CRLs. §6.3.3 (f): "If a key usage extension is present … verify that the cRLSign
+ * bit is set." A certificate without keyUsage must be a CA's or an anchor, because any server's may lack the
+ * extension, and §4.2.1.3 obliges CAs to put it into a CRL issuer's certificate.
  */
 function maySign({ known: { certificate }, source }: SourcedCertificate): boolean {
   if (lacksUsage(certificate, "crlSign")) return false;

@@ -1,6 +1,6 @@
 /**
- * Certificate revocation lists (RFC 5280 §5): the one reader, for `build` and for verdicts. A list is usable, or it is
- * refused with its reason; status.ts lets no other list decide in the place of a refused one.
+ * Reads certificate revocation lists (RFC 5280 §5), in `build` and in every verdict alike. A CRL is used, or it is
+ * refused with its reason; then status.ts lets no other CRL decide in its place.
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { KnownCertificate } from "../signatures/store.ts";
@@ -11,28 +11,29 @@ import { type SignatureAlgorithm, describeAlgorithm, readSignatureAlgorithm } fr
 import { readTime } from "../x509/time.ts";
 import { type CrlExtensions, type Revoked, readCrlExtensions, readRevoked } from "./crl-extensions.ts";
 
-/** A list that was read whole. Whether its signature holds is not yet known. */
+/** A CRL that was read whole. Its signature is not yet verified. */
 export interface Crl extends CrlExtensions {
+  /** The tbsCertList, which the issuer signed. */
   readonly tbs: Uint8Array;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
   readonly issuer: DistinguishedName;
   readonly thisUpdateMs: number;
-  /** RFC 5280 §5.1.2.5 demands it; without it nothing tells when the list is stale. */
+  /** In ms since the epoch. RFC 5280 §5.1.2.5 demands nextUpdate; without it nothing tells when the CRL is stale. */
   readonly nextUpdateMs: number;
-  /** By the issuers of the certificates: the list's own, and in an indirect list others. */
+  /** The revoked certificates by their issuers: the CRL's own, and in an indirect CRL others. */
   readonly revoked: readonly Revoked[];
-  /** Certificates whose key was tried. */
+  /** Whether the signature verifies with the key of a certificate, for each one that was tried. */
   readonly verifiedBy: WeakMap<KnownCertificate, boolean>;
 }
 
-/** What became of one list that an operator supplied. */
+/** What became of one CRL that the operator supplied. */
 export type CrlReading =
   | { readonly kind: "used"; readonly crl: Crl }
-  /** `issuer` is null when even that could not be read: the list may be about any certificate. */
+  /** `issuer` is null when it could not be read: the CRL may then be about any certificate. `why` is for people. */
   | { readonly kind: "refused"; readonly issuer: DistinguishedName | null; readonly why: string };
 
-/** Reads one DER CertificateList strictly. */
+/** Reads one DER CertificateList strictly. It never throws for what it is given. */
 export function readCrl(der: Uint8Array): CrlReading {
   let issuer: DistinguishedName | null = null;
   const parsed = parsing(() =>
@@ -43,7 +44,10 @@ export function readCrl(der: Uint8Array): CrlReading {
   return parsed.kind === "parsed" ? { kind: "used", crl: parsed.value } : { kind: "refused", issuer, why: parsed.why };
 }
 
-/** `named` is told the issuer as soon as it is read, so that a list refused for what follows still has one. */
+/**
+ * `named` is called with the issuer as soon as it is read, so that a CRL refused for what follows still has its
+ * issuer.
+ */
 function readCertificateList(der: Uint8Array, named: (issuer: DistinguishedName) => void): Crl {
   const file = new DerReader(der);
   const outer = file.enter(TAG.sequence, "CertificateList");
@@ -57,7 +61,7 @@ function readCertificateList(der: Uint8Array, named: (issuer: DistinguishedName)
   const outerAlgorithm = outer.expect(TAG.sequence, "signatureAlgorithm");
   const signature = outer.octetBits("signatureValue");
   outer.finish("CertificateList");
-  // §5.1.1.2.
+  // §5.1.1.2: the same algorithm identifier inside and outside.
   if (!sameBytes(outer.whole(outerAlgorithm), tbs.whole(innerAlgorithm))) {
     throw new DerError("signatureAlgorithm differs inside and outside");
   }
@@ -71,7 +75,7 @@ function readCertificateList(der: Uint8Array, named: (issuer: DistinguishedName)
   const entries = tbs.optional(TAG.sequence, "revokedCertificates");
   const field = tbs.optional(context(0, true), "crlExtensions");
   tbs.finish("tbsCertList");
-  // §5.1.2.1, §5.2: version 2, with its extensions. One without them cannot be told from an older one.
+  // §5.1.2.1, §5.2: version 2 with extensions, among them cRLNumber, which orders the CRLs of an issuer.
   if (version !== 1 || field === null) throw new DerError("the CRL is not version 2 with extensions");
   const extensions = readCrlExtensions(field);
   return {

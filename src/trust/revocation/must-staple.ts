@@ -1,6 +1,7 @@
 /**
- * Must-staple: an end entity whose certificate promises an OCSP response (TLS feature status_request, RFC 7633) is
- * accepted only with one that is current and says good, signed by its issuer or a responder that the issuer delegated.
+ * Checks the stapled OCSP response of an end entity with the TLS feature status_request (RFC 7633, "must-staple").
+ * The end entity is accepted only with a response that is current, says `good`, and is signed by its issuer or by a
+ * responder that the issuer delegated.
  */
 import { BitString } from "asn1js";
 import { sameBytes } from "../../bundle/bytes.ts";
@@ -19,10 +20,13 @@ import { type OcspAnswer, type OcspResponse, parseOcspResponse } from "./ocsp-re
 
 /** The TLS extension `status_request` (RFC 6066 §8), as a TLS feature. */
 const STATUS_REQUEST = 5;
-/** Certificates in a response that are looked at: a responder sends its own. */
+/** How many certificates of a response are looked at. A responder sends its own. */
 const MAX_RESPONDERS = 4;
 
-/** Hash algorithms of a CertID. SHA-1 is what responders use: here it only names a key, which then must verify. */
+/**
+ * Hash algorithms of a CertID. Responders use SHA-1: it only identifies the issuer's key here, which must then
+ * verify.
+ */
 const CERT_ID_HASHES: Readonly<Record<string, string>> = {
   "1.3.14.3.2.26": "SHA-1",
   "2.16.840.1.101.3.4.2.1": "SHA-256",
@@ -30,18 +34,22 @@ const CERT_ID_HASHES: Readonly<Record<string, string>> = {
   "2.16.840.1.101.3.4.2.3": "SHA-512",
 };
 
-export interface StapleRules {
+/** What a stapled response is checked with. */
+interface StapleRules {
   readonly store: CertificateStore;
   readonly nowMs: number;
   readonly budget: Budget;
-  /** Whether a responder's certificate is revoked; null: revocation is not configured. */
+  /** Checks whether a responder's certificate is revoked; null: revocation is not configured. */
   readonly status: ((known: KnownCertificate) => Promise<Period | Problem>) | null;
 }
 
-/** Whether the certificate promises a stapled response. */
+/** Whether a certificate obliges its server to staple a response (RFC 7633 §4.2.3.1). */
 export const mustStaple = ({ tlsFeatures }: Certificate): boolean => tlsFeatures?.includes(STATUS_REQUEST) === true;
 
-/** When the response stands for the end entity, or why it does not. `issuer` is the next one of its path. */
+/**
+ * Checks the response: answers when it holds for the end entity, or why it does not. `issuer` is the next
+ * certificate of the path.
+ */
 export async function checkMustStaple(
   endEntity: Certificate,
   issuer: KnownCertificate,
@@ -66,7 +74,10 @@ interface IssuerHashes {
   readonly key: Uint8Array;
 }
 
-/** RFC 6960 §4.1.1: the serial number, and the hashes of the issuer's name and key, made once for each algorithm. */
+/**
+ * Whether an answer is about the end entity (RFC 6960 §4.1.1): same serial number, and same hashes of the issuer's
+ * name and key. Each hash is made once for an algorithm.
+ */
 async function isAbout(
   answer: OcspAnswer,
   { serial, issuer: { der } }: Certificate,
@@ -83,7 +94,7 @@ async function isAbout(
   return sameBytes(answer.issuerNameHash, hashes.name) && sameBytes(answer.issuerKeyHash, hashes.key);
 }
 
-/** Every answer about the certificate says good; one of them is current. */
+/** The period of the current answer that holds longest. Every answer about the certificate must say `good`. */
 function findCurrent(answers: readonly OcspAnswer[], nowMs: number): Period | Problem {
   const now = Math.floor(nowMs / 1000) * 1000;
   let why = "one about another certificate or issuer";
@@ -91,7 +102,8 @@ function findCurrent(answers: readonly OcspAnswer[], nowMs: number): Period | Pr
   for (const { status, thisUpdateMs, nextUpdateMs } of answers) {
     if (status !== "good") return stapleUnknown(`one that says ${status}`);
     if (!(now >= thisUpdateMs)) why = `one not valid before ${formatTime(thisUpdateMs)}`;
-    // RFC 6960 §4.2.2.1: without nextUpdate there is newer information at any time, which a staple is not.
+    // RFC 6960 §4.2.2.1: without nextUpdate newer information is available at any time, so a stapled response would
+    // be stale at once.
     else if (nextUpdateMs === null) why = "one without nextUpdate";
     else if (!(now <= nextUpdateMs)) why = `one whose next update was due ${formatTime(nextUpdateMs)}`;
     else if (longest === null || nextUpdateMs > longest.untilMs)
@@ -100,7 +112,10 @@ function findCurrent(answers: readonly OcspAnswer[], nowMs: number): Period | Pr
   return longest ?? stapleUnknown(why);
 }
 
-/** RFC 6960 §4.2.2.2: by the issuer, or by a responder whose certificate the issuer signed for that purpose. */
+/**
+ * Checks the signature (RFC 6960 §4.2.2.2): by the issuer, or by a responder whose certificate the issuer signed for
+ * this purpose.
+ */
 async function authenticate(
   response: OcspResponse,
   endEntity: Certificate,
@@ -144,7 +159,7 @@ async function delegateProblem(
   const { certificate } = delegate;
   // "This certificate MUST be issued directly by the CA that is identified in the request."
   if (!isSameName(certificate.issuer, issuer.certificate.subject)) return "one whose responder another CA certified";
-  // "MUST include … id-kp-OCSPSigning": no other purpose stands for it.
+  // "MUST include … id-kp-OCSPSigning": anyExtendedKeyUsage does not replace it.
   if (certificate.extendedKeyUsage?.includes(PURPOSE.ocspSigning) !== true)
     return "one whose responder is without OCSPSigning";
   if (lacksUsage(certificate, "digitalSignature")) return "one whose responder is without digitalSignature";
@@ -154,7 +169,7 @@ async function delegateProblem(
   return (await delegate.isSignedBy(issuer, budget)) === true ? null : "one whose responder another CA certified";
 }
 
-/** When a delegated responder is valid and known not to be revoked. */
+/** When the certificate of a delegated responder is valid and known not to be revoked. */
 async function statusOf(delegate: KnownCertificate, rules: StapleRules): Promise<Period | Problem> {
   const validity = validityOf(delegate.certificate);
   if (rules.status === null) return validity;

@@ -1,25 +1,29 @@
-/** An OCSP response read whole and strictly (RFC 6960 §4.2.1), for where one that says `good` counts. */
+/** Reads an OCSP response whole and strictly (RFC 6960 §4.2.1), where a response that says `good` is needed. */
 import { type Parsed, parsing } from "../x509/certificate.ts";
 import { DerError, DerReader, TAG, context } from "../x509/der.ts";
 import { type DistinguishedName, readName } from "../x509/distinguished-names.ts";
 import { type SignatureAlgorithm, readSignatureAlgorithm } from "../x509/signature-algorithms.ts";
 import { readTime } from "../x509/time.ts";
 
+/** A successful response of the basic type. Its signature is not yet verified. */
 export interface OcspResponse {
-  /** The part that is signed. */
+  /** The tbsResponseData, which the responder signed. */
   readonly tbs: Uint8Array;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
   readonly responder:
     | { readonly kind: "name"; readonly name: DistinguishedName }
-    /** SHA-1 of the responder's key, the bits alone. */
+    /** SHA-1 of the bits of the responder's subjectPublicKey. */
     | { readonly kind: "key"; readonly sha1: Uint8Array };
   readonly answers: readonly OcspAnswer[];
-  /** DER, not yet read. */
+  /** Certificates of the responder, DER, not yet read. */
   readonly certificates: readonly Uint8Array[];
 }
 
-/** A SingleResponse. */
+/**
+ * A SingleResponse: the status of one certificate. Times are in ms since the epoch; `nextUpdateMs` is null when
+ * absent.
+ */
 export interface OcspAnswer {
   readonly hashAlgorithm: string;
   readonly issuerNameHash: Uint8Array;
@@ -34,7 +38,7 @@ export interface OcspAnswer {
 export const OCSP_BASIC = "1.3.6.1.5.5.7.48.1.1";
 const STATUSES = { 0x80: "good", 0xa1: "revoked", 0x82: "unknown" } as const;
 
-/** Reads a successful response of the basic type; every other one is malformed here, because it says nothing. */
+/** Reads a successful response of the basic type. Every other response contains no status and is malformed here. */
 export function parseOcspResponse(der: Uint8Array): Parsed<OcspResponse> {
   return parsing(() => {
     const file = new DerReader(der.slice());
@@ -130,7 +134,7 @@ function readStatus(single: DerReader): OcspAnswer["status"] {
   return STATUSES[tag];
 }
 
-/** §4.4: none decides anything here, so none may be critical. */
+/** Refuses critical extensions (§4.4): no extension is processed here. */
 function refuseCriticalExtensions(reader: DerReader, what: string): void {
   const field = reader.optional(context(1, true), what);
   const list = field?.enter(TAG.sequence, what);

@@ -1,6 +1,7 @@
 /**
- * Whether a stapled OCSP response (RFC 6960) says `revoked`: believed without a signature, because the backend itself
- * presents it, and read leniently. Where `good` counts, ocsp-response.ts reads and must-staple.ts checks it.
+ * Whether a stapled OCSP response (RFC 6960) says `revoked`. That is believed without a signature, because the
+ * backend itself presents it, and the response is read leniently. Where `good` is needed, ocsp-response.ts reads the
+ * response and must-staple.ts checks it.
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import { type Parsed, parsing } from "../x509/certificate.ts";
@@ -8,10 +9,10 @@ import { OCSP_BASIC } from "./ocsp-response.ts";
 import { DerReader, TAG, context } from "../x509/der.ts";
 import { readTime } from "../x509/time.ts";
 
-/** responseStatus `successful` (§4.2.1); every other one is without content and says nothing. */
+/** responseStatus `successful` (§4.2.1). A response with another status contains no certificate status. */
 const SUCCESSFUL = 0;
 
-/** Whether the response says `revoked` of this serial number. */
+/** Whether the response says `revoked` for this serial number, whoever the issuer is. */
 export function parseOcspRevoked(response: Uint8Array, serial: Uint8Array): Parsed<boolean> {
   return parsing(() => {
     const file = new DerReader(response);

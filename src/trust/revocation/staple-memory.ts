@@ -1,28 +1,33 @@
 /**
- * Staples of full handshakes. A resumed session brings none: it is judged by the last one that came with its chain,
- * and so no longer than that staple's nextUpdate.
+ * Remembers the stapled OCSP responses of full handshakes. A resumed session brings none: its chain is judged with
+ * the response of the last full handshake with this chain, so the session is accepted no longer than until that
+ * response's nextUpdate.
  */
 import type { Verdict } from "../verdict.ts";
 
 const MAX_STAPLES = 64;
 
-/** The staples that one policy's chains came with, by the digest of the chain. */
+/** The stapled responses under one policy, by the digest of the presented chain. */
 export class StapleMemory {
   readonly #staples = new Map<string, Uint8Array>();
 
-  /** Null: none is known. */
+  /** The response for a chain; null: none is remembered. */
   get(chain: string): Uint8Array | null {
     return this.#staples.get(chain) ?? null;
   }
 
+  /** Whether no response is remembered at all. */
   get empty(): boolean {
     return this.#staples.size === 0;
   }
 
-  /** Notes what a full handshake was answered. `needed`: the end entity was accepted for its staple. */
+  /**
+   * Remembers or forgets a response after the verdict of a full handshake. `needed`: the end entity was accepted
+   * because of the response.
+   */
   note(chain: string, staple: Uint8Array, verdict: Verdict, needed: boolean): void {
     const revoked = verdict.kind === "refused" && verdict.refusal.code === "revoked";
-    // A staple that was refused otherwise says nothing about the sessions that an earlier one allowed.
+    // A response that was refused for another reason does not end the sessions that an earlier response allowed.
     if (verdict.kind === "refused" && !revoked) return;
     this.#staples.delete(chain);
     if (!needed && !revoked) return;

@@ -1,6 +1,6 @@
 /**
- * Whether a certificate is revoked (RFC 5280 §6.3.3), by the lists that a policy has. No list is passed over: one that
- * is about the certificate and cannot be used leaves its status unknown, whatever the other lists say.
+ * Checks whether a certificate is revoked (RFC 5280 §6.3.3), by the CRLs of a policy. No CRL is passed over: one
+ * that is about the certificate and cannot be used leaves its status unknown, whatever the other CRLs say.
  */
 import { hex } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
@@ -16,25 +16,27 @@ import type { CrlSet } from "./crl-set.ts";
 import { CrlSigners, type RevocationStatus, type SignerSearch } from "./crl-signers.ts";
 import type { Crl } from "./crl.ts";
 
-/** What the certificates of one path are held against. */
-export interface RevocationRules extends SignerSearch {
+/** What the certificates of one path are checked with. */
+interface RevocationRules extends SignerSearch {
   readonly crls: CrlSet;
   readonly nowMs: number;
   readonly budget: Budget;
 }
 
-/** Answers for the certificates of one path. */
+/** Checks the certificates of one path. */
 export class RevocationCheck {
   readonly #rules: RevocationRules;
   readonly #signers: CrlSigners;
 
   constructor(rules: RevocationRules) {
     this.#rules = rules;
-    // The signer of a list is itself held against the lists.
+    // The certificate of a CRL's signer is itself checked with the CRLs.
     this.#signers = new CrlSigners(rules, (known) => this.check(known));
   }
 
-  /** Either when the certificate is known not to be revoked, or why that is not known. */
+  /**
+   * When the certificate is known not to be revoked, or the problem: it is revoked, or nothing says that it is not.
+   */
   async check({ certificate }: KnownCertificate): Promise<RevocationStatus> {
     const { crls, nowMs, budget } = this.#rules;
     if (!budget.spend("comparisons", crls.comparisonsWith(certificate))) return tooManySignatures(certificate);
@@ -42,7 +44,7 @@ export class RevocationCheck {
     const serial = hex(certificate.serial);
     const deciding: CurrentCrl[] = [];
     const deltas: Crl[] = [];
-    /** Why a list that is about the certificate could not be used: then no other list decides. */
+    /** Why a CRL about the certificate could not be used; then no other CRL decides. */
     let blocked = unusable;
     let why = lists.length === 0 ? "no CRL of this issuer" : "a CRL that does not cover the certificate";
     for (const crl of lists) {
@@ -55,7 +57,7 @@ export class RevocationCheck {
         blocked ??= signed.why;
         continue;
       }
-      // Whatever its scope, reasons and dates are: the issuer has said that this certificate is revoked.
+      // A listed certificate is revoked whatever the scope, the reasons and the dates of the CRL are.
       if (listed) return revoked(serial);
       if (signed.kind === "other-anchor") why = "a CRL that is signed under another of the policy's CAs";
       else if (crl.baseNumber !== null) deltas.push(crl);
@@ -74,7 +76,7 @@ export class RevocationCheck {
   }
 }
 
-/** §5.3.3: whether the list has this serial number under a name that is, or may be, the certificate's issuer. */
+/** Whether the CRL lists this serial number under a name that is, or may be, the certificate's issuer (§5.3.3). */
 function isListed({ revoked }: Crl, serial: string, { issuer }: Certificate): boolean {
   return revoked.some(
     ({ issuers, serials }) =>
@@ -82,7 +84,7 @@ function isListed({ revoked }: Crl, serial: string, { issuer }: Certificate): bo
   );
 }
 
-/** §6.3.3 (b), (d): the reasons for which the list decides about the certificate; 0: it does not. */
+/** The reasons for which the CRL covers the certificate (§6.3.3 (b), (d)); 0: it does not cover it. */
 function reasonsOf(crl: Crl, certificate: Certificate): number {
   const isCa = certificate.basicConstraints?.ca === true;
   // §6.3.3 (b)(2)(ii)-(iv).
@@ -100,7 +102,7 @@ function reasonsOf(crl: Crl, certificate: Certificate): number {
     .reduce((sum, point) => sum | (crl.reasons & (point.reasons ?? ALL_REASONS)), 0);
 }
 
-/** §6.3.3 (b)(1), (b)(2)(i): whether the list is the one of this distribution point of the certificate. */
+/** Whether the CRL is that of this distribution point of the certificate (§6.3.3 (b)(1), (b)(2)(i)). */
 function isListOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: Certificate): boolean {
   if (issuers === null) {
     if (!isSameName(crl.issuer, certificate.issuer)) return false;
@@ -109,7 +111,7 @@ function isListOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: C
   return isSamePoint(crl.point, name ?? { kind: "full", names: issuers ?? [] }, crl.issuer);
 }
 
-/** A current complete list, and when it and its signer stand. */
+/** A complete CRL that is current, and when the CRL and its signer are both valid. */
 interface CurrentCrl {
   readonly crl: Crl;
   readonly period: Period;
@@ -121,9 +123,9 @@ const longestFirst = (deciding: readonly CurrentCrl[]): CurrentCrl[] =>
   deciding.toSorted((a, b) => b.period.untilMs - a.period.untilMs);
 
 /**
- * §5.2.4: a delta CRL is about complete lists from its base number on. When all that are there are older, one that
- * knows more is missing, and what it revokes is in neither: the answer then says so. Otherwise it is when such a list
- * is there.
+ * Checks that a current complete CRL exists for each delta CRL, with the delta's BaseCRLNumber or a higher number
+ * (§5.2.4). Answers when all of them are current, or a text: a complete CRL is then missing, and may revoke the
+ * certificate.
  */
 function findBases(deltas: readonly Crl[], complete: readonly CurrentCrl[]): Period | string {
   let period = ALWAYS;
@@ -137,7 +139,7 @@ function findBases(deltas: readonly Crl[], complete: readonly CurrentCrl[]): Per
   return period;
 }
 
-/** §6.3.3 (e): when lists stand for all reasons together; null: some reason is missing. */
+/** When CRLs that together cover all reasons are current (§6.3.3 (e)); null: no CRL covers some reason. */
 function findCover(deciding: readonly CurrentCrl[], certificate: Certificate): Period | null {
   let reasons = 0;
   let cover = ALWAYS;

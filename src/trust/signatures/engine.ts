@@ -1,4 +1,7 @@
-/** Every signature goes through PKI.js; this engine gives it strict algorithms, remembered keys, Ed25519 and large RSA. */
+/**
+ * The PKI.js engine that verifies every signature, limited to the algorithms of x509/signature-algorithms.ts. It
+ * keeps imported keys, and adds Ed25519 and large RSA keys.
+ */
 import { type BitString, fromBER } from "asn1js";
 import { AlgorithmIdentifier, Certificate as PkiCertificate, CryptoEngine, PublicKeyInfo } from "pkijs";
 import { sameBytes } from "../../bundle/bytes.ts";
@@ -12,28 +15,39 @@ import { verifyLargeRsa } from "./rsa.ts";
 
 const COORDINATE_BYTES: Readonly<Record<Curve, number>> = { "P-256": 32, "P-384": 48, "P-521": 66 };
 
-/** Deno's WebCrypto reads no RSA key above this; larger ones are verified in JavaScript, in every runtime alike. */
+/**
+ * The largest RSA modulus, in bits, that Deno's WebCrypto reads. Signatures of larger keys are verified in
+ * JavaScript, in every runtime alike.
+ */
 export const WEBCRYPTO_RSA_BITS = 4096;
 
 interface KnownKey {
   readonly spki: Uint8Array;
   readonly key: PublicKey;
-  /** By the algorithm it was imported for. Resolved keys only: workerd forbids awaiting another request's promise. */
+  /**
+   * Imported keys by the algorithm they were imported for. Only settled keys are kept: workerd forbids awaiting
+   * another request's promise.
+   */
   readonly imported: Map<string, CryptoKey>;
 }
 
-/** What our reader knows about the objects that PKI.js hands to the engine. */
+/** Keys and algorithms as lasthop read them, for the objects that PKI.js hands to the engine. */
 const keys = new WeakMap<PublicKeyInfo, KnownKey>();
 const algorithms = new WeakMap<AlgorithmIdentifier, SignatureAlgorithm>();
 
-/** Two names, the extensions (four elements each at most) and the fixed fields: what our reader lets pass. */
+/**
+ * Limits of PKI.js's parser: enough for two names, the extensions (four elements each at most) and the fixed fields,
+ * which is what lasthop's parser accepts.
+ */
 const PARSE_LIMITS = {
   parseEmbedded: false,
   maxNodes: 4 * (2 * MAX_ATTRIBUTES + MAX_EXTENSIONS) + 64,
   maxDepth: 24,
 } as const;
 
-/** PKI.js's view of a certificate that our reader accepted, or null when PKI.js refuses it or sees other bytes. */
+/**
+ * A certificate as PKI.js parses it; null when PKI.js refuses it, or sees other signed bytes than lasthop's parser.
+ */
 export function toPki(certificate: Certificate): PkiCertificate | null {
   let parsed: PkiCertificate;
   try {
@@ -48,21 +62,23 @@ export function toPki(certificate: Certificate): PkiCertificate | null {
   return parsed;
 }
 
-/** A key for the engine below. It spares PKI.js's parse of certificates that turn out to have signed nothing. */
+/**
+ * Makes a key for the engine. PKI.js need not parse the certificate of a key that turns out to have signed nothing.
+ */
 export function registerKey({ spki, key }: Certificate): PublicKeyInfo {
   const info = new PublicKeyInfo();
   keys.set(info, { spki, key, imported: new Map() });
   return info;
 }
 
-/** An AlgorithmIdentifier for the engine below, for signatures outside certificates (CRLs). */
+/** Makes an AlgorithmIdentifier for the engine, for a signature that PKI.js did not parse. */
 export function registerAlgorithm(algorithm: SignatureAlgorithm): AlgorithmIdentifier {
   const identifier = new AlgorithmIdentifier({ algorithmId: "0.0" });
   algorithms.set(identifier, algorithm);
   return identifier;
 }
 
-/** Refuses every key and algorithm that our reader has not approved. */
+/** Verifies with registered keys and algorithms alone. */
 class TrustEngine extends CryptoEngine {
   override async verifyWithPublicKey(
     data: BufferSource,
@@ -131,7 +147,7 @@ interface ImportAlgorithm {
 
 let engine: TrustEngine | null = null;
 
-/** The one engine. Made at first use: globalThis.crypto is not there while some runtimes load modules. */
+/** The one engine, made at first use: some runtimes have no globalThis.crypto while they load modules. */
 export function trustEngine(): TrustEngine {
   engine ??= new TrustEngine({ name: "lasthop", crypto });
   return engine;
@@ -157,7 +173,7 @@ function rawEcdsa(signature: Uint8Array, size: number): Uint8Array<ArrayBuffer> 
   return raw;
 }
 
-/** A copy that WebCrypto's types accept (never a SharedArrayBuffer). */
+/** A copy in an ArrayBuffer, as WebCrypto's types demand: never in a SharedArrayBuffer. */
 export function copyForWebCrypto(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(bytes);
 }

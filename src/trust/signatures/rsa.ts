@@ -1,6 +1,7 @@
 /**
- * RSA verification above 4096 bits, where Deno's WebCrypto reads no key (measured: Deno 2.9.6). It runs in every
- * runtime, so that the verdict is the same in all. Only public values are here: nothing need be constant-time.
+ * RSA verification with keys above 4096 bits, which Deno's WebCrypto does not read (measured: Deno 2.9.6). It is
+ * used in every runtime, so that the verdict is the same in all. All values are public, so nothing need be
+ * constant-time.
  */
 import { hex, sameBytes } from "../../bundle/bytes.ts";
 import type { Hash } from "../x509/algorithm-identifiers.ts";
@@ -41,7 +42,7 @@ export async function verifyLargeRsa(
 /** Multiplications for an exponent of 65,537. */
 const USUAL_MULTIPLICATIONS = 19;
 
-/** What an exponent costs beside 65,537: a backend may choose one of 32 bits with all of them set. */
+/** What an exponent costs relative to 65,537. A backend may choose an exponent of 32 bits that are all set. */
 export function exponentCost(exponent: Uint8Array): number {
   const bits = exponent.reduce((text, octet) => text + octet.toString(2).padStart(8, "0"), "").replace(/^0+/u, "");
   return (bits.length + bits.replaceAll("0", "").length) / USUAL_MULTIPLICATIONS;

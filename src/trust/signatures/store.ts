@@ -1,4 +1,4 @@
-/** Certificates that were read before: parsing is the cost, so it is done once for each. */
+/** Keeps parsed certificates: parsing is the main cost of a verdict, so it is done once for each certificate. */
 import { BitString } from "asn1js";
 import type { AlgorithmIdentifier, Certificate as PkiCertificate, PublicKeyInfo } from "pkijs";
 import type { Budget } from "../budget.ts";
@@ -9,10 +9,13 @@ import { exponentCost } from "./rsa.ts";
 
 const MAX_ISSUER_KEYS = 128;
 
-/** A parsed certificate with what was learned about it. The same under every policy. */
+/** A parsed certificate, with the results of verifications that are the same under every policy. */
 export class KnownCertificate {
   readonly certificate: Certificate;
-  /** By the issuer's SubjectPublicKeyInfo: certificates of one key need one verification. */
+  /**
+   * Whether the signature verifies, by the issuer's SubjectPublicKeyInfo: certificates with one key need one
+   * verification.
+   */
   readonly #verified = new Map<string, boolean>();
   #keyId: string | null = null;
   #key: PublicKeyInfo | null = null;
@@ -22,19 +25,19 @@ export class KnownCertificate {
     this.certificate = certificate;
   }
 
-  /** PKI.js's view, parsed at first need; null when PKI.js refuses what our reader accepted. */
+  /** The certificate as PKI.js parses it, at first use; null when PKI.js refuses what lasthop's parser accepted. */
   get pki(): PkiCertificate | null {
     if (this.#pki === undefined) this.#pki = toPki(this.certificate);
     return this.#pki;
   }
 
-  /** Its key, as PKI.js's engine takes it. */
+  /** The certificate's key, as the PKI.js engine takes it. */
   get key(): PublicKeyInfo {
     this.#key ??= registerKey(this.certificate);
     return this.#key;
   }
 
-  /** Equal for equal keys. */
+  /** The key as a map key: equal for equal SubjectPublicKeyInfos. */
   get keyId(): string {
     this.#keyId ??= latin1(this.certificate.spki);
     return this.#keyId;
@@ -46,17 +49,18 @@ export class KnownCertificate {
     if (remembered !== undefined) return remembered;
     const { tbs, signature, signatureAlgorithm } = this.certificate;
     if (!spendOnSignature(tbs, issuer.certificate, budget)) return null;
-    // What our reader found: PKI.js need not read a certificate before a path has reached an anchor.
+    // The parts are those that lasthop's parser found: PKI.js parses no certificate before a path has reached an
+    // anchor.
     const bits = new BitString({ valueHex: copyForWebCrypto(signature) });
     const verified = await verifySignature(tbs, bits, registerAlgorithm(signatureAlgorithm), issuer);
-    // Bounded: a remembered certificate would collect the keys of whoever bears its issuer's name.
+    // The results are bounded: any number of issuers may bear the name of a remembered certificate's issuer.
     if (this.#verified.size >= MAX_ISSUER_KEYS) this.#verified.clear();
     this.#verified.set(issuer.keyId, verified);
     return verified;
   }
 }
 
-/** PKI.js's verification of a signed object with an issuer's key. */
+/** Verifies a signed object with the key of an issuer. False also when the key cannot be used. */
 export async function verifySignature(
   signed: Uint8Array,
   signature: BitString,
@@ -70,18 +74,18 @@ export async function verifySignature(
   }
 }
 
-/** Octets that are copied and hashed at the cost of one that is read. */
+/** How many octets are copied and hashed at the cost of reading one. */
 const HASHED_PER_OCTET = 32;
 
 /** Charges one verification over `signed`; false: over budget. */
 const spendOnSignature = (signed: Uint8Array, issuer: Certificate, budget: Budget): boolean =>
   spendOnHash(signed, budget) && budget.spend("signatures", signatureCost(issuer));
 
-/** Charges the copy and the digest of what was signed. */
+/** Charges the copy and the digest of what was signed. False: over budget. */
 export const spendOnHash = (signed: Uint8Array, budget: Budget): boolean =>
   budget.spend("octets", Math.ceil(signed.length / HASHED_PER_OCTET));
 
-/** Measured on one core, relative to P-256. */
+/** What one verification with the certificate's key costs, measured on one core, in units of one with P-256. */
 export function signatureCost({ key }: Certificate): number {
   if (key.kind === "ec") return key.curve === "P-256" ? 1 : key.curve === "P-384" ? 4 : 8;
   if (key.kind !== "rsa") return 1;
@@ -89,10 +93,15 @@ export function signatureCost({ key }: Certificate): number {
   return Math.max(base, Math.ceil(base * exponentCost(key.exponent)));
 }
 
-/** Bytes of certificates remembered; with PKI.js's objects a certificate takes some twenty times its size. */
+/**
+ * Octets of remembered certificates. With PKI.js's objects a certificate takes some twenty times its size in memory.
+ */
 const MAX_STORED_BYTES = 512 * 1024;
 
-/** Remembers certificates by their SHA-256, least recently used out first. Safe to share between policies. */
+/**
+ * Remembers parsed certificates by their SHA-256, the least recently used out first. Verifiers of several policies
+ * may share one store.
+ */
 export class CertificateStore {
   readonly #byDigest = new Map<string, KnownCertificate>();
   readonly #sha256: (bytes: Uint8Array) => Uint8Array;
@@ -102,7 +111,7 @@ export class CertificateStore {
     this.#sha256 = sha256;
   }
 
-  /** The certificate with these bytes, remembered or read. Reading does not remember it. */
+  /** The certificate with these bytes: the remembered one, or newly parsed. Reading does not remember it. */
   read(der: Uint8Array): Parsed<KnownCertificate> {
     const digest = digestKey(this.#sha256(der));
     const known = this.#byDigest.get(digest);
@@ -115,7 +124,10 @@ export class CertificateStore {
     return parsed.kind === "parsed" ? { kind: "parsed", value: new KnownCertificate(parsed.value) } : parsed;
   }
 
-  /** Only certificates of verified paths are remembered, so that nobody without a valid chain fills the store. */
+  /**
+   * Remembers a certificate. Only those of verified paths and anchors are given, so that nobody without a valid
+   * chain fills the store.
+   */
   remember(known: KnownCertificate): void {
     const { der } = known.certificate;
     const digest = digestKey(this.#sha256(der));

@@ -1,8 +1,10 @@
 /** Hashes and names of algorithms, as signature algorithms and public keys use them. */
 import { DerError, type DerReader, TAG } from "./der.ts";
 
+/** The hashes that signatures may use. */
 export type Hash = "SHA-256" | "SHA-384" | "SHA-512";
 
+/** The hashes by their object identifiers. */
 export const HASHES: Readonly<Record<string, Hash>> = {
   "2.16.840.1.101.3.4.2.1": "SHA-256",
   "2.16.840.1.101.3.4.2.2": "SHA-384",
@@ -27,8 +29,10 @@ const NAMES: Readonly<Record<string, string>> = {
   "1.3.36.3.3.2.8.1.1.13": "brainpoolP512r1",
 };
 
+/** An algorithm that is not supported, with its name for people when it has one here. */
 export const unsupported = (oid: string) => ({ kind: "unsupported", name: NAMES[oid] ?? oid }) as const;
 
+/** Reads parameters that must be NULL. */
 export function readNull(reader: DerReader, what: string): void {
   const element = reader.expect(TAG.null, what);
   if (element.end !== element.content) throw new DerError(`${what} is not NULL`);

@@ -1,4 +1,7 @@
-/** One certificate, read strictly and once (RFC 5280 §4.1). What it means for a path is for path/build.ts and checks/profile.ts. */
+/**
+ * Reads one certificate strictly (RFC 5280 §4.1). What it is worth in a path is decided in path/build.ts and
+ * checks/profile.ts.
+ */
 import { sameBytes } from "../../bundle/bytes.ts";
 import { DerError, DerReader, TAG, context } from "./der.ts";
 import { type DistinguishedName, readName } from "./distinguished-names.ts";
@@ -10,13 +13,14 @@ import { type PublicKey, readPublicKey } from "./public-keys.ts";
 import { type SignatureAlgorithm, readSignatureAlgorithm } from "./signature-algorithms.ts";
 import { readTime } from "./time.ts";
 
+/** A parsed certificate. Every byte string in it shares memory with `der`. */
 export interface Certificate extends Extensions {
-  /** The bytes that were read. Never written to. */
+  /** The certificate as it was read. Never written to. */
   readonly der: Uint8Array;
-  /** The part the issuer signed. Shares memory with `der`, as every other byte string here. */
+  /** The tbsCertificate, which the issuer signed. */
   readonly tbs: Uint8Array;
   readonly version: 1 | 2 | 3;
-  /** The INTEGER's contents, sign octet included. */
+  /** The octets of the serial number's INTEGER, sign octet included. */
   readonly serial: Uint8Array;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
@@ -24,34 +28,37 @@ export interface Certificate extends Extensions {
   readonly subject: DistinguishedName;
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-  /** A date before 2050 is a GeneralizedTime, which RFC 5280 §4.1.2.5 forbids CAs. */
+  /** Whether a date before 2050 is written as GeneralizedTime, which RFC 5280 §4.1.2.5 forbids. */
   readonly earlyGeneralizedTime: boolean;
+  /** The DER SubjectPublicKeyInfo. */
   readonly spki: Uint8Array;
   readonly key: PublicKey;
-  /** RFC 5280 §3.3: issuer and subject are the same name, as far as that can be shown. Compared at first need. */
+  /** Whether issuer and subject are shown to be the same name (RFC 5280 §3.3). Compared at first use. */
   readonly selfIssued: boolean;
-  /** Whether it has an issuerUniqueID or a subjectUniqueID. */
+  /** Whether the certificate has an issuerUniqueID or a subjectUniqueID. */
   readonly uniqueIdentifiers: boolean;
 }
 
+/** What a parser answers: the value, or why the bytes are not one, for people. */
 export type Parsed<T> =
   | { readonly kind: "parsed"; readonly value: T }
   | { readonly kind: "malformed"; readonly why: string };
 
-/** Parses one certificate. Refuses everything that is not strict DER of RFC 5280's shape, with the reason. */
+/** Parses one certificate. Whatever is not strict DER of the form of RFC 5280 is malformed. */
 export function parseCertificate(der: Uint8Array): Parsed<Certificate> {
   return parsing(() => readCertificate(der, "strict"));
 }
 
 /**
- * Parses a certificate that is a trust anchor: strictly, but for what decides nothing there. Its own signature is never
- * checked, so its algorithm may be anything; see {@link Reading} for its extensions.
+ * Parses a certificate that is a trust anchor: strictly, except for what does not matter in an anchor. The signature
+ * of an anchor is never checked, so its algorithm may be any; {@link ReadingMode} tells which extensions are read
+ * less strictly.
  */
 export function parseAnchor(der: Uint8Array): Parsed<Certificate> {
   return parsing(() => readCertificate(der, "anchor"));
 }
 
-/** Runs a reader and turns what it throws on malformed bytes into a value. */
+/** Runs a reader, and turns a DerError that it throws into a value. */
 export function parsing<T>(read: () => T): Parsed<T> {
   try {
     return { kind: "parsed", value: read() };
@@ -123,10 +130,10 @@ function readCertificate(der: Uint8Array, reading: ReadingMode): Certificate {
   };
 }
 
-/** Nothing verifies an anchor's own signature with it. */
+/** An anchor's own signature is never verified, so its algorithm is not read. */
 const UNREAD_ALGORITHM = { kind: "unsupported", name: "an algorithm that was not read" } as const;
 
-/** RFC 5280 §4.1.2.1. Version 1 is the default, so DER never encodes it. */
+/** Reads the version (RFC 5280 §4.1.2.1). Version 1 is the default, which DER never encodes. */
 function readVersion(tbs: DerReader): 1 | 2 | 3 {
   const field = tbs.optional(context(0, true), "version");
   if (field === null) return 1;
@@ -136,7 +143,10 @@ function readVersion(tbs: DerReader): 1 | 2 | 3 {
   return number === 1 ? 2 : 3;
 }
 
-/** Whether there is one. RFC 5280 §4.1.2.8: only in version 2 or 3; nothing uses them. */
+/**
+ * Passes over unique identifiers, and tells whether there were any. Only versions 2 and 3 may have them (RFC 5280
+ * §4.1.2.8), and nothing uses them.
+ */
 function readUniqueIds(tbs: DerReader, version: number): boolean {
   let found = false;
   for (const number of [1, 2]) {

@@ -1,13 +1,14 @@
-/** A strict DER reader (X.690 §10, §11): one pass, no recursion except where bounded, no allocation but the results. */
+/** A strict DER reader (X.690 §10, §11). It reads in one pass, and allocates only its results. */
 
 /**
- * What the readers of this room throw on anything that is not DER. It never leaves the room: `parseCertificate`,
+ * Thrown by the readers of trust/ for bytes that are not DER. It never leaves the room: `parseCertificate`,
  * `readCrl` and `parseOcspResponse` catch it and answer with its message.
  */
 export class DerError extends Error {
   override readonly name = "DerError";
 }
 
+/** Tag octets of universal types. */
 export const TAG = {
   boolean: 0x01,
   integer: 0x02,
@@ -24,18 +25,24 @@ export const TAG = {
   set: 0x31,
 } as const;
 
-/** The tag octet of `[number]` in the context class. */
+/** The tag octet of the context-specific tag `[number]`. */
 export const context = (number: number, constructed: boolean): number => (constructed ? 0xa0 : 0x80) | number;
 
-/** One element: its tag octet and the offsets of its header, its contents and its end. */
-export interface Element {
+/**
+ * One element: its tag octet, and the offsets where its header, its contents and its rest begin. Example: of `05 00`
+ * at offset 3, `{ tag: 5, start: 3, content: 5, end: 5 }`.
+ */
+interface Element {
   readonly tag: number;
   readonly start: number;
   readonly content: number;
   readonly end: number;
 }
 
-/** Reads elements one after the other from `bytes[pos, end)`. */
+/**
+ * Reads elements one after the other from `bytes[pos, end)`. Every method that takes `what`, the name of a field,
+ * throws a DerError that begins with it. Example: `new DerReader(der).enter(TAG.sequence, "Certificate")`.
+ */
 export class DerReader {
   readonly bytes: Uint8Array;
   readonly end: number;
@@ -47,6 +54,7 @@ export class DerReader {
     this.end = end;
   }
 
+  /** Whether all bytes are read. */
   get empty(): boolean {
     return this.pos === this.end;
   }
@@ -124,6 +132,7 @@ export class DerReader {
     return this.bytes.subarray(this.pos, this.end);
   }
 
+  /** The contents of an INTEGER, sign octet included. */
   integer(what: string, tag: number = TAG.integer): Uint8Array {
     return checkInteger(this.contents(this.expect(tag, what)), what);
   }
@@ -136,8 +145,8 @@ export class DerReader {
   }
 
   /**
-   * `BOOLEAN DEFAULT FALSE`: an encoded FALSE is not DER (X.690 §11.5), and TRUE is 0xFF (§11.1). `BER` takes an encoded
-   * FALSE, which means what its absence means.
+   * Reads `BOOLEAN DEFAULT FALSE`. An encoded FALSE is not DER (X.690 §11.5), and TRUE is 0xFF (§11.1). `BER`
+   * accepts an encoded FALSE, which has the meaning of an absent one.
    */
   defaultFalse(what: string, tag: number = TAG.boolean, form: "DER" | "BER" = "DER"): boolean {
     if (this.peek() !== tag) return false;
@@ -149,11 +158,12 @@ export class DerReader {
     return true;
   }
 
+  /** An OBJECT IDENTIFIER as dotted decimal. */
   oid(what: string): string {
     return readOid(this.contents(this.expect(TAG.oid, what)), what);
   }
 
-  /** A BIT STRING of whole octets. */
+  /** The contents of a BIT STRING of whole octets. */
   octetBits(what: string): Uint8Array {
     const element = this.expect(TAG.bitString, what);
     if (element.end - element.content < 1 || this.byte(element.content) !== 0) {
@@ -163,8 +173,8 @@ export class DerReader {
   }
 
   /**
-   * A named-bit list (X.690 §11.2.2: trailing zero bits removed) of at most 16 bits, bit 0 in the highest place. `BER`
-   * lets trailing zero bits stand: they name nothing, so the bits that are set are the same.
+   * A named-bit list (X.690 §11.2.2: without trailing zero bits) of at most 16 bits, bit 0 in the highest place.
+   * `BER` accepts trailing zero bits: the bits that are set are the same.
    */
   namedBits(what: string, tag: number = TAG.bitString, form: "DER" | "BER" = "DER"): number {
     const value = this.contents(this.expect(tag, what));
@@ -189,7 +199,7 @@ export function at(bytes: Uint8Array, index: number): number {
   return value;
 }
 
-/** X.690 §8.3.2: at least one octet, no redundant leading one. */
+/** Checks the octets of an INTEGER: at least one, and no redundant leading one (X.690 §8.3.2). */
 function checkInteger(value: Uint8Array, what: string): Uint8Array {
   const first = value[0];
   const second = value[1];
@@ -200,10 +210,13 @@ function checkInteger(value: Uint8Array, what: string): Uint8Array {
   return value;
 }
 
-/** Far above any that is in use, and few enough for arcs of any size to cost nothing. */
+/** Octets of one OBJECT IDENTIFIER: more than any in use has, and so few that even long arcs cost little. */
 export const MAX_OID_OCTETS = 64;
 
-/** Dotted decimal. X.690 §8.19: minimal base-128 arcs. Arcs beyond 2^53 (UUIDs under 2.25) are exact too. */
+/**
+ * An OBJECT IDENTIFIER as dotted decimal, from its contents, with minimal base-128 arcs (X.690 §8.19). Arcs beyond
+ * 2^53 (UUIDs under 2.25) are exact too.
+ */
 export function readOid(value: Uint8Array, what: string): string {
   const last = value.length - 1;
   if (last < 0 || last >= MAX_OID_OCTETS || at(value, last) >= 0x80)

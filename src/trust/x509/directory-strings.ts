@@ -1,11 +1,15 @@
 /**
- * The text of a directory string, and its form for comparison (RFC 5280 §7.1, RFC 4518 string preparation).
+ * Reads the text of a directory string, and makes its form for comparison (RFC 5280 §7.1, RFC 4518 string
+ * preparation).
  *
- * `foldText("Stra\u00dfe  1 ")` is `{ exact: "strasse 1", loose: "strasse 1" }`.
+ * `foldText("Stra\u00dfe 1 ")` is `{ exact: "strasse 1", loose: "strasse 1" }`.
  */
 import { DerError, TAG } from "./der.ts";
 
-/** Two texts are the same when `exact` is, and are different when `loose` is. */
+/**
+ * A text in its forms for comparison: two texts are the same when their `exact` forms are equal, and different when
+ * their `loose` forms differ. Otherwise the comparison is unclear.
+ */
 export interface FoldedText {
   /** Compatibility forms and case folded, insignificant spaces removed. */
   readonly exact: string;
@@ -17,12 +21,12 @@ export interface FoldedText {
 }
 
 /**
- * Octets of a value that is folded: RFC 5280's upper bounds for the attributes of a name are 64, 128 and 256
- * characters. A longer one equals its own bytes alone.
+ * Octets of the longest value that is folded: RFC 5280's upper bounds for the attributes of a name are 64, 128 and
+ * 256 characters. A longer value equals the same bytes alone.
  */
 export const MAX_FOLDED_OCTETS = 1_024;
 
-/** The text of a string type of ASN.1, or null when `tag` is another type. Throws on octets that are not of the type. */
+/** The text of an ASN.1 string type; null when `tag` is another type. Throws when the octets are not of the type. */
 export function readText(tag: number, contents: Uint8Array, what: string): string | null {
   switch (tag) {
     case TAG.utf8String:
@@ -45,28 +49,29 @@ export function readText(tag: number, contents: Uint8Array, what: string): strin
   }
 }
 
-/** RFC 4518 §2.6.1, and the controls of §2.2 that are spaces. */
+/** Spaces of RFC 4518 §2.6.1, and the control characters of §2.2 that are mapped to a space. */
 const SPACES = /[\t-\r \u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+/gu;
 /**
- * RFC 4518 §2.2: mapped to nothing. What Unicode's default is to ignore counts in as well, of which some is younger
- * than that list.
+ * Characters that RFC 4518 §2.2 maps to nothing, and those that Unicode ignores by default, some of which are newer
+ * than that RFC.
  */
 const IGNORED = /(?![\t-\r\u0085])\p{Cc}|\p{Default_Ignorable_Code_Point}|[\u06dd\u070f\u1806\ufff9-\ufffc]/gu;
 /**
- * RFC 4518 §2.4: private use and the replacement character are prohibited, so that no comparison with them is true or
- * false. Unassigned code points are too, but which ones are differs between the runtimes' versions of Unicode.
+ * Characters that RFC 4518 §2.4 prohibits, so that a comparison with them is neither true nor false: private use and
+ * the replacement character. Unassigned code points are prohibited too, but which ones these are differs between the
+ * Unicode versions of the runtimes.
  */
 const PROHIBITED = /[\ue000-\uf8ff\ufffd]|[\u{f0000}-\u{10ffff}]/u;
 /**
- * Normalization sorts a run of combining marks, at a cost that grows with the square of its length. UAX #15 §13
- * (Stream-Safe Text Format) calls more than 30 of them no text of any language.
+ * Combining marks in a row. Normalization sorts them, at a cost that grows with the square of their number. UAX #15
+ * §13 (Stream-Safe Text Format) says that no language needs more than 30.
  */
 const MAX_MARKS = 30;
 const MARKS = /\p{M}+/gu;
 
 /**
- * The text for comparison, at a cost linear in its length; null when the standard gives it no form, or only at a
- * higher cost. Case is folded as in RFC 3454 B.2, by lower case, sharp s and final sigma.
+ * A text in its forms for comparison, at a cost linear in its length. Null when RFC 4518 gives the text no such
+ * form, or only at a higher cost. Case is folded as in RFC 3454 B.2, by lower case, sharp s and final sigma.
  */
 export function foldText(text: string): FoldedText | null {
   const ascii = isAscii(text);
@@ -88,7 +93,7 @@ function foldUnicode(text: string): string {
   return tidy(folded.normalize("NFKC"));
 }
 
-/** RFC 4518 §2.6.1: leading and trailing spaces removed, one space for each run of them. */
+/** Removes leading and trailing spaces, and makes each run of spaces one (RFC 4518 §2.6.1). */
 function tidy(text: string): string {
   const single = text.replaceAll(SPACES, " ");
   return single.slice(single.startsWith(" ") ? 1 : 0, single.endsWith(" ") ? -1 : undefined);
@@ -108,7 +113,7 @@ export function ascii(bytes: Uint8Array, what: string): string {
 
 const CHUNK = 4096;
 
-/** One character an octet. */
+/** The octets as Latin-1, one character for each. */
 export function latin1(bytes: Uint8Array): string {
   if (bytes.length <= CHUNK) return String.fromCharCode(...bytes);
   let text = "";
@@ -135,7 +140,7 @@ function wide(bytes: Uint8Array, width: 2 | 4, what: string): string {
   for (let at = 0; at < bytes.length; at += width) {
     let unit = 0;
     for (let octet = 0; octet < width; octet++) unit = unit * 256 + (bytes[at + octet] ?? 0);
-    // No placeholder stands for it: two different values must not become one text.
+    // A value beyond Unicode is refused and not replaced: two different values must not become one text.
     if (unit > 0x10ffff) throw new DerError(`${what} has a UniversalString beyond Unicode`);
     text += String.fromCodePoint(unit);
   }

@@ -1,11 +1,11 @@
-/** Distinguished names (RFC 5280 §4.1.2.4): read as they are, folded only when two of them must be compared. */
+/** Reads distinguished names (RFC 5280 §4.1.2.4). Their text is folded only when two names must be compared. */
 import { DerError, DerReader, TAG } from "./der.ts";
 import { type FoldedText, MAX_FOLDED_OCTETS, foldText, readText } from "./directory-strings.ts";
 import { checkNested } from "./nested.ts";
 
 /**
- * A Name: RDNs in order, each a set of attributes. It has no key as one string, because a value may hold any
- * character that could separate two values: compare with `compareNames`.
+ * A Name: RDNs in order, each a set of attributes. A name has no form as one string that could be compared, because
+ * a value may contain any separator: use `compareNames`.
  */
 export interface DistinguishedName {
   readonly der: Uint8Array;
@@ -15,7 +15,10 @@ export interface DistinguishedName {
 /** A RelativeDistinguishedName, never empty. */
 export type Rdn = readonly Attribute[];
 
-/** Attributes in one name, and elements inside their values: PKI.js pays for each, and no CA needs more. */
+/**
+ * The number of attributes in one name and of elements inside their values: PKI.js spends time on each, and no CA
+ * needs more.
+ */
 export const MAX_ATTRIBUTES = 32;
 
 const COMMON_NAME = "2.5.4.3";
@@ -28,7 +31,7 @@ export class Attribute {
   readonly tag: number;
   /** The value with its tag and length. */
   readonly der: Uint8Array;
-  /** Null: a type without text, see `compareOpaque`. */
+  /** The value as text; null: its type has none, see `compareOpaque`. */
   readonly text: string | null;
   #folded: FoldedText | null | undefined;
 
@@ -39,7 +42,7 @@ export class Attribute {
     this.text = text;
   }
 
-  /** For comparison, made at first need; null: it has no such form. */
+  /** The text in its forms for comparison, made at first use; null: it has none. */
   get folded(): FoldedText | null {
     if (this.#folded === undefined) {
       this.#folded = this.text === null || this.der.length > MAX_FOLDED_OCTETS ? null : foldText(this.text);
@@ -48,7 +51,7 @@ export class Attribute {
   }
 }
 
-/** Reads a Name. `reader` stands at its SEQUENCE. */
+/** Reads a Name, whose SEQUENCE is the next element of `reader`. */
 export function readName(reader: DerReader, what: string): DistinguishedName {
   const element = reader.expect(TAG.sequence, what);
   const sequence = new DerReader(reader.bytes, element.content, element.end);
@@ -63,8 +66,8 @@ export function readName(reader: DerReader, what: string): DistinguishedName {
 }
 
 /**
- * Reads an RDN: `set` is the inside of its SET. `before` counts the attributes, and the elements inside their values, of
- * the RDNs that stand before it in its name, and `elements` those up to its end.
+ * Reads an RDN from the contents of its SET. `before` is the number of attributes, and of elements inside their
+ * values, in the RDNs that precede it in its name; `elements` is that number including this RDN.
  */
 export function readRdn(set: DerReader, what: string, before = 0): { rdn: Rdn; elements: number } {
   if (set.empty) throw new DerError(`${what} has an empty RDN`);
@@ -91,21 +94,27 @@ function readAttribute(pair: DerReader, what: string): { attribute: Attribute; e
   const type = pair.oid(what);
   const element = pair.next(what);
   const text = readText(element.tag, pair.contents(element), what);
-  // As any other value it is read down to its elements, and counts as many.
+  // A value without text is read down to its elements, each of which counts.
   const value = new DerReader(pair.bytes, element.start, element.end);
   const elements = text === null ? checkNested(value, 9, what) - 1 : 0;
   return { attribute: new Attribute(type, element.tag, pair.whole(element), text), elements };
 }
 
+/** The texts of the common names. */
 export const commonNames = (name: DistinguishedName): string[] => textsOf(name, COMMON_NAME);
 
-/** An emailAddress of a type without text is an empty mailbox, which no constraint on mailboxes permits. */
+/**
+ * The texts of the emailAddress attributes. One whose type has no text is "", a mailbox that no constraint permits.
+ */
 export const emailAddresses = (name: DistinguishedName): string[] => textsOf(name, EMAIL_ADDRESS);
 
 const textsOf = (name: DistinguishedName, type: string): string[] =>
   name.rdns.flatMap((rdn) => rdn.filter((attribute) => attribute.type === type).map(({ text }) => text ?? ""));
 
-/** For people: the common name, or all attributes. Not yet made printable. */
+/**
+ * The last common name, or all attributes, for people. The text may hold any character: make it printable before it
+ * is logged. Example: `C=…` attributes read `2.5.4.6=DE, 2.5.4.10=Team`.
+ */
 export function describeDn(name: DistinguishedName): string {
   if (name.rdns.length === 0) return "(empty name)";
   const rdns = name.rdns.map((rdn) => rdn.map(({ type, text }) => `${type}=${text ?? "#"}`).join("+"));

@@ -1,10 +1,13 @@
-/** Distribution points: where a certificate says that its CRLs are, and which one a CRL says that it is (RFC 5280). */
+/**
+ * Distribution points (RFC 5280 §4.2.1.13, §5.2.5): where a certificate says that CRLs about it are, and which of
+ * these points a CRL says it is.
+ */
 import { type DerReader, TAG, context } from "./der.ts";
 import { type DistinguishedName, type Rdn, readRdn } from "./distinguished-names.ts";
 import { type GeneralName, readGeneralName } from "./general-names.ts";
 import { compareRdns, isNameBelow, isSameName } from "./name-comparison.ts";
 
-/** DistributionPointName: names, or one RDN below the name of the CRL issuer. */
+/** DistributionPointName: general names, or one RDN that is appended to the name of the CRL issuer. */
 export type PointName =
   | { readonly kind: "full"; readonly names: readonly GeneralName[] }
   | { readonly kind: "relative"; readonly rdn: Rdn };
@@ -33,7 +36,7 @@ export function readDistributionPoint(list: DerReader): DistributionPoint {
   return { name, reasons, issuers: issuer === null ? null : readNames(issuer, what) };
 }
 
-/** Reads a DistributionPointName: also the one in a CRL's issuingDistributionPoint. */
+/** Reads a DistributionPointName, of a certificate or of a CRL's issuingDistributionPoint. */
 export function readPointName(field: DerReader, what: string): PointName {
   let name: PointName;
   if (field.peek() === context(0, true)) {
@@ -45,7 +48,10 @@ export function readPointName(field: DerReader, what: string): PointName {
   return name;
 }
 
-/** Whether two points are one; `issuer` is the CRL issuer below whose name a relative one stands. */
+/**
+ * Whether two distribution points are the same. `issuer` is the CRL issuer, to whose name a relative one is
+ * appended.
+ */
 export function isSamePoint(one: PointName, other: PointName, issuer: DistinguishedName): boolean {
   if (one.kind === "relative") {
     return other.kind === "relative"
@@ -55,14 +61,16 @@ export function isSamePoint(one: PointName, other: PointName, issuer: Distinguis
   return other.kind === "relative" ? isSamePoint(other, one, issuer) : shareName(one.names, other.names);
 }
 
-/** Names in the points of a certificate: each is compared with those of each list. */
+/**
+ * The number of names in the distribution points of a certificate, each of which is compared with those of each CRL.
+ */
 export const countNames = (points: readonly DistributionPoint[]): number =>
   points.reduce(
     (sum, { name, issuers }) => sum + (name?.kind === "full" ? name.names.length : 1) + (issuers?.length ?? 0),
     0,
   );
 
-/** Whether two lists of names have one in common: a directory name, or the same characters of another type. */
+/** Whether two lists share a name: the same directory name, or a name of another type with the same characters. */
 export function shareName(some: readonly GeneralName[], others: readonly GeneralName[]): boolean {
   return some.some((one) => others.some((other) => isSame(one, other)));
 }

@@ -3,16 +3,17 @@ import type { DistributionPoint } from "./distribution-points.ts";
 import type { GeneralName } from "./general-names.ts";
 import type { NameConstraints } from "./name-constraints.ts";
 
+/** The values of a certificate's extensions; null where the certificate lacks the extension. */
 export interface Extensions {
   readonly basicConstraints: { readonly ca: boolean; readonly pathLength: number | null } | null;
   /** KeyUsage: bit 0 (digitalSignature) is 0x8000. */
   readonly keyUsage: number | null;
-  /** Purposes as dotted OIDs, never empty. */
+  /** Purposes as dotted object identifiers, never empty: see `PURPOSE`. */
   readonly extendedKeyUsage: readonly string[] | null;
-  /** Never empty when present. */
+  /** Never empty. */
   readonly subjectAltNames: readonly GeneralName[] | null;
   readonly nameConstraints: NameConstraints | null;
-  /** Policy OIDs; null: none asserted. */
+  /** Policies as dotted object identifiers. */
   readonly policies: readonly string[] | null;
   readonly policyMappings: readonly (readonly [issuer: string, subject: string])[] | null;
   readonly policyConstraints: {
@@ -27,16 +28,21 @@ export interface Extensions {
   } | null;
   readonly subjectKeyIdentifier: Uint8Array | null;
   readonly crlDistributionPoints: readonly DistributionPoint[] | null;
-  /** TLS extensions that the certificate promises (RFC 7633), such as 5, status_request. */
+  /** Numbers of TLS extensions that the server must use (RFC 7633), such as 5 for status_request. */
   readonly tlsFeatures: readonly number[] | null;
-  /** OIDs of the critical extensions. */
+  /** Dotted object identifiers of the critical extensions. */
   readonly critical: ReadonlySet<string>;
-  /** The first critical extension this validator does not process; such a certificate is in no path. */
+  /**
+   * The object identifier of the first critical extension that is not processed. A certificate with one is accepted
+   * in no path.
+   */
   readonly unknownCritical: string | null;
 }
 
+/** `Extensions` while they are read. */
 export type Fields = { -readonly [Key in Exclude<keyof Extensions, "critical" | "unknownCritical">]: Extensions[Key] };
 
+/** No extension read yet. */
 export const noFields = (): Fields => ({
   basicConstraints: null,
   keyUsage: null,
@@ -53,6 +59,7 @@ export const noFields = (): Fields => ({
   tlsFeatures: null,
 });
 
+/** Extensions by their object identifiers. */
 export const EXTENSION = {
   subjectKeyIdentifier: "2.5.29.14",
   keyUsage: "2.5.29.15",

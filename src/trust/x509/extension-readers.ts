@@ -7,20 +7,22 @@ import { readNameConstraints } from "./name-constraints.ts";
 import { checkNested } from "./nested.ts";
 
 /**
- * How a certificate is read. `strict`: all of it, as a presented one. `anchor`: a trust anchor is a name and a key with
- * its constraints (RFC 5280 §6.1.1 (d)); an encoding that changes none of these is no reason to do without the anchor.
+ * How a certificate is read. `strict`: all of it, as a presented one. `anchor`: a trust anchor is a name and a key
+ * with their constraints (RFC 5280 §6.1.1 (d)), so an extension with another content may be malformed and is then
+ * passed over.
  */
 export type ReadingMode = "strict" | "anchor";
 
-export interface Reader {
-  /** So it may be critical. */
+/** How one extension is read. */
+interface Reader {
+  /** Whether the extension is processed, so that it may be critical. */
   readonly processed: boolean;
-  /** Of an anchor it decides nothing: what it says of the path above, or of the anchor's own revocation and names. */
+  /** Set when the extension decides nothing in an anchor: it is about the anchor's own issuer, revocation or names. */
   readonly optionalInAnchor?: true;
   readonly read: (value: DerReader, into: Fields, reading: ReadingMode) => void;
 }
 
-/** What is processed, so what may be critical. AIA is only read: nothing here fetches. */
+/** The readers by object identifier. authorityInfoAccess is only checked: trust/ fetches nothing. */
 export const READERS: Readonly<Record<string, Reader>> = {
   [EXTENSION.subjectKeyIdentifier]: {
     processed: true,
@@ -106,14 +108,14 @@ export const READERS: Readonly<Record<string, Reader>> = {
   },
 };
 
-/** RFC 7633 §4.1: the number of a TLS extension, which has two octets. */
+/** Reads the number of a TLS extension, which has two octets (RFC 7633 §4.1). */
 function readTlsFeature(list: DerReader): number {
   const feature = list.smallInteger("TLS feature");
   if (feature > 0xffff) throw new DerError("TLS feature is out of range");
   return feature;
 }
 
-/** Whether an extension can be read, tried on a copy: what cannot leaves no half of itself behind. */
+/** Whether an extension can be read: tried on a copy, so that a malformed one sets no field. */
 export function isReadable({ bytes, pos, end }: DerReader, oid: string, reader: Reader): boolean {
   const value = new DerReader(bytes, pos, end);
   try {
@@ -126,7 +128,7 @@ export function isReadable({ bytes, pos, end }: DerReader, oid: string, reader: 
   }
 }
 
-/** `SEQUENCE SIZE (1..MAX) OF`. */
+/** Reads `SEQUENCE SIZE (1..MAX) OF`. */
 function readList<T>(value: DerReader, what: string, item: (list: DerReader) => T): T[] {
   const list = value.enter(TAG.sequence, what);
   if (list.empty) throw new DerError(`${what} is empty`);
@@ -135,7 +137,7 @@ function readList<T>(value: DerReader, what: string, item: (list: DerReader) => 
   return items;
 }
 
-/** RFC 5280 §4.2.1.9. */
+/** Reads basicConstraints (RFC 5280 §4.2.1.9). */
 function readBasicConstraints(value: DerReader, into: Fields): void {
   const what = "basicConstraints";
   const sequence = value.enter(TAG.sequence, what);
@@ -147,7 +149,10 @@ function readBasicConstraints(value: DerReader, into: Fields): void {
   into.basicConstraints = { ca, pathLength };
 }
 
-/** RFC 5280 §4.2.1.4. Qualifiers say nothing to a validator and are only checked to be DER. */
+/**
+ * Reads certificatePolicies (RFC 5280 §4.2.1.4). Qualifiers do not matter to validation and are only checked to be
+ * DER.
+ */
 function readPolicies(value: DerReader, into: Fields): void {
   const what = "certificatePolicies";
   into.policies = readList(value, what, (list) => {
@@ -162,7 +167,7 @@ function readPolicies(value: DerReader, into: Fields): void {
   if (new Set(into.policies).size !== into.policies.length) throw new DerError(`${what} repeats a policy`);
 }
 
-/** RFC 5280 §4.2.1.11. */
+/** Reads policyConstraints (RFC 5280 §4.2.1.11). */
 function readPolicyConstraints(value: DerReader, into: Fields): void {
   const what = "policyConstraints";
   const sequence = value.enter(TAG.sequence, what);
@@ -175,7 +180,7 @@ function readPolicyConstraints(value: DerReader, into: Fields): void {
   sequence.finish(what);
 }
 
-/** RFC 5280 §4.2.1.1. */
+/** Reads authorityKeyIdentifier (RFC 5280 §4.2.1.1). */
 function readAuthorityKeyIdentifier(value: DerReader, into: Fields): void {
   const what = "authorityKeyIdentifier";
   const sequence = value.enter(TAG.sequence, what);

@@ -1,9 +1,9 @@
-/** The extensions of RFC 5280 §4.2 that decide something. Every known one is read whole, critical or not. */
+/** Reads the extensions of a certificate (RFC 5280 §4.2). Every known extension is read whole, critical or not. */
 import { DerError, type DerReader, TAG } from "./der.ts";
 import { EXTENSION, type Extensions, noFields } from "./extension-fields.ts";
 import { READERS, type ReadingMode, isReadable } from "./extension-readers.ts";
 
-/** Extensions in one certificate: PKI.js pays for each, and no CA needs more. */
+/** The number of extensions in one certificate: PKI.js spends time on each, and no CA needs more. */
 export const MAX_EXTENSIONS = 32;
 
 /** Reads the contents of Extensions; null: the certificate has none. */
@@ -29,7 +29,8 @@ export function readExtensions(list: DerReader | null, reading: ReadingMode): Ex
     reader.read(value, fields, reading);
     value.finish(`extension ${oid}`);
   });
-  // RFC 7633 §4.2.2: a CA's features bind what it issues, which is not checked. An end entity's are, in revocation/must-staple.ts.
+  // RFC 7633 §4.2.2: the TLS features of a CA restrict the certificates it issues, which is not checked here, so a
+  // CA's may not be critical. Those of an end entity are checked in revocation/must-staple.ts.
   if (fields.basicConstraints?.ca === true && critical.has(EXTENSION.tlsFeature))
     unknownCritical ??= EXTENSION.tlsFeature;
   return { ...fields, critical, unknownCritical };

@@ -1,15 +1,16 @@
-/** GeneralName (RFC 5280 §4.2.1.6), in the form the checks compare. */
+/** Reads GeneralNames (RFC 5280 §4.2.1.6), into the form that the checks compare. */
 import { DerError, DerReader, context } from "./der.ts";
 import { ascii } from "./directory-strings.ts";
 import { type DistinguishedName, describeDn, readName } from "./distinguished-names.ts";
 import { checkNested } from "./nested.ts";
 
+/** A GeneralName. The text of a dns, uri or rfc822 name is ASCII, as it was written. */
 export type GeneralName =
   | { readonly type: "dns" | "uri" | "rfc822"; readonly value: string }
-  /** In a SAN 4 or 16 octets; in a constraint 8 or 32, address and mask. */
+  /** In a subjectAltName 4 or 16 octets; in a constraint 8 or 32, address and mask. */
   | { readonly type: "ip"; readonly value: Uint8Array }
   | { readonly type: "directory"; readonly value: DistinguishedName }
-  /** otherName, x400Address, ediPartyName, registeredID: known by their tag alone. */
+  /** otherName, x400Address, ediPartyName and registeredID: only the tag is kept. */
   | { readonly type: "other"; readonly tag: number };
 
 /** Reads a GeneralName. `form` tells whether an iPAddress is an address or a range. */
@@ -49,7 +50,10 @@ export function readGeneralName(reader: DerReader, form: "name" | "constraint", 
   }
 }
 
-/** For people: `DNS:example.com`. Not yet made printable. */
+/**
+ * A name for people: `DNS:example.com`. The text may hold any ASCII character: make it printable before it is
+ * logged.
+ */
 export function describeName(name: GeneralName): string {
   switch (name.type) {
     case "dns":
@@ -67,7 +71,7 @@ export function describeName(name: GeneralName): string {
   }
 }
 
-/** IPv4 dotted, IPv6 as RFC 5952; a range as address/mask. */
+/** An address for people: IPv4 in dotted form, IPv6 as in RFC 5952, a range as address/mask. */
 export function formatIp(value: Uint8Array): string {
   if (value.length === 8 || value.length === 32) {
     const half = value.length / 2;

@@ -1,11 +1,15 @@
-/** Does a presented identifier match what the policy expects? RFC 9525 §6 and `BackendTLSPolicyValidation`. */
+/**
+ * Matches presented identifiers with the reference identifiers of a policy (RFC 9525 §6,
+ * `BackendTLSPolicyValidation`).
+ */
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { ReferenceIdentifier } from "../../bundle/types.ts";
 import { type GeneralName, describeName } from "./general-names.ts";
 
-/** Policies produce only `dns` and `uri`; x509-limbo also asks for addresses and mailboxes. */
+/** A reference identifier. Policies produce only `dns` and `uri`; x509-limbo also asks for addresses and mailboxes. */
 export type TrustIdentifier = ReferenceIdentifier | { readonly type: "ip" | "rfc822"; readonly value: string };
 
+/** A reference identifier and the presented identifier that it matched. */
 export interface Match {
   readonly reference: TrustIdentifier;
   /** For people: `DNS:*.example.com`. */
@@ -22,7 +26,10 @@ export function matchIdentity(references: readonly TrustIdentifier[], presented:
   return null;
 }
 
-/** What tells whether a presented identifier matches: there may be two thousand, so the reference is read once. */
+/**
+ * A function that tells whether a presented identifier matches. The reference is read once, since there may be two
+ * thousand presented ones.
+ */
 function matcherOf(reference: TrustIdentifier): (presented: GeneralName) => boolean {
   switch (reference.type) {
     case "dns": {
@@ -46,9 +53,10 @@ function matcherOf(reference: TrustIdentifier): (presented: GeneralName) => bool
 
 /** RFC 9525 §6.3. Both in lower case, the reference a domain name. */
 function matchesDns(reference: string, presented: string): boolean {
-  // Equal to a domain name, it is one; a wildcard is looked at more closely where it stands for the other's label.
+  // Here the presented name is a domain name, since it equals one; other presented names are checked where a wildcard
+  // is involved.
   if (reference === presented) return true;
-  // A policy's wildcard SAN stands for any one label; a presented one matches exactly one label.
+  // A wildcard of the policy matches any one label, and a presented wildcard exactly one label.
   const wildcard = reference.startsWith("*.") ? reference : presented;
   const name = wildcard === reference ? presented : reference;
   if (!wildcard.startsWith("*.") || name.startsWith("*.")) return false;
@@ -59,8 +67,8 @@ function matchesDns(reference: string, presented: string): boolean {
 const LABEL = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/u;
 
 /**
- * RFC 5280 §4.2.1.6 and RFC 1123 §2.1: labels of letters, digits and hyphens, no trailing dot, and not an address
- * written as a name. `*` only as the whole left-most label, above two labels or more. In lower case.
+ * Whether a name in lower case is a domain name (RFC 5280 §4.2.1.6, RFC 1123 §2.1): labels of letters, digits and
+ * hyphens, no trailing dot, and no IP address. `*` may be only the whole left-most label, above two labels or more.
  */
 export function isDnsName(name: string): boolean {
   if (name.length > 253) return false;
@@ -78,7 +86,7 @@ function matchesMailbox(reference: string, presented: string): boolean {
   return one !== null && other !== null && one.local === other.local && one.host === other.host;
 }
 
-/** A mailbox `local@host` with the host in lower case, or null. */
+/** A mailbox `local@host`, the host in lower case; null: the text is none. */
 export function splitMailbox(text: string): { local: string; host: string } | null {
   const at = text.lastIndexOf("@");
   const local = text.slice(0, Math.max(at, 0));
@@ -86,7 +94,7 @@ export function splitMailbox(text: string): { local: string; host: string } | nu
   return /^[^\s@"<>()]+$/u.test(local) && isDnsName(host) && !host.startsWith("*") ? { local, host } : null;
 }
 
-/** IPv4 dotted or IPv6 (RFC 4291 §2.2) as 4 or 16 octets, or null. */
+/** The 4 or 16 octets of an IPv4 address in dotted form or an IPv6 address (RFC 4291 §2.2); null: the text is none. */
 export function parseIp(text: string): Uint8Array | null {
   if (!text.includes(":")) return parseIpv4(text);
   const [head, tail, more] = text.split("::");

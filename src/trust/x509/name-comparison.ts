@@ -5,25 +5,26 @@ import { MAX_FOLDED_OCTETS } from "./directory-strings.ts";
 import type { Attribute, DistinguishedName, Rdn } from "./distinguished-names.ts";
 
 /**
- * Whether two names are one. `unclear`: neither can be shown, because a value has characters that some readers drop
- * and others keep, or none of the forms that RFC 4518 compares. Treat it as whatever refuses.
+ * The result of comparing two names. `unclear`: they are shown neither to be the same nor to be different, because a
+ * value contains characters that some readers drop, or has no form that RFC 4518 compares. Callers treat it as the
+ * result that refuses.
  */
 export type Comparison = "same" | "different" | "unclear";
 
-/** Whether two names are the same (RFC 5280 §7.1): RDN by RDN, each as a set of types and values. */
+/** Compares two names (RFC 5280 §7.1): RDN by RDN, each as a set of types and values. */
 export function compareNames(one: DistinguishedName, other: DistinguishedName): Comparison {
   if (one === other || sameBytes(one.der, other.der)) return "same";
   return one.rdns.length === other.rdns.length ? compareSubtree(one, other) : "different";
 }
 
-/** For what only a name that is shown to be the same allows. */
+/** Whether two names are shown to be the same. */
 export const isSameName = (one: DistinguishedName, other: DistinguishedName): boolean =>
   compareNames(one, other) === "same";
 
-/** Whether the RDNs of `base` are the first of the name's (RFC 5280 §7.1, on name constraints). */
+/** Whether the RDNs of `base` are the first RDNs of `name`, as name constraints compare (RFC 5280 §7.1). */
 export function compareSubtree(base: DistinguishedName, name: DistinguishedName): Comparison {
   let unclear = false;
-  // The shape first: it costs no folding.
+  // The attribute types are compared first, which needs no folding.
   if (!base.rdns.every((rdn, index) => sameTypes(rdn, name.rdns[index] ?? []))) return "different";
   for (const [index, rdn] of base.rdns.entries()) {
     const compared = compareRdns(rdn, name.rdns[index] ?? []);
@@ -33,13 +34,13 @@ export function compareSubtree(base: DistinguishedName, name: DistinguishedName)
   return unclear ? "unclear" : "same";
 }
 
-/** Whether `name` is the RDN `last` below the name `parent`. */
+/** Whether `name` consists of the RDNs of `parent` followed by `last`. */
 export function isNameBelow(name: DistinguishedName, parent: DistinguishedName, last: Rdn): boolean {
   if (name.rdns.length !== parent.rdns.length + 1) return false;
   return compareRdns(name.rdns.at(-1) ?? [], last) === "same" && compareSubtree(parent, name) === "same";
 }
 
-/** RFC 5280 §7.1: the same attributes, in any order. */
+/** Compares two RDNs: the same attributes, in any order (RFC 5280 §7.1). */
 export function compareRdns(one: Rdn, other: Rdn): Comparison {
   if (!sameTypes(one, other)) return "different";
   const left = [...other];
@@ -48,7 +49,8 @@ export function compareRdns(one: Rdn, other: Rdn): Comparison {
     if (index !== -1) left.splice(index, 1);
     return index === -1;
   });
-  // Each attribute that has no partner must at least have one of which nothing can be shown.
+  // The result is unclear only when each attribute without an equal one has an unclear comparison with some attribute
+  // of the other RDN.
   const open = (attribute: Attribute, among: Rdn): boolean =>
     among.some((candidate) => compareAttributes(attribute, candidate) === "unclear");
   if (unmatched.length === 0) return "same";
@@ -57,7 +59,7 @@ export function compareRdns(one: Rdn, other: Rdn): Comparison {
   return unclear ? "unclear" : "different";
 }
 
-/** Whether both have as many attributes of each type. In DER's order equal types stand together, shorter ones first. */
+/** Whether both RDNs have the same number of attributes of each type. */
 function sameTypes(one: Rdn, other: Rdn): boolean {
   if (one.length !== other.length) return false;
   if (one.length === 1) return one[0]?.type === other[0]?.type;
@@ -78,15 +80,21 @@ function compareAttributes(one: Attribute, other: Attribute): Comparison {
   return first.loose === second.loose ? "unclear" : "different";
 }
 
-/** Character strings without a form for comparison: ObjectDescriptor, Videotex-, Graphic-, General-, CHARACTER STRING. */
+/**
+ * Tags of character strings that have no form for comparison: ObjectDescriptor, Videotex-, Graphic-, GeneralString,
+ * CHARACTER STRING.
+ */
 const OPAQUE_STRINGS: ReadonlySet<number> = new Set([0x07, 0x15, 0x19, 0x1b, 0x1d, 0x3d]);
 
-/** Values of which one has no text: unlike, unless some reader may take both for the same characters. */
+/** Compares values of which one has no text: they differ, unless some reader may take both for the same characters. */
 function compareOpaque({ tag }: Attribute, other: Attribute): Comparison {
   return tag !== other.tag || OPAQUE_STRINGS.has(tag) ? "unclear" : "different";
 }
 
-/** The types of a name's attributes: names of different shapes are different. The converse does not hold. */
+/**
+ * The types of a name's attributes as text. Names of different shapes are different; names of one shape need not be
+ * the same.
+ */
 export const shapeOf = ({ rdns }: DistinguishedName): string =>
   rdns
     .map((rdn) =>
@@ -97,13 +105,13 @@ export const shapeOf = ({ rdns }: DistinguishedName): string =>
     )
     .join(",");
 
-/** Charges what comparing the two may take; false: over budget, so they must not be compared. */
+/** Charges what comparing two names may take. False: over budget, so they must not be compared. */
 export function spendOnComparison(one: DistinguishedName, other: DistinguishedName, budget: Budget): boolean {
   if (one === other || sameBytes(one.der, other.der) || shapeOf(one) !== shapeOf(other)) return true;
   return spendOnSubtree(one, other, budget);
 }
 
-/** As `isSameName`, charged: over budget, no two names are the same. */
+/** As `isSameName`, but charged: over budget, no two names are the same. */
 export const isSameNameWithin = (one: DistinguishedName, other: DistinguishedName, budget: Budget): boolean =>
   spendOnComparison(one, other, budget) && isSameName(one, other);
 
@@ -113,8 +121,8 @@ export function spendOnSubtree(base: DistinguishedName, name: DistinguishedName,
   return budget.spend("comparisons", comparisonsWith(base));
 }
 
-/** Attributes that are compared at most: in an RDN each with each. */
-export const comparisonsWith = (base: DistinguishedName): number =>
+/** How many pairs of attributes are compared at most: within an RDN, each with each. */
+const comparisonsWith = (base: DistinguishedName): number =>
   base.rdns.reduce((sum, { length }) => sum + length * length, 1);
 
 function foldedOctets(name: DistinguishedName): number {

@@ -1,13 +1,14 @@
-/** The extension nameConstraints, as it is written. What it means for names is for checks/name-constraints.ts. */
+/** Reads the extension nameConstraints. What it means for names is decided in checks/name-constraints.ts. */
 import { DerError, type DerReader, TAG, context } from "./der.ts";
 import { type GeneralName, readGeneralName } from "./general-names.ts";
 
+/** The bases of the subtrees, as they are written. */
 export interface NameConstraints {
   readonly permitted: readonly GeneralName[];
   readonly excluded: readonly GeneralName[];
 }
 
-/** RFC 5280 §4.2.1.10. An empty extension, empty lists, minimum and maximum are refused. */
+/** Reads nameConstraints (RFC 5280 §4.2.1.10). Refuses an empty extension, empty lists, minimum and maximum. */
 export function readNameConstraints(value: DerReader): NameConstraints {
   const what = "nameConstraints";
   const sequence = value.enter(TAG.sequence, what);

@@ -1,9 +1,9 @@
-/** DER of types that this room does not know: checked down to its elements, and counted. */
+/** Checks DER of types that trust/ does not read, down to its elements. */
 import { DerError, DerReader, MAX_OID_OCTETS, TAG } from "./der.ts";
 
 /**
- * That the contents are DER elements all the way down, at most `depth` levels: for types this room does not know.
- * Object identifiers are as short as everywhere, because PKI.js pays for each of their arcs. Returns how many there are.
+ * Checks that the contents are DER elements, nested at most `depth` levels, and answers their number. Object
+ * identifiers may be no longer than elsewhere, because PKI.js spends time on each of their arcs.
  */
 export function checkNested(reader: DerReader, depth: number, what: string): number {
   if (depth === 0) throw new DerError(`${what} is nested too deep`);

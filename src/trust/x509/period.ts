@@ -1,18 +1,19 @@
-/** When something holds, both ends included, in ms since the epoch. */
+/** A period in ms since the epoch, both ends included. */
 export interface Period {
   readonly fromMs: number;
   readonly untilMs: number;
 }
 
+/** The period without an end. */
 export const ALWAYS: Period = { fromMs: -Infinity, untilMs: Infinity };
 
-/** When all of them hold. */
+/** The period that lies in all of these. */
 export const intersect = (...periods: readonly Period[]): Period => ({
   fromMs: Math.max(...periods.map(({ fromMs }) => fromMs)),
   untilMs: Math.min(...periods.map(({ untilMs }) => untilMs)),
 });
 
-/** A certificate's own dates. */
+/** The period between a certificate's own dates. */
 export const validityOf = (dates: { readonly notBeforeMs: number; readonly notAfterMs: number }): Period => ({
   fromMs: dates.notBeforeMs,
   untilMs: dates.notAfterMs,

@@ -1,11 +1,13 @@
-/** Public keys: which ones this gateway reads, and which it refuses in every runtime alike. */
+/** Reads public keys, and decides which ones are used: the same in every runtime. */
 import { hex } from "../../bundle/bytes.ts";
 import { readNull, unsupported } from "./algorithm-identifiers.ts";
 import { DerError, DerReader, TAG, at } from "./der.ts";
 import { ED25519 } from "./signature-algorithms.ts";
 
+/** The elliptic curves of ECDSA keys. */
 export type Curve = "P-256" | "P-384" | "P-521";
 
+/** A public key. `bits` is the length of the RSA modulus; modulus and exponent are big-endian without a sign octet. */
 export type PublicKey =
   | { readonly kind: "rsa"; readonly bits: number; readonly modulus: Uint8Array; readonly exponent: Uint8Array }
   | { readonly kind: "ec"; readonly curve: Curve }
@@ -22,7 +24,7 @@ const CURVES: Readonly<Record<string, { curve: Curve; bytes: number }>> = {
   "1.3.132.0.35": { curve: "P-521", bytes: 66 },
 };
 
-/** A SubjectPublicKeyInfo (RFC 3279 §2.3, RFC 5480 §2, RFC 8410 §4). */
+/** Reads the contents of a SubjectPublicKeyInfo (RFC 3279 §2.3, RFC 5480 §2, RFC 8410 §4). */
 export function readPublicKey(spki: DerReader): PublicKey {
   const what = "subjectPublicKeyInfo";
   const algorithm = spki.enter(TAG.sequence, what);
@@ -89,7 +91,7 @@ export function positive(value: Uint8Array, what: string): Uint8Array {
   return at(value, 0) === 0 ? value.subarray(1) : value;
 }
 
-/** Why a key may not be used, or null. A CA's key signs certificates; an end entity's signs the handshake. */
+/** Why a key is not used; null: it is. The key of a `ca` signs certificates, that of an `end-entity` the handshake. */
 export function keyProblem(
   key: PublicKey,
   role: "ca" | "end-entity",

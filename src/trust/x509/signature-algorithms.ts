@@ -1,23 +1,28 @@
-/** Signature algorithms: which ones this gateway knows, and which it refuses in every runtime alike. */
+/** Reads signature algorithms. Which ones are verified is the same in every runtime. */
 import { HASHES, type Hash, readNull, unsupported } from "./algorithm-identifiers.ts";
 import { DerError, type DerReader, TAG, context } from "./der.ts";
 
+/** A signature algorithm with its parameters. */
 export type SignatureAlgorithm =
   | { readonly kind: "rsa-pkcs1"; readonly hash: Hash }
   | {
       readonly kind: "rsa-pss";
       readonly hash: Hash;
       readonly saltLength: number;
-      /** As RFC 4055 §3.1 recommends: the salt as long as the hash, and both hashes with NULL parameters. */
+      /**
+       * Whether the parameters are those RFC 4055 §3.1 recommends: the salt as long as the hash, and both hashes
+       * with NULL parameters.
+       */
       readonly usual: boolean;
     }
   | { readonly kind: "ecdsa"; readonly hash: Hash }
   | { readonly kind: "ed25519" }
-  /** Known to be weak, or not known at all: for people, never verified. */
+  /** An algorithm that is weak or not known, never verified; `name` is for people. */
   | { readonly kind: "unsupported"; readonly name: string };
 
 const RSA_PSS = "1.2.840.113549.1.1.10";
 const MGF1 = "1.2.840.113549.1.1.8";
+/** id-Ed25519 (RFC 8410 §3): the same object identifier names the key and the signature algorithm. */
 export const ED25519 = "1.3.101.112";
 
 const RSA_PKCS1: Readonly<Record<string, Hash>> = {
@@ -31,12 +36,15 @@ const ECDSA: Readonly<Record<string, Hash>> = {
   "1.2.840.10045.4.3.4": "SHA-512",
 };
 
-/** The contents of an AlgorithmIdentifier that signs. Refuses parameters the algorithm does not define. */
+/**
+ * Reads the contents of the AlgorithmIdentifier of a signature. Refuses parameters that the algorithm does not
+ * define.
+ */
 export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
   const oid = reader.oid("signatureAlgorithm");
   const pkcs1 = RSA_PKCS1[oid];
   if (pkcs1 !== undefined) {
-    // RFC 4055 §5: NULL, and absent must be accepted too.
+    // RFC 4055 §5: the parameters are NULL, and absent ones must be accepted too.
     if (!reader.empty) readNull(reader, "signatureAlgorithm.parameters");
     reader.finish("signatureAlgorithm");
     return { kind: "rsa-pkcs1", hash: pkcs1 };
@@ -50,7 +58,10 @@ export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
   return oid === RSA_PSS ? readPssParameters(reader) : unsupported(oid);
 }
 
-/** RFC 4055 §3.1. The defaults mean SHA-1, which is refused; the mask must use the same hash. */
+/**
+ * Reads RSASSA-PSS-params (RFC 4055 §3.1). The defaults mean SHA-1, which is refused; the mask must use the same
+ * hash.
+ */
 function readPssParameters(reader: DerReader): SignatureAlgorithm {
   const what = "RSASSA-PSS-params";
   const outer = reader.enter(TAG.sequence, what);
@@ -100,7 +111,7 @@ function readHash(reader: DerReader, what: string): ReadHash {
   return { name: HASHES[oid] ?? oid, withNull };
 }
 
-/** For people. */
+/** The name of an algorithm, for people. */
 export function describeAlgorithm(algorithm: SignatureAlgorithm): string {
   switch (algorithm.kind) {
     case "rsa-pkcs1":

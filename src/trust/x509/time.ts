@@ -1,9 +1,10 @@
-/** A date in a certificate, a CRL or an OCSP response. */
+/** Reads the dates of certificates, CRLs and OCSP responses. */
 import { DerError, type DerReader, TAG, at } from "./der.ts";
 
 /**
- * A `Time` of RFC 5280 §4.1.2.5 in ms since the epoch: UTCTime with seconds, or GeneralizedTime with seconds and no
- * fraction, both in Zulu. `early` tells that a date before 2050 was written as GeneralizedTime, which CAs must not do.
+ * Reads a `Time` (RFC 5280 §4.1.2.5) as ms since the epoch: UTCTime with seconds, or GeneralizedTime with seconds
+ * and no fraction, both in Zulu. `early` tells that a date before 2050 was written as GeneralizedTime, which CAs
+ * must not do.
  */
 export function readTime(reader: DerReader, what: string): { ms: number; early: boolean } {
   const tag = reader.peek();
