@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { isBun } from "./bun.ts";
 import type { Front } from "../../gateway/front.ts";
+import { onClientHello } from "./client-hello.ts";
 import { type Answering, type Client, Clients, type Join } from "./clients.ts";
 import { Crowd } from "./crowd.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
@@ -157,7 +158,7 @@ export class Door {
       clearTimeout(timer);
       if (this.#shaking.get(key)?.socket === socket) this.#shaking.delete(key);
     });
-    server.emit("connection", socket);
+    onClientHello(socket, () => server.emit("connection", socket));
   }
 
   /** `clients` are those that this server admits, however long their handshakes take. */
