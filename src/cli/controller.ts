@@ -19,8 +19,7 @@ import {
 } from "../controller/index.ts";
 import { closeEndpoint, type HostPort, openEndpoint, parseHostPort } from "./endpoint.ts";
 
-/** The help text. */
-export const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-kv) [options]
+const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-kv) [options]
 
       --publish DIR            publish to a directory that lasthop serve DIR watches
       --publish-kv             publish to Workers KV, by CLOUDFLARE_ACCOUNT_ID, CLOUDFLARE_API_TOKEN, LASTHOP_KV_NAMESPACE_ID
@@ -43,7 +42,7 @@ interface Settings {
   readonly compile: ClusterOptions;
 }
 
-/** `lasthop controller`. Resolves with the exit status, which {@link CONTROLLER_USAGE} lists. */
+/** `lasthop controller`. Resolves with the exit status. */
 export async function controller(args: readonly string[]): Promise<number> {
   const settings = parse(args);
   if (settings === null) {

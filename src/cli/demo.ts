@@ -1,7 +1,7 @@
 /**
- * `npm start`: the main job on one machine. Mints a CA and backends on loopback, compiles routes.yaml with the objects
- * a cluster would add, serves them with `wrangler dev`, and prints what to ask and what it answers.
- * `npm run demo -- --check` asks those lines itself, on free ports, and exits 0 only if each answers as printed.
+ * `npm start`: the example cluster on one machine. Mints a CA and certificates, starts backends on loopback, compiles
+ * routes.yaml with the objects that a cluster would add, serves the bundle with `wrangler dev`, and prints requests and
+ * their answers. `npm run demo -- --check` sends these requests itself and compares the answers.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
@@ -16,7 +16,7 @@ import { type DevServer, startDev, untilStopped } from "./dev.ts";
 const ROOT = resolve(import.meta.dirname, "../..");
 const PORT = 8787;
 
-export const DEMO_USAGE = `usage: lasthop demo [--check]
+const DEMO_USAGE = `usage: lasthop demo [--check]
 
 Mints a CA and backends on loopback, compiles routes.yaml, serves it on http://127.0.0.1:${PORT} with wrangler dev, and
 prints what to ask and what it answers. With --check it asks on a free port itself.
@@ -24,6 +24,7 @@ prints what to ask and what it answers. With --check it asks on a free port itse
 exit status: 0 stopped, or every answer was as printed; 1 one was not; 2 wrong usage, or nothing to serve
 `;
 
+/** `lasthop demo`. Resolves with the exit status. */
 export async function demo(args: readonly string[]): Promise<number> {
   const parsed = parse(args);
   if (typeof parsed === "string") {
@@ -53,7 +54,8 @@ function parse(args: readonly string[]): { check: boolean; help: boolean } | str
 
 async function interactive(backends: DemoBackends): Promise<number> {
   const directory = join(ROOT, ".lasthop/demo");
-  const server = await start(backends, directory, join(ROOT, "routes.yaml"), PORT, console.log);
+  const manifest = join(ROOT, "routes.yaml");
+  const server = await start(backends, { directory, manifest, port: PORT, print: console.log });
   if (server === null) return 2;
   console.log(`\nServing on http://127.0.0.1:${PORT}. Ask, in another terminal:\n`);
   for (const line of LINES) console.log(`# ${line.why}: ${expectation(line)}\n${curlLine(line, PORT)}\n`);
@@ -65,12 +67,12 @@ async function interactive(backends: DemoBackends): Promise<number> {
 async function checked(backends: DemoBackends): Promise<number> {
   const directory = join(ROOT, ".lasthop/check");
   mkdirSync(directory, { recursive: true });
-  // A copy, because the check edits it.
+  // The check edits the manifest, so it gets a copy.
   const manifest = join(directory, "routes.yaml");
   writeFileSync(manifest, readFileSync(join(ROOT, "routes.yaml")));
   const port = await freePort();
   const log: string[] = [];
-  const server = await start(backends, directory, manifest, port, (line) => void log.push(line));
+  const server = await start(backends, { directory, manifest, port, print: (line) => void log.push(line) });
   if (server === null) {
     console.error(log.join("\n"));
     return 2;
@@ -84,18 +86,21 @@ async function checked(backends: DemoBackends): Promise<number> {
   }
 }
 
-function start(
-  backends: DemoBackends,
-  directory: string,
-  manifest: string,
-  port: number,
-  print: (line: string) => void,
-): Promise<DevServer | null> {
+interface StartOptions {
+  /** The directory for generated files. */
+  readonly directory: string;
+  /** The path of the manifest with routes and policies. */
+  readonly manifest: string;
+  readonly port: number;
+  readonly print: (line: string) => void;
+}
+
+function start(backends: DemoBackends, { directory, manifest, port, print }: StartOptions): Promise<DevServer | null> {
   mkdirSync(directory, { recursive: true });
   const cluster = join(directory, "cluster.yaml");
   writeFileSync(cluster, clusterYaml(backends));
   return startDev({
-    // As a person would type them, so that diagnostics name them so.
+    // Relative paths, as a person would type them, make diagnostics readable.
     build: { paths: [manifest, cluster].map((path) => relative(process.cwd(), path)), allowLoopback: true, print },
     directory,
     port,
@@ -105,7 +110,7 @@ function start(
   });
 }
 
-/** Every object's conditions, one line each. */
+/** The conditions of every object, one line per condition. */
 function summary({ statuses, digest }: BuildResult, changed: boolean): string {
   const lines = statuses.flatMap((status) => status.summary);
   if (!changed)

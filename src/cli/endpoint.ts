@@ -2,44 +2,49 @@
 import { createServer, type Server } from "node:http";
 import type { Registry } from "prom-client";
 
+/** The highest TCP port. */
 export const MAX_PORT = 65_535;
 
+/** An address to bind. An IPv6 address has no brackets. */
 export interface HostPort {
   readonly host: string;
   readonly port: number;
 }
 
-/** `127.0.0.1:9464`, `[::1]:9464`, `localhost:9464`; null: it is none. */
+/** The address in a text such as `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`; null when it is none. */
 export function parseHostPort(text: string): HostPort | null {
   const { host, port } = /^(?<host>.+):(?<port>\d{1,5})$/.exec(text)?.groups ?? {};
   if (host === undefined || Number(port) > MAX_PORT) return null;
   return { host: host.replace(/^\[(.*)\]$/, "$1"), port: Number(port) };
 }
 
-/** `unready` says why /readyz answers 503, a line each; empty: 200. Rejects with what `listen` fails with. */
+/**
+ * Opens the endpoint. /readyz answers 503 with the lines of `unready`, or 200 when there are none. Rejects when the
+ * address cannot be bound.
+ */
 export function openEndpoint(
   { host, port }: HostPort,
   registry: Registry,
   unready: () => readonly string[],
 ): Promise<Server> {
   const server = createServer((request, response) => {
-    const say = (status: number, text: string): void => {
+    const answer = (status: number, text: string): void => {
       response.writeHead(status, { "content-type": "text/plain" }).end(text);
     };
     switch (request.url ?? "") {
       case "/healthz":
-        return say(200, "ok\n");
+        return answer(200, "ok\n");
       case "/readyz": {
-        const why = unready();
-        return why.length === 0 ? say(200, "ok\n") : say(503, `${why.join("\n")}\n`);
+        const reasons = unready();
+        return reasons.length === 0 ? answer(200, "ok\n") : answer(503, `${reasons.join("\n")}\n`);
       }
       case "/metrics":
         return void registry.metrics().then(
           (text) => response.writeHead(200, { "content-type": registry.contentType }).end(text),
-          (error: unknown) => say(500, String(error)),
+          (error: unknown) => answer(500, String(error)),
         );
       default:
-        return say(404, "not found\n");
+        return answer(404, "not found\n");
     }
   });
   return new Promise((resolve, reject) => {
@@ -48,7 +53,7 @@ export function openEndpoint(
   });
 }
 
-/** Scrapes under way do not keep the process. */
+/** Closes the endpoint and its connections: a scrape in progress must not keep the process alive. */
 export function closeEndpoint(server: Server): void {
   server.close();
   server.closeAllConnections();

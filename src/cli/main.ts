@@ -1,10 +1,13 @@
-/** `lasthop COMMAND`: finds the command's file, which exports a function of the same name, and exits with its code. */
+/**
+ * `lasthop COMMAND`: calls the function that the command's file exports under the command's name, and exits with the
+ * status that it resolves with.
+ */
 import * as nodeModule from "node:module";
 import { join } from "node:path";
 import { isBun } from "../host/node/bun.ts";
 
-// Types are stripped and code is compiled once, not at every start. Never in a shared directory: what lies there is run.
-// Deno has no such thing.
+// Node.js keeps compiled code in this directory, so that it need not strip types at every start. The directory must not
+// be a shared one, because Node.js runs the code that it finds there. Deno has no compile cache.
 const { enableCompileCache }: Partial<typeof nodeModule> = nodeModule;
 enableCompileCache?.(join(import.meta.dirname, "../../node_modules/.cache/lasthop"));
 
@@ -43,16 +46,16 @@ async function main([name = "", ...args]: readonly string[]): Promise<number> {
   return await (run as (args: readonly string[]) => Promise<number>)(args);
 }
 
-/** sysexits.h's EX_SOFTWARE: a bug of ours must not look like 1, which says that a bundle was written. */
+/** The exit status after a bug of ours (EX_SOFTWARE of sysexits.h). Status 1 would mean that a bundle was written. */
 const EXIT_BUG = 70;
-/** How long a reader that stands still may keep Bun's process. */
-const LAST_WORDS_MS = 10_000;
+/** The time that Bun's process waits at its end for its output to be read. */
+const EXIT_TIMEOUT_MS = 10_000;
 
 try {
   process.exitCode = await main(process.argv.slice(2));
-  // A connection that was reset keeps Bun's process (measured: Bun 1.4.5). What has been written leaves first.
+  // A connection that was reset keeps Bun's process alive (measured: Bun 1.4.5), so it exits once its output is written.
   if (isBun) setImmediate(() => process.stdout.write("", () => process.exit()));
-  if (isBun) setTimeout(() => process.exit(), LAST_WORDS_MS);
+  if (isBun) setTimeout(() => process.exit(), EXIT_TIMEOUT_MS);
 } catch (error) {
   const code: unknown = error instanceof Error && "code" in error ? error.code : undefined;
   const usageFault = typeof code === "string" && code.startsWith("ERR_PARSE_ARGS_");

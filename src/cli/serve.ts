@@ -1,56 +1,21 @@
-/** `lasthop serve`: a bundle, or all that a controller publishes, on Node, Deno or Bun. What does not load changes nothing. */
+/** `lasthop serve`: serves a bundle, or all that a controller publishes to a directory, on Node, Deno or Bun. */
 import { statSync } from "node:fs";
-import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { BundleError } from "../bundle/codec.ts";
 import type { OnBackendEvent } from "../backend/events.ts";
 import type { AccessLog, AccessRecord } from "../gateway/access-log.ts";
-import type { EncodedSlashes } from "../gateway/match/request.ts";
 import { nodeHost } from "../host/node/host.ts";
 import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";
 import { FileRefused } from "../host/node/regular-file.ts";
-import { closeEndpoint, type HostPort, MAX_PORT, openEndpoint, parseHostPort } from "./endpoint.ts";
+import { closeEndpoint, openEndpoint } from "./endpoint.ts";
 import { type Running, serveBundleFile } from "./serve/bundle-file.ts";
 import { type Lines, linesTo } from "./serve/lines.ts";
 import { UsageError, unusedEntries } from "./serve/port-map.ts";
+import { parseSettings, SERVE_USAGE, type Settings } from "./serve/settings.ts";
 
-export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
-
-  BUNDLE                  what lasthop build wrote (default: bundle.json)
-  DIRECTORY               what lasthop controller publishes to: every Gateway there, on its own addresses
-      --secrets FILE      private keys for the bundle (lasthop build --secrets); only its owner may read it
-      --address ADDRESS   the address to bind (default: 127.0.0.1)
-      --port-map MAP      BOUND=LISTENER[,…]: 8080=80 binds 8080 for the listener on 80
-      --metrics-address HOST:PORT
-                          /metrics, /healthz and /readyz
-      --drain-timeout S   seconds that requests in flight have after a signal (default: 30)
-      --encoded-slashes refuse|keep
-                          a path with %2F or %5C is answered 400 (default), or passed on as it is
-      --no-watch          load a changed bundle on SIGHUP alone
-
-A changed bundle is loaded without a cut: requests in flight finish under the old one. One that is refused changes
-nothing. SIGINT and SIGTERM answer what is in flight and stop; a second one stops at once.
-
-exit status: 0 stopped by a signal; 1 a port cannot be bound; 2 wrong usage, or a bundle that is refused
-`;
-
-interface Settings {
-  readonly path: string;
-  readonly secrets: string | null;
-  /** Null: nobody gave one. */
-  readonly address: string | null;
-  /** Listener port → bound port. */
-  readonly portMap: ReadonlyMap<number, number>;
-  readonly metrics: HostPort | null;
-  readonly drainMs: number;
-  readonly encodedSlashes: EncodedSlashes;
-  readonly watch: boolean;
-}
-
-/** The command line. */
+/** `lasthop serve`. Resolves with the exit status. */
 export async function serve(args: readonly string[]): Promise<number> {
-  const settings = parse(args);
+  const settings = parseSettings(args);
   if (settings === null) {
     process.stdout.write(SERVE_USAGE);
     return 0;
@@ -59,15 +24,16 @@ export async function serve(args: readonly string[]): Promise<number> {
     process.stderr.write(`lasthop serve: ${settings}\n\n${SERVE_USAGE}`);
     return 2;
   }
-  const stopped = onSignals();
+  const stopped = stopSignal();
   let running: Running | null = null;
-  const { metrics: at } = settings;
-  // What nobody asks for is not counted.
+  const endpoint = settings.metrics;
   const records = linesTo(1, {
-    lost: (why) => say(`the access log cannot be written (${why}): lines are dropped, and counted in ${DROPPED}`),
+    onDrop: (reason) =>
+      say(`the access log cannot be written (${reason}): lines are dropped, and counted in ${DROPPED}`),
   });
+  // Without an endpoint nothing can read metrics, so there are none.
   const metrics =
-    at === null
+    endpoint === null
       ? null
       : createMetrics(
           () => running?.servings ?? [],
@@ -77,11 +43,12 @@ export async function serve(args: readonly string[]): Promise<number> {
     metrics?.onRecord(record);
     records.write(JSON.stringify(record));
   };
-  // Node's own way of saying them waits for whoever reads.
+  // Node.js writes warnings synchronously, which would stop the process while nobody reads its output.
   process.removeAllListeners("warning").on("warning", ({ message }) => say(message));
   const unready = (): string[] => ((running?.servings.length ?? 0) > 0 ? [] : ["no Gateway is served"]);
   try {
-    const server = at === null || metrics === null ? null : await openEndpoint(at, metrics.registry, unready);
+    const server =
+      endpoint === null || metrics === null ? null : await openEndpoint(endpoint, metrics.registry, unready);
     try {
       running = await start(settings, log, metrics?.onEvent);
       await untilStopped(running, settings.drainMs, stopped);
@@ -89,10 +56,10 @@ export async function serve(args: readonly string[]): Promise<number> {
       if (server !== null) closeEndpoint(server);
     }
   } catch (error) {
-    return told(error, settings);
+    return reportFailure(error, settings);
   }
-  const settled = await Promise.all([records.settle(), said.settle()]);
-  // What a reader that stands still has not taken would keep the process.
+  const settled = await Promise.all([records.settle(), messages.settle()]);
+  // Output that nobody reads would keep the process alive.
   if (settled.includes(false)) process.exit(0);
   return 0;
 }
@@ -131,32 +98,33 @@ async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent
   return serveBundleFile({ path, secrets: settings.secrets, address, watch: settings.watch }, options, say);
 }
 
-/** Aborts at SIGINT or SIGTERM, also while a bundle is read; a second one ends the process. */
-function onSignals(): AbortSignal {
+/** A signal that aborts at SIGINT or SIGTERM, also while the bundle is loaded. A second one ends the process at once. */
+function stopSignal(): AbortSignal {
   const stop = new AbortController();
-  const heard = (): void => {
+  const onSignal = (): void => {
     if (stop.signal.aborted) process.exit(0);
     stop.abort();
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, heard);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
   return stop.signal;
 }
 
+/** Serves until `stopped` aborts and then closes. SIGHUP reloads, one reload after another. */
 async function untilStopped({ reload, close }: Running, drainMs: number, stopped: AbortSignal): Promise<void> {
   if (stopped.aborted) return close(drainMs);
-  let running: Promise<void> = Promise.resolve();
-  const again = (): void => {
-    running = running.then(reload);
+  let reloading: Promise<void> = Promise.resolve();
+  const onHangup = (): void => {
+    reloading = reloading.then(reload);
   };
-  process.on("SIGHUP", again);
+  process.on("SIGHUP", onHangup);
   await new Promise((stop) => stopped.addEventListener("abort", stop, { once: true }));
-  process.off("SIGHUP", again);
-  await running;
+  process.off("SIGHUP", onHangup);
+  await reloading;
   await close(drainMs);
 }
 
-/** Why it does not serve, and the exit code. */
-function told(error: unknown, { path }: Settings): number {
+/** Reports why the bundle cannot be served, and answers the exit status. Throws `error` again when it is a bug of ours. */
+function reportFailure(error: unknown, { path }: Settings): number {
   if (error instanceof UsageError || error instanceof FileRefused) {
     say(error.message);
     return 2;
@@ -170,7 +138,7 @@ function told(error: unknown, { path }: Settings): number {
     say(`${error.message}; see --address, --port-map and --metrics-address`);
     return 1;
   }
-  // It names the file itself: the bundle or the keys.
+  // The message of a file system error names the file: the bundle or the keys.
   if (error instanceof Error && typeof call === "string") {
     say(`${error.message}; give what lasthop build wrote with -o and --secrets, or lasthop controller with --publish`);
     return 2;
@@ -178,66 +146,5 @@ function told(error: unknown, { path }: Settings): number {
   throw error;
 }
 
-/** A day: beyond 24 days a timer would fire at once. */
-const MAX_DRAIN_MS = 86_400_000;
-
-const said: Lines = linesTo(2, { lost: () => undefined });
-const say = (line: string): void => said.write(`lasthop serve: ${line}`);
-
-function parse(args: readonly string[]): Settings | string | null {
-  let parsed;
-  try {
-    parsed = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        address: { type: "string" },
-        secrets: { type: "string" },
-        "port-map": { type: "string", default: "" },
-        "metrics-address": { type: "string" },
-        "drain-timeout": { type: "string", default: "30" },
-        "encoded-slashes": { type: "string", default: "refuse" },
-        "no-watch": { type: "boolean", default: false },
-        help: { type: "boolean", short: "h", default: false },
-      },
-    });
-  } catch (error) {
-    return error instanceof Error ? error.message : String(error);
-  }
-  const { values, positionals } = parsed;
-  if (values.help) return null;
-  if (positionals.length > 1) return "one bundle at a time";
-  const portMap = parsePortMap(values["port-map"]);
-  if (typeof portMap === "string") return portMap;
-  const at = values["metrics-address"];
-  const metrics = at === undefined ? null : parseHostPort(at);
-  if (at !== undefined && metrics === null) return `--metrics-address: ${JSON.stringify(at)} is not HOST:PORT`;
-  const drainMs = Number(values["drain-timeout"]) * 1_000;
-  if (!(drainMs >= 0 && drainMs <= MAX_DRAIN_MS))
-    return `--drain-timeout: ${JSON.stringify(values["drain-timeout"])} is no number of seconds up to ${MAX_DRAIN_MS / 1_000}`;
-  const encodedSlashes = values["encoded-slashes"];
-  if (encodedSlashes !== "refuse" && encodedSlashes !== "keep")
-    return `--encoded-slashes: ${JSON.stringify(encodedSlashes)} is neither refuse nor keep`;
-  return {
-    path: resolve(positionals[0] ?? "bundle.json"),
-    secrets: values.secrets === undefined ? null : resolve(values.secrets),
-    address: values.address ?? null,
-    portMap,
-    metrics,
-    drainMs,
-    encodedSlashes,
-    watch: !values["no-watch"],
-  };
-}
-
-function parsePortMap(text: string): Map<number, number> | string {
-  const portMap = new Map<number, number>();
-  for (const pair of text.split(",").filter((each) => each !== "")) {
-    const [bound = 0, listener = 0] = /^\d+=\d+$/.test(pair) ? pair.split("=").map(Number) : [];
-    const valid = [bound, listener].every((port) => port >= 1 && port <= MAX_PORT);
-    if (!valid) return `--port-map: ${JSON.stringify(pair)} is not BOUND=LISTENER`;
-    if (portMap.has(listener)) return `--port-map: listener port ${listener} stands twice`;
-    portMap.set(listener, bound);
-  }
-  return portMap;
-}
+const messages: Lines = linesTo(2, { onDrop: () => undefined });
+const say = (line: string): void => messages.write(`lasthop serve: ${line}`);

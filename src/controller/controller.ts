@@ -10,7 +10,7 @@ import { createStore } from "./store.ts";
 import { pause } from "./watch.ts";
 
 /** What a controller is made of. */
-export interface ControllerOptions extends PassOptions {
+interface ControllerOptions extends PassOptions {
   readonly api: KubeApi;
 }
 

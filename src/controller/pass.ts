@@ -38,7 +38,7 @@ export interface PassReport {
 }
 
 /** The cluster as the controller reads and writes it. */
-export interface WatchedCluster {
+interface WatchedCluster {
   readonly api: KubeApi;
   readonly store: Store;
   /** Kinds of which objects were deleted since the last pass. A pass empties the set. */

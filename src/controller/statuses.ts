@@ -11,7 +11,7 @@ import type { Store } from "./store.ts";
 import { keyOf } from "./watch.ts";
 
 /** A writer of statuses. */
-export interface StatusWriter {
+interface StatusWriter {
   /**
    * Writes the statuses that differ from the objects' own, and resolves with one message for each that could not be
    * written. The caller repeats the call in its next pass. `serving` answers the part that depends on hosts.

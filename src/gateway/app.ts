@@ -6,7 +6,7 @@ import type { Background, Front } from "./front.ts";
 import type { Gateway } from "./gateway.ts";
 
 /** Values that the host hands to the app with each request, as Hono's `env`. */
-export interface AppBindings {
+interface AppBindings {
   /** The client's side of this request: a worker cannot see the port it was reached on, so its host says it. */
   readonly front: Front;
   readonly background: Background;

@@ -7,7 +7,7 @@ import type { ConfigCode } from "../bundle/types.ts";
 import type { RefusalCode } from "../trust/index.ts";
 
 /** Codes of failures that are found before the request goes to a backend, or between client and gateway. */
-export type RequestCode =
+type RequestCode =
   | "no-listener"
   | "no-route"
   | "bad-host"

@@ -16,7 +16,8 @@ import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { loadAll } from "js-yaml";
 import { decodeSecrets, demandKeys } from "../../src/bundle/secrets.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
-import { buildOnce, parseBuildArgs } from "../../src/cli/build.ts";
+import { buildOnce } from "../../src/cli/build.ts";
+import { parseBuildArgs } from "../../src/cli/build/args.ts";
 import { mintPlaceholders } from "./minted.ts";
 
 const ROOT = join(import.meta.dirname, "../..");

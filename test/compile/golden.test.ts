@@ -7,7 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, load } from "js-yaml";
 import { describe, expect, test } from "vitest";
-import { parseBuildArgs } from "../../src/cli/build.ts";
+import { parseBuildArgs } from "../../src/cli/build/args.ts";
 import { CONFIG_CODES } from "../../src/bundle/types.ts";
 import { CONFLICTED, NOT_ACCEPTED, UNRESOLVED } from "../../src/compile/diagnostics/conditions.ts";
 import { INPUT_CODES } from "../../src/compile/diagnostics/diagnostics.ts";

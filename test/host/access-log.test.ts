@@ -91,7 +91,7 @@ describe("a line writer", () => {
   const writer = (put: (bytes: Buffer) => Put): { lines: LineWriter; lost: string[] } => {
     const lost: string[] = [];
     const output = { put, waitingBytes: 0 };
-    return { lines: new LineWriter(output, { lost: (why) => lost.push(why) }), lost };
+    return { lines: new LineWriter(output, { onDrop: (reason) => lost.push(reason) }), lost };
   };
 
   it("holds a bounded number of bytes for a reader that stands still, and loses no line that it took", async () => {
@@ -122,7 +122,7 @@ describe("a line writer", () => {
     let isFull = true;
     let read = "";
     const { lines, lost } = writer((bytes) => {
-      if (isFull) return { kind: "failed", why: "ENOSPC" };
+      if (isFull) return { kind: "failed", reason: "ENOSPC" };
       read += bytes.toString();
       return { kind: "taken", bytes: bytes.length };
     });

@@ -1,29 +1,34 @@
-/** TLS backends on loopback for the demo. Each tells which SNI it saw, and counts every decrypted request byte. */
+/** TLS backends on loopback for the demo. Each answers with the SNI of its connection, and counts request bytes. */
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { createSecureContext, type TLSSocket } from "node:tls";
 import { type Minted, mintCa, mintLeaf } from "./pki.ts";
 
-/** What one backend has seen. `requestBytes` is plaintext after TLS: zero means that nothing got past the gateway. */
-export interface Seen {
+/** What one backend has received. */
+interface Seen {
+  /** The SNI of each handshake. */
   readonly sni: string[];
+  /** The number of bytes received within TLS. Zero after a refusal: the gateway has sent no part of the request. */
   requestBytes: number;
 }
 
+/** The running backends and their CAs. */
 export interface DemoBackends {
-  /** The CA that the demo's policies trust, and one that none of them names. */
+  /** The CA that the demo's policies trust. */
   readonly shopCa: Minted;
+  /** A CA that no policy names. */
   readonly otherCa: Minted;
   readonly ports: Readonly<Record<BackendName, number>>;
   readonly seen: Readonly<Record<BackendName, Seen>>;
   close(): Promise<void>;
 }
 
-/** `shared` serves storefront and catalog from one address; the others each have one certificate. */
+/** The name of a backend. `shared` serves storefront and catalog from one address; every other has one certificate. */
 export type BackendName = "shared" | "ledger" | "partner" | "wrongCa" | "wrongName" | "expired";
 
 const DAY_MS = 86_400_000;
 
+/** Mints certificates and starts the backends on free ports. */
 export async function startBackends(): Promise<DemoBackends> {
   const shopCa = await mintCa({ name: "shop demo CA" });
   const otherCa = await mintCa({ name: "some other CA" });
@@ -85,7 +90,7 @@ async function serve(certificates: readonly Minted[], seen: Seen): Promise<Serve
     socket.on("data", (chunk: Buffer) => {
       seen.requestBytes += chunk.length;
     });
-    // A gateway that refuses hangs up in the middle of a handshake: that is what this demo shows.
+    // A gateway that refuses the certificate closes the connection during the handshake, which is an error here.
     socket.on("error", () => socket.destroy());
   });
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));

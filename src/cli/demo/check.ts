@@ -1,32 +1,35 @@
-/** Asks every printed line and compares: status, code, the SNI the backend saw, and its silence after a refusal. */
+/**
+ * The check of the demo: sends every printed request, and compares status, code, the SNI that the backend saw, and after a
+ * refusal that the backend received no request byte.
+ */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import type { DemoBackends } from "./backends.ts";
 import { curlLine, expectation, type Line, LINES } from "./lines.ts";
 
-export interface CheckOptions {
+interface CheckOptions {
   readonly backends: DemoBackends;
   readonly port: number;
-  /** A copy of routes.yaml that this may edit. */
+  /** The path of a copy of routes.yaml, which the check edits. */
   readonly manifest: string;
 }
 
 const RELOAD_TIMEOUT_MS = 30_000;
 const REQUEST_TIMEOUT_MS = 20_000;
 
-/** How many lines did not answer as printed. */
+/** Runs the check, prints each result, and resolves with the number of requests that were not answered as printed. */
 export async function check({ backends, port, manifest }: CheckOptions): Promise<number> {
   let passed = 0;
   let failed = 0;
-  const say = (name: string, problem: string | null): void => {
+  const report = (name: string, problem: string | null): void => {
     if (problem === null) passed++;
     else failed++;
     console.log(problem === null ? `ok      ${name}` : `FAILED  ${name}\n        ${problem}`);
   };
 
   for (const line of LINES)
-    say(`${curlLine(line, port)} → ${expectation(line)}`, await verdictOn(line, port, backends));
+    report(`${curlLine(line, port)} → ${expectation(line)}`, await problemWith(line, port, backends));
 
   const [first] = LINES;
   if (first === undefined) throw new RangeError("the demo has no lines");
@@ -38,25 +41,25 @@ export async function check({ backends, port, manifest }: CheckOptions): Promise
     expect: { kind: "refused", status: 502, code: "unknown-ca", silent: "shared" },
   };
   save(manifest, swapped);
-  say(`other-ca for shop-ca: ${expectation(refused)}`, await eventually(refused, port, backends));
+  report(`other-ca for shop-ca: ${expectation(refused)}`, await eventually(refused, port, backends));
   save(manifest, `${swapped}\n--- {broken: [\n`);
   await pause(2_000);
-  say("a broken edit: the last good bundle keeps serving", await verdictOn(refused, port, backends));
+  report("a broken edit: the last good bundle keeps serving", await problemWith(refused, port, backends));
   save(manifest, original);
-  say(`shop-ca again: ${expectation(first)}`, await eventually(first, port, backends));
+  report(`shop-ca again: ${expectation(first)}`, await eventually(first, port, backends));
 
   console.log(`${passed} passed, ${failed} failed`);
   return failed;
 }
 
-/** What is wrong with the answer to one line, or null. */
-async function verdictOn(
+/** What is wrong with the answer to one request, or null. */
+async function problemWith(
   { host, path, headers, expect }: Line,
   port: number,
   backends: DemoBackends,
 ): Promise<string | null> {
   const silent = expect.kind === "refused" && expect.silent !== null ? backends.seen[expect.silent] : null;
-  const before = silent?.requestBytes ?? 0;
+  const bytesBefore = silent?.requestBytes ?? 0;
   const sniBefore = silent?.sni.length ?? 0;
   const answer = await ask(port, path, { ...headers, host });
   if (answer.status !== expect.status) return `status ${answer.status}: ${answer.body.trim()}`;
@@ -68,18 +71,19 @@ async function verdictOn(
   if (code !== expect.code) return `code ${code}`;
   if (!answer.proxyStatus.includes(`details="${code}"`)) return `Proxy-Status: ${answer.proxyStatus}`;
   if (silent === null) return null;
-  // A refusal before the dial would prove nothing about the handshake.
+  // The backend must have seen the handshake: a refusal before the dial would prove nothing about certificates.
   if (silent.sni.length === sniBefore) return "the backend was never asked for its certificate";
-  return silent.requestBytes === before ? null : `the backend received ${silent.requestBytes - before} request bytes`;
+  const received = silent.requestBytes - bytesBefore;
+  return received === 0 ? null : `the backend received ${received} request bytes`;
 }
 
-/** The line's verdict once the worker has loaded a new bundle, or the last problem when it does not in time. */
+/** Sends one request until it is answered as expected, because the worker needs time to load a new bundle. Null then. */
 async function eventually(line: Line, port: number, backends: DemoBackends): Promise<string | null> {
   const deadline = Date.now() + RELOAD_TIMEOUT_MS;
   let problem: string | null;
   do {
     await pause(250);
-    problem = await verdictOn(line, port, backends).catch((error: unknown) => String(error));
+    problem = await problemWith(line, port, backends).catch((error: unknown) => String(error));
   } while (problem !== null && Date.now() < deadline);
   return problem;
 }
@@ -107,7 +111,7 @@ function ask(port: number, path: string, headers: Readonly<Record<string, string
   });
 }
 
-/** Renamed into place, as editors do. */
+/** Saves a file as editors do: writes another one and renames it. */
 function save(path: string, text: string): void {
   writeFileSync(`${path}.new`, text);
   renameSync(`${path}.new`, path);
@@ -115,7 +119,7 @@ function save(path: string, text: string): void {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
 
-/** A port nobody listens on just now. */
+/** A TCP port on loopback that is free at this moment. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));

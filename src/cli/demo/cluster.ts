@@ -1,9 +1,10 @@
-/** The objects a cluster would add to routes.yaml by itself, and a third HTTPRoute whose backends are all at fault. */
+/** The objects that a cluster would add to routes.yaml, and an HTTPRoute whose backends all have a fault. */
 import { stringify } from "yaml";
 import type { BackendName, DemoBackends } from "./backends.ts";
 
 const NAMESPACE = "shop";
 
+/** The objects as YAML, with the ports of `backends`. */
 export function clusterYaml({ shopCa, otherCa, ports }: DemoBackends): string {
   const objects = [
     configMap("shop-ca", shopCa.certPem),
@@ -23,7 +24,7 @@ export function clusterYaml({ shopCa, otherCa, ports }: DemoBackends): string {
   return head + objects.map((object) => stringify(object)).join("---\n");
 }
 
-/** A Service, its policy for `NAME.shop.internal`, and its endpoint. */
+/** A Service, a BackendTLSPolicy for it with the hostname `NAME.shop.internal`, and its endpoint. */
 function fault(name: string, ports: DemoBackends["ports"], backend: BackendName, configMapName = "shop-ca"): object[] {
   return [
     {

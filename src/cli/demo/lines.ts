@@ -1,11 +1,12 @@
-/** What to ask the demo, and what it answers: printed for people, and run by `npm run demo -- --check`. */
+/** The requests to the demo with their answers: printed for people, and sent by `npm run demo -- --check`. */
 import type { BackendName } from "./backends.ts";
 
+/** A request and its answer, printed as a line. */
 export interface Line {
   readonly host: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
-  /** What this line shows. */
+  /** What the request shows. */
   readonly why: string;
   readonly expect:
     | { readonly kind: "answered"; readonly status: 200; readonly sni: string }
@@ -13,7 +14,7 @@ export interface Line {
         readonly kind: "refused";
         readonly status: number;
         readonly code: string;
-        /** The backend that must not have received one request byte; null when none is dialled. */
+        /** The backend that is dialled and must receive no request byte; null when none is dialled. */
         readonly silent: BackendName | null;
       };
 }
@@ -26,6 +27,7 @@ const refused = (status: number, code: string, silent: BackendName | null): Line
   silent,
 });
 
+/** All requests, in the order in which they are printed. */
 export const LINES: readonly Line[] = [
   {
     host: "shop.example.com",
@@ -90,11 +92,13 @@ export const LINES: readonly Line[] = [
   },
 ];
 
+/** The curl command that sends a request. */
 export function curlLine(line: Line, port: number): string {
   const headers = Object.entries({ Host: line.host, ...line.headers }).map(([name, value]) => `-H '${name}: ${value}'`);
   return `curl -s -i ${headers.join(" ")} 'http://127.0.0.1:${port}${line.path}'`;
 }
 
+/** The expected answer, in words. */
 export function expectation({ expect }: Line): string {
   return expect.kind === "answered"
     ? `${expect.status}, the backend saw SNI ${expect.sni}`

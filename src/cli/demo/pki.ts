@@ -1,5 +1,6 @@
 /**
- * Mints certificates for the demo and the tests at run time, so no key and no expiry date is ever committed.
+ * Mints certificates for the demo and the tests at run time, so that no private key is committed, and no certificate
+ * that expires.
  *
  *   const root = await mintCa({ name: "test root" });
  *   const sub = await mintCa({ name: "test intermediate", issuer: root });
@@ -9,9 +10,10 @@
 import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 
-export type KeyType = "ec-p256" | "ec-p384" | "rsa-2048";
+/** The type of a key, as OpenSSL spells it. */
+type KeyType = "ec-p256" | "ec-p384" | "rsa-2048";
 
-/** A certificate with its private key, and the way up to (not including) its self-signed root. */
+/** A certificate with its private key, and with the intermediates between it and its root. */
 export interface Minted {
   readonly certPem: string;
   /** PKCS#8 PEM. */
@@ -23,56 +25,56 @@ export interface Minted {
   readonly publicKey: CryptoKey;
   readonly keyType: KeyType;
   readonly certificate: x509.X509Certificate;
-  /** What a server presents: this certificate, then its intermediates; a self-signed root is left out (unless it is all there is). */
+  /** The chain that a server presents: this certificate, then its intermediates, without a self-signed root. */
   readonly chain: readonly Uint8Array<ArrayBuffer>[];
   readonly chainPem: string;
   readonly issuer: Minted | null;
 }
 
-export interface MintOptions {
-  /** Common name; a leaf's default is its first DNS name. */
+interface MintOptions {
+  /** The common name. The default of a leaf is its first DNS name. */
   readonly name?: string;
-  /** Default: an hour ago. */
+  /** The start of validity; one hour ago by default. */
   readonly notBefore?: Date;
-  /** Default: in a day. */
+  /** The end of validity; in one day by default. */
   readonly notAfter?: Date;
-  /** Default: ec-p256. */
+  /** The type of a new key; ec-p256 by default. */
   readonly keyType?: KeyType;
-  /** Use this key pair instead of a new one (cross-signed CAs, renewed leaves); its `keyType` must match. */
+  /** A certificate whose key pair to use instead of a new one, for cross-signed CAs and renewed leaves. */
   readonly reuseKeyOf?: Minted;
-  /** Extensions added after the usual ones, as they are. */
+  /** Extensions to add after the usual ones. */
   readonly extensions?: readonly x509.Extension[];
 }
 
-export interface MintCaOptions extends MintOptions {
+interface MintCaOptions extends MintOptions {
   readonly name: string;
-  /** Absent: self-signed. */
+  /** The issuing CA; without it the certificate is self-signed. */
   readonly issuer?: Minted;
   readonly pathLength?: number;
 }
 
-export interface MintLeafOptions extends MintOptions {
-  /** Absent: self-signed. */
+interface MintLeafOptions extends MintOptions {
+  /** The issuing CA; without it the certificate is self-signed. */
   readonly issuer?: Minted;
   readonly dns?: readonly string[];
   readonly uris?: readonly string[];
   readonly ips?: readonly string[];
   readonly emails?: readonly string[];
-  /** Default: ["server"]; [] leaves the extension out. */
+  /** The extended key usages; `["server"]` by default, and no such extension when empty. */
   readonly usages?: readonly ("server" | "client")[];
 }
 
-/** A CA: self-signed, or an intermediate when `issuer` is given. */
+/** Mints a CA: a self-signed root, or an intermediate when `issuer` is given. */
 export function mintCa(options: MintCaOptions): Promise<Minted> {
   const usage = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign;
-  return mint(options, options.name, options.issuer ?? null, [
+  return mint({ ...options, issuer: options.issuer ?? null }, [
     new x509.BasicConstraintsExtension(true, options.pathLength, true),
     // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- a sum of flags is what the library takes
     new x509.KeyUsagesExtension(usage, true),
   ]);
 }
 
-/** An end-entity certificate; without any name it has no subjectAltName extension. */
+/** Mints an end-entity certificate. Without names it has no subjectAltName extension. */
 export function mintLeaf(options: MintLeafOptions): Promise<Minted> {
   const names: x509.JsonGeneralName[] = [
     ...(options.dns ?? []).map((value) => ({ type: "dns" as const, value })),
@@ -84,7 +86,7 @@ export function mintLeaf(options: MintLeafOptions): Promise<Minted> {
   const purposes = usages.map((u) =>
     u === "server" ? x509.ExtendedKeyUsage.serverAuth : x509.ExtendedKeyUsage.clientAuth,
   );
-  return mint(options, options.name ?? options.dns?.[0] ?? "leaf", options.issuer ?? null, [
+  return mint({ ...options, name: options.name ?? options.dns?.[0] ?? "leaf", issuer: options.issuer ?? null }, [
     new x509.BasicConstraintsExtension(false, undefined, true),
     new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
     ...(purposes.length > 0 ? [new x509.ExtendedKeyUsageExtension(purposes)] : []),
@@ -106,11 +108,10 @@ const KEY_ALGORITHMS: Record<KeyType, EcKeyGenParams | RsaHashedKeyGenParams> = 
 };
 
 async function mint(
-  options: MintOptions,
-  name: string,
-  issuer: Minted | null,
-  extensions: x509.Extension[],
+  options: MintOptions & { readonly name: string; readonly issuer: Minted | null },
+  extensions: readonly x509.Extension[],
 ): Promise<Minted> {
+  const { name, issuer } = options;
   const keyType = options.reuseKeyOf?.keyType ?? options.keyType ?? "ec-p256";
   const keys =
     options.reuseKeyOf === undefined
@@ -166,7 +167,7 @@ function signingAlgorithm(keyType: KeyType): EcdsaParams | Algorithm {
   }
 }
 
-/** 16 random bytes, positive (RFC 5280 §4.1.2.2). */
+/** A random serial number of 16 bytes, positive (RFC 5280 §4.1.2.2), in hex. */
 function serialNumber(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40;

@@ -1,4 +1,7 @@
-/** `lasthop serve BUNDLE`: one bundle and its keys, loaded again when a file changes. What does not load changes nothing. */
+/**
+ * `lasthop serve BUNDLE`: serves one bundle with its keys, and loads them again when a file changes. When they cannot be
+ * loaded, the bundle before keeps serving.
+ */
 import { readFileSync, statSync } from "node:fs";
 import { decodeSecrets, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
 import { followFiles, identifyFiles, type Outcome } from "../../host/node/follow-files.ts";
@@ -6,34 +9,41 @@ import { demandOwnerOnly, readRegularFile } from "../../host/node/regular-file.t
 import { serve, type ServeOptions, type Serving } from "../../host/node/serve.ts";
 import { examinePortMap, UsageError } from "./port-map.ts";
 
-/** What is served, whichever way. */
+/** A running `lasthop serve`. */
 export interface Running {
   readonly servings: readonly Serving[];
-  /** Loads what is there now. Never rejects. */
+  /** Loads the files again. Never rejects: a failure is printed. */
   readonly reload: () => Promise<void>;
+  /** Stops serving. Requests in flight have `limitMs` to end. */
   readonly close: (limitMs: number) => Promise<void>;
 }
 
-export interface BundleFile {
+interface BundleFile {
+  /** The path of the bundle. */
   readonly path: string;
+  /** The path of the keys, or null. */
   readonly secrets: string | null;
+  /** The address to bind. */
   readonly address: string;
-  /** False: only `reload` looks at the files again. */
+  /** Whether a changed file is loaded by itself, without `reload`. */
   readonly watch: boolean;
 }
 
-/** Rejects as {@link serve} does, with a UsageError, and with what the file system answers. */
+/**
+ * Serves a bundle from a file. Rejects as {@link serve} does, with a UsageError for a port map that does not fit the
+ * bundle, and with errors of the file system. `say` prints one line.
+ */
 export async function serveBundleFile(
   { path, secrets, address, watch }: BundleFile,
   options: Omit<ServeOptions, "address" | "secrets" | "examine">,
   say: (line: string) => void,
 ): Promise<Running> {
   const paths = secrets === null ? [path] : [path, secrets];
-  // Before the first reading, so that no change falls in between.
+  // The files are identified before they are read, so that a change between the two is noticed.
   const known = await identifyFiles(paths);
   const bundleText = reader(path, false);
   const secretsText = secrets === null ? (): Promise<null> => Promise.resolve(null) : reader(secrets, true);
-  // A writer of both files writes the keys first.
+  // `lasthop build` writes the keys before the bundle, so a bundle is never read without its keys.
   const read = async (): Promise<Texts> => ({ bundle: await bundleText(), secrets: await secretsText() });
   let loaded = await read();
   let isServed = false;
@@ -45,7 +55,7 @@ export async function serveBundleFile(
       try {
         examinePortMap(options.portMap, bundle, say);
       } catch (error) {
-        // The map cannot be corrected while this runs: a listener that has gone must not hold back the next bundle.
+        // The port map cannot be corrected in a running process, and must not keep it from loading a later bundle.
         if (!isServed || !(error instanceof UsageError)) throw error;
         say(error.message);
       }
@@ -57,13 +67,13 @@ export async function serveBundleFile(
     say(`${scheme}://${address}:${bound} serves the listeners on port ${listener}`);
   }
 
-  /** What was refused last: once is enough. */
+  /** The message of the last failure, which is printed once. */
   let refusal: string | null = null;
-  async function load(isAsked: boolean): Promise<Outcome> {
+  async function load(isRequested: boolean): Promise<Outcome> {
     try {
       const texts = await read();
       const isSame = texts.bundle === loaded.bundle && texts.secrets === loaded.secrets;
-      if (!isSame || isAsked) {
+      if (!isSame || isRequested) {
         await serving.reload(texts.bundle, keysOf(texts));
         loaded = texts;
         say(`${path}: loaded`);
@@ -72,31 +82,31 @@ export async function serveBundleFile(
       return "done";
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
-      if (isAsked || message !== refusal) say(`${path}: ${message}; the last good bundle keeps serving`);
+      if (isRequested || message !== refusal) say(`${path}: ${message}; the last good bundle keeps serving`);
       refusal = message;
       return "failed";
     }
   }
-  // One at a time: the watch's, and those that are asked for.
-  let running: Promise<unknown> = Promise.resolve();
-  const next = (isAsked: boolean): Promise<Outcome> => {
-    const result = running.then(() => load(isAsked));
-    running = result;
+  // Loads run one at a time, whether the watch or `reload` asks for them.
+  let lastLoad: Promise<unknown> = Promise.resolve();
+  const enqueueLoad = (isRequested: boolean): Promise<Outcome> => {
+    const result = lastLoad.then(() => load(isRequested));
+    lastLoad = result;
     return result;
   };
   const followed = watch
     ? followFiles(
         () => identifyFiles(paths),
-        () => next(false),
+        () => enqueueLoad(false),
         known,
       )
     : null;
   return {
     servings: [serving],
-    reload: async () => void (await next(true)),
+    reload: async () => void (await enqueueLoad(true)),
     async close(limitMs) {
       await followed?.close();
-      await running;
+      await lastLoad;
       await serving.close(limitMs);
     },
   };
@@ -109,7 +119,7 @@ interface Texts {
 
 const keysOf = ({ secrets }: Texts): Secrets => (secrets === null ? NO_SECRETS : decodeSecrets(secrets));
 
-/** Reads a file each time; a pipe, as of a shell's `<(…)`, which has its text but once, the first time. */
+/** A function that reads a file at each call. A pipe, such as a shell's `<(…)`, can be read only once: its text is kept. */
 function reader(path: string, isSecret: boolean): () => Promise<string> {
   let isPipe: boolean | null = null;
   let text: string | null = null;
@@ -119,7 +129,7 @@ function reader(path: string, isSecret: boolean): () => Promise<string> {
       isPipe = found.isFIFO();
       if (isPipe && isSecret) demandOwnerOnly(path, found.mode);
     }
-    // Judged once: what a pipe takes the place of later is refused, rather than waited for.
+    // A file that is replaced by a pipe later is refused, because reading that pipe might never end.
     if (!isPipe) return readRegularFile(path, { isSecret });
     return (text ??= readFileSync(path, "utf8"));
   };

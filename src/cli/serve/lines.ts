@@ -1,42 +1,43 @@
 /**
- * Lines to where a process's output goes: a file, a terminal, a pipe, a socket. They are the operator's, and no reader of
- * theirs may stop the gateway: what cannot be written is dropped and counted, and what waits for a reader is bounded.
+ * Writes lines to standard output or standard error: a file, a terminal, a pipe or a socket. A reader that does not read
+ * must not stop the gateway, so lines wait in a bounded buffer, and lines that find it full are dropped and counted.
  */
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
 import type { Writable } from "node:stream";
 import { type Output, toDescriptor, toStream } from "./output.ts";
 
+/** A writer of lines that never waits for its reader. */
 export interface Lines {
   write(line: string): void;
-  /** Lines that nobody will see. */
+  /** The number of dropped lines. */
   readonly dropped: number;
-  /** Writes what waits; false: a reader that stands still has not taken it in time. */
+  /** Writes the buffered lines. Resolves with false when the reader has not taken them within a second. */
   settle(): Promise<boolean>;
 }
 
-export interface LinesOptions {
-  /** Called once, at the first line that is dropped. */
-  readonly lost: (why: string) => void;
+interface LinesOptions {
+  /** Called with the reason when the first line is dropped. */
+  readonly onDrop: (reason: string) => void;
 }
 
-/** Waiting for a reader that stands still. */
+/** The number of bytes that may wait for a reader. While more wait, lines are dropped. */
 const MAX_WAITING_BYTES = 1 << 20;
-/** Until a reader that stands still is tried again. */
+/** The interval at which an output that takes nothing is tried again. */
 const RETRY_MS = 50;
 const SETTLE_MS = 1_000;
 
-/** Of this process: 1 is its standard output, 2 what it says of itself. */
+/** A writer to standard output (1) or standard error (2) of this process. */
 export function linesTo(descriptor: 1 | 2, options: LinesOptions): Lines {
   return new LineWriter(outputOf(descriptor), options);
 }
 
 /**
- * A pipe is opened anew, as the one that was handed over may stop the process until its reader takes something (Deno, and
- * whatever the parent has set). A socket cannot be.
+ * The output behind a descriptor. A pipe is opened again as a non-blocking one, because a write to the inherited
+ * descriptor may block: in Deno, or as the parent process has set it. A socket cannot be opened again.
  */
 function outputOf(descriptor: 1 | 2): Output {
   const stream: Writable = descriptor === 1 ? process.stdout : process.stderr;
-  // Whatever else writes to it must not end the process.
+  // An unhandled error of the stream, to which other code may write, too, would end the process.
   stream.on("error", () => undefined);
   try {
     if (fstatSync(descriptor).isFile()) return toDescriptor(descriptor, writeSync);
@@ -46,16 +47,16 @@ function outputOf(descriptor: 1 | 2): Output {
   }
 }
 
-/** The lines of one turn of the event loop leave together: a write a line costs more than the request it tells of. */
+/** Writes the lines of one turn of the event loop in one call: one call per line would cost more than its request. */
 export class LineWriter implements Lines {
   readonly #output: Output;
   readonly #options: LinesOptions;
   #lines: string[] = [];
-  /** Bytes that the output has not taken yet, of lines that it has begun. */
+  /** The bytes that the output has not taken yet; they may begin within a line. */
   #rest: Buffer = Buffer.alloc(0);
   #waitingBytes = 0;
   #timer: ReturnType<typeof setTimeout> | null = null;
-  #isDue = false;
+  #isScheduled = false;
   dropped = 0;
 
   constructor(output: Output, options: LinesOptions) {
@@ -68,8 +69,8 @@ export class LineWriter implements Lines {
     const text = `${printable(line)}\n`;
     this.#lines.push(text);
     this.#waitingBytes += text.length;
-    if (this.#isDue || this.#timer !== null) return;
-    this.#isDue = true;
+    if (this.#isScheduled || this.#timer !== null) return;
+    this.#isScheduled = true;
     setImmediate(() => this.#flush());
   }
 
@@ -83,7 +84,7 @@ export class LineWriter implements Lines {
   }
 
   #flush(): void {
-    this.#isDue = false;
+    this.#isScheduled = false;
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
     const lines = this.#lines;
@@ -91,34 +92,35 @@ export class LineWriter implements Lines {
     this.#waitingBytes = 0;
     if (lines.length > 0) this.#rest = Buffer.concat([this.#rest, Buffer.from(lines.join(""))]);
     if (this.#rest.length === 0) return;
-    const wrote = this.#output.put(this.#rest);
-    if (wrote.kind === "failed") {
-      const lost = this.#rest.reduce((count, byte) => count + (byte === LINE_END ? 1 : 0), 0);
+    const put = this.#output.put(this.#rest);
+    if (put.kind === "failed") {
+      const ends = this.#rest.reduce((count, byte) => count + (byte === LINE_END ? 1 : 0), 0);
       this.#rest = Buffer.alloc(0);
-      this.#drop(lost, wrote.why);
+      this.#drop(ends, put.reason);
       return;
     }
-    this.#rest = this.#rest.subarray(wrote.bytes);
-    // Nothing else keeps a process that ends.
+    this.#rest = this.#rest.subarray(put.bytes);
+    // The timer must not keep the process alive.
     if (this.#rest.length > 0) this.#timer = setTimeout(() => this.#flush(), RETRY_MS).unref();
   }
 
-  #drop(count: number, why: string): void {
+  #drop(count: number, reason: string): void {
     const isFirst = this.dropped === 0;
     this.dropped += count;
-    if (isFirst) this.#options.lost(why);
+    if (isFirst) this.#options.onDrop(reason);
   }
 }
 
 const LINE_END = 0x0a;
 
 /**
- * Without what a terminal or an editor takes for more than a character: C0 and C1 controls, and those that turn the
- * direction of writing (CVE-2021-42574). Escaped as JSON does, in whose strings alone they can stand.
+ * A line whose control characters are escaped as in JSON, because a terminal or an editor would act on them: C0 and C1
+ * controls, and those that change the direction of writing (CVE-2021-42574). Of the JSON of an access record, only the
+ * strings can hold such characters, so it stays valid JSON.
  */
 export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
-// oxlint-disable-next-line no-control-regex -- they are what it is about
+// oxlint-disable-next-line no-control-regex -- the expression is about control characters
 const UNPRINTABLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;

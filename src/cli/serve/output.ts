@@ -1,18 +1,20 @@
-/** Where bytes go that may not be taken: all of them, some, or none. */
+/** Outputs that never block: each takes as many bytes as it can at once. */
 import type { Writable } from "node:stream";
 
+/** A non-blocking output. */
 export interface Output {
-  /** Takes what it can at once. `failed`: nobody takes any. */
+  /** Writes as many of `bytes` as possible. */
   put(bytes: Buffer): Put;
-  /** Taken, and not yet written. */
+  /** The number of bytes that are taken, and not yet written. */
   readonly waitingBytes: number;
 }
 
+/** The result of one write: the number of bytes taken, which may be 0, or the reason why none ever can be. */
 export type Put =
   | { readonly kind: "taken"; readonly bytes: number }
-  | { readonly kind: "failed"; readonly why: string };
+  | { readonly kind: "failed"; readonly reason: string };
 
-/** One that does not block: a file, or a pipe that was opened so. */
+/** An output to a file, or to a pipe that was opened as non-blocking. */
 export function toDescriptor(descriptor: number, write: (descriptor: number, bytes: Buffer) => number): Output {
   return {
     waitingBytes: 0,
@@ -21,27 +23,27 @@ export function toDescriptor(descriptor: number, write: (descriptor: number, byt
         return { kind: "taken", bytes: write(descriptor, bytes) };
       } catch (error) {
         if (codeOf(error) === "EAGAIN") return { kind: "taken", bytes: 0 };
-        return { kind: "failed", why: codeOf(error) };
+        return { kind: "failed", reason: codeOf(error) };
       }
     },
   };
 }
 
-/** A stream that waits by itself. After an error it takes no more. */
+/** An output to a stream. It takes one write at a time, and fails for good after an error of the stream. */
 export function toStream(stream: Writable): Output {
   let waiting = 0;
-  let broken: string | null = null;
+  let failure: string | null = null;
   return {
     get waitingBytes() {
-      return broken === null ? waiting : 0;
+      return failure === null ? waiting : 0;
     },
     put(bytes) {
-      if (broken !== null) return { kind: "failed", why: broken };
+      if (failure !== null) return { kind: "failed", reason: failure };
       if (waiting > 0) return { kind: "taken", bytes: 0 };
       waiting += bytes.length;
       stream.write(bytes, (error) => {
         waiting -= bytes.length;
-        if (error instanceof Error) broken = codeOf(error);
+        if (error instanceof Error) failure = codeOf(error);
       });
       return { kind: "taken", bytes: bytes.length };
     },

@@ -1,13 +1,13 @@
-/** `--port-map` against the listeners that there are. */
+/** The check of `--port-map` against the listeners of a bundle. */
 import type { Bundle } from "../../bundle/types.ts";
 
-/** Options that do not go together, which only the files tell. */
+/** A wrong combination of options that is only found when the bundle or directory has been read. */
 export class UsageError extends Error {}
 
 /**
- * Throws a UsageError when an entry names a port without listener while a listener's port has no entry: numbers in the
- * wrong order would bind a port that nobody asked for. When every listener has its entry, one more waits for a listener
- * to come, as after an upgrade in two steps, and is only told of.
+ * Throws a UsageError when an entry names a port without listener while a listener's port has no entry: its two ports may
+ * be in the wrong order, and then a port would be bound that the operator did not mean. When every listener has an entry,
+ * a further one is allowed and printed, because a later bundle may have a listener for it.
  */
 export function examinePortMap(
   portMap: ReadonlyMap<number, number>,
@@ -28,7 +28,7 @@ export function examinePortMap(
   );
 }
 
-/** Entries, listener's port first, that name none of `ports`. */
+/** The entries whose listener's port is none of `ports`, as pairs of the listener's port and the bound port. */
 export function unusedEntries(
   portMap: ReadonlyMap<number, number>,
   ports: readonly number[],

@@ -1,0 +1,103 @@
+/** The command line of `lasthop serve`. */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import type { EncodedSlashes } from "../../gateway/match/request.ts";
+import { type HostPort, MAX_PORT, parseHostPort } from "../endpoint.ts";
+
+/** The help text. */
+export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
+
+  BUNDLE                  what lasthop build wrote (default: bundle.json)
+  DIRECTORY               what lasthop controller publishes to: every Gateway there, on its own addresses
+      --secrets FILE      private keys for the bundle (lasthop build --secrets); only its owner may read it
+      --address ADDRESS   the address to bind (default: 127.0.0.1)
+      --port-map MAP      BOUND=LISTENER[,…]: 8080=80 binds 8080 for the listener on 80
+      --metrics-address HOST:PORT
+                          /metrics, /healthz and /readyz
+      --drain-timeout S   seconds that requests in flight have after a signal (default: 30)
+      --encoded-slashes refuse|keep
+                          a path with %2F or %5C is answered 400 (default), or passed on as it is
+      --no-watch          load a changed bundle on SIGHUP alone
+
+A changed bundle is loaded without a cut: requests in flight finish under the old one. One that is refused changes
+nothing. SIGINT and SIGTERM answer what is in flight and stop; a second one stops at once.
+
+exit status: 0 stopped by a signal; 1 a port cannot be bound; 2 wrong usage, or a bundle that is refused
+`;
+
+/** The settings of `lasthop serve`. */
+export interface Settings {
+  readonly path: string;
+  readonly secrets: string | null;
+  /** The address to bind; null when the option is not given. */
+  readonly address: string | null;
+  /** The port to bind by the listener's port. */
+  readonly portMap: ReadonlyMap<number, number>;
+  readonly metrics: HostPort | null;
+  readonly drainMs: number;
+  readonly encodedSlashes: EncodedSlashes;
+  readonly watch: boolean;
+}
+
+/** One day. A timer of more than 24 days would fire at once. */
+const MAX_DRAIN_MS = 86_400_000;
+
+/** The settings of a command line; a message when it is wrong, null for `--help`. */
+export function parseSettings(args: readonly string[]): Settings | string | null {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        address: { type: "string" },
+        secrets: { type: "string" },
+        "port-map": { type: "string", default: "" },
+        "metrics-address": { type: "string" },
+        "drain-timeout": { type: "string", default: "30" },
+        "encoded-slashes": { type: "string", default: "refuse" },
+        "no-watch": { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  const { values, positionals } = parsed;
+  if (values.help) return null;
+  if (positionals.length > 1) return "one bundle at a time";
+  const portMap = parsePortMap(values["port-map"]);
+  if (typeof portMap === "string") return portMap;
+  const at = values["metrics-address"];
+  const metrics = at === undefined ? null : parseHostPort(at);
+  if (at !== undefined && metrics === null) return `--metrics-address: ${JSON.stringify(at)} is not HOST:PORT`;
+  const drainMs = Number(values["drain-timeout"]) * 1_000;
+  if (!(drainMs >= 0 && drainMs <= MAX_DRAIN_MS))
+    return `--drain-timeout: ${JSON.stringify(values["drain-timeout"])} is no number of seconds up to ${MAX_DRAIN_MS / 1_000}`;
+  const encodedSlashes = values["encoded-slashes"];
+  if (encodedSlashes !== "refuse" && encodedSlashes !== "keep")
+    return `--encoded-slashes: ${JSON.stringify(encodedSlashes)} is neither refuse nor keep`;
+  return {
+    path: resolve(positionals[0] ?? "bundle.json"),
+    secrets: values.secrets === undefined ? null : resolve(values.secrets),
+    address: values.address ?? null,
+    portMap,
+    metrics,
+    drainMs,
+    encodedSlashes,
+    watch: !values["no-watch"],
+  };
+}
+
+/** The port map in a text such as `8080=80,8443=443`, by the listener's port; a message when it is wrong. */
+function parsePortMap(text: string): Map<number, number> | string {
+  const portMap = new Map<number, number>();
+  for (const pair of text.split(",").filter((each) => each !== "")) {
+    const [bound = 0, listener = 0] = /^\d+=\d+$/.test(pair) ? pair.split("=").map(Number) : [];
+    const valid = [bound, listener].every((port) => port >= 1 && port <= MAX_PORT);
+    if (!valid) return `--port-map: ${JSON.stringify(pair)} is not BOUND=LISTENER`;
+    if (portMap.has(listener)) return `--port-map: listener port ${listener} stands twice`;
+    portMap.set(listener, bound);
+  }
+  return portMap;
+}
