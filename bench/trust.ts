@@ -8,19 +8,9 @@ import { Certificate, CertificateChainValidationEngine } from "pkijs";
 import { nodeSha256 } from "../src/host/node-crypto.ts";
 import { nodeWitness } from "../src/host/node/witness.ts";
 import { CertificateStore, type Verifier, createVerifier } from "../src/trust/index.ts";
-import {
-  HOST,
-  type Key,
-  type Minted,
-  NOW,
-  POLICY_DIGEST,
-  ca,
-  ecKey,
-  extension,
-  policy,
-  rsaKey,
-  server,
-} from "../test/trust/mint.ts";
+import { HOST, type Minted, NOW, ca, extension, server } from "../test/support/certificates.ts";
+import { type Key, ecKey, rsaKey } from "../test/support/keys.ts";
+import { POLICY_DIGEST, policy } from "../test/support/verdicts.ts";
 import { format, interleave, ratios, spread } from "./measure.ts";
 
 const CHAINS = 100;

@@ -5,7 +5,7 @@
  * certificates in the same run: the best of five, with a new verifier each time. Exit 1 when one is above 20 times the
  * good chain. The last column tells how many ns a charged unit took: UNITS in src/trust/budget.ts mean 10 at most.
  */
-import { brief, workOf } from "../test/trust/mint.ts";
+import { brief, workOf } from "../test/support/verdicts.ts";
 import { type HostileChain, goodChain, hostileChains } from "../test/trust/hostile/chains.ts";
 
 const RUNS = 5;

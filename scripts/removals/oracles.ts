@@ -6,7 +6,7 @@ import type { GraphCase } from "../../test/differential/case.ts";
 import { buildGraphs, verdictOn } from "../../test/differential/lasthop.ts";
 import { judge as judgeRow } from "../../test/trust/judge.ts";
 import { mintRows } from "../../test/trust/rows.ts";
-import { witness } from "../../test/trust/witness.ts";
+import { witness } from "../../test/support/witness.ts";
 import { readCases } from "../limbo/cases.ts";
 import { answerTo } from "../limbo/judge.ts";
 import { answerTo as answerToPkits, readSuite } from "../pkits.ts";

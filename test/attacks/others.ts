@@ -7,7 +7,8 @@ import "reflect-metadata"; // before x509
 import * as x509 from "@peculiar/x509";
 import { backendYaml, policyYaml } from "../last-hop/manifests.ts";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
-import { dns, seq, tlv } from "../trust/mint.ts";
+import { dns } from "../support/certificates.ts";
+import { seq, tlv } from "../support/der.ts";
 
 export const OTHERS = ["secure", "junk", "constraints", "refused", "informational", "barelf"] as const;
 /** The first label of a backend's host under example.com. */

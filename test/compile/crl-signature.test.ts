@@ -3,22 +3,10 @@ import { constants, generateKeyPairSync, sign } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { isSignedBy } from "../../src/compile/references/crl-signature.ts";
 import { type Crl, crlIssuers, readCrl } from "../../src/trust/index.ts";
-import {
-  type Bytes,
-  type Key,
-  bytes,
-  ca,
-  crl,
-  ecKey,
-  ext,
-  int,
-  mint,
-  name,
-  oid,
-  rsaKey,
-  seq,
-  tlv,
-} from "../trust/mint.ts";
+import { ca, ext, mint, name } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, int, oid, seq, tlv } from "../support/der.ts";
+import { type Key, ecKey, rsaKey } from "../support/keys.ts";
 
 const SHA256 = seq(oid("2.16.840.1.101.3.4.2.1"), bytes(5, 0));
 

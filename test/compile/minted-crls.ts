@@ -1,19 +1,8 @@
 /** CRLs for golden inputs, by name: of the CA `crlca`, whose certificate minted.ts makes, unless the name says otherwise. */
 import { type KeyObject, createPublicKey, sign } from "node:crypto";
-import {
-  type Bytes,
-  type CrlSpec,
-  type Minted,
-  bytes,
-  crl,
-  extension,
-  int,
-  name,
-  oid,
-  seq,
-  tlv,
-  utcTime,
-} from "../trust/mint.ts";
+import { type Minted, extension, name } from "../support/certificates.ts";
+import { type CrlSpec, crl } from "../support/crls.ts";
+import { type Bytes, bytes, int, oid, seq, tlv, utcTime } from "../support/der.ts";
 
 const number = (value: number): Bytes => extension("2.5.29.20", false, int(value));
 const issuing = (...fields: readonly Bytes[]): Bytes => extension("2.5.29.28", true, seq(...fields));

@@ -1,5 +1,5 @@
 /** Mutations of a scenario that keep its DER mostly whole: what is cut off at the first length reaches nothing. */
-import { type Bytes, concat, tlv } from "../trust/mint.ts";
+import { type Bytes, concat, tlv } from "../support/der.ts";
 
 /** A number from 0 up to but not including the limit. */
 export type Random = (limit: number) => number;

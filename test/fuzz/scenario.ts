@@ -3,7 +3,8 @@
  * guided fuzzer can change any part of it, and the kept corpus holds certificates and no keys.
  */
 import type { TrustPolicy } from "../../src/trust/index.ts";
-import { HOST, type Bytes, concat, bytes } from "../trust/mint.ts";
+import { HOST } from "../support/certificates.ts";
+import { type Bytes, concat, bytes } from "../support/der.ts";
 
 export interface Options {
   readonly profile: TrustPolicy["profile"];

@@ -3,33 +3,23 @@ import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import {
-  type Bytes,
   HOST,
   NOW,
   type Minted,
-  bytes,
   ca,
-  crl,
   dirName,
   dns,
-  ecKey,
-  edKey,
   email,
   ext,
   extension,
-  generalizedTime,
-  int,
   ip,
   name,
-  oid,
-  rsaKey,
-  seq,
   server,
-  text,
-  tlv,
   uri,
-  utf8,
-} from "../trust/mint.ts";
+} from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, generalizedTime, int, oid, seq, text, tlv, utf8 } from "../support/der.ts";
+import { ecKey, edKey, rsaKey } from "../support/keys.ts";
 import { type Options, encodeScenario } from "./scenario.ts";
 
 const DEFAULTS: Options = {

@@ -1,7 +1,9 @@
 /** The fuzzed function: whatever is presented, a verdict, the same one twice, and never an exception. */
 import { CertificateStore, REFUSAL_CODES, type Verdict, createVerifier } from "../../src/trust/index.ts";
-import { sha256, NOW, POLICY_DIGEST, type Bytes } from "../trust/mint.ts";
-import { witness } from "../trust/witness.ts";
+import { NOW } from "../support/certificates.ts";
+import type { Bytes } from "../support/der.ts";
+import { sha256, POLICY_DIGEST } from "../support/verdicts.ts";
+import { witness } from "../support/witness.ts";
 import { type Scenario, decodeScenario } from "./scenario.ts";
 
 const { subtle } = globalThis.crypto;

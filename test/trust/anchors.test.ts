@@ -9,37 +9,25 @@ import {
   parsePemBundle,
 } from "../../src/trust/index.ts";
 import { parseCertificate } from "../../src/trust/x509/certificate.ts";
-import { witness } from "./witness.ts";
+import { witness } from "../support/witness.ts";
 import {
-  type Bytes,
   CLIENT_AUTH,
   DAY,
   HOST,
-  type Key,
   type Minted,
   NOW,
-  POLICY_DIGEST,
   SERVER_AUTH,
-  bareKey,
-  brief,
-  bytes,
   ca,
-  check,
-  concat,
   dns,
   ext,
   extension,
   mint,
   name,
-  oid,
-  policy,
-  rsaKey,
-  seq,
   server,
-  sha256,
-  tlv,
-  verdictOf,
-} from "./mint.ts";
+} from "../support/certificates.ts";
+import { type Bytes, bytes, concat, oid, seq, tlv } from "../support/der.ts";
+import { type Key, bareKey, rsaKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf } from "../support/verdicts.ts";
 
 const pem = (der: Bytes, label = "CERTIFICATE"): string =>
   `-----BEGIN ${label}-----\n${(

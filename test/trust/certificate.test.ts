@@ -2,34 +2,22 @@
 import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { compareNames } from "../../src/trust/x509/name-comparison.ts";
+import { NOW, type Spec, ca, dns, email, ext, extension, mint, name, server } from "../support/certificates.ts";
 import {
   type Bytes,
-  NOW,
-  type Spec,
   TRUE,
   bytes,
-  ca,
-  check,
   concat,
-  dns,
-  email,
-  ext,
-  extension,
   generalizedTime,
   int,
-  mint,
-  name,
   oid,
-  policy,
   seq,
-  server,
   text,
   tlv,
   utcTime,
   utf8,
-  verdictOf,
-  brief,
-} from "./mint.ts";
+} from "../support/der.ts";
+import { check, policy, verdictOf, brief } from "../support/verdicts.ts";
 
 const root = ca("root");
 const SAN = ext.san(dns("backend.example.com"));

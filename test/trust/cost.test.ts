@@ -10,24 +10,10 @@ import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { expectVerdict } from "../fuzz/trust.ts";
 import { goodChain, hostileChains } from "./hostile/chains.ts";
 import { rdn } from "./hostile/parts.ts";
-import {
-  type Bytes,
-  brief,
-  bareKey,
-  bytes,
-  ca,
-  check,
-  edKey,
-  int,
-  name,
-  oid,
-  policy,
-  seq,
-  server,
-  tlv,
-  utf8,
-  workOf,
-} from "./mint.ts";
+import { ca, name, server } from "../support/certificates.ts";
+import { type Bytes, bytes, int, oid, seq, tlv, utf8 } from "../support/der.ts";
+import { bareKey, edKey } from "../support/keys.ts";
+import { brief, check, policy, workOf } from "../support/verdicts.ts";
 
 const LEDGER = join(import.meta.dirname, "work.txt");
 const FUZZED = join(import.meta.dirname, "../fuzz/corpus");

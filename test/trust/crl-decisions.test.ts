@@ -2,32 +2,23 @@
 import { describe, expect, it } from "vitest";
 import { readCrl } from "../../src/trust/index.ts";
 import {
-  type Bytes,
   DAY,
   type Minted,
   NOW,
-  brief,
-  bytes,
   ca,
-  crl,
   dirName,
   dns,
-  ecKey,
   ext,
   extension,
-  int,
   mint,
   name,
-  oid,
-  policy,
-  seq,
   server,
-  tlv,
   uri,
-  utcTime,
-  utf8,
-  verdictOf,
-} from "./mint.ts";
+} from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, int, oid, seq, tlv, utcTime, utf8 } from "../support/der.ts";
+import { ecKey } from "../support/keys.ts";
+import { brief, policy, verdictOf } from "../support/verdicts.ts";
 
 const root = ca("root");
 const issuing = ca("issuing", root);

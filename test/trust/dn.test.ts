@@ -4,7 +4,9 @@ import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { type DistinguishedName, readName } from "../../src/trust/x509/distinguished-names.ts";
 import { compareNames } from "../../src/trust/x509/name-comparison.ts";
 import { DerReader } from "../../src/trust/x509/der.ts";
-import { type Bytes, HOST, bytes, ca, check, dirName, ext, name, oid, seq, server, text, tlv, utf8 } from "./mint.ts";
+import { HOST, ca, dirName, ext, name, server } from "../support/certificates.ts";
+import { type Bytes, bytes, oid, seq, text, tlv, utf8 } from "../support/der.ts";
+import { check } from "../support/verdicts.ts";
 
 const read = (der: Bytes): DistinguishedName => readName(new DerReader(der), "name");
 const CN = "2.5.4.3";

@@ -8,24 +8,17 @@ import {
   HOST,
   type Minted,
   NOW,
-  POLICY_DIGEST,
-  bytes,
-  brief,
   ca,
-  check,
   dns,
-  ecKey,
   ext,
   extension,
   name,
-  policy,
-  seq,
   server,
-  sha256,
-  tlv,
-  verdictOf,
-} from "./mint.ts";
-import { witness } from "./witness.ts";
+} from "../support/certificates.ts";
+import { bytes, seq, tlv } from "../support/der.ts";
+import { ecKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { witness } from "../support/witness.ts";
 
 const root = ca("root");
 

@@ -10,33 +10,22 @@ import { VerifiedPeer, parsePemBundle } from "../../src/trust/index.ts";
 import { latin1 } from "../../src/trust/x509/directory-strings.ts";
 import { formatIp } from "../../src/trust/x509/general-names.ts";
 import {
-  type Bytes,
   HOST,
   NOW,
   type Spec,
-  TRUE,
-  bytes,
-  brief,
   ca,
-  check,
   dirName,
   dns,
   email,
   ext,
   extension,
-  int,
   mint,
   name,
-  oid,
-  policy,
-  seq,
   server,
-  text,
-  tlv,
   uri,
-  utf8,
-  verdictOf,
-} from "./mint.ts";
+} from "../support/certificates.ts";
+import { type Bytes, TRUE, bytes, int, oid, seq, text, tlv, utf8 } from "../support/der.ts";
+import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
 
 const root = ca("root");
 const NULL = bytes(5, 0);

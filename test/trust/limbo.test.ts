@@ -8,24 +8,10 @@ import { afterAll, describe, expect, it } from "vitest";
 import { REFUSED_BY_CHOICE, WAIVED_UNDER_PRIVATE } from "../../scripts/limbo/judge.ts";
 import { readLedger } from "../../scripts/limbo/ledger.ts";
 import { REFUSAL_CODES, RULES } from "../../src/trust/verdict.ts";
-import {
-  HOST,
-  type Minted,
-  NOW,
-  bytes,
-  ca,
-  crl,
-  dns,
-  ecKey,
-  ext,
-  extension,
-  int,
-  ip,
-  mint,
-  name,
-  seq,
-  server,
-} from "./mint.ts";
+import { HOST, type Minted, NOW, ca, dns, ext, extension, ip, mint, name, server } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { bytes, int, seq } from "../support/der.ts";
+import { ecKey } from "../support/keys.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "lasthop-limbo-"));
 afterAll(() => {

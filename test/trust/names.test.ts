@@ -2,30 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { type TrustIdentifier, matchIdentity, parseIp } from "../../src/trust/x509/identity.ts";
 import { formatIp } from "../../src/trust/x509/general-names.ts";
-import {
-  type Bytes,
-  HOST,
-  brief,
-  bytes,
-  ca,
-  check,
-  dirName,
-  dns,
-  email,
-  ext,
-  extension,
-  ip,
-  mint,
-  name,
-  oid,
-  policy,
-  seq,
-  server,
-  tlv,
-  uri,
-  utf8,
-  verdictOf,
-} from "./mint.ts";
+import { HOST, ca, dirName, dns, email, ext, extension, ip, mint, name, server, uri } from "../support/certificates.ts";
+import { type Bytes, bytes, oid, seq, tlv, utf8 } from "../support/der.ts";
+import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
 
 const root = ca("root");
 

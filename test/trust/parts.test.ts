@@ -13,41 +13,13 @@ import {
 } from "../../src/trust/index.ts";
 import { frameChain, toRefusal } from "../../src/trust/presented.ts";
 import { KnownCertificate, signatureCost } from "../../src/trust/signatures/store.ts";
-import {
-  type Bytes,
-  DAY,
-  HOST,
-  type Key,
-  type Minted,
-  NOW,
-  POLICY_DIGEST,
-  bareKey,
-  brief,
-  bytes,
-  ca,
-  check,
-  crl,
-  dns,
-  ecKey,
-  edKey,
-  ext,
-  extension,
-  generalizedTime,
-  int,
-  mint,
-  name,
-  oid,
-  policy,
-  rsaKey,
-  seq,
-  server,
-  sha256,
-  text,
-  tlv,
-  verdictOf,
-} from "./mint.ts";
-import { type StapleSpec, staple, tlsFeature } from "./staples.ts";
-import { witness } from "./witness.ts";
+import { DAY, HOST, type Minted, NOW, ca, dns, ext, extension, mint, name, server } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, generalizedTime, int, oid, seq, text, tlv } from "../support/der.ts";
+import { type Key, bareKey, ecKey, edKey, rsaKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { type StapleSpec, staple, tlsFeature } from "../support/staples.ts";
+import { witness } from "../support/witness.ts";
 
 const root = ca("root");
 const knownOf = ({ der }: Minted): KnownCertificate => {

@@ -6,25 +6,18 @@ import {
   type Minted,
   NOW,
   SERVER_AUTH,
-  brief,
-  bytes,
   ca,
-  check,
   dns,
-  ecKey,
   ext,
   extension,
   HOST,
   mint,
   name,
-  oid,
-  policy,
-  seq,
   server,
-  text,
-  tlv,
-  verdictOf,
-} from "./mint.ts";
+} from "../support/certificates.ts";
+import { bytes, oid, seq, text, tlv } from "../support/der.ts";
+import { ecKey } from "../support/keys.ts";
+import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
 
 const ANY_PURPOSE = "2.5.29.37.0";
 const root = ca("root");

@@ -4,7 +4,9 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { NOW, ca, crl, int, server } from "./mint.ts";
+import { NOW, ca, server } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { int } from "../support/der.ts";
 
 const SCRIPT = resolve(import.meta.dirname, "../../scripts/pkits.ts");
 let directory = "";

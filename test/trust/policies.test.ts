@@ -1,6 +1,8 @@
 /** Certificate policies: RFC 5280 §6.1.2 to §6.1.5 with the initial set anyPolicy. */
 import { describe, expect, it } from "vitest";
-import { type Bytes, ca, check, ext, extension, int, oid, seq, server } from "./mint.ts";
+import { ca, ext, extension, server } from "../support/certificates.ts";
+import { type Bytes, int, oid, seq } from "../support/der.ts";
+import { check } from "../support/verdicts.ts";
 
 const ANY = "2.5.29.32.0";
 const [P, Q, R] = ["1.2.3.1", "1.2.3.2", "1.2.3.3"];

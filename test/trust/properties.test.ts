@@ -6,27 +6,12 @@ import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { readCrl } from "../../src/trust/revocation/crl.ts";
 import { isDnsName, matchIdentity } from "../../src/trust/x509/identity.ts";
 import { parseOcspRevoked } from "../../src/trust/revocation/ocsp-revoked.ts";
-import {
-  type Bytes,
-  HOST,
-  type Minted,
-  NOW,
-  POLICY_DIGEST,
-  brief,
-  bytes,
-  ca,
-  crl,
-  dns,
-  ecKey,
-  ext,
-  name,
-  policy,
-  seq,
-  server,
-  sha256,
-  verdictOf,
-} from "./mint.ts";
-import { witness } from "./witness.ts";
+import { HOST, type Minted, NOW, ca, dns, ext, name, server } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, seq } from "../support/der.ts";
+import { ecKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { witness } from "../support/witness.ts";
 
 const root = ca("root");
 const intermediate = ca("intermediate", root);

@@ -2,7 +2,8 @@
 import { createHash, generatePrimeSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { verifyLargeRsa } from "../../src/trust/signatures/rsa.ts";
-import { type Bytes, concat, bytes, sha256 } from "./mint.ts";
+import { type Bytes, concat, bytes } from "../support/der.ts";
+import { sha256 } from "../support/verdicts.ts";
 
 const E = 65_537n;
 const SALT = 32;

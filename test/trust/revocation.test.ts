@@ -6,30 +6,10 @@ import { type Parsed, parsing } from "../../src/trust/x509/certificate.ts";
 import { type CrlReading, readCrl } from "../../src/trust/revocation/crl.ts";
 import { DerReader, TAG } from "../../src/trust/x509/der.ts";
 import { parseOcspRevoked } from "../../src/trust/revocation/ocsp-revoked.ts";
-import {
-  type Bytes,
-  DAY,
-  type Minted,
-  NOW,
-  brief,
-  bytes,
-  ca,
-  check,
-  concat,
-  crl,
-  extension,
-  generalizedTime,
-  int,
-  name,
-  oid,
-  policy,
-  seq,
-  server,
-  tlv,
-  uri,
-  utcTime,
-  verdictOf,
-} from "./mint.ts";
+import { DAY, type Minted, NOW, ca, extension, name, server, uri } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, concat, generalizedTime, int, oid, seq, tlv, utcTime } from "../support/der.ts";
+import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
 
 const root = ca("root");
 const NULL = bytes(5, 0);

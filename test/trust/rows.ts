@@ -2,44 +2,31 @@
 import { readFileSync } from "node:fs";
 import { type JudgedRow, type Row, judge } from "./judge.ts";
 import {
-  type Bytes,
   CLIENT_AUTH,
   DAY,
   HOST,
-  type Key,
   type Minted,
   NOW,
   SERVER_AUTH,
   type Spec,
-  bareKey,
-  bytes,
   ca,
-  concat,
-  crl,
   dirName,
   dns,
-  ecKey,
-  edKey,
   email,
   ext,
   extension,
-  generalizedTime,
-  int,
   ip,
   mint,
   name,
-  oid,
-  rsaKey,
-  seq,
   server,
-  sha256,
-  text,
-  tlv,
   uri,
-  utf8,
-} from "./mint.ts";
-import { witness } from "./witness.ts";
-import { byKey, staple as signedStaple, tlsFeature } from "./staples.ts";
+} from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, concat, generalizedTime, int, oid, seq, text, tlv, utf8 } from "../support/der.ts";
+import { type Key, bareKey, ecKey, edKey, rsaKey } from "../support/keys.ts";
+import { sha256 } from "../support/verdicts.ts";
+import { witness } from "../support/witness.ts";
+import { byKey, staple as signedStaple, tlsFeature } from "../support/staples.ts";
 
 /** Each row with Node's verdict. */
 export function judgedRows(): Promise<JudgedRow[]> {

@@ -8,25 +8,20 @@ import {
   HOST,
   type Minted,
   NOW,
-  POLICY_DIGEST,
-  brief,
   ca,
-  check,
-  crl,
   dirName,
   dns,
-  ecKey,
   email,
   ext,
   mint,
   name,
-  policy,
   server,
-  sha256,
   uri,
-  verdictOf,
-} from "./mint.ts";
-import { witness } from "./witness.ts";
+} from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { ecKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { witness } from "../support/witness.ts";
 
 const root = ca("root");
 const within = async (

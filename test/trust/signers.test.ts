@@ -1,24 +1,11 @@
 /** Signers of CRLs and of stapled responses whose keys, policies or price do not do; and the same for anchors. */
 import { describe, expect, it } from "vitest";
-import {
-  type Bytes,
-  type Minted,
-  NOW,
-  brief,
-  bytes,
-  ca,
-  crl,
-  ecKey,
-  ext,
-  int,
-  mint,
-  name,
-  policy,
-  rsaKey,
-  server,
-  verdictOf,
-} from "./mint.ts";
-import { byName, staple, tlsFeature } from "./staples.ts";
+import { type Minted, NOW, ca, ext, mint, name, server } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, int } from "../support/der.ts";
+import { ecKey, rsaKey } from "../support/keys.ts";
+import { brief, policy, verdictOf } from "../support/verdicts.ts";
+import { byName, staple, tlsFeature } from "../support/staples.ts";
 
 const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 const root = ca("root");

@@ -5,35 +5,13 @@ import { DerReader } from "../../src/trust/x509/der.ts";
 import { type DistinguishedName, readName } from "../../src/trust/x509/distinguished-names.ts";
 import { compareNames, isNameBelow } from "../../src/trust/x509/name-comparison.ts";
 import { createVerifier, refuseEndEntity } from "../../src/trust/index.ts";
-import {
-  type Bytes,
-  type Minted,
-  NOW,
-  POLICY_DIGEST,
-  brief,
-  bytes,
-  ca,
-  check,
-  concat,
-  crl,
-  ecKey,
-  ext,
-  extension,
-  int,
-  mint,
-  name,
-  oid,
-  policy,
-  seq,
-  server,
-  sha256,
-  tlv,
-  utf8,
-  verdictOf,
-  workOf,
-} from "./mint.ts";
-import { staple, tlsFeature } from "./staples.ts";
-import { witness } from "./witness.ts";
+import { type Minted, NOW, ca, ext, extension, mint, name, server } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, concat, int, oid, seq, tlv, utf8 } from "../support/der.ts";
+import { ecKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf, workOf } from "../support/verdicts.ts";
+import { staple, tlsFeature } from "../support/staples.ts";
+import { witness } from "../support/witness.ts";
 
 const root = ca("root");
 const issuing = ca("issuing", root);

@@ -2,35 +2,24 @@
 import { describe, expect, it } from "vitest";
 import { createVerifier } from "../../src/trust/index.ts";
 import {
-  type Bytes,
   CLIENT_AUTH,
   DAY,
   type Minted,
   NOW,
-  POLICY_DIGEST,
   SERVER_AUTH,
-  brief,
-  bytes,
   ca,
-  concat,
-  crl,
-  ecKey,
   ext,
   extension,
-  generalizedTime,
-  int,
   mint,
   name,
-  policy,
-  rsaKey,
-  seq,
   server,
-  sha256,
-  tlv,
-  verdictOf,
-} from "./mint.ts";
-import { witness } from "./witness.ts";
-import { type StapleSpec, byKey, byName, staple, stapleAnswer, tlsFeature } from "./staples.ts";
+} from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, concat, generalizedTime, int, seq, tlv } from "../support/der.ts";
+import { ecKey, rsaKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { witness } from "../support/witness.ts";
+import { type StapleSpec, byKey, byName, staple, stapleAnswer, tlsFeature } from "../support/staples.ts";
 
 const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 const root = ca("root");

@@ -6,31 +6,11 @@ import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { readCrl } from "../../src/trust/revocation/crl.ts";
 import { parseOcspResponse } from "../../src/trust/revocation/ocsp-response.ts";
-import {
-  type Bytes,
-  HOST,
-  NOW,
-  SERVER_AUTH,
-  bytes,
-  ca,
-  concat,
-  crl,
-  dirName,
-  dns,
-  ecKey,
-  ext,
-  extension,
-  generalizedTime,
-  int,
-  mint,
-  name,
-  oid,
-  seq,
-  tlv,
-  uri,
-  utcTime,
-} from "./mint.ts";
-import { byKey, byName, staple, stapleAnswer, tlsFeature } from "./staples.ts";
+import { HOST, NOW, SERVER_AUTH, ca, dirName, dns, ext, extension, mint, name, uri } from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, concat, generalizedTime, int, oid, seq, tlv, utcTime } from "../support/der.ts";
+import { ecKey } from "../support/keys.ts";
+import { byKey, byName, staple, stapleAnswer, tlsFeature } from "../support/staples.ts";
 
 const root = ca("root");
 const point = tlv(0xa0, tlv(0xa0, uri("http://crl.example.com/1")));

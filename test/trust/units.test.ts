@@ -8,27 +8,9 @@ import { DerReader, TAG, readOid } from "../../src/trust/x509/der.ts";
 import { readTime } from "../../src/trust/x509/time.ts";
 import { CertificateStore } from "../../src/trust/index.ts";
 import { verifyLargeRsa } from "../../src/trust/signatures/rsa.ts";
-import {
-  type Bytes,
-  bytes,
-  ca,
-  check,
-  concat,
-  dns,
-  ext,
-  HOST,
-  int,
-  ip,
-  name,
-  oid,
-  policy,
-  seq,
-  server,
-  sha256,
-  text,
-  tlv,
-  verdictOf,
-} from "./mint.ts";
+import { ca, dns, ext, HOST, ip, name, server } from "../support/certificates.ts";
+import { type Bytes, bytes, concat, int, oid, seq, text, tlv } from "../support/der.ts";
+import { check, policy, sha256, verdictOf } from "../support/verdicts.ts";
 
 const why = <T>(read: () => T): T | string => {
   const parsed = parsing(read);

@@ -5,46 +5,28 @@ import { REFUSAL_MS } from "../../src/trust/cache.ts";
 import { CertificateStore, type TrustPolicy, createVerifier } from "../../src/trust/index.ts";
 import type { Rule } from "../../src/trust/verdict.ts";
 import {
-  type Bytes,
   CLIENT_AUTH,
   DAY,
   HOST,
-  type Key,
   type Minted,
   NOW,
-  POLICY_DIGEST,
   SERVER_AUTH,
   type Spec,
-  TRUE,
-  bareKey,
-  brief,
-  bytes,
   ca,
-  check,
-  concat,
-  crl,
   dns,
-  ecKey,
-  edKey,
   ext,
   extension,
-  generalizedTime,
-  int,
   ip,
   mint,
   name,
-  oid,
-  policy,
-  rsaKey,
-  seq,
   server,
-  sha256,
-  tlv,
   uri,
-  utcTime,
-  verdictOf,
-} from "./mint.ts";
-import { witness } from "./witness.ts";
+} from "../support/certificates.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, TRUE, bytes, concat, generalizedTime, int, oid, seq, tlv, utcTime } from "../support/der.ts";
+import { type Key, bareKey, ecKey, edKey, rsaKey } from "../support/keys.ts";
+import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { witness } from "../support/witness.ts";
 
 const root = ca("root");
 

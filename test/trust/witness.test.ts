@@ -15,39 +15,27 @@ import {
 } from "../../src/trust/index.ts";
 import { PATH_ABSTENTIONS } from "../../src/trust/verdict.ts";
 import {
-  type Bytes,
   CLIENT_AUTH,
   HOST,
   type Minted,
   NOW,
-  POLICY_DIGEST,
-  bytes,
   ca,
   dirName,
   dns,
-  ecKey,
-  edKey,
   email,
   ext,
   extension,
-  generalizedTime,
   ip,
   mint,
   name,
-  oid,
-  pssKey,
-  policy,
-  rsaKey,
-  seq,
   server,
-  sha256,
-  text,
-  tlv,
   uri,
-  utcTime,
-} from "./mint.ts";
-import { tlsFeature } from "./staples.ts";
-import { witness } from "./witness.ts";
+} from "../support/certificates.ts";
+import { type Bytes, bytes, generalizedTime, oid, seq, text, tlv, utcTime } from "../support/der.ts";
+import { ecKey, edKey, pssKey, rsaKey } from "../support/keys.ts";
+import { POLICY_DIGEST, policy, sha256 } from "../support/verdicts.ts";
+import { tlsFeature } from "../support/staples.ts";
+import { witness } from "../support/witness.ts";
 
 const root = ca("root");
 const issuing = ca("issuing", root);

@@ -3,29 +3,11 @@
  * each time, with keys and signatures of one length, so that the charged work is the same in every run.
  */
 import type { TrustPolicy } from "../../../src/trust/index.ts";
-import {
-  bytes,
-  type Bytes,
-  ca,
-  crl,
-  dirName,
-  dns,
-  edKey,
-  extension,
-  generalizedTime,
-  int,
-  type Minted,
-  name,
-  NOW,
-  oid,
-  policy,
-  seq,
-  server,
-  sha256,
-  tlv,
-  uri,
-  utf8,
-} from "../mint.ts";
+import { ca, dirName, dns, extension, type Minted, name, NOW, server, uri } from "../../support/certificates.ts";
+import { crl } from "../../support/crls.ts";
+import { bytes, type Bytes, generalizedTime, int, oid, seq, tlv, utf8 } from "../../support/der.ts";
+import { edKey } from "../../support/keys.ts";
+import { policy, sha256 } from "../../support/verdicts.ts";
 import { addCrowds } from "./crowds.ts";
 import { ROOM, times } from "./parts.ts";
 import { addStrangers } from "./strangers.ts";

@@ -1,21 +1,8 @@
 /** Chains whose certificates may all have issued each other. */
 import { type Add, MARK, rdn, times, wideRdn } from "./parts.ts";
-import {
-  type Bytes,
-  type Minted,
-  bareKey,
-  bytes,
-  ca,
-  concat,
-  ecKey,
-  edKey,
-  int,
-  oid,
-  seq,
-  server,
-  tlv,
-  utf8,
-} from "../mint.ts";
+import { type Minted, ca, server } from "../../support/certificates.ts";
+import { type Bytes, bytes, concat, int, oid, seq, tlv, utf8 } from "../../support/der.ts";
+import { bareKey, ecKey, edKey } from "../../support/keys.ts";
 
 /** Sixteen certificates: every one a possible issuer of every other. */
 export function addCrowds(add: Add, impostor: Minted): void {

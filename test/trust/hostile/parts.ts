@@ -1,6 +1,7 @@
 /** What the chains that are made to be expensive are made of. */
 import type { TrustPolicy } from "../../../src/trust/index.ts";
-import { type Bytes, type Minted, concat, oid, seq, tlv, utf8 } from "../mint.ts";
+import type { Minted } from "../../support/certificates.ts";
+import { type Bytes, concat, oid, seq, tlv, utf8 } from "../../support/der.ts";
 
 export const MARK = "\u0301";
 /** As many octets as fit beside the rest of the chain into the 64 kB that may be presented. */

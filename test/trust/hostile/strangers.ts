@@ -1,26 +1,20 @@
 /** End entities of a backend that nobody vouches for. */
 import { type Add, MARK, ROOM, manyArcs, rdn, times } from "./parts.ts";
 import {
-  type Bytes,
   type Minted,
   SERVER_AUTH,
-  bytes,
-  concat,
   dirName,
   dns,
-  edKey,
   email,
   ext,
   extension,
   ip,
   name,
-  oid,
-  seq,
   server,
-  tlv,
   uri,
-  utf8,
-} from "../mint.ts";
+} from "../../support/certificates.ts";
+import { type Bytes, bytes, concat, oid, seq, tlv, utf8 } from "../../support/der.ts";
+import { edKey } from "../../support/keys.ts";
 
 /** One end entity that bears the name of the policy's CA as its issuer: it is read, and one signature is tried. */
 export function addStrangers(add: Add, impostor: Minted): void {

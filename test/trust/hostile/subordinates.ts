@@ -1,29 +1,22 @@
 /** What a subordinate CA, signed by the policy's CA and confined by it, may have signed. */
 import { type Add, ROOM, manyArcs, rdn, times, wideRdn } from "./parts.ts";
 import {
-  type Bytes,
   HOST,
   type Minted,
   SERVER_AUTH,
-  bytes,
   ca,
-  concat,
   dirName,
   dns,
-  edKey,
   email,
   ext,
   extension,
   ip,
   name,
-  oid,
-  seq,
   server,
-  text,
-  tlv,
   uri,
-  utf8,
-} from "../mint.ts";
+} from "../../support/certificates.ts";
+import { type Bytes, bytes, concat, oid, seq, text, tlv, utf8 } from "../../support/der.ts";
+import { edKey } from "../../support/keys.ts";
 
 /** A subordinate CA that the policy's CA did sign, and what it signed. */
 export function addVouchedFor(add: Add, anchor: Minted): void {

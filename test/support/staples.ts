@@ -1,19 +1,8 @@
 /** OCSP responses as backends staple them, minted from raw DER. */
 import { createHash } from "node:crypto";
-import {
-  type Bytes,
-  DAY,
-  type Key,
-  type Minted,
-  NOW,
-  bytes,
-  extension,
-  generalizedTime,
-  int,
-  oid,
-  seq,
-  tlv,
-} from "./mint.ts";
+import { DAY, type Minted, NOW, extension } from "./certificates.ts";
+import { type Bytes, bytes, generalizedTime, int, oid, seq, tlv } from "./der.ts";
+import type { Key } from "./keys.ts";
 
 /** The TLS feature extension (RFC 7633). */
 export const tlsFeature = (critical: boolean, ...features: readonly number[]): Bytes =>
