@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- PART…]`: tables for the README and docs/reports. Prints ratios against a peer of the same run. A
- * short run: LASTHOP_BENCH_ROUNDS (of clients and gateways, after one that warms up) and LASTHOP_BENCH_SECONDS (a round
- * of a gateway) in the environment.
+ * `npm run bench [-- PART…]`: prints the tables of the README and docs/reports, as ratios to a peer measured in the same
+ * run. Two environment variables make a run shorter: LASTHOP_BENCH_ROUNDS, the number of rounds of clients and gateways
+ * without the warm-up round, and LASTHOP_BENCH_SECONDS, the length of a gateway's round.
  */
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
@@ -26,11 +26,11 @@ const PARTS: Readonly<Record<string, () => Promise<void> | void>> = {
   size: benchSize,
   profile: benchProfile,
 };
-/** Without a name, all tables; a profile is asked for. */
+/** The parts that run when none is named. A profile is no table. */
 const TABLES = Object.keys(PARTS).filter((name) => name !== "profile");
 
-const asked = process.argv.slice(2);
-const unknown = asked.filter((name) => !Object.hasOwn(PARTS, name));
+const names = process.argv.slice(2);
+const unknown = names.filter((name) => !Object.hasOwn(PARTS, name));
 if (unknown.length > 0) {
   console.error(`bench: no part ${unknown.join(", ")}; there are ${Object.keys(PARTS).join(", ")}`);
   process.exit(2);
@@ -40,4 +40,4 @@ console.log(
   `# Bench, ${new Date().toISOString().slice(0, 10)}, commit ${commit}, Node ${process.version}, ${cpus().length} cores\n`,
 );
 console.log("Ratios are medians over interleaved rounds of one run, with their range; times are this machine's.\n");
-for (const name of asked.length === 0 ? TABLES : asked) await PARTS[name]?.();
+for (const name of names.length === 0 ? TABLES : names) await PARTS[name]?.();

@@ -1,6 +1,6 @@
 /**
- * `lasthop build` at scale, as a user runs it (a process of its own), at 1,000 and 10,000 HTTPRoutes; and what a cold
- * host pays for the large bundle: decoding, and the first match.
+ * `lasthop build` in a process of its own, with 1,000 and 10,000 HTTPRoutes, and the cost of the large bundle for a host
+ * that starts: decoding, and the first match.
  */
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -21,6 +21,7 @@ const SCALES: readonly Scale[] = [
   { routes: 10_000, policies: 1_000, services: 5_000, endpoints: 20_000 },
 ];
 
+/** Prints the tables of builds. */
 export async function benchBuild(): Promise<void> {
   mkdirSync(join(ROOT, ".lasthop"), { recursive: true });
   const directory = mkdtempSync(join(ROOT, ".lasthop/bench-"));
@@ -57,7 +58,7 @@ function run(manifest: string, output: string): { seconds: number; megabytes: nu
   return { seconds: (performance.now() - start) / 1_000, megabytes: Number(/rss (\d+)/.exec(stderr)?.[1]) / 1_024 };
 }
 
-/** In this process, CPU: what happens between a cold host's start and its first answer. */
+/** Measures in this process what a host does between its start and its first response. */
 function cold(text: string): void {
   const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
   const decode: number[] = [];

@@ -1,4 +1,4 @@
-/** The clients that are compared: lasthop's, and Node's with native TLS under the same CA, SNI and flow control windows. */
+/** The compared clients: lasthop's, and those of Node.js with native TLS and the same CA, SNI and flow control windows. */
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { type ClientHttp2Session, connect as connectHttp2 } from "node:http2";
@@ -14,20 +14,21 @@ import { decodeBundle } from "../src/bundle/codec.ts";
 import { nodeHost } from "../src/host/node/host.ts";
 import { clusterYaml, SNI } from "./cluster.ts";
 
-/** One request, resolved when its response has been read to the end. */
+/** A function that makes one request, and resolves when its response has been read to the end. */
 export type Client = (path: string) => Promise<void>;
 
-export interface Server {
+interface Server {
   readonly port: number;
   readonly caPem: string;
 }
 
+/** The servers of the backend: without and with TLS resumption, with AES-128 only, with HTTP/2. */
 export interface Servers {
   readonly at: (name: "full" | "resuming" | "aes128" | "http2") => Server;
   readonly stop: () => void;
 }
 
-/** The backend, in a process of its own. */
+/** Starts client-server.ts in a process of its own. */
 export async function startServer(): Promise<Servers> {
   const server = fork(join(import.meta.dirname, "client-server.ts"), { stdio: ["ignore", "pipe", "inherit", "ipc"] });
   const line = await new Promise<Buffer>((resolve) => server.stdout?.once("data", resolve));
@@ -35,23 +36,23 @@ export async function startServer(): Promise<Servers> {
   return { at: (name) => ({ port: ports[name] ?? 0, caPem }), stop: () => server.disconnect() };
 }
 
-/** `count` requests, `atOnce` at a time. */
+/** Calls `client` `count` times, `atOnce` calls at a time. */
 export async function many(count: number, atOnce: number, client: () => Promise<void>): Promise<void> {
-  let left = count;
-  const one = async (): Promise<void> => {
-    while (left-- > 0) await client();
+  let remaining = count;
+  const work = async (): Promise<void> => {
+    while (remaining-- > 0) await client();
   };
-  await Promise.all(Array.from({ length: atOnce }, one));
+  await Promise.all(Array.from({ length: atOnce }, work));
 }
 
 const CHUNK_BYTES = 64 * 1024;
 const CHUNK = new Uint8Array(CHUNK_BYTES);
-/** Of wasm/src/limits.rs. */
+/** The flow control windows of lasthop's HTTP/2 (wasm/src/limits.rs), in bytes. */
 const WINDOWS = { connection: 1024 * 1024, stream: 512 * 1024 };
 
 const host = nodeHost();
 
-/** lasthop's client: rustls in WASM, the verdict by trust/. */
+/** lasthop's client. When not `pooled`, each request has a connection of its own; with `uploadBytes` it is a POST. */
 export function lasthop({ port, caPem }: Server, alpn: "h1" | "h2", pooled: boolean, uploadBytes = 0): Client {
   const { text } = compile([{ file: "bench.yaml", text: clusterYaml(caPem, { [alpn]: port }) }], {
     allowLoopback: true,
@@ -77,6 +78,7 @@ export function lasthop({ port, caPem }: Server, alpn: "h1" | "h2", pooled: bool
   };
 }
 
+/** The client of undici, with a pool of `connections`. */
 export function undici({ port, caPem }: Server, connections: number, uploadBytes = 0): Client {
   const pool = new Pool(`https://127.0.0.1:${port}`, { connections, connect: { ca: caPem, servername: SNI } });
   const headers = { host: SNI, ...(uploadBytes > 0 ? { "content-length": String(uploadBytes) } : {}) };
@@ -90,7 +92,7 @@ export function undici({ port, caPem }: Server, connections: number, uploadBytes
   };
 }
 
-/** node:https with a connection a request. */
+/** The client of node:https, with one connection per request. `resume` makes it resume TLS sessions. */
 export function nodeHttps({ port, caPem }: Server, resume: boolean): Client {
   let session: Buffer | undefined;
   return (path) =>
@@ -109,7 +111,7 @@ export function nodeHttps({ port, caPem }: Server, resume: boolean): Client {
     });
 }
 
-/** node:http2; `pooled`: one session for all requests. */
+/** The client of node:http2. When `pooled`, all requests share one session. */
 export function nodeHttp2({ port, caPem }: Server, pooled: boolean, uploadBytes = 0): Client {
   const open = (): ClientHttp2Session => {
     const settings = { initialWindowSize: WINDOWS.stream };
@@ -130,7 +132,8 @@ export function nodeHttp2({ port, caPem }: Server, pooled: boolean, uploadBytes 
 }
 
 function* chunks(bytes: number): Generator<Uint8Array> {
-  for (let left = bytes; left > 0; left -= CHUNK_BYTES) yield left < CHUNK_BYTES ? CHUNK.subarray(0, left) : CHUNK;
+  for (let remaining = bytes; remaining > 0; remaining -= CHUNK_BYTES)
+    yield remaining < CHUNK_BYTES ? CHUNK.subarray(0, remaining) : CHUNK;
 }
 
 function webBody(bytes: number): ReadableStream<Uint8Array> {

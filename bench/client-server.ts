@@ -1,4 +1,4 @@
-/** The clients' backend, in a process of its own so that only the client's CPU is measured. Prints its ports. */
+/** The backend of the measured clients, in a process of its own, so that its CPU is not theirs. Prints its ports as JSON. */
 import { constants } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
@@ -16,27 +16,27 @@ const leaf = await mintLeaf({ issuer: issuing, dns: ["backend.internal"] });
 
 const identity = { key: leaf.keyPem, cert: leaf.chainPem };
 
-/** `?mb=N` asks for N MiB, otherwise 100 bytes come, after the whole of an upload. */
+/** Answers with N MiB to a request for `?mb=N`, else with 100 bytes; after an upload has ended. */
 function answer(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
-  if (request.method !== "POST") return give(request, response);
-  request.on("end", () => give(request, response)).resume();
+  if (request.method !== "POST") return sendBody(request, response);
+  request.on("end", () => sendBody(request, response)).resume();
 }
 
-function give(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
+function sendBody(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
   const megabytes = Number(new URL(request.url ?? "/", "http://b").searchParams.get("mb") ?? 0);
   response.setHeader("content-length", megabytes === 0 ? SMALL.length : megabytes * CHUNK.length);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both are Writables; their overloads do not unite
   const out = response as Writable;
   if (megabytes === 0) return void out.end(SMALL);
-  let left = megabytes;
-  const more = (): void => {
-    while (left > 0) {
-      left--;
-      if (!out.write(CHUNK)) return void out.once("drain", more);
+  let remaining = megabytes;
+  const writeMore = (): void => {
+    while (remaining > 0) {
+      remaining--;
+      if (!out.write(CHUNK)) return void out.once("drain", writeMore);
     }
     out.end();
   };
-  more();
+  writeMore();
 }
 
 const http1 = (options: ServerOptions): Promise<number> =>
@@ -47,7 +47,7 @@ async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-// Without tickets and without a session store no handshake resumes.
+// Without tickets and without a session store, no handshake can be resumed.
 const full = await http1({ secureOptions: constants.SSL_OP_NO_TICKET });
 const resuming = await http1({});
 const aes128 = await http1({ ciphers: "TLS_AES_128_GCM_SHA256" });

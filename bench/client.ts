@@ -1,6 +1,6 @@
 /**
- * lasthop's client alone, on Node, against undici and node:http2 with native TLS: same backend, same run, interleaved,
- * CPU of this process. The verdict is cached, as for every connection of a policy but the first.
+ * lasthop's client on Node against undici, node:https and node:http2 with native TLS. They take turns with the same
+ * backend; CPU is that of this process. The verdict is cached, as it is for every connection of a policy but the first.
  */
 import { type Client, lasthop, many, nodeHttp2, nodeHttps, type Servers, startServer, undici } from "./client-peers.ts";
 import { format, interleave, ratios, spread } from "./measure.ts";
@@ -16,6 +16,7 @@ interface Pair {
   readonly peer: Client;
 }
 
+/** Prints the tables of clients. */
 export async function benchClient(): Promise<void> {
   const { at, stop } = await startServer();
   try {
@@ -118,7 +119,7 @@ async function bulk(at: Servers["at"]): Promise<void> {
   console.log();
 }
 
-/** CPU µs a round of both, after one that warms up. */
+/** The CPU µs of each round, without those of a warm-up round. */
 async function measure(
   ours: () => Promise<void>,
   peer: () => Promise<void>,
@@ -127,7 +128,7 @@ async function measure(
   return [(samples["ours"] ?? []).slice(1), (samples["peer"] ?? []).slice(1)];
 }
 
-/** Rounds of GETs with their throughput and p99. */
+/** Rounds of GET requests by one client, with the throughput and the p99 of each round. */
 class Timed {
   readonly perSecond: number[] = [];
   readonly p99: number[] = [];

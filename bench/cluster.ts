@@ -1,15 +1,16 @@
 /**
- * The manifests of a benchmark's bundle: for each kind of backend a Service, its route, and over TLS a policy. Host
- * `redirect.example.com` is answered by the gateway itself.
+ * The manifests of a benchmark's bundle: for each kind of backend a Service, a route and, for TLS, a policy; and a route
+ * for Host `redirect.example.com`, to which the gateway answers itself.
  */
 import { backendYaml, edgeYaml, policyYaml } from "../test/last-hop/manifests.ts";
 import type { BackendKind } from "./stage.ts";
 
-/** The certificates' name, and the policies' SNI. */
+/** The name in the certificates, which the policies use as hostname. */
 export const SNI = "backend.internal";
 
 const ALPN: Readonly<Record<BackendKind, string | null>> = { h1: "http/1.1", h2: "h2", plain: null };
 
+/** The manifests as YAML, with a backend for each of `ports`. */
 export function clusterYaml(caPem: string, ports: Readonly<Partial<Record<BackendKind, number>>>): string {
   const backends = (Object.entries(ports) as [BackendKind, number][]).map(([name, port]) => {
     const alpn = ALPN[name];

@@ -1,26 +1,28 @@
-/** Contestants under the same load, in turn, round by round; the table gives CPU, throughput and p99 beside a peer's. */
+/** Contests: several gateways take turns under the same load; a table shows CPU, throughput and p99 beside a peer's. */
 import { load } from "./load.ts";
 import { format, ratios, spread } from "./measure.ts";
 import { cpuMicros } from "./process.ts";
 import { BODIES, type BodyName, GATEWAY_CORE, LOAD_CORE } from "./stage.ts";
 
+/** A gateway that is measured. */
 export interface Contestant {
   readonly name: string;
   readonly pid: number;
   readonly port: number;
-  /** The Host field, which picks the backend. */
+  /** The Host field of requests, which selects the backend. */
   readonly host: string;
 }
 
-export interface Contest {
+interface Contest {
   readonly contestants: readonly Contestant[];
-  /** The contestant that ratios are to. */
+  /** The name of the contestant that the others are compared with. */
   readonly peer: string;
   readonly clients: number;
   readonly body: BodyName;
   readonly rounds: number;
+  /** The length of a round. */
   readonly seconds: number;
-  /** CPU of ours at most this many times the peer's, by contestant. */
+  /** The highest ratio of a contestant's CPU to the peer's that is a success, by the contestant's name. */
   readonly aims: Readonly<Record<string, number>>;
 }
 
@@ -31,13 +33,14 @@ interface Samples {
   readonly p99: number[];
 }
 
-/** p99 at most this many times the peer's, wherever the CPU has an aim. */
+/** The highest ratio of p99 to the peer's that is a success, for contestants with an aim. */
 const P99_AIM = 2;
 
+/** The head of the table that {@link runContest} prints rows of. */
 export const CONTEST_HEAD =
   "| clients | body | gateway | CPU, µs a request | of peer | req/s | p99, ms | of peer | aims |\n|---|---|---|---|---|---|---|---|---|";
 
-/** Prints one row a contestant. The first round warms up and does not count. */
+/** Runs a contest and prints one row for each contestant. The first round is a warm-up and is not counted. */
 export async function runContest({ contestants, peer, clients, body, rounds, seconds, aims }: Contest): Promise<void> {
   const samples = new Map<string, Samples>(
     contestants.map(({ name }) => [name, { failed: 0, cpu: [], perSecond: [], p99: [] }]),
@@ -55,15 +58,15 @@ export async function runContest({ contestants, peer, clients, body, rounds, sec
       own?.p99.push(result.p99Ms);
     }
   }
-  const theirs = samples.get(peer);
+  const ofPeer = samples.get(peer);
   for (const [name, own] of samples) {
-    const cpu = ratios(own.cpu, theirs?.cpu ?? []);
-    const p99 = ratios(own.p99, theirs?.p99 ?? []);
+    const cpu = ratios(own.cpu, ofPeer?.cpu ?? []);
+    const p99 = ratios(own.p99, ofPeer?.p99 ?? []);
     const aim = aims[name];
-    const verdicts = aim === undefined ? [] : [judge("CPU", cpu.median, aim), judge("p99", p99.median, P99_AIM)];
-    if (own.failed > 0) verdicts.push(`**${own.failed} requests failed**`);
+    const results = aim === undefined ? [] : [judge("CPU", cpu.median, aim), judge("p99", p99.median, P99_AIM)];
+    if (own.failed > 0) results.push(`**${own.failed} requests failed**`);
     console.log(
-      `| ${clients} | ${body} | ${name} | ${format(spread(own.cpu), 0)} | ${format(cpu)} | ${format(spread(own.perSecond), 0)} | ${format(spread(own.p99), 1)} | ${format(p99)} | ${verdicts.join(", ")} |`,
+      `| ${clients} | ${body} | ${name} | ${format(spread(own.cpu), 0)} | ${format(cpu)} | ${format(spread(own.perSecond), 0)} | ${format(spread(own.p99), 1)} | ${format(p99)} | ${results.join(", ")} |`,
     );
   }
 }
@@ -71,6 +74,6 @@ export async function runContest({ contestants, peer, clients, body, rounds, sec
 const judge = (what: string, ratio: number, aim: number): string =>
   ratio <= aim ? `${what} ≤ ${aim} met` : `${what} ≤ ${aim} **missed**`;
 
-/** For the heading: what all rows of a contest have in common. */
+/** A paragraph that says how all rows of a table were measured. */
 export const contestNote = (rounds: number, seconds: number): string =>
   `Each gateway alone on core ${GATEWAY_CORE}; wrk (closed loop, keep-alive) and the nginx backend on core ${LOAD_CORE}; ${rounds} rounds of ${seconds} s a gateway, interleaved, after one that warms up. CPU is the gateway process's, user and system.\n`;

@@ -1,8 +1,8 @@
-/** A CPU profile of V8 as a table: self time by room and by function. */
+/** CPU profiles of V8, printed as tables of self time by room and by function. */
 
 const TOP = 16;
 
-/** https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile */
+/** A CPU profile, as https://chromedevtools.github.io/devtools-protocol/tot/Profiler/#type-Profile describes it. */
 export interface Profile {
   readonly nodes: readonly {
     readonly id: number;
@@ -12,6 +12,7 @@ export interface Profile {
   readonly timeDeltas: readonly number[];
 }
 
+/** Prints the functions and rooms with the most self time. */
 export function printProfile({ nodes, samples, timeDeltas }: Profile): void {
   const frames = new Map(nodes.map(({ id, callFrame }) => [id, callFrame]));
   const functions = new Map<string, number>();

@@ -1,6 +1,6 @@
 /**
- * `lasthop serve` on Node, Deno and Bun against nginx and HAProxy, both verifying the same backend's chain and name,
- * with pooled connections and an access log. All log to /dev/null.
+ * `lasthop serve` on Node, Deno and Bun against nginx and HAProxy. All verify chain and name of the same backend, keep
+ * connections to it, and write an access log to /dev/null.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -13,6 +13,7 @@ const ROUNDS = Number(process.env["LASTHOP_BENCH_ROUNDS"] ?? 7);
 const SECONDS = Number(process.env["LASTHOP_BENCH_SECONDS"] ?? 2);
 const PEER = "nginx, h1";
 
+/** Prints the table of gateways. Needs taskset, wrk, nginx, HAProxy, Deno and Bun. */
 export async function benchGateway(): Promise<void> {
   demand({ taskset: "util-linux", wrk: "wrk", nginx: "nginx-light", haproxy: "haproxy" });
   const stage = await setStage();
@@ -42,8 +43,8 @@ export async function benchGateway(): Promise<void> {
 
 type Command = readonly [string, ...string[]];
 
-/** `npm run runtimes` fetches Deno and Bun. */
-export function runtimes(): Readonly<Record<string, Command>> {
+/** The command of each runtime. Throws when Deno and Bun have not been fetched by `npm run runtimes`. */
+function runtimes(): Readonly<Record<string, Command>> {
   const bin = (name: string): string => join(ROOT, ".lasthop/runtimes/node_modules/.bin", name);
   if (!existsSync(bin("deno")) || !existsSync(bin("bun")))
     throw new Error("no Deno and Bun yet: `npm run runtimes` fetches them");
@@ -54,7 +55,7 @@ export function runtimes(): Readonly<Record<string, Command>> {
   };
 }
 
-/** `lasthop serve` of the stage's bundle by this runtime. */
+/** Starts `lasthop serve` with the stage's bundle on the runtime of `command`, and adds the process to `running`. */
 export async function serve(
   { directory, bundleFile }: Stage,
   command: Command,

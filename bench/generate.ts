@@ -1,9 +1,10 @@
 /**
- * Manifests at scale: `node bench/generate.ts [ROUTES] [POLICIES] [SERVICES] [ENDPOINTS] > big.yaml`. One Gateway; routes
- * with hostnames, wildcards, prefixes and headers; a policy for each of the first Services; one CA.
+ * Manifests of a large cluster: `node bench/generate.ts [ROUTES] [POLICIES] [SERVICES] [ENDPOINTS] > big.yaml`. It has one
+ * Gateway and one CA; routes with hostnames, wildcards, prefixes and headers; a policy for each of the first Services.
  */
 import { readFileSync } from "node:fs";
 
+/** The size of a cluster, as numbers of objects; `endpoints` are spread over the Services. */
 export interface Scale {
   readonly routes: number;
   readonly policies: number;
@@ -11,22 +12,23 @@ export interface Scale {
   readonly endpoints: number;
 }
 
-/** What other controllers want of the same cluster. */
-export interface Variant {
+/** A variant of the cluster for another controller. */
+interface Variant {
   readonly controllerName: string;
-  /** Of every Service: a controller that does not look at EndpointSlices sends there. */
+  /** The clusterIP of every Service, for a controller that ignores EndpointSlices. */
   readonly clusterIp: string | null;
 }
 
-const OURS: Variant = { controllerName: "lasthop.dev/gateway-controller", clusterIp: null };
+const LASTHOP: Variant = { controllerName: "lasthop.dev/gateway-controller", clusterIp: null };
 const NAMESPACES = 100;
-/** Services without a policy say that they mean it: thousands of warnings are not what is measured. */
+/** The appProtocol of Services without a policy, which saves thousands of warnings about plaintext. */
 const PLAINTEXT = "      appProtocol: http\n";
 
+/** The manifests as YAML. `caPem` is the CA that all policies trust. */
 export function generate(
   { routes, policies, services, endpoints }: Scale,
   caPem: string,
-  { controllerName, clusterIp }: Variant = OURS,
+  { controllerName, clusterIp }: Variant = LASTHOP,
 ): string {
   const documents: string[] = [
     `apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata:\n  name: lasthop\nspec:\n  controllerName: ${controllerName}\n`,

@@ -1,7 +1,6 @@
 /**
- * One object of a large cluster changes: what compiling it again and serving it costs, in CPU of this process, at 1,000 and
- * 10,000 HTTPRoutes. From the controller's list of objects to the gateway that answers: compile, encode and digest; decode
- * and check; router and backends of the next generation.
+ * The CPU cost of one changed object in a cluster of 1,000 and of 10,000 HTTPRoutes, from the controller's list of objects
+ * to a gateway that serves: compile, encode and digest; decode and check; make router and backends of the next generation.
  */
 import { type Backends, createBackends } from "../src/backend/backends.ts";
 import { decodeBundle } from "../src/bundle/codec.ts";
@@ -16,7 +15,7 @@ import { generate, type Scale } from "./generate.ts";
 import { format, spread } from "./measure.ts";
 
 const ROUNDS = 30;
-/** Until the engine has compiled what it will. */
+/** The number of rounds before measuring, in which V8 optimizes the code. */
 const WARM_UP = 10;
 const SCALES: readonly Scale[] = [
   { routes: 1_000, policies: 100, services: 500, endpoints: 2_000 },
@@ -29,7 +28,7 @@ const OPTIONS = {
   requireBackendTls: false,
 };
 
-/** Another object under the name of one that is there, or one more, or one less. */
+/** A change of the cluster: replaces or removes one object. */
 type Change = (objects: readonly RawObject[], round: number) => readonly RawObject[];
 
 const CHANGES: Readonly<Record<string, Change>> = {
@@ -43,6 +42,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   "HTTPRoute removed": (objects, round) => objects.toSpliced(pick(objects, "HTTPRoute", round), 1),
 };
 
+/** Prints the table of changes. */
 export async function benchIncremental(): Promise<void> {
   const { certPem } = await mintCa({ name: "bench CA" });
   console.log(`## One object changes (CPU ms of one process; ${ROUNDS} rounds, changes interleaved)\n`);
@@ -68,7 +68,7 @@ type Row = readonly [compile: number, decode: number, swap: number];
 
 function measure(scale: Scale, caPem: string): { first: Row; samples: Record<string, Row[]> } {
   const { objects: read } = readObjects([{ file: "bench.yaml", text: generate(scale, caPem) }], new Diagnostics());
-  // As from an API server, which knows no lines.
+  // The controller's objects come from an API server and have no line in a file.
   let objects: readonly RawObject[] = read.map((raw) => ({ ...raw, locate: () => null }));
   const compile = clusterCompiler(OPTIONS);
   const serve = server();
@@ -94,12 +94,12 @@ interface Served {
   readonly gateway: Gateway;
 }
 
-/** A host that loads one bundle after another. */
+/** A function that loads one bundle after another, as a host does, and answers the CPU ms of both steps. */
 function server(): (text: string) => [decode: number, swap: number] {
   const host = nodeHost();
   let served: Served | null = null;
-  const swap = (bundle: Bundle, before: Served | null): Served => {
-    const backends = before?.backends.succeed(bundle, NO_SECRETS) ?? createBackends({ bundle, host });
+  const swap = (bundle: Bundle, previous: Served | null): Served => {
+    const backends = previous?.backends.succeed(bundle, NO_SECRETS) ?? createBackends({ bundle, host });
     const gateway = createGateway({
       bundle,
       backends,
@@ -107,7 +107,7 @@ function server(): (text: string) => [decode: number, swap: number] {
       capabilities: [],
       monotonicMs: host.monotonicMs,
       random: Math.random,
-      previous: before?.gateway,
+      previous: previous?.gateway,
     });
     return { bundle, backends, gateway };
   };
@@ -128,21 +128,22 @@ function cpu<T>(work: () => T): [ms: number, result: T] {
 
 const sum = (row: readonly number[]): number => row.reduce((total, ms) => total + ms, 0);
 
-/** Where an object of a kind stands: another one each round. */
+/** The index of an object of `kind`, another one in each round. */
 function pick(objects: readonly RawObject[], kind: string, round: number): number {
   const own = [...objects.entries()].filter(([, { ref }]) => ref.kind === kind);
   return own[(round * 7_919) % own.length]?.[0] ?? 0;
 }
 
+/** A change that replaces an object of `kind` by one whose JSON is `change` of the old object's. */
 function replaced(kind: string, change: (text: string, round: number) => string): Change {
   return (objects, round) => {
-    const at = pick(objects, kind, round);
-    const raw = objects[at];
+    const index = pick(objects, kind, round);
+    const raw = objects[index];
     if (raw === undefined) throw new Error(`no ${kind}`);
     const before = JSON.stringify(raw.value);
     const text = change(before, round);
     if (text === before) throw new Error(`nothing of ${kind} changed`);
-    return objects.with(at, { ...raw, value: JSON.parse(text) as Record<string, unknown> });
+    return objects.with(index, { ...raw, value: JSON.parse(text) as Record<string, unknown> });
   };
 }
 

@@ -1,11 +1,13 @@
-/** Measuring: interleaved rounds, medians with range, ratios against a peer of the same run. */
+/** Measuring: interleaved rounds, medians with their range, and ratios to a peer of the same run. */
 
-export interface Spread {
+/** A median with the range of all samples. */
+interface Spread {
   readonly median: number;
   readonly low: number;
   readonly high: number;
 }
 
+/** The spread of `samples`. */
 export function spread(samples: readonly number[]): Spread {
   const sorted = [...samples].sort((a, b) => a - b);
   const at = (share: number): number =>
@@ -13,7 +15,7 @@ export function spread(samples: readonly number[]): Spread {
   return { median: at(0.5), low: sorted[0] ?? Number.NaN, high: sorted.at(-1) ?? Number.NaN };
 }
 
-/** Runs each task `rounds` times in turn, so that a noisy moment hits all of them; CPU µs of this process a round. */
+/** Runs the tasks in turn, `rounds` times, so that noise affects all. Resolves with the CPU µs of each round by task. */
 export async function interleave(
   tasks: Readonly<Record<string, () => Promise<void> | void>>,
   rounds: number,
@@ -30,11 +32,12 @@ export async function interleave(
   return samples;
 }
 
+/** The text of a spread: `1.05 (0.98–1.20)`. */
 export function format({ median, low, high }: Spread, digits = 2): string {
   return `${median.toFixed(digits)} (${low.toFixed(digits)}–${high.toFixed(digits)})`;
 }
 
-/** Round by round ratios, so that drift between rounds cancels. */
+/** The spread of the ratios of each round: drift from round to round cancels out. */
 export function ratios(ours: readonly number[], peer: readonly number[]): Spread {
   return spread(ours.map((value, round) => value / (peer[round] ?? Number.NaN)));
 }

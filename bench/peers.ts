@@ -1,8 +1,8 @@
-/** The native peers' configuration, as an operator would write it to do what the bundle does. */
+/** The configurations of native gateways, as an operator would write them to do the same as the bundle. */
 import { SNI } from "./cluster.ts";
 import { nginxHead } from "./stage.ts";
 
-/** One server: chain, name and SNI are checked, connections are kept, requests are logged. */
+/** The nginx configuration: verifies chain and name, sends SNI, keeps connections to the backend, logs requests. */
 export function nginxConf(port: number, backend: number, caFile: string): string {
   return `${nginxHead("gateway")}
 http {
@@ -33,7 +33,7 @@ http {
 `;
 }
 
-/** A frontend for each protocol to the backend. */
+/** The HAProxy configuration, with one frontend for each protocol to the backend. */
 export function haproxyConf(
   pairs: Readonly<Record<"h1" | "h2", readonly [port: number, backend: number]>>,
   caFile: string,

@@ -1,4 +1,4 @@
-/** Processes of a benchmark: pinned to a core, awaited by what they say or by their port, and their CPU. */
+/** Processes of a benchmark: each runs on one core; their CPU time is read from /proc. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, constants, readFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
@@ -6,36 +6,40 @@ import { delimiter, join } from "node:path";
 
 const START_MS = 30_000;
 const STOP_MS = 5_000;
-/** USER_HZ: the unit of /proc/PID/stat, 100 on every Linux that Node runs on. */
-const TICKS_A_SECOND = 100;
+/** The unit of CPU times in /proc/PID/stat (USER_HZ), which is 100 on every Linux that Node.js supports. */
+const TICKS_PER_SECOND = 100;
 
+/** A started process. */
 export interface Running {
   readonly pid: number;
-  /** SIGTERM, then SIGKILL; resolves when it has ended. */
+  /** Ends the process by SIGTERM, or after a time by SIGKILL. Resolves when it has ended. */
   stop(): Promise<void>;
 }
 
-export interface Start {
+interface Start {
   readonly command: readonly [string, ...string[]];
-  /** The one core it may use. */
+  /** The number of the core that the process runs on. */
   readonly core: number;
-  /** It serves when this port takes a connection. */
+  /** A port that accepts connections once the process serves. */
   readonly port: number;
   readonly cwd?: string;
 }
 
-/** What is written to stdout (access logs) goes to /dev/null; stderr is shown when the process does not serve. */
+/**
+ * Starts a process and waits until it serves. Its standard output, which may be an access log, goes to /dev/null; its
+ * standard error is part of the error when it does not serve.
+ */
 export async function start({ command, core, port, cwd }: Start): Promise<Running> {
   const child = spawn("taskset", ["-c", String(core), ...command], { cwd, stdio: ["ignore", "ignore", "pipe"] });
-  let said = "";
-  child.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-4_000)));
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-4_000)));
   const ended = new Promise<void>((resolve) => void child.once("close", resolve));
   const deadline = performance.now() + START_MS;
   while (!(await accepts(port))) {
     const waiting = child.exitCode === null && performance.now() < deadline;
     if (!waiting) {
       child.kill("SIGKILL");
-      throw new Error(`${command.join(" ")} does not serve: ${said}`);
+      throw new Error(`${command.join(" ")} does not serve: ${stderr}`);
     }
     await new Promise((resolve) => void setTimeout(resolve, 50));
   }
@@ -45,22 +49,22 @@ export async function start({ command, core, port, cwd }: Start): Promise<Runnin
 
 async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
   child.kill("SIGTERM");
-  const hard = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
+  const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);
   await ended;
-  clearTimeout(hard);
+  clearTimeout(timer);
 }
 
-/** CPU of a process and its descendants so far, user and system, in µs (to 10 ms). */
+/** The CPU time of a process and its descendants so far, user and system, in µs. Its resolution is 10 ms. */
 export function cpuMicros(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-  // The command in parentheses may hold spaces: utime and stime are fields 14 and 15, counted from 1.
+  // The command in parentheses may hold spaces. Counted from 1, utime and stime are the fields 14 and 15.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const own = ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_A_SECOND;
+  const own = ((Number(fields[11]) + Number(fields[12])) * 1e6) / TICKS_PER_SECOND;
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "latin1").split(" ").filter(Boolean);
   return children.reduce((sum, child) => sum + cpuMicros(Number(child)), own);
 }
 
-/** Refuses, naming the Debian package, when a program is not installed. */
+/** Throws when a program is not installed. `programs` has the name of its Debian package, which the error names. */
 export function demand(programs: Readonly<Record<string, string>>): void {
   const missing = Object.entries(programs).filter(([program]) => find(program) === null);
   if (missing.length === 0) return;
@@ -69,7 +73,7 @@ export function demand(programs: Readonly<Record<string, string>>): void {
   );
 }
 
-/** Its path; null: it is not installed. */
+/** The path of a program; null when it is not installed. */
 export function find(program: string): string | null {
   const directories = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/sbin"];
   for (const path of directories.map((directory) => join(directory, program))) {
@@ -83,7 +87,7 @@ export function find(program: string): string | null {
   return null;
 }
 
-/** A port of 127.0.0.1 that nobody listens on now. */
+/** A port of 127.0.0.1 that is free at this moment. */
 export function freePort(): Promise<number> {
   const server = createServer();
   return new Promise((resolve, reject) => {

@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- profile`: where the CPU of the tables goes, by V8's sampling profiler: lasthop's client alone,
- * `lasthop serve` on Node, and the pool's isolate in workerd (JavaScript alone: native code there is `(program)`).
+ * `npm run bench -- profile`: CPU profiles by V8's sampling profiler of lasthop's client, of `lasthop serve` on Node, and
+ * of the pool's isolate in workerd, where native code is summed up as `(program)`.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { Session } from "node:inspector/promises";
@@ -22,6 +22,7 @@ const ROWS: readonly (readonly [BackendKind, BodyName])[] = [
   ["h1", "100 kB"],
 ];
 
+/** Prints all profiles. */
 export async function benchProfile(): Promise<void> {
   await profileClient();
   const stage = await setStage();
@@ -72,7 +73,7 @@ async function profileNode(stage: Stage, kind: BackendKind, body: BodyName): Pro
   printProfile(JSON.parse(readFileSync(join(directory, file), "utf8")) as Profile);
 }
 
-/** workerd's inspector speaks the same protocol, an address a service. */
+/** Profiles the pool through workerd's inspector, which has one WebSocket address per service. */
 async function profileWorker(stage: Stage): Promise<void> {
   const inspector = await freePort();
   const workers = await serveWorkers(stage, `--inspector-addr=127.0.0.1:${inspector}`);
@@ -95,13 +96,13 @@ async function profileWorker(stage: Stage): Promise<void> {
 
 function post(socket: WebSocket, id: number, method: string): Promise<unknown> {
   return new Promise((resolve) => {
-    const hear = ({ data }: MessageEvent): void => {
+    const onMessage = ({ data }: MessageEvent): void => {
       const message = JSON.parse(String(data)) as { id?: number; result?: unknown };
       if (message.id !== id) return;
-      socket.removeEventListener("message", hear);
+      socket.removeEventListener("message", onMessage);
       resolve(message.result);
     };
-    socket.addEventListener("message", hear);
+    socket.addEventListener("message", onMessage);
     socket.send(JSON.stringify({ id, method }));
   });
 }

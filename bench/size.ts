@@ -1,13 +1,14 @@
-/** What the worker weighs, as `wrangler deploy --dry-run` bundles it: gzip, against the limit of a deployed worker. */
+/** The size of the worker as `wrangler deploy --dry-run` bundles it, with gzip, against the limit of a deployed worker. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { ROOT } from "./stage.ts";
 import { buildWorker } from "./worker-build.ts";
 
-/** 3 MB gzip on the free plan: https://developers.cloudflare.com/workers/platform/limits/#worker-size */
+/** The limit on Cloudflare's free plan, 3 MB with gzip: https://developers.cloudflare.com/workers/platform/limits/#worker-size */
 const LIMIT_BYTES = 3_000_000;
 
+/** Prints the table of sizes. */
 export function benchSize(): void {
   const directory = mkdtempSync(join(ROOT, ".lasthop/size-"));
   try {

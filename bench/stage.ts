@@ -1,4 +1,4 @@
-/** What every gateway is measured in front of: one nginx with TLS and a bundle that `lasthop build` made for it. */
+/** The surroundings of a measured gateway: nginx with TLS as its backend, and a bundle for it from `lasthop build`. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -6,17 +6,21 @@ import { mintCa, mintLeaf } from "../test/pki.ts";
 import { clusterYaml, SNI } from "./cluster.ts";
 import { freePort, start } from "./process.ts";
 
+/** The root of the repository. */
 export const ROOT: string = resolve(import.meta.dirname, "..");
-/** The gateways' core; load generator and backend share the other. */
+/** The core of the measured gateway. */
 export const GATEWAY_CORE = 0;
+/** The core that the load generator and the backend share. */
 export const LOAD_CORE = 1;
-/** Paths of the backend, by what they are called in the tables. */
+/** The paths of the backend's files, by their size as the tables print it. */
 export const BODIES = { "100 B": "/100", "100 kB": "/100k" } as const;
+/** The size of a response body. */
 export type BodyName = keyof typeof BODIES;
 
-/** Host `KIND.example.com` goes to the backend of that kind: TLS with HTTP/1.1 or HTTP/2, or plaintext. */
+/** A backend: TLS with HTTP/1.1 or HTTP/2, or plaintext. Requests for Host `KIND.example.com` go to it. */
 export type BackendKind = "h1" | "h2" | "plain";
 
+/** The running surroundings, and their files in `directory`. */
 export interface Stage {
   readonly directory: string;
   readonly ports: Readonly<Record<BackendKind, number>>;
@@ -25,12 +29,13 @@ export interface Stage {
   close(): Promise<void>;
 }
 
+/** Starts nginx and builds the bundle. */
 export async function setStage(): Promise<Stage> {
   mkdirSync(join(ROOT, ".lasthop"), { recursive: true });
   const directory = mkdtempSync(join(ROOT, ".lasthop/bench-"));
   const root = await mintCa({ name: "bench root" });
   const issuing = await mintCa({ name: "bench issuing", issuer: root });
-  // localhost: the name by which workerd's native fetch reaches the backend.
+  // workerd's native fetch reaches the backend by the name localhost.
   const leaf = await mintLeaf({ issuer: issuing, dns: [SNI, "localhost"] });
   const put = (name: string, text: string): string => {
     writeFileSync(join(directory, name), text, { mode: 0o600 });
@@ -61,7 +66,7 @@ export async function setStage(): Promise<Stage> {
   }
 }
 
-/** nginx as the backend of every contestant: connections stay open, so that all are measured on pooled ones. */
+/** The backend's configuration. Its connections stay open, so that every gateway is measured with pooled connections. */
 function backendConf(directory: string, { h1, h2, plain }: Stage["ports"]): string {
   return `${nginxHead("backend")}
 http {
@@ -80,7 +85,7 @@ http {
 `;
 }
 
-/** One worker, as root where the benchmark runs as root: its files are readable by nobody else. */
+/** The head of an nginx configuration with one worker process, which has the user of the benchmark: its files are 0600. */
 export function nginxHead(name: string): string {
   return `daemon off;
 worker_processes 1;

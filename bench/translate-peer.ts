@@ -1,7 +1,7 @@
 /**
- * The peer of `lasthop build`: envoy-gateway's offline translator, `egctl x translate`, on the same manifests, its own
- * controllerName in their GatewayClass. It looks at no EndpointSlices and sends to each Service's clusterIP instead, so it
- * has less to translate. `go build ./cmd/egctl` in github.com/envoyproxy/gateway makes it; EGCTL or PATH say where it is.
+ * The peer of `lasthop build`: `egctl x translate`, the offline translator of envoy-gateway, on the same manifests with its
+ * controllerName in the GatewayClass. It ignores EndpointSlices and uses each Service's clusterIP, so it has less to
+ * translate. `go build ./cmd/egctl` in github.com/envoyproxy/gateway builds it; it is found by EGCTL or PATH.
  */
 import { spawn } from "node:child_process";
 import { createWriteStream, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -10,7 +10,7 @@ import { generate, type Scale } from "./generate.ts";
 import { cpuMicros, find } from "./process.ts";
 
 const VARIANT = { controllerName: "gateway.envoyproxy.io/gatewayclass-controller", clusterIp: "10.96.0.1" };
-/** For each scale: it takes more than a minute for 1,000 routes, and grows with them. */
+/** The time limit at each scale. The translator takes more than a minute for 1,000 routes. */
 const LIMIT_MS = 600_000;
 const POLL_MS = 50;
 const SCALES: readonly Scale[] = [
@@ -18,7 +18,7 @@ const SCALES: readonly Scale[] = [
   { routes: 1_000, policies: 100, services: 500, endpoints: 2_000 },
 ];
 
-/** Writes its files into `directory`. */
+/** Prints the table of the peer, or that egctl is not installed. Files go to `directory`. */
 export async function benchPeer(directory: string, caPem: string): Promise<void> {
   const program = process.env["EGCTL"] ?? find("egctl");
   if (program === null) {
@@ -38,7 +38,7 @@ export async function benchPeer(directory: string, caPem: string): Promise<void>
   console.log();
 }
 
-/** Null: it did not end in time. CPU and memory as last seen, to 50 ms. */
+/** Runs one translation; null when it does not end in time. CPU and memory are sampled every 50 ms. */
 async function translate(
   program: string,
   manifest: string,
@@ -47,8 +47,8 @@ async function translate(
   const start = performance.now();
   const args = ["x", "translate", "--from", "gateway-api", "--to", "xds", "-o", "json", "-f", manifest];
   const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-  let said = "";
-  child.stderr.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-500)));
+  let stderr = "";
+  child.stderr.on("data", (chunk: Buffer) => (stderr = (stderr + chunk.toString()).slice(-500)));
   child.stdout.pipe(createWriteStream(output));
   let [cpu, kilobytes] = [0, 0];
   const poll = setInterval(() => {
@@ -57,7 +57,7 @@ async function translate(
       const status = readFileSync(`/proc/${child.pid}/status`, "latin1");
       kilobytes = Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? kilobytes);
     } catch {
-      // It has ended: what was seen last stands.
+      // The process has ended; the last sample stands.
     }
   }, POLL_MS);
   const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
@@ -67,6 +67,6 @@ async function translate(
   clearInterval(poll);
   clearTimeout(limit);
   if (status === null) return null;
-  if (status !== 0) throw new Error(`egctl ended with ${status}: ${said}`);
+  if (status !== 0) throw new Error(`egctl ended with ${status}: ${stderr}`);
   return [(performance.now() - start) / 1_000, cpu / 1e6, kilobytes / 1_024, statSync(output).size / 1e6];
 }

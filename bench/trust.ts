@@ -1,7 +1,7 @@
 /**
- * The verdict: lasthop's verifier against PKI.js's bare engine (parse and verify; no names, purposes or path lengths)
- * and against node:crypto's X509Certificate (signatures, dates and one hostname), same chains, same run, interleaved.
- * CPU of this process, WebCrypto's threads included.
+ * The cost of a verdict: lasthop's verifier against the engine of PKI.js alone, which checks neither names nor purposes
+ * nor path lengths, and against X509Certificate of node:crypto, of which signatures, dates and one hostname are checked.
+ * CPU of this process with the threads of WebCrypto; the three take turns on the same chains.
  */
 import { X509Certificate } from "node:crypto";
 import { Certificate, CertificateChainValidationEngine } from "pkijs";
@@ -19,13 +19,14 @@ const CACHED = 20_000;
 
 const witness = nodeWitness();
 
-/** `CHAINS` end entities of one issuer, so that issuers can be remembered and end entities cannot. */
+/** The certificates of one measurement. There are `CHAINS` end entities: their issuer can be cached, they cannot. */
 interface Fixture {
   readonly root: Minted;
   readonly intermediates: readonly Minted[];
   readonly endEntities: readonly Minted[];
 }
 
+/** Prints the tables of verdicts. */
 export async function benchTrust(): Promise<void> {
   console.log(`## First verdict (CPU µs a chain, ${CHAINS} chains a round, ${ROUNDS} rounds)\n`);
   console.log(
@@ -53,7 +54,7 @@ export async function benchTrust(): Promise<void> {
   console.log();
 }
 
-/** A verdict that is remembered: the peer is the digest alone, over the same bytes. */
+/** Measures a cached verdict against one SHA-256 of the same bytes. */
 async function benchCached(): Promise<void> {
   const { verifier, chain, bytes } = await largeChain();
   const flat = Buffer.concat(chain);
@@ -85,7 +86,7 @@ function mintFixture(key: () => Key, length: number): Fixture {
   return { root, intermediates, endEntities: Array.from({ length: CHAINS }, () => server(issuer, { key: own })) };
 }
 
-/** Exactly 4,096 bytes: an end entity and two intermediates of RSA-2048, padded in an extension nobody reads. */
+/** A chain of exactly 4,096 bytes: an end entity and two RSA-2048 intermediates, padded in an unknown extension. */
 async function largeChain(): Promise<{ verifier: Verifier; chain: Uint8Array[]; bytes: number }> {
   const key = rsaKey(2048);
   const root = ca("bench root", null, { key: rsaKey(2048) });
@@ -102,7 +103,7 @@ async function largeChain(): Promise<{ verifier: Verifier; chain: Uint8Array[]; 
   return { verifier, chain, bytes: size(chain) };
 }
 
-/** `new`: a verifier and a store for each chain. `remembered`: one verifier whose store has seen the issuers. */
+/** lasthop's task. `new` issuers: a verifier and a store for each chain. `remembered`: one store with the issuers. */
 function ours({ root, intermediates, endEntities }: Fixture, issuers: "new" | "remembered"): () => Promise<void> {
   const above = intermediates.map(({ der }) => der);
   const trust = policy([root]);
@@ -110,11 +111,11 @@ function ours({ root, intermediates, endEntities }: Fixture, issuers: "new" | "r
   const verifier = (cache: CertificateStore): Verifier =>
     createVerifier({ policy: POLICY_DIGEST, trust, cache, sha256: nodeSha256, witness });
   return async () => {
-    // A new verifier each round: the store may remember issuers, and no verdict.
-    const remembering = verifier(store);
+    // Each round has a new verifier, because a verifier caches verdicts. The store caches certificates only.
+    const shared = verifier(store);
     for (const { der } of endEntities) {
-      const asked = issuers === "remembered" ? remembering : verifier(new CertificateStore(nodeSha256));
-      const verdict = await asked.verify([der, ...above], NOW);
+      const own = issuers === "remembered" ? shared : verifier(new CertificateStore(nodeSha256));
+      const verdict = await own.verify([der, ...above], NOW);
       if (verdict.kind !== "verified") throw new Error(verdict.refusal.code);
     }
   };

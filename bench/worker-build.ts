@@ -1,4 +1,4 @@
-/** The worker as `wrangler deploy --dry-run` bundles it, around a bundle's text. */
+/** The worker as `wrangler deploy --dry-run` bundles it, with the text of a bundle embedded. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -8,7 +8,10 @@ import { ROOT } from "./stage.ts";
 /** The default export of the deployed entry. */
 const DEPLOYED = "worker";
 
-/** Modules by file name, the entry first. `served`: an expression for what is exported in place of the worker. */
+/**
+ * Bundles the worker into `directory` and answers the names of its modules, the entry first. `served` is a JavaScript
+ * expression for the entry's default export, which is the worker itself by default.
+ */
 export function buildWorker(
   directory: string,
   bundleText: string,

@@ -1,6 +1,6 @@
 /**
- * What a worker without lasthop does, step by step: `constant` answers at once, `hop` asks a Durable Object that does,
- * `fetch` forwards with the platform's own fetch to BACKEND (its CA is the deployment's, one for all).
+ * A worker without lasthop that does one step: `constant` answers at once, `hop` calls a Durable Object that answers at
+ * once, `fetch` forwards to BACKEND with the platform's own fetch, under the one CA of the deployment.
  */
 import { DurableObject } from "cloudflare:workers";
 

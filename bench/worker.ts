@@ -1,7 +1,7 @@
 /**
- * The worker on `workerd serve`: lasthop with its pool in a Durable Object, and with a connection a request, against a
- * worker that forwards with native fetch under the deployment's `trustedCertificates`. The steps between tell where the
- * time goes: a constant answer, the hop to an object, the gateway without a backend, and the pool without TLS.
+ * The worker on `workerd serve`: lasthop with its pool in a Durable Object, and with one connection per request, against a
+ * worker that forwards with native fetch under the deployment's `trustedCertificates`. Workers that do only a part show
+ * where the time goes: a constant answer, a call of a Durable Object, the gateway without a backend, the pool without TLS.
  */
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -14,14 +14,15 @@ const ROUNDS = Number(process.env["LASTHOP_BENCH_ROUNDS"] ?? 7);
 const SECONDS = Number(process.env["LASTHOP_BENCH_SECONDS"] ?? 2);
 const PEER = "native fetch, TLS";
 
-/** Each a worker of its own, in one workerd: only one is asked at a time. */
+/** The workers, all in one workerd process. Only one of them gets requests at a time. */
 const SERVICES = ["pool", "six", "alone", "constant", "hop", "fetch", "fetch-plain"] as const;
 type Ports = Readonly<Record<(typeof SERVICES)[number], number>>;
 
-/** Aims on CPU, by clients. */
+/** The aims for CPU with small bodies, by the number of clients. */
 const SMALL_AIMS: Readonly<Record<number, number>> = { 1: 1.5, 32: 2 };
 const LARGE_AIM = 2;
 
+/** Prints the table of workers. Needs taskset, wrk and nginx. */
 export async function benchWorker(): Promise<void> {
   demand({ taskset: "util-linux", wrk: "wrk", nginx: "nginx-light" });
   const stage = await setStage();
@@ -70,7 +71,7 @@ interface Workers extends Running {
   readonly ports: Ports;
 }
 
-/** `flags` are workerd's. */
+/** Starts workerd, with `flags` on its command line. */
 export async function serveWorkers(stage: Stage, ...flags: readonly string[]): Promise<Workers> {
   const free: [string, number][] = [];
   for (const service of SERVICES) free.push([service, await freePort()]);
@@ -80,7 +81,7 @@ export async function serveWorkers(stage: Stage, ...flags: readonly string[]): P
   return { ...(await start({ command, core: GATEWAY_CORE, port: ports.pool })), ports };
 }
 
-/** Writes workerd's configuration beside the modules that it embeds. */
+/** Writes workerd's configuration beside the modules that it embeds, and answers its path. */
 function configure({ directory, ports: backend, bundleFile, caFile }: Stage, ports: Ports): string {
   const { out, modules } = buildWorker(join(directory, "worker"), readFileSync(bundleFile, "utf8"));
   copyFileSync(join(import.meta.dirname, "worker-steps.mjs"), join(out, "steps.mjs"));
@@ -93,7 +94,7 @@ function configure({ directory, ports: backend, bundleFile, caFile }: Stage, por
     `(modules = [(name = "steps.mjs", esModule = embed "steps.mjs")], ${bindings}, (name = "STEP", text = "${step}")], ${common})`;
   const forward = (url: string): string => steps("fetch", `bindings = [(name = "BACKEND", text = "${url}")`);
   const workers: Readonly<Record<keyof Ports, string>> = {
-    // As docs/operations.md advises where no platform limits them; then what holds on Cloudflare.
+    // The limit of `pool` is what docs/operations.md advises for self-hosted workerd; that of `six` is Cloudflare's.
     pool: `(modules = [${embedded}], ${objects("LASTHOP_POOL")}, (name = "LASTHOP_POOL_CONNECTIONS", text = "1024")], ${common})`,
     six: `(modules = [${embedded}], ${objects("LASTHOP_POOL")}], ${common})`,
     alone: `(modules = [${embedded}], ${common})`,
