@@ -1,6 +1,10 @@
 /** Several endpoints: raced when one is slow to accept, left out when one fails, chosen by load. */
 import { expect, onTestFinished, test } from "vitest";
 import { DialError, type Host } from "../../src/backend/host.ts";
+import { Endpoint } from "../../src/backend/endpoints.ts";
+import { transportFailure } from "../../src/backend/failure.ts";
+import { DEFAULT_POOL_LIMITS, HEALTH_LIMITS } from "../../src/backend/limits.ts";
+import { Pool } from "../../src/backend/pool.ts";
 import { silentPort } from "../last-hop/hostile-servers.ts";
 import { bundleTo, clientOf, failedWith, host } from "./fixtures/last-hop.ts";
 import { plain, secure } from "./fixtures/servers.ts";
@@ -130,4 +134,21 @@ test("a slow endpoint gets fewer requests, an idle pair takes turns", async () =
   const pair = clientOf(bundleTo({ ports: [a.port, b.port], backend: PLAINTEXT }));
   for (let asked = 0; asked < 10; asked++) await pair.text();
   expect([a.requests.length, b.requests.length]).toEqual([5, 5]);
+});
+
+test("an ejected endpoint is asked again although a request never ended, once that is long ago", () => {
+  const lane = new Pool(DEFAULT_POOL_LIMITS, host, Math.random).lane("it", false);
+  const endpoint = new Endpoint({ host: "127.0.0.1", port: 1 }, lane, null);
+  const refused = transportFailure("connection-refused", "", "nothing");
+  let ejectedMs = 0;
+  for (let count = 0; count < HEALTH_LIMITS.failures; count++) ejectedMs = endpoint.failed(refused, 0, 0.5);
+  expect([ejectedMs, endpoint.isReady(ejectedMs - 1), endpoint.isReady(ejectedMs)]).toEqual([
+    HEALTH_LIMITS.ejectionMs,
+    false,
+    true,
+  ]);
+  endpoint.inFlight++;
+  const longAfterMs = ejectedMs + HEALTH_LIMITS.maxEjectionMs;
+  expect([endpoint.isReady(ejectedMs), endpoint.isReady(longAfterMs - 1)]).toEqual([false, false]);
+  expect(endpoint.isReady(longAfterMs)).toBe(true);
 });

@@ -308,3 +308,45 @@ describe("a platform that allows less than the pool believes", () => {
     expect(client.backends.stats()).toMatchObject({ open: 1, idle: 1 });
   });
 });
+
+describe("a request that has another way when there is no room", () => {
+  const ROOM_MS = 250;
+  const crowded = { kind: "failed", failure: { code: "connection-limit", sent: "nothing" } };
+
+  test("waits while connections come free, and not where none does", async () => {
+    const limits = { connections: 1, roomMs: ROOM_MS };
+    const stuck = held();
+    const busy = await setUp({ count: 1, alpn: ["http/1.1"], limits, handle: stuck.handle });
+    const first = busy.ask("a");
+    await expect.poll(() => stuck.waiting.length).toBe(1);
+    const startMs = performance.now();
+    expect(await busy.ask("a")).toMatchObject(crowded);
+    expect(performance.now() - startMs).toBeGreaterThanOrEqual(ROOM_MS - 10);
+    stuck.free();
+    expect(await textOf(await first)).toBe("ok");
+    // Each takes a part of the time: those far behind wait for longer than it, since others do end.
+    const slow: RequestListener = (_, response) => void setTimeout(() => response.end("ok"), ROOM_MS / 5);
+    const moving = await setUp({ count: 1, alpn: ["http/1.1"], limits, handle: slow });
+    const sent = await Promise.all(Array.from({ length: 10 }, () => moving.text("a")));
+    expect(sent).toEqual(sent.map(() => "ok"));
+    for (const { backends } of [busy, moving]) backends.close();
+  });
+
+  test("waits eight times as long at most", async () => {
+    const limits = { connections: 1, roomMs: 50 };
+    const slow: RequestListener = (_, response) => void setTimeout(() => response.end("ok"), 25);
+    const { ask, backends } = await setUp({ count: 1, alpn: ["http/1.1"], limits, handle: slow });
+    // What ends takes its body along, or it would hold the connection.
+    const sent = await Promise.all(
+      Array.from({ length: 60 }, async () => {
+        const answered = await ask("a");
+        return answered.kind === "failed" ? answered : textOf(answered);
+      }),
+    );
+    const failures = sent.filter((one) => typeof one !== "string");
+    expect(failures).toMatchObject(failures.map(() => crowded));
+    expect(failures.length).toBeGreaterThan(0);
+    expect(failures.length).toBeLessThan(60);
+    backends.close();
+  });
+});
