@@ -3,7 +3,7 @@ import type { Connected } from "./connect.ts";
 import type { Connection } from "./engine/connection.ts";
 import { YIELD_MS } from "./limits.ts";
 import type { Pool } from "./pool.ts";
-import { type Passes, Queue, type Turn } from "./queue.ts";
+import { Queue, type Taken, type Turn } from "./queue.ts";
 import { SharedDial } from "./shared-dial.ts";
 import { type RequestClient, SHARE_LIMITS, Shares } from "./shares.ts";
 
@@ -27,8 +27,8 @@ export class Lane {
   readonly #shared = new Set<Held>();
   readonly #queue = new Queue();
   readonly #shares: Shares;
-  /** A client that has its share of connections waits for clients that have not. */
-  readonly #passes: Passes = (client) => this.#shares.hasShare(client);
+  /** A client that has less of its share of the connections comes before clients that have more. */
+  readonly #taken: Taken = (client) => this.#shares.taken(client);
   #dial: SharedDial | null = null;
   #open = 0;
   #withdrawn = false;
@@ -59,7 +59,7 @@ export class Lane {
 
   /** Connections that would serve those who wait and may be opened but for the pool's limit. */
   get wanted(): number {
-    if (!this.#queue.has(this.#passes, this.#isContended)) return 0;
+    if (!this.#queue.has(this.#taken, this.#isContended)) return 0;
     const most = Math.min(this.#queue.length, this.#pool.limits.connectionsPerKey - this.#open);
     return this.#sharesDials ? Math.min(most, 1) : most;
   }
@@ -136,7 +136,7 @@ export class Lane {
   /** Whoever waits first opens a connection. */
   admit(): void {
     this.#enter();
-    this.#queue.call("room", this.#passes, this.#isContended);
+    this.#queue.call("room", this.#taken, this.#isContended);
   }
 
   /** An exchange on this connection has ended. */
@@ -152,7 +152,7 @@ export class Lane {
       this.#pool.dismiss(held);
     } else {
       if (!isShared) this.#keep(held);
-      this.#queue.call("look", this.#passes, this.#isContended);
+      this.#queue.call("look", this.#taken, this.#isContended);
     }
     this.#pool.sweep(nowMs);
   }

@@ -1,4 +1,7 @@
-/** Who waits for a connection of one key: first come, first served, and who has left is not called. */
+/**
+ * The requests that wait for a connection of one key. They are called in the order in which they came, those of clients that
+ * have less before those of clients that have more; a request that was given up is not called.
+ */
 
 import type { RequestClient } from "./shares.ts";
 
@@ -18,8 +21,8 @@ export interface Turn {
  */
 export type Call = "room" | "look" | "gone";
 
-/** Whom it is not yet the turn of, as others have less; asked of a few at a time. */
-export type Passes = (client: RequestClient) => boolean;
+/** How much of its share a client has: the one with less comes first, and from 1 on it is not its turn. Asked of a few at a time. */
+export type Taken = (client: RequestClient) => number;
 
 interface Waiter {
   readonly sinceMs: number;
@@ -67,28 +70,36 @@ export class Queue {
     return call;
   }
 
-  /** Calls the first that `passes` does not leave behind; where it leaves all behind, the first, or with `only` nobody. */
-  call(why: Call, passes: Passes | null = null, only = false): void {
-    const at = passes === null ? 0 : this.#next(passes, only);
-    if (at !== null) this.#waiting.splice(at, 1)[0]?.answer(why);
+  /** Calls the first of the client that has least; where all have their share, the first, or with `only` nobody. Answers whose it is. */
+  call(why: Call, taken: Taken | null = null, only = false): RequestClient | undefined {
+    const at = taken === null ? 0 : this.#next(taken, only);
+    const called = at === null ? undefined : this.#waiting.splice(at, 1)[0];
+    called?.answer(why);
+    return called?.client;
   }
 
   /** Whether `call` with the same arguments would find a waiting request. */
-  has(passes: Passes | null, only: boolean): boolean {
-    return this.#waiting.length > 0 && (passes === null || this.#next(passes, only) !== null);
+  has(taken: Taken | null, only: boolean): boolean {
+    return this.#waiting.length > 0 && (taken === null || this.#next(taken, only) !== null);
   }
 
-  #next(passes: Passes, only: boolean): number | null {
+  #next(taken: Taken, only: boolean): number | null {
     // Many requests of one client may stand here: it is asked of once.
-    const left = new Set<object>();
+    const asked = new Set<object>();
+    let next: number | null = null;
+    let least = 1;
     for (const [at, { client }] of this.#waiting.entries()) {
-      if (at >= MAX_LOOKED_AT || left.size >= MAX_ASKED) break;
-      if (client === undefined) return at;
-      if (left.has(client.connection)) continue;
-      if (!passes(client)) return at;
-      left.add(client.connection);
+      if (at >= MAX_LOOKED_AT || asked.size >= MAX_ASKED) break;
+      if (client === undefined) return next ?? at;
+      if (asked.has(client.connection)) continue;
+      asked.add(client.connection);
+      const its = taken(client);
+      if (its === 0) return at;
+      if (its >= least) continue;
+      next = at;
+      least = its;
     }
-    return only ? null : 0;
+    return next ?? (only ? null : 0);
   }
 
   callAll(why: Call): void {

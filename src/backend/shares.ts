@@ -15,21 +15,25 @@ export interface RequestClient {
 }
 
 /** An exchange that holds a connection. */
-export interface Claim {
+interface Claim {
   readonly client: RequestClient;
   readonly sinceMs: number;
+  /** It was told to end. */
+  isCut: boolean;
 }
 
-/** How long who waits, and who is waited for, has patience. */
+/** How long a waiting client, and a client that others wait for, is left alone. */
 export const SHARE_LIMITS = {
   /** A client below its share waits so long before requests of others are cut for it, and again after so long. */
-  waitMs: 1_000,
+  waitMs: 250,
   /** A client above its share may keep its request from going on for so long then. */
   stalledMs: 1_000,
   /** And one that is not above it, so long. */
   patienceMs: 2_000,
-  /** A request of who is above its share is left alone for so long, though its client does what it should. */
+  /** A request of a client above its share is left alone for so long, though its client does what it should. */
   oldMs: 5_000,
+  /** Of those one is cut, and the next after so long. */
+  nextOldMs: 1_000,
   /** So many more are cut than requests wait: others come. */
   spare: 16,
   /** So long after that nobody gets more than a share. */
@@ -44,6 +48,7 @@ export class Shares {
   readonly #claims = new Set<Claim>();
   #contendedUntilMs = Number.NEGATIVE_INFINITY;
   #lookedMs = Number.NEGATIVE_INFINITY;
+  #cutOldMs = Number.NEGATIVE_INFINITY;
 
   constructor(limit: number) {
     this.#limit = limit;
@@ -55,7 +60,7 @@ export class Shares {
 
   /** Answers how to end it. */
   hold(client: RequestClient, nowMs: number): () => void {
-    const claim: Claim = { client, sinceMs: nowMs };
+    const claim: Claim = { client, sinceMs: nowMs, isCut: false };
     this.#claims.add(claim);
     this.#count(client, "held", 1);
     return () => {
@@ -69,12 +74,21 @@ export class Shares {
     return () => this.#count(client, "waiting", -1);
   }
 
+  /** A connection is being opened for the client, and counts as held. Answers how to end that. */
+  open(client: RequestClient): () => void {
+    this.#count(client, "held", 1);
+    return () => this.#count(client, "held", -1);
+  }
+
+  /** How much of its share of the connections the client holds: from 1 on it has its share. */
+  taken({ connection, address }: RequestClient): number {
+    const byConnection = taken(this.#connections, connection, this.#limit);
+    return address === null ? byConnection : Math.max(byConnection, taken(this.#addresses, address, this.#limit));
+  }
+
   /** Whether the client holds its share of the connections, or more. */
-  hasShare({ connection, address }: RequestClient): boolean {
-    return (
-      has(this.#connections, connection, this.#limit) ||
-      (address !== null && has(this.#addresses, address, this.#limit))
-    );
+  hasShare(client: RequestClient): boolean {
+    return this.taken(client) >= 1;
   }
 
   /**
@@ -85,20 +99,31 @@ export class Shares {
     if (nowMs - this.#lookedMs < SHARE_LIMITS.waitMs) return;
     this.#lookedMs = nowMs;
     const excess = this.#excess();
-    const stalled = [...this.#claims].filter(({ client }) => stalledMs(client, nowMs) >= SHARE_LIMITS.stalledMs);
+    const staying = [...this.#claims].filter(({ isCut }) => !isCut);
+    const leaving = this.#claims.size - staying.length;
+    const stalled = staying.filter(({ client }) => stalledMs(client, nowMs) >= SHARE_LIMITS.stalledMs);
     const many = stalled.filter(({ client }) => excess.take(client));
     const longest = stalled
       .filter(({ client }) => stalledMs(client, nowMs) >= SHARE_LIMITS.patienceMs)
       .sort((one, other) => stalledMs(other.client, nowMs) - stalledMs(one.client, nowMs))
-      .slice(0, waiting + SHARE_LIMITS.spare);
-    const rest = this.#excess();
-    const old = [...this.#claims].find(
-      ({ client, sinceMs }) => nowMs - sinceMs >= SHARE_LIMITS.oldMs && rest.take(client),
-    );
-    const cut = [many, longest, old === undefined ? [] : [old]].find(({ length }) => length > 0) ?? [];
+      .slice(0, Math.max(0, waiting + SHARE_LIMITS.spare - leaving));
+    const cut = [many, longest].find(({ length }) => length > 0) ?? this.#oldest(staying, nowMs);
     if (cut.length === 0) return;
     this.#contendedUntilMs = nowMs + SHARE_LIMITS.contendedMs;
-    for (const { client } of cut) client.cut();
+    for (const claim of cut) {
+      claim.isCut = true;
+      claim.client.cut();
+    }
+  }
+
+  /** The one that has been held for longest of what is above a share; or none. */
+  #oldest(staying: readonly Claim[], nowMs: number): readonly Claim[] {
+    if (nowMs - this.#cutOldMs < SHARE_LIMITS.nextOldMs) return [];
+    const excess = this.#excess();
+    const old = staying.find(({ client, sinceMs }) => nowMs - sinceMs >= SHARE_LIMITS.oldMs && excess.take(client));
+    if (old === undefined) return [];
+    this.#cutOldMs = nowMs;
+    return [old];
   }
 
   /** What each holds above its share, to be taken one by one. */
@@ -137,9 +162,9 @@ interface Count {
 const shareOf = (counts: ReadonlyMap<unknown, Count>, limit: number): number =>
   Math.max(1, Math.floor(limit / Math.max(1, counts.size)));
 
-/** Alone, a client has all there is. */
-const has = <Key>(counts: ReadonlyMap<Key, Count>, key: Key, limit: number): boolean =>
-  counts.size > 1 && (counts.get(key)?.held ?? 0) >= shareOf(counts, limit);
+/** Alone, a client may have all there is. */
+const taken = <Key>(counts: ReadonlyMap<Key, Count>, key: Key, limit: number): number =>
+  counts.size > 1 ? (counts.get(key)?.held ?? 0) / shareOf(counts, limit) : 0;
 
 function add<Key>(counts: Map<Key, Count>, key: Key, what: keyof Count, by: 1 | -1): void {
   const count = counts.get(key) ?? { held: 0, waiting: 0 };

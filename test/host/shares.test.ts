@@ -1,7 +1,8 @@
 /** One client may use all of a pool, and not keep it from the others. */
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { type RequestClient, Shares } from "../../src/backend/shares.ts";
+import { Queue } from "../../src/backend/queue.ts";
+import { type RequestClient, SHARE_LIMITS, Shares } from "../../src/backend/shares.ts";
 import { hold, HOLDS } from "../attacks/holding.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { ask } from "../runtimes/clients.ts";
@@ -89,5 +90,75 @@ describe("shares", () => {
     expect(stalled.filter(({ wasCut }) => wasCut)).toHaveLength(2);
     expect(busy.wasCut).toBe(false);
     expect([shares.isContended(4_000), shares.isContended(14_000)]).toEqual([true, false]);
+  });
+
+  it("give a client that waits room within one look, behind however many that hold everything", () => {
+    for (const [connections, each] of [
+      [8, 128],
+      [1_024, 1],
+    ] as const) {
+      const shares = new Shares(1_024);
+      const holders = Array.from({ length: connections }, () => {
+        const connection = {};
+        return Array.from({ length: each }, () => client(connection, "one", 0));
+      }).flat();
+      for (const holder of holders) shares.hold(holder, 0);
+      const arrivedMs = 3_000;
+      const other = client({}, "one", null);
+      shares.wait(other);
+      shares.makeRoom(arrivedMs + SHARE_LIMITS.waitMs, 1);
+      expect(holders.some(({ wasCut }) => wasCut)).toBe(true);
+      expect(SHARE_LIMITS.waitMs).toBeLessThanOrEqual(250);
+    }
+  });
+
+  it("cut no more than those that wait, while those that were cut leave", () => {
+    const shares = new Shares(100);
+    const holders = Array.from({ length: 100 }, () => client({}, "one", 0));
+    for (const holder of holders) shares.hold(holder, 0);
+    for (let look = 0; look < 10; look++) shares.makeRoom(10_000 + look * SHARE_LIMITS.waitMs, 3);
+    expect(holders.filter(({ wasCut }) => wasCut)).toHaveLength(3 + SHARE_LIMITS.spare);
+  });
+
+  it("cut one request a second that only is old", () => {
+    const shares = new Shares(4);
+    const connection = {};
+    const old = Array.from({ length: 4 }, () => client(connection, "one", null));
+    for (const each of old) shares.hold(each, 0);
+    shares.wait(client({}, "one", null));
+    const cutAt = (nowMs: number): number => {
+      shares.makeRoom(nowMs, 1);
+      return old.filter(({ wasCut }) => wasCut).length;
+    };
+    const looks = Array.from({ length: 6 }, (_, look) => cutAt(SHARE_LIMITS.oldMs + look * SHARE_LIMITS.waitMs));
+    expect(looks).toEqual([1, 1, 1, 1, 2, 2]);
+  });
+
+  it("call whoever has least of its share, and in order those that have as much", async () => {
+    const shares = new Shares(12);
+    const [much, little, nothing, asMuch] = [{}, {}, {}, {}].map((connection) => client(connection, "one", null));
+    if (much === undefined || little === undefined || nothing === undefined || asMuch === undefined) throw new Error();
+    for (const each of [much, much, little, asMuch]) shares.hold(each, 0);
+    const queue = new Queue();
+    const called: unknown[] = [];
+    for (const [sinceMs, its] of [much, little, asMuch, nothing, much].entries()) {
+      shares.wait(its);
+      void queue
+        .wait({ sinceMs, isWaiting: false, client: its }, new AbortController().signal)
+        .then(() => called.push(its));
+    }
+    const opened: (() => void)[] = [];
+    for (let count = 0; count < 4; count++) {
+      const its = queue.call("room", (each) => shares.taken(each), true);
+      if (its !== undefined) opened.push(shares.open(its));
+    }
+    await pause(0);
+    // The share is three: `nothing` has one by the second call, as much as `little` and `asMuch` have.
+    expect(called).toEqual([nothing, little, asMuch, much]);
+    expect(shares.hasShare(much)).toBe(true);
+    for (const end of opened) end();
+    expect(shares.hasShare(much)).toBe(false);
+    expect(queue.call("room", () => 1, true)).toBe(undefined);
+    expect(queue.call("room", () => 1)).toBe(much);
   });
 });
