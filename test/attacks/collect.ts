@@ -27,7 +27,8 @@ export async function collectorOf(runtime: ServingRuntime): Promise<Collector> {
 }
 
 async function targetOf(address: string): Promise<string> {
-  const response = await fetch(`http://${address}/json/list`);
+  // An inspector closes connections that it was not asked on for a while.
+  const response = await fetch(`http://${address}/json/list`, { headers: { connection: "close" } });
   const [target] = (await response.json()) as readonly { readonly webSocketDebuggerUrl: string }[];
   if (target === undefined) throw new Error(`nothing to inspect on ${address}`);
   return target.webSocketDebuggerUrl;
