@@ -4,8 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/trust/**/*.test.ts"],
-    // limbo.test.ts is about the script; rows.test.ts repeats what others check, and costs seconds for each mutant.
-    exclude: ["test/trust/limbo.test.ts", "test/trust/properties.test.ts", "test/trust/rows.test.ts"],
+    // limbo.test.ts is about the script; golden-verdicts.test.ts repeats what others check, and costs seconds for each mutant.
+    exclude: ["test/trust/limbo.test.ts", "test/trust/properties.test.ts", "test/trust/golden-verdicts.test.ts"],
     isolate: false,
     silent: "passed-only",
     testTimeout: 30_000,

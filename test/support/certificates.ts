@@ -72,6 +72,7 @@ export const ext = {
 export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+export const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 
 export interface Spec {
   readonly subject?: Bytes;

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   CLIENT_AUTH,
   DAY,
+  HOST,
   type Minted,
   NOW,
   SERVER_AUTH,
@@ -10,13 +11,13 @@ import {
   dns,
   ext,
   extension,
-  HOST,
   mint,
   name,
   server,
 } from "../support/certificates.ts";
-import { bytes, oid, seq, text, tlv } from "../support/der.ts";
-import { ecKey } from "../support/keys.ts";
+import { crl } from "../support/crls.ts";
+import { type Bytes, bytes, int, oid, seq, text, tlv } from "../support/der.ts";
+import { type Key, ecKey, rsaKey } from "../support/keys.ts";
 import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
 
 const ANY_PURPOSE = "2.5.29.37.0";
@@ -263,5 +264,53 @@ describe("a self-signed backend that is itself the policy's CA", () => {
   it("may also be reached through another anchor", async () => {
     const endEntity = server(root, { notAfter: NOW + DAY });
     expect(brief(await verdictOf(policy([endEntity, root]), [endEntity]))).toBe("verified");
+  });
+});
+
+describe("checks that meet in one path", () => {
+  it("a CA with too many names is over budget too", async () => {
+    const names = Array.from({ length: 2001 }, (_, index) => dns(`h${index}.a`));
+    const crowded = ca("crowded", root, { extensions: [ext.san(...names)] });
+    expect(await check(root, server(crowded), crowded)).toBe("budget-exceeded@null");
+  });
+  it("a self-signed backend's key must be one that a server may have", async () => {
+    for (const [key, code] of [
+      [ecKey("P-521", "SHA-512"), "unsupported-algorithm@0"],
+      [rsaKey(1024), "weak-key@0"],
+    ] as const) {
+      const own = mint({ subject: name(HOST), key, extensions: [ext.san(dns(HOST))] });
+      expect(await check(own, own)).toBe(code);
+    }
+  });
+  it("no CRL is asked for an anchor that is no root", async () => {
+    const anchor = ca("intermediate", root);
+    expect(brief(await verdictOf(policy([anchor], { crls: [crl(anchor)] }), [server(anchor)]))).toBe("verified");
+  });
+  it("a self-signed backend needs a CRL of its own", async () => {
+    const own = mint({ subject: name(HOST), serial: int(9), extensions: [ext.san(dns(HOST))] });
+    const under = async (...crls: readonly Bytes[]): Promise<string> =>
+      brief(await verdictOf(policy([own], { crls }), [own]));
+    expect(await under()).toBe("revocation-unknown@0");
+    expect(await under(crl(own))).toBe("verified");
+    expect(await under(crl(own, { revoked: [int(9)] }))).toBe("revoked@0");
+  });
+  it("the most expensive keys are within budget, on a path of four with CRLs, and not far above", async () => {
+    const key = (): Key => ecKey("P-521", "SHA-512");
+    const top = ca("top", null, { key: key() });
+    const upper = ca("upper", top, { key: key() });
+    const lower = ca("lower", upper, { key: key() });
+    const crls = [crl(top), crl(upper), crl(lower)];
+    const chain = [server(lower), lower, upper];
+    expect(brief(await verdictOf(policy([top], { crls }), chain))).toBe("verified");
+    const lowest = ca("lowest", lower, { key: key() });
+    expect(
+      brief(await verdictOf(policy([top], { crls: [...crls, crl(lowest)] }), [server(lowest), lowest, lower, upper])),
+    ).toBe("budget-exceeded@null");
+  });
+  it("constraints over budget are no name mismatch", async () => {
+    const limited = ca("limited", root, { extensions: [ext.constraints([dns("example.com")])] });
+    const chain = [server(limited, { names: [dns("x.example.com")] }), limited];
+    expect(brief(await verdictOf(policy([root], { budgets: { comparisons: 1 } }), chain))).toBe("budget-exceeded@null");
+    expect(brief(await verdictOf(policy([root]), chain))).toBe("name-mismatch@0");
   });
 });

@@ -188,3 +188,43 @@ it("processes the extensions, so they may be critical", async () => {
   expect(await path([critical], [critical], [critical])).toBe("verified");
   expect(await path([extension("2.5.29.36", true, int(0))], [], [])).toBe("malformed@2");
 });
+
+describe("policy processing", () => {
+  const requiring = ca("requiring", root, { extensions: [ext.policies("1.2.3"), ext.policyConstraints(0, 0)] });
+  it("a mapping that is inhibited deletes its policy", async () => {
+    const extensions = [ext.policies("1.2.3"), ext.mappings(["1.2.3", "1.2.5"])];
+    const mapping = ca("mapping", requiring, { extensions });
+    for (const asserted of ["1.2.3", "1.2.5"]) {
+      const endEntity = server(mapping, { extensions: [ext.policies(asserted)] });
+      expect(await check(root, endEntity, mapping, requiring)).toBe("policy-constraint@0");
+    }
+    const allowing = ca("allowing", root, { extensions: [ext.policies("1.2.3"), ext.policyConstraints(0)] });
+    const below = ca("below", allowing, { extensions });
+    const mapped = server(below, { extensions: [ext.policies("1.2.5")] });
+    expect(await check(root, mapped, below, allowing)).toBe("verified");
+  });
+  it("one pair with anyPolicy is enough to refuse", async () => {
+    const mapping = ca("mapping", root, { extensions: [ext.mappings(["1.2.3", "1.2.4"], ["1.2.3", "2.5.29.32.0"])] });
+    expect(await check(root, server(mapping), mapping)).toBe("policy-constraint@1");
+  });
+  it("anyPolicy that is inhibited stays allowed in self-issued CAs, not in the end entity", async () => {
+    const any = ext.policies("2.5.29.32.0");
+    const inhibiting = ca("inhibiting", root, { extensions: [any, ext.inhibitAny(0), ext.policyConstraints(0)] });
+    const selfIssued = ca("inhibiting", inhibiting, { extensions: [any] });
+    const of = (extensions: Parameters<typeof server>[1]): Promise<string> =>
+      check(root, server(selfIssued, extensions), selfIssued, inhibiting);
+    expect(await of({ extensions: [ext.policies("1.2.3")] })).toBe("verified");
+    expect(await of({ extensions: [any] })).toBe("policy-constraint@0");
+    const plain = ca("plain", inhibiting, { extensions: [any] });
+    const endEntity = server(plain, { extensions: [ext.policies("1.2.3")] });
+    expect(await check(root, endEntity, plain, inhibiting)).toBe("policy-constraint@1");
+  });
+});
+
+it("policy mappings of an end entity are not for anybody", async () => {
+  const any = "2.5.29.32.0";
+  const mapped = { extensions: [ext.policies("1.2.3"), ext.mappings([any, "1.2.3"])] };
+  expect(await check(root, server(root, mapped))).toBe("verified");
+  const middle = ca("middle", root, mapped);
+  expect(await check(root, server(middle), middle)).toBe("policy-constraint@1");
+});

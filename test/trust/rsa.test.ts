@@ -1,9 +1,92 @@
-/** RSASSA-PSS in JavaScript: every part of the encoded message (RFC 8017 §9.1.2) is looked at. */
-import { createHash, generatePrimeSync } from "node:crypto";
+/** RSA in JavaScript: PKCS#1 as node has it, and every part of the message that PSS encodes (RFC 8017 §9.1.2). */
+import { type KeyObject, constants, createHash, createPrivateKey, generatePrimeSync, sign } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { verifyLargeRsa } from "../../src/trust/signatures/rsa.ts";
-import { type Bytes, concat, bytes } from "../support/der.ts";
+import { type Bytes, bytes, concat } from "../support/der.ts";
 import { sha256 } from "../support/verdicts.ts";
+
+/** By the extended Euclidean algorithm. */
+function inverse(value: bigint, modulus: bigint): bigint {
+  let [a, b] = [modulus, value % modulus];
+  let [x, y] = [0n, 1n];
+  while (b > 0n) {
+    const quotient = a / b;
+    [a, b] = [b, a - quotient * b];
+    [x, y] = [y, x - quotient * y];
+  }
+  return ((x % modulus) + modulus) % modulus;
+}
+
+/** A key of exactly so many bits: OpenSSL rounds down to even ones. */
+function rsaOf(bits: number): { privateKey: KeyObject; modulus: Bytes } {
+  const base64 = (value: bigint): string => {
+    const hex = value.toString(16);
+    return Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex").toString("base64url");
+  };
+  const e = 65537n;
+  for (;;) {
+    const p = generatePrimeSync(Math.ceil(bits / 2), { bigint: true });
+    const q = generatePrimeSync(bits - Math.ceil(bits / 2), { bigint: true });
+    const n = p * q;
+    const phi = (p - 1n) * (q - 1n);
+    if (n.toString(2).length !== bits || phi % e === 0n) continue;
+    const d = inverse(e, phi);
+    const key = { kty: "RSA", n, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
+    const jwk = Object.fromEntries(
+      Object.entries(key).map(([name_, value]) => [name_, typeof value === "bigint" ? base64(value) : value]),
+    );
+    return {
+      privateKey: createPrivateKey({ key: jwk, format: "jwk" }),
+      modulus: new Uint8Array(Buffer.from(base64(n), "base64url")),
+    };
+  }
+}
+
+describe("RSA in JavaScript", () => {
+  const message = new Uint8Array(Buffer.from("message"));
+  const other = Uint8Array.of(1);
+  const { subtle } = globalThis.crypto;
+  it.each([2048, 2049, 2050, 2055])("agrees with node about %d bits", async (bits) => {
+    const { privateKey, modulus } = rsaOf(bits);
+    const key = { kind: "rsa", bits, modulus, exponent: bytes(1, 0, 1) } as const;
+    for (const hash of ["SHA-256", "SHA-384", "SHA-512"] as const) {
+      const pkcs1 = new Uint8Array(sign(hash.replace("-", ""), message, privateKey));
+      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pkcs1, message, subtle)).toBe(true);
+      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pkcs1, other, subtle)).toBe(false);
+      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pkcs1.subarray(1), message, subtle)).toBe(false);
+      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, concat(bytes(0), pkcs1), message, subtle)).toBe(
+        false,
+      );
+      // The same representative modulo the modulus is another signature (RFC 8017 §5.2.2).
+      const sum = (
+        BigInt(`0x${Buffer.from(pkcs1).toString("hex")}`) + BigInt(`0x${Buffer.from(modulus).toString("hex")}`)
+      ).toString(16);
+      const size = 2 * modulus.length;
+      if (sum.length <= size) {
+        const shifted = new Uint8Array(Buffer.from(sum.padStart(size, "0"), "hex"));
+        expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, shifted, message, subtle)).toBe(false);
+      }
+      for (const saltLength of [0, 20, 64]) {
+        const padding = constants.RSA_PKCS1_PSS_PADDING;
+        const pss = new Uint8Array(sign(hash.replace("-", ""), message, { key: privateKey, padding, saltLength }));
+        const algorithm = { kind: "rsa-pss", hash, saltLength, usual: false } as const;
+        expect(await verifyLargeRsa(key, algorithm, pss, message, subtle)).toBe(true);
+        expect(await verifyLargeRsa(key, algorithm, pss, other, subtle)).toBe(false);
+        expect(await verifyLargeRsa(key, { ...algorithm, saltLength: saltLength + 1 }, pss, message, subtle)).toBe(
+          false,
+        );
+        expect(await verifyLargeRsa(key, { ...algorithm, saltLength: 250 }, pss, message, subtle)).toBe(false);
+        expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pss, message, subtle)).toBe(false);
+      }
+    }
+  });
+  it("takes no representative of the modulus or more", async () => {
+    // The modulus itself encodes to zero; only its size is at fault, and size is what must be checked first.
+    const modulus = new Uint8Array(256).fill(0xff);
+    const key = { kind: "rsa", bits: 2048, modulus, exponent: bytes(3) } as const;
+    expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash: "SHA-256" }, modulus, message, subtle)).toBe(false);
+  });
+});
 
 const E = 65_537n;
 const SALT = 32;
@@ -26,12 +109,6 @@ function pairOf(bits: number): Pair {
   }
 }
 
-function inverse(value: bigint, modulus: bigint): bigint {
-  let [a, b, x, y] = [value, modulus, 1n, 0n];
-  while (b !== 0n) [a, b, x, y] = [b, a % b, y, x - (a / b) * y];
-  return ((x % modulus) + modulus) % modulus;
-}
-
 function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n;
   for (const bit of exponent.toString(2)) result = (result * result * (bit === "1" ? base : 1n)) % modulus;
@@ -40,6 +117,7 @@ function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
 
 const toBytes = (value: bigint, size: number): Bytes =>
   new Uint8Array(Buffer.from(value.toString(16).padStart(2 * size, "0"), "hex"));
+
 const toBigInt = (octets: Bytes): bigint => BigInt(`0x${Buffer.from(octets).toString("hex")}`);
 
 function mask(seed: Bytes, length: number): Bytes {

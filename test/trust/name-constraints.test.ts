@@ -1,149 +1,10 @@
-/** RFC 9525 names, BackendTLSPolicy's SAN rules, and RFC 5280 §4.2.1.10 name constraints. */
+/** Name constraints (RFC 5280 §4.2.1.10). */
 import { describe, expect, it } from "vitest";
-import { type TrustIdentifier, matchIdentity, parseIp } from "../../src/trust/x509/identity.ts";
-import { formatIp } from "../../src/trust/x509/general-names.ts";
 import { HOST, ca, dirName, dns, email, ext, extension, ip, mint, name, server, uri } from "../support/certificates.ts";
 import { type Bytes, bytes, oid, seq, tlv, utf8 } from "../support/der.ts";
-import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
+import { check } from "../support/verdicts.ts";
 
 const root = ca("root");
-
-describe("dNSName", () => {
-  const matches = (reference: string, presented: string): boolean =>
-    matchIdentity([{ type: "dns", value: reference }], [{ type: "dns", value: presented }]) !== null;
-  it.each<[string, string, boolean]>([
-    ["a.example.com", "a.example.com", true],
-    ["A.example.com", "a.EXAMPLE.com", true],
-    ["localhost", "localhost", true],
-    ["a.example.com", "b.example.com", false],
-    ["a.example.com", "example.com", false],
-    ["example.com", "a.example.com", false],
-    // A presented wildcard.
-    ["a.example.com", "*.example.com", true],
-    ["a.example.com", "*.EXAMPLE.com", true],
-    ["xn--bliss-1b3c148a.example.com", "*.example.com", true],
-    ["example.com", "*.example.com", false],
-    ["a.b.example.com", "*.example.com", false],
-    ["a.b.example.com", "*.*.example.com", false],
-    ["a.b.example.com", "a.*.example.com", false],
-    ["ab.example.com", "a*.example.com", false],
-    ["ab.example.com", "*b.example.com", false],
-    ["xn--a-1b3c148a.example.com", "xn--*-1b3c148a.example.com", false],
-    ["example.com", "*.com", false],
-    ["backend.internal", "*.internal", false],
-    ["com", "*", false],
-    ["example.com", "*", false],
-    // A policy's wildcard.
-    ["*.example.com", "*.example.com", true],
-    ["*.example.com", "a.example.com", true],
-    ["*.example.com", "example.com", false],
-    ["*.example.com", "a.b.example.com", false],
-    ["*.example.com", "*.b.example.com", false],
-    ["*.b.example.com", "*.example.com", false],
-    ["*.com", "*.com", false],
-    ["*.com", "example.com", false],
-    ["*", "*", false],
-    // Not the preferred name syntax.
-    ["a_b.example.com", "a_b.example.com", false],
-    ["example.com", "example.com.", false],
-    ["example.com.", "example.com.", false],
-    [".example.com", ".example.com", false],
-    ["a..example.com", "a..example.com", false],
-    ["-a.example.com", "-a.example.com", false],
-    ["a-.example.com", "a-.example.com", false],
-    ["", "", false],
-    [`${"a".repeat(63)}.example.com`, `${"a".repeat(63)}.example.com`, true],
-    [`${"a".repeat(64)}.example.com`, `${"a".repeat(64)}.example.com`, false],
-    [`${"a.".repeat(126)}aa`, `${"a.".repeat(126)}aa`, false],
-    // An address is no host name.
-    ["127.0.0.1", "127.0.0.1", false],
-    ["1.2.3.0x4", "1.2.3.0x4", false],
-    ["1.2.3.4", "*.2.3.4", false],
-    ["a.example.1a", "a.example.1a", true],
-  ])("%s against %s: %s", (reference, presented, expected) => {
-    expect(matches(reference, presented)).toBe(expected);
-  });
-});
-
-describe("the other identifiers", () => {
-  const of = async (identifiers: readonly TrustIdentifier[], ...names: readonly Bytes[]): Promise<string> =>
-    brief(await verdictOf(policy([root], { identifiers }), [server(root, { names })]));
-  const SPIFFE = "spiffe://cluster.local/ns/team/sa/app";
-
-  it("URI: exactly", async () => {
-    expect(await of([{ type: "uri", value: SPIFFE }], uri(SPIFFE))).toBe("verified");
-    for (const other of [`${SPIFFE}/`, "spiffe://CLUSTER.local/ns/team/sa/app", "spiffe://cluster.local/ns/team/sa"]) {
-      expect(await of([{ type: "uri", value: SPIFFE }], uri(other))).toBe("name-mismatch@0");
-    }
-    expect(await of([{ type: "uri", value: "https://a.example" }], dns("a.example"))).toBe("name-mismatch@0");
-  });
-  it("any one of several", async () => {
-    const both = [
-      { type: "uri", value: SPIFFE },
-      { type: "dns", value: HOST },
-    ] as const;
-    expect(await of(both, dns(HOST))).toBe("verified");
-    expect(await of(both, dns("x.example"), uri(SPIFFE))).toBe("verified");
-    expect(await of(both, dns("x.example"))).toBe("name-mismatch@0");
-    expect(await of([], dns(HOST))).toBe("name-mismatch@0");
-  });
-  it("addresses: as iPAddress alone", async () => {
-    expect(await of([{ type: "ip", value: "192.0.2.1" }], ip(192, 0, 2, 1))).toBe("verified");
-    expect(await of([{ type: "ip", value: "192.0.2.1" }], dns("192.0.2.1"))).toBe("name-mismatch@0");
-    expect(await of([{ type: "dns", value: "192.0.2.1" }], ip(192, 0, 2, 1), dns("192.0.2.1"))).toBe("name-mismatch@0");
-    expect(await of([{ type: "ip", value: "::ffff:192.0.2.1" }], ip(192, 0, 2, 1))).toBe("name-mismatch@0");
-    expect(await of([{ type: "ip", value: "nonsense" }], ip(192, 0, 2, 1))).toBe("name-mismatch@0");
-  });
-  it("mailboxes: the host without case", async () => {
-    expect(await of([{ type: "rfc822", value: "Ann@example.com" }], email("Ann@EXAMPLE.com"))).toBe("verified");
-    expect(await of([{ type: "rfc822", value: "ann@example.com" }], email("Ann@example.com"))).toBe("name-mismatch@0");
-  });
-  it("never the common name", async () => {
-    expect(await of([{ type: "dns", value: HOST }])).toBe("name-mismatch@0");
-  });
-  it("names both sides, printable and bounded", async () => {
-    const names = [
-      dns("a\u0000b\n"),
-      ...Array.from({ length: 20 }, (_, index) => dns(`host-${index}.${"x".repeat(60)}.example`)),
-    ];
-    const verdict = await verdictOf(policy([root]), [server(root, { names })]);
-    if (verdict.kind === "verified") throw new Error("verified");
-    expect(verdict.refusal.expected).toBe(`dns:${HOST}`);
-    expect(verdict.refusal.presented).toMatch(/^DNS:a\?b\?, DNS:host-0[ -~]{1,240}\.\.\.$/u);
-  });
-});
-
-it.each([
-  ["0.0.0.0", "0.0.0.0"],
-  ["::", "::"],
-  ["::1", "::1"],
-  ["2001:DB8:0:0:1:0:0:1", "2001:db8::1:0:0:1"],
-  ["1:0:0:2:0:0:0:3", "1:0:0:2::3"],
-  ["1:0:2:3:4:5:6:7", "1:0:2:3:4:5:6:7"],
-  ["::ffff:192.0.2.1", "::ffff:c000:201"],
-  ["1::", "1::"],
-])("reads and writes the address %s", (text, canonical) => {
-  const parsed = parseIp(text);
-  expect(parsed === null ? null : formatIp(parsed)).toBe(canonical);
-});
-it.each([
-  "1.2.3",
-  "1.2.3.256",
-  "01.2.3.4",
-  "1.2.3.4.5",
-  ":",
-  ":::",
-  "1::2::3",
-  "1:2:3:4:5:6:7",
-  "1:2:3:4:5:6:7:8:9",
-  "g::",
-  "12345::",
-  "1.2.3.4::",
-  "1:2:3:4:5:6:7::8",
-  "",
-])("reads no address in %s", (text) => {
-  expect(parseIp(text)).toBeNull();
-});
 
 describe("name constraints", () => {
   /** The verdict when a CA permits and excludes these, for an end entity of these names. */
@@ -287,5 +148,26 @@ describe("name constraints", () => {
   it("leave a backend that is its own anchor alone", async () => {
     const self = mint({ extensions: [ext.san(dns(HOST)), ext.constraints([dns("example.org")]), ext.ca()] });
     expect(await check(self, self)).toBe(OK);
+  });
+});
+
+describe("constraints on mailboxes and URIs", () => {
+  const under = (
+    constraint: ReturnType<typeof email>,
+    ...names: readonly ReturnType<typeof email>[]
+  ): Promise<string> => {
+    const limited = ca("limited", root, { extensions: [ext.constraints([constraint])] });
+    return check(root, server(limited, { names: [dns(HOST), ...names] }), limited);
+  };
+  it("a mailbox permits that mailbox alone", async () => {
+    expect(await under(email("user@example.com"), email("user@EXAMPLE.com"))).toBe("verified");
+    expect(await under(email("user@example.com"), email("root@example.com"))).toBe("name-constraint@0");
+    expect(await under(email("user@example.com"), email("user@other.com"))).toBe("name-constraint@0");
+    expect(await under(email("user@example.com"), email("none"))).toBe("name-constraint@0");
+  });
+  it("a URI constraint is no mailbox", async () => {
+    expect(await under(uri("user@example.com"))).toBe("name-constraint@1");
+    expect(await under(uri("example.com"), uri("x:https://example.com/"))).toBe("name-constraint@0");
+    expect(await under(uri("example.com"), uri("https://example.com:8443/"))).toBe("verified");
   });
 });

@@ -1,13 +1,11 @@
-/** Signers of CRLs and of stapled responses whose keys, policies or price do not do; and the same for anchors. */
+/** Signers of CRLs: their keys, their policies, and how many stand above each other. */
 import { describe, expect, it } from "vitest";
-import { type Minted, NOW, ca, ext, mint, name, server } from "../support/certificates.ts";
+import { type Minted, ca, ext, extension, mint, server } from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
-import { type Bytes, bytes, int } from "../support/der.ts";
+import { type Bytes, int } from "../support/der.ts";
 import { ecKey, rsaKey } from "../support/keys.ts";
 import { brief, policy, verdictOf } from "../support/verdicts.ts";
-import { byName, staple, tlsFeature } from "../support/staples.ts";
 
-const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 const root = ca("root");
 const issuing = ca("issuing", root);
 
@@ -47,24 +45,40 @@ describe("the signer of a CRL", () => {
   });
 });
 
-describe("the signer of a staple that a self-signed backend owes", () => {
+describe("the search for the signer of a CRL", () => {
+  const leaf = server(issuing);
   const key = ecKey();
-  const own = server(
-    { der: bytes(), subject: name("own"), key },
-    { key, subject: name("own"), serial: int(7), extensions: [tlsFeature(false, 5)] },
-  );
-  const under = async (signatures: number, stapled: Bytes): Promise<string> =>
-    brief(await verdictOf(policy([own], { budgets: { signatures } }), [own], NOW, stapled));
+  const signer = (by: Minted, own = ecKey(), subject = issuing.subject): Minted =>
+    mint({ subject, key: own, extensions: [ext.keyUsage(0x02), ext.ski(own.id)] }, by);
+  const number = extension("2.5.29.20", false, int(7));
 
-  it("is within the budget of signatures", async () => {
-    const response = staple({ serial: 7, issuer: own });
-    expect([await under(1, response), await under(0, response)]).toEqual(["verified", "budget-exceeded@0"]);
+  it("is tried first with the key that it names", async () => {
+    const decoys = Array.from({ length: 8 }, () => signer(root));
+    const list = crl(issuing, { key, extensions: [number, ext.aki(key.id)] });
+    const trust = policy([root], { crls: [crl(root), list], budgets: { signatures: 6 } });
+    const chain = [leaf, issuing, ...decoys, signer(root, key)];
+    // Two of the path, the root's list, this list with the CA's own key and with this one, and its certificate.
+    expect(brief(await verdictOf(trust, chain))).toBe("verified");
+    const named = crl(issuing, { key });
+    expect(brief(await verdictOf({ ...trust, crls: [crl(root), named] }, chain))).toBe("budget-exceeded@null");
   });
-  it("is so with its certificate, when it is delegated", async () => {
-    const extensions = [ext.keyUsage(0x80), ext.eku(OCSP_SIGNING)];
-    const signer = mint({ subject: name("responder"), extensions }, own);
-    const response = staple({ serial: 7, issuer: own, signer, responder: byName(signer), certificates: [signer] });
-    const verdicts = [await under(2, response), await under(1, response), await under(0, response)];
-    expect(verdicts).toEqual(["verified", "budget-exceeded@0", "budget-exceeded@0"]);
+  it("has three signers above each other at most", async () => {
+    const under = async (depth: number): Promise<string> => {
+      // Each signer is certified by an authority whose list is signed by the next one.
+      const authorities = Array.from({ length: depth }, (_, at) => ca(`authority ${at}`, root));
+      const chain = [leaf, issuing, ...authorities];
+      const crls = [crl(root)];
+      let subject = issuing;
+      for (const authority of authorities) {
+        const separate = signer(authority, ecKey(), subject.subject);
+        chain.push(separate);
+        crls.push(crl(subject, { key: separate.key }));
+        subject = authority;
+      }
+      crls.push(crl(subject));
+      return brief(await verdictOf(policy([root], { crls, budgets: { signatures: 500 } }), chain));
+    };
+    // The last list is the authority's own, whose certificate is a signer's too.
+    expect([await under(1), await under(2), await under(3)]).toEqual(["verified", "verified", "revocation-unknown@0"]);
   });
 });

@@ -1,10 +1,17 @@
-/** Distinguished names: which two are one (RFC 5280 §7.1, RFC 4518), and what a chain gains by it. */
+/** Distinguished names: which two are one (RFC 5280 §7.1, RFC 4518), how they are read, and what a chain gains by them. */
 import { describe, expect, it } from "vitest";
-import { parseCertificate } from "../../src/trust/x509/certificate.ts";
-import { type DistinguishedName, readName } from "../../src/trust/x509/distinguished-names.ts";
-import { compareNames } from "../../src/trust/x509/name-comparison.ts";
+import { type Certificate, parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { DerReader } from "../../src/trust/x509/der.ts";
-import { HOST, ca, dirName, ext, name, server } from "../support/certificates.ts";
+import { latin1 } from "../../src/trust/x509/directory-strings.ts";
+import {
+  type DistinguishedName,
+  commonNames,
+  emailAddresses,
+  readName,
+} from "../../src/trust/x509/distinguished-names.ts";
+import { formatIp } from "../../src/trust/x509/general-names.ts";
+import { compareNames, isNameBelow, shapeOf } from "../../src/trust/x509/name-comparison.ts";
+import { HOST, type Spec, ca, dirName, dns, email, ext, mint, name, server } from "../support/certificates.ts";
 import { type Bytes, bytes, oid, seq, text, tlv, utf8 } from "../support/der.ts";
 import { check } from "../support/verdicts.ts";
 
@@ -12,6 +19,7 @@ const read = (der: Bytes): DistinguishedName => readName(new DerReader(der), "na
 const CN = "2.5.4.3";
 const O = "2.5.4.10";
 const attribute = (type: string, value: Bytes): Bytes => seq(oid(type), value);
+
 /** A Name of one RDN. */
 const rdn = (...attributes: readonly Bytes[]): Bytes => seq(tlv(0x31, ...attributes));
 const cn = (value: string): Bytes => rdn(attribute(CN, utf8(value)));
@@ -198,4 +206,120 @@ it("reads a subject of 60 kB of marks without folding it", () => {
   const { user } = process.cpuUsage(start);
   // Folding takes 600,000 µs and more.
   expect(user).toBeLessThan(100_000);
+});
+
+const root = ca("root");
+const SAN = ext.san(dns(HOST));
+
+const parsed = (spec: Spec): Certificate | string => {
+  const answer = parseCertificate(mint({ extensions: [SAN], ...spec }, root).der);
+  return answer.kind === "parsed" ? answer.value : answer.why;
+};
+
+const why = (spec: Spec): string => {
+  const answer = parsed(spec);
+  return typeof answer === "string" ? answer : "parsed";
+};
+
+describe("names", () => {
+  const attribute = (type: string, value: Bytes): Bytes => seq(oid(type), value);
+  const subjectOf = (subject: Bytes): Certificate["subject"] | string => {
+    const certificate = parsed({ subject });
+    return typeof certificate === "string" ? certificate : certificate.subject;
+  };
+  const shapeOfSubject = (...rdns: readonly (readonly Bytes[])[]): string => {
+    const subject = subjectOf(seq(...rdns.map((rdn) => tlv(0x31, ...rdn))));
+    return typeof subject === "string" ? subject : shapeOf(subject);
+  };
+  const [cn, unit, longer] = [
+    attribute("2.5.4.3", utf8("a")),
+    attribute("2.5.4.11", utf8("b")),
+    attribute("2.5.4.3", utf8("bb")),
+  ];
+
+  it("may have several attributes in one RDN, in DER's order", () => {
+    expect(shapeOfSubject([cn, unit])).toBe("2.5.4.11+2.5.4.3");
+    expect(shapeOfSubject([cn], [unit])).toBe("2.5.4.3,2.5.4.11");
+    expect(shapeOfSubject([unit, cn])).toBe("subject has an unsorted RDN");
+    expect(shapeOfSubject([longer, cn])).toBe("subject has an unsorted RDN");
+    expect(shapeOfSubject([cn, cn])).toBe("2.5.4.3+2.5.4.3");
+  });
+  it("may have 32 attributes", () => {
+    const units = (count: number): Bytes => seq(...Array.from({ length: count }, () => tlv(0x31, unit)));
+    expect(why({ subject: units(32) })).toBe("parsed");
+    expect(why({ subject: units(33) })).toBe("subject has more than 32 attributes");
+  });
+  it("tell common names and mailboxes apart from the rest", () => {
+    const subject = subjectOf(name("2.5.4.10=Org", "a", "1.2.840.113549.1.9.1=u@example.com", "b"));
+    if (typeof subject === "string") throw new Error(subject);
+    expect([commonNames(subject), emailAddresses(subject)]).toEqual([["a", "b"], ["u@example.com"]]);
+  });
+  it("are read in every string type", () => {
+    const text = (tag: number, ...octets: readonly number[]): unknown => {
+      const subject = subjectOf(seq(tlv(0x31, attribute("2.5.4.3", tlv(tag, bytes(...octets))))));
+      return typeof subject === "string" ? subject : commonNames(subject)[0];
+    };
+    expect(text(0x1c, 0, 0, 0x04, 0x16)).toBe("\u{416}");
+    expect(text(0x1c, 0, 1, 0xf6, 0)).toBe("\u{1f600}");
+    expect(text(0x1c, 0, 0x10, 0xff, 0xff)).toBe("\u{10ffff}");
+    expect(text(0x1c, 0, 0x11, 0, 0)).toBe("subject has a UniversalString beyond Unicode");
+    expect(text(0x1c, 0, 0, 1)).toBe("subject has a broken UniversalString");
+    expect(text(0x1e, 0x04, 0x16)).toBe("\u{416}");
+    expect(text(0x1e, 4)).toMatch(/odd BMPString/u);
+    expect(text(0x0c, 0xc3, 0xa9)).toBe("\u{e9}");
+    expect(text(0x0c, 0xc3)).toBe("subject has a broken UTF8String");
+    expect(text(0x0c, 0x80)).toBe("subject has a broken UTF8String");
+  });
+  it("are long at times", async () => {
+    const long = "x".repeat(5000);
+    for (const value of [long, `${long}\u{e9}`]) {
+      const subject = subjectOf(name(value));
+      expect(typeof subject === "string" ? subject : commonNames(subject)).toEqual([value]);
+    }
+    expect(latin1(new Uint8Array(10_000).fill(0xe9))).toBe("\u{e9}".repeat(10_000));
+    expect([4096, 4097].map((size) => latin1(new Uint8Array(size).fill(0x61)).length)).toEqual([4096, 4097]);
+    const issuing = ca(long, root);
+    expect(await check(root, server(issuing), issuing)).toBe("verified");
+  });
+  it("of DNS are ASCII to the last octet", () => {
+    const san = (...octets: readonly number[]): string => why({ extensions: [ext.san(tlv(0x82, bytes(...octets)))] });
+    expect(san(0x61, 0x7f)).toBe("parsed");
+    expect(san(0x61, 0x80)).toBe("subjectAltName dNSName is not ASCII");
+    expect(why({ extensions: [ext.san(email("a"), tlv(0x81, bytes(0x80)))] })).toMatch(/not ASCII/u);
+  });
+  it("that are addresses are written as RFC 5952 writes them", () => {
+    const v6 = (...groups: readonly number[]): Bytes =>
+      Uint8Array.from(groups.flatMap((group) => [group >> 8, group & 255]));
+    expect(formatIp(bytes(10, 0, 0, 1))).toBe("10.0.0.1");
+    expect(formatIp(v6(0x2001, 0xdb8, 0, 0, 1, 0, 0, 1))).toBe("2001:db8::1:0:0:1");
+    expect(formatIp(v6(0x2001, 0, 0, 1, 0, 0, 0, 1))).toBe("2001:0:0:1::1");
+    expect(formatIp(v6(1, 0, 2, 3, 4, 5, 6, 7))).toBe("1:0:2:3:4:5:6:7");
+    expect(formatIp(v6(1, 2, 3, 4, 5, 6, 0, 0))).toBe("1:2:3:4:5:6::");
+    expect(formatIp(v6(0, 0, 0, 0, 0, 0, 0, 0))).toBe("::");
+    expect(formatIp(bytes(10, 0, 0, 0, 255, 0, 0, 0))).toBe("10.0.0.0/255.0.0.0");
+    expect(formatIp(new Uint8Array(32))).toBe("::/::");
+  });
+});
+
+describe("two names of several attributes", () => {
+  const read = (der: Bytes): DistinguishedName => readName(new DerReader(der), "name");
+  const [CN, O] = ["2.5.4.3", "2.5.4.10"];
+  const rdn = (...attributes: readonly (readonly [string, string])[]): DistinguishedName =>
+    read(seq(tlv(0x31, ...attributes.map(([type, value]) => seq(oid(type), utf8(value))))));
+  const both = rdn([CN, "a"], [O, "b"]);
+
+  it("are different when their attributes have swapped their values", () => {
+    expect(compareNames(both, rdn([CN, "A"], [O, "B"]))).toBe("same");
+    expect(compareNames(both, rdn([CN, "B"], [O, "A"]))).toBe("different");
+  });
+  it("are different when an RDN of one has more attributes, or others", () => {
+    for (const other of [rdn([CN, "a"]), rdn([CN, "a"], [CN, "b"]), rdn([O, "b"])]) {
+      expect([compareNames(both, other), compareNames(other, both)]).toEqual(["different", "different"]);
+    }
+  });
+  it("stand one below the other when there is nothing between them", () => {
+    const [last = []] = rdn([CN, "c"]).rdns;
+    const below = (...names: readonly string[]): boolean => isNameBelow(read(name(...names)), read(name("a")), last);
+    expect([below("a", "c"), below("a", "b", "c"), below("c"), below("b", "c")]).toEqual([true, false, false, false]);
+  });
 });

@@ -1,19 +1,30 @@
-/**
- * Octets after the last field of anything that is read: each element of a certificate, a CRL and an OCSP response in
- * turn gets one more NULL at its end. Whatever still reads as before has a reader that does not look at the end.
- */
+/** Bytes after the last field of a certificate, a CRL or an OCSP response, wherever they can stand. */
 import { describe, expect, it } from "vitest";
-import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { readCrl } from "../../src/trust/revocation/crl.ts";
 import { parseOcspResponse } from "../../src/trust/revocation/ocsp-response.ts";
-import { HOST, NOW, SERVER_AUTH, ca, dirName, dns, ext, extension, mint, name, uri } from "../support/certificates.ts";
+import { type Certificate, parseCertificate } from "../../src/trust/x509/certificate.ts";
+import {
+  HOST,
+  NOW,
+  SERVER_AUTH,
+  type Spec,
+  ca,
+  dirName,
+  dns,
+  ext,
+  extension,
+  mint,
+  name,
+  uri,
+} from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
-import { type Bytes, bytes, concat, generalizedTime, int, oid, seq, tlv, utcTime } from "../support/der.ts";
+import { type Bytes, TRUE, bytes, concat, generalizedTime, int, oid, seq, tlv, utcTime, utf8 } from "../support/der.ts";
 import { ecKey } from "../support/keys.ts";
 import { byKey, byName, staple, stapleAnswer, tlsFeature } from "../support/staples.ts";
 
 const root = ca("root");
 const point = tlv(0xa0, tlv(0xa0, uri("http://crl.example.com/1")));
+
 const certificate = mint(
   {
     subject: name("2.5.4.10=Lasthop", "2.5.4.3=leaf"),
@@ -161,3 +172,80 @@ function split(content: Bytes): Bytes[] | null {
   }
   return parts;
 }
+
+const NULL = bytes(5, 0);
+const SAN = ext.san(dns(HOST));
+
+const parsed = (spec: Spec): Certificate | string => {
+  const answer = parseCertificate(mint({ extensions: [SAN], ...spec }, root).der);
+  return answer.kind === "parsed" ? answer.value : answer.why;
+};
+
+const why = (spec: Spec): string => {
+  const answer = parsed(spec);
+  return typeof answer === "string" ? answer : "parsed";
+};
+
+describe("bytes after the last field", () => {
+  it.each<[string, Spec, string]>([
+    ["in version", { version: tlv(0xa0, int(2), NULL) }, "version has trailing bytes"],
+    ["in extensions", { rawExtensions: tlv(0xa3, seq(SAN), NULL) }, "extensions has trailing bytes"],
+    [
+      "in basicConstraints",
+      { extensions: [extension("2.5.29.19", true, seq(TRUE, int(0), NULL))] },
+      "basicConstraints has trailing bytes",
+    ],
+    [
+      "in nameConstraints",
+      { extensions: [extension("2.5.29.30", true, seq(tlv(0xa0, seq(dns("a"))), NULL))] },
+      "nameConstraints has trailing bytes",
+    ],
+    [
+      "in a policy",
+      { extensions: [extension("2.5.29.32", false, seq(seq(oid("1.2.3"), NULL)))] },
+      "certificatePolicies has trailing bytes",
+    ],
+    [
+      "in a policy mapping",
+      { extensions: [extension("2.5.29.33", true, seq(seq(oid("1.2.3"), oid("1.2.4"), NULL)))] },
+      "policyMappings has trailing bytes",
+    ],
+    [
+      "in policyConstraints",
+      { extensions: [extension("2.5.29.36", true, seq(bytes(0x80, 1, 0), NULL))] },
+      "policyConstraints has trailing bytes",
+    ],
+    [
+      "in authorityKeyIdentifier",
+      { extensions: [extension("2.5.29.35", false, seq(tlv(0x80, bytes(1)), NULL))] },
+      "authorityKeyIdentifier has trailing bytes",
+    ],
+    [
+      "in an access description",
+      { extensions: [extension("1.3.6.1.5.5.7.1.1", false, seq(seq(oid("1.2.3"), uri("x"), NULL)))] },
+      "authorityInfoAccess has trailing bytes",
+    ],
+    [
+      "in a distribution point",
+      { extensions: [extension("2.5.29.31", false, seq(seq(tlv(0xa0, tlv(0xa0, uri("x"))), NULL)))] },
+      "cRLDistributionPoints has trailing bytes",
+    ],
+    [
+      "in its name",
+      { extensions: [extension("2.5.29.31", false, seq(seq(tlv(0xa0, tlv(0xa0, uri("x")), NULL))))] },
+      "cRLDistributionPoints has trailing bytes",
+    ],
+    [
+      "in a directoryName",
+      { extensions: [ext.san(tlv(0xa4, name("x"), NULL))] },
+      "subjectAltName directoryName has trailing bytes",
+    ],
+    [
+      "in an attribute",
+      { subject: seq(tlv(0x31, seq(oid("2.5.4.3"), utf8("x"), NULL))) },
+      "subject has trailing bytes",
+    ],
+  ])("%s", (_, spec, expected) => {
+    expect(why(spec)).toBe(expected);
+  });
+});

@@ -1,4 +1,4 @@
-/** Must-staple: which OCSP response an end entity with the TLS feature status_request is accepted for. */
+/** Stapled OCSP responses that a certificate promises (RFC 7633). */
 import { describe, expect, it } from "vitest";
 import { createVerifier } from "../../src/trust/index.ts";
 import {
@@ -13,25 +13,24 @@ import {
   mint,
   name,
   server,
+  OCSP_SIGNING,
 } from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
 import { type Bytes, bytes, concat, generalizedTime, int, seq, tlv } from "../support/der.ts";
 import { ecKey, rsaKey } from "../support/keys.ts";
+import { type StapleSpec, byKey, byName, staple, stapleAnswer, tlsFeature } from "../support/staples.ts";
 import { POLICY_DIGEST, brief, policy, sha256, verdictOf } from "../support/verdicts.ts";
 import { witness } from "../support/witness.ts";
-import { type StapleSpec, byKey, byName, staple, stapleAnswer, tlsFeature } from "../support/staples.ts";
 
-const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 const root = ca("root");
 const issuing = ca("issuing", root);
 const SERIAL = 4711;
 const leaf = server(issuing, { serial: int(SERIAL), extensions: [tlsFeature(false, 5)] });
 const chain = [leaf, issuing];
-
 const response = (spec: Partial<StapleSpec> = {}): Bytes => staple({ serial: SERIAL, issuer: issuing, ...spec });
 const answer = (spec: Partial<StapleSpec>): Bytes => stapleAnswer({ serial: SERIAL, issuer: issuing, ...spec });
 
-const check = async (stapled: Bytes | null, presented = chain): Promise<string> =>
+const checkStapled = async (stapled: Bytes | null, presented = chain): Promise<string> =>
   brief(await verdictOf(policy([root]), presented, NOW, stapled));
 
 describe("an end entity that promises a staple is accepted for", () => {
@@ -74,16 +73,16 @@ describe("an end entity that promises a staple is accepted for", () => {
     ["garbage", bytes(1, 2, 3), "revocation-unknown@0"],
     ["one with bytes after it", concat(response(), bytes(0)), "revocation-unknown@0"],
   ])("%s", async (_, staple, expected) => {
-    expect(await check(staple)).toBe(expected);
+    expect(await checkStapled(staple)).toBe(expected);
   });
 
   it("no other certificate needs one, nor one with other features", async () => {
     for (const features of [[17], [6, 17]]) {
-      expect(await check(null, [server(issuing, { extensions: [tlsFeature(true, ...features)] }), issuing])).toBe(
-        "verified",
-      );
+      expect(
+        await checkStapled(null, [server(issuing, { extensions: [tlsFeature(true, ...features)] }), issuing]),
+      ).toBe("verified");
     }
-    expect(await check(null, [server(issuing, { extensions: [tlsFeature(true, 17, 5)] }), issuing])).toBe(
+    expect(await checkStapled(null, [server(issuing, { extensions: [tlsFeature(true, 17, 5)] }), issuing])).toBe(
       "revocation-unknown@0",
     );
   });
@@ -91,11 +90,11 @@ describe("an end entity that promises a staple is accepted for", () => {
     const odd = [seq(), seq(tlv(2, bytes(0xff))), seq(int(65_536)), concat(seq(int(5)), bytes(5, 0)), int(5)];
     for (const value of odd) {
       const extensions = [extension("1.3.6.1.5.5.7.1.24", false, value)];
-      expect(await check(response(), [server(issuing, { extensions }), issuing])).toBe("malformed@0");
+      expect(await checkStapled(response(), [server(issuing, { extensions }), issuing])).toBe("malformed@0");
     }
     const below = (critical: boolean): Promise<string> => {
       const featured = ca("featured", root, { extensions: [tlsFeature(critical, 5)] });
-      return check(null, [server(featured), featured]);
+      return checkStapled(null, [server(featured), featured]);
     };
     expect([await below(false), await below(true)]).toEqual(["verified", "critical-extension@1"]);
   });
@@ -121,7 +120,7 @@ describe("a delegated responder", () => {
   const responder = (more: object = {}, issuer = issuing): Minted =>
     mint({ subject: name("responder"), extensions: [ext.keyUsage(0x80), ext.eku(OCSP_SIGNING)], ...more }, issuer);
   const by = (signer: Minted, spec: Partial<StapleSpec> = {}): Promise<string> =>
-    check(response({ signer, certificates: [signer], ...spec }));
+    checkStapled(response({ signer, certificates: [signer], ...spec }));
 
   it("is certified by the issuer for that purpose", async () => {
     const good = responder();
@@ -154,7 +153,9 @@ describe("a delegated responder", () => {
     });
     const twin = responder({ key: own.key });
     for (const signer of [own, twin]) {
-      expect(await check(response({ signer, certificates: [signer] }), [own, issuing])).toBe("revocation-unknown@0");
+      expect(await checkStapled(response({ signer, certificates: [signer] }), [own, issuing])).toBe(
+        "revocation-unknown@0",
+      );
     }
   });
   it("is valid, and the verdict ends with it", async () => {
@@ -230,5 +231,53 @@ describe("a resumed session", () => {
     for (const each of padded) await verifier.verify(each, NOW, { ocspResponse: staple });
     const again = await Promise.all(padded.map((each) => verifier.verify(each, NOW, { resumed: true })));
     expect(again.map(brief).filter((each) => each !== "verified")).toEqual(["revocation-unknown@0"]);
+  });
+});
+
+describe("the signer of a staple that a self-signed backend owes", () => {
+  const key = ecKey();
+  const own = server(
+    { der: bytes(), subject: name("own"), key },
+    { key, subject: name("own"), serial: int(7), extensions: [tlsFeature(false, 5)] },
+  );
+  const under = async (signatures: number, stapled: Bytes): Promise<string> =>
+    brief(await verdictOf(policy([own], { budgets: { signatures } }), [own], NOW, stapled));
+
+  it("is within the budget of signatures", async () => {
+    const response = staple({ serial: 7, issuer: own });
+    expect([await under(1, response), await under(0, response)]).toEqual(["verified", "budget-exceeded@0"]);
+  });
+  it("is so with its certificate, when it is delegated", async () => {
+    const extensions = [ext.keyUsage(0x80), ext.eku(OCSP_SIGNING)];
+    const signer = mint({ subject: name("responder"), extensions }, own);
+    const response = staple({ serial: 7, issuer: own, signer, responder: byName(signer), certificates: [signer] });
+    const verdicts = [await under(2, response), await under(1, response), await under(0, response)];
+    expect(verdicts).toEqual(["verified", "budget-exceeded@0", "budget-exceeded@0"]);
+  });
+});
+
+const ders = (...chain: readonly Minted[]): Bytes[] => chain.map(({ der }) => der);
+
+describe("a staple, whatever else the response holds", () => {
+  const owing = server(issuing, { serial: int(7), extensions: [tlsFeature(false, 5)] });
+  const response = staple({ serial: 7, issuer: issuing });
+
+  it("of a response that failed says nothing, whatever stands in it", async () => {
+    const at = Buffer.from(response).indexOf(Buffer.from([0x0a, 1, 0])) + 2;
+    const failed = concat(response.subarray(0, at), bytes(6), response.subarray(at + 1));
+    const verdict = async (stapled: Bytes): Promise<string> =>
+      brief(await verdictOf(policy([root]), [owing, issuing], NOW, stapled));
+    expect([await verdict(response), await verdict(failed)]).toEqual(["verified", "revocation-unknown@0"]);
+  });
+  it("that no certificate asked for takes no place from one that was needed", async () => {
+    const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), sha256, witness });
+    const chain = ders(owing, issuing);
+    expect(brief(await verifier.verify(chain, NOW, { ocspResponse: response }))).toBe("verified");
+    const leaf = server(issuing);
+    const others = Array.from({ length: 64 }, () => ders(leaf, issuing, server(root)));
+    for (const other of others) {
+      expect(brief(await verifier.verify(other, NOW, { ocspResponse: response }))).toBe("verified");
+    }
+    expect(brief(await verifier.verify(chain, NOW, { resumed: true }))).toBe("verified");
   });
 });

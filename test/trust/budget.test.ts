@@ -1,0 +1,71 @@
+/** The budget of a verdict: what is charged, and when it is over. */
+import { describe, expect, it } from "vitest";
+import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
+import type { TrustPolicy } from "../../src/trust/index.ts";
+import { HOST, type Minted, ca, dirName, dns, ext, name, server, uri } from "../support/certificates.ts";
+import { type Bytes, bytes } from "../support/der.ts";
+import { brief, policy, verdictOf, workOf } from "../support/verdicts.ts";
+
+const root = ca("root");
+
+const within = async (
+  budgets: NonNullable<TrustPolicy["budgets"]>,
+  chain: readonly Minted[],
+  anchors: readonly Minted[] = [root],
+): Promise<string> => brief(await verdictOf(policy(anchors, { budgets }), chain));
+
+describe("a budget", () => {
+  it("is over for good once one limit is passed", () => {
+    const budget = new Budget({ ...DEFAULT_BUDGETS, paths: 2, names: 5 });
+    expect([budget.spend("paths", 1), budget.spend("paths", 1), budget.check("names", 5)]).toEqual([true, true, true]);
+    expect(budget.exceeded).toBeNull();
+    expect([budget.spend("paths", 1), budget.spend("signatures", 1), budget.check("names", 1)]).toEqual([
+      false,
+      false,
+      false,
+    ]);
+    expect(budget.exceeded).toBe("paths");
+    const names = new Budget(DEFAULT_BUDGETS);
+    expect(names.check("names", DEFAULT_BUDGETS.names + 1)).toBe(false);
+    expect(names.exceeded).toBe("names");
+    expect(names.spend("paths", 0)).toBe(false);
+  });
+  it("counts each comparison: one for a constraint of the type of a name, two for one RDN", async () => {
+    const limited = ca("limited", root, {
+      extensions: [ext.constraints([dns("example.com"), dirName(name(HOST))], [uri("a.test")])],
+    });
+    const chain = [server(limited), limited];
+    // The issuers: the anchor and the CA against the other's name; issuer and subject of the leaf and the CA.
+    const issuers = 4 * 2;
+    // The dNSName against the policy's and against one constraint, the subject against one of one RDN.
+    const cost = issuers + 1 + 1 + 2;
+    expect(await within({ comparisons: cost }, chain)).toBe("verified");
+    expect(await within({ comparisons: cost - 1 }, chain)).toBe("budget-exceeded@null");
+    const excluding = ca("excluding", root, { extensions: [ext.constraints([], [dns("evil.test"), dns("b.test")])] });
+    expect(await within({ comparisons: issuers + 1 + 2 }, [server(excluding), excluding])).toBe("verified");
+    expect(await within({ comparisons: issuers + 1 + 1 }, [server(excluding), excluding])).toBe("budget-exceeded@null");
+  });
+});
+
+const issuing = ca("issuing", root);
+const ders = (...chain: readonly Minted[]): Bytes[] => chain.map(({ der }) => der);
+
+describe("a chain", () => {
+  it("is charged once for each certificate, however often it is sent", async () => {
+    const leaf = server(issuing);
+    const once = await workOf(policy([root]), ders(leaf, issuing));
+    const copies = await workOf(policy([root]), ders(leaf, issuing, issuing, leaf, issuing));
+    expect([brief(once.verdict), copies.work]).toEqual(["verified", once.work]);
+  });
+  it("is charged before it is read", async () => {
+    const verdict = async (work: number): Promise<string> =>
+      brief(await verdictOf(policy([root], { budgets: { work } }), [{ ...root, der: bytes(1, 2, 3) }]));
+    expect([await verdict(30), await verdict(29)]).toEqual(["malformed@0", "budget-exceeded@null"]);
+  });
+});
+
+it("a budget that is exceeded keeps its first reason", () => {
+  const budget = new Budget({ ...DEFAULT_BUDGETS, paths: 0, candidates: 0 });
+  expect([budget.spend("paths", 1), budget.spend("candidates", 1)]).toEqual([false, false]);
+  expect(budget.exceeded).toBe("paths");
+});
