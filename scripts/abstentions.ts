@@ -1,15 +1,19 @@
-/** What the witness vouched for in a run of verdicts. Abstentions are counted by feature, and too many fail the run. */
+/** Counts the abstentions of the witness (the second validator, webpki) in a run. Too many fail the run. */
 import type { Testimony } from "../src/trust/index.ts";
 
-export interface Tally {
+/** The counts of one run. */
+interface Tally {
+  /** The number of accepted paths. */
   readonly accepted: number;
-  /** Accepted paths of which only signatures were verified, and those judged without the name. */
+  /** The number of paths of which the witness verified only the signatures. */
   readonly pathAbstained: number;
+  /** The number of paths that the witness judged without the name. */
   readonly nameAbstained: number;
-  /** Most frequent first; a path may have several features. */
+  /** The features that made the witness abstain, most frequent first. A path may have several. */
   readonly features: readonly (readonly [feature: string, count: number])[];
 }
 
+/** The counts of `testimonies`. */
 export function tally(testimonies: readonly Testimony[]): Tally {
   const of = (kind: Testimony["kind"]): number => testimonies.filter((each) => each.kind === kind).length;
   const counts = new Map<string, number>();
@@ -27,8 +31,8 @@ export function tally(testimonies: readonly Testimony[]): Tally {
 }
 
 /**
- * Says the tally, and answers whether at most `ceilingPercent` of the accepted paths were not judged by the witness.
- * A run of fewer than 50 accepted paths has no share worth judging.
+ * Prints the counts, and answers whether the witness abstained on at most `ceilingPercent` of the accepted paths. The
+ * share of fewer than 50 paths is not judged.
  */
 export function reportTally(
   { accepted, pathAbstained, nameAbstained, features }: Tally,

@@ -3,8 +3,8 @@
  *
  *     node scripts/generate-schema.ts …/sigs.k8s.io/gateway-api@v1.7.0/config/crd/experimental && npm run format
  *
- * The experimental channel is a superset of the standard one: a field lasthop does not do is then refused by name,
- * in status, rather than as unknown. `status` is left open: it is read, never validated.
+ * The experimental channel is a superset of the standard one, so a field that lasthop does not support is refused as such
+ * and not as unknown. The schemas do not cover `status`, which is read without validation.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -27,12 +27,12 @@ for (const plural of PLURALS) {
   const properties = version.schema.openAPIV3Schema["properties"] as { [key: string]: Json };
   schemas[crd.spec.names.kind] = jsonSchemaOf(properties["spec"] ?? {});
 }
-// "If CACertificateRefs is empty or unspecified": the standard channel takes the empty list, the experimental one not.
+// "If CACertificateRefs is empty or unspecified": the standard channel allows an empty list, the experimental one does not.
 const policy = schemas["BackendTLSPolicy"] as {
   properties: { validation: { properties: { caCertificateRefs: { minItems?: number } } } };
 };
 delete policy.properties.validation.properties.caCertificateRefs.minItems;
-// schema/gateway-rules.ts says better what is wrong with an address, and `oneOf` faults the whole of it.
+// schema/gateway-rules.ts names the fault of an address, where `oneOf` would only say that the address is wrong.
 const gateway = schemas["Gateway"] as { properties: { addresses: { items: { oneOf?: Json } } } };
 delete gateway.properties.addresses.items.oneOf;
 writeFileSync(

@@ -2,9 +2,9 @@
  * `npm run pkits -- DIR [--ledger FILE] [--json OUT]`
  *
  * Runs NIST's Public Key Interoperability Test Suite against trust/. DIR holds cases.json, certs/ and crls/. Cases with
- * initial policy settings are left out, and counted: a BackendTLSPolicy cannot express them. Every disagreement stands
- * in the kept ledger (test/trust/pkits-ledger.json) with its reason. Exit 1 on one that does not, and on an entry of
- * the ledger that has become untrue.
+ * initial policy settings are only counted, because a BackendTLSPolicy cannot express them. The ledger
+ * (test/trust/pkits-ledger.json) has the reason for every disagreement. Exit 1 when a disagreement is not in the ledger,
+ * and when an entry of the ledger is no longer true.
  */
 import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -22,7 +22,7 @@ interface PkitsCase {
   readonly intermediates: readonly string[];
   readonly crls: readonly string[];
   readonly expected: "SUCCESS" | "FAILURE";
-  /** The case decides nothing about revocation. */
+  /** Whether the case runs without revocation. */
   readonly revocationOff?: boolean;
   readonly initialPolicySettings?: unknown;
 }
@@ -33,16 +33,18 @@ interface Suite {
   readonly cases: readonly PkitsCase[];
 }
 
-/** A disagreement that stands: why, and what is answered instead. */
-export interface LedgerEntry {
+/** A known disagreement and its reason. */
+interface LedgerEntry {
   /** `verified`, or the code of the refusal. */
   readonly answer: string;
   readonly reason: string;
 }
 
-export type Ledger = Readonly<Record<string, LedgerEntry>>;
+/** The known disagreements by the case's id. */
+type Ledger = Readonly<Record<string, LedgerEntry>>;
 
-export interface Outcome {
+/** The outcome of one case. */
+interface Outcome {
   readonly id: string;
   readonly name: string;
   readonly expected: "SUCCESS" | "FAILURE";
@@ -50,11 +52,14 @@ export interface Outcome {
   readonly answer: string;
   readonly detail: string;
   readonly kind: "agrees" | "listed" | "disagrees" | "stale-entry";
-  /** What the witness vouched for; null when no path was accepted. */
+  /** The witness's testimony about the accepted path; null when none was accepted. */
   readonly witness: Testimony | null;
 }
 
-/** Measured: 40 of 85. The suite is about what webpki leaves out: policies, directory names, rollovers. */
+/**
+ * The highest share of accepted paths that the witness did not judge. Measured: 40 of 85, because the suite tests what
+ * webpki does not implement: policies, directory names, key rollovers.
+ */
 const MAX_ABSTAINED_PERCENT = 50;
 const LEDGER = resolve(import.meta.dirname, "../test/trust/pkits-ledger.json");
 const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 64 } as const;
@@ -138,7 +143,7 @@ function report(outcomes: readonly Outcome[], ledger: Ledger, unasked: number): 
   return judged && failed === 0;
 }
 
-/** Without this a wrong directory would count as a suite without cases. */
+/** Reads the suite. Throws when it has no cases, as in a wrong directory. */
 export function readSuite(directory: string): Suite {
   const suite: Suite = JSON.parse(readFileSync(join(directory, "cases.json"), "utf8"));
   if (!Array.isArray(suite.cases) || suite.cases.length === 0) throw new Error(`${directory}/cases.json has no cases`);

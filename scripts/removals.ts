@@ -1,10 +1,11 @@
 /**
  * `npm run removals -- [FILE.ts…] [--oracles-only] [--continue]`
  *
- * Removes each check of src/trust, one at a time, and asks whether anybody sees it: first the oracles (test/trust/rows.ts,
- * x509-limbo, PKITS, random graphs), then, for what they do not see, the tests of trust/. Exit 1 when a check can go
- * unseen that does not stand, with its reason, in test/trust/unseen-checks.json, and when one that stands there is seen.
- * What is found out is kept in .lasthop/removals.json; `--continue` goes on from there. Run by hand; not in `.ci/run`.
+ * Removes each check of src/trust, one at a time, and asks which oracle or test sees it, that is, whose answer changes:
+ * first the oracles (test/trust/rows.ts, x509-limbo, PKITS, random graphs), then the tests of trust/. Exit 1 when no one
+ * sees the removal of a check that is not listed, with its reason, in test/trust/unseen-checks.json, and when the removal
+ * of a listed one is seen. Findings are kept in .lasthop/removals.json, from which `--continue` goes on. It is run by hand
+ * and not part of `.ci/run`.
  */
 import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -18,11 +19,11 @@ import type { Message } from "./removals/worker.ts";
 const ROOT = resolve(import.meta.dirname, "..");
 const KEPT = join(ROOT, "test/trust/unseen-checks.json");
 const FOUND = join(ROOT, ".lasthop/removals.json");
-/** A removed check may leave a loop without an end: that is seen. */
+/** The time limit for one check. Without a check, a loop may never end: the oracle then sees the removal. */
 const ENDLESS_MS = 60_000;
 const START_MS = 300_000;
 
-/** A check that nobody sees, and why that is no fault of a gate. */
+/** A check whose removal no oracle or test sees, and the reason why that is right. */
 interface Unseen {
   readonly file: string;
   readonly condition: string;
@@ -44,14 +45,14 @@ console.log(`the oracles see ${checks.filter((check) => findings.seenBy(check) !
 if (!values["oracles-only"]) await askTests(checks, findings);
 report();
 
-/** Finds out what the oracles see. A thread that does not end is replaced. */
+/** Asks the oracles about `asked`. A thread that does not end is replaced. */
 async function askOracles(asked: readonly Check[]): Promise<void> {
-  let left = asked.map(({ id }) => id);
-  while (left.length > 0) {
-    const stuck = await runThread(left);
+  let remaining = asked.map(({ id }) => id);
+  while (remaining.length > 0) {
+    const stuck = await runThread(remaining);
     if (stuck === null) break;
     see(stuck, "an oracle, which never ends");
-    left = left.slice(left.indexOf(stuck) + 1);
+    remaining = remaining.slice(remaining.indexOf(stuck) + 1);
   }
   for (const check of asked) if (findings.seenBy(check) === null) findings.note(check, "oracles");
   findings.save();
@@ -62,7 +63,7 @@ function see(id: number, by: string): void {
   if (check !== undefined) findings.see(check, by);
 }
 
-/** Resolves with the check at which the thread stopped to answer, or null at the end. */
+/** Runs a thread. Resolves with the check at which the thread no longer answered, or null when it has ended. */
 function runThread(ids: readonly number[]): Promise<number | null> {
   return new Promise((done, failed) => {
     const worker = new Worker(new URL("./removals/worker.ts", import.meta.url), { workerData: ids });
@@ -96,7 +97,7 @@ function report(): void {
   for (const { file, line, condition } of open) console.log(`UNSEEN  ${file}:${line}  ${condition}`);
   const names = new Set(unseen.map(keyOf));
   const isAsked = ({ file }: Unseen): boolean => positionals.length === 0 || positionals.includes(file);
-  // A reason for a check that is gone or seen would excuse the next one of its words.
+  // A listed check that is gone or seen would excuse a later check with the same condition.
   const stale = values["oracles-only"] ? [] : kept.filter((one) => !names.has(keyOf(one)) && isAsked(one));
   for (const { file, condition } of stale) console.log(`STALE   ${file}  ${condition}: it is seen, or no longer there`);
   console.log(

@@ -1,9 +1,9 @@
 /**
  * `npm run trust:cost [PART OF A NAME]`
  *
- * The CPU of verdicts on chains made to be expensive (test/trust/hostile), each as a ratio to a good chain of three
- * certificates in the same run: the best of five, with a new verifier each time. Exit 1 when one is above 20 times the
- * good chain. The last column tells how many ns a charged unit took: UNITS in src/trust/budget.ts mean 10 at most.
+ * The CPU time of verdicts on chains made to be expensive (test/trust/hostile), as a ratio to that of a good chain of three
+ * certificates in the same run. Each is the minimum of five verdicts by new verifiers. Exit 1 when a ratio is above 20. The
+ * third column is the time per charged unit of work in ns, which UNITS in src/trust/budget.ts expect to be at most 10.
  */
 import { brief, workOf } from "../test/support/verdicts.ts";
 import { type HostileChain, goodChain, hostileChains } from "../test/trust/hostile/chains.ts";
@@ -32,21 +32,21 @@ async function measure(chain: HostileChain): Promise<Cost> {
   return best;
 }
 
-const wanted = process.argv[2] ?? "";
-const chains = hostileChains().filter(({ name }) => name.includes(wanted));
+const part = process.argv[2] ?? "";
+const chains = hostileChains().filter(({ name }) => name.includes(part));
 const good = goodChain();
-// The first verdicts pay for compiling the code, which no chain is to be charged for.
+// The first verdicts take longer, because V8 compiles the code; they are not measured.
 for (let run = 0; run < 100; run++) await workOf(good.trust, good.presented);
 const costs: Cost[] = [];
-// The good chain again after each other one: what disturbs the machine disturbs both.
-const usual: number[] = [];
+// The good chain is measured again after each other one, so that noise affects both.
+const goodRuns: number[] = [];
 for (const chain of chains) {
   costs.push(await measure(chain));
-  usual.push((await measure(good)).cpuMs);
+  goodRuns.push((await measure(good)).cpuMs);
 }
-const goodMs = usual.toSorted((a, b) => a - b)[Math.floor(usual.length / 2)] ?? 0;
+const goodMs = goodRuns.toSorted((a, b) => a - b)[Math.floor(goodRuns.length / 2)] ?? 0;
 const sorted = costs.toSorted((a, b) => b.cpuMs - a.cpuMs);
-console.log(`a good chain: ${goodMs.toFixed(2)} ms of CPU, the median of ${usual.length} bests of ${RUNS}`);
+console.log(`a good chain: ${goodMs.toFixed(2)} ms of CPU, the median of ${goodRuns.length} bests of ${RUNS}`);
 for (const { name, cpuMs, work, verdict } of sorted.slice(0, SHOWN)) {
   const unit = ((cpuMs * 1e6) / work).toFixed(1);
   console.log(

@@ -1,9 +1,9 @@
-/** Cases in x509-limbo's format, schema version 1. */
+/** x509-limbo cases, schema version 1. */
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { gunzipSync } from "node:zlib";
 
-/** The fields of a case that decide its answer. Certificates and CRLs are PEM. */
+/** A case, without the fields that do not affect its answer. Certificates and CRLs are PEM. */
 export interface LimboCase {
   readonly id: string;
   readonly expected_result: "SUCCESS" | "FAILURE";
@@ -18,7 +18,7 @@ export interface LimboCase {
   readonly crls?: readonly string[];
 }
 
-/** The cases of a file, which may be compressed with gzip. Throws when it is no x509-limbo file. */
+/** The cases of a file, which may be compressed with gzip. Throws for a file of another format. */
 export function readCases(file: string): readonly LimboCase[] {
   const bytes = readFileSync(file);
   const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString("utf8");
@@ -29,8 +29,8 @@ export function readCases(file: string): readonly LimboCase[] {
 }
 
 /**
- * The first 8 hex digits of the SHA-256 of what decides the answer: the same case has the same digest in every file
- * that holds it, however the file is compressed and whatever else it holds.
+ * The digest of a case: the first 8 hex digits of the SHA-256 of its content. The digest is the same in every file that
+ * holds the case.
  */
 export function digestCase(testcase: LimboCase): string {
   const content = [
@@ -49,7 +49,7 @@ export function digestCase(testcase: LimboCase): string {
   return createHash("sha256").update(JSON.stringify(content)).digest("hex").slice(0, 8);
 }
 
-/** The DER of a PEM block, as it is: strictness about PEM is not what x509-limbo asks about. */
+/** The DER of a PEM block, which is not checked: x509-limbo does not test the reading of PEM. */
 export function decodePem(pem: string): Uint8Array {
   return new Uint8Array(Buffer.from(pem.replaceAll(/-----[^-]+-----|\s/gu, ""), "base64"));
 }

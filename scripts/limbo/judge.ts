@@ -1,4 +1,4 @@
-/** What trust/ answers to a case of x509-limbo, and whether a rule waives a disagreement. */
+/** The answer of trust/ to an x509-limbo case, and the rule that waives a disagreement. */
 import { createHash } from "node:crypto";
 import { nodeWitness } from "../../src/host/node/witness.ts";
 import { type Testimony, type TrustIdentifier, type Verdict, createVerifier } from "../../src/trust/index.ts";
@@ -6,21 +6,21 @@ import { createNamelessVerifier } from "../../src/trust/verifier.ts";
 import type { Rule } from "../../src/trust/verdict.ts";
 import { type LimboCase, decodePem } from "./cases.ts";
 
-/** Rules of `strict` that `private` waives: it may accept what x509-limbo calls a failure for one of these alone. */
+/** Rules of the profile `strict` that `private` waives: it may accept a chain that only these rules refuse. */
 export const WAIVED_UNDER_PRIVATE: ReadonlySet<Rule> = new Set<Rule>([
-  // Authority and subject key identifiers: presence and form.
+  // Presence and form of authority and subject key identifiers.
   "aki-missing",
   "aki-form",
   "aki-mismatch",
   "ski-missing",
-  // The common name against the alternative names.
+  // A common name that is not among the subject alternative names.
   "cn-not-in-san",
   "public-suffix-wildcard",
-  // A root's own purposes: private CAs have them, and they bind what is below.
+  // The roots of private CAs have extended key usages of their own, which apply to certificates below.
   "root-with-purposes",
   "serial",
   "rsa-modulo-8",
-  // Criticality alone.
+  // Rules about an extension's criticality only.
   "aki-critical",
   "ski-critical",
   "basic-constraints-not-critical",
@@ -32,30 +32,31 @@ export const WAIVED_UNDER_PRIVATE: ReadonlySet<Rule> = new Set<Rule>([
   "eku-critical",
 ]);
 
-/** Rules by which this validator refuses what x509-limbo accepts. Each stands, with its reason, in docs/trust.md. */
+/** Rules by which trust/ refuses chains that x509-limbo accepts. docs/trust.md has the reason for each. */
 export const REFUSED_BY_CHOICE: Readonly<Record<Profile, ReadonlySet<Rule>>> = {
   private: new Set<Rule>(["ca-as-end-entity"]),
   strict: new Set<Rule>(["ca-as-end-entity", "eku-missing", "cn-not-in-san"]),
 };
 
+/** A profile of path validation (docs/trust.md). */
 export type Profile = "private" | "strict";
 
-/** One case's answer under one profile. */
+/** The outcome of one case under one profile. */
 export interface Outcome {
   readonly id: string;
   readonly expected: "SUCCESS" | "FAILURE";
   readonly kind: "agrees" | "false-accept" | "false-reject";
   readonly verdict: string;
-  /** The rule that waives the disagreement; null: none does. */
+  /** The rule that waives the disagreement; null when there is none. */
   readonly waivedBy: Rule | null;
   readonly cpuMs: number;
-  /** The verdict in short, as the ledger keeps it: `verified`, or the code, the rule and the position of the refusal. */
+  /** The verdict as the ledger has it: `verified`, or the refusal's code, rule and position, as `issuance-rule(serial)@0`. */
   readonly answer: string;
-  /** What the witness vouched for; null when no path was accepted. */
+  /** The witness's testimony about the accepted path; null when none was accepted. */
   readonly witness: Testimony | null;
 }
 
-/** Limbo presents up to 100 intermediates; everything else keeps its default. */
+/** Budgets above the defaults, because x509-limbo presents up to 100 intermediates. */
 const BUDGETS = { presentedBytes: 1 << 20, presentedCertificates: 256 } as const;
 
 const SLOW_MS = 10;
@@ -64,10 +65,10 @@ const witness = nodeWitness();
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 
-/** Judges one case under one profile: by rules alone, without the ledger. */
+/** Judges one case under one profile. The ledger is not used. */
 export async function judge(testcase: LimboCase, profile: Profile): Promise<Outcome> {
   const { verdict, cpuMs: first } = await ask(testcase, profile);
-  // The garbage collector and the compiler work in the background: a slow case is asked again, the least counts.
+  // The garbage collector or the compiler may make one verdict slow, so a slow case is run again and the minimum counts.
   const again = first > SLOW_MS ? [await ask(testcase, profile), await ask(testcase, profile)] : [];
   const cpuMs = Math.min(first, ...again.map((answer) => answer.cpuMs));
   const accepted = verdict?.kind === "verified";
@@ -90,12 +91,12 @@ export async function judge(testcase: LimboCase, profile: Profile): Promise<Outc
   return { ...common, kind: "false-reject", waivedBy: chosen ? rule : null };
 }
 
-/** The verdict in short, as the ledger keeps it. */
+/** The answer to one case, as the ledger has it. */
 export async function answerTo(testcase: LimboCase, profile: Profile): Promise<string> {
   return abbreviate((await ask(testcase, profile)).verdict);
 }
 
-/** Asks trust/ for its verdict; null when the case cannot be asked. */
+/** The verdict of trust/; null for a case that a verifier's options cannot express. */
 export async function ask(testcase: LimboCase, profile: Profile): Promise<{ verdict: Verdict | null; cpuMs: number }> {
   const name = testcase.expected_peer_name;
   const identifier = name === null ? null : toIdentifier(name);
@@ -117,7 +118,7 @@ export async function ask(testcase: LimboCase, profile: Profile): Promise<{ verd
       profile,
       spkiPins: [],
       crls: crls.length === 0 ? null : crls,
-      // Limbo counts the certificates between end entity and anchor; its default is no limit.
+      // x509-limbo counts only the certificates between end entity and anchor, and has no limit by default.
       maxChainDepth: testcase.max_chain_depth === null ? 10 : testcase.max_chain_depth + 2,
       budgets: BUDGETS,
     },

@@ -1,7 +1,8 @@
 /**
- * The ledger of known x509-limbo cases (test/trust/limbo-ledger.txt): what trust/ answers to each under both profiles.
- * Rules alone cannot see that a check is gone when the case is then waived by one of them, or refused by another check;
- * so a known case has to answer as the ledger says, code, rule and position. A case is known by its id and content.
+ * The ledger of known x509-limbo cases (test/trust/limbo-ledger.txt): the answers of trust/ under both profiles. Waiving
+ * rules cannot show that a check is missing when one of them waives the case, or another check refuses it. So the answer
+ * to a known case must equal the ledger's: code, rule and position. A case is known by its id and the digest of its
+ * content. A heading with one case:
  *
  *     rfc5280::aki FAILURE private=verified strict=issuance-rule(aki-missing)@0
  *       leaf-missing-aki 5f3c09ab
@@ -10,7 +11,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { type LimboCase, digestCase } from "./cases.ts";
 import type { Outcome, Profile } from "./judge.ts";
 
-/** One known case: its answers under both profiles. */
+/** A known case. */
 interface Entry {
   readonly id: string;
   readonly digest: string;
@@ -21,20 +22,20 @@ interface Entry {
 /** Known cases by id and digest. */
 export type Ledger = ReadonlyMap<string, Entry>;
 
-/** How an outcome stands to the ledger. Only a case that is not known is left to the rules alone. */
+/** The comparison of an outcome with the ledger. Only for an unknown case do the waiving rules alone decide. */
 export type Standing =
   | { readonly kind: "unknown" }
   | { readonly kind: "as-kept" }
   | { readonly kind: "differs"; readonly kept: string };
 
-/** Compares the outcome of a case with what the ledger keeps of it. */
+/** Compares the outcome of a case with its entry in the ledger. */
 export function compare(ledger: Ledger, testcase: LimboCase, outcome: Outcome, profile: Profile): Standing {
   const kept = ledger.get(keyOf(testcase.id, digestCase(testcase)))?.answers[profile];
   if (kept === undefined) return { kind: "unknown" };
   return kept === outcome.answer ? { kind: "as-kept" } : { kind: "differs", kept };
 }
 
-/** The ledger with these cases added or replaced. Earlier entries of the same id with another content stay. */
+/** The ledger with `cases` added. An entry of the same id with other content stays. */
 export function extend(
   ledger: Ledger,
   cases: readonly { readonly testcase: LimboCase; readonly answers: Readonly<Record<Profile, string>> }[],
@@ -51,7 +52,7 @@ export function extend(
 const HEADING = /^(?<space>\S+) (?<expected>SUCCESS|FAILURE) private=(?<private>\S+) strict=(?<strict>\S+)$/u;
 const CASE = /^ {2}(?<name>\S+) (?<digest>[0-9a-f]{8})$/u;
 
-/** Reads a ledger. Throws on a line that is neither a comment, a heading nor a case, and on a case kept twice. */
+/** Reads a ledger. Throws for a line that is neither a comment, a heading nor a case, and for a repeated case. */
 export function readLedger(file: string): Ledger {
   const entries = new Map<string, Entry>();
   let heading: Record<string, string> | undefined;
@@ -74,7 +75,7 @@ export function readLedger(file: string): Ledger {
   return entries;
 }
 
-/** Writes a ledger: disagreements first, then groups of equal answers, each in the order of ids. */
+/** Writes a ledger: disagreements first, then agreements, each grouped by answers and sorted by id. */
 export function writeLedger(file: string, ledger: Ledger): void {
   const groups = Map.groupBy(ledger.values(), headingOf);
   const lines = (disagreeing: boolean): string[] =>
@@ -101,10 +102,10 @@ export function writeLedger(file: string, ledger: Ledger): void {
   writeFileSync(file, text);
 }
 
-/** Numbers inside ids in numeric order, whatever the locale of the machine. */
+/** The order of ids: numbers within them are compared as numbers, in the same way on every machine. */
 const collator = new Intl.Collator("en", { numeric: true });
 
-/** The space of an id without `::`. */
+/** The namespace of an id without `::`. */
 const TOP = ".";
 
 const keyOf = (id: string, digest: string): string => `${id} ${digest}`;

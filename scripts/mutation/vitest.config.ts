@@ -1,10 +1,10 @@
 import { defineConfig } from "vitest/config";
 
-/** `npm run mutation`: the tests of trust/ that are exact and quick. Random ones would kill mutants by luck. */
+/** The tests for `npm run mutation`: those of trust/ that are exact and quick. Random tests would kill mutants by chance. */
 export default defineConfig({
   test: {
     include: ["test/trust/**/*.test.ts"],
-    // limbo.test.ts is about the script; golden-verdicts.test.ts repeats what others check, and costs seconds for each mutant.
+    // limbo.test.ts tests a script; golden-verdicts.test.ts takes seconds for each mutant, and other tests check the same.
     exclude: ["test/trust/limbo.test.ts", "test/trust/properties.test.ts", "test/trust/golden-verdicts.test.ts"],
     isolate: false,
     silent: "passed-only",

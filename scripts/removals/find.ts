@@ -1,36 +1,36 @@
-/** The checks of src/trust, found in its syntax, and the source with a switch at each of them. */
+/** The checks of src/trust, found in its syntax tree, and its source with a switch at each check. */
 import { readFileSync, readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import { parseAst } from "vitest/node";
 
-export const TRUST = resolve(import.meta.dirname, "../../src/trust");
+const TRUST = resolve(import.meta.dirname, "../../src/trust");
 
 /**
- * A check: an `if` that leaves what it stands in, a conditional one of whose branches is null, or a `finish(…)`, which
- * refuses octets that nobody has read. Without it, the `if` is never taken, the conditional is always null, and the call
- * is not made.
+ * A check: an `if` that ends in a return, throw, continue or break; a conditional expression with a branch that is null;
+ * or a call of `finish`, which refuses unread octets. When the check is removed, the `if` is never taken, the conditional
+ * is null, and the call is not made.
  */
 export interface Check {
-  /** Its place in the list of all checks. */
+  /** The index in the list of all checks. */
   readonly id: number;
-  /** Relative to src/trust: `path/build.ts`. */
+  /** The path relative to src/trust: `path/build.ts`. */
   readonly file: string;
   readonly line: number;
   /** The condition or the call, in one line. */
   readonly condition: string;
-  /** Of the same words in one file: 1 for the first. */
+  /** The number of this check among those of the same condition in one file, from 1. */
   readonly occurrence: number;
 }
 
-/** Names a check while lines move. */
+/** The key of a check, which stays the same when lines move. */
 export const keyOf = ({ file, condition, occurrence }: Omit<Check, "id" | "line">): string =>
   `${file} ${occurrence} ${condition}`;
 
 interface Site {
-  /** Of the condition, in the source. */
+  /** The offsets of the condition in the source. */
   readonly start: number;
   readonly end: number;
-  /** What the condition is when the check is removed. */
+  /** The value of the condition when the check is removed. */
   readonly without: "false" | "true";
   readonly kind: "condition" | "call";
 }
@@ -61,8 +61,8 @@ export function findChecks(): Check[] {
 }
 
 /**
- * Puts the switches of `withSwitches` into this thread. `removed` tells which checks are removed now; `fired` hears of a
- * check that decides something: a condition that comes out otherwise than without the check, a call that throws.
+ * Installs the functions that {@link withSwitches} puts into the source. `removed` answers whether a check is removed;
+ * `fired` is called for a check that decides something: its condition differs from that without it, or its call throws.
  */
 export function installSwitches(removed: (id: number) => boolean, fired: (id: number) => void): void {
   Object.assign(globalThis, {
@@ -82,14 +82,14 @@ export function installSwitches(removed: (id: number) => boolean, fired: (id: nu
   });
 }
 
-/** The source of one file of src/trust, given by its path, with a switch at every check; null: another room's file. */
+/** The source of a file of src/trust with a switch at every check; null for any other path. */
 export function withSwitches(path: string): string | null {
   const file = relative(TRUST, path);
   if (file.startsWith("..") || !file.endsWith(".ts")) return null;
   const source = readFileSync(path, "utf8");
   const first = findChecks().find((check) => check.file === file)?.id ?? 0;
   let text = source;
-  // From the back, so that places before stay true.
+  // Sites are replaced from the last to the first, so that the offsets of earlier ones stay valid.
   const sites = sitesIn(source).map((site, index) => ({ ...site, id: first + index }));
   for (const { start, end, without, kind, id } of sites.toSorted((a, b) => b.start - a.start)) {
     const own = text.slice(start, end);
@@ -108,7 +108,7 @@ function sitesIn(source: string): Site[] {
     const site = siteOf(node);
     if (site !== null) sites.push(site);
   });
-  // A condition inside another one is part of it.
+  // A condition within another one is removed with it, and so is no site of its own.
   return sites
     .filter(({ start, end }) => !sites.some((outer) => outer.start < start && end < outer.end))
     .toSorted((a, b) => a.start - b.start);

@@ -1,21 +1,24 @@
-/** What a run has found out, kept in a file, so that a run that was stopped goes on where it was. */
+/** The findings of a run, kept in a file, so that a stopped run can be continued. */
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { type Check, keyOf } from "./find.ts";
 
 interface Line extends Check {
   readonly seenBy: string | null;
-  /** Who was asked and did not see it: the oracles, or a test file with the digest of its text. */
+  /** The askers that did not see the removal: the oracles, or a test file with the digest of its text. */
   readonly unseenBy: readonly string[];
 }
 
-/** For each check who sees it, and who was asked. */
+/**
+ * The findings about each check. An oracle or a test *sees* the removal of a check when its answer or result changes; an
+ * *asker* is the oracles together, or one test file.
+ */
 export class Findings {
   readonly #checks: readonly Check[];
   readonly #file: string | null;
   readonly #seen = new Map<string, string>();
   readonly #asked = new Map<string, Set<string>>();
 
-  /** `file`: where it is kept; null: nowhere. What the file holds about these checks is taken over. */
+  /** Findings kept in `file`, which is read first; null keeps them in memory only. */
   constructor(checks: readonly Check[], file: string | null) {
     this.#checks = checks;
     this.#file = file;
@@ -27,24 +30,28 @@ export class Findings {
     }
   }
 
+  /** The oracle or test that sees the removal of `check`; null when none is known. */
   seenBy(check: Check): string | null {
     return this.#seen.get(keyOf(check)) ?? null;
   }
 
+  /** Records that `by` sees the removal of `check`. */
   see(check: Check, by: string): void {
     this.#seen.set(keyOf(check), by);
   }
 
+  /** Whether `asker` has been asked, and did not see the removal of `check`. */
   asked(check: Check, asker: string): boolean {
     return this.#asked.get(keyOf(check))?.has(asker) === true;
   }
 
-  /** Keeps that this one was asked in vain. */
+  /** Records that `asker` does not see the removal of `check`. */
   note(check: Check, asker: string): void {
     const askers = this.#asked.get(keyOf(check)) ?? new Set();
     this.#asked.set(keyOf(check), askers.add(asker));
   }
 
+  /** Writes the file. */
   save(): void {
     if (this.#file === null) return;
     const lines = this.#checks.map((check): Line => ({

@@ -1,4 +1,4 @@
-/** The oracles as functions: everything they answer, in an order in which a removed check shows early. */
+/** The oracles' questions about verdicts, quickest to show a removed check first. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -11,19 +11,19 @@ import { readCases } from "../limbo/cases.ts";
 import { answerTo } from "../limbo/judge.ts";
 import { answerTo as answerToPkits, readSuite } from "../pkits.ts";
 
-/** One question: which oracle asks it, and lasthop's answer. */
-export interface Question {
+/** A question of an oracle. `ask` resolves with lasthop's answer as text. */
+interface Question {
   readonly oracle: "rows" | "limbo" | "pkits" | "graphs";
   readonly name: string;
   ask(): Promise<string>;
 }
 
 const SHARED = resolve(import.meta.dirname, "../../../shared");
-/** Of x509-limbo's many name constraint cases, one in so many. */
+/** One in this many of x509-limbo's name constraint cases is asked. */
 const SAMPLE = 12;
 const GRAPHS = 300;
 
-/** All questions. The files of x509-limbo and PKITS lie beside the checkout; without them it throws. */
+/** All questions. Throws when the files of x509-limbo and PKITS are not beside the checkout. */
 export function questions(): Question[] {
   const limbo = join(SHARED, "x509-limbo/limbo-dev-small.json.gz");
   const pkits = join(SHARED, "pkits");

@@ -1,28 +1,28 @@
-/** Runs a test file with checks removed, each time its parent process asks. A process, because some runs never end. */
+/** The process that runs test files with checks removed, as its parent asks. A run that never ends is killed with it. */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createVitest } from "vitest/node";
 
-/** What one run of a test file fires: in each test by its name, and outside of tests. */
+/** The ids of checks that decided something in one run of a test file: in each test by its name, and outside of tests. */
 export interface Fired {
   readonly outside: readonly number[];
   readonly tests: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Which check is removed while which test runs, and outside of tests. */
+/** The id of the check that is removed while each test runs, and of the one outside of tests. */
 export interface Plan {
   readonly outside: number | null;
   readonly tests: Readonly<Record<string, number>>;
 }
 
-/** From the parent. */
+/** The message from the parent. */
 export interface Ask {
-  /** Of the test file, from the root of the repository. */
+  /** The path of the test file from the root of the repository. */
   readonly path: string;
   readonly plan: Plan;
 }
 
-/** To the parent. `broken`: the file did not load. */
+/** The message to the parent. `broken` means that the file did not load. */
 export type Answer =
   | { readonly kind: "ran"; readonly failed: readonly string[]; readonly fired: Fired }
   | { readonly kind: "broken" };
@@ -46,10 +46,10 @@ async function run({ path, plan }: Ask): Promise<Answer> {
   rmSync(FIRED, { force: true });
   const specifications = await vitest.globTestSpecifications([path]);
   const whole = await vitest.runTestSpecifications(specifications);
-  // The modules of earlier runs are among them.
+  // The result also has the modules of earlier runs.
   const modules = whole.testModules.filter(({ moduleId }) => moduleId === join(ROOT, path));
   const tests = modules.flatMap(({ children }) => [...children.allTests()]);
-  // What fails outside of tests fails each of them.
+  // An error outside of tests means that no test has a result of its own.
   if (tests.length === 0 || !existsSync(FIRED) || modules.some((module) => module.errors().length > 0)) {
     return { kind: "broken" };
   }

@@ -1,6 +1,6 @@
 /**
- * In each test file: the switches. In each test the one check is removed that the plan names for it; which checks
- * decided something is told by test, in a file.
+ * The setup of each test file: installs the switches, removes in each test the check that the plan names for it, and
+ * writes to a file which checks decided something in which test.
  */
 import { writeFileSync } from "node:fs";
 import { afterAll, afterEach, beforeEach, expect, inject } from "vitest";

@@ -1,9 +1,9 @@
-/** Loads src/trust with a switch at every check, in this thread. To be imported before anything of src/. */
+/** Loads src/trust with a switch at every check. This module must be imported before any module of src/. */
 import { registerHooks } from "node:module";
 import { fileURLToPath } from "node:url";
 import { installSwitches, withSwitches } from "./find.ts";
 
-/** Which check is removed now, and which ones have decided something since `fired` was emptied. */
+/** The id of the removed check, -1 for none, and the ids of checks that have decided something since `fired` was cleared. */
 export const state: { removed: number; readonly fired: Set<number> } = { removed: -1, fired: new Set() };
 
 installSwitches(

@@ -1,4 +1,4 @@
-/** Asks the tests of trust/ what they see of the checks that are left. */
+/** Asks the tests of trust/ about the checks whose removal no oracle sees. */
 import { type ChildProcess, fork } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync, readdirSync } from "node:fs";
@@ -9,15 +9,15 @@ import type { Answer, Ask, Fired, Plan } from "./runner.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const TESTS = "test/trust";
-/** Tests of the scripts' commands run them in other processes, without switches; random tests would see by luck. */
+/** Tests of commands, which run in other processes without switches, and random tests, which see removals by chance. */
 const NOT_ASKED = ["limbo.test.ts", "pkits.test.ts", "properties.test.ts"];
-/** A removed check may leave a loop without an end: that is seen. */
+/** The time limit of a run. Without a check, a loop may never end: the test then sees the removal. */
 const ENDLESS_MS = 180_000;
 
-/** A test file, and a run of it with every check in its place. */
+/** A test file with the result of a run without removals. */
 interface TestFile {
   readonly path: string;
-  /** Its path and the digest of its text. */
+  /** The name in findings: the path and the digest of the text. */
   readonly asker: string;
   readonly ms: number;
   readonly failed: readonly string[];
@@ -25,12 +25,12 @@ interface TestFile {
 }
 
 /**
- * File by file, the quickest first, each check that no file before has seen. One run of a file answers for several
- * checks: in each of its tests at most one of them is removed, so that a failing test tells which one it saw.
+ * Asks the test files, quickest first, about each check whose removal is not seen yet. One run of a file serves several
+ * checks: in each test at most one of them is removed, so a failing test shows which removal it sees.
  */
 export async function askTests(checks: readonly Check[], findings: Findings): Promise<void> {
   const runner = new Runner();
-  const leftFor = (asker: string): Check[] =>
+  const openChecksFor = (asker: string): Check[] =>
     checks.filter((check) => findings.seenBy(check) === null && !findings.asked(check, asker));
   const files: TestFile[] = [];
   for (const name of readdirSync(join(ROOT, TESTS))) {
@@ -40,16 +40,16 @@ export async function askTests(checks: readonly Check[], findings: Findings): Pr
       .update(readFileSync(join(ROOT, path)))
       .digest("hex")
       .slice(0, 12)}`;
-    if (leftFor(asker).length > 0) files.push(await runWhole(runner, path, asker));
+    if (openChecksFor(asker).length > 0) files.push(await runWhole(runner, path, asker));
   }
   for (const file of files.toSorted((a, b) => a.ms - b.ms)) {
-    const left = leftFor(file.asker);
-    const groups = groupsFor(file.fired, left);
+    const open = openChecksFor(file.asker);
+    const groups = groupsFor(file.fired, open);
     let runs = 0;
     for (const group of groups) {
       runs++;
       const answer = await runner.ask({ path: file.path, plan: planOf(group) });
-      // Which one of them breaks the file is asked again, one by one.
+      // A file that does not load fails for one check of the group: they are asked about one by one.
       if (answer.kind !== "ran" && group.length > 1) {
         groups.push(...group.map((one) => [one]));
         continue;
@@ -61,10 +61,10 @@ export async function askTests(checks: readonly Check[], findings: Findings): Pr
       }
       findings.save();
     }
-    for (const check of left) if (findings.seenBy(check) === null) findings.note(check, file.asker);
+    for (const check of open) if (findings.seenBy(check) === null) findings.note(check, file.asker);
     findings.save();
-    const seen = left.filter((check) => findings.seenBy(check) !== null).length;
-    console.log(`${file.path}: sees ${seen} of ${left.length}, in ${runs} runs of ${Math.round(file.ms / 100) / 10} s`);
+    const seen = open.filter((check) => findings.seenBy(check) !== null).length;
+    console.log(`${file.path}: sees ${seen} of ${open.length}, in ${runs} runs of ${Math.round(file.ms / 100) / 10} s`);
   }
   runner.close();
 }
@@ -78,17 +78,17 @@ async function runWhole(runner: Runner, path: string, asker: string): Promise<Te
   return { path, asker, ms: performance.now() - start, failed, fired };
 }
 
-/** A check and the tests that it decides something in. What it decides outside of tests may show in each of them. */
-interface Asked {
+/** A check and the tests in which it decides something: all tests, when it decides something outside of tests. */
+interface AskedCheck {
   readonly check: Check;
   readonly tests: readonly string[];
   readonly outside: boolean;
 }
 
-function groupsFor(fired: Fired, left: readonly Check[]): Asked[][] {
+function groupsFor(fired: Fired, open: readonly Check[]): AskedCheck[][] {
   const names = Object.keys(fired.tests);
-  const groups: { readonly asked: Asked[]; readonly taken: Set<string> }[] = [];
-  for (const check of left) {
+  const groups: { readonly asked: AskedCheck[]; readonly taken: Set<string> }[] = [];
+  for (const check of open) {
     const outside = fired.outside.includes(check.id);
     const tests = names.filter((name) => outside || fired.tests[name]?.includes(check.id) === true);
     if (tests.length === 0) continue;
@@ -101,12 +101,12 @@ function groupsFor(fired: Fired, left: readonly Check[]): Asked[][] {
   return groups.map(({ asked }) => asked);
 }
 
-function planOf(group: readonly Asked[]): Plan {
+function planOf(group: readonly AskedCheck[]): Plan {
   const tests = group.flatMap(({ check, tests: names }) => names.map((name) => [name, check.id] as const));
   return { outside: group.find(({ outside }) => outside)?.check.id ?? null, tests: Object.fromEntries(tests) };
 }
 
-/** The process that runs tests, started anew after a run without an end. */
+/** The process that runs tests. It is started again after it was killed in a run that did not end. */
 class Runner {
   #child: ChildProcess | null = null;
 

@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 import { withSwitches } from "./find.ts";
 
-/** The tests of trust/, with a switch at every check: which of them are asked, tests.ts says. */
+/** The tests of trust/ with a switch at every check. tests.ts chooses the files. */
 export default defineConfig({
   plugins: [
     {
@@ -12,7 +12,7 @@ export default defineConfig({
   ],
   test: {
     include: ["test/trust/**/*.test.ts"],
-    // A module's switches are numbered after those of the files before it, which its own text does not tell.
+    // The ids of a module's switches depend on the files before it, so a cache by the module's own text would be wrong.
     fsModuleCache: false,
     setupFiles: ["scripts/removals/setup.ts"],
     maxWorkers: 1,

@@ -1,8 +1,8 @@
-/** Removes one check after the other and asks the oracles what their answers tell. A thread, because some never end. */
+/** The thread that removes one check after another and asks the oracles' questions. Some of them then never end. */
 import { parentPort, workerData } from "node:worker_threads";
 import { state } from "./switch.ts";
 
-/** `begins` before each check, so that the other side sees which one never ends. */
+/** A message to the main thread. `begins` comes before each check, so that the main thread knows which one never ends. */
 export type Message =
   | { readonly kind: "ready"; readonly questions: number }
   | { readonly kind: "begins"; readonly id: number }
@@ -10,22 +10,22 @@ export type Message =
   | { readonly kind: "unseen"; readonly id: number; readonly asked: number };
 
 const ids: readonly number[] = workerData;
-const say = (message: Message): void => parentPort?.postMessage(message);
+const post = (message: Message): void => parentPort?.postMessage(message);
 
-// After the switch is in place.
+// switch.ts must be loaded before the oracles, which load src/trust.
 const { questions } = await import("./oracles.ts");
 const asked = [];
 for (const question of questions()) {
   const before = await question.ask();
   state.fired.clear();
   const answer = await question.ask();
-  // What does not answer the same twice can tell nothing.
+  // A question whose answer is not always the same cannot show a removal.
   if (answer === before) asked.push({ question, answer, fired: new Set(state.fired) });
 }
-say({ kind: "ready", questions: asked.length });
+post({ kind: "ready", questions: asked.length });
 for (const id of ids) {
-  say({ kind: "begins", id });
-  // Where the condition came out as it would without the check, its removal changes nothing.
+  post({ kind: "begins", id });
+  // The removal changes nothing where the condition was as it is without the check.
   const touched = asked.filter(({ fired }) => fired.has(id));
   state.removed = id;
   let by: string | null = null;
@@ -36,5 +36,5 @@ for (const id of ids) {
     break;
   }
   state.removed = -1;
-  say(by === null ? { kind: "unseen", id, asked: touched.length } : { kind: "seen", id, by });
+  post(by === null ? { kind: "unseen", id, asked: touched.length } : { kind: "seen", id, by });
 }
