@@ -7,7 +7,8 @@ import { type Leave, left } from "./connect.ts";
 import type { Endpoint } from "./endpoints.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { DIAL_LIMITS } from "./limits.ts";
-import type { Dialling, Held, Lane } from "./lane.ts";
+import type { Dialling } from "./dial-window.ts";
+import type { Held, Lane } from "./lane.ts";
 import type { Turn } from "./queue.ts";
 import type { RequestClient } from "./shares.ts";
 
@@ -66,7 +67,8 @@ export function acquire(
       if (reason === "gone") void Promise.allSettled(dials).then(() => resolve(given));
       else resolve(given);
     };
-    const isWaiting = (): boolean => [...pending].every((turn) => turn.isWaiting);
+    // A request that waits for a dial's turn has no reason to complain of the pool.
+    const isWaiting = (): boolean => first.lane.isShort && [...pending].every((turn) => turn.isWaiting);
     const gone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
     // A busy pool is worth waiting for, one whose connections are all held is not. A request that dials has its room.

@@ -1,5 +1,6 @@
 /** The connections of one key: whose turn it is to use one, who dials the next, and how long each is kept. */
 import type { Connected } from "./connect.ts";
+import { type Dialling, DialWindow } from "./dial-window.ts";
 import type { Connection } from "./engine/connection.ts";
 import { YIELD_MS } from "./limits.ts";
 import type { Pool } from "./pool.ts";
@@ -29,6 +30,7 @@ export class Lane {
   readonly #shares: Shares;
   /** A client that has less of its share of the connections comes before clients that have more. */
   readonly #taken: Taken = (client) => this.#shares.taken(client);
+  readonly #window: DialWindow;
   #dial: SharedDial | null = null;
   #open = 0;
   #withdrawn = false;
@@ -39,6 +41,7 @@ export class Lane {
     this.#pool = pool;
     this.#multiplexes = multiplexes;
     this.#shares = new Shares(pool.limits.connectionsPerKey);
+    this.#window = new DialWindow(() => pool.clock.monotonicMs());
   }
 
   /** No further connection of this key may be opened now. */
@@ -46,10 +49,13 @@ export class Lane {
     return this.#open >= this.#pool.limits.connectionsPerKey;
   }
 
+  /** Who waits does so for connections that others use, not for a dial's turn. */
+  get isShort(): boolean {
+    return this.isFull || !this.#pool.hasRoom;
+  }
+
   get idle(): number {
-    let idle = this.#idle.length;
-    for (const { connection } of this.#shared) if (connection.inflight === 0) idle++;
-    return idle;
+    return this.#idle.length + [...this.#shared].filter(({ connection }) => connection.inflight === 0).length;
   }
 
   /** Since when the first request waits; null: none does. */
@@ -60,8 +66,7 @@ export class Lane {
   /** Connections that would serve those who wait and may be opened but for the pool's limit. */
   get wanted(): number {
     if (!this.#queue.has(this.#taken, this.#isContended)) return 0;
-    const most = Math.min(this.#queue.length, this.#pool.limits.connectionsPerKey - this.#open);
-    return this.#sharesDials ? Math.min(most, 1) : most;
+    return Math.min(this.#queue.length, this.#room, this.#sharesDials ? 1 : Number.POSITIVE_INFINITY);
   }
 
   /** There is a connection to {@link take} for somebody who waits. */
@@ -94,13 +99,10 @@ export class Lane {
     return null;
   }
 
-  /**
-   * A connection for the caller: its own, or one that others share as soon as it is there. Null: a dial or an exchange
-   * of somebody else's has ended, so there may be one to {@link take}; or the signal has aborted.
-   */
+  /** The caller's own connection, or one that others share. Null: there may be one to {@link take}, or the signal aborted. */
   async obtain(dial: Dialling, turn: Turn, signal: AbortSignal, accepted: () => void): Promise<Obtained | null> {
     if (this.#dial !== null) return this.#dial.join(signal, accepted);
-    if (!this.isFull && this.#pool.hasRoom && !this.#isHeldBack(turn.client)) {
+    if (this.#room > 0 && this.#pool.hasRoom && !this.#isHeldBack(turn.client)) {
       this.#enter();
     } else {
       const waiting = this.#queue.wait(turn, signal);
@@ -111,12 +113,15 @@ export class Lane {
       this.#pool.went(this);
       if (call !== "room") return null;
       // Somebody was called before who dials for all.
-      if (this.#dial !== null || signal.aborted) return this.#left(null);
+      if (this.#dial !== null || signal.aborted) {
+        this.#window.giveUp();
+        return this.#left(null);
+      }
     }
-    if (!this.#sharesDials) return this.#admit(dial.open(signal, accepted));
+    if (!this.#sharesDials) return this.#admit(this.#window.open(dial, signal, accepted));
     // Until the first connection tells, many requests wait for one dial: a peer of HTTP/2 needs no second connection.
     const shared: SharedDial = new SharedDial({
-      open: (unwanted, peerAccepted) => this.#admit(dial.open(unwanted, peerAccepted)),
+      open: (unwanted, peerAccepted) => this.#admit(this.#window.open(dial, unwanted, peerAccepted)),
       connectMs: dial.connectMs,
       abandoned: (held) => this.release(held),
       over: () => {
@@ -185,6 +190,11 @@ export class Lane {
     return [...this.#idle, ...this.#shared];
   }
 
+  /** Connections of this key that may be dialled now. */
+  get #room(): number {
+    return Math.min(this.#pool.limits.connectionsPerKey - this.#open, this.#window.room);
+  }
+
   /** Many requests may wait for one dial. */
   get #sharesDials(): boolean {
     return this.#pool.reuses && this.#multiplexes !== false;
@@ -210,9 +220,9 @@ export class Lane {
     const over = this.#shares.wait(client);
     const timer = setInterval(() => {
       const nowMs = this.#pool.clock.monotonicMs();
-      if (!this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.length);
+      if (this.isShort && !this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.length);
       // The client is no longer held back to its share; or there is room that no waiting request was called for.
-      else if (!this.#isContended && !this.isFull) this.look();
+      else if (!this.#isContended && this.#room > 0) this.look();
     }, SHARE_LIMITS.waitMs);
     return () => {
       clearInterval(timer);
@@ -235,9 +245,8 @@ export class Lane {
       return connected;
     }
     const { connection } = connected;
-    const { lifetimeMs } = this.#pool.limits;
     const nowMs = this.#pool.clock.monotonicMs();
-    const untilMs = nowMs + lifetimeMs * (0.8 + 0.4 * this.#pool.random());
+    const untilMs = nowMs + this.#pool.limits.lifetimeMs * (0.8 + 0.4 * this.#pool.random());
     const held: Held = { connection, lane: this, untilMs, idleSinceMs: nowMs, users: 1 };
     void connection.closed.then(() => {
       // Whoever closed it: kept, it would count as idle until somebody asks for it.
@@ -246,6 +255,7 @@ export class Lane {
     });
     this.#multiplexes = multiplexes(connection);
     if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) this.#shared.add(held);
+    this.#pool.admit();
     return { kind: "open", held };
   }
 
@@ -258,6 +268,7 @@ export class Lane {
   #enter(): void {
     this.#open++;
     this.#pool.open++;
+    this.#window.begin();
   }
 
   #left(held: Held | null): null {
@@ -275,12 +286,6 @@ export class Lane {
     const { security } = connection;
     return security.kind === "plaintext" || security.peer.path.notAfterMs > clock.now();
   }
-}
-
-export interface Dialling {
-  /** `accepted` is called when the peer has accepted, before any handshake. */
-  open(signal: AbortSignal, accepted: () => void): Promise<Connected>;
-  readonly connectMs: number;
 }
 
 export type Obtained = { readonly kind: "open"; readonly held: Held } | Exclude<Connected, { kind: "open" }>;

@@ -60,6 +60,10 @@ export const DIAL_LIMITS = {
   endpoints: 3,
   /** The next endpoint is dialled too when one has not accepted for so long. */
   delayMs: 250,
+  /** Of one key at a time, to begin with. More than a handshake's cost in this process keeps busy. */
+  atOnce: 16,
+  /** A handshake takes so many times as long as the peer needs to accept, at most, where the network takes the time. */
+  roundTrips: 4,
 } as const;
 
 /** When an endpoint is left out, and for how long. All left out is none left out. */

@@ -128,6 +128,11 @@ export class Pool {
   left(held: Held | null): void {
     this.open--;
     if (held !== null) this.#leaving.delete(held);
+    this.admit();
+  }
+
+  /** There may be room: who has waited longest dials. */
+  admit(): void {
     for (let lane = this.#first(null); this.hasRoom && lane !== null; lane = this.#first(null)) lane.admit();
   }
 

@@ -1,6 +1,7 @@
 /** Connections: how many are opened, which are used again, and what a new bundle leaves of them. */
 import { describe, expect, test } from "vitest";
 import type { BundlePolicy } from "../../src/bundle/types.ts";
+import { DIAL_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { bundleTo, clientOf, failedWith } from "./fixtures/last-hop.ts";
 import { plain, secure, secureHttp1 } from "./fixtures/servers.ts";
@@ -196,17 +197,18 @@ describe("a new bundle", () => {
   });
 });
 
-test("32 connections at once leave tickets for the next 32", async () => {
+test("as many connections as are dialled at once leave tickets for as many more", async () => {
+  const { atOnce } = DIAL_LIMITS;
   const { handle, waiting, free } = held();
   const server = await secure(handle);
   const { text } = clientOf(bundleTo({ ports: [server.port], policy: H1 }), { poolLimits: { idlePerKey: 0 } });
   // Node's server issues two tickets at a full handshake and none at a resumed one: enough for two rounds more.
   for (let round = 0; round < 3; round++) {
-    const asked = Promise.all(Array.from({ length: 32 }, () => text()));
-    await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(32);
+    const asked = Promise.all(Array.from({ length: atOnce }, () => text()));
+    await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(atOnce);
     free();
     await asked;
-    expect(server.resumed).toBe(round * 32);
+    expect(server.resumed).toBe(round * atOnce);
   }
 });
 

@@ -1,12 +1,16 @@
 /** Dialling over node:net. */
 import { connect, type OnReadOpts, type Socket } from "node:net";
 import { DialError, type ByteStream, type Dial } from "../../backend/host.ts";
+import { Turns } from "./turns.ts";
 
 /** Enough for a handshake and a small response; a connection that fills it gets large ones. */
 const FIRST_READ_BYTES = 8 * 1024;
 const READ_BYTES = 64 * 1024;
 /** For the last bytes to leave, once nobody waits for the connection any more. */
 const LINGER_MS = 1_000;
+
+/** Of the process, which has one event loop. */
+const turns = new Turns();
 
 /** Dials over TCP; a socket that nobody reads stops its peer. Rejects with a DialError that says why. */
 export const nodeDial: Dial = (endpoint, signal) =>
@@ -27,7 +31,7 @@ export const nodeDial: Dial = (endpoint, signal) =>
     socket.once("connect", () => {
       signal.removeEventListener("abort", abort);
       socket.off("error", failed);
-      resolve(new SocketStream(socket, reads));
+      resolve(new SocketStream(socket, reads, `${endpoint.host} ${endpoint.port}`));
     });
   });
 
@@ -106,13 +110,15 @@ class Reads {
 class SocketStream implements ByteStream {
   readonly #socket: Socket;
   readonly #reads: Reads;
+  readonly #backend: string;
   #failure: Error | null = null;
   #ended = false;
   #wakeWriter: (() => void) | null = null;
 
-  constructor(socket: Socket, reads: Reads) {
+  constructor(socket: Socket, reads: Reads, backend: string) {
     this.#socket = socket;
     this.#reads = reads;
+    this.#backend = backend;
     socket.on("end", () => this.#over());
     socket.on("close", () => this.#over());
     socket.on("error", (error) => {
@@ -122,6 +128,13 @@ class SocketStream implements ByteStream {
   }
 
   async read(): Promise<Uint8Array | null> {
+    const bytes = await this.#next();
+    const turn = bytes === null ? null : turns.wait(this.#backend);
+    if (turn !== null) await turn;
+    return bytes;
+  }
+
+  async #next(): Promise<Uint8Array | null> {
     for (;;) {
       const filled = this.#reads.take();
       if (filled !== null) {

@@ -1,0 +1,79 @@
+/** Bytes of many backend connections at once: how many a turn of the event loop takes, and whose. */
+import { expect, it } from "vitest";
+import { MAX_BEFORE_OTHERS, TURN_MS, Turns } from "../../src/host/node/turns.ts";
+
+/** A loop whose turns and whose time the test moves. `cost`: of the bytes of one connection. */
+function loop(cost: number) {
+  let nowMs = 0;
+  const due: (() => void)[] = [];
+  const taken: string[] = [];
+  const turns = new Turns({
+    nowMs: () => nowMs,
+    nextTurn: (act) => void due.push(act),
+    afterwards: (act) => void Promise.resolve().then(() => Promise.resolve().then(act)),
+  });
+  const take = (what: string): void => {
+    taken.push(what);
+    nowMs += cost;
+  };
+  return {
+    /** Bytes of a connection have come. */
+    arrive: (backend: string, name = backend): void => {
+      const turn = turns.wait(backend);
+      if (turn === null) take(name);
+      else void turn.then(() => take(name));
+    },
+    /** The next turn begins. Answers what was taken since the last one. */
+    turn: async (): Promise<readonly string[]> => {
+      const before = taken.splice(0);
+      for (const act of due.splice(0)) act();
+      for (let microtask = 0; microtask < 1_000; microtask++) await Promise.resolve();
+      return before;
+    },
+  };
+}
+
+it("takes all that is there at once while it costs little", async () => {
+  const { arrive, turn } = loop(TURN_MS / 100);
+  for (let count = 0; count < 50; count++) arrive("a");
+  expect(await turn()).toHaveLength(50);
+});
+
+it("takes one connection a turn of what costs much, in the order in which it came", async () => {
+  const { arrive, turn } = loop(4 * TURN_MS);
+  for (const name of ["1", "2", "3", "4"]) arrive("a", name);
+  // The first of a backend passes, as does the first of a turn.
+  expect(await turn()).toEqual(["1", "2"]);
+  expect(await turn()).toEqual(["3"]);
+  expect(await turn()).toEqual(["4"]);
+  expect(await turn()).toEqual([]);
+});
+
+it("goes on in one turn until its time is up", async () => {
+  const { arrive, turn } = loop(TURN_MS / 4);
+  for (let count = 0; count < 14; count++) arrive("a");
+  expect(await turn()).toHaveLength(5);
+  expect(await turn()).toHaveLength(4);
+  expect(await turn()).toHaveLength(4);
+  expect(await turn()).toHaveLength(1);
+});
+
+it("takes the bytes of another backend at once, whoever waits, but of no more than its bound of them", async () => {
+  const { arrive, turn } = loop(4 * TURN_MS);
+  for (let count = 0; count < 100; count++) arrive("crowd");
+  await turn();
+  arrive("other");
+  expect(await turn()).toEqual(["crowd", "other"]);
+  for (let count = 0; count < 20; count++) arrive(`another ${count}`);
+  const taken = await turn();
+  expect(taken.filter((name) => name !== "crowd")).toHaveLength(MAX_BEFORE_OTHERS);
+});
+
+it("goes round those that wait, one connection of each", async () => {
+  const { arrive, turn } = loop(4 * TURN_MS);
+  for (let count = 0; count < 4; count++) arrive("a");
+  for (let count = 0; count < 3; count++) arrive("b");
+  const order = [];
+  for (let count = 0; count < 6; count++) order.push(await turn());
+  expect(order).toEqual([["a", "a", "b"], ["a"], ["b"], ["a"], ["b"], []]);
+});
