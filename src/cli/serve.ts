@@ -73,6 +73,7 @@ async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent
     portMap,
     log,
     encodedSlashes: settings.encodedSlashes,
+    http2: settings.http2,
     ...(onEvent === undefined ? {} : { onEvent }),
   };
   if (statSync(path).isDirectory()) {

@@ -1,16 +1,44 @@
 /** HTTP/2 clients that cost more than they ask for, on the wire: what they start is bounded, and others are answered. */
 import { connect as connectHttp2, type ClientHttp2Session, constants } from "node:http2";
 import { once } from "node:events";
+import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ENHANCE_YOUR_CALM, flood, FLOODS } from "../attacks/http2.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
-import { askHttp2 } from "../runtimes/clients.ts";
+import { ask, askHttp2 } from "../runtimes/clients.ts";
 
 /**
  * Floods of resets, after which Deno 2.9.6 ends in its own HTTP/2 binding, by SIGSEGV or an assertion of nghttp2
  * (docs/operations.md).
  */
 const ENDS_DENO: ReadonlySet<string> = new Set(["rapid reset", "late reset"]);
+
+describe.each(UNDER_TEST)("on %s with --no-http2", (runtime) => {
+  it("HTTP/2 is neither offered nor taken, and floods of it cost nothing", async () => {
+    const gateway = await startGateway({ runtime, args: ["--no-http2"] });
+    try {
+      const secure = connectTls({
+        port: gateway.securePort,
+        ALPNProtocols: ["h2", "http/1.1"],
+        ca: gateway.caPem,
+        servername: "secure.example.com",
+        checkServerIdentity: () => undefined,
+      });
+      await once(secure, "secureConnect");
+      expect(secure.alpnProtocol).toBe("http/1.1");
+      secure.destroy();
+      for (const attack of FLOODS)
+        expect(await flood(gateway, attack, { count: 3_000, limitMs: 2_000, connections: 5 })).toMatchObject({
+          cut: true,
+        });
+      expect(gateway.backend.dialled).toBe(0);
+      const { status } = await ask(gateway.port, gateway.host, "/");
+      expect([status, gateway.child.exitCode, gateway.child.signalCode]).toEqual([200, null, null]);
+    } finally {
+      await gateway.close();
+    }
+  }, 60_000);
+});
 
 describe.each(UNDER_TEST)("on %s", (runtime) => {
   let gateway: Gateway;

@@ -17,6 +17,7 @@ export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
       --drain-timeout S   seconds that requests in flight have after a signal (default: 30)
       --encoded-slashes refuse|keep
                           a path with %2F or %5C is answered 400 (default), or passed on as it is
+      --no-http2          clients may speak HTTP/1.1 alone
       --no-watch          load a changed bundle on SIGHUP alone
 
 A changed bundle is loaded without a cut: requests in flight finish under the old one. One that is refused changes
@@ -36,6 +37,8 @@ export interface Settings {
   readonly metrics: HostPort | null;
   readonly drainMs: number;
   readonly encodedSlashes: EncodedSlashes;
+  /** Whether clients may speak HTTP/2. */
+  readonly http2: boolean;
   readonly watch: boolean;
 }
 
@@ -56,6 +59,7 @@ export function parseSettings(args: readonly string[]): Settings | string | null
         "metrics-address": { type: "string" },
         "drain-timeout": { type: "string", default: "30" },
         "encoded-slashes": { type: "string", default: "refuse" },
+        "no-http2": { type: "boolean", default: false },
         "no-watch": { type: "boolean", default: false },
         help: { type: "boolean", short: "h", default: false },
       },
@@ -85,6 +89,7 @@ export function parseSettings(args: readonly string[]): Settings | string | null
     metrics,
     drainMs,
     encodedSlashes,
+    http2: !values["no-http2"],
     watch: !values["no-watch"],
   };
 }

@@ -23,6 +23,8 @@ export interface DoorOptions extends Answering {
   readonly port: number;
   readonly tls: PortTls | null;
   readonly limits: FrontLimits;
+  /** Whether clients may speak HTTP/2; by default they may. */
+  readonly http2?: boolean;
 }
 
 /** Rejects with what `listen` fails with. */
@@ -47,7 +49,8 @@ export class Door {
   readonly #limits: FrontLimits;
   readonly #refuse: Answering["refuse"];
   readonly #http1: Http1;
-  readonly #http2: Http2;
+  /** Null: clients may not speak it. */
+  readonly #http2: Http2 | null;
   readonly #crowd: Crowd;
   readonly #paces: Paces;
   readonly #sweeping: ReturnType<typeof setInterval>;
@@ -58,13 +61,13 @@ export class Door {
   #left = (): void => undefined;
   #tls: { readonly of: PortTls; readonly server: TlsServer } | null = null;
 
-  constructor({ port, tls, limits, handle, refuse }: DoorOptions) {
+  constructor({ port, tls, limits, http2 = true, handle, refuse }: DoorOptions) {
     this.port = port;
     this.#refuse = refuse;
     this.#limits = limits;
     this.#paces = new Paces(limits);
     this.#http1 = createHttp1({ handle, refuse }, limits, this.#paces);
-    this.#http2 = createHttp2(handle, limits, this.#paces);
+    this.#http2 = http2 ? createHttp2(handle, limits, this.#paces) : null;
     this.#paces.watch();
     // A client whose connection was upgraded may close its half and still read.
     this.server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => this.#welcome(socket));
@@ -131,7 +134,8 @@ export class Door {
     onPreface(socket, this.#limits.headersMs, late, (protocol, first) => {
       // HTTP/1.1, and Bun's HTTP/2, hear what the socket says from now on: this comes before it. Put back for them, Deno
       // would now and then say it after what comes next.
-      if (protocol === "http/1.1") {
+      // Where clients may not speak HTTP/2, the parser of HTTP/1.1 refuses its preface.
+      if (protocol === "http/1.1" || this.#http2 === null) {
         this.#http1.serve(socket, client);
         socket.emit("data", first);
         return;
@@ -163,7 +167,7 @@ export class Door {
 
   /** `clients` are those that this server admits, however long their handshakes take. */
   #handshakes(tls: PortTls, clients: Clients): TlsServer {
-    return createTlsServer(tls, (socket) => {
+    return createTlsServer(tls, this.#http2 !== null, (socket) => {
       socket.on("error", () => socket.destroy());
       const shaking = this.#shaking.get(peerOf(socket));
       // Its connection has closed meanwhile.
@@ -172,7 +176,7 @@ export class Door {
       const sni = sniOf(socket.servername);
       const front = { clientAddress: socket.remoteAddress ?? null, scheme: "https", port: this.port, sni } as const;
       const join = this.#joinAs(shaking.socket, front, clients);
-      if (socket.alpnProtocol === "h2") this.#http2.serve(socket, join);
+      if (socket.alpnProtocol === "h2") this.#http2?.serve(socket, join);
       else this.#http1.serve(socket, joined(socket, join));
     });
   }

@@ -28,6 +28,8 @@ export interface ServeOptions {
   /** Those not given have their defaults. */
   readonly limits?: Partial<FrontLimits>;
   readonly encodedSlashes?: EncodedSlashes | undefined;
+  /** Whether clients may speak HTTP/2; by default they may. */
+  readonly http2?: boolean;
 }
 
 export interface Serving {
@@ -69,6 +71,7 @@ interface Generation extends Loaded {
 /** Rejects with a BundleError for a bundle that is refused, and with what `listen` fails with. */
 export async function serve(text: string, options: ServeOptions): Promise<Serving> {
   const { host, address, portMap, log, secrets = NO_SECRETS, onEvent } = options;
+  const { http2 = true } = options;
   const limits = { ...FRONT_LIMITS, ...options.limits };
   const doors = new Map<number, Door>();
   const leaving = new Set<Promise<void>>();
@@ -93,7 +96,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       if (doors.has(port)) return [];
       const handle: Gateway["handle"] = (request, front) => current.gateway.handle(request, front);
       const refuse: Gateway["refuse"] = (read, failure) => current.gateway.refuse(read, failure);
-      return [openDoor({ address, bind: portMap.get(port) ?? port, port, tls, limits, handle, refuse })];
+      const bind = portMap.get(port) ?? port;
+      return [openDoor({ address, bind, port, tls, limits, http2, handle, refuse })];
     });
     const settled = await Promise.allSettled(opening);
     const opened = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));

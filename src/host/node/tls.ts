@@ -85,17 +85,17 @@ export function portTls(bundle: Bundle, secrets: Secrets, port: number): PortTls
 }
 
 /**
- * Shakes hands on connections handed to it, for as long as those last. A server for each state of a port's TLS: its tickets die with it, so no
+ * Shakes hands on connections handed to it, offering HTTP/2 or not, for as long as those last. A server for each state of a port's TLS: its tickets die with it, so no
  * client resumes what would be refused now.
  */
-export function createTlsServer(tls: PortTls, secured: (socket: TLSSocket) => void): Server {
+export function createTlsServer(tls: PortTls, http2: boolean, secured: (socket: TLSSocket) => void): Server {
   const server = createServer(
     {
       // For clients without SNI. Without a listener for them there is no certificate, and the handshake fails.
       ...tls.presentable(null)?.options,
       minVersion: "TLSv1.2",
       ciphers: CIPHERS,
-      ALPNProtocols: ["h2", "http/1.1"],
+      ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
       requestCert: tls.mode !== null,
       // `AllowInsecureFallback`: "accept connections even if the client certificate is not presented or fails".
       rejectUnauthorized: tls.mode === "AllowValidOnly",
