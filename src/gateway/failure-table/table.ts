@@ -1,0 +1,27 @@
+/**
+ * The failure table: every code that a client, an access log or a metric can show, with its status, its proxy error type
+ * (RFC 9209), the engine's numbers behind it, what it means and what to do. `npm run docs:failures` makes the tables of
+ * docs/failures.md and docs/trust.md from it.
+ */
+import type { TransportCode } from "../../backend/failure.ts";
+import type { ConfigCode } from "../../bundle/types.ts";
+import type { RefusalCode } from "../../trust/index.ts";
+import { REFUSED_CONFIGURATION } from "./configuration.ts";
+import { REFUSALS } from "./refusals.ts";
+import { REQUEST_FAILURES } from "./request.ts";
+import type { FailureRow } from "./row.ts";
+import { TRANSPORT_FAILURES } from "./transport.ts";
+
+/** Codes of failures that are found before the request goes to a backend, or between client and gateway. */
+export type RequestCode = keyof typeof REQUEST_FAILURES;
+
+/** Every code. Stable: never rename one. */
+export type FailureCode = RequestCode | ConfigCode | RefusalCode | TransportCode;
+
+/** One row for each code. Example: `FAILURES["no-route"].status` is 404. */
+export const FAILURES: Readonly<Record<FailureCode, FailureRow>> = {
+  ...REQUEST_FAILURES,
+  ...TRANSPORT_FAILURES,
+  ...REFUSALS,
+  ...REFUSED_CONFIGURATION,
+};

@@ -1,0 +1,49 @@
+/** The failure table says what the code does, and the docs say what the table does. */
+import { basename } from "node:path";
+import { describe, expect, it } from "vitest";
+import { failureDocs } from "../../scripts/failure-docs.ts";
+import { CODES } from "../../src/backend/engine/abi.ts";
+import { fromReport } from "../../src/backend/engine/errors.ts";
+import { failureOf as transportFailureOf } from "../../src/backend/exchange-on.ts";
+import { FAILURES } from "../../src/gateway/failure-table/table.ts";
+import { failureOf, failureResponse } from "../../src/gateway/failures.ts";
+
+describe("the failure table", () => {
+  it.each(Object.entries(CODES))("has the engine's %s in the row of the code that it ends as", (name, number) => {
+    const { code } = transportFailureOf(fromReport(number, 0, 0, "detail"));
+    const rows = Object.entries(FAILURES).filter(([, { engine = [] }]) => engine.some((each) => each === name));
+    expect(rows.map(([key]) => key)).toEqual([code]);
+  });
+
+  it.each(Object.entries(FAILURES))(
+    "says of %s in a table what it means, why it comes and what to do",
+    (_code, row) => {
+      // A bar would end the cell.
+      for (const text of [row.meaning, row.cause, row.fix]) expect(text).toMatch(/^[^\s|][^|]*[^\s|]$/u);
+    },
+  );
+
+  it("decides what the client is told", () => {
+    const refusal = { code: "name-mismatch", position: 0, expected: "one", presented: "another" } as const;
+    const response = failureResponse(failureOf({ kind: "chain-refused", refusal }));
+    expect(response.status).toBe(502);
+    expect(response.headers).toContainEqual([
+      "proxy-status",
+      'lasthop; error=tls_certificate_error; details="name-mismatch"',
+    ]);
+  });
+});
+
+describe("the tables of the docs", () => {
+  it.each(failureDocs().map(({ file, ...texts }) => [basename(file), texts] as const))(
+    "%s is as npm run docs:failures writes it",
+    (_name, { written, wanted }) => {
+      expect(written).toBe(wanted);
+    },
+  );
+
+  it("are all there", () => {
+    const marks = failureDocs().flatMap(({ written }) => [...written.matchAll(/<!-- failure table: (\S+) -->/gu)]);
+    expect(marks.map(([, name]) => name)).toEqual(["request", "transport", "configuration", "engine", "refusals"]);
+  });
+});
