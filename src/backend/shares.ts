@@ -74,12 +74,6 @@ export class Shares {
     return () => this.#count(client, "waiting", -1);
   }
 
-  /** A connection is being opened for the client, and counts as held. Answers how to end that. */
-  open(client: RequestClient): () => void {
-    this.#count(client, "held", 1);
-    return () => this.#count(client, "held", -1);
-  }
-
   /** How much of its share of the connections the client holds: from 1 on it has its share. */
   taken({ connection, address }: RequestClient): number {
     const byConnection = taken(this.#connections, connection, this.#limit);

@@ -150,7 +150,7 @@ describe("shares", () => {
     const opened: (() => void)[] = [];
     for (let count = 0; count < 4; count++) {
       const its = queue.call("room", (each) => shares.taken(each), true);
-      if (its !== undefined) opened.push(shares.open(its));
+      if (its !== undefined) opened.push(shares.hold(its, 0));
     }
     await pause(0);
     // The share is three: `nothing` has one by the second call, as much as `little` and `asMuch` have.
