@@ -1,4 +1,4 @@
-/** `lasthop serve BUNDLE`: each way in which editors, scripts and Kubernetes replace a file is seen. */
+/** `lasthop serve BUNDLE` notices a changed file, however editors, scripts and Kubernetes replace it. */
 import { execFileSync } from "node:child_process";
 import { appendFile, chmod, mkdir, mkdtemp, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,13 +20,13 @@ const next = versionOf("v1.example");
 
 let directory: string;
 let path: string;
-let said: string[];
+let messages: string[];
 let running: Running | undefined;
 
 beforeEach(async () => {
   directory = await mkdtemp(join(tmpdir(), "lasthop-file-"));
   path = join(directory, "bundle.json");
-  said = [];
+  messages = [];
   await writeFile(path, first.text);
 });
 afterEach(async () => {
@@ -39,12 +39,12 @@ async function start(at = path, secrets: string | null = null, portMap = new Map
   running = await serveBundleFile(
     { path: at, secrets, address: "127.0.0.1", watch: true },
     { host, portMap, log: () => undefined },
-    (line) => said.push(line),
+    (line) => messages.push(line),
   );
 }
 
 const served = (): string | undefined => running?.servings[0]?.bundle.digest;
-const comes = (digest: string): Promise<void> =>
+const expectServed = (digest: string): Promise<void> =>
   vi.waitFor(() => expect(served()).toBe(digest), { timeout: 8_000, interval: 20 });
 
 describe("a changed bundle is loaded", () => {
@@ -56,7 +56,7 @@ describe("a changed bundle is loaded", () => {
       await writeFile(path, text.slice(0, half));
       await setTimeout(index * 10);
       await appendFile(path, text.slice(half));
-      await comes(bundle.digest);
+      await expectServed(bundle.digest);
     }
   });
 
@@ -83,13 +83,15 @@ describe("a changed bundle is loaded", () => {
     },
     "unreadable at first": async () => {
       await writeFile(path, "{");
-      await vi.waitFor(() => expect(said.at(-1)).toContain("the last good bundle keeps serving"), { timeout: 5_000 });
+      await vi.waitFor(() => expect(messages.at(-1)).toContain("the last good bundle keeps serving"), {
+        timeout: 5_000,
+      });
       await writeFile(path, next.text);
     },
     "a pipe in between": async () => {
       await rm(path);
       execFileSync("mkfifo", [path]);
-      await vi.waitFor(() => expect(said.at(-1)).toContain("is no regular file"), { timeout: 5_000 });
+      await vi.waitFor(() => expect(messages.at(-1)).toContain("is no regular file"), { timeout: 5_000 });
       await rm(path);
       await writeFile(path, next.text);
     },
@@ -97,8 +99,8 @@ describe("a changed bundle is loaded", () => {
   it.each(Object.entries(ways))("%s", async (_, replace) => {
     await start();
     await replace();
-    await comes(next.bundle.digest);
-    expect(said.filter((line) => line.endsWith(": loaded"))).toHaveLength(1);
+    await expectServed(next.bundle.digest);
+    expect(messages.filter((line) => line.endsWith(": loaded"))).toHaveLength(1);
   });
 
   it("4 times of 4 by the exchange of ..data, as in a mounted ConfigMap", { timeout: 40_000 }, async () => {
@@ -116,22 +118,22 @@ describe("a changed bundle is loaded", () => {
       const { bundle, text } = versionOf(`v${index}.example`);
       await mount(`..v${index}`, text);
       await rm(join(volume, `..v${index - 1}`), { recursive: true });
-      await comes(bundle.digest);
+      await expectServed(bundle.digest);
     }
   });
 
-  it("a refused read is tried again, and told once", async () => {
+  it("a refused read is tried again, and reported once", async () => {
     const secrets = join(directory, "secrets.json");
     await writeFile(secrets, encodeSecrets(new Map()), { mode: 0o600 });
     await start(path, secrets);
     await chmod(secrets, 0o644);
     await writeFile(path, next.text);
-    await vi.waitFor(() => expect(said.join("\n")).toContain("has mode 644"), { timeout: 5_000 });
+    await vi.waitFor(() => expect(messages.join("\n")).toContain("has mode 644"), { timeout: 5_000 });
     await setTimeout(1_200);
-    expect(said.filter((line) => line.includes("has mode 644"))).toHaveLength(1);
+    expect(messages.filter((line) => line.includes("has mode 644"))).toHaveLength(1);
     expect(served()).toBe(first.bundle.digest);
     await chmod(secrets, 0o600);
-    await comes(next.bundle.digest);
+    await expectServed(next.bundle.digest);
   });
 });
 
@@ -144,7 +146,7 @@ describe("--port-map", () => {
     );
   });
 
-  it("an entry beside those of all listeners waits for one, and is told of", async () => {
+  it("an entry beside those of all listeners is allowed, and reported", async () => {
     await start(
       path,
       null,
@@ -153,12 +155,12 @@ describe("--port-map", () => {
         [443, 1],
       ]),
     );
-    expect(said).toContain("--port-map 1=443: no listener is on port 443; the entry waits for one");
+    expect(messages).toContain("--port-map 1=443: no listener is on port 443; the entry waits for one");
   });
 
   it("a bundle without listeners says that nothing is bound", async () => {
     await writeFile(path, encodeBundle(EMPTY, host.sha256).text);
     await start(path, null, new Map());
-    expect(said).toEqual(["the bundle has no listener, so nothing is bound"]);
+    expect(messages).toEqual(["the bundle has no listener, so nothing is bound"]);
   });
 });

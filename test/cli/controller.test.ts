@@ -1,4 +1,4 @@
-/** What `lasthop controller` tells an operator whose cluster, credentials or directory will not do: place, reason, remedy. */
+/** The messages of `lasthop controller` about a cluster, credentials or directory that cannot be used. */
 import { spawn } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;
 
-/** Its exit code and all it says; stopped once that matches `until`. */
+/** Runs the command, stopped once its output matches `until`. Resolves with its exit code and output. */
 function run(args: readonly string[], until: RegExp | null = null): Promise<{ code: number | null; text: string }> {
   const { KUBECONFIG: _, ...rest } = process.env;
   const all = ["controller", "--addresses=127.2.0.1", "--health=127.0.0.1:0", ...args];
@@ -36,7 +36,7 @@ function run(args: readonly string[], until: RegExp | null = null): Promise<{ co
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding("utf8").on("data", (chunk: string) => {
       text += chunk;
-      // Once: a second signal ends it at once.
+      // Only one signal is sent, because a second one would end the process at once.
       if (!child.killed && until?.test(text) === true) child.kill("SIGTERM");
     });
   }
@@ -102,10 +102,10 @@ describe("lasthop controller", () => {
   });
 
   it("says that nobody answers, and where", async () => {
-    const gone = createServer();
-    await new Promise<void>((resolve) => gone.listen(0, "127.0.0.1", resolve));
-    const port = portOf(gone);
-    await new Promise((resolve) => gone.close(resolve));
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+    const port = portOf(closed);
+    await new Promise((resolve) => closed.close(resolve));
     const args = [`--publish=${join(directory, "publication")}`, "--kubeconfig", await kubeconfig(port)];
     const { text } = await run(args, /cannot be reached/);
     expect(text).toContain(`http://127.0.0.1:${port} cannot be reached: connect ECONNREFUSED`);

@@ -30,7 +30,7 @@ it("gives the worker the keys that its bundle needs, in a file of its owner alon
     expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
     for (const name of ["secrets.json", "secrets.env"])
       expect((await stat(join(directory, "dev", name))).mode & 0o777, name).toBe(0o600);
-    // In place, and in two steps, the first of which is no YAML.
+    // The file is written in place and in two steps, the first of which is not YAML.
     await writeFile(file, manifests.replace("mutual.example.com", "other.example.com: ["));
     await writeFile(file, manifests.replaceAll("mutual.example.com", "other.example.com"));
     await vi.waitFor(() => expect(digests).toHaveLength(1), { timeout: 10_000 });

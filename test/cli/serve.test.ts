@@ -1,4 +1,4 @@
-/** `lasthop serve` as an operator sees it: what it says of a directory, and how it ends. */
+/** `lasthop serve` as an operator sees it: its messages, and its exit status. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
@@ -17,7 +17,7 @@ let directory: string;
 beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "lasthop-serve-"))));
 afterEach(() => rm(directory, { recursive: true }));
 
-/** Its exit code and what it says; stopped once that matches `until`. */
+/** Runs the command, stopped once its output matches `until`. Resolves with its exit code and output. */
 function run(args: readonly string[], until: RegExp | null = null): Promise<{ code: number | null; text: string }> {
   const child = spawn(process.execPath, [MAIN, "serve", directory, ...args]);
   let text = "";
@@ -56,7 +56,7 @@ describe("lasthop serve BUNDLE", () => {
 
   const { text: empty } = encodeBundle(EMPTY, nodeHost().sha256);
 
-  const mistakes: readonly (readonly [args: readonly string[], code: number, told: readonly string[]])[] = [
+  const mistakes: readonly (readonly [args: readonly string[], code: number, texts: readonly string[]])[] = [
     [["nowhere.json"], 2, ["nowhere.json", "lasthop build"]],
     [["bundle.json/x"], 2, ["bundle.json/x", "lasthop build"]],
     [["bundle.json", "--secrets=nowhere.keys"], 2, ["nowhere.keys", "--secrets"]],
@@ -65,16 +65,16 @@ describe("lasthop serve BUNDLE", () => {
     [["bundle.json", "--metrics-address=127.0.0.1:65536"], 2, ["127.0.0.1:65536", "is not HOST:PORT"]],
     [["bundle.json", "--drain-timeout=3000000"], 2, ["3000000", "seconds up to 86400"]],
   ];
-  it.each(mistakes)("tells the place and the remedy: %j", async (args, code, told) => {
+  it.each(mistakes)("names the place and the remedy: %j", async (args, code, texts) => {
     await writeFile(join(directory, "bundle.json"), text);
     const child = spawn(process.execPath, [MAIN, "serve", ...args], { cwd: directory });
-    const said = consumers.text(child.stderr);
+    const output = consumers.text(child.stderr);
     expect(await once(child, "close")).toEqual([code, null]);
-    for (const each of told) expect(await said).toContain(each);
-    expect(await said).not.toContain("bug of lasthop's");
+    for (const each of texts) expect(await output).toContain(each);
+    expect(await output).not.toContain("bug of lasthop's");
   });
   const BIN = join(import.meta.dirname, "../../bin/lasthop.mjs");
-  // Then the Node.js of the dependencies runs it.
+  // bin/lasthop.mjs runs the command on the Node.js of the dependencies when the starting one is too old.
   const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.0.0" } })`;
   const commands = {
     "": [MAIN],
@@ -83,14 +83,14 @@ describe("lasthop serve BUNDLE", () => {
 
   describe.each(Object.entries(commands))("%s", (_, command) => {
     it.each(["SIGTERM", "SIGINT"] as const)("ends in good order at a %s that comes while it starts", async (signal) => {
-      // Its writer decides how long reading it takes.
+      // The bundle is a pipe, so that the test decides how long reading it takes.
       const bundle = join(directory, "bundle.json");
       execFileSync("mkfifo", [bundle]);
       const child = spawn(process.execPath, [...command, "serve", bundle]);
       const ended = once(child, "close");
       const writer = await open(bundle, "w");
       child.kill(signal);
-      // For a signal that takes a process more.
+      // The signal needs time to reach the process.
       await setTimeout(100);
       await writer.writeFile(empty);
       await writer.close();

@@ -1,6 +1,6 @@
 /**
- * A small API server for the controller's tests: lists, watches, conditional writes, and the faults that real ones
- * have. What a real one does besides is seen by `npm run conformance`.
+ * A small API server for the controller's tests, with lists, watches, conditional writes, and the faults of real servers.
+ * `npm run conformance` runs the controller against a real one.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,13 +14,14 @@ interface Watcher {
   readonly response: ServerResponse;
 }
 
+/** An API server on loopback. `plural` is a resource's plural name, as in URLs. */
 export class ApiServer {
   readonly #server: Server;
   readonly #objects = new Map<string, Stored>();
   readonly #watchers = new Set<Watcher>();
-  /** Plurals that the server says it does not have. */
+  /** The plurals of resources that do not exist. */
   readonly absent = new Set<string>();
-  /** Answers the next write of this path (a regular expression's match) with a status, before doing anything. */
+  /** Faults: each makes one request that matches it fail with `status`, without effect. */
   readonly faults: {
     readonly method: string;
     readonly path: RegExp;
@@ -28,15 +29,15 @@ export class ApiServer {
     readonly status: number;
   }[] = [];
   readonly writes: { readonly method: string; readonly path: string }[] = [];
-  /** Paths of single objects that were asked for. */
+  /** The paths of single objects that were read. */
   readonly reads: string[] = [];
-  /** Oldest version a watch may resume from. */
+  /** The oldest version that a watch can resume from. */
   oldest = 0;
-  /** Called when a PUT has been done, before it is answered. */
+  /** Called after each PUT, before its response. */
   onWritten: (path: string) => Promise<void> = () => Promise.resolve();
-  /** Objects of a list that come at once. */
+  /** The number of objects in one page of a list. */
   pageSize = 500;
-  /** Every request waits so long. */
+  /** The delay of every request. */
   delayMs = 0;
   #version = 1;
 
@@ -84,8 +85,8 @@ export class ApiServer {
     return this.#watchers.size;
   }
 
-  /** Stores an object as its author would; a changed spec is a new generation. */
-  apply(plural: string, object: KubeObject, how: "told" | "untold" = "told"): KubeObject {
+  /** Stores an object as `kubectl apply` does: a changed spec makes a new generation. `silent` sends no watch event. */
+  apply(plural: string, object: KubeObject, event: "sent" | "silent" = "sent"): KubeObject {
     const key = keyOf(plural, object.metadata.namespace, object.metadata.name);
     const before = this.#objects.get(key);
     const changed = JSON.stringify(before?.spec) !== JSON.stringify(object.spec);
@@ -99,7 +100,7 @@ export class ApiServer {
         ...(status === undefined ? {} : { status }),
         metadata: { uid: `uid-${key}`, ...object.metadata, generation },
       },
-      how,
+      event,
     );
   }
 
@@ -108,7 +109,7 @@ export class ApiServer {
     const object = this.#objects.get(key);
     this.#objects.delete(key);
     if (object !== undefined)
-      this.#tell(plural, "DELETED", {
+      this.#emit(plural, "DELETED", {
         ...object,
         metadata: { ...object.metadata, resourceVersion: `${++this.#version}` },
       });
@@ -118,15 +119,15 @@ export class ApiServer {
     return this.#objects.get(keyOf(plural, namespace, name));
   }
 
-  #store(plural: string, key: string, object: KubeObject, how: "told" | "untold" = "told"): Stored {
+  #store(plural: string, key: string, object: KubeObject, event: "sent" | "silent" = "sent"): Stored {
     const stored = { ...object, metadata: { ...object.metadata, resourceVersion: `${++this.#version}` } };
     const type = this.#objects.has(key) ? "MODIFIED" : "ADDED";
     this.#objects.set(key, stored);
-    if (how === "told") this.#tell(plural, type, stored);
+    if (event === "sent") this.#emit(plural, type, stored);
     return stored;
   }
 
-  #tell(plural: string, type: string, object: KubeObject): void {
+  #emit(plural: string, type: string, object: KubeObject): void {
     for (const watcher of this.#watchers) {
       if (watcher.plural === plural) watcher.response.write(`${JSON.stringify({ type, object })}\n`);
     }
@@ -197,7 +198,7 @@ export class ApiServer {
       return;
     }
     response.flushHeaders();
-    // What changed since then comes first.
+    // The watch begins with the objects that have changed since its version.
     const since = Number(url.searchParams.get("resourceVersion"));
     for (const [key, object] of this.#objects) {
       if (key.startsWith(`${plural}/`) && Number(object.metadata.resourceVersion) > since)

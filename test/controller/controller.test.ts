@@ -1,4 +1,4 @@
-/** The controller against an API server of the tests' own, with the faults that real ones have. */
+/** The controller against the tests' API server, with the faults of real servers. */
 import { mkdtemp, readdir, readFile, rm, writeFile, mkdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -105,7 +105,7 @@ async function pointer(gateway = "shop/edge"): Promise<Pointer | null> {
   return readFile(join(directory, pointerKey(gateway)), "utf8").then(decodePointer, () => null);
 }
 
-/** What a host would say. */
+/** Writes an acknowledgement as a host does. */
 async function acknowledge(
   gateway: string,
   bundle: string,
@@ -227,18 +227,18 @@ describe("a controller", () => {
     server.onWritten = async (path) => {
       if (!path.endsWith("httproutes/site/status") || changes++ > 0) return;
       server.apply("httproutes", routeOf("site", "/other"));
-      // Long enough for the event to be there first.
+      // The event must arrive before the answer to the write.
       await setTimeout(200);
     };
     start();
     await vi.waitFor(() => expect(parentsOf("site")[0]?.conditions[0]?.observedGeneration).toBe(2), WAIT);
   });
 
-  it("says nothing until every list has been read", async () => {
+  it("writes nothing until every list has been read", async () => {
     server.faults.push(...Array.from({ length: 2 }, () => ({ method: "GET", path: /\/services$/, status: 500 })));
     const controller = start();
     await vi.waitFor(() => expect(controller.faults.some((fault) => fault.startsWith("Service"))).toBe(true), WAIT);
-    // A route without its Service would be told BackendNotFound.
+    // With the Services unread, the route's status would be BackendNotFound.
     expect(server.writes).toEqual([]);
     await vi.waitFor(
       () => expect(parentsOf("site")[0]?.conditions.find(({ type }) => type === "ResolvedRefs")?.status).toBe("True"),
@@ -246,10 +246,10 @@ describe("a controller", () => {
     );
   });
 
-  it("says nothing of a list that is lost between its pages, and reads it anew", async () => {
+  it("writes nothing when a list fails between its pages, and reads it again", async () => {
     for (const name of ["b", "c", "d"]) server.apply("httproutes", routeOf(name, `/${name}`));
     server.pageSize = 1;
-    // The first page of the routes comes, the second does not.
+    // The first page of routes is answered, the second fails.
     server.faults.push({ method: "GET", path: /httproutes$/, query: /continue=1/, status: 500 });
     start();
     await vi.waitFor(() => expect(server.faults).toEqual([]), WAIT);
@@ -277,7 +277,7 @@ describe("a controller", () => {
   });
 
   it("points to nothing half-written, and goes on from there after a restart", async () => {
-    // The bundle can be written, and its pointer cannot.
+    // The bundle can be written, but not its pointer.
     const inTheWay = dirname(join(directory, pointerKey("shop/edge")));
     await mkdir(dirname(inTheWay));
     await writeFile(inTheWay, "");
@@ -302,7 +302,7 @@ describe("a controller", () => {
     const before = (await pointer())?.current.bundle;
     server.oldest = 1_000_000;
     server.cutWatches();
-    server.apply("httproutes", routeOf("second", "/second"), "untold");
+    server.apply("httproutes", routeOf("second", "/second"), "silent");
     server.remove("httproutes", "shop", "site");
     await vi.waitFor(() => expect(parentsOf("second")).toHaveLength(1), WAIT);
     server.oldest = 0;
@@ -315,7 +315,7 @@ describe("a controller", () => {
     const before = await pointer();
     server.faults.push(...Array.from({ length: 40 }, () => ({ method: "GET", path: /./, status: 503 })));
     server.cutWatches();
-    server.apply("httproutes", routeOf("late", "/late"), "untold");
+    server.apply("httproutes", routeOf("late", "/late"), "silent");
     await vi.waitFor(() => expect(server.faults.length).toBeLessThan(40), WAIT);
     expect(await pointer()).toEqual(before);
     server.faults.length = 0;
@@ -332,7 +332,7 @@ describe("a controller", () => {
     expect(await pointer()).toEqual(before);
   });
 
-  it("moves no Gateway when it starts again, and publishes nothing that is there", async () => {
+  it("keeps every Gateway's address when it starts again, and does not publish again", async () => {
     server.apply("gateways", gatewayOf("a-new-one"));
     start();
     const pointers = async () => Promise.all([pointer(), pointer("shop/a-new-one")]);
@@ -363,7 +363,7 @@ describe("a controller", () => {
     const service = (): KubeObject | undefined => server.get("services", "shop", "lasthop-edge");
     const asked = (): string[] => server.reads.filter((path) => path.includes("/serviceaccounts/"));
     await vi.waitFor(() => expect(service()).toBeDefined(), WAIT);
-    // By its own event it is known to be there, and the pass after the next asks no more.
+    // After the event of its Service has arrived, a pass no longer asks for the Gateway's objects.
     for (const name of ["one", "two"]) {
       server.apply("httproutes", routeOf(name, `/${name}`));
       await vi.waitFor(() => expect(parentsOf(name)).toHaveLength(1), WAIT);
@@ -437,7 +437,7 @@ describe("a controller in the middle of a pass", () => {
     const lease = server.get("leases", LEASE.namespace, LEASE.name);
     if (lease === undefined) throw new Error("no Lease");
     server.apply("leases", { ...lease, spec: { ...(lease.spec as object), holderIdentity: "two" } });
-    // The other has until the next renewal to be the only one, not until the lead would run out.
+    // The leader must stop at its next renewal, which shows the other holder, and not only at its renewal deadline.
     await vi.waitFor(() => expect(isLost).toBe(true), { timeout: 5_000, interval: 20 });
     open();
     await leading;
@@ -451,7 +451,7 @@ describe("a controller in the middle of a pass", () => {
     const lost = new AbortController();
     server.onWritten = async () => lost.abort();
     await run(lost.signal, directoryPublisher(directory)).done;
-    // Those under way when it was lost.
+    // Only the writes that were in progress when the lead was lost, at most 8, may still be made.
     expect(writesOfObjects().filter(({ path }) => path.endsWith("/status")).length).toBeLessThanOrEqual(8);
   });
 
@@ -471,7 +471,7 @@ describe("a controller in the middle of a pass", () => {
     );
     expect(controller.faults).toEqual([]);
     expect(server.writes.filter(({ path }) => path.includes("/edge"))).toEqual([]);
-    // Of a Gateway that is gone, they would be nobody's.
+    // Infrastructure of a deleted Gateway would have no owner, so that Kubernetes would never delete it.
     expect(server.get("services", "shop", "lasthop-edge")).toBeUndefined();
     stopped.abort();
     await controller.done;

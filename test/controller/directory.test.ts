@@ -1,4 +1,4 @@
-/** What a directory keeps, and what may go. */
+/** Publication to a directory: which files are kept, and which are removed. */
 import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,13 +19,13 @@ const publicationOf = (gateway: string, digit: string): Publication => ({
   secrets: null,
   addresses: [],
 });
-/** As if it had been written long ago. */
+/** Makes a bundle's file old. */
 const age = (digit: string): Promise<void> => utimes(join(directory, bundleKey(digest(digit))), 0, 0);
 const bundles = async (): Promise<string[]> =>
   (await readdir(join(directory, "bundles"))).map((name) => name.charAt(0));
 
 describe("a directory", () => {
-  it("loses what no pointer names, once it is old", async () => {
+  it("removes an old bundle that no pointer names", async () => {
     const publisher = directoryPublisher(directory);
     for (const digit of ["a", "b", "c"])
       await publisher.publish(publicationOf("shop/edge", digit), await publisher.pointers(), LEADING);
@@ -34,7 +34,7 @@ describe("a directory", () => {
     expect(await bundles(), "b is the previous one").toEqual(["b", "c", "d"]);
   });
 
-  it("loses nothing while a pointer cannot be read, which may name it", async () => {
+  it("removes nothing while a pointer cannot be read, as it may name any bundle", async () => {
     const publisher = directoryPublisher(directory);
     await publisher.publish(publicationOf("shop/edge", "a"), await publisher.pointers(), LEADING);
     await age("a");
@@ -42,7 +42,7 @@ describe("a directory", () => {
     await writeFile(broken, "{");
     await publisher.publish(publicationOf("shop/other", "b"), await publisher.pointers(), LEADING);
     expect(await bundles()).toEqual(["a", "b"]);
-    // Its Gateway is known all the same: the file is replaced, or goes with it.
+    // The Gateway of the unreadable pointer is known from its path, so the pointer can be replaced or withdrawn.
     expect([...(await publisher.pointers())]).toEqual([
       ["shop/edge", null],
       ["shop/other", expect.anything()],
@@ -52,7 +52,7 @@ describe("a directory", () => {
     expect(await bundles()).toEqual(["b", "c"]);
   });
 
-  it("tells whose a pointer is, however long its name", async () => {
+  it("finds the Gateway of a pointer, however long its name", async () => {
     const publisher = directoryPublisher(directory);
     const long = `${"n".repeat(63)}/${"g".repeat(253)}`;
     await publisher.publish(publicationOf(long, "a"), new Map(), LEADING);

@@ -11,7 +11,7 @@ import { createStore } from "../../src/controller/store.ts";
 import { ApiServer } from "./api-server.ts";
 
 describe("addresses", () => {
-  it("come from single ones and blocks, without an IPv4 block's network and broadcast", () => {
+  it("are read from addresses and blocks, without an IPv4 block's network and broadcast", () => {
     expect(parsePool(["10.0.0.5", "10.1.0.0/30", "fd00::/127"])).toEqual([
       "10.0.0.5",
       "10.1.0.1",
@@ -21,7 +21,7 @@ describe("addresses", () => {
     ]);
     expect(() => parsePool(["300.1.1.1"])).toThrow(/300\.1\.1\.1/);
   });
-  it("stay with who holds them, then with who asks, and the rest go by name", () => {
+  it("stay with the Gateway that has them, then go to requests, then by name", () => {
     const any = { requested: [], current: [] };
     const assigned = assignAddresses(
       ["10.0.0.1", "10.0.0.2", "10.0.0.3"],
@@ -63,7 +63,7 @@ describe("the store", () => {
     server.apply("backendtlspolicies", policy);
     await expect.poll(() => store.synced && store.objects().length, { timeout: 5_000 }).toBe(2);
     const raw = (kind: string) => store.objects().find(({ ref }) => ref.kind === kind);
-    /** What the compiler gets once the store has the change. */
+    /** The compiler's object of that kind, once the store has the change. */
     const after = async (plural: string, changed: KubeObject) => {
       const { metadata } = server.apply(plural, changed);
       const seen = () => store.get(changed.kind, `shop/${metadata.name}`)?.metadata.resourceVersion;
@@ -118,7 +118,7 @@ describe("the Lease", () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     let isDown = false;
-    // The Lease is as old as the request for it, whose answer comes late.
+    // The Lease counts from the request that takes it; the response to that request comes late here.
     const api: Pick<KubeApi, "get" | "create"> = {
       create: async (_path, body) => {
         await new Promise((resolve) => void setTimeout(resolve, 4_000));
@@ -174,7 +174,7 @@ describe("Workers KV", () => {
     expect(sealed).not.toContain("keys");
     expect(await unseal(sealed, `secrets/${"a".repeat(64)}.json`, key)).toBe(text);
     await publisher.publish(publication("b"), pointers, LEADING);
-    // Another Gateway with the keys that this one is about to leave.
+    // Another Gateway has the keys that this one will no longer need.
     await publisher.publish({ ...publication("b"), gateway: "shop/other" }, pointers, LEADING);
     for (const digit of ["c", "d", "e"]) await publisher.publish(publication(digit), pointers, LEADING);
     expect([...stored.keys()].filter((name) => name.startsWith("bundles/"))).toEqual(

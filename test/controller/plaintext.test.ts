@@ -1,4 +1,4 @@
-/** What the controller's log and metrics say when a policy goes, and of policies that protect nothing. */
+/** The controller's log and metrics when a policy is deleted, and about policies that attach to nothing. */
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -99,7 +99,7 @@ function start(requireBackendTls = false): void {
   };
 }
 
-/** How the published bundle connects to the backend. */
+/** The transport to the backend in the published bundle. */
 async function transport(): Promise<unknown> {
   const { current } = decodePointer(await readFile(join(directory, pointerKey("shop/edge")), "utf8"));
   const text = await readFile(join(directory, `bundles/${current.bundle}.json`), "utf8");
@@ -144,7 +144,7 @@ test("a policy in another namespace is said once, and counted", async () => {
   expect(said).toMatchObject({ level: "error", object: "BackendTLSPolicy infra/web" });
   expect(said?.["message"]).toContain("Service shop/web may be meant");
   expect(log).toContainEqual(expect.objectContaining({ level: "info", backends: ["shop/web:443"] }));
-  // Another pass has nothing new to say.
+  // Another pass logs nothing new.
   const before = log.length;
   server.apply(
     "services",
@@ -155,7 +155,7 @@ test("a policy in another namespace is said once, and counted", async () => {
   await vi.waitFor(async () => expect(await metrics()).toMatch(/lasthop_controller_passes_total [2-9]/), WAIT);
   expect(more).toEqual([]);
   expect(log).toHaveLength(before);
-  // It attaches once it is where the Service is.
+  // The policy attaches once it is in the Service's namespace.
   server.remove("backendtlspolicies", "infra", "web");
   server.apply("backendtlspolicies", policyOf("shop", "web"));
   await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);

@@ -1,6 +1,6 @@
 /**
- * `lasthop build --status` says what the controller writes, but for what only a running one knows: addresses, `Programmed`
- * and times. Each golden pair's cluster is stored in the tests' API server, and exported from it for `build`.
+ * The statuses of `lasthop build --status` equal those that the controller writes, but for addresses, `Programmed` and
+ * times. The cluster of each golden pair is stored in the tests' API server, and exported from it for `build`.
  */
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -21,7 +21,7 @@ const GOLDEN = join(import.meta.dirname, "../compile/golden");
 const CONTROLLER = "lasthop.dev/gateway-controller";
 const WAIT = { timeout: 20_000, interval: 50 };
 
-/** A Gateway whose class is not there is nobody's, so that nobody says anything. */
+/** The golden pair of a Gateway without GatewayClass. No controller writes the status of such a Gateway. */
 const NOTHING = "gateway-class-missing";
 
 const pairs = (await readdir(GOLDEN))
@@ -77,10 +77,10 @@ interface Stored {
   readonly object: KubeObject;
 }
 
-/** Letters, digits, `-` and `.` (RFC 1123): an API server stores no object of another name. */
+/** The names that an API server accepts: letters, digits, `-` and `.` (RFC 1123). */
 const STORABLE = /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/;
 
-/** As kubectl apply would; nothing for what the controller does not read, or what comes again. */
+/** Stores a document's objects. Objects that the controller does not read, and repeated ones, are left out. */
 function store(server: ApiServer, document: unknown): Stored[] {
   const object = document as KubeObject & { items?: readonly unknown[] };
   if (object?.kind === "List") return (object.items ?? []).flatMap((item) => store(server, item));
@@ -114,7 +114,7 @@ async function statusesOfBuild(objects: readonly KubeObject[], flags: readonly s
   return byName(statuses.map(({ kind, metadata, status }) => [kind, metadata, status as Json] as const));
 }
 
-/** What is absent from a build's inputs is absent from the cluster. */
+/** The statuses with the messages of a build about absent objects replaced by those of a controller. */
 const inClusterWords = <T>(statuses: T): T =>
   JSON.parse(JSON.stringify(statuses).replaceAll("is not among the inputs", "is not in the cluster")) as T;
 
@@ -127,7 +127,7 @@ function written(server: ApiServer, stored: readonly Stored[]) {
   );
 }
 
-/** Without what a build cannot know, and without what others wrote; nothing for a status that has nothing else. */
+/** The statuses by object, without fields that a build cannot know and without those of other controllers. */
 function byName(all: readonly (readonly [kind: string, metadata: KubeObject["metadata"], status: Json])[]) {
   const bare = all.map(
     ([kind, { namespace, name }, status]) => [`${kind} ${namespace ?? ""}/${name}`, known(status)] as const,

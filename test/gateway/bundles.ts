@@ -1,4 +1,4 @@
-/** Small bundles for tests of gateway/ and backend/; real ones come from `lasthop build`. */
+/** Small bundles for tests of gateway/ and backend/, without a compilation. */
 import {
   type Bundle,
   BUNDLE_FORMAT,
@@ -8,6 +8,7 @@ import {
 } from "../../src/bundle/types.ts";
 import { compareMatches, type SlowRoute } from "./slow-router.ts";
 
+/** A bundle without listeners and rules. */
 export const EMPTY: Bundle = {
   format: BUNDLE_FORMAT,
   digest: "0".repeat(64),
@@ -23,18 +24,21 @@ export const EMPTY: Bundle = {
   anchors: {},
 };
 
-/** What a plain HTTP listener and a plain rule leave out. */
+/** The optional parts of a listener, all absent. */
 export const PLAIN_LISTENER = { tls: null, filters: [] } as const;
+/** The optional parts of a rule, all absent. */
 export const PLAIN_RULE = {
   filters: [],
   timeouts: { requestMs: null, backendRequestMs: null },
   retry: null,
 } as const;
 
+/** A match of all requests, but for what `match` says. */
 export function matchOf(match: Partial<BundleMatch>): BundleMatch {
   return { path: { type: "PathPrefix", value: "/" }, method: null, headers: [], queryParams: [], ...match };
 }
 
+/** A rule without filters, whose action is a refusal. */
 export function ruleOf(route: string, matches: readonly BundleMatch[]): BundleRule {
   return {
     route,
@@ -46,7 +50,7 @@ export function ruleOf(route: string, matches: readonly BundleMatch[]): BundleRu
   };
 }
 
-/** One HTTP listener on port 80 for every host, with the rules in precedence order per hostname. */
+/** A bundle with one HTTP listener on port 80 for all hostnames. Matches are in the order of their precedence. */
 export function bundleOf(routes: readonly SlowRoute[]): Bundle {
   const rules = routes.map(({ rule }) => rule);
   const hostnames = [...new Set(routes.map(({ hostname }) => hostname))].sort();

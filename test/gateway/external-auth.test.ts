@@ -1,4 +1,4 @@
-/** ExternalAuth over HTTP: another server decides, and where it cannot be heard nobody passes. */
+/** ExternalAuth over HTTP: the auth server decides, and no request passes when it cannot be asked. */
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import type { BundleExternalAuth } from "../../src/bundle/types.ts";
@@ -20,7 +20,7 @@ const filterOf = (more: Partial<BundleExternalAuth> = {}): BundleExternalAuth =>
 const denying = (status: number) => (_: unknown, response: ServerResponse) =>
   void response.writeHead(status, { "www-authenticate": "Basic", "content-type": "text/plain" }).end("go away");
 
-/** Where the filter stands makes no difference. */
+/** The filter does the same on a listener, a rule and a backendRef. */
 const PLACES: readonly (readonly [string, (filter: BundleExternalAuth) => Partial<Setup>])[] = [
   ["a listener", (filter) => ({ listener: { filters: [filter] } })],
   ["a rule", (filter) => ({ filters: [filter] })],
@@ -94,7 +94,7 @@ test.each(PLACES)("a server of %s that cannot be heard lets nobody pass", async 
   const silent = await backend(() => undefined);
   const broken = await backend((__, response) => response.destroy());
   for (const [port, status, code] of [
-    // Port 1 on loopback: nobody listens there.
+    // No process listens on port 1 of loopback.
     [1, 502, "connection-refused"],
     [broken.port, 502, "connection-terminated"],
     [silent.port, 504, "response-timeout"],

@@ -49,7 +49,7 @@ describe("header modifiers", () => {
   });
 
   test("leave a failure of ours as it is", async () => {
-    // Port 1 on loopback: nobody listens there.
+    // No process listens on port 1 of loopback.
     const { ask } = gatewayOf({
       ports: { [MAIN]: 1 },
       filters: [{ kind: "response-headers", edit: edit({ set: [["x-set", "rule"]], remove: ["proxy-status"] }) }],
@@ -265,7 +265,7 @@ test("a body that breaks before its head has left is answered 502, and so is the
   const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port } });
   const statuses: number[] = [];
   for (let asked = 0; asked < 20; asked++) {
-    // Where the machine was slow the head left first: the client then sees a body that breaks.
+    // On a slow machine the head may be sent before the limit passes; the client then sees a body that breaks off.
     statuses.push(
       await ask().then(
         ({ status }) => status,

@@ -61,7 +61,7 @@ const arbitraryRequest = fc.record({
   query: fc.dictionary(fc.constantFrom("q", "r", "s"), fc.constantFrom("1", "2")),
 });
 
-/** What a request comes to, by kind; the rule where there is one. */
+/** The kind of outcome of routing a request, with its rule where one matches. */
 function route(router: Router, port: number, hostname: string, request: MatchRequest) {
   const selected = router.select(port, hostname, null);
   if (selected.kind !== "listener") return { kind: selected.kind, rule: null };
@@ -146,7 +146,7 @@ describe("the router", () => {
     expect(kind("/aaab")).toBe("no-route");
     expect(kind("/b", "v1")).toBe("rule");
     expect(kind("/b", "xv12")).toBe("no-route");
-    // A backtracking engine would need 2^5000 steps.
+    // An engine that backtracks would take 2^5000 steps.
     expect(kind(`/${"a".repeat(5_000)}!`)).toBe("no-route");
   });
 

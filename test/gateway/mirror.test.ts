@@ -1,4 +1,4 @@
-/** RequestMirror: copies go where they are meant to, and never hurt the request they are made of. */
+/** RequestMirror: copies go to their backends, and never delay or break the request itself. */
 import { expect, test } from "vitest";
 import type { BundleFilter } from "../../src/bundle/types.ts";
 import { fanOut, MAX_MIRRORS, MIRROR_WINDOW_BYTES } from "../../src/gateway/filters/mirror.ts";
@@ -38,7 +38,7 @@ test("several mirrors get the whole request, as the filters before each made it"
 
 test("a share of the requests is mirrored, each by a draw of its own", async () => {
   const [main, one] = await Promise.all([backend(), backend()]);
-  // The first draw of a request chooses its backendRef.
+  // The first random number of a request chooses its backendRef.
   const points = [0, 0.24, 0, 0.25, 0, 0.99, 0, 0];
   const { ask, mirrored } = gatewayOf({
     ports: { [MAIN]: main.port, [ONE]: one.port },
@@ -82,7 +82,7 @@ test.each([
 ] as const)("a mirror that %s is of no interest to the client", async (_, answer, code) => {
   const main = await backend();
   const one = answer === null ? null : await backend(answer);
-  // Port 1 on loopback: nobody listens there.
+  // No process listens on port 1 of loopback.
   const { ask, mirrored, log } = gatewayOf({
     ports: { [MAIN]: main.port, [ONE]: one?.port ?? 1 },
     filters: [mirror(ONE)],

@@ -1,17 +1,18 @@
 /**
- * A slow transcription of HTTPRoute's matching rules (`HTTPRouteSpec.hostnames`, `HTTPRouteRule.matches`), written
- * without an index and without the bundle's order, for the property test to agree with.
+ * A slow transcription of HTTPRoute's matching rules (`HTTPRouteSpec.hostnames`, `HTTPRouteRule.matches`), without an index
+ * and without the bundle's order. The property test compares the router with it.
  */
 import type { BundleMatch, BundleRule, ValueMatch } from "../../src/bundle/types.ts";
 
+/** A rule under one hostname. */
 export interface SlowRoute {
   readonly hostname: string;
   readonly rule: BundleRule;
-  /** Position among all rules by age and name. */
+  /** The position among all rules by age and name. */
   readonly seniority: number;
 }
 
-export interface SlowRequest {
+interface SlowRequest {
   readonly hostname: string;
   readonly method: string;
   readonly path: string;
@@ -32,13 +33,13 @@ export function slowRoute(routes: readonly SlowRoute[], request: SlowRequest): B
   return hits[0]?.route.rule ?? null;
 }
 
-/** "Characters in a matching non-wildcard hostname", then "characters in a matching hostname". */
+/** The rank of a hostname: "characters in a matching non-wildcard hostname", then "characters in a matching hostname". */
 function hostRank(hostname: string): number {
   if (hostname === "*") return 0;
   return hostname.startsWith("*.") ? hostname.length : 1_000 + hostname.length;
 }
 
-/** Negative when `a` takes precedence: exact, then longest prefix, then method, headers, query params. */
+/** The order of precedence: exact path, longest prefix, method, headers, query parameters. Negative: `a` comes first. */
 export function compareMatches(a: BundleMatch, b: BundleMatch): number {
   const exact = Number(b.path.type === "Exact") - Number(a.path.type === "Exact");
   if (exact !== 0) return exact;

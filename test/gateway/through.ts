@@ -1,4 +1,4 @@
-/** A gateway of one rule over real backends, for tests of filters: what each backend was asked, and what was logged. */
+/** A gateway with one rule over real backends, for tests of filters. Requests to backends and access records are kept. */
 import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { onTestFinished } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
@@ -12,18 +12,20 @@ import { plain } from "../backend/fixtures/servers.ts";
 import { plainRequest } from "../last-hop/request.ts";
 import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
 
-/** The rule's backend, in plaintext. */
+/** The id of the rule's backend, which is in plaintext. */
 export const MAIN = "test/main:80";
+/** The client's side of requests: plain HTTP on port 80. */
 export const FRONT: Front = { clientAddress: "192.0.2.7", scheme: "http", port: 80, sni: null };
 
-export interface Asked {
+/** A request that a backend received. */
+interface Asked {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
-/** Keeps what it was asked, with its body, then answers. */
+/** Starts a backend that keeps each request with its body in `asked`, then answers with `answer`. */
 export async function backend(answer: RequestListener = (_, response) => response.end("ok")) {
   const asked: Asked[] = [];
   const server = await plain((request, response) => {
@@ -38,31 +40,33 @@ export async function backend(answer: RequestListener = (_, response) => respons
   return { asked, port: server.port, sockets: server.sockets };
 }
 
+/** The bundle of a gateway, where it differs from one rule that forwards everything to {@link MAIN}. */
 export interface Setup {
-  /** In plaintext, by id: {@link MAIN} is the rule's. */
+  /** The ports of backends in plaintext, by id. */
   readonly ports: Readonly<Record<string, number>>;
-  /** Backends that are more than a port. */
+  /** Other backends, by id. */
   readonly backends?: Bundle["backends"];
   readonly rule?: Partial<BundleRule>;
   readonly filters?: readonly BundleFilter[];
-  /** Of the backendRef. */
+  /** The filters of the backendRef. */
   readonly refFilters?: readonly BundleFilter[];
   readonly listener?: Partial<BundleListener>;
-  /** Beside the rule's. */
+  /** Listeners besides that of the rule. */
   readonly otherListeners?: readonly BundleListener[];
-  /** In place of the bundle's own. */
+  /** The bundle's anchors, for a bundle whose policies refer to others. */
   readonly anchors?: Bundle["anchors"];
   readonly responseMs?: number;
-  /** The answers of randomness, in turn; then 0. */
+  /** The random numbers of the gateway in order; after them it gets 0. */
   readonly points?: readonly number[];
 }
 
-export interface Answered {
+interface Answered {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly text: string;
 }
 
+/** A gateway, which is closed when the test has finished. `ask` sends one request through it. */
 export function gatewayOf(setup: Setup) {
   const { points = [], responseMs = 3_000 } = setup;
   const log: AccessRecord[] = [];

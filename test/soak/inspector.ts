@@ -1,8 +1,8 @@
-/** What the isolate of a workerd holds, from its inspector (Chrome DevTools protocol; it collects no garbage itself). */
+/** The memory of an isolate in workerd, from its inspector (Chrome DevTools protocol). It includes garbage. */
 import { once } from "node:events";
 import { WebSocket } from "ws";
 
-/** Bytes of JavaScript objects, and of buffers outside the heap. */
+/** The bytes of JavaScript objects, and of buffers outside the heap. */
 export async function heapBytes(inspectorPort: number): Promise<number> {
   const socket = new WebSocket(`ws://127.0.0.1:${inspectorPort}/main`);
   await once(socket, "open");

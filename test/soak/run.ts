@@ -1,6 +1,6 @@
 /**
- * `npm run soak -- [REQUESTS]` (200,000 by default): requests with faults among them through backend/ on Node, against
- * real TLS servers. At the end memory must be flat and no socket open. The last line counts the checks.
+ * `npm run soak -- [REQUESTS]` (200,000 by default): requests, some with faults, through backend/ on Node to real TLS
+ * servers. Memory must not grow, and at the end no socket may be open. The last line counts the checks.
  */
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import { plainRequest } from "../last-hop/request.ts";
@@ -12,7 +12,7 @@ const requests = Number(process.argv[2] ?? 200_000);
 if (!Number.isSafeInteger(requests) || requests < 1_000)
   throw new RangeError("usage: npm run soak -- [REQUESTS, 1000 or more]");
 const CONCURRENCY = 32;
-/** Growth of the heap from the first quarter to the end that is no leak: pools, tickets and caches fill up. */
+/** The growth of memory after the first quarter that is no leak: pools, tickets and caches fill up. */
 const MAX_GROWTH_BYTES = 16 << 20;
 
 type Outcome = "answered" | "failed";
@@ -21,15 +21,15 @@ interface Kind {
   readonly target: string;
   readonly method?: string;
   readonly body?: () => ReadableStream<Uint8Array>;
-  /** Leaves in the middle of the body. */
-  readonly leave?: boolean;
-  /** Given up after so long without a byte; the others wait longer than a busy machine pauses. */
+  /** Whether the client disconnects in the middle of the body. */
+  readonly isLeaving?: boolean;
+  /** The time limit between two bytes of the body; by default longer than a busy machine may pause. */
   readonly bodyIdleMs?: number;
   readonly expect: Outcome;
 }
 
 const bytes = (size: number): ReadableStream<Uint8Array> => new Blob([new Uint8Array(size)]).stream();
-/** In turn, so that every fault falls among good requests on the same pool. */
+/** The kinds of requests, in an order that mixes faults with good requests on the same pool. */
 const KINDS: readonly Kind[] = [
   { server: "good", target: "/", expect: "answered" },
   { server: "good", target: "/echo-headers", expect: "answered" },
@@ -38,7 +38,7 @@ const KINDS: readonly Kind[] = [
   { server: "good", target: "/early", method: "POST", body: () => bytes(50_000), expect: "answered" },
   { server: "good", target: "/", expect: "answered" },
   { server: "good", target: "/cut", expect: "failed" },
-  { server: "good", target: "/download?mb=1", leave: true, expect: "answered" },
+  { server: "good", target: "/download?mb=1", isLeaving: true, expect: "answered" },
   { server: "good", target: "/stall", bodyIdleMs: 100, expect: "failed" },
   { server: "unknown-ca", target: "/", expect: "failed" },
   { server: "expired 1.2", target: "/", expect: "failed" },
@@ -46,7 +46,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 const servers = await startServers();
-// Port 1 on loopback: nobody listens there.
+// No process listens on port 1 of loopback.
 const fixtures = { ...servers.fixtures, ports: { ...servers.fixtures.ports, nobody: 1 } };
 const host = nodeHost();
 const clients = new Map<Kind, Backends>();
@@ -61,17 +61,17 @@ for (const kind of KINDS) {
 }
 
 async function once(kind: Kind): Promise<Outcome> {
-  const { target, method = "GET", body, leave = false } = kind;
-  const gone = new AbortController();
-  const request = plainRequest({ method, target, body: body?.() ?? null, signal: gone.signal });
+  const { target, method = "GET", body, isLeaving = false } = kind;
+  const client = new AbortController();
+  const request = plainRequest({ method, target, body: body?.() ?? null, signal: client.signal });
   const sent = await clients.get(kind)?.send("test/backend:443", request);
   if (sent?.kind !== "response") return "failed";
   try {
     const reader = new Response(sent.response.body).body?.getReader();
     for (let read = await reader?.read(); read?.done === false; read = await reader?.read()) {
-      if (!leave) continue;
+      if (!isLeaving) continue;
       await reader?.cancel();
-      gone.abort();
+      client.abort();
       break;
     }
     return "answered";
@@ -122,7 +122,7 @@ const failed = checks.filter(([, ok]) => !ok).length;
 console.log(`${checks.length - failed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
 
-/** After a full collection: what is still held. */
+/** The memory in use after a full garbage collection. */
 function settledHeap(): number {
   globalThis.gc?.();
   const { heapUsed, external, arrayBuffers } = process.memoryUsage();

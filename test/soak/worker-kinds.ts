@@ -1,11 +1,12 @@
-/** What the soak of the worker asks for, each with how it must end. */
+/** The kinds of requests that test/soak/worker.ts sends, with their expected outcomes. */
 import { type Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import { once } from "node:events";
 import { WebSocket } from "ws";
 
-export type Kind = readonly [name: string, outcome: string, ask: () => Promise<string>];
+/** A kind of request. `ask` sends one and resolves with its outcome as text, which must equal `outcome`. */
+type Kind = readonly [name: string, outcome: string, ask: () => Promise<string>];
 
-/** In turn, so that every fault falls among good requests. `agent` has the connections of clients that stay. */
+/** All kinds, in an order that mixes faults with good requests. `agent` keeps the connections of clients that stay. */
 export function kindsOf(port: number, agent: Agent): readonly Kind[] {
   const to = { port, agent };
   const upload = { method: "POST", body: new Uint8Array(50_000) };
@@ -17,7 +18,7 @@ export function kindsOf(port: number, agent: Agent): readonly Kind[] {
     ["an upload answered early", "413", () => ask(to, "good", "/early", upload)],
     ["a download", "200", () => ask(to, "good", "/download?mb=1&length=1")],
     ["a download without length", "200", () => ask(to, "old", "/download?mb=1")],
-    // Its status is ours where the head had not left.
+    // Where the gateway had not sent the head yet, it answers with a failure of its own.
     ["a body cut off", "cut", async () => (await ask(to, "good", "/cut")).replace("502 response-incomplete", "cut")],
     ["a client that leaves", "200 left", () => ask(to, "good", "/download?mb=4", { leave: true })],
     ["a client that leaves a backend that stalls", "200 left", () => ask(to, "good", "/stall", { leave: true })],
@@ -38,11 +39,11 @@ interface To {
 interface Ask {
   readonly method?: string;
   readonly body?: Uint8Array;
-  /** Goes away after the first bytes. */
+  /** Whether the client disconnects after the first bytes. */
   readonly leave?: boolean;
 }
 
-/** The status with the code of a failure of ours, and how the body ended when not in good order. */
+/** Sends a request. Resolves with the status and the code of a failure, or with "cut" when the response breaks off. */
 async function ask(
   { port, agent }: To,
   name: string,
@@ -57,7 +58,7 @@ async function ask(
     request.on("error", () => undefined);
     for await (const _ of response) {
       if (!leave) continue;
-      // Half-closed in good order, workerd would wait until it has something to write.
+      // The connection is reset, because workerd notices a half-closed one only when it writes.
       request.socket?.resetAndDestroy();
       return `${response.statusCode} left`;
     }
@@ -68,17 +69,17 @@ async function ask(
   }
 }
 
-/** What came back of one message, and the code that it ended with. */
+/** Sends one message over a WebSocket. Resolves with the messages received and the close code. */
 function speak(port: number, path: string, answered: (socket: WebSocket) => void = () => undefined): Promise<string> {
   return new Promise((resolve, reject) => {
-    const said: string[] = [];
+    const received: string[] = [];
     const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, { headers: { host: "good.example.com" } });
     socket.on("open", () => socket.send("echo"));
     socket.on("message", (data: Buffer) => {
-      said.push(data.toString());
+      received.push(data.toString());
       answered(socket);
     });
     socket.on("error", reject);
-    socket.on("close", (code) => resolve([...said, code].join(" ")));
+    socket.on("close", (code) => resolve([...received, code].join(" ")));
   });
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run soak:worker -- [REQUESTS]` (50,000 by default): requests with faults among them through `workerd serve`,
- * its pool and the connections of its own, against real TLS servers. What the worker holds may not grow, and at the end
- * no backend connection is open but the pool's idle ones. The last line counts the checks.
+ * `npm run soak:worker -- [REQUESTS]` (50,000 by default): requests, some with faults, through `workerd serve` with its pool
+ * to real TLS servers. The worker's memory must not grow, and at the end only idle connections of the pool may be open. The
+ * last line counts the checks.
  */
 import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import { once } from "node:events";
@@ -15,22 +15,25 @@ const requests = Number(process.argv[2] ?? 50_000);
 if (!Number.isSafeInteger(requests) || requests < 1_000)
   throw new RangeError("usage: npm run soak:worker -- [REQUESTS, 1000 or more]");
 const CONCURRENCY = 32;
-/** Of what is no garbage, over the second half: 1.6 kB for each of 5,000 requests. Caches and tickets are full by then. */
+/**
+ * The most memory, garbage excluded, that the worker may gain in the second half of the requests: 1.6 kB per request in a
+ * run of 5,000. Caches and tickets have reached their limits in the first half.
+ */
 const MAX_GROWTH_BYTES = 4 << 20;
-/** Beyond what the sockets on the way take: downloads that nobody reads. */
+/** The most memory that downloads whose clients do not read may take. */
 const MAX_WAITING_BYTES = 16 << 20;
 const SLOW_CLIENTS = 4;
-/** Idle connections the object keeps: as many as it may have open. */
+/** The most idle connections of the pool: as many as it may have open. */
 const MAX_IDLE = 6;
-/** For what clients left behind: a backend has 10 s to answer a WebSocket's Close. */
+/** The time for connections to close after their clients left. A backend has 10 s to answer a WebSocket's Close. */
 const SETTLE_MS = 15_000;
-/** Of the log, in the end. */
-const MAX_STRANGE = 20;
+/** The number of unexpected access records that are printed. */
+const MAX_RECORDS = 20;
 
 const servers = await startServers();
 const { ports, controlPort } = servers.fixtures;
 const port = (name: string): number => ports[name] ?? Number.NaN;
-// Port 1 on loopback: nobody listens there.
+// No process listens on port 1 of loopback.
 const backends = {
   good: port("good"),
   old: port("good 1.2"),
@@ -41,12 +44,13 @@ const backends = {
 const yaml = clusterYaml({ ...servers.fixtures, ports: backends }, Object.keys(backends));
 const { text, diagnostics } = compile([{ file: "cluster.yaml", text: yaml }], { allowLoopback: true });
 if (text === null) throw new Error(JSON.stringify(diagnostics));
-/** Records of failures that no kind of request asks for. */
-const strange: string[] = [];
+/** Access records with a failure code that no kind of request expects. */
+const unexpectedRecords: string[] = [];
 const EXPECTED =
   /"code":"(unknown-ca|expired|connection-unreachable|connection-refused|client-gone|response-incomplete)"/;
 const workerd = await startWorkerd(text, undefined, (line) => {
-  if (line.includes('"code":"') && !EXPECTED.test(line) && strange.length < MAX_STRANGE) strange.push(line);
+  if (line.includes('"code":"') && !EXPECTED.test(line) && unexpectedRecords.length < MAX_RECORDS)
+    unexpectedRecords.push(line);
 });
 const agent = new Agent({ keepAlive: true, maxSockets: CONCURRENCY });
 const kinds = kindsOf(workerd.port, agent);
@@ -54,7 +58,7 @@ const kinds = kindsOf(workerd.port, agent);
 let started = 0;
 const unexpected = new Map<string, number>();
 const start = performance.now();
-const halves = [await half(requests / 2), await half(requests)] as const;
+const halves = [await runUntil(requests / 2), await runUntil(requests)] as const;
 const seconds = (performance.now() - start) / 1_000;
 
 const before = workerd.residentBytes();
@@ -81,7 +85,7 @@ const checks: readonly (readonly [name: string, ok: boolean])[] = [
 const resident = halves.map(({ residentBytes }) => megabytes(residentBytes)).join(" and ");
 console.log(`${requests} requests in ${seconds.toFixed(0)} s; workerd has ${resident} MB, garbage too`);
 for (const [name, ok] of checks) console.log(`${ok ? "ok     " : "FAILED "} ${name}`);
-for (const line of strange) console.log(`logged  ${line}`);
+for (const line of unexpectedRecords) console.log(`logged  ${line}`);
 const failed = checks.filter(([, ok]) => !ok).length;
 console.log(`${checks.length - failed} passed, ${failed} failed`);
 process.exit(failed === 0 ? 0 : 1);
@@ -94,7 +98,7 @@ interface Settled {
   readonly own: number;
 }
 
-async function half(until: number): Promise<Settled> {
+async function runUntil(until: number): Promise<Settled> {
   await Promise.all(
     Array.from({ length: CONCURRENCY }, async () => {
       while (started < until) {
@@ -129,7 +133,7 @@ async function peakOf(ms: number): Promise<number> {
   return peak;
 }
 
-/** Once what clients left behind is closed, or when that takes too long. */
+/** The open connections, once those that clients left behind are closed, or when that takes too long. */
 async function settledConnections(): Promise<Pick<Settled, "open" | "own">> {
   for (const end = performance.now() + SETTLE_MS; ;) {
     const open = await openConnections();

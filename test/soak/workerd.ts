@@ -1,4 +1,4 @@
-/** `workerd serve` around the worker that would be deployed: its pool in an object, its clients on loopback. */
+/** `workerd serve` with the worker as it is deployed, on loopback. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +12,7 @@ import { buildWorker } from "../../bench/worker-build.ts";
 const ROOT = join(import.meta.dirname, "../..");
 const WORKERD = join(createRequire(import.meta.url).resolve("workerd/package.json"), "../bin/workerd");
 
-/** A path that is answered with {@link Workerd.stats}, after a full collection of garbage for a POST. */
+/** A path that is answered with {@link Workerd.stats}. A POST makes a full garbage collection first. */
 const STATS = "/stats-of-the-worker-itself";
 const SERVED = `{
   fetch(request, ...more) {
@@ -22,24 +22,25 @@ const SERVED = `{
   },
 }`;
 
-/** Of what workerd says, when it does not start. */
+/** The number of characters of workerd's output that an error shows. */
 const SHOWN = 4_000;
 
+/** A running workerd. */
 export interface Workerd {
   readonly port: number;
-  /** Of the worker's own connections; null before the first. */
+  /** The worker's connections outside of the pool; null before the first request. */
   stats(): Promise<BackendStats | null>;
-  /** What the process holds in memory now, garbage and what the allocator keeps for later too. */
+  /** The memory of the process, which includes garbage and free memory of the allocator. */
   residentBytes(): number;
-  /** Of that, JavaScript objects and buffers that are no garbage. */
+  /** The memory of JavaScript objects and buffers after a garbage collection. */
   heldBytes(): Promise<number>;
   stop(): Promise<void>;
 }
 
-/** `object`: connections are pooled in a Durable Object; `none`: each request has one of its own. */
+/** Where connections are pooled: in a Durable Object, or not at all, so that each request has its own. */
 export type Pooling = "object" | "none";
 
-/** Rejects when workerd ends before it serves. `logged` hears each line of its log: access records and events. */
+/** Starts workerd; rejects when it ends before it serves. `logged` is called with each line of its log. */
 export async function startWorkerd(
   bundleText: string,
   secretsText = encodeSecrets(new Map()),
@@ -56,12 +57,12 @@ export async function startWorkerd(
     env: { ...process.env, LASTHOP_SECRETS: secretsText },
   });
   if (child.stdout !== null && logged !== null) createInterface(child.stdout).on("line", logged);
-  let said = "";
-  child.stderr?.on("data", (chunk: Buffer) => (said = (said + chunk.toString()).slice(-SHOWN)));
+  let output = "";
+  child.stderr?.on("data", (chunk: Buffer) => (output = (output + chunk.toString()).slice(-SHOWN)));
   const ended = new Promise<void>((resolve) => void child.once("exit", () => resolve()));
   const ports = await Promise.race([
     listening(child),
-    ended.then(() => Promise.reject(new Error(`workerd ended before it served: ${said}`))),
+    ended.then(() => Promise.reject(new Error(`workerd ended before it served: ${output}`))),
   ]);
   const { port, inspectorPort } = ports;
   return {
@@ -71,7 +72,7 @@ export async function startWorkerd(
       return (await response.json()) as BackendStats | null;
     },
     async heldBytes() {
-      // What the first collection finalizes is freed by the second.
+      // Objects with finalizers are freed only by the second collection.
       for (let count = 0; count < 2; count++) await fetch(`http://127.0.0.1:${port}${STATS}`, { method: "POST" });
       return heapBytes(inspectorPort);
     },
@@ -84,6 +85,7 @@ export async function startWorkerd(
   };
 }
 
+/** The resident memory of a process. */
 export function residentBytes(pid: number | undefined): number {
   return Number(/VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) * 1_024;
 }
@@ -93,22 +95,22 @@ interface Ports {
   readonly inspectorPort: number;
 }
 
-/** workerd tells on the control descriptor which ports it got. */
+/** The ports that workerd has bound, which it writes to its control descriptor. */
 function listening(child: ChildProcess): Promise<Ports> {
   const [, , , control] = child.stdio;
   return new Promise((resolve) => {
-    let said = "";
+    let output = "";
     control?.on("data", (chunk: Buffer) => {
-      said += chunk.toString();
-      const port = /"event":"listen","socket":"http","port":(\d+)/.exec(said)?.[1];
-      const inspectorPort = /"event":"listen-inspector","port":(\d+)/.exec(said)?.[1];
+      output += chunk.toString();
+      const port = /"event":"listen","socket":"http","port":(\d+)/.exec(output)?.[1];
+      const inspectorPort = /"event":"listen-inspector","port":(\d+)/.exec(output)?.[1];
       if (port !== undefined && inspectorPort !== undefined)
         resolve({ port: Number(port), inspectorPort: Number(inspectorPort) });
     });
   });
 }
 
-/** The flags of wrangler.toml, and a way to collect garbage. */
+/** The configuration with the flags of wrangler.toml, and with the function `gc`. */
 function configOf(modules: readonly string[], pooling: Pooling): string {
   const kind = (name: string): string =>
     name.endsWith(".wasm") ? "wasm" : name.endsWith(".json") ? "text" : "esModule";
