@@ -128,23 +128,19 @@ class SocketStream implements ByteStream {
   }
 
   async read(): Promise<Uint8Array | null> {
-    const bytes = await this.#next();
-    const turn = bytes === null ? null : turns.wait(this.#backend);
-    if (turn !== null) await turn;
-    return bytes;
-  }
-
-  async #next(): Promise<Uint8Array | null> {
     for (;;) {
-      const filled = this.#reads.take();
-      if (filled !== null) {
+      let bytes = this.#reads.take();
+      if (bytes === null) {
+        if (this.#failure !== null) throw this.#failure;
+        if (this.#ended) return null;
+        bytes = await this.#reads.wait();
+        if (bytes === null) continue;
+      } else {
         this.#socket.resume();
-        return filled;
       }
-      if (this.#failure !== null) throw this.#failure;
-      if (this.#ended) return null;
-      const bytes = await this.#reads.wait();
-      if (bytes !== null) return bytes;
+      const turn = turns.wait(this.#backend);
+      if (turn !== null) await turn;
+      return bytes;
     }
   }
 

@@ -1,11 +1,13 @@
 /**
- * What backends say is taken a little in each turn of the event loop. Their bytes cost handshakes, decryption, and what
- * follows from them; were all that is there taken in one turn, a client of another backend would wait for all of it. After
- * some time the rest waits for the next turn, and in between whatever else is ready is served. Bytes that wait go in a
- * circle, one connection of each backend, so that a backend with a thousand connections does not keep the others.
+ * What backends say is taken a little in each turn of the event loop when there is much. Their bytes cost handshakes,
+ * decryption, and what follows from them; were all that is there taken in one turn, a client of another backend would wait
+ * for all of it. After some time the rest waits for the next turn, and in between whatever else is ready is served. Bytes
+ * that wait go in a circle, one connection of each backend, so that a backend with a thousand does not keep the others.
  */
 
-/** How long bytes are taken in one turn. A handshake takes longer: then it is one connection a turn. */
+/** How long a turn takes bytes before others wait. Short turns cost throughput, so those of usual load stay whole. */
+export const CROWDED_MS = 50;
+/** How long it does while others wait already. A handshake takes longer: then it is one connection a turn. */
 export const TURN_MS = 0.5;
 /** So many backends may have the bytes of one connection taken in each turn, whoever waits. */
 export const MAX_BEFORE_OTHERS = 8;
@@ -42,7 +44,7 @@ export class Turns {
   /** Null when bytes of this backend may be taken now; otherwise resolves when they may be. */
   wait(backend: string): Promise<void> | null {
     if (this.#sinceMs === null) this.#begin();
-    if (this.#waiting.size === 0 && this.#hasTime()) return null;
+    if (this.#waiting.size === 0 && this.#lasts() < CROWDED_MS) return null;
     const connections = this.#waiting.get(backend);
     if (connections === undefined && !this.#before.has(backend) && this.#before.size < MAX_BEFORE_OTHERS) {
       this.#before.add(backend);
@@ -60,8 +62,8 @@ export class Turns {
     this.#loop.nextTurn(this.#turn);
   }
 
-  #hasTime(): boolean {
-    return this.#sinceMs !== null && this.#loop.nowMs() - this.#sinceMs < TURN_MS;
+  #lasts(): number {
+    return this.#sinceMs === null ? 0 : this.#loop.nowMs() - this.#sinceMs;
   }
 
   readonly #turn = (): void => {
@@ -79,7 +81,7 @@ export class Turns {
     connections.shift()?.();
     if (connections.length > 0) this.#waiting.set(backend, connections);
     this.#loop.afterwards(() => {
-      if (this.#hasTime()) this.#next();
+      if (this.#lasts() < TURN_MS) this.#next();
     });
   };
 }
