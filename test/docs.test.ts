@@ -1,6 +1,11 @@
-/** The docs name every code, so that none appears that an operator cannot look up, and what each runtime lacks. */
-import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+/**
+ * What the docs and comments name is there: every file, folder, link and npm script. And the docs name every code, so that
+ * an operator can look each up, and what each runtime lacks. docs/reports/ tells of its own day.
+ */
+import { readFileSync, readdirSync, statSync } from "node:fs";
+import { dirname, join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import packageJson from "../package.json" with { type: "json" };
 import { TRANSPORT_CODES } from "../src/backend/failure.ts";
 import { CONFIG_CODES } from "../src/bundle/types.ts";
 import { INPUT_CODES } from "../src/compile/diagnostics/diagnostics.ts";
@@ -8,19 +13,131 @@ import { OPTION_KEYS } from "../src/compile/policies/options.ts";
 import { REFUSAL_CODES } from "../src/trust/index.ts";
 import { CHECKS } from "./runtimes/checks/all.ts";
 
-const DOCS: readonly [string, readonly string[]][] = [
+const ROOT = resolve(import.meta.dirname, "..");
+/** Written by others, or by a build. */
+const NOT_OURS = new Set(["node_modules", "target", ".git", ".lasthop", ".wrangler"]);
+const SOURCE = /\.(?:ts|mjs|rs)$/u;
+/**
+ * A comment of wasm/ is corrected with the next change of the module, because the record of what it was built from has
+ * the digest of its sources, comments included.
+ */
+const UNTIL_NEXT_BUILD = [
+  "wasm/src/algorithms.rs: src/trust/algorithms.ts",
+  "wasm/src/key.rs: src/trust/algorithms.ts",
+];
+
+/** Paths of files and folders below the root; those of folders end with a slash. */
+function listed(folder: string): string[] {
+  return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
+    if (NOT_OURS.has(entry.name)) return [];
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    return entry.isDirectory() ? [`${path}/`, ...listed(path)] : [path];
+  });
+}
+
+const all = listed("");
+const tops = new Set(all.filter((path) => /^[^/]+\/$/u.test(path)));
+/** What a comment may call a path: all of it, or its end from a folder on. */
+const ends = new Set(all.flatMap((path) => path.split("/").map((_, index, parts) => parts.slice(index).join("/"))));
+
+const texts = all
+  .filter((path) => !path.startsWith("docs/reports/") && path !== "CHANGELOG.md" && path !== "test/docs.test.ts")
+  .filter((path) => path.endsWith(".md") || SOURCE.test(path))
+  .map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") }));
+const documents = texts.filter(({ path }) => path.endsWith(".md"));
+
+const CODE = /`(?<code>[^`\n]+)`/gu;
+const COMMENT = /\/\*(?<block>.*?)\*\/|(?:^|\s)\/\/(?<line>[^\n]*)/gsu;
+const FILE = /(?<![\w./@:$*<-])(?<file>(?:[\w@.-]+\/)*[\w.-]+\.(?:ts|mjs|rs|md|json|yaml|toml|sh))(?![\w/*-])/gu;
+const FOLDER = /^(?:src|test|bench|scripts|docs|wasm|deploy|bin)(?:\/[\w.-]+)*\/$/u;
+
+/** The files that a text means by name. Data files belong to users, unless their path begins in this repository. */
+function namedIn(code: string): string[] {
+  return (
+    [...code.matchAll(FILE)]
+      .map((match) => match.groups?.["file"] ?? "")
+      .filter((file) => SOURCE.test(file) || file.endsWith(".md") || tops.has(`${file.split("/")[0]}/`))
+      // FILE.ts and its like stand for a name that the reader chooses.
+      .filter((file) => !/(?:^|\/)[A-Z]+\.[a-z]+$/u.test(file) || /README|CHANGELOG|CONTRIBUTING/u.test(file))
+  );
+}
+
+function missing(path: string, text: string): string[] {
+  const isDocument = path.endsWith(".md");
+  const passages = [...text.matchAll(isDocument ? CODE : COMMENT)].map(
+    ({ groups = {} }) => groups["code"] ?? groups["block"] ?? groups["line"] ?? "",
+  );
+  const folders = isDocument ? passages.filter((passage) => FOLDER.test(passage)) : [];
+  return [...new Set([...passages.flatMap(namedIn), ...folders])].filter(
+    (name) => !ends.has(name.replace(/^(?:\.\.?\/)+/u, "")),
+  );
+}
+
+describe("what the docs and comments name", () => {
+  it("is found in this repository", () => {
+    const found = texts.flatMap(({ path, text }) => missing(path, text).map((name) => `${path}: ${name}`));
+    expect(found).toEqual(UNTIL_NEXT_BUILD);
+  });
+
+  it("is seen when it is missing", () => {
+    expect(missing("docs/some.md", "See `src/trust/nowhere.ts`, `nowhere.ts` and `src/nowhere/`.")).toEqual([
+      "src/trust/nowhere.ts",
+      "nowhere.ts",
+      "src/nowhere/",
+    ]);
+    expect(missing("src/some.ts", "/** As in nowhere.ts. */\n// See docs/nowhere.md.\nconst here = 1;\n")).toEqual([
+      "nowhere.ts",
+      "docs/nowhere.md",
+    ]);
+  });
+
+  it.each(documents)("by the links of $path is there, headings too", ({ path, text }) => {
+    const links = [...text.matchAll(/\]\((?<link>[^)\s]+)\)/gu)].map(({ groups }) => groups?.["link"] ?? "");
+    const broken = links.filter((link) => !/^[a-z]+:/u.test(link) && !leadsSomewhere(path, link));
+    expect(broken).toEqual([]);
+  });
+
+  it.each(documents)("as npm scripts in $path is in package.json", ({ text }) => {
+    const scripts = [...text.matchAll(/npm run (?:--silent |-s )?(?<script>[\w:-]+)/gu)].map(
+      ({ groups }) => groups?.["script"] ?? "",
+    );
+    expect(scripts.filter((script) => !Object.hasOwn(packageJson.scripts, script))).toEqual([]);
+  });
+});
+
+function leadsSomewhere(from: string, link: string): boolean {
+  const [target = "", heading] = link.split("#");
+  const file = target === "" ? join(ROOT, from) : resolve(ROOT, dirname(from), target);
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) return false;
+  return heading === undefined || headings(readFileSync(file, "utf8")).has(heading);
+}
+
+/** The anchors that GitHub makes of headings. */
+function headings(text: string): ReadonlySet<string> {
+  const titles = [...text.matchAll(/^#+ (?<title>.*)$/gmu)].map(({ groups }) => groups?.["title"] ?? "");
+  return new Set(
+    titles.map((title) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N}\s_-]/gu, "")
+        .replaceAll(/\s/gu, "-"),
+    ),
+  );
+}
+
+const CODES: readonly [string, readonly string[]][] = [
   ["docs/build.md", [...INPUT_CODES, ...OPTION_KEYS]],
   ["docs/failures.md", [...CONFIG_CODES, ...TRANSPORT_CODES]],
   ["docs/trust.md", REFUSAL_CODES],
 ];
 
-it.each(DOCS)("%s names every code", (path, codes) => {
-  const text = readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+it.each(CODES)("%s names every code", (path, codes) => {
+  const text = readFileSync(join(ROOT, path), "utf8");
   expect(codes.filter((code) => !text.includes(`\`${code}\``))).toEqual([]);
 });
 
 it("docs/architecture.md names what a runtime lacks as the suite of all runtimes does", () => {
-  const table = readFileSync(new URL("../docs/architecture.md", import.meta.url), "utf8");
+  const table = readFileSync(join(ROOT, "docs/architecture.md"), "utf8");
   const reasons = CHECKS.flatMap(({ lacks = {} }) => Object.values(lacks).map(({ reason }) => reason));
   expect(reasons.length).toBeGreaterThan(0);
   expect(reasons.filter((reason) => !table.includes(`| ${reason} `))).toEqual([]);

@@ -58,7 +58,7 @@ function dateFault({ issuer, crl }: CrlList, now: Clock): DateFault | null {
       remedy: "wait, put in the CA's current list, or correct this machine's clock",
     };
   }
-  // RFC 5280 §5.1.2.5, in whole seconds, as revocation.ts has it.
+  // RFC 5280 §5.1.2.5, in whole seconds, as revocation/status.ts has it.
   if (nextUpdateMs < Math.floor(now / 1000) * 1000) {
     return {
       code: "crl-stale",
