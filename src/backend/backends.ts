@@ -3,47 +3,21 @@
  * request leaves the gateway; a connection under a policy exists for it only once its chain was verified.
  */
 import { NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
-import type { BackendId, Bundle, BundleEndpoint, BundleRetry } from "../bundle/types.ts";
-import { attempt } from "./attempt.ts";
+import type { BackendId, Bundle, BundleEndpoint } from "../bundle/types.ts";
+import { Policies } from "./connect/policies.ts";
 import { type BackendStats, codeOf, type OnBackendEvent } from "./events.ts";
-import { dropBody, type ExchangeRequest, type ExchangeResponse } from "./exchange.ts";
+import { dropBody, type ExchangeRequest } from "./exchange.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { requestFault } from "./framing.ts";
 import type { Host } from "./host.ts";
 import { DEFAULT_POOL_LIMITS, DEFAULT_TIMEOUTS, type PoolLimits, type Timeouts } from "./limits.ts";
-import { Policies } from "./policies.ts";
-import { Pool } from "./pool.ts";
+import { Pool } from "./pool/pool.ts";
 import { createRandom } from "./random.ts";
-import { Replay } from "./replay.ts";
-import { backoffMs, isRepeatable, isWorthRetrying } from "./retries.ts";
-import { type Lasting, Services } from "./services.ts";
-
-export type Sent =
-  | {
-      readonly kind: "response";
-      readonly response: ExchangeResponse;
-      readonly endpoint: BundleEndpoint;
-      readonly connection: ConnectionFacts;
-    }
-  | { readonly kind: "failed"; readonly failure: BackendFailure; readonly endpoint: BundleEndpoint | null };
-
-/** For the access log. */
-export interface ConnectionFacts {
-  readonly protocol: string;
-  readonly tls: {
-    readonly version: string;
-    readonly sni: string;
-    readonly resumed: boolean;
-    readonly matched: string;
-  } | null;
-}
-
-/** What a route says of its requests (`HTTPRouteRule.timeouts`, `HTTPRouteRule.retry`). */
-export interface SendOptions {
-  /** One attempt, from its request to the end of its response. 0: no limit; null: the defaults hold. */
-  readonly backendRequestMs: number | null;
-  readonly retry: BundleRetry | null;
-}
+import { attempt } from "./send/attempt.ts";
+import { Replay } from "./send/replay.ts";
+import { backoffMs, isRepeatable, isWorthRetrying } from "./send/retries.ts";
+import type { Sender, SendOptions, Sent } from "./send/sent.ts";
+import { type Lasting, Services } from "./send/services.ts";
 
 export interface Backends {
   /** Never rejects but for a bug of ours. */
@@ -83,15 +57,6 @@ export function createBackends(options: BackendsOptions): Backends {
   const lasting: Lasting = { host, pool, random, endpoints: new Map() };
   const services = new Services(bundle, new Policies(bundle, secrets, host, null), lasting);
   return generation({ host, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts }, onEvent, lasting, services });
-}
-
-/** What sending needs. */
-export interface Sender {
-  readonly host: Host;
-  readonly timeouts: Timeouts;
-  readonly onEvent: OnBackendEvent | null;
-  readonly lasting: Lasting;
-  readonly services: Services;
 }
 
 function generation(sender: Sender): Backends {

@@ -3,7 +3,6 @@
  * runtime has, because a web `Response` carries no trailers and, outside workerd, no 101.
  */
 import type { ByteStream } from "./host.ts";
-import type { RequestClient } from "./shares.ts";
 
 /** In order; names lower case, values as latin-1 strings without CR, LF or NUL. A name may stand more than once. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
@@ -55,3 +54,14 @@ const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"])
 
 /** Whether a request that may have arrived can be sent again (RFC 9110 §9.2.2). */
 export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
+
+/** Whose a request is, and how it gets on with it: a host tells. */
+export interface RequestClient {
+  /** The connection that it came on; the same object for all its requests. */
+  readonly connection: object;
+  readonly address: string | null;
+  /** Since when the client keeps its request from going on: it does not send, or does not take. Null: it does. Monotonic. */
+  readonly stalledSinceMs: number | null;
+  /** Ends the request: others need what it holds. */
+  cut(): void;
+}

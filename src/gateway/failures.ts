@@ -1,6 +1,6 @@
 /** Failures as HTTP: the status, `Proxy-Status` and the problem body, as the failure table has them for each code. */
 import { ConnectionError } from "../backend/engine/errors.ts";
-import { bodyFailureOf } from "../backend/exchange-on.ts";
+import { bodyFailureOf } from "../backend/connect/failures.ts";
 import type { BackendFailure } from "../backend/failure.ts";
 import type { ExchangeResponse } from "../backend/exchange.ts";
 import type { ConfigCode } from "../bundle/types.ts";

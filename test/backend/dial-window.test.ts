@@ -1,9 +1,9 @@
 /** A burst of requests to one backend: how many connections are dialled at a time, and what the others do meanwhile. */
 import { expect, test } from "vitest";
-import { DialWindow } from "../../src/backend/dial-window.ts";
+import { DialWindow } from "../../src/backend/pool/dial-window.ts";
 import { type Dial, DialError } from "../../src/backend/host.ts";
 import { DIAL_LIMITS } from "../../src/backend/limits.ts";
-import type { Connected } from "../../src/backend/connect.ts";
+import type { Connected } from "../../src/backend/connect/connect.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import { plainRequest } from "../last-hop/request.ts";
 import { bundleTo, clientOf, failedWith, host, textOf } from "./fixtures/last-hop.ts";

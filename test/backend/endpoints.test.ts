@@ -1,10 +1,10 @@
 /** Several endpoints: raced when one is slow to accept, left out when one fails, chosen by load. */
 import { expect, onTestFinished, test } from "vitest";
 import { DialError, type Host } from "../../src/backend/host.ts";
-import { Endpoint } from "../../src/backend/endpoints.ts";
+import { Endpoint } from "../../src/backend/send/endpoints.ts";
 import { transportFailure } from "../../src/backend/failure.ts";
 import { DEFAULT_POOL_LIMITS, HEALTH_LIMITS } from "../../src/backend/limits.ts";
-import { Pool } from "../../src/backend/pool.ts";
+import { Pool } from "../../src/backend/pool/pool.ts";
 import { silentPort } from "../last-hop/hostile-servers.ts";
 import { bundleTo, clientOf, failedWith, host } from "./fixtures/last-hop.ts";
 import { plain, secure } from "./fixtures/servers.ts";

@@ -1,7 +1,7 @@
 /** Instances of the module: a bounded number of connections each, and one that has grown goes once it is idle. */
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
-import { Engines } from "../../src/backend/engines.ts";
+import { Engines } from "../../src/backend/connect/engines.ts";
 import { ENGINE_LIMITS } from "../../src/backend/limits.ts";
 import { bundleTo, clientOf, host } from "./fixtures/last-hop.ts";
 import { secureHttp1 } from "./fixtures/servers.ts";

@@ -1,10 +1,11 @@
 /** Few connections over all backends, as Cloudflare lets a worker's object have: who gets them, and who waits how long. */
 import type { RequestListener } from "node:http";
 import { describe, expect, test } from "vitest";
-import type { Backends, Sent } from "../../src/backend/backends.ts";
+import type { Backends } from "../../src/backend/backends.ts";
+import type { Sent } from "../../src/backend/send/sent.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import type { PoolLimits } from "../../src/backend/limits.ts";
-import { Queue, type Turn } from "../../src/backend/queue.ts";
+import { Queue, type Turn } from "../../src/backend/pool/queue.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { plainRequest } from "../last-hop/request.ts";
 import { bundleTo, failedWith, host, textOf } from "./fixtures/last-hop.ts";

@@ -1,7 +1,7 @@
 /** A dial that others wait for belongs to one of them, or is given back. */
 import { expect, test } from "vitest";
-import type { Held } from "../../src/backend/lane.ts";
-import { SharedDial } from "../../src/backend/shared-dial.ts";
+import type { Held } from "../../src/backend/pool/held.ts";
+import { SharedDial } from "../../src/backend/pool/shared-dial.ts";
 
 test.each([0, 1, 2, 3, 4, 5, 6, 7])(
   "a connection is nobody's when its only request leaves %i steps later",

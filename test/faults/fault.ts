@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
-import { bodyFailureOf } from "../../src/backend/exchange-on.ts";
+import { bodyFailureOf } from "../../src/backend/connect/failures.ts";
 import type { TransportCode } from "../../src/backend/failure.ts";
 import { REFUSED_PEER_LIMITS, type Timeouts } from "../../src/backend/limits.ts";
 import type { Bundle, BundleBackend, BundlePolicy, BundleRule } from "../../src/bundle/types.ts";

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { failureDocs } from "../../scripts/failure-docs.ts";
 import { CODES } from "../../src/backend/engine/abi.ts";
 import { fromReport } from "../../src/backend/engine/errors.ts";
-import { failureOf as transportFailureOf } from "../../src/backend/exchange-on.ts";
+import { failureOf as transportFailureOf } from "../../src/backend/connect/failures.ts";
 import { FAILURES } from "../../src/gateway/failure-table/table.ts";
 import { failureOf, failureResponse } from "../../src/gateway/failures.ts";
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Backends, Sent } from "../../src/backend/backends.ts";
+import type { Backends } from "../../src/backend/backends.ts";
+import type { Sent } from "../../src/backend/send/sent.ts";
 import {
   PLAIN_REQUEST,
   type ExchangeRequest,

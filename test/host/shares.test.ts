@@ -1,8 +1,9 @@
 /** One client may use all of a pool, and not keep it from the others. */
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { Queue } from "../../src/backend/queue.ts";
-import { type RequestClient, SHARE_LIMITS, Shares } from "../../src/backend/shares.ts";
+import { Queue } from "../../src/backend/pool/queue.ts";
+import type { RequestClient } from "../../src/backend/exchange.ts";
+import { SHARE_LIMITS, Shares } from "../../src/backend/pool/shares.ts";
 import { hold, HOLDS } from "../attacks/holding.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { ask } from "../runtimes/clients.ts";

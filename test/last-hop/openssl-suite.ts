@@ -1,7 +1,8 @@
 /** The same promises against another TLS implementation, in any runtime: `openssl s_server` prints what it decrypts. */
 import { plainRequest } from "./request.ts";
 import { describe, expect, it } from "vitest";
-import { type Backends, createBackends, type Sent } from "../../src/backend/backends.ts";
+import { type Backends, createBackends } from "../../src/backend/backends.ts";
+import type { Sent } from "../../src/backend/send/sent.ts";
 import type { Host } from "../../src/backend/host.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { bundleFor, SNI } from "./suite.ts";

@@ -4,7 +4,8 @@
  * run the same table.
  */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
-import { type Backends, createBackends, type Sent } from "../../src/backend/backends.ts";
+import { type Backends, createBackends } from "../../src/backend/backends.ts";
+import type { Sent } from "../../src/backend/send/sent.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { plainRequest } from "./request.ts";
 import type { Host } from "../../src/backend/host.ts";

@@ -1,18 +1,18 @@
 /** Opening a backend connection, and what an open one can do. */
-import type { Sha256Hex, TlsVersion } from "../../bundle/types.ts";
 import { sameBytes } from "../../bundle/bytes.ts";
-import { refuseEndEntity, VerifiedPeer, type Refusal, type Verdict } from "../../trust/index.ts";
+import type { Sha256Hex, TlsVersion } from "../../bundle/types.ts";
+import { type Refusal, refuseEndEntity, type Verdict, VerifiedPeer } from "../../trust/index.ts";
 import type { ByteStream } from "../host.ts";
-import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
 import { PHASE } from "./abi.ts";
-import { readPresented, Writer, type PresentedChain } from "./codec.ts";
+import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
+import { type PresentedChain, readPresented, Writer } from "./codec.ts";
 import type { Engine, TlsConfig } from "./engine.ts";
 import { ConnectionError, type ConnectionErrorCode } from "./errors.ts";
+import { type BackendResponse, Exchange, type RequestHead, type RequestOptions } from "./exchange.ts";
 import { type Heard, listen } from "./heard.ts";
-import { Exchange, type BackendResponse, type RequestHead, type RequestOptions } from "./exchange.ts";
-import type { RequestBody } from "./upload.ts";
 import { withOffers } from "./offers.ts";
 import { Pump } from "./pump.ts";
+import type { RequestBody } from "./upload.ts";
 
 export interface TlsTarget {
   readonly config: TlsConfig;

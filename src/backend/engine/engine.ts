@@ -1,7 +1,7 @@
 /** The TLS and HTTP engine: an instance of wasm/ and the TLS configurations in it. */
 import type { TlsVersion } from "../../bundle/types.ts";
 import { Writer } from "./codec.ts";
-import { Instance, type EngineHost } from "./instance.ts";
+import { type EngineHost, Instance } from "./instance.ts";
 import { type Offering, type Offers, readOffers } from "./offers.ts";
 
 export interface TlsConfigSpec {

@@ -1,15 +1,15 @@
 /** One request and its response, between the caller's streams and the module's queues. */
-import { announcedLength, trailerFields } from "../framing.ts";
 import type { ExchangeBody } from "../exchange.ts";
+import { announcedLength, trailerFields } from "../framing.ts";
 import type { ByteStream } from "../host.ts";
 import { EVENT } from "./abi.ts";
-import { Reader, Writer, type Headers } from "./codec.ts";
+import { type Headers, Reader, Writer } from "./codec.ts";
 import { Deferred } from "./deferred.ts";
 import { Eager } from "./eager.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
-import { type RequestBody, Upload } from "./upload.ts";
 import { responseBody, upgradedStream } from "./streams.ts";
+import { type RequestBody, Upload } from "./upload.ts";
 
 export interface RequestHead {
   readonly method: string;

@@ -1,6 +1,6 @@
 /** One instance of the module: its imports, its memory, and its death. */
 import type { Host, HostAead } from "../host.ts";
-import { ABI_VERSION, REPORT, REPORT_WORDS, type Exports } from "./abi.ts";
+import { ABI_VERSION, type Exports, REPORT, REPORT_WORDS } from "./abi.ts";
 import { ConnectionError, fromReport } from "./errors.ts";
 import { Spares } from "./spares.ts";
 

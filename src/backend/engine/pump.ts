@@ -6,8 +6,8 @@ import type { ByteStream } from "../host.ts";
 import { CODES, PHASE, PHASE_MASK, REPORT, STATUS, type StatusExports } from "./abi.ts";
 import { ConnectionError } from "./errors.ts";
 import { Inflow } from "./inflow.ts";
-import { Outflow } from "./outflow.ts";
 import type { Instance } from "./instance.ts";
+import { Outflow } from "./outflow.ts";
 
 /** A request in flight, as the pump sees it. */
 export interface Listener {

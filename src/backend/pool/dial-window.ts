@@ -4,15 +4,9 @@
  * handshake, each connection that opens makes room for one more dial, as in TCP's slow start (RFC 5681 §3.1): after a few
  * round trips a peer that is far away has as many connections as are wanted.
  */
-import type { Connected } from "./connect.ts";
-import { DIAL_LIMITS } from "./limits.ts";
-
-/** How a connection of one key is made. */
-export interface Dialling {
-  /** `accepted` is called when the peer has accepted, before any handshake. */
-  open(signal: AbortSignal, accepted: () => void): Promise<Connected>;
-  readonly connectMs: number;
-}
+import type { Connected } from "../connect/connect.ts";
+import { DIAL_LIMITS } from "../limits.ts";
+import type { Dialling } from "./held.ts";
 
 export class DialWindow {
   readonly #monotonicMs: () => number;

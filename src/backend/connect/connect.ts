@@ -1,10 +1,10 @@
 /** From an endpoint to a connection that may carry requests: dial, TLS, verdict. */
-import type { BundleBackend, BundleEndpoint } from "../bundle/types.ts";
-import { type Connection, type Opened, openPlain, openTls } from "./engine/connection.ts";
-import { ConnectionError } from "./engine/errors.ts";
-import { failureOf } from "./exchange-on.ts";
-import { type BackendFailure, transportFailure } from "./failure.ts";
-import { type ByteStream, DialError, type Host } from "./host.ts";
+import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
+import { type Connection, type Opened, openPlain, openTls } from "../engine/connection.ts";
+import { ConnectionError } from "../engine/errors.ts";
+import { type BackendFailure, transportFailure } from "../failure.ts";
+import { type ByteStream, DialError, type Host } from "../host.ts";
+import { failureOf } from "./failures.ts";
 import type { Policies, Protocols } from "./policies.ts";
 
 export type Connected =

@@ -2,17 +2,7 @@
  * Whose exchanges hold the connections of one key, so that no client keeps them from the others. A client is a connection,
  * and all connections of one address together. Nobody is held to a share while nobody else waits.
  */
-
-/** Whose a request is, and how it gets on with it: a host tells. */
-export interface RequestClient {
-  /** The connection that it came on; the same object for all its requests. */
-  readonly connection: object;
-  readonly address: string | null;
-  /** Since when the client keeps its request from going on: it does not send, or does not take. Null: it does. Monotonic. */
-  readonly stalledSinceMs: number | null;
-  /** Ends the request: others need what it holds. */
-  cut(): void;
-}
+import type { RequestClient } from "../exchange.ts";
 
 /** An exchange that holds a connection. */
 interface Claim {

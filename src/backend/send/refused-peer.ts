@@ -2,9 +2,9 @@
  * An endpoint whose presented chain was refused, or whose handshake was not acceptable otherwise: until when it is not
  * dialled, what is answered meanwhile, and which request asks again.
  */
-import { Deferred } from "./engine/deferred.ts";
-import type { BackendFailure } from "./failure.ts";
-import { REFUSED_PEER_LIMITS } from "./limits.ts";
+import { Deferred } from "../engine/deferred.ts";
+import type { BackendFailure } from "../failure.ts";
+import { REFUSED_PEER_LIMITS } from "../limits.ts";
 
 interface Remembered {
   readonly failure: BackendFailure;

@@ -1,12 +1,12 @@
 /** Policies of a bundle made ready: a verifier and a TLS configuration each, made when first used. */
-import { fromBase64 } from "../bundle/bytes.ts";
-import type { Secrets } from "../bundle/secrets.ts";
-import type { Bundle, BundlePolicy, Sha256Hex } from "../bundle/types.ts";
-import { CertificateStore, createVerifier, type Verifier } from "../trust/index.ts";
-import type { Engine, TlsConfig, TlsConfigSpec } from "./engine/engine.ts";
-import { witnessOf } from "./engine/witness.ts";
+import { fromBase64 } from "../../bundle/bytes.ts";
+import type { Secrets } from "../../bundle/secrets.ts";
+import type { Bundle, BundlePolicy, Sha256Hex } from "../../bundle/types.ts";
+import { CertificateStore, createVerifier, type Verifier } from "../../trust/index.ts";
+import type { Engine, TlsConfig, TlsConfigSpec } from "../engine/engine.ts";
+import { witnessOf } from "../engine/witness.ts";
+import type { Host } from "../host.ts";
 import { Engines } from "./engines.ts";
-import type { Host } from "./host.ts";
 
 /** What ALPN offers: all that the policy has, or only what an upgrade can be asked on. */
 export type Protocols = "any" | "http/1.1";

@@ -1,24 +1,14 @@
 /** The connections of one key: whose turn it is to use one, who dials the next, and how long each is kept. */
-import type { Connected } from "./connect.ts";
-import { type Dialling, DialWindow } from "./dial-window.ts";
-import type { Connection } from "./engine/connection.ts";
-import { YIELD_MS } from "./limits.ts";
+import type { Connected } from "../connect/connect.ts";
+import type { Connection } from "../engine/connection.ts";
+import type { RequestClient } from "../exchange.ts";
+import { YIELD_MS } from "../limits.ts";
+import { DialWindow } from "./dial-window.ts";
+import type { Dialling, Held, Obtained } from "./held.ts";
 import type { Pool } from "./pool.ts";
 import { Queue, type Taken, type Turn } from "./queue.ts";
 import { SharedDial } from "./shared-dial.ts";
-import { type RequestClient, SHARE_LIMITS, Shares } from "./shares.ts";
-
-/** An open connection, as the pool knows it. */
-export interface Held {
-  readonly connection: Connection;
-  readonly lane: Lane;
-  /** No exchange begins later; monotonic. */
-  readonly untilMs: number;
-  /** When its last exchange ended; monotonic. */
-  idleSinceMs: number;
-  /** Exchanges on it, those about to begin too. */
-  users: number;
-}
+import { SHARE_LIMITS, Shares } from "./shares.ts";
 
 export class Lane {
   readonly #pool: Pool;
@@ -287,8 +277,6 @@ export class Lane {
     return security.kind === "plaintext" || security.peer.path.notAfterMs > clock.now();
   }
 }
-
-export type Obtained = { readonly kind: "open"; readonly held: Held } | Exclude<Connected, { kind: "open" }>;
 
 function use(held: Held): Held {
   held.users++;

@@ -1,12 +1,12 @@
 /** The backends of one bundle, made ready when first used, and what they take over from the bundle before. */
-import type { Secrets } from "../bundle/secrets.ts";
-import type { BackendId, Bundle, BundleBackend, BundleEndpoint } from "../bundle/types.ts";
+import type { Secrets } from "../../bundle/secrets.ts";
+import type { BackendId, Bundle, BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
+import { Policies } from "../connect/policies.ts";
+import type { BackendStats } from "../events.ts";
+import type { Host } from "../host.ts";
+import type { Lane } from "../pool/lane.ts";
+import { type Pool, type PoolKey, poolKey } from "../pool/pool.ts";
 import { Endpoint, Endpoints } from "./endpoints.ts";
-import type { BackendStats } from "./events.ts";
-import type { Host } from "./host.ts";
-import { Policies } from "./policies.ts";
-import type { Lane } from "./lane.ts";
-import { type Pool, type PoolKey, poolKey } from "./pool.ts";
 
 export interface Service {
   readonly id: BackendId;

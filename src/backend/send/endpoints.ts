@@ -1,9 +1,9 @@
 /** The endpoints of a backend: which is next, and which are left out because they failed. */
-import type { BundleEndpoint } from "../bundle/types.ts";
-import { type BackendCode, codeOf } from "./events.ts";
-import type { BackendFailure } from "./failure.ts";
-import { DIAL_LIMITS, HEALTH_LIMITS } from "./limits.ts";
-import type { Lane } from "./lane.ts";
+import type { BundleEndpoint } from "../../bundle/types.ts";
+import { type BackendCode, codeOf } from "../events.ts";
+import type { BackendFailure } from "../failure.ts";
+import { DIAL_LIMITS, HEALTH_LIMITS } from "../limits.ts";
+import type { Lane } from "../pool/lane.ts";
 import { RefusedPeer } from "./refused-peer.ts";
 
 /** Failures that say something of the endpoint; the others are the client's, or ours. */

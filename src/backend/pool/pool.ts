@@ -3,9 +3,10 @@
  * serves another endpoint, protocol, policy or client identity. One pool outlives the bundles that succeed each other.
  * In workerd a socket belongs to the request that opened it: there the limits are NO_REUSE.
  */
-import type { BundleBackend, BundleEndpoint } from "../bundle/types.ts";
-import { type Held, Lane } from "./lane.ts";
-import type { PoolLimits } from "./limits.ts";
+import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
+import type { PoolLimits } from "../limits.ts";
+import type { Held } from "./held.ts";
+import { Lane } from "./lane.ts";
 
 /** What a connection may be reused for. Equal strings: the same endpoint, protocol, policy and client identity. */
 export type PoolKey = string;

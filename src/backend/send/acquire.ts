@@ -3,14 +3,14 @@
  * is slow to accept (RFC 8305 §5, with endpoints for addresses). Only the TCP connect is raced: a handshake that takes
  * its time on a busy host would otherwise cause more handshakes. The first verified connection wins, the others close.
  */
-import { type Leave, left } from "./connect.ts";
+import { type Leave, left } from "../connect/connect.ts";
+import type { RequestClient } from "../exchange.ts";
+import { type BackendFailure, transportFailure } from "../failure.ts";
+import { DIAL_LIMITS } from "../limits.ts";
+import type { Dialling, Held } from "../pool/held.ts";
+import type { Lane } from "../pool/lane.ts";
+import type { Turn } from "../pool/queue.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { type BackendFailure, transportFailure } from "./failure.ts";
-import { DIAL_LIMITS } from "./limits.ts";
-import type { Dialling } from "./dial-window.ts";
-import type { Held, Lane } from "./lane.ts";
-import type { Turn } from "./queue.ts";
-import type { RequestClient } from "./shares.ts";
 
 /** One endpoint, and how a connection to it is made. */
 export interface Way extends Dialling {

@@ -2,8 +2,7 @@
  * The requests that wait for a connection of one key. They are called in the order in which they came, those of clients that
  * have less before those of clients that have more; a request that was given up is not called.
  */
-
-import type { RequestClient } from "./shares.ts";
+import type { RequestClient } from "../exchange.ts";
 
 /** A request's place among those that wait, which it keeps when it was called in vain. */
 export interface Turn {

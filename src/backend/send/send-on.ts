@@ -1,11 +1,12 @@
 /** One exchange on an open connection, in the form its protocol has; the engine's errors become failures here. */
-import type { Connection } from "./engine/connection.ts";
-import { ConnectionError, type ConnectionErrorCode } from "./engine/errors.ts";
-import type { BackendResponse, RequestOptions } from "./engine/exchange.ts";
-import type { BodySource } from "./engine/upload.ts";
-import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "./exchange.ts";
-import { type BackendFailure, type TransportCode, transportFailure, type TransportFailure } from "./failure.ts";
-import { responseFault, trailerFields, upgradeFault, withoutLength } from "./framing.ts";
+import { failureOf } from "../connect/failures.ts";
+import type { Connection } from "../engine/connection.ts";
+import { ConnectionError } from "../engine/errors.ts";
+import type { BackendResponse, RequestOptions } from "../engine/exchange.ts";
+import type { BodySource } from "../engine/upload.ts";
+import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../exchange.ts";
+import { type BackendFailure, transportFailure, type TransportFailure } from "../failure.ts";
+import { responseFault, trailerFields, upgradeFault, withoutLength } from "../framing.ts";
 
 export interface OnOptions {
   readonly limit: NonNullable<RequestOptions["limit"]> | null;
@@ -110,38 +111,3 @@ function http2Headers({ headers, informational }: ExchangeRequest): HeaderList {
   if (headers.some(([name]) => name === "expect")) informational?.(100, []);
   return kept;
 }
-
-const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
-  "tls-protocol": "tls-protocol-error",
-  "tls-alert": "tls-alert-received",
-  "certificate-rejected": "tls-protocol-error",
-  "verdict-mismatch": "internal-error",
-  "verdict-failed": "internal-error",
-  "peer-closed": "connection-terminated",
-  "peer-truncated": "connection-terminated",
-  transport: "connection-terminated",
-  "http1-protocol": "http-protocol-error",
-  "http2-protocol": "http-protocol-error",
-  "response-incomplete": "response-incomplete",
-  stalled: "response-incomplete",
-  "timed-out": "response-timeout",
-  "stream-reset": "connection-terminated",
-  "going-away": "connection-terminated",
-  "too-large": "http-protocol-error",
-  "bad-request": "bad-request",
-  "request-body": "request-body-failed",
-  busy: "connection-limit",
-  cancelled: "client-gone",
-  "engine-trapped": "engine-trapped",
-  internal: "internal-error",
-};
-
-export function failureOf(error: ConnectionError): TransportFailure {
-  const alert = error.alert === null ? "" : ` (alert ${error.alert})`;
-  const detail = `expected ${error.expected}, got ${error.received}${alert}`;
-  const failure = transportFailure(CODES[error.code], detail, error.sent);
-  return error.afterHead ? { ...failure, afterHead: true } : failure;
-}
-
-/** Why a body broke off, whose head had come. */
-export const bodyFailureOf = (error: ConnectionError): TransportFailure => failureOf(error.asIncomplete());

@@ -1,6 +1,6 @@
 /** One dial that several requests wait for: N requests at once must not open N connections to a peer of HTTP/2. */
-import type { Leave } from "./connect.ts";
-import type { Held, Obtained } from "./lane.ts";
+import type { Leave } from "../connect/connect.ts";
+import type { Held, Obtained } from "./held.ts";
 
 export interface SharedDialOptions {
   /** Dials. `accepted` is called when the peer has accepted, before any handshake. */

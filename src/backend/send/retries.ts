@@ -1,10 +1,10 @@
 /** When a request is sent again, and after how long. */
-import type { BundleRetry } from "../bundle/types.ts";
-import type { Sent } from "./backends.ts";
-import { type ExchangeRequest, isIdempotent } from "./exchange.ts";
-import type { BackendFailure, TransportCode } from "./failure.ts";
-import { RETRY_LIMITS } from "./limits.ts";
+import type { BundleRetry } from "../../bundle/types.ts";
+import { type ExchangeRequest, isIdempotent } from "../exchange.ts";
+import type { BackendFailure, TransportCode } from "../failure.ts";
+import { RETRY_LIMITS } from "../limits.ts";
 import type { Replay } from "./replay.ts";
+import type { Sent } from "./sent.ts";
 
 /** Failures that the same request would meet again, or that are its client's. */
 const FINAL: ReadonlySet<TransportCode> = new Set<TransportCode>([

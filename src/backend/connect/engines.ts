@@ -3,9 +3,9 @@
  * and never shrinks, and each step of growth costs more the larger it is; an instance that has grown and serves nobody
  * is given up whole.
  */
-import { Engine, type TlsConfig, type TlsConfigSpec } from "./engine/engine.ts";
-import { ENGINE_LIMITS } from "./limits.ts";
-import type { Host } from "./host.ts";
+import { Engine, type TlsConfig, type TlsConfigSpec } from "../engine/engine.ts";
+import type { Host } from "../host.ts";
+import { ENGINE_LIMITS } from "../limits.ts";
 
 /** An engine and the configurations in it: tickets live there, one configuration for a policy, client identity and ALPN. */
 interface Slot {

@@ -1,6 +1,6 @@
 /** A request body that can be sent again: what an attempt has read is kept for the next one, up to a bound. */
-import type { BodySource } from "./engine/upload.ts";
-import { RETRY_LIMITS } from "./limits.ts";
+import type { BodySource } from "../engine/upload.ts";
+import { RETRY_LIMITS } from "../limits.ts";
 
 export class Replay {
   readonly #body: ReadableStream<Uint8Array>;

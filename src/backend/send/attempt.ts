@@ -1,20 +1,20 @@
 /** One attempt at a backend: a connection from the pool or a new one, the exchange, and what it says of the endpoint. */
+import { connect, type Connected, left } from "../connect/connect.ts";
+import type { Connection } from "../engine/connection.ts";
+import { Deferred } from "../engine/deferred.ts";
+import { codeOf } from "../events.ts";
+import { type ExchangeRequest, isIdempotent } from "../exchange.ts";
+import type { BackendFailure } from "../failure.ts";
+import { RETRY_LIMITS } from "../limits.ts";
+import type { Dialling, Held } from "../pool/held.ts";
+import type { Lane } from "../pool/lane.ts";
 import { acquire, type Acquired, type Way } from "./acquire.ts";
-import type { ConnectionFacts, Sender, Sent } from "./backends.ts";
-import { connect, type Connected, left } from "./connect.ts";
 import type { Endpoint } from "./endpoints.ts";
-import type { Connection } from "./engine/connection.ts";
-import { Deferred } from "./engine/deferred.ts";
-import { codeOf } from "./events.ts";
-import { type ExchangeRequest, isIdempotent } from "./exchange.ts";
-import { exchangeOn, type OnOptions } from "./exchange-on.ts";
-import type { BackendFailure } from "./failure.ts";
-import { RETRY_LIMITS } from "./limits.ts";
-import type { Dialling } from "./dial-window.ts";
-import type { Held, Lane } from "./lane.ts";
 import type { Conclusion, DialOutcome } from "./refused-peer.ts";
 import type { Replay } from "./replay.ts";
 import { isRepeatable, isStale, isUnprocessed } from "./retries.ts";
+import { exchangeOn, type OnOptions } from "./send-on.ts";
+import type { ConnectionFacts, Sender, Sent } from "./sent.ts";
 import type { Service } from "./services.ts";
 
 export interface AttemptOptions {

@@ -1,0 +1,25 @@
+/** An open connection, as the pool knows it, and how one comes about. */
+import type { Connected } from "../connect/connect.ts";
+import type { Connection } from "../engine/connection.ts";
+import type { Lane } from "./lane.ts";
+
+/** An open connection, as the pool knows it. */
+export interface Held {
+  readonly connection: Connection;
+  readonly lane: Lane;
+  /** No exchange begins later; monotonic. */
+  readonly untilMs: number;
+  /** When its last exchange ended; monotonic. */
+  idleSinceMs: number;
+  /** Exchanges on it, those about to begin too. */
+  users: number;
+}
+
+/** How a connection of one key is made. */
+export interface Dialling {
+  /** `accepted` is called when the peer has accepted, before any handshake. */
+  open(signal: AbortSignal, accepted: () => void): Promise<Connected>;
+  readonly connectMs: number;
+}
+
+export type Obtained = { readonly kind: "open"; readonly held: Held } | Exclude<Connected, { kind: "open" }>;
