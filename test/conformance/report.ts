@@ -1,18 +1,19 @@
-/** What a run of the suite came to: counted, and written as the report and the feature table of docs/conformance. */
+/** The result of a run of the suite: its counts, and the report and feature table of docs/conformance. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-export interface Run {
+interface Run {
+  /** The suite's version. */
   readonly suite: string;
-  /** Of the suite's verbose output. */
+  /** The lines of the suite's verbose output. */
   readonly lines: readonly string[];
   /** The suite's own report; null after a single test. */
   readonly report: string | null;
-  /** What `features` prints: each feature's tests; null where the suite has no such program. */
+  /** The output of the program `features`, a table of each feature's tests; null where the suite has no such program. */
   readonly features: string | null;
-  /** Of the commit. */
+  /** The version of lasthop. */
   readonly version: string;
-  /** Null: nothing is written. */
+  /** The directory for report and table; null writes neither. */
   readonly directory: string | null;
 }
 
@@ -20,6 +21,7 @@ type Result = "PASS" | "FAIL" | "SKIP";
 
 const RESULT: Readonly<Record<Result, string>> = { PASS: "passed", FAIL: "**failed**", SKIP: "skipped" };
 
+/** Counts the results of a run, and writes report and table. A run that ends before its first test counts as one failure. */
 export function writeReport({ suite, lines, report, features, version, directory }: Run): {
   passed: number;
   failed: number;
@@ -29,11 +31,11 @@ export function writeReport({ suite, lines, report, features, version, directory
     const [, result, name] = /^ {4}--- (PASS|FAIL|SKIP): TestConformance\/([^/ ]+) /.exec(line) ?? [];
     if (name !== undefined) results.set(name, result as Result);
   }
-  // A suite that ended before its first test failed as a whole.
-  const whole = lines.some((line) => line.startsWith("--- FAIL: TestConformance ") || line.startsWith("panic:"));
+  // The suite as a whole fails when it ends before its first test.
+  const suiteFailed = lines.some((line) => line.startsWith("--- FAIL: TestConformance ") || line.startsWith("panic:"));
   const count = (wanted: Result): number => [...results.values()].filter((result) => result === wanted).length;
   const failed = count("FAIL");
-  const outcome = { passed: count("PASS"), failed: failed === 0 && whole ? 1 : failed };
+  const outcome = { passed: count("PASS"), failed: failed === 0 && suiteFailed ? 1 : failed };
   if (directory !== null && report !== null) {
     mkdirSync(directory, { recursive: true });
     writeFileSync(join(directory, `report-${suite}.yaml`), `${preface(suite)}${report}`);
@@ -42,7 +44,7 @@ export function writeReport({ suite, lines, report, features, version, directory
   return outcome;
 }
 
-/** Said beside every report: what the lab substitutes. */
+/** The preface of every report: what the lab substitutes. */
 function preface(suite: string): string {
   const gaps =
     suite === "1.7.0"

@@ -1,6 +1,6 @@
 /**
- * `npm run conformance`: the Gateway API conformance suite against `lasthop controller` and `lasthop serve`, with a real
- * kube-apiserver. README.md says what the lab substitutes. Needs Linux, root and Go; without them it fails.
+ * `npm run conformance`: runs the Gateway API conformance suite against `lasthop controller` and `lasthop serve`, with a
+ * real kube-apiserver. README.md lists what the lab substitutes. Fails without Linux, root and Go.
  */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createWriteStream, mkdirSync, readFileSync, rmSync } from "node:fs";
@@ -26,7 +26,7 @@ const home = resolve(process.env["LAB_HOME"] ?? join(root, ".lab"));
 const env = { ...process.env, LAB_HOME: home, LAB_SUITE: values.suite };
 const started: ChildProcess[] = [];
 
-/** Runs a lab command to its end; throws when it fails. */
+/** Runs a command of the lab, and answers its output. Throws when it fails. */
 function inLab(...args: readonly string[]): string {
   const { status, stdout, error } = spawnSync(lab, args, {
     env,
@@ -38,7 +38,7 @@ function inLab(...args: readonly string[]): string {
   return stdout;
 }
 
-/** Starts a program of ours in the lab's network namespace, its output in a log file. */
+/** Starts a command of lasthop in the lab's network namespace. Its output goes to a log file. */
 function start(name: string, ...args: readonly string[]): void {
   const log = createWriteStream(join(home, "log", `${name}.log`));
   const child = spawn(lab, ["x", process.execPath, join(root, "src/cli/main.ts"), name, ...args], { env });
@@ -69,7 +69,7 @@ async function accepted(): Promise<void> {
   throw new Error(`the GatewayClass was not accepted within 30 s, see ${join(home, "log")}`);
 }
 
-/** `git describe`, so that a report names what it was run on. */
+/** The version of the checkout, from `git describe`, for the report. */
 function version(): string {
   const { stdout } = spawnSync("git", ["describe", "--always", "--dirty", "--abbrev=12"], {
     cwd: root,
@@ -78,7 +78,7 @@ function version(): string {
   return stdout.trim();
 }
 
-/** Runs the suite; every line goes to the log, test results to the terminal. */
+/** Runs the suite, and resolves with its output, which also goes to a log file; test results are printed. */
 async function suite(): Promise<string[]> {
   const log = createWriteStream(join(home, "log", "suite.log"));
   const child = spawn(
@@ -123,7 +123,7 @@ async function main(): Promise<number> {
     const deploy = join(root, "deploy/kubernetes");
     for (const file of ["namespace.yaml", "rbac.yaml", "gatewayclass.yaml"])
       inLab("x", "kubectl", "apply", "-f", join(deploy, file));
-    // Its image is in no registry: the API server says only whether it would take it.
+    // The deployment's image is in no registry, so the API server is only asked whether it accepts the object.
     inLab("x", "kubectl", "apply", "--dry-run=server", "-f", join(deploy, "deployment.yaml"));
     start("serve", publication, "--metrics-address=127.0.0.1:9464");
     const kubeconfig = join(home, "state", "controller.kubeconfig");

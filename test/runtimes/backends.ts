@@ -1,4 +1,4 @@
-/** Backends of the suite that live in its own process, so that a check sees what they saw: HTTP/1.1 and HTTP/2, with TLS and without. */
+/** The suite's backends: HTTP/1.1 and HTTP/2, with TLS and without. They run in its process, so that checks can read their counts. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { createServer as createHttp, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
@@ -10,33 +10,39 @@ import { SNI } from "../last-hop/suite.ts";
 import { serveWebSockets } from "../last-hop/websockets.ts";
 import { type Minted, mintCa, mintLeaf } from "../pki.ts";
 
+/** The name of a backend, which is also the first label of its host. */
 export type BackendName = "h1" | "h2" | "h2c" | "plain" | "mutual";
 
-/** What one request did, by the `id` of its query. */
-export interface Seen {
+/** The counts of the requests with one `id` in their query. */
+interface Seen {
+  /** The number of requests. */
   times: number;
-  /** Of the request's body. */
+  /** The bytes read of the request's body. */
   readBytes: number;
-  /** Of the response's body. */
+  /** The bytes written of the response's body. */
   writtenBytes: number;
+  /** Whether the response has ended or its connection is closed. */
   closed: boolean;
 }
 
+/** The running backends. */
 export interface Backends {
-  /** Signs the backends' certificates. */
+  /** The CA of the backends' certificates. */
   readonly root: Minted;
   readonly ports: Readonly<Record<BackendName, number>>;
   seen(id: string): Seen;
-  /** Lets `/sink` and `/hold` go on. */
+  /** Lets the request to `/sink`, `/head` or `/hold` with this id go on. */
   release(id: string): void;
-  /** Open ones, below TLS. */
+  /** The open connections of a backend, below TLS. */
   sockets(name: BackendName): readonly Socket[];
   close(): Promise<void>;
 }
 
+/** The size of the pieces in which `/flood` writes its body. */
 export const CHUNK_BYTES = 16 << 10;
 const CHUNK = Buffer.alloc(CHUNK_BYTES, 0x61);
 
+/** Starts the backends on free ports. */
 export async function startBackends(): Promise<Backends> {
   const root = await mintCa({ name: "runtimes root" });
   const leaf = await mintLeaf({ issuer: root, dns: [SNI] });
@@ -51,17 +57,17 @@ export async function startBackends(): Promise<Backends> {
   const handle: RequestListener = (request, response) => {
     const { pathname, searchParams } = new URL(request.url ?? "/", "http://backend");
     const id = searchParams.get("id") ?? "";
-    const its = seen(id);
-    its.times++;
-    response.on("close", () => (its.closed = true));
+    const counts = seen(id);
+    counts.times++;
+    response.on("close", () => (counts.closed = true));
     for (const half of [request, response]) half.on("error", () => undefined);
     const released = (): Promise<void> => new Promise((resolve) => void waiting.set(id, resolve));
     const behave = PATHS[pathname] ?? echo;
-    void behave({ request, response, query: searchParams, its, released }).catch(() => response.destroy());
+    void behave({ request, response, query: searchParams, counts, released }).catch(() => response.destroy());
   };
   const h1 = createHttps({ ...secure, ALPNProtocols: ["http/1.1"] });
   const plain = createHttp();
-  // Who closes an idle connection is the gateway.
+  // Idle connections are closed by the gateway, not by the backend.
   h1.keepAliveTimeout = 0;
   for (const server of [h1, plain]) serveWebSockets(server);
   const h2 = createSecureServer(secure);
@@ -93,16 +99,16 @@ export async function startBackends(): Promise<Backends> {
   };
 }
 
-interface Asked {
+interface Exchange {
   readonly request: IncomingMessage;
-  /** Node's HTTP/2 has the same. */
+  /** The response. Node's HTTP/2 response has the same methods. */
   readonly response: ServerResponse;
   readonly query: URLSearchParams;
-  readonly its: Seen;
+  readonly counts: Seen;
   readonly released: () => Promise<void>;
 }
 
-const PATHS: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
+const PATHS: Readonly<Record<string, (exchange: Exchange) => Promise<void>>> = {
   async "/trailers"({ response }) {
     response.setHeader("trailer", "x-checksum");
     response.write("a body");
@@ -113,21 +119,21 @@ const PATHS: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
     response.writeEarlyHints({ link: "</style.css>; rel=preload; as=style" });
     response.end("hinted");
   },
-  async "/flaky"({ response, its }) {
-    response.statusCode = its.times === 1 ? 503 : 200;
-    response.end(`attempt ${its.times}`);
+  async "/flaky"({ response, counts }) {
+    response.statusCode = counts.times === 1 ? 503 : 200;
+    response.end(`attempt ${counts.times}`);
   },
   async "/silent"({ request }) {
     request.resume();
   },
-  /** Reads nothing of the body until it is told to. */
-  async "/sink"(asked) {
-    await asked.released();
-    await echo(asked);
+  /** Reads nothing of the body until it is released. */
+  async "/sink"(exchange) {
+    await exchange.released();
+    await echo(exchange);
   },
-  async "/flood"({ response, query, its }) {
+  async "/flood"({ response, query, counts }) {
     response.writeHead(200);
-    for (let left = Number(query.get("bytes")); left > 0 && !its.closed; left -= CHUNK_BYTES) {
+    for (let left = Number(query.get("bytes")); left > 0 && !counts.closed; left -= CHUNK_BYTES) {
       await new Promise<void>((resolve) => {
         response.once("close", resolve);
         response.write(CHUNK, () => {
@@ -135,17 +141,17 @@ const PATHS: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
           resolve();
         });
       });
-      its.writtenBytes += CHUNK_BYTES;
+      counts.writtenBytes += CHUNK_BYTES;
     }
     response.end();
   },
-  /** A head; the body when it is told to. */
+  /** Answers with a head, and with the body when it is released. */
   async "/head"({ response, released }) {
     response.flushHeaders();
     await released();
     response.end("body");
   },
-  /** Half an answer; the rest when it is told to. */
+  /** Answers with half of the body, and with the other half when it is released. */
   async "/hold"({ response, released }) {
     response.write("first ");
     await released();
@@ -153,13 +159,13 @@ const PATHS: Readonly<Record<string, (asked: Asked) => Promise<void>>> = {
   },
 };
 
-async function echo({ request, response, its }: Asked): Promise<void> {
+async function echo({ request, response, counts }: Exchange): Promise<void> {
   const hash = createHash("sha256");
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     hash.update(chunk);
     bytes += chunk.length;
-    its.readBytes += chunk.length;
+    counts.readBytes += chunk.length;
   }
   const { method, headers, httpVersion, trailers, socket } = request;
   const client = (socket as Partial<TLSSocket>).getPeerCertificate?.()?.subjectaltname ?? null;

@@ -1,4 +1,4 @@
-/** Clients of the suite. Each connection is new, so that checks do not meet one another's. */
+/** The suite's clients. Each request has a new connection, so that checks do not share any. */
 import { once } from "node:events";
 import { type IncomingHttpHeaders, type IncomingMessage, request as requestHttp, type RequestOptions } from "node:http";
 import { connect, type OutgoingHttpHeaders, type SecureClientSessionOptions } from "node:http2";
@@ -6,25 +6,25 @@ import { request as requestHttps, type RequestOptions as SecureOptions } from "n
 import { text } from "node:stream/consumers";
 import type { TLSSocket } from "node:tls";
 
-export interface Answer {
+interface Answer {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly text: string;
   readonly trailers: Readonly<Record<string, unknown>>;
-  /** Informational responses before it. */
+  /** The status codes of informational responses. */
   readonly informational: readonly number[];
-  /** Names of the certificate that the listener presented. */
+  /** The subject alternative names of the listener's certificate. */
   readonly presented: string | null;
 }
 
-export interface Ask extends Pick<SecureOptions, "ca" | "cert" | "key" | "servername"> {
+interface Ask extends Pick<SecureOptions, "ca" | "cert" | "key" | "servername"> {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
   readonly trailers?: Readonly<Record<string, string>>;
 }
 
-/** Over HTTP/1.1, over TLS when there is a `ca`. Rejects when the answer does not come whole. */
+/** Sends a request over HTTP/1.1, and over TLS when there is a `ca`. Rejects when the response is not complete. */
 export async function ask(port: number, host: string, path: string, more: Ask = {}): Promise<Answer> {
   const { body, trailers: sent, ...options } = more;
   const headers: Readonly<Record<string, string>> = { host, ...more.headers };
@@ -49,7 +49,7 @@ export async function ask(port: number, host: string, path: string, more: Ask = 
   }
   if (sent !== undefined) request.addTrailers(sent);
   request.end(body);
-  request.on("error", () => undefined); // Whoever waits for the response hears of it.
+  request.on("error", () => undefined); // The promise of the response rejects with the error.
   const [response] = await answered;
   const certificate = (response.socket as Partial<TLSSocket>).getPeerCertificate?.();
   const all = await text(response);
@@ -63,18 +63,18 @@ export async function ask(port: number, host: string, path: string, more: Ask = 
   };
 }
 
-/** Over HTTP/2: with prior knowledge, or by ALPN when there is a `ca`. */
+/** Sends a request over HTTP/2, with prior knowledge, or by ALPN when there is a `ca`. */
 export async function askHttp2(port: number, host: string, path: string, more: Ask = {}): Promise<Answer> {
   const { ca, servername = host } = more;
   const tls: SecureClientSessionOptions = ca === undefined ? {} : { ca, servername };
   const session = connect(`${ca === undefined ? "http" : "https"}://127.0.0.1:${port}`, tls);
-  // A session that the server ends without an error leaves its streams without one.
+  // When the server ends the session without an error, its streams get none, so the request is aborted.
   const ended = new AbortController();
   const { signal } = ended;
   session.once("close", () => ended.abort());
   try {
     await once(session, "connect", { signal });
-    session.on("error", () => undefined); // The stream's reader hears of it.
+    session.on("error", () => undefined); // An error of the session is an error of its stream, too.
     const stream = session.request(headersOf(host, path, more), { waitForTrailers: more.trailers !== undefined });
     stream.on("wantTrailers", () => stream.sendTrailers({ ...more.trailers }));
     stream.end(more.body);

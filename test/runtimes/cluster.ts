@@ -1,4 +1,4 @@
-/** One cluster for every runtime: each backend under its own host, and listeners for HTTP, HTTPS and clients' certificates. */
+/** The cluster that every runtime serves: a host for each backend, and listeners for HTTP, HTTPS and clients' certificates. */
 import { compile } from "../../src/compile/index.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
 import type { startServers } from "../last-hop/servers.ts";
@@ -6,19 +6,20 @@ import { SNI } from "../last-hop/suite.ts";
 import { type Minted, mintLeaf } from "../pki.ts";
 import type { Backends } from "./backends.ts";
 
+/** The compiled cluster. */
 export interface Cluster {
   readonly bundle: string;
   readonly secrets: string;
-  /** The same without the host `plain.example.com`. */
+  /** A bundle in which the host `plain.example.com` is renamed to `renamed.example.com`. */
   readonly next: string;
-  /** Signs what clients show on port 8443, and what listeners present. */
+  /** The CA of the listeners' certificates, and of clients' certificates on port 8443. */
   readonly root: Minted;
 }
 
-/** Listener ports. On 8443 clients need a certificate, on 8444 they may have one. */
+/** The listeners' ports. Clients must have a certificate on 8443, and may have one on 8444. */
 export const PORTS = [80, 443, 8443, 8444] as const;
 
-/** Of `servers`. */
+/** The names of servers of test/last-hop whose chain is refused, with the code. */
 export const REFUSED = {
   "unknown-ca": "unknown-ca",
   "self-signed": "unknown-ca",
@@ -30,6 +31,7 @@ export const REFUSED = {
   "not-a-ca": "not-a-ca",
 } as const;
 
+/** Compiles the cluster. */
 export async function makeCluster(
   { root, ports }: Backends,
   { fixtures }: Awaited<ReturnType<typeof startServers>>,

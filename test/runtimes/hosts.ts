@@ -1,4 +1,4 @@
-/** The runtimes, each serving the same bundle as an operator would have it served. Deno and Bun come from npm into .lasthop/runtimes. */
+/** The runtimes, each started as an operator starts it. Deno and Bun are installed from npm into .lasthop/runtimes. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
@@ -7,19 +7,22 @@ import { freePort } from "../../src/cli/demo/check.ts";
 import { residentBytes, startWorkerd } from "../soak/workerd.ts";
 import { type Cluster, PORTS } from "./cluster.ts";
 
+/** All runtimes. */
 export const RUNTIMES = ["node", "deno", "bun", "workerd"] as const;
+/** A runtime. */
 export type Runtime = (typeof RUNTIMES)[number];
 
+/** A runtime that serves a bundle. */
 export interface Serving {
-  /** By listener port. */
+  /** The bound ports, by the listener's port. */
   readonly ports: ReadonlyMap<number, number>;
-  /** Serves this bundle from now on; resolves when it has been read. */
+  /** Reloads another bundle; resolves when it is served. */
   reload(bundle: string): Promise<void>;
-  /** Tells it to stop as an operator does; resolves with the exit status. */
+  /** Stops the process by SIGTERM; resolves with its exit status. */
   terminate(): Promise<number | null>;
-  /** What the process holds in memory now. */
+  /** The resident memory of the process. */
   residentBytes(): number;
-  /** Whatever state it is in. */
+  /** Ends the process at once, if it has not ended. */
   kill(): Promise<void>;
 }
 
@@ -29,7 +32,7 @@ const PACKAGES = ["deno@2.9.6", "bun@1.4.5"];
 const START_MS = 20_000;
 const bin = (name: string): string => join(HOME, "node_modules/.bin", name);
 
-/** Those that run `lasthop serve`. */
+/** A runtime that runs `lasthop serve`. */
 export type ServingRuntime = Exclude<Runtime, "workerd">;
 
 const COMMANDS: Readonly<Record<ServingRuntime, readonly [string, ...string[]]>> = {
@@ -38,13 +41,13 @@ const COMMANDS: Readonly<Record<ServingRuntime, readonly [string, ...string[]]>>
   bun: [bin("bun")],
 };
 
-/** The command line that runs a script on this runtime, which comes from npm where it is not there yet. */
+/** The command line that runs a script on `runtime`, which is installed first if need be. */
 export function commandOf(runtime: ServingRuntime): readonly [string, ...string[]] {
   if (runtime !== "node") install();
   return COMMANDS[runtime];
 }
 
-/** Rejects with what it said when it does not serve. */
+/** Starts a runtime with the bundle of a cluster. Rejects with its output when it does not serve. */
 export async function startRuntime(runtime: Runtime, { bundle, secrets }: Cluster): Promise<Serving> {
   if (runtime !== "workerd") return startServe(COMMANDS[runtime], bundle, secrets);
   const workerd = await startWorkerd(bundle, secrets);
@@ -76,8 +79,8 @@ async function startServe(
     [...args, main, "serve", bundleFile, "--secrets", secretsFile, "--port-map", portMap, "--no-watch"],
     { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
   );
-  const says = listen(child);
-  await says("serves the listeners on port 8444");
+  const waitForOutput = listen(child);
+  await waitForOutput("serves the listeners on port 8444");
   const ended = async (signal: NodeJS.Signals): Promise<number | null> => {
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
     child.kill(signal);
@@ -89,7 +92,7 @@ async function startServe(
     async reload(text) {
       writeFileSync(bundleFile, text);
       child.kill("SIGHUP");
-      await says(": loaded");
+      await waitForOutput(": loaded");
     },
     terminate: () => ended("SIGTERM"),
     residentBytes: () => residentBytes(child.pid),
@@ -99,25 +102,25 @@ async function startServe(
   };
 }
 
-/** Waits for a text in what the process says from now on. */
+/** A function that waits for a text in the output of a process since the previous call. */
 function listen(child: ChildProcess): (text: string) => Promise<void> {
-  let said = "";
-  let heard = (): void => undefined;
+  let output = "";
+  let onOutput = (): void => undefined;
   child.stderr?.on("data", (chunk: Buffer) => {
-    said += chunk.toString();
-    heard();
+    output += chunk.toString();
+    onOutput();
   });
   return (text) =>
     new Promise((done, fail) => {
-      const timer = setTimeout(() => fail(new Error(`it does not say ${JSON.stringify(text)}: ${said}`)), START_MS);
-      heard = (): void => {
-        if (!said.includes(text)) return;
+      const timer = setTimeout(() => fail(new Error(`it does not say ${JSON.stringify(text)}: ${output}`)), START_MS);
+      onOutput = (): void => {
+        if (!output.includes(text)) return;
         clearTimeout(timer);
-        said = "";
-        heard = () => undefined;
+        output = "";
+        onOutput = () => undefined;
         done();
       };
-      heard();
+      onOutput();
     });
 }
 

@@ -1,6 +1,6 @@
 /**
- * `npm run runtimes -- [RUNTIME…]`: one suite against the same bundle on Node, Deno and Bun under `lasthop serve`, and
- * in workerd. What a runtime cannot carry is named, with the reason. The last line counts.
+ * `npm run runtimes -- [RUNTIME…]`: runs one suite against the same bundle on Node, Deno and Bun with `lasthop serve`, and
+ * on workerd. It prints what a runtime cannot carry, with the reason. The last line counts the checks.
  */
 import { startServers } from "../last-hop/servers.ts";
 import { startBackends } from "./backends.ts";
@@ -9,7 +9,7 @@ import { CHECKS } from "./checks/all.ts";
 import { makeCluster } from "./cluster.ts";
 import { RUNTIMES, startRuntime } from "./hosts.ts";
 
-/** A check that hangs has failed; where it says nothing else, after so long. */
+/** The time limit of a check that has none of its own. */
 const CHECK_MS = 40_000;
 
 const asked = process.argv.slice(2);
@@ -54,7 +54,7 @@ for (const line of [...reasons, ...problems]) console.log(line);
 console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.lacking} not carried`);
 process.exit(counts.failed === 0 ? 0 : 1);
 
-/** The cell of the table. */
+/** Runs a check, and resolves with the cell of the table. */
 async function outcome(check: Check, at: At): Promise<string> {
   if (check.only?.includes(at.runtime) === false) return "-";
   const lack = check.lacks?.[at.runtime];

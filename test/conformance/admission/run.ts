@@ -1,5 +1,5 @@
 /**
- * `npm run conformance:admission`: what `build` and the lab's real kube-apiserver say about the table of
+ * `npm run conformance:admission`: compares the verdicts of `build` and of the lab's real kube-apiserver on the objects of
  * test/compile/admission. `--write` records the CRDs and the server's verdicts for test/compile/admission.test.ts.
  */
 import { spawnSync } from "node:child_process";
@@ -25,11 +25,11 @@ const root = resolve(import.meta.dirname, "../../..");
 const lab = join(root, "test/conformance/lab");
 const home = resolve(process.env["LAB_HOME"] ?? join(root, ".lab"));
 const PLURALS = ["gatewayclasses", "gateways", "listenersets", "httproutes", "backendtlspolicies", "referencegrants"];
-/** The lab starts the script again in its network namespace. */
+/** The argument with which the lab starts this script again in its network namespace. */
 const INSIDE = "--inside";
 const WRITE = "--write";
 
-/** The CRDs that the lab has applied, without what no verdict needs. */
+/** The CRDs that the lab has applied, without fields that no verdict depends on. */
 function definitionsOfLab(): Definition[] {
   return PLURALS.map((plural) => {
     const file = join(home, "crds-1.7.0/experimental", `gateway.networking.k8s.io_${plural}.yaml`);
@@ -38,7 +38,7 @@ function definitionsOfLab(): Definition[] {
       name,
       served,
       storage,
-      schema: bare(schema),
+      schema: withoutDescriptions(schema),
     }));
     const { group, names, scope } = spec;
     return {
@@ -50,13 +50,13 @@ function definitionsOfLab(): Definition[] {
   });
 }
 
-function bare(value: Json): Json {
-  if (Array.isArray(value)) return value.map(bare);
+function withoutDescriptions(value: Json): Json {
+  if (Array.isArray(value)) return value.map(withoutDescriptions);
   if (value === null || typeof value !== "object") return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key, own]) => key !== "status" && (key !== "description" || typeof own !== "string"))
-      .map(([key, own]) => [key, bare(own)]),
+      .map(([key, own]) => [key, withoutDescriptions(own)]),
   );
 }
 
@@ -85,7 +85,7 @@ async function compare(): Promise<number> {
   return faults.length === 0 && refused > 0 ? 0 : 1;
 }
 
-/** Runs a lab command to its end, and gives its exit status. */
+/** Runs a command of the lab, and answers its exit status. */
 function inLab(...args: readonly string[]): number {
   const { status, error } = spawnSync(lab, args, { env: { ...process.env, LAB_HOME: home }, stdio: "inherit" });
   if (error !== undefined) throw error;
@@ -95,7 +95,7 @@ function inLab(...args: readonly string[]): number {
 function main(): number {
   if (inLab("build") !== 0 || inLab("up") !== 0) return 1;
   try {
-    // kubectl reads JSON, of which a file's name need not speak.
+    // kubectl also reads JSON from a file whose name ends in .yaml.
     const own = join(home, "state", "oddities.yaml");
     writeFileSync(own, JSON.stringify(OWN_DEFINITION));
     if (inLab("x", "kubectl", "apply", "--server-side", "-f", own) !== 0 || inLab("crds") !== 0) return 1;

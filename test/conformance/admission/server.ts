@@ -1,4 +1,4 @@
-/** Asks the API server of `KUBECONFIG` about objects, with a server-side dry run and strict fields, as kubectl does. */
+/** The verdicts of the API server of `KUBECONFIG` on objects, by a server-side dry run with strict fields, as in kubectl. */
 import type { OutgoingHttpHeaders } from "node:http";
 import { Agent, request, type RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
@@ -8,7 +8,7 @@ import type { Refusal, Verdict, Verdicts } from "../../compile/admission/verdict
 
 const AT_ONCE = 16;
 
-/** In the order of the cases. Throws when the server says anything but that it accepts or refuses the object. */
+/** The verdicts, in the order of the cases. Throws for a response that neither accepts nor refuses the object. */
 export async function serverVerdicts(
   cases: readonly AdmissionCase[],
   definitions: readonly Definition[],
@@ -72,7 +72,7 @@ function verdictOf(status: number, body: string, name: string): Verdict {
   );
   const causes = (details?.causes ?? []).map(({ reason, field = "" }): Refusal => `${reason} ${field}`);
   const refusals = [...new Set([...unknown, ...causes])].sort();
-  // What it cannot decode it refuses without a field.
+  // The server refuses an object that it cannot decode without naming a field.
   if (status === 400 && refusals.length === 0) return ["BadRequest <nil>"];
   if ((status !== 400 && status !== 422) || refusals.length === 0) throw new Error(`${name}: ${status} ${body}`);
   return refusals;

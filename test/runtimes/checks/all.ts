@@ -1,4 +1,4 @@
-/** The one table: every runtime is asked all of it, in this order. */
+/** All checks, in the order in which they run on every runtime. */
 import type { Check } from "../check.ts";
 import { FORWARDING } from "./forwarding.ts";
 import { LIFECYCLE } from "./lifecycle.ts";
@@ -6,4 +6,5 @@ import { LISTENERS } from "./listeners.ts";
 import { OBJECT } from "./object.ts";
 import { STREAMS } from "./streams.ts";
 
+/** All checks. */
 export const CHECKS: readonly Check[] = [...FORWARDING, ...LISTENERS, ...STREAMS, ...OBJECT, ...LIFECYCLE];

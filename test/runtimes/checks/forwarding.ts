@@ -1,4 +1,4 @@
-/** Requests and answers, as every runtime must carry them over HTTP/1.1. */
+/** Checks of requests and responses over HTTP/1.1. */
 import { deepEqual, equal, match, notEqual, ok } from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
@@ -13,6 +13,7 @@ import { BUN, WORKERD } from "./lacks.ts";
 const BODY = Buffer.alloc(3 << 20, "lasthop");
 const DIGEST = createHash("sha256").update(BODY).digest("hex");
 
+/** The checks. */
 export const FORWARDING: readonly Check[] = [
   {
     name: "forwards to a verified backend, and says for whom",
@@ -88,7 +89,7 @@ export const FORWARDING: readonly Check[] = [
     },
   },
   {
-    // A connection's first bytes are looked at before its protocol is known: none may be lost or come late.
+    // The first bytes of a connection are read to find its protocol: none of them may be lost or delayed.
     name: "uploads on many new connections",
     async run({ port }) {
       for (let count = 0; count < 100; count++)
@@ -128,7 +129,7 @@ export const FORWARDING: readonly Check[] = [
   {
     name: "never passes on as whole an answer that the backend cut",
     async run({ port }) {
-      // Cut too when its head had left already.
+      // The response is also cut off when its head had been sent already.
       const status = await ask(port(80), "good.example.com", "/cut").then(
         (answer) => answer.status,
         () => "cut",
@@ -157,8 +158,8 @@ export const FORWARDING: readonly Check[] = [
       const socket = connect(port(80), "127.0.0.1");
       const get = (path: string, more = ""): string => `GET ${path} HTTP/1.1\r\nHost: plain.example.com\r\n${more}\r\n`;
       socket.write(get("/one") + get("/two") + get("/three", "Connection: close\r\n"));
-      const said = await text(socket);
-      deepEqual(said.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 200"]);
+      const received = await text(socket);
+      deepEqual(received.match(/HTTP\/1.1 \d+/g), ["HTTP/1.1 200", "HTTP/1.1 200", "HTTP/1.1 200"]);
     },
   },
   {
@@ -274,7 +275,7 @@ export const FORWARDING: readonly Check[] = [
       const id = `mirrored-${runtime}`;
       const { status } = await ask(port(80), "rules.example.com", `/mirrored?id=${id}`, { body: "a body" });
       equal(status, 200);
-      // Both backends count under one id: the one that answered, and the mirror.
+      // The backend and the mirror count their bytes under the same id.
       while (backends.seen(id).readBytes < 12) await new Promise((resolve) => void setTimeout(resolve, 10));
     },
   },

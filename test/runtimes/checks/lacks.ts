@@ -1,4 +1,6 @@
-/** What runtimes cannot carry, in the words of the table in docs/architecture.md; test/docs.test.ts compares. */
+/** Reasons why runtimes cannot do something, in the words of docs/architecture.md, with which test/docs.test.ts compares. */
+
+/** The reasons of workerd. */
 export const WORKERD = {
   trailers: "dropped (a web `Response` has none)",
   informational: "dropped; workerd answers 100-continue itself",
@@ -10,12 +12,14 @@ export const WORKERD = {
   shutdown: "the platform's shutdown",
 } as const;
 
+/** The reasons of Deno. */
 export const DENO = { heads: "on Deno it waits for the body's first bytes" } as const;
 
+/** The reasons of Bun. */
 export const BUN = { trailers: "dropped on the way to an HTTP/1.1 client" } as const;
 
 /**
- * Bytes of a body that a runtime may hold while one side stops. Bun reads 512 kB of a socket at a time, and once more
- * after it was told to pause (1 MB); a bare worker on workerd whose response nobody reads holds 0.5 MB of it.
+ * The most bytes of a body that a runtime may buffer while one side does not read. Bun itself buffers 1 MB: it reads 512 kB
+ * at a time, and once more after `pause`. workerd itself buffers 0.5 MB of a response.
  */
 export const HELD_BYTES = { node: 1 << 20, deno: 1 << 20, bun: 3 << 19, workerd: 3 << 19 } as const;

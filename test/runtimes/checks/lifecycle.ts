@@ -1,4 +1,4 @@
-/** Another bundle, and the end; these come last. */
+/** Checks of reload and shutdown, which must run last. */
 import { equal } from "node:assert/strict";
 import { connect } from "node:net";
 import { setTimeout as wait } from "node:timers/promises";
@@ -6,6 +6,7 @@ import type { Check } from "../check.ts";
 import { ask } from "../clients.ts";
 import { WORKERD } from "./lacks.ts";
 
+/** The checks. */
 export const LIFECYCLE: readonly Check[] = [
   {
     name: "reload: the next request sees the new bundle, one in flight finishes",

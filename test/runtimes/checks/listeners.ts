@@ -1,4 +1,4 @@
-/** Listeners: certificates, clients' certificates, HTTP/2, WebSockets. */
+/** Checks of listeners: their certificates, clients' certificates, HTTP/2, WebSockets. */
 import { deepEqual, equal, match, rejects } from "node:assert/strict";
 import { once } from "node:events";
 import { connect } from "node:net";
@@ -9,11 +9,11 @@ import type { Check } from "../check.ts";
 import { ask, askHttp2 } from "../clients.ts";
 import { WORKERD } from "./lacks.ts";
 
-/** Told by the host that it has no certificates: test/worker/source.test.ts has the refusal. */
+/** workerd's host has no certificates for listeners; test/worker/source.test.ts checks that it refuses them. */
 const TLS = { workerd: { reason: WORKERD.tls } };
 const HTTP2 = { workerd: { reason: WORKERD.http2 } };
 
-/** What came back: the answer to one message, and the code it ended with. */
+/** Sends a text and bytes over a WebSocket to an echo server. Resolves with the text, whether the bytes are equal, and the close code. */
 async function speak(url: string, host: string, more: { ca?: string } = {}): Promise<readonly unknown[]> {
   const socket = new WebSocket(url, [], {
     headers: { host },
@@ -24,15 +24,16 @@ async function speak(url: string, host: string, more: { ca?: string } = {}): Pro
   const bytes = Buffer.alloc(200_000, 0x62);
   socket.send("a message");
   socket.send(bytes);
-  const said: unknown[] = [];
+  const received: unknown[] = [];
   socket.on("message", (data: Buffer, isBinary) => {
-    said.push(isBinary ? data.equals(bytes) : data.toString());
-    if (said.length === 2) socket.close(4002, "enough");
+    received.push(isBinary ? data.equals(bytes) : data.toString());
+    if (received.length === 2) socket.close(4002, "enough");
   });
   const [code] = (await once(socket, "close")) as [number];
-  return [...said, code];
+  return [...received, code];
 }
 
+/** The checks. */
 export const LISTENERS: readonly Check[] = [
   {
     name: "presents the certificate that SNI chooses, and none without one",
@@ -134,8 +135,8 @@ export const LISTENERS: readonly Check[] = [
   {
     name: "a WebSocket on an HTTPS listener",
     async run({ port, cluster: { root } }) {
-      const said = await speak(`wss://127.0.0.1:${port(443)}/ws/echo`, "h1.example.com", { ca: root.certPem });
-      deepEqual(said, ["a message", true, 4002]);
+      const received = await speak(`wss://127.0.0.1:${port(443)}/ws/echo`, "h1.example.com", { ca: root.certPem });
+      deepEqual(received, ["a message", true, 4002]);
     },
     lacks: TLS,
   },
@@ -157,13 +158,13 @@ export const LISTENERS: readonly Check[] = [
   {
     name: "408 for a request that does not come",
     async run({ port }) {
-      const says = async (start: string): Promise<string> => {
+      const send = async (start: string): Promise<string> => {
         const socket = connect(port(80), "127.0.0.1");
         socket.write(start);
         return text(socket);
       };
-      for (const said of await Promise.all([says("GET / HTTP/1.1\r\nHost: h1"), says("PRI * HT")]))
-        match(said, /^HTTP\/1\.1 408 /);
+      for (const response of await Promise.all([send("GET / HTTP/1.1\r\nHost: h1"), send("PRI * HT")]))
+        match(response, /^HTTP\/1\.1 408 /);
     },
     lacks: { workerd: { reason: WORKERD.limits } },
   },

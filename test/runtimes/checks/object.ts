@@ -1,22 +1,23 @@
-/** How long workerd keeps the object that pools connections, and what is left when it is gone. */
+/** Checks of the Durable Object that pools connections on workerd: its eviction, and what it loses then. */
 import { deepEqual, equal, ok } from "node:assert/strict";
 import { setTimeout as wait } from "node:timers/promises";
 import { DEFAULT_POOL_LIMITS } from "../../../src/backend/limits.ts";
 import type { At, Check } from "../check.ts";
 import { ask } from "../clients.ts";
 
-/** An object without a request, a timer or an open socket goes after 10 s (workerd.capnp, `preventEviction`). */
+/** The time after which workerd evicts an object without request, timer and open socket (`preventEviction`). */
 const EVICTION_MS = 10_000;
 
-/** Whether the handshake of the connection that answered resumed a session: tickets are in the object's memory. */
+/** Whether a request's connection to the backend resumed a TLS session, whose ticket is in the object's memory. */
 async function resumes({ port }: At): Promise<boolean> {
   const { text } = await ask(port(80), "h1.example.com", "/");
   return (JSON.parse(text) as { resumed: boolean }).resumed;
 }
 
+/** The checks. */
 export const OBJECT: readonly Check[] = [
   {
-    name: "an idle object closes its connections, goes, and the next verifies anew",
+    name: "an idle object closes its connections and is evicted, and the next verifies anew",
     only: ["workerd"],
     limitMs: 90_000,
     async run(at) {
@@ -25,7 +26,7 @@ export const OBJECT: readonly Check[] = [
         for (const socket of at.backends.sockets("h1")) socket.destroy();
         while (open() > 0) await wait(10);
       };
-      // A full handshake gives two tickets, a resumed one none.
+      // A full handshake brings two tickets, a resumed one none.
       do await closeAll();
       while (await resumes(at));
       await closeAll();

@@ -1,4 +1,7 @@
-/** Bodies that one side does not read, clients that leave. What the gateway holds is what went in and is nowhere else. */
+/**
+ * Checks of bodies that one side does not read, and of clients that disconnect. The gateway buffers the bytes that went
+ * into it and are neither at the other side nor in the kernel.
+ */
 import { equal, ok } from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
@@ -12,10 +15,10 @@ import { DENO, HELD_BYTES, WORKERD } from "./lacks.ts";
 
 const BODY_BYTES = 64 << 20;
 const GIGABYTE = 1 << 30;
-/** Garbage that is not collected yet is most of it: of 0.3 GB in workerd a second pass adds 0.07. */
+/** The most growth of memory with 1 GB each way. It is mostly garbage: workerd takes 0.3 GB, and 0.07 in a second run. */
 const GIGABYTE_GROWTH_BYTES = { node: 128 << 20, deno: 128 << 20, bun: 192 << 20, workerd: 448 << 20 } as const;
 
-/** Bytes that the kernel has of connections to these ports or from them: sent and not acknowledged, or not yet read. */
+/** The bytes in the kernel's buffers of connections with one of `ports`: sent and not acknowledged, or not yet read. */
 function inKernel(ports: readonly number[]): number {
   let bytes = 0;
   for (const line of readFileSync("/proc/net/tcp", "latin1").split("\n").slice(1)) {
@@ -28,7 +31,7 @@ function inKernel(ports: readonly number[]): number {
   return bytes;
 }
 
-/** The value when it has not changed for a second: everything that can flow has. */
+/** The value once it has not changed for a second, because no more bytes can move. */
 async function settled(value: () => number): Promise<number> {
   let last = value();
   for (let since = 0; since < 10; since++) {
@@ -47,7 +50,7 @@ async function dial(port: number, text: string): Promise<Socket> {
   return socket;
 }
 
-/** What a backend's connections have moved since this was called: below TLS, from the kernel or into it. */
+/** A function that answers the bytes, below TLS, that a backend's connections have read and written since this call. */
 function moving({ backends }: At, name: BackendName): () => { readBytes: number; writtenBytes: number } {
   const before = new Map(backends.sockets(name).map((socket) => [socket, [socket.bytesRead, socket.bytesWritten]]));
   return () => {
@@ -87,7 +90,7 @@ async function stalledUpload(at: At, name: BackendName): Promise<void> {
   const moved = moving(at, name);
   const request = `POST /sink?id=${id} HTTP/1.1\r\nHost: ${name}.example.com\r\nContent-Length: ${BODY_BYTES}\r\nConnection: close\r\n\r\n`;
   const socket = await dial(port(80), request);
-  socket.on("error", () => undefined); // Told by the bytes that did not come.
+  socket.on("error", () => undefined); // An error shows in the number of bytes received.
   const chunk = Buffer.alloc(CHUNK_BYTES);
   let written = 0;
   const sending = (async (): Promise<void> => {
@@ -107,7 +110,7 @@ async function stalledUpload(at: At, name: BackendName): Promise<void> {
   equal(backends.seen(id).readBytes, BODY_BYTES);
 }
 
-/** A client sees the head of a response whose body is still silent. */
+/** A client gets the head of a response before the first byte of its body. */
 async function silentBody({ port, backends, runtime }: At): Promise<void> {
   const id = `head-${runtime}`;
   const socket = await dial(
@@ -123,13 +126,13 @@ async function silentBody({ port, backends, runtime }: At): Promise<void> {
   ok(received.includes("body"), `the client has ${JSON.stringify(received)}`);
 }
 
-/** The same over HTTP/2, whose windows are what stops a peer. */
+/** A download and an upload over HTTP/2, where flow control windows stop the sender. */
 async function stalledHttp2(at: At): Promise<void> {
   const { port, backends, runtime } = at;
   const raw = connect(port(80), "127.0.0.1");
   const session = connectHttp2("http://lasthop", { createConnection: () => raw });
   await once(session, "connect");
-  session.on("error", () => undefined); // Its streams hear of it.
+  session.on("error", () => undefined); // An error of the session is an error of its streams, too.
   const request = (method: string, path: string): ClientHttp2Stream =>
     session.request({ ":method": method, ":path": path, ":authority": "plain.example.com" });
   const kernel = (): number => inKernel([raw.localPort ?? 0, backends.ports.plain]);
@@ -162,7 +165,7 @@ async function stalledHttp2(at: At): Promise<void> {
   session.destroy();
 }
 
-/** Both ways through TLS to the backend, with the memory of the process watched: it does not grow with the body. */
+/** 1 GB each way over TLS to the backend, while the memory of the process is sampled: it must not grow with the body. */
 async function gigabyte({ port, backends, runtime, serving }: At): Promise<void> {
   const before = serving.residentBytes();
   let peak = 0;
@@ -190,6 +193,7 @@ async function gigabyte({ port, backends, runtime, serving }: At): Promise<void>
 
 const NAMES = ["plain", "h1", "h2", "h2c"] as const;
 
+/** The checks. */
 export const STREAMS: readonly Check[] = [
   ...NAMES.map((name): Check => ({
     name: `a client that does not read stops its backend (${name})`,
@@ -218,7 +222,7 @@ export const STREAMS: readonly Check[] = [
         const socket = await dial(port(80), `GET ${path}id=${id} HTTP/1.1\r\nHost: h1.example.com\r\n\r\n`);
         if (path.startsWith("/flood")) await once(socket, "data");
         else while (backends.seen(id).times === 0) await wait(10);
-        // Closed in good order, workerd would see it at its next write (docs/architecture.md).
+        // The connection is reset, because workerd notices a closed one only at its next write (docs/architecture.md).
         socket.resetAndDestroy();
         while (!backends.seen(id).closed) await wait(10);
       }
