@@ -1,6 +1,6 @@
 /**
  * `npm run docs:failures`: writes the tables of docs/failures.md and docs/trust.md from the failure table
- * (src/gateway/failure-table). A table stands after a line `<!-- failure table: NAME -->`; whatever stood there goes.
+ * (src/gateway/failure-table). A table replaces the one that follows the line `<!-- failure table: NAME -->`.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -14,7 +14,7 @@ import { REFUSAL_CODES } from "../src/trust/index.ts";
 const DOCS = resolve(import.meta.dirname, "../docs");
 const FILES = ["failures.md", "trust.md"];
 
-/** The files with tables, and their text as it should be. */
+/** The documents with tables: the text of each as it is, and as the failure table wants it. */
 export function failureDocs(): { readonly file: string; readonly written: string; readonly wanted: string }[] {
   return FILES.map((name) => {
     const file = join(DOCS, name);

@@ -38,8 +38,8 @@ interface LeaseSpec {
 type Holder = "this-process" | "another" | "unknown";
 
 /**
- * Waits until this process holds the Lease, then calls `run`. Resolves when `run` has ended after the Lease was lost, of
- * which the signal tells it, or after `options.signal` aborted.
+ * Waits until this process holds the Lease, then calls `run` with a signal that aborts when the Lease is lost. Resolves
+ * when `run` has ended after that, or after `options.signal` has aborted.
  */
 export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Promise<void>): Promise<void> {
   const { signal, now } = options;

@@ -19,7 +19,7 @@ export interface PassOptions {
   /** The IP addresses to serve Gateways on; empty where the platform assigns addresses. */
   readonly pool: readonly string[];
   readonly compile: ClusterOptions;
-  /** Aborts when this process must write nothing more. */
+  /** Aborts when this process must stop writing. */
   readonly signal: AbortSignal;
   /** The wall clock, in milliseconds since the epoch. */
   readonly now: () => number;

@@ -2,7 +2,7 @@
 import type { ExchangeResponse } from "../backend/exchange.ts";
 import type { Failure } from "./failures.ts";
 
-/** An answer: what the client gets, and from whom. */
+/** The answer to a request, and where it comes from. */
 export type Answer =
   /** A backend's response, or one that a filter made instead: a redirect, the answer to a CORS preflight. */
   | { readonly kind: "response"; readonly response: ExchangeResponse }

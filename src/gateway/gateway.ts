@@ -54,7 +54,7 @@ export interface Gateway {
 /** The parts of a refused request that the host could parse. */
 export type RefusedRequest = Partial<Pick<ExchangeRequest, "method" | "authority" | "target">>;
 
-/** The response to a request that its host sends another way, see `Front.handsOver`. Compared by identity. */
+/** The response that tells a host to forward the request itself (`Front.handsOver`). It is compared by identity. */
 export const HANDED_OVER: ExchangeResponse = { status: 503, headers: [], body: null, trailers: null, upgrade: null };
 
 /** What the stages of a request share. */

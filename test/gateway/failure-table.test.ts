@@ -1,4 +1,4 @@
-/** The failure table says what the code does, and the docs say what the table does. */
+/** The failure table agrees with the code, and the docs with the table. */
 import { basename } from "node:path";
 import { describe, expect, it } from "vitest";
 import { failureDocs } from "../../scripts/failure-docs.ts";

@@ -1,4 +1,4 @@
-/** Configuration that was refused when the bundle was compiled. The status condition and the diagnostic have the same code. */
+/** Refusals of configuration by the compiler. The status condition and the diagnostic have the same code. */
 import type { ConfigCode } from "../../bundle/types.ts";
 import type { FailureRow } from "./row.ts";
 

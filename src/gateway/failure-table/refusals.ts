@@ -1,8 +1,8 @@
-/** Refusals of the chain that a backend presents. No request byte was sent. */
+/** Refusals of the chain that a backend presents. No request byte has been sent. */
 import type { RefusalCode } from "../../trust/index.ts";
 import type { FailureRow } from "./row.ts";
 
-/** All refusals have one status and proxy error type: the client need not know which certificate was at fault. */
+/** The status and proxy error type of every refusal: clients need not know which certificate was at fault. */
 const REFUSED = { status: 502, proxyError: "tls_certificate_error" } as const;
 
 /** One row for each code. */

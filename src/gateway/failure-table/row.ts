@@ -1,4 +1,4 @@
-/** What one row of the failure table says of its code. */
+/** The row of one code in the failure table. */
 import type { CODES } from "../../backend/engine/abi.ts";
 
 /** The proxy error types of RFC 9209 §2.3 that lasthop answers with. */
@@ -22,12 +22,12 @@ export type ProxyError =
   | "proxy_internal_error"
   | "proxy_configuration_error";
 
-/** One failure code. The texts are for operators, in Markdown; docs/failures.md and docs/trust.md are made from them. */
+/** A row. Its texts are Markdown for operators; `npm run docs:failures` writes them to docs/failures.md and docs/trust.md. */
 export interface FailureRow {
-  /** The status of the answer. Code 499 is in the access log alone: its client has left. */
+  /** The status of the response. Status 499 is only in the access log: the client has disconnected. */
   readonly status: number;
   readonly proxyError: ProxyError;
-  /** The engine's numbers (`CODES` of backend/engine/abi.ts) that end as this code; absent: none does. */
+  /** The names of the engine's numbers (`CODES` of backend/engine/abi.ts) that lead to this code; absent for none. */
   readonly engine?: readonly (keyof typeof CODES)[];
   readonly meaning: string;
   readonly cause: string;

@@ -1,7 +1,7 @@
 /**
- * The failure table: every code that a client, an access log or a metric can show, with its status, its proxy error type
- * (RFC 9209), the engine's numbers behind it, what it means and what to do. `npm run docs:failures` makes the tables of
- * docs/failures.md and docs/trust.md from it.
+ * The failure table: every code that clients, the access log and metrics can show, with its status, its proxy error type
+ * (RFC 9209), the engine's numbers that lead to it, its meaning, usual cause and fix. `npm run docs:failures` writes the
+ * tables of docs/failures.md and docs/trust.md from it.
  */
 import type { TransportCode } from "../../backend/failure.ts";
 import type { ConfigCode } from "../../bundle/types.ts";

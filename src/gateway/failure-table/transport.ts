@@ -1,4 +1,4 @@
-/** Failures on the way to a backend, once a rule has named one. */
+/** Failures of connections to backends, and of requests and responses on them. */
 import type { TransportCode } from "../../backend/failure.ts";
 import type { FailureRow } from "./row.ts";
 
