@@ -28,7 +28,7 @@ it.each([
 
 it.each([
   ["a folder below", "compile/emit/emit.ts", `import type { Model } from "../model.ts";`],
-  ["its own folder", "compile/load/load.ts", `import { f } from "./seed.ts";`],
+  ["its own folder", "compile/load/load.ts", `import { f } from "./conversion.ts";`],
   ["another room's door", "compile/references/x.ts", `import { f } from "../../trust/index.ts";`],
   ["packages in compile/", "compile/x.ts", `import { parse } from "yaml";`],
 ])("allows %s", (_what, file, text) => {

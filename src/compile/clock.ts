@@ -1,7 +1,7 @@
-/** Moments, in ms since the epoch. */
+/** The time that warnings and conditions about dates are made for. */
 
-/** The time of a compilation. Null: dates are not looked at. */
+/** Milliseconds since the epoch. Null: nothing is said about dates. */
 export type Clock = number | null;
 
-/** `2026-01-01T00:00:00Z`. */
+/** A time in milliseconds since the epoch as `2026-01-01T00:00:00Z`. */
 export const formatTime = (ms: number): string => new Date(ms).toISOString().replace(".000Z", "Z");

@@ -1,7 +1,8 @@
-/** SHA-256 as the codec wants it; compile/ runs on Node.js. */
+/** SHA-256 by Node's crypto, which is synchronous as the codec and the passes need it. */
 import { createHash } from "node:crypto";
 import { digestOf } from "../bundle/codec.ts";
 
+/** SHA-256 digest: 32 bytes. */
 export const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
-/** Of a value's canonical JSON, in hex. */
+/** SHA-256 of a value's canonical JSON, in hex. */
 export const digestJson = (value: unknown): string => digestOf(value, sha256);

@@ -1,6 +1,6 @@
 /** Causes come before consequences, which the text counts and JSON lists. */
 import { expect, test } from "vitest";
-import { foldConsequences } from "../../src/compile/report/causes.ts";
+import { groupByCause } from "../../src/compile/report/causes.ts";
 import type { Cause, Diagnostic } from "../../src/compile/diagnostics/diagnostics.ts";
 import { compile, reportJson, reportText } from "../../src/compile/index.ts";
 
@@ -93,7 +93,7 @@ test.for([
   [[diagnosticOf("a", "a"), diagnosticOf("a", "a")]],
   [[diagnosticOf("a", "b"), diagnosticOf("b", "c"), diagnosticOf("c", "b"), diagnosticOf("d", "a")]],
 ] as const)("none is lost where objects name each other in a circle: %#", ([diagnostics]) => {
-  const folds = foldConsequences(diagnostics);
+  const folds = groupByCause(diagnostics);
   const all = folds.flatMap(({ cause, consequences }) => [cause, ...consequences]);
   expect(new Set(all)).toEqual(new Set(diagnostics));
   expect(all).toHaveLength(diagnostics.length);
@@ -102,7 +102,7 @@ test.for([
 test("what is absent follows from a text that could not be read", () => {
   const unread: Diagnostic = { ...diagnosticOf("x"), code: "input-unreadable", object: null };
   const absent = [diagnosticOf("a", "gone"), diagnosticOf("b", "lost")];
-  expect(foldConsequences([unread, ...absent])).toEqual([{ cause: unread, consequences: absent }]);
+  expect(groupByCause([unread, ...absent])).toEqual([{ cause: unread, consequences: absent }]);
 });
 
 test("many warnings of one code are counted, errors and what JSON lists are not cut", () => {

@@ -1,61 +1,63 @@
 /**
- * Which Gateways a policy is about: those with an attached route or a listener filter that names a Service it targets
- * (`PolicyAncestorStatus`). At most 16 entries stand in a status; Gateways beyond them cannot use the policy.
+ * The Gateways that a policy affects, which its status lists as ancestors (`PolicyAncestorStatus`): those with an attached
+ * route, or a filter of a listener, that names a Service which the policy targets. A status has room for 16 ancestors;
+ * Gateways beyond them cannot use the policy.
  */
-import type { Reference } from "../backends/backends.ts";
+import type { ResolvedBackendRef } from "../backends/backends.ts";
 import { compareStrings, type Diagnostics } from "../diagnostics/diagnostics.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
+import { field } from "../kubernetes/kinds.ts";
+import { CONTROLLER_NAME } from "../kubernetes/names.ts";
 import type { Cluster } from "../load/load.ts";
 import type { Group, Memory } from "../memory.ts";
-import { CONTROLLER_NAME } from "../kubernetes/names.ts";
 import { type Policies, type PolicyState, targetsPort } from "../policies/policies.ts";
-import { type Attempts, resolveAttempts, unusedProblem } from "./unused.ts";
 import type { RouteState } from "../routes/routes.ts";
-import { referencesOf } from "../routes/rules.ts";
-import { field } from "../kubernetes/kinds.ts";
+import { backendRefsOf } from "../routes/rules.ts";
+import { fullStatus } from "./problems.ts";
+import { type FaultyRoutes, resolveFaultyRoutes, unusedProblem } from "./unused.ts";
 
 const MAX_ANCESTORS = 16;
 
+/** The ancestors of every policy, by `namespace/name` of the policy. */
 export interface Ancestors {
-  /** Gateways with an entry, by policy; sorted. */
+  /** Gateways that the policy's status lists, as `namespace/name`, sorted. */
   readonly listed: ReadonlyMap<string, readonly string[]>;
-  /** Gateways for which the status had no room, by policy; none, mostly. */
+  /** Gateways for which the status has no room; mostly none. */
   readonly full: ReadonlyMap<string, ReadonlySet<string>>;
-  /** Whether a Gateway's routes name a Service port. */
+  /** Whether a Gateway uses a port of a Service, or any port where `port` is null. */
   readonly uses: (gateway: string, service: string, port: number | null) => boolean;
 }
 
-export function resolveAncestors(
-  cluster: Cluster,
-  gateways: ReadonlyMap<string, GatewayState>,
-  routes: readonly RouteState[],
-  policies: Policies,
-  memory: Memory,
-  diagnostics: Diagnostics,
-): Ancestors {
+/** What ancestors are resolved from. */
+export interface AncestorContext {
+  readonly cluster: Cluster;
+  readonly gateways: ReadonlyMap<string, GatewayState>;
+  readonly routes: readonly RouteState[];
+  readonly policies: Policies;
+}
+
+/** Finds the ancestors of every policy, and reports policies that have none. */
+export function resolveAncestors(context: AncestorContext, memory: Memory, diagnostics: Diagnostics): Ancestors {
+  const { cluster, gateways, routes, policies } = context;
   const uses = [
-    ...memory.each("uses of Gateways", [], [...gateways.values()], diagnostics, usesOfGateway),
-    ...memory.each("uses of routes", [], routes, diagnostics, usesOfRoute),
+    ...memory.each("uses of Gateways", { items: [...gateways.values()] }, diagnostics, usesOfGateway),
+    ...memory.each("uses of routes", { items: routes }, diagnostics, usesOfRoute),
   ];
-  const users = memory.source(
-    "users",
-    memory.group(
-      "users",
-      uses,
-      (use) => [...use.ports.keys()],
-      (a, b) => compareStrings(a.user, b.user),
-    ),
-  );
-  const attempts = resolveAttempts(cluster, { gateways, routes, services: policies.services }, memory, diagnostics);
-  const found = memory.each("ancestors", [], [...policies.all.values()], diagnostics, (policy, own) =>
-    ancestorsOf(policy, users, attempts, cluster, policies, own),
+  const byUser = (a: ServiceUses, b: ServiceUses): number => compareStrings(a.user, b.user);
+  const grouped = memory.group("uses by Service", uses, (use) => [...use.ports.keys()], byUser);
+  const byService = memory.source("uses by Service", grouped);
+  const faultyRoutes = resolveFaultyRoutes({ ...context, services: policies.services }, memory, diagnostics);
+  const items = [...policies.all.values()];
+  const found = memory.each("ancestors", { items }, diagnostics, (policy, own) =>
+    ancestorsOf(policy, { byService, faultyRoutes, cluster, policies }, own),
   );
   const by = <K extends "listed" | "full">(key: K): ReadonlyMap<string, ResolvedAncestors[K]> =>
     memory.once(`${key} ancestors`, [found], diagnostics, () => new Map(found.map((own) => [own.policy, own[key]])));
   return {
     listed: memory.source("listed ancestors", by("listed")),
     full: memory.source("full ancestors", by("full")),
-    uses: (gateway, service, port) => portsOf(users.get(service), gateway).some((own) => port === null || own === port),
+    uses: (gateway, service, port) =>
+      portsUsed(byService.get(service), gateway).some((own) => port === null || own === port),
   };
 }
 
@@ -65,84 +67,81 @@ interface ResolvedAncestors {
   readonly full: ReadonlySet<string>;
 }
 
-function ancestorsOf(
-  policy: PolicyState,
-  users: Users,
-  attempts: Attempts,
-  cluster: Cluster,
-  { services, coverage }: Policies,
-  diagnostics: Diagnostics,
-): ResolvedAncestors {
-  const using = gatewaysOf(policy, users, cluster);
-  const isBare = (service: string): boolean => users.has(service) && !coverage.has(service);
-  const unused = using.length === 0 ? unusedProblem(policy, attempts, services, isBare) : null;
+interface PolicyContext {
+  readonly byService: UsesByService;
+  readonly faultyRoutes: FaultyRoutes;
+  readonly cluster: Cluster;
+  readonly policies: Policies;
+}
+
+function ancestorsOf(policy: PolicyState, context: PolicyContext, diagnostics: Diagnostics): ResolvedAncestors {
+  const { byService, faultyRoutes, cluster } = context;
+  const { services, coverage } = context.policies;
+  const using = gatewaysOf(policy, byService, cluster);
+  const isUncovered = (service: string): boolean => byService.has(service) && !coverage.has(service);
+  const unused = using.length === 0 ? unusedProblem(policy, faultyRoutes, services, isUncovered) : null;
   if (unused !== null) diagnostics.report(policy.object, unused);
-  const { ours, foreign } = entriesOf(policy.object.value, policy.object.ref.namespace ?? "default");
-  // Who has an entry keeps it; the rest come by name.
+  const { ours, foreign } = statusEntries(policy.object.value, policy.object.ref.namespace ?? "default");
+  // Gateways that have an entry already keep it; the others follow by name.
   const ordered = [...using.filter((name) => ours.has(name)), ...using.filter((name) => !ours.has(name))];
   const room = Math.max(0, MAX_ANCESTORS - foreign);
   const listed = ordered.slice(0, room).sort(compareStrings);
   const left = ordered.slice(room).sort(compareStrings);
-  if (left.length > 0)
-    diagnostics.report(policy.object, {
-      code: "policy-ancestors-full",
-      path: ["status", "ancestors"],
-      message: `the status has no room for ${left.join(", ")}, whose routes to the policy's Services are answered 500`,
-      expected: `at most ${MAX_ANCESTORS} entries`,
-      found: `${foreign} entries of other controllers`,
-      remedy: "remove entries of controllers that are gone",
-    });
+  if (left.length > 0) diagnostics.report(policy.object, fullStatus(left, foreign, MAX_ANCESTORS));
   return { policy: policy.name, listed, full: new Set(left) };
 }
 
-/** What one route, or the listeners of one Gateway, name. */
-interface Use {
+/** The Services that one route uses, or the listeners of one Gateway. */
+interface ServiceUses {
+  /** `HTTPRoute shop/storefront`, `Gateway shop/gateway`. */
   readonly user: string;
+  /** Gateways that use the Services thereby. */
   readonly gateways: readonly string[];
-  /** By Service. */
+  /** Ports by `namespace/name` of the Service. */
   readonly ports: ReadonlyMap<string, readonly number[]>;
 }
 
-/** By Service. */
-type Users = ReadonlyMap<string, Group<Use>>;
+/** By `namespace/name` of the Service. */
+type UsesByService = ReadonlyMap<string, Group<ServiceUses>>;
 
-const usesOfGateway = (gateway: GatewayState): Use => ({
+const usesOfGateway = (gateway: GatewayState): ServiceUses => ({
   user: `Gateway ${gateway.name}`,
   gateways: [gateway.name],
   ports:
-    gateway.kind === "valid" ? portsByService(gateway.listeners.flatMap(({ references }) => references)) : new Map(),
+    gateway.kind === "valid" ? portsByService(gateway.listeners.flatMap(({ backendRefs }) => backendRefs)) : new Map(),
 });
 
-function usesOfRoute({ name, parents, rules }: RouteState): Use {
+function usesOfRoute({ name, parents, rules }: RouteState): ServiceUses {
   const attached = parents.filter(({ verdict }) => verdict.kind === "attached").map(({ gateway }) => gateway);
-  // GEP-1897: wherever the Service is used, so by mirrors and external auth too.
-  const references = attached.length === 0 ? [] : rules.flatMap(referencesOf);
-  return { user: `HTTPRoute ${name}`, gateways: attached, ports: portsByService(references) };
+  // GEP-1897: a policy applies wherever its Service is used, so to mirrors and external auth too.
+  const backendRefs = attached.length === 0 ? [] : rules.flatMap(backendRefsOf);
+  return { user: `HTTPRoute ${name}`, gateways: attached, ports: portsByService(backendRefs) };
 }
 
-function portsByService(references: readonly Reference[]): Map<string, number[]> {
+function portsByService(backendRefs: readonly ResolvedBackendRef[]): Map<string, number[]> {
   const ports = new Map<string, number[]>();
-  for (const { service, port, state } of references) {
-    // A reference that nobody granted is no use of the Service.
+  for (const { service, port, state } of backendRefs) {
+    // A backendRef that no ReferenceGrant allows does not use the Service.
     if (service === null || (state.kind === "refused" && state.code === "backend-ref-not-permitted")) continue;
     ports.set(service, [...(ports.get(service) ?? []), port]);
   }
   return ports;
 }
 
-/** Ports of a Service that a Gateway's routes and listeners name. */
-const portsOf = (users: Group<Use> | undefined, gateway: string): number[] =>
-  (users?.items ?? []).flatMap(({ gateways, ports }) =>
-    gateways.includes(gateway) ? (ports.get(users?.key ?? "") ?? []) : [],
+/** Ports of a Service that a Gateway uses. */
+const portsUsed = (uses: Group<ServiceUses> | undefined, gateway: string): number[] =>
+  (uses?.items ?? []).flatMap(({ gateways, ports }) =>
+    gateways.includes(gateway) ? (ports.get(uses?.key ?? "") ?? []) : [],
   );
 
-function gatewaysOf(policy: PolicyState, users: Users, cluster: Cluster): string[] {
+/** The Gateways that use a port which the policy targets, sorted. */
+function gatewaysOf(policy: PolicyState, byService: UsesByService, cluster: Cluster): string[] {
   const found = new Set<string>();
   for (const target of policy.targets) {
     if (target.service === null) continue;
     const entry = cluster.Service.get(target.service);
     const service = entry?.kind === "valid" ? entry.object : null;
-    for (const { gateways, ports } of users.get(target.service)?.items ?? []) {
+    for (const { gateways, ports } of byService.get(target.service)?.items ?? []) {
       const isTargeted = (ports.get(target.service) ?? []).some((port) => targetsPort(target, service, port));
       for (const gateway of isTargeted ? gateways : []) found.add(gateway);
     }
@@ -150,8 +149,8 @@ function gatewaysOf(policy: PolicyState, users: Users, cluster: Cluster): string
   return [...found].sort(compareStrings);
 }
 
-/** The entries that the policy's status has already: ours by Gateway, and how many of others. */
-function entriesOf(value: unknown, own: string): { ours: Set<string>; foreign: number } {
+/** The entries that a policy's status has already: lasthop's by their Gateway, and the number of other controllers'. */
+function statusEntries(value: unknown, own: string): { ours: Set<string>; foreign: number } {
   const ancestors = field(field(value, "status"), "ancestors");
   const ours = new Set<string>();
   let foreign = 0;
@@ -166,7 +165,7 @@ function entriesOf(value: unknown, own: string): { ours: Set<string>; foreign: n
   return { ours, foreign };
 }
 
-/** The policy, when its status had no room for this Gateway. */
+/** The policy, where its status has no room for the Gateway; else null. */
 export function fullPolicy(policy: PolicyState | null, gateway: string, ancestors: Ancestors): PolicyState | null {
   return policy !== null && ancestors.full.get(policy.name)?.has(gateway) === true ? policy : null;
 }

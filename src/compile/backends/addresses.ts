@@ -1,15 +1,18 @@
-/** Which addresses a backend may have. Someone who may write an EndpointSlice must not reach the gateway's own host. */
+/** Which addresses a backend may have. Whoever may write an EndpointSlice must not be able to reach the gateway's own host. */
 import ipaddr from "ipaddr.js";
 
+/** A host for which a bundle can be built. */
 export type Target = "cloudflare" | "node" | "deno" | "bun";
 
+/** Which addresses are let in. */
 export interface AddressRules {
-  /** Loopback, link-local, metadata, unspecified and multicast addresses. */
+  /** Lets in loopback, link-local, metadata, unspecified and multicast addresses. */
   readonly allowLoopback: boolean;
-  /** A deployed Cloudflare worker reaches public addresses only. */
+  /** Refuses private addresses, which a deployed Cloudflare worker cannot reach. */
   readonly publicOnly: boolean;
 }
 
+/** Whether an address or name is let in. `found` and `remedy` are for a problem. */
 export type AddressVerdict =
   | { readonly kind: "usable"; readonly host: string }
   | { readonly kind: "refused"; readonly found: string; readonly remedy: string };
@@ -18,28 +21,32 @@ export type AddressVerdict =
 export function judgeAddress(text: string, family: "IPv4" | "IPv6", rules: AddressRules): AddressVerdict {
   const address = parseIp(text);
   if (address === null || address.kind() !== family.toLowerCase()) {
-    return refused(`${JSON.stringify(text)}, which is no ${family} address`, `write a plain ${family} address`);
+    return refusedAddress(`${JSON.stringify(text)}, which is no ${family} address`, `write a plain ${family} address`);
   }
   const { range, via } = classify(address);
   const host = address.toString();
-  if (SPECIAL.has(range) || METADATA.has(embedded(address).toString())) {
+  if (SPECIAL.has(range) || METADATA_ADDRESSES.has(embedded(address).toString())) {
     return rules.allowLoopback
       ? { kind: "usable", host }
-      : refused(
-          `${host}, a ${METADATA.has(embedded(address).toString()) ? "metadata" : (NAMES[range] ?? range)} address${via}`,
+      : refusedAddress(
+          `${host}, a ${METADATA_ADDRESSES.has(embedded(address).toString()) ? "metadata" : (RANGE_NAMES[range] ?? range)} address${via}`,
           "use the backend's own address; --allow-loopback lets such addresses in on a development machine",
         );
   }
-  if (range === "broadcast") return refused(`${host}, a broadcast address${via}`, "use the backend's own address");
+  if (range === "broadcast")
+    return refusedAddress(`${host}, a broadcast address${via}`, "use the backend's own address");
   return rules.publicOnly && PRIVATE.has(range)
-    ? refused(
-        `${host}, a ${NAMES[range] ?? range} address${via}`,
+    ? refusedAddress(
+        `${host}, a ${RANGE_NAMES[range] ?? range} address${via}`,
         "a deployed worker cannot reach it: set the annotation lasthop.dev/addresses on the Service to a public IP or hostname with port, and build with --allow-address-annotation",
       )
     : { kind: "usable", host };
 }
 
-/** A hostname with port, or an IP with port: `203.0.113.7:443`, `[2001:db8::1]:443`, `api.example.com:443`. */
+/**
+ * Parses an address or name with a port: `203.0.113.7:443`, `[2001:db8::1]:443`, `api.example.com:443`. Null: the text is none.
+ * `family` is null for a name.
+ */
 export function parseHostPort(text: string): { host: string; port: number; family: "IPv4" | "IPv6" | null } | null {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
   if (match === null) return null;
@@ -52,7 +59,7 @@ export function parseHostPort(text: string): { host: string; port: number; famil
   return isDnsName(name) ? { host: name.toLowerCase(), port, family: null } : null;
 }
 
-/** A DNS name that no resolver takes for an IP address. */
+/** Whether a text is a DNS name that no resolver takes for an IP address. */
 export function isDnsName(name: string): boolean {
   if (name.length > 253 || !/^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\.?$/i.test(name))
     return false;
@@ -60,19 +67,19 @@ export function isDnsName(name: string): boolean {
   return !/^(\d+|0x[0-9a-f]*)$/i.test(last);
 }
 
-/** Names that resolve to the gateway's own host wherever they are looked up. */
+/** Whether a name leads to the gateway's own host, or to its metadata server, wherever it is resolved. */
 export const isLocalName = (name: string): boolean =>
   /(^|\.)(localhost|localdomain)\.?$/i.test(name) || /(^|\.)metadata\.google\.internal\.?$/i.test(name);
 
 type Ip = ipaddr.IPv4 | ipaddr.IPv6;
 
 function parseIp(text: string): Ip | null {
-  // No octal, hexadecimal or short forms, and no zone: only what the API server takes.
+  // As the API server: no octal, hexadecimal or short forms, and no zone.
   if (ipaddr.IPv4.isValidFourPartDecimal(text)) return ipaddr.IPv4.parse(text);
   return text.includes(":") && !text.includes("%") && ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text) : null;
 }
 
-/** What connecting to it may reach: the IPv4 address inside mapped, translated and 6to4 addresses counts. */
+/** The range of an address. For an IPv6 address that contains an IPv4 address, the range of that, which `via` names. */
 function classify(address: Ip): { range: string; via: string } {
   const inner = embedded(address);
   const range = inner.range();
@@ -80,6 +87,7 @@ function classify(address: Ip): { range: string; via: string } {
   return { range, via: ` (${inner.toString()} inside)` };
 }
 
+/** The IPv4 address in a mapped, translated, 6to4 or IPv4-compatible IPv6 address; any other address itself. */
 function embedded(address: Ip): Ip {
   if (!(address instanceof ipaddr.IPv6)) return address;
   const { parts } = address;
@@ -88,22 +96,28 @@ function embedded(address: Ip): Ip {
   const range = address.range();
   if (range === "ipv4Mapped" || range === "rfc6145" || range === "rfc6052") return ipv4(parts[6], parts[7]);
   if (range === "6to4") return ipv4(parts[1], parts[2]);
-  // ::a.b.c.d, the deprecated IPv4-compatible form.
+  // The deprecated IPv4-compatible form: ::a.b.c.d.
   const compatible = parts.slice(0, 6).every((part) => part === 0) && (parts[6] !== 0 || (parts[7] ?? 0) > 1);
   return compatible ? ipv4(parts[6], parts[7]) : address;
 }
 
 const SPECIAL = new Set(["loopback", "linkLocal", "unspecified", "multicast"]);
-/** Routed inside one network alone. */
+/** Ranges that are routed only inside of one network. */
 const PRIVATE = new Set(["private", "uniqueLocal", "carrierGradeNat", "deprecatedSiteLocal"]);
-const NAMES: Readonly<Record<string, string>> = {
+const RANGE_NAMES: Readonly<Record<string, string>> = {
   linkLocal: "link-local",
   uniqueLocal: "unique local",
   carrierGradeNat: "carrier-grade NAT",
 };
-/** Instance metadata outside link-local: AWS over IPv6, Alibaba Cloud, Azure's wire server, Oracle's classic. */
-const METADATA = new Set(["169.254.169.254", "fd00:ec2::254", "100.100.100.200", "168.63.129.16", "192.0.0.192"]);
+/** Metadata servers: of most clouds, and the ones outside of link-local of AWS (IPv6), Alibaba Cloud, Azure and Oracle. */
+const METADATA_ADDRESSES = new Set([
+  "169.254.169.254",
+  "fd00:ec2::254",
+  "100.100.100.200",
+  "168.63.129.16",
+  "192.0.0.192",
+]);
 
-function refused(found: string, remedy: string): AddressVerdict {
+function refusedAddress(found: string, remedy: string): AddressVerdict {
   return { kind: "refused", found, remedy };
 }

@@ -1,18 +1,18 @@
-/** Why a Service port has no endpoint, where an EndpointSlice or Endpoints object is there that nearly is its own. */
+/** EndpointSlices and Endpoints that nearly belong to a Service port which has no endpoint. */
 import { namespacedName, type Note, show, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { Cluster } from "../load/load.ts";
 import { isNear } from "../kubernetes/spelling.ts";
 import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "../kubernetes/names.ts";
 import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/objects.ts";
 
-/** What is there, and what would make it the Service's. */
+/** An object that nearly belongs to a Service port, and what would make it do so: parts of a problem. */
 export interface Miss {
   readonly found: string;
   readonly remedy: string;
   readonly note: Note;
 }
 
-/** `own`: the slices that name the Service. Null: nothing is there that could have been meant. */
+/** The object that nearly belongs to a port without endpoints; null: there is none. `own` are the slices of the Service. */
 export function nearMiss(
   service: SourceObject<Service>,
   port: ServicePort,
@@ -28,8 +28,8 @@ export function nearMiss(
   if (first !== undefined) return notReady(first, `EndpointSlice ${namespacedName(first.ref)}`, ["endpoints"]);
   const endpoints = cluster.Endpoints.get(name);
   if (endpoints?.kind === "valid") return endpointsMiss(endpoints.object, port);
-  // A cluster labels its slices itself, and looking at all of them would cost each time that one changes.
-  if (cluster.surroundings.origin === "cluster") return null;
+  // A cluster labels its slices itself. And a pass that looks at all of them would run whenever one of them changes.
+  if (cluster.source.origin === "cluster") return null;
   for (const entry of cluster.EndpointSlice.values()) {
     const miss = entry.kind === "valid" ? labelMiss(entry.object, service) : null;
     if (miss !== null) return miss;
@@ -49,7 +49,7 @@ function endpointsMiss(object: SourceObject<Endpoints>, port: ServicePort): Miss
   return portMiss(object, name, ["subsets"], ports, port) ?? notReady(object, name, ["subsets"]);
 }
 
-/** Null: it has the port. */
+/** An object whose ports do not include the one of the Service; null: they do. */
 function portMiss(
   object: SourceObject,
   name: string,
@@ -72,7 +72,7 @@ const notReady = (object: SourceObject, name: string, path: Note["path"]): Miss 
   note: { message: `${name} is here`, object, path },
 });
 
-/** A slice that may have been meant for the Service: its label is another's, misspelt or absent, or its namespace differs. */
+/** A slice that may be meant for the Service although its label is wrong or missing, or its namespace is another one. */
 function labelMiss(slice: SourceObject<EndpointSlice>, service: SourceObject<Service>): Miss | null {
   const { labels = {}, name } = slice.value.metadata;
   const { namespace, name: wanted } = service.ref;
@@ -93,7 +93,7 @@ function labelMiss(slice: SourceObject<EndpointSlice>, service: SourceObject<Ser
   );
   if (label === undefined && misspelt !== undefined)
     return miss(`labelled ${misspelt[0]} instead`, remedy, ["metadata", "labels", misspelt[0]]);
-  // As the slice controller names them: the Service's name and a suffix.
+  // A cluster names a slice after its Service, with a suffix.
   const isNamedSo = name === wanted || new RegExp(`^${wanted}-[a-z0-9]+$`).test(name);
   if (label === undefined)
     return isNamedSo ? miss(`without the label ${SERVICE_LABEL}`, remedy, ["metadata", "labels"]) : null;

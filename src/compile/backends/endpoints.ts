@@ -1,6 +1,5 @@
-/** From Services and EndpointSlices to the endpoints of a Service port. */
+/** The endpoints of a Service port: from EndpointSlices, Endpoints, an annotation or an external name. */
 import type { BundleEndpoint } from "../../bundle/types.ts";
-import { type AddressRules, isDnsName, isLocalName, judgeAddress, parseHostPort } from "./addresses.ts";
 import {
   compareStrings,
   type Diagnostics,
@@ -10,25 +9,39 @@ import {
   show,
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
-import { nearMiss } from "./endpoint-misses.ts";
-import type { Cluster, Entry } from "../load/load.ts";
-import type { Group, Memory } from "../memory.ts";
 import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "../kubernetes/names.ts";
 import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/objects.ts";
+import type { Cluster, Entry } from "../load/load.ts";
+import type { Group, Memory } from "../memory.ts";
+import {
+  type AddressRules,
+  type AddressVerdict,
+  isDnsName,
+  isLocalName,
+  judgeAddress,
+  parseHostPort,
+} from "./addresses.ts";
+import { nearMiss } from "./endpoint-misses.ts";
+import { badAnnotation, noReadyEndpoint, noUsableAddress, refusedEndpoint } from "./problems.ts";
 
-export const ADDRESSES_ANNOTATION = "lasthop.dev/addresses";
+const ADDRESSES_ANNOTATION = "lasthop.dev/addresses";
 
+/** Which endpoints are let in. */
 export interface EndpointOptions extends AddressRules {
+  /** Honours the annotation `lasthop.dev/addresses`. */
   readonly allowAddressAnnotation: boolean;
+  /** Lets in endpoints with a name in place of an address. */
   readonly allowExternalName: boolean;
 }
 
+/** The valid EndpointSlices of the cluster. */
 export interface Slices {
-  /** By `namespace/service`. */
+  /** By `namespace/name` of the Service. */
   readonly byService: ReadonlyMap<string, Group<SourceObject<EndpointSlice>>>;
   readonly cluster: Cluster;
 }
 
+/** Groups the EndpointSlices of the cluster by their Service. */
 export function indexSlices(cluster: Cluster, memory: Memory, diagnostics: Diagnostics): Slices {
   const valid = memory.once("slices", [], diagnostics, () =>
     [...cluster.EndpointSlice.values()].flatMap((entry) => (entry.kind === "valid" ? [entry.object] : [])),
@@ -42,89 +55,109 @@ export function indexSlices(cluster: Cluster, memory: Memory, diagnostics: Diagn
   return { byService: memory.source("slices", memory.group("slices", valid, serviceOf, byName)), cluster };
 }
 
-interface Found {
-  readonly endpoints: BundleEndpoint[];
-  /** Addresses that were there and are refused. */
-  refused: number;
+/** A Service port whose endpoints are wanted. */
+export interface PortOfService {
+  readonly service: SourceObject<Service>;
+  readonly port: ServicePort;
 }
 
-/** The endpoints of one Service port, sorted, each once. Refused addresses are diagnosed. */
+/** The endpoints of a Service port, sorted, each once. Reports refused addresses, and a port without endpoints. */
 export function resolveEndpoints(
-  service: SourceObject<Service>,
-  port: ServicePort,
+  target: PortOfService,
   slices: Slices,
   options: EndpointOptions,
   diagnostics: Diagnostics,
 ): BundleEndpoint[] {
-  const found = findEndpoints(service, port, slices, options, diagnostics);
-  const unique = new Map(
-    found.endpoints.map((endpoint) => [`${endpoint.host}\0${String(endpoint.port).padStart(5, "0")}`, endpoint]),
-  );
-  const endpoints = [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, endpoint]) => endpoint);
-  if (endpoints.length === 0) diagnostics.report(service, noEndpoints(service, port, found.refused, slices));
+  const found = new FoundEndpoints(options, diagnostics);
+  findEndpoints(target, slices, found);
+  const endpoints = found.sorted();
+  if (endpoints.length === 0) diagnostics.report(target.service, noEndpoints(target, found.refused, slices));
   return endpoints;
 }
 
-function noEndpoints(
-  service: SourceObject<Service>,
-  port: ServicePort,
-  refused: number,
-  { byService, cluster }: Slices,
-): Problem {
-  const index = service.value.spec.ports.indexOf(port);
-  const path = index < 0 ? ["spec"] : ["spec", "ports", index];
-  if (refused > 0)
-    return {
-      code: "backend-no-usable-address",
-      path,
-      message: `every address of port ${port.port} is refused, so requests are answered 503`,
-      expected: "an address that the gateway may connect to",
-      found: `${refused} refused`,
-      remedy: "see the warnings about its addresses",
-    };
-  const own = byService.get(namespacedName(service.ref))?.items ?? [];
-  return {
-    code: "backend-no-endpoints",
-    severity: "warning",
-    path,
-    message: `port ${port.port} has no ready endpoint, so requests are answered 503`,
-    expected: `an EndpointSlice labelled ${SERVICE_LABEL}: ${service.ref.name} with a ready endpoint and a port named ${JSON.stringify(port.name)}`,
-    remedy: "add the EndpointSlice: kubectl get endpointslices -o yaml",
-    ...nearMiss(service, port, own, cluster),
-  };
+/** The endpoints found so far; addresses that the options do not let in are reported and counted. */
+class FoundEndpoints {
+  readonly options: EndpointOptions;
+  refused = 0;
+  readonly #byHostPort = new Map<string, BundleEndpoint>();
+  readonly #diagnostics: Diagnostics;
+
+  constructor(options: EndpointOptions, diagnostics: Diagnostics) {
+    this.options = options;
+    this.#diagnostics = diagnostics;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byHostPort.size === 0 && this.refused === 0;
+  }
+
+  sorted(): BundleEndpoint[] {
+    return [...this.#byHostPort].sort(([a], [b]) => compareStrings(a, b)).map(([, endpoint]) => endpoint);
+  }
+
+  /** Adds the address or name that stands at `path` of an object, unless the options refuse it. */
+  add(object: SourceObject, path: FieldPath, { host, port, family }: Address): void {
+    const verdict = family === "FQDN" ? judgeName(host, this.options) : judgeAddress(host, family, this.options);
+    this.#admit(object, path, port, verdict);
+  }
+
+  /** Adds a name that stands at `path`, also without --allow-external-name. */
+  addTrustedName(object: SourceObject, path: FieldPath, { host, port }: Omit<Address, "family">): void {
+    this.#admit(object, path, port, judgeName(host, { ...this.options, allowExternalName: true }));
+  }
+
+  #admit(object: SourceObject, path: FieldPath, port: number, verdict: AddressVerdict): void {
+    if (verdict.kind === "refused") this.refuse(object, refusedEndpoint(path, verdict));
+    else this.#byHostPort.set(`${verdict.host}\0${String(port).padStart(5, "0")}`, { host: verdict.host, port });
+  }
+
+  refuse(object: SourceObject, problem: Problem): void {
+    this.refused++;
+    this.#diagnostics.report(object, problem);
+  }
 }
 
-function findEndpoints(
-  service: SourceObject<Service>,
-  port: ServicePort,
-  slices: Slices,
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): Found {
+interface Address {
+  readonly host: string;
+  readonly port: number;
+  readonly family: "IPv4" | "IPv6" | "FQDN";
+}
+
+function noEndpoints({ service, port }: PortOfService, refused: number, { byService, cluster }: Slices): Problem {
+  const index = service.value.spec.ports.indexOf(port);
+  const path = index < 0 ? ["spec"] : ["spec", "ports", index];
+  if (refused > 0) return noUsableAddress(path, port.port, refused);
+  const slice = `an EndpointSlice labelled ${SERVICE_LABEL}: ${service.ref.name} with a ready endpoint and a port named ${JSON.stringify(port.name)}`;
+  const own = byService.get(namespacedName(service.ref))?.items ?? [];
+  return { ...noReadyEndpoint(path, port.port, slice), ...nearMiss(service, port, own, cluster) };
+}
+
+function findEndpoints(target: PortOfService, slices: Slices, found: FoundEndpoints): void {
+  const { service, port } = target;
   const annotation = service.value.metadata.annotations?.[ADDRESSES_ANNOTATION];
-  if (annotation !== undefined) return fromAnnotation(service, port, annotation, options, diagnostics);
-  if (service.value.spec.type === "ExternalName") return fromExternalName(service, port, options, diagnostics);
+  if (annotation !== undefined) return fromAnnotation(target, annotation, found);
+  if (service.value.spec.type === "ExternalName") {
+    // Reached only with --allow-external-name: backends.ts refuses the backendRef otherwise.
+    const { externalName: host = "" } = service.value.spec;
+    return found.add(service, ["spec", "externalName"], { host, port: port.port, family: "FQDN" });
+  }
   const name = namespacedName(service.ref);
   const own = slices.byService.get(name)?.items ?? [];
-  if (own.length === 0) return fromEndpoints(slices.cluster.Endpoints.get(name), port, options, diagnostics);
-  // A terminating endpoint serves only when nothing else does (KEP-1669).
-  const ready = fromSlices(own, port, "ready", options, diagnostics);
-  return ready.endpoints.length > 0 || ready.refused > 0
-    ? ready
-    : fromSlices(own, port, "terminating", options, diagnostics);
+  if (own.length === 0) return fromEndpoints(slices.cluster.Endpoints.get(name), port, found);
+  fromSlices(own, port, "ready", found);
+  // A terminating endpoint serves only when no other one does (KEP-1669).
+  if (found.isEmpty) fromSlices(own, port, "terminating", found);
 }
 
 function fromSlices(
   slices: readonly SourceObject<EndpointSlice>[],
   port: ServicePort,
   wanted: "ready" | "terminating",
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): Found {
-  const found: Found = { endpoints: [], refused: 0 };
+  found: FoundEndpoints,
+): void {
   for (const slice of slices) {
     const { addressType, endpoints, ports } = slice.value;
-    // A slice's port carries the Service port's name; its number is the pods'.
+    // The port of a slice has the name of the Service port; its number is the one on which the pods listen.
     const target = ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol)?.port;
     if (target === undefined) continue;
     for (const [index, { addresses, conditions }] of endpoints.entries()) {
@@ -132,73 +165,35 @@ function fromSlices(
       const ready = conditions.ready ?? true;
       const terminating = !ready && conditions.terminating === true && (conditions.serving ?? false);
       if (wanted === "ready" ? !ready : !terminating) continue;
-      for (const [number, address] of addresses.entries()) {
-        const path = ["endpoints", index, "addresses", number];
-        addAddress(found, slice, path, address, target, addressType, options, diagnostics);
-      }
+      for (const [number, host] of addresses.entries())
+        found.add(slice, ["endpoints", index, "addresses", number], { host, port: target, family: addressType });
     }
   }
-  return found;
 }
 
-/** Of a Service without slices: what the EndpointSliceMirroring controller of a cluster would make slices of. */
-function fromEndpoints(
-  entry: Entry<Endpoints> | undefined,
-  port: ServicePort,
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): Found {
-  const found: Found = { endpoints: [], refused: 0 };
-  if (entry?.kind !== "valid" || entry.object.value.metadata.labels?.[SKIP_MIRROR_LABEL] === "true") return found;
+/** Endpoints of which the EndpointSliceMirroring controller of a cluster would make slices. */
+function fromEndpoints(entry: Entry<Endpoints> | undefined, port: ServicePort, found: FoundEndpoints): void {
+  if (entry?.kind !== "valid" || entry.object.value.metadata.labels?.[SKIP_MIRROR_LABEL] === "true") return;
   for (const [index, { addresses, ports }] of entry.object.value.subsets.entries()) {
     const target = ports.find(({ name, protocol }) => name === port.name && protocol === port.protocol)?.port;
     if (target === undefined) continue;
-    for (const [number, { ip }] of addresses.entries()) {
-      const path = ["subsets", index, "addresses", number, "ip"];
-      addAddress(found, entry.object, path, ip, target, ip.includes(":") ? "IPv6" : "IPv4", options, diagnostics);
+    for (const [number, { ip: host }] of addresses.entries()) {
+      const family = host.includes(":") ? "IPv6" : "IPv4";
+      found.add(entry.object, ["subsets", index, "addresses", number, "ip"], { host, port: target, family });
     }
   }
-  return found;
 }
 
-function addAddress(
-  found: Found,
-  object: SourceObject,
-  path: FieldPath,
-  host: string,
-  port: number,
-  family: "IPv4" | "IPv6" | "FQDN",
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): void {
-  const verdict =
-    family === "FQDN" ? judgeName(host, options, options.allowExternalName) : judgeAddress(host, family, options);
-  if (verdict.kind === "usable") {
-    found.endpoints.push({ host: verdict.host, port });
-    return;
-  }
-  found.refused++;
-  diagnostics.report(object, {
-    severity: "warning",
-    code: "endpoint-address",
-    path,
-    message: "this address is refused",
-    expected: "an address that the gateway may connect to",
-    found: verdict.found,
-    remedy: verdict.remedy,
-  });
-}
-
-function judgeName(name: string, options: EndpointOptions, allowed: boolean): ReturnType<typeof judgeAddress> {
+function judgeName(name: string, { allowExternalName, allowLoopback }: EndpointOptions): AddressVerdict {
   if (!isDnsName(name))
     return { kind: "refused", found: `${show(name)}, which is no DNS name`, remedy: "write a DNS name" };
-  if (!allowed)
+  if (!allowExternalName)
     return {
       kind: "refused",
       found: `${name}, a name that its author can point anywhere (CVE-2021-25740)`,
       remedy: "use IP addresses, or build with --allow-external-name",
     };
-  if (isLocalName(name) && !options.allowLoopback)
+  if (isLocalName(name) && !allowLoopback)
     return {
       kind: "refused",
       found: `${name}, a name of the gateway's own host or its metadata`,
@@ -207,50 +202,19 @@ function judgeName(name: string, options: EndpointOptions, allowed: boolean): Re
   return { kind: "usable", host: name.toLowerCase().replace(/\.$/, "") };
 }
 
-/** Reached only with --allow-external-name: backends.ts refuses the reference otherwise. */
-function fromExternalName(
-  service: SourceObject<Service>,
-  port: ServicePort,
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): Found {
-  const found: Found = { endpoints: [], refused: 0 };
-  const { externalName = "" } = service.value.spec;
-  addAddress(found, service, ["spec", "externalName"], externalName, port.port, "FQDN", options, diagnostics);
-  return found;
-}
-
 /**
- * `lasthop.dev/addresses: HOST:PORT[,…]` overrides the slices, since a deployed worker cannot reach pods. A Service of
- * several ports says which one each entry is for: `NAME=HOST:PORT`.
+ * `lasthop.dev/addresses: HOST:PORT[,…]` replaces the slices, since a deployed worker cannot reach pods. Where a Service has
+ * several ports, each entry says for which one it is: `NAME=HOST:PORT`.
  */
-function fromAnnotation(
-  service: SourceObject<Service>,
-  port: ServicePort,
-  annotation: string,
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): Found {
-  const found: Found = { endpoints: [], refused: 0 };
+function fromAnnotation({ service, port }: PortOfService, annotation: string, found: FoundEndpoints): void {
   const path = ["metadata", "annotations", ADDRESSES_ANNOTATION];
-  const refuse = (message: string, remedy: string): void => {
-    found.refused++;
-    diagnostics.report(service, {
-      code: "address-annotation",
-      path,
-      message,
-      expected: "HOST:PORT, or NAME=HOST:PORT where the Service has several ports, comma separated",
-      found: show(annotation),
-      remedy,
-    });
-  };
-  if (!options.allowAddressAnnotation) {
-    refuse(
+  const refuse = (message: string, remedy: string): void =>
+    found.refuse(service, badAnnotation(path, annotation, message, remedy));
+  if (!found.options.allowAddressAnnotation)
+    return refuse(
       "the annotation is not honoured, and the Service's slices are not what its author wants",
       "build with --allow-address-annotation, or remove the annotation",
     );
-    return found;
-  }
   for (const entry of annotation.split(",").map((part) => part.trim())) {
     const equals = entry.indexOf("=");
     const name = equals < 0 ? null : entry.slice(0, equals);
@@ -269,21 +233,8 @@ function fromAnnotation(
     const parsed = parseHostPort(entry.slice(equals + 1));
     if (parsed === null)
       refuse(`${show(entry)} is no HOST:PORT`, "write a public IP address or DNS name and a port, as 203.0.113.7:443");
-    // The annotation's own flag stands for trust in names; addresses of this host stay forbidden.
-    else if (parsed.family === null) addName(found, service, path, parsed.host, parsed.port, options, diagnostics);
-    else addAddress(found, service, path, parsed.host, parsed.port, parsed.family, options, diagnostics);
+    // --allow-address-annotation lets names in, too; names and addresses of the gateway's host stay forbidden.
+    else if (parsed.family === null) found.addTrustedName(service, path, parsed);
+    else found.add(service, path, { ...parsed, family: parsed.family });
   }
-  return found;
-}
-
-function addName(
-  found: Found,
-  service: SourceObject<Service>,
-  path: FieldPath,
-  host: string,
-  port: number,
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): void {
-  addAddress(found, service, path, host, port, "FQDN", { ...options, allowExternalName: true }, diagnostics);
 }

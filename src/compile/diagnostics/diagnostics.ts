@@ -1,8 +1,8 @@
-/** What `build` tells people: where, which object and field, what was expected and found, and what to do. */
+/** Diagnostics: the place, object and field of a fault, what was expected and found there, and the remedy. */
 import { canonicalJson } from "../../bundle/codec.ts";
 import type { ConfigCode } from "../../bundle/types.ts";
 
-/** Codes of diagnostics that no condition, log or metric carries. Never rename one. */
+/** Codes that only diagnostics have; those of bundle/ also stand in bundles, logs and metrics. Never rename one. */
 export const INPUT_CODES = [
   "input-unreadable",
   "input-empty",
@@ -62,23 +62,27 @@ export const INPUT_CODES = [
   "target-front-tls",
   "output-unwritable",
 ] as const;
+/** Code of a diagnostic; stable, so that scripts can rely on it. */
 export type DiagnosticCode = ConfigCode | (typeof INPUT_CODES)[number];
 
-/** A field of an object: `["spec", "rules", 0, "name"]`. */
+/** Path of a field in its object: `["spec", "rules", 0, "name"]`. */
 export type FieldPath = readonly (string | number)[];
 
+/** A place in an input file. */
 export interface Location {
+  /** As it was given on the command line; `<stdin>` for standard input. */
   readonly file: string;
-  /** From 1. */
+  /** Line, from 1. */
   readonly line: number;
-  /** From 1, in UTF-16 code units. */
+  /** Column, from 1, in UTF-16 code units. */
   readonly column: number;
-  /** Code units to underline on that line; at least 1. */
+  /** UTF-16 code units to underline on that line; at least 1. */
   readonly length: number;
-  /** The line's text, or its start; null where it may hold a secret, or where its start would not show the place. */
+  /** The line's first 200 characters; null where the line may hold a secret, or where the place lies beyond them. */
   readonly sourceLine: string | null;
 }
 
+/** Identity of an object. */
 export interface ObjectRef {
   readonly apiVersion: string;
   readonly kind: string;
@@ -87,34 +91,38 @@ export interface ObjectRef {
   readonly name: string;
 }
 
-/** An object that is refused or not there, so that what names it fails. */
+/** An object that is refused or absent, so that references to it fail. */
 export type Cause = Omit<ObjectRef, "apiVersion">;
 
-/** Of a kind in the namespace `NAMESPACE/NAME`, or of a cluster-scoped one. */
+/** Cause from a kind and `namespace/name`, or the name alone of a cluster-scoped object. */
 export function causeOf(kind: string, name: string): Cause {
   const slash = name.indexOf("/");
   return { kind, namespace: slash < 0 ? null : name.slice(0, slash), name: name.slice(slash + 1) };
 }
 
+/** One message about the inputs, as `build` prints it. */
 export interface Diagnostic {
-  /** An error means that an object or reference is refused. */
+  /** `error`: an object, or a reference in it, is refused. */
   readonly severity: "error" | "warning";
   readonly code: DiagnosticCode;
   readonly message: string;
   readonly location: Location | null;
   readonly object: ObjectRef | null;
-  /** `spec.rules[0].matches[1].path.value`. */
+  /** The field: `spec.rules[0].matches[1].path.value`. Null: the whole object. */
   readonly path: string | null;
   readonly expected: string | null;
   readonly found: string | null;
   readonly remedy: string;
   /** Another place that matters, such as the ConfigMap a reference names. */
   readonly note: { readonly message: string; readonly location: Location } | null;
-  /** The object from whose fault or absence this follows. */
+  /** The object whose fault or absence led to this diagnostic. */
   readonly causedBy?: Cause;
 }
 
-/** A fault of one object, before its place is known. `found` never holds a secret. */
+/**
+ * What a pass finds wrong with an object, before the field is located in its file. `found` never holds a secret. Without a
+ * severity the problem is an error.
+ */
 export interface Problem<Code extends DiagnosticCode = DiagnosticCode> {
   readonly code: Code;
   readonly path: FieldPath;
@@ -124,37 +132,64 @@ export interface Problem<Code extends DiagnosticCode = DiagnosticCode> {
   readonly found?: string;
   readonly severity?: "warning";
   readonly note?: Note;
-  /** The object from whose fault or absence this follows. */
+  /** The object whose fault or absence led to this problem. */
   readonly cause?: Cause;
-  /** Of the text at `path`, from 1. */
+  /** Line within the block of text at `path`, from 1. */
   readonly line?: number;
 }
 
-/** A field of another object. */
+/** What there is to say about an input that is no object, or about the command line. */
+export type InputFault = Pick<Diagnostic, "code" | "message" | "remedy"> &
+  Partial<Pick<Diagnostic, "severity" | "location" | "expected" | "found">>;
+
+/** A diagnostic that is about no object; without a severity, an error. */
+export const inputDiagnostic = ({
+  severity,
+  code,
+  message,
+  location,
+  expected,
+  found,
+  remedy,
+}: InputFault): Diagnostic => ({
+  severity: severity ?? "error",
+  code,
+  message,
+  location: location ?? null,
+  object: null,
+  path: null,
+  expected: expected ?? null,
+  found: found ?? null,
+  remedy,
+  note: null,
+});
+
+/** A field of another object that helps to understand a problem. */
 export interface Note {
   readonly message: string;
   readonly object: SourceObject;
   readonly path: FieldPath;
-  /** Of the text at `path`, from 1. */
+  /** Line within the block of text at `path`, from 1. */
   readonly line?: number;
 }
 
-/** An object of the inputs: its value, and where each of its fields stands. */
+/** An object of the inputs: its value, and the place of each of its fields. */
 export interface SourceObject<T = unknown> {
   readonly ref: ObjectRef;
   readonly value: T;
-  /** The place of a field, or of its closest ancestor that is there; null when the object came from no file. */
+  /** The place of a field, or else of the closest field around it; null when the object came from an API server. */
   readonly locate: (path: FieldPath) => Location | null;
-  /** metadata.namespace is absent, and `default` was taken for it, as kubectl takes its context's. */
+  /** The manifest has no metadata.namespace, and `default` was taken for it. */
   readonly assumesNamespace: boolean;
-  /** How the object's author spells a path: differs from ours where a seed version was converted. */
+  /** The path of a field as the author wrote it. It differs where an older version of the object was converted. */
   readonly spell: (path: FieldPath) => FieldPath;
 }
 
+/** The diagnostics of one compilation, or of one pass of it. */
 export class Diagnostics {
   readonly #all: Diagnostic[] = [];
 
-  /** In the order in which they came. */
+  /** All diagnostics in the order in which they were added. */
   get all(): readonly Diagnostic[] {
     return this.#all;
   }
@@ -163,13 +198,14 @@ export class Diagnostics {
     this.#all.push(diagnostic);
   }
 
+  /** Adds a problem of `object`, with its place in the file. */
   report(object: SourceObject, problem: Problem): void {
     const path = object.spell(problem.path);
     this.add({
       severity: problem.severity ?? "error",
       code: problem.code,
       message: problem.message,
-      location: object.locate(placeOf(path, problem.line)),
+      location: object.locate(withLine(path, problem.line)),
       object: object.ref,
       path: path.length === 0 ? null : formatPath(path),
       expected: problem.expected ?? null,
@@ -180,17 +216,18 @@ export class Diagnostics {
     });
   }
 
-  /** By place, then code and field: the same for any order of the inputs' objects. Exact repetitions appear once. */
+  /** All diagnostics, each once, sorted by place, then object, field and code: the same for any order of the inputs. */
   sorted(): Diagnostic[] {
     const keyed = new Map(this.#all.map((diagnostic) => [sortKey(diagnostic), diagnostic]));
     return [...keyed].sort(([a], [b]) => compareStrings(a, b)).map(([, diagnostic]) => diagnostic);
   }
 }
 
-const placeOf = (path: FieldPath, line: number | undefined): FieldPath => (line === undefined ? path : [...path, line]);
+const withLine = (path: FieldPath, line: number | undefined): FieldPath =>
+  line === undefined ? path : [...path, line];
 
 function noteOf(note: Note | undefined): Diagnostic["note"] {
-  const location = note?.object.locate(placeOf(note.object.spell(note.path), note.line)) ?? null;
+  const location = note?.object.locate(withLine(note.object.spell(note.path), note.line)) ?? null;
   return note === undefined || location === null ? null : { message: note.message, location };
 }
 
@@ -202,11 +239,12 @@ function sortKey({ location, object, path, code, message, found }: Diagnostic): 
 
 const pad = (value: number): string => String(value).padStart(10, "0");
 
-/** By UTF-16 code unit, whatever the locale. */
+/** Order of strings by UTF-16 code unit, which no locale changes; for `sort`. */
 export function compareStrings(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** Text of a path: `spec.rules[0].name`, `metadata.labels["app.kubernetes.io/name"]`. */
 export function formatPath(path: FieldPath): string {
   let text = "";
   for (const step of path) {
@@ -217,19 +255,20 @@ export function formatPath(path: FieldPath): string {
   return text;
 }
 
-/** The text of a condition's message: the field, the fault, the code. */
+/** Message of a condition: `spec.gatewayClassName: this GatewayClass is refused itself (found "x") [gateway-class-not-found]`. */
 export function explain(object: SourceObject, problem: Problem): string {
   const path = formatPath(object.spell(problem.path));
   const found = problem.found === undefined ? "" : ` (found ${problem.found})`;
   return `${path === "" ? "" : `${path}: `}${problem.message}${found} [${problem.code}]`;
 }
 
-/** A value as it may be shown: one line, bounded, never a private key. */
+/** A value as JSON on one line of at most 120 characters; `[redacted]` when it holds a private key. */
 export function show(value: unknown): string {
   const text = value === undefined ? "nothing" : canonicalJson(value);
   if (text.includes("PRIVATE KEY")) return "[redacted]";
   return text.length > 120 ? `${text.slice(0, 117)}…` : text;
 }
 
+/** `namespace/name`, or the name alone of a cluster-scoped object. */
 export const namespacedName = ({ namespace, name }: ObjectRef): string =>
   namespace === null ? name : `${namespace}/${name}`;

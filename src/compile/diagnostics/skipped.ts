@@ -1,14 +1,14 @@
-/** Objects that are passed over, which the report lists. */
+/** Objects of the inputs that lasthop does not read; the report lists them. */
 import { compareStrings, type Location, type ObjectRef } from "./diagnostics.ts";
 
-/** An object of which nothing is read, and why. */
+/** An object that was not read, and the reason. */
 export interface Skipped {
   readonly object: ObjectRef;
   readonly location: Location | null;
   readonly reason: string;
 }
 
-/** By what the objects are, then by place. */
+/** The objects sorted by apiVersion, kind, namespace and name, then by place. */
 export function sortSkipped(skipped: readonly Skipped[]): Skipped[] {
   const key = ({ object, location }: Skipped): string =>
     [

@@ -1,6 +1,6 @@
 /**
- * Flow collections whose lines are indented less than YAML 1.2 §7.4 and §6.3 ask, or by tabs, and those with tabs between
- * their tokens (§6.2), all of which js-yaml refuses. kubectl's parser takes them, so operators write them:
+ * Flow collections that js-yaml refuses and kubectl accepts, so that operators write them: lines that are indented less than
+ * YAML 1.2 §7.4 and §6.3 ask, or by tabs, and tabs between tokens (§6.2). For example:
  *
  *     data: {
  *     →"key": "value"
@@ -8,30 +8,33 @@
  *     ports:
  *     -→{name: https, port: 443}
  */
-import type { Span } from "./parts.ts";
+import type { TextRange } from "./parts.ts";
 
-/** A text to be parsed, and where in the original its characters stand. */
+/** A text that js-yaml accepts in place of the original one. */
 export interface Indented {
   readonly source: string;
+  /** Offset in the original of an offset in `source`. */
   readonly toOriginal: (offset: number) => number;
 }
 
+/** A text that js-yaml accepts as it is. */
 export const unchanged = (source: string): Indented => ({ source, toOriginal: (offset) => offset });
 
-/** What js-yaml says of such a line, and of no other. */
+/** The message of js-yaml about such a line, and about no other one. */
 export const DEFICIENT = "deficient indentation";
-/** Of one document; each is one more parse of it. */
+/** Attempts for one document; each of them parses it. */
 const MAX_TRIES = 1_000;
+/** Spaces that are put before a line at first. */
 const SPACES = 64;
 
 /**
- * Indents line after line and writes spaces for tabs, as long as `deficientAt` names a place: white space before these
- * tokens means nothing, whatever its kind and length, so the value is the author's. Gives the last text that was tried.
+ * Indents lines and replaces tabs by spaces while `deficientAt` names a place that js-yaml refuses. The result has the same
+ * value, since white space before such tokens has no meaning. Gives the last text that was tried, which may still be refused.
  */
 export function indentFlow(source: string, deficientAt: (source: string) => number | null): Indented {
   let text = source;
-  /** Offset in the original of each line that was moved, and by how much. */
-  const moved: Span[] = [];
+  /** Offset in the original of each line that was indented, and by how many spaces. */
+  const moved: TextRange[] = [];
   const toOriginal = (offset: number): number => {
     let before = 0;
     for (const [at, spaces] of moved) {
@@ -53,7 +56,7 @@ export function indentFlow(source: string, deficientAt: (source: string) => numb
     const original = toOriginal(start);
     const known = moved.findIndex(([offset]) => offset === original);
     const spaces = known < 0 ? SPACES : (moved[known]?.[1] ?? SPACES);
-    // Twice as far, where it was not enough.
+    // A line for which the spaces were not enough gets twice as many.
     if (known >= 0) moved[known] = [original, spaces * 2];
     else moved.push([original, spaces]);
     moved.sort(([a], [b]) => a - b);
@@ -63,8 +66,8 @@ export function indentFlow(source: string, deficientAt: (source: string) => numb
 }
 
 /**
- * A space for each tab in `[start, at)` that separates tokens. A tab of a quoted or plain text is part of the value, and
- * js-yaml does not mind it: it stays when the place is sound with this one tab among spaces.
+ * The text with a space for each tab in `[start, at)` that separates tokens. A tab in a quoted or plain scalar is part of the
+ * value, and js-yaml accepts it: such a tab is kept, which shows when js-yaml accepts the place with this tab among spaces.
  */
 function withoutTabs(text: string, start: number, at: number, deficientAt: (source: string) => number | null): string {
   const before = text.slice(start, at);

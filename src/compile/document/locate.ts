@@ -1,14 +1,16 @@
-/** The place of a field, found in the parser's events when somebody asks: most documents are never asked. */
+/** The place of a field, found in the parser's events only when it is asked for: most documents never need one. */
 import { type Event, EVENT_ID, getScalarValue, SCALAR_STYLE } from "js-yaml";
 import type { FieldPath, Location } from "../diagnostics/diagnostics.ts";
 
+/** A file and its lines. */
 export interface Lines {
   readonly file: string;
   readonly source: string;
-  /** Offset of each line's first character. Computed on first use. */
+  /** Offset of the first character of each line, computed when first asked for. */
   readonly starts: () => readonly number[];
 }
 
+/** The lines of a file. */
 export function linesOf(file: string, source: string): Lines {
   let starts: number[] | null = null;
   return { file, source, starts: () => (starts ??= lineStarts(source)) };
@@ -20,8 +22,10 @@ function lineStarts(source: string): number[] {
   return starts;
 }
 
+/** Characters of a line that a message shows. */
 const MAX_SOURCE_LINE = 200;
 
+/** The location of `length` characters at an offset. The source line is left out where it may hold a `secret`. */
 export function locationAt(lines: Lines, offset: number, length: number, secret: boolean): Location {
   const starts = lines.starts();
   let low = 0;
@@ -45,21 +49,23 @@ export function locationAt(lines: Lines, offset: number, length: number, secret:
   };
 }
 
-/** Text of a file that was read by itself. */
+/** A part of a file that was parsed alone. */
 export interface Part {
   readonly lines: Lines;
   readonly source: string;
-  /** Where in the file a character of `source` stands. */
+  /** Offset in the file of an offset in `source`. */
   readonly toFile: (offset: number) => number;
-  /** Read when first asked for. */
+  /** Events of the parser, which parses the part again when they are first asked for. */
   readonly events: () => readonly Event[];
 }
 
+/** Locates a field of one document or object; `secret`: its line must not be shown. */
 export type Locate = (path: FieldPath, secret: boolean) => Location;
 
 /**
- * Locates paths from the node whose event has index `root`: a scalar itself, else the closest ancestor's key. A number after
- * a block of text is a line of it, from 1.
+ * Locates fields below the node whose event has the index `root`. The place is that of a scalar, or of the key of a collection
+ * or block of text, and for an absent field that of the closest field around it. A number below a block of text is the number
+ * of a line in it, from 1.
  */
 export function locator(part: Part, root: number): Locate {
   return (path, secret) => {
@@ -69,14 +75,14 @@ export function locator(part: Part, root: number): Locate {
     for (const step of path) {
       const scalar = events[node];
       if (typeof step === "number" && scalar?.type === EVENT_ID.SCALAR) {
-        best = lineOf(part.source, scalar, step) ?? best;
+        best = blockLine(part.source, scalar, step) ?? best;
         break;
       }
       const child = childOf(part.source, events, node, step);
       if (child === null) break;
       node = child.value;
       const value = events[node];
-      // A word is shown itself; a collection or a block of text by its key, which stands on the line people look for.
+      // A collection or block of text starts on the line after its key, and people look for the key.
       best = value !== undefined && isWord(value) ? spanOf(value) : (child.key ?? spanOf(value) ?? best);
     }
     const [offset, length] = best ?? [0, 1];
@@ -84,8 +90,8 @@ export function locator(part: Part, root: number): Locate {
   };
 }
 
-/** A line, from 1, of a block of text that keeps its lines; null where there is none. */
-function lineOf(source: string, { style, valueStart, valueEnd }: ScalarEvent, line: number): Span | null {
+/** Line `line`, from 1, of a block of text; null: the scalar is no block that keeps its lines, or has no such line. */
+function blockLine(source: string, { style, valueStart, valueEnd }: ScalarEvent, line: number): Span | null {
   if (style !== SCALAR_STYLE.LITERAL_BLOCK) return null;
   let start = valueStart;
   for (let at = 1; at < line; at++) {
@@ -98,6 +104,7 @@ function lineOf(source: string, { style, valueStart, valueEnd }: ScalarEvent, li
   return [start + indent, text.trim().length];
 }
 
+/** Whether an event is a scalar other than a block of text. */
 const isWord = (event: Event): boolean =>
   event.type === EVENT_ID.SCALAR &&
   event.valueEnd > event.valueStart &&
@@ -123,7 +130,7 @@ function spanOf(event: Event | undefined): Span | null {
   }
 }
 
-/** A locator for each item of the sequence at `path`: one walk, however many items ask later. */
+/** A locator for each item of the sequence under `key`, so that the events are walked once for all items. */
 export function itemLocators(part: Part, root: number, key: string): Locate[] {
   const events = part.events();
   const sequence = childOf(part.source, events, root, key)?.value ?? root;
@@ -139,7 +146,7 @@ export function itemLocators(part: Part, root: number, key: string): Locate[] {
   return locators;
 }
 
-/** The event of a mapping's value or a sequence's item. Aliases and merges are not followed. */
+/** Index of the event of a child, and the place of its key in a mapping. Aliases and merge keys are not followed. */
 function childOf(
   source: string,
   events: readonly Event[],
@@ -168,7 +175,7 @@ function childOf(
   return null;
 }
 
-/** The index after a whole node. */
+/** Index of the event that follows a whole node. */
 function after(events: readonly Event[], node: number): number {
   let depth = 0;
   for (let index = node; index < events.length; index++) {

@@ -1,11 +1,21 @@
-/** From documents to raw objects: `kind: List` unpacked, identity read, nulls pruned, what is no object diagnosed. */
+/** The objects in texts: documents are parsed, lists unpacked, nulls removed, and documents that are no objects reported. */
 import type { RawObject } from "../kubernetes/raw-object.ts";
-import { type Diagnostic, type Diagnostics, type FieldPath, type Location, show } from "../diagnostics/diagnostics.ts";
+import {
+  type Diagnostic,
+  type Diagnostics,
+  type FieldPath,
+  inputDiagnostic,
+  type Location,
+  show,
+} from "../diagnostics/diagnostics.ts";
 import { field, KINDS } from "../kubernetes/kinds.ts";
 import type { Locate } from "./locate.ts";
-import { type InputDocument, parseText } from "./parse.ts";
+import { type InputDocument, type ParsedDocument, parseText } from "./parse.ts";
 
-/** Reads every text. `fatal`: one of them cannot be read, so nothing may be built from the rest. */
+/**
+ * The objects of all texts. `fatal`: one of the texts cannot be read, so nothing may be built from the others. `namespace` is
+ * for objects that name none; null: they keep none.
+ */
 export function readObjects(
   inputs: readonly InputDocument[],
   diagnostics: Diagnostics,
@@ -22,16 +32,16 @@ export function readObjects(
     }
     const before = objects.length;
     for (const { value, locate, locateItems } of parsed.documents) {
-      // An empty document (`---` at the end, comments alone) is no object.
+      // An empty document (`---` at the end, only comments) is no object, and no fault.
       if (value === null || value === undefined) continue;
-      fatal = !addValue(value, locate, locateItems, objects, diagnostics) || fatal;
+      fatal = !addValue({ value, locate, locateItems }, objects, diagnostics) || fatal;
     }
     if (objects.length === before && !fatal) diagnostics.add(emptyInput(input.file));
   }
   return { objects: namespace === null ? objects : objects.map((object) => inNamespace(object, namespace)), fatal };
 }
 
-/** As `kubectl --namespace`: what names no namespace of its own is of this one. Cluster-scoped kinds pass it over. */
+/** The object in a namespace, as with `kubectl --namespace`: unless it names a namespace, or is of a cluster-scoped kind. */
 function inNamespace(object: RawObject, namespace: string): RawObject {
   if (object.ref.namespace !== null || isClusterScoped(object.group, object.ref.kind)) return object;
   const metadata = field(object.value, "metadata");
@@ -39,38 +49,33 @@ function inNamespace(object: RawObject, namespace: string): RawObject {
   return {
     ...object,
     ref: { ...object.ref, namespace },
-    // What is no map is refused as it stands.
+    // metadata that is no map is left as it is: the schema refuses it.
     value: isMap || metadata === undefined ? { ...object.value, metadata: { ...metadata, namespace } } : object.value,
   };
 }
 
 /**
- * An object, or the items of a list: `kind: List`, or a typed one (`HTTPRouteList`), whose items may leave out apiVersion
- * and kind. False when something in it is no object that could even be skipped by name.
+ * Adds an object, or each item of a list: of `kind: List`, or of a typed one (`HTTPRouteList`), whose items may leave out
+ * apiVersion and kind. False when something in it is no object, not even of an unknown kind.
  */
 function addValue(
-  value: unknown,
-  locate: Locate,
-  locateItems: (key: string) => readonly Locate[],
+  { value, locate, locateItems }: ParsedDocument,
   objects: RawObject[],
   diagnostics: Diagnostics,
 ): boolean {
-  const list = listOf(value);
+  const list = listTypeOf(value);
   if (list === null) return addObject(value, locate, objects, diagnostics);
   const items = field(value, "items") ?? [];
   if (!Array.isArray(items)) {
-    malformed(
-      diagnostics,
-      locate(["items"], true),
-      "items of a list must be a list",
-      "a list of objects",
-      typeOf(items),
+    const message = "items of a list must be a list";
+    diagnostics.add(
+      malformed(locate(["items"], true), { message, expected: "a list of objects", found: typeOf(items) }),
     );
     return false;
   }
   let places: readonly Locate[] | null = null;
   let sound = true;
-  // Flow style puts other items on the line of a Secret's data.
+  // In flow style, the data of a Secret may be on the line of another item.
   const secrets = holdsSecret(value);
   for (const [index, item] of (items as unknown[]).entries()) {
     const place: Locate = (path, secret) => {
@@ -88,7 +93,8 @@ function addValue(
           )
         : [];
     };
-    sound = addValue(typed(item, list), place, nested, objects, diagnostics) && sound;
+    const located = { value: withType(item, list), locate: place, locateItems: nested };
+    sound = addValue(located, objects, diagnostics) && sound;
   }
   return sound;
 }
@@ -99,16 +105,17 @@ function holdsSecret(value: unknown): boolean {
   return Array.isArray(items) && items.some(holdsSecret);
 }
 
-/** Secrets, and what controllers make Secrets from. */
+/** Whether a kind is Secret, or a kind from which controllers generate Secrets. */
 const isSecretKind = (kind: unknown): boolean => typeof kind === "string" && /secret/i.test(kind);
 
 interface ListType {
   readonly apiVersion: string;
-  /** Null: items say their own kind. */
+  /** Null: the items have their own kinds. */
   readonly kind: string | null;
 }
 
-function listOf(value: unknown): ListType | null {
+/** The type of a list; null: the value is no list. */
+function listTypeOf(value: unknown): ListType | null {
   const apiVersion = field(value, "apiVersion");
   const kind = field(value, "kind");
   if (typeof apiVersion !== "string" || typeof kind !== "string" || !kind.endsWith("List")) return null;
@@ -116,36 +123,30 @@ function listOf(value: unknown): ListType | null {
   return field(value, "items") === undefined ? null : { apiVersion, kind: kind.slice(0, -"List".length) };
 }
 
-function typed(item: unknown, { apiVersion, kind }: ListType): unknown {
+/** An item of a typed list, with the apiVersion and kind that it may leave out. */
+function withType(item: unknown, { apiVersion, kind }: ListType): unknown {
   if (kind === null || item === null || typeof item !== "object" || Array.isArray(item)) return item;
   return { apiVersion, kind, ...item };
 }
 
-/** False when the value is no object that could even be skipped by name. */
+/** Adds an object. False when the value is none, not even of an unknown kind. */
 function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnostics: Diagnostics): boolean {
   const place = (path: FieldPath): Location => locate(path, true);
   if (value === null || typeof value !== "object" || Array.isArray(value)) {
-    malformed(
-      diagnostics,
-      place([]),
-      `a document must be one Kubernetes object, and this is ${typeOf(value)}`,
-      "a mapping with apiVersion and kind",
-      typeOf(value),
-      Array.isArray(value) ? UNPACK : undefined,
-    );
+    const found = typeOf(value);
+    const message = `a document must be one Kubernetes object, and this is ${found}`;
+    const expected = "a mapping with apiVersion and kind";
+    const remedy = Array.isArray(value) ? { remedy: UNPACK } : {};
+    diagnostics.add(malformed(place([]), { message, expected, found, ...remedy }));
     return false;
   }
   const apiVersion = field(value, "apiVersion");
   const kind = field(value, "kind");
   if (typeof apiVersion !== "string" || apiVersion === "" || typeof kind !== "string" || kind === "") {
     const missing = typeof apiVersion !== "string" || apiVersion === "" ? "apiVersion" : "kind";
-    malformed(
-      diagnostics,
-      place([missing]),
-      `the object has no ${missing}`,
-      `a string ${missing}`,
-      show(field(value, missing)),
-    );
+    const message = `the object has no ${missing}`;
+    const found = show(field(value, missing));
+    diagnostics.add(malformed(place([missing]), { message, expected: `a string ${missing}`, found }));
     return false;
   }
   const metadata = field(value, "metadata");
@@ -156,14 +157,14 @@ function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnos
     ref: {
       apiVersion,
       kind,
-      // The API server reads an empty namespace as none.
+      // The API server treats an empty namespace as an absent one.
       namespace: typeof namespace === "string" && namespace !== "" ? namespace : null,
       name: typeof name === "string" ? name : "",
     },
     group: slash < 0 ? "" : apiVersion.slice(0, slash),
     version: apiVersion.slice(slash + 1),
     value: pruneNulls(value as Record<string, unknown>),
-    locate: (path) => locate(path, maySecret(kind, path)),
+    locate: (path) => locate(path, holdsSecretData(kind, path)),
   });
   return true;
 }
@@ -175,14 +176,14 @@ function isClusterScoped(group: string, kind: string): boolean {
   return known.group === group && !known.namespaced;
 }
 
-/** Lines that are not printed: a Secret's, any of which may hold its data, and what a ConfigMap holds by mistake. */
-function maySecret(kind: string, path: FieldPath): boolean {
+/** Whether a field's line must not be shown: any line of a Secret may hold its data, and a ConfigMap may hold a key by mistake. */
+function holdsSecretData(kind: string, path: FieldPath): boolean {
   return isSecretKind(kind) || (kind === "ConfigMap" && (path[0] === "data" || path[0] === "binaryData"));
 }
 
-/** The API server drops nulls before it sets defaults: a null field is an absent one. */
+/** Removes null fields from a value in place, as the API server does before it sets defaults. Items of lists stay. */
 export function pruneNulls<T extends object>(value: T): T {
-  // parse.ts has refused cycles, and trees that aliases make huge.
+  // The recursion ends: parse.ts has refused cycles, and values that aliases make huge.
   for (const key of Object.keys(value)) {
     const child = (value as Record<string, unknown>)[key];
     if (child === null && !Array.isArray(value)) delete (value as Record<string, unknown>)[key];
@@ -191,49 +192,33 @@ export function pruneNulls<T extends object>(value: T): T {
   return value;
 }
 
-function emptyInput(file: string): Diagnostic {
-  return {
+const emptyInput = (file: string): Diagnostic =>
+  inputDiagnostic({
     severity: "warning",
     code: "input-empty",
     message: `${file} holds no object`,
     location: { file, line: 1, column: 1, length: 1, sourceLine: null },
-    object: null,
-    path: null,
     expected: "Kubernetes objects",
-    found: null,
     remedy: "remove the file, or add the objects",
-    note: null,
-  };
-}
+  });
 
 const UNPACK =
   'put the list under `items` of an object with `apiVersion: v1` and `kind: List`: jq \'{apiVersion: "v1", kind: "List", items: .}\'';
 
-/** As an author of YAML says it; the value itself may be a secret. */
+/** The type of a value in terms of YAML. The value itself may be a secret, and is not shown. */
 function typeOf(value: unknown): string {
   if (Array.isArray(value)) return "a list (array)";
   if (value === null) return "null";
   return typeof value === "object" ? "a mapping (object)" : `a ${typeof value}`;
 }
 
-function malformed(
-  diagnostics: Diagnostics,
+const malformed = (
   location: Location,
-  message: string,
-  expected: string,
-  found: string,
-  remedy = "write one Kubernetes object per YAML document, separated by `---`",
-): void {
-  diagnostics.add({
-    severity: "error",
+  fault: Pick<Diagnostic, "message" | "expected" | "found"> & { readonly remedy?: string },
+): Diagnostic =>
+  inputDiagnostic({
     code: "object-malformed",
-    message,
     location,
-    object: null,
-    path: null,
-    expected,
-    found,
-    remedy,
-    note: null,
+    remedy: "write one Kubernetes object per YAML document, separated by `---`",
+    ...fault,
   });
-}

@@ -1,4 +1,4 @@
-/** From text to documents: YAML (JSON is a subset), several per file, with the place of every node. */
+/** Parses a text into documents: YAML, of which JSON is a subset, several in one text, with the place of every field. */
 import {
   boolYaml11Tag,
   constructFromEvents,
@@ -9,32 +9,33 @@ import {
   parseEvents,
   YAMLException,
 } from "js-yaml";
-import type { Diagnostic, Location } from "../diagnostics/diagnostics.ts";
+import { type Diagnostic, inputDiagnostic, type Location } from "../diagnostics/diagnostics.ts";
 import { DEFICIENT, type Indented, indentFlow, unchanged } from "./flow-indent.ts";
 import { itemLocators, type Lines, linesOf, type Locate, locationAt, locator, type Part } from "./locate.ts";
-import { jsonValues, partsOf, type Span } from "./parts.ts";
+import { jsonValues, partsOf, type TextRange } from "./parts.ts";
 import { markNear, type Template, templateIn, withoutMarks } from "./templates.ts";
 
-/** Text that was read: `file` is how diagnostics name it. */
+/** The text of a file; diagnostics name the file as `file`. */
 export interface InputDocument {
   readonly file: string;
   readonly text: string;
 }
 
+/** One document of a text. */
 export interface ParsedDocument {
   readonly value: unknown;
   readonly locate: Locate;
-  /** Of each item of the sequence under `key`, as in `kind: List`. */
+  /** A locator for each item of the sequence under `key`, for lists of objects. */
   readonly locateItems: (key: string) => Locate[];
 }
 
-/** Kubernetes reads YAML 1.1 booleans (`on`, `yes`) and merge keys; other scalars as YAML 1.2. */
+/** The YAML of Kubernetes: booleans (`on`, `yes`) and merge keys of YAML 1.1, all other scalars of YAML 1.2. */
 const SCHEMA = CORE_SCHEMA.withTags(boolYaml11Tag, mergeTag);
 const MAX_DEPTH = 100;
-/** Nodes of one document once its aliases are expanded. */
+/** Nodes that one document may have when its aliases are expanded. */
 const MAX_EXPANDED_NODES = 1_000_000;
 
-/** Every document of one text, or why the text as a whole cannot be read. Never throws on input. */
+/** Every document of a text, or why the text as a whole cannot be read. Never throws on input. */
 export function parseText({ file, text }: InputDocument): { documents: ParsedDocument[] } | { fault: Diagnostic } {
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
   const lines = linesOf(file, source);
@@ -44,7 +45,7 @@ export function parseText({ file, text }: InputDocument): { documents: ParsedDoc
     const [from, to] = span;
     const read = readPart(source.slice(from, to));
     if (read.kind === "values") {
-      waiting.push(...read.spans.map(([start, end]): Span => [from + start, from + end]).reverse());
+      waiting.push(...read.spans.map(([start, end]): TextRange => [from + start, from + end]).reverse());
       continue;
     }
     if (read.kind === "fault") return { fault: syntaxFault(lines, read, [from, to]) };
@@ -59,7 +60,7 @@ export function parseText({ file, text }: InputDocument): { documents: ParsedDoc
   return { documents };
 }
 
-/** Events weigh far more than the text: dropped, and read again when the first place is asked for. */
+/** A part whose events, which take far more memory than the text, are parsed again when the first place is asked for. */
 function partOf(lines: Lines, { source, toOriginal }: Indented, offset: number): Part {
   let again: Event[] | null = null;
   return {
@@ -72,14 +73,14 @@ function partOf(lines: Lines, { source, toOriginal }: Indented, offset: number):
 
 type PartRead =
   | { readonly kind: "documents"; readonly text: Indented; readonly ranges: readonly ParsedRange[] }
-  /** Not one document, but several values of JSON. */
-  | { readonly kind: "values"; readonly spans: readonly Span[] }
+  /** The part is no document, but several JSON values. */
+  | { readonly kind: "values"; readonly spans: readonly TextRange[] }
   | PartFault;
 
 interface PartFault {
   readonly kind: "fault";
   readonly reason: string;
-  /** In the part; null: not known. */
+  /** Offset in the part; null: not known. */
   readonly at: number | null;
 }
 
@@ -100,14 +101,15 @@ function readPart(source: string): PartRead {
 
 interface ParsedRange {
   readonly value: unknown;
-  /** Index of the document's first event. */
+  /** Index of the first event of the document. */
   readonly start: number;
   readonly aliases: boolean;
 }
 
-type Parsed = { readonly ranges: readonly ParsedRange[] } | PartFault;
+/** The documents of a part. */
+type ParsedRanges = { readonly ranges: readonly ParsedRange[] } | PartFault;
 
-function parseRanges(source: string): Parsed {
+function parseRanges(source: string): ParsedRanges {
   try {
     const events = parseEvents(source, { maxDepth: MAX_DEPTH });
     const values = constructFromEvents(events, { source, schema: SCHEMA });
@@ -124,7 +126,7 @@ function parseRanges(source: string): Parsed {
   }
 }
 
-/** `[start, end)` of each document's events, its own DOCUMENT event included. */
+/** Indexes `[start, end)` of the events of each document, from its DOCUMENT event on. */
 function documentRanges(events: readonly Event[]): [number, number][] {
   const starts: number[] = [];
   for (let index = 0; index < events.length; index++) if (events[index]?.type === EVENT_ID.DOCUMENT) starts.push(index);
@@ -137,8 +139,8 @@ function hasAlias(events: readonly Event[], start: number, end: number): boolean
 }
 
 /**
- * Aliases share values, so a short text can stand for a huge tree, a deep one, or a cycle: measured here without walking
- * any value twice, so that later passes may recurse freely.
+ * Whether a value is too large or too deep, or a cycle. Aliases share values, so a short text can mean any of these. No value
+ * is walked twice here; later passes may walk the whole of what this accepts.
  */
 function expandsTooFar(root: unknown): boolean {
   const measured = new Map<object, Measure>();
@@ -169,25 +171,21 @@ interface Measure {
 const LEAF: Measure = { nodes: 1, depth: 0 };
 const ENDLESS: Measure = { nodes: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
 
-function syntaxFault(lines: Lines, { reason, at }: PartFault, [from, to]: Span): Diagnostic {
+function syntaxFault(lines: Lines, { reason, at }: PartFault, [from, to]: TextRange): Diagnostic {
   const source = lines.source.slice(from, to);
   const template = templateFault(source, at ?? 0);
   const offset = from + (template?.at ?? at ?? 0);
-  return {
-    severity: "error",
+  return inputDiagnostic({
     code: "yaml-syntax",
     message: `not valid YAML: ${template === null ? reason : `${template.mark} looks like ${template.tool}`}`,
     location: locationAt(lines, offset, template?.mark.length ?? 1, mayHoldSecret(lines, offset)),
-    object: null,
-    path: null,
     expected: "YAML 1.2 or JSON",
     found: template?.mark ?? null,
-    remedy: template?.remedy ?? remedyFor(reason, source),
-    note: null,
-  };
+    remedy: template?.remedy ?? syntaxRemedy(reason, source),
+  });
 }
 
-/** A template outside quotes is at fault when its line is, or when all would be well without it. */
+/** The template that causes a fault: one outside of quotes, on the line of the fault, or without which the text can be parsed. */
 function templateFault(source: string, at: number): (Template & { at: number }) | null {
   const mark = markNear(source, at);
   if (mark === null || (!mark.isInLine && "reason" in parseRanges(withoutMarks(source)))) return null;
@@ -195,7 +193,7 @@ function templateFault(source: string, at: number): (Template & { at: number }) 
   return template === null ? null : { ...template, at: mark.at };
 }
 
-function remedyFor(reason: string, source: string): string {
+function syntaxRemedy(reason: string, source: string): string {
   if (reason.includes("duplicated mapping key")) return "remove one of the two keys of the same name";
   if (reason.includes("maxDepth")) return `nest collections at most ${MAX_DEPTH} deep`;
   if (reason.includes("tag")) return "remove the tag: Kubernetes manifests are plain YAML";
@@ -203,7 +201,7 @@ function remedyFor(reason: string, source: string): string {
   return "correct the line; `kubectl apply --dry-run=client -f` reads the same syntax";
 }
 
-/** A broken line of a Secret or a key must not be printed. */
+/** Whether the document around an offset may hold a Secret or a key, so that none of its lines may be shown. */
 function mayHoldSecret({ source }: Lines, offset: number): boolean {
   const from = source.lastIndexOf("\n---", Math.max(0, offset - 1));
   const to = source.indexOf("\n---", offset);
@@ -211,17 +209,11 @@ function mayHoldSecret({ source }: Lines, offset: number): boolean {
   return /Secret|PRIVATE KEY/.test(document);
 }
 
-function aliasFault(location: Location): Diagnostic {
-  return {
-    severity: "error",
+const aliasFault = (location: Location): Diagnostic =>
+  inputDiagnostic({
     code: "yaml-aliases",
     message: "YAML aliases expand this document without bound",
     location,
-    object: null,
-    path: null,
     expected: `at most ${MAX_EXPANDED_NODES} nodes, ${MAX_DEPTH} deep`,
-    found: null,
     remedy: "write the repeated parts out",
-    note: null,
-  };
-}
+  });

@@ -1,14 +1,14 @@
-/** Which parts of a text are read alone: YAML documents, and JSON values one after another. */
+/** The parts of a text that can be parsed alone: YAML documents, and JSON values that follow one another. */
 
-/** `[from, to)` of a text. */
-export type Span = readonly [from: number, to: number];
+/** The part `[from, to)` of a text. */
+export type TextRange = readonly [from: number, to: number];
 
 /**
- * Parts that can be read alone, so that one document's events are gone before the next one's come. `---` at a line's start
- * is a document's start wherever it stands (YAML 1.2 §9.1.2), but directives belong to the next. Each may have a byte
- * order mark (§5.2), as files have that were written by Windows and joined: it belongs to none.
+ * The documents of a text. Each can be parsed alone, so that the parser's events of only one document are in memory. `---` at
+ * the start of a line always starts a document (YAML 1.2 §9.1.2); a text with directives, which stand before it, stays in one
+ * part. A document may start with a byte order mark (§5.2), as in joined files from Windows; no part contains it.
  */
-export function partsOf(source: string): Span[] {
+export function partsOf(source: string): TextRange[] {
   const marks = /(?:^|[\n\r])\uFEFF?%/.test(source)
     ? []
     : [...source.matchAll(/[\n\r](\uFEFF?)---(?=[ \t\n\r]|$)/g)].map(({ index, 1: mark = "" }) => ({
@@ -24,22 +24,21 @@ export function partsOf(source: string): Span[] {
 }
 
 /**
- * JSON values that follow one another, with or without a line's end between them, as `jq` and loops around
- * `kubectl get -o json` write them; null: the text is something else, or one value. The last may be cut off,
- * or something else.
+ * The JSON values of a text in which several follow one another, with or without a line end between them, as `jq` and loops
+ * around `kubectl get -o json` write them. Null: the text is one value, or something else. The last part may be no JSON.
  */
-export function jsonValues(source: string): Span[] | null {
-  const spans: Span[] = [];
+export function jsonValues(source: string): TextRange[] | null {
+  const spans: TextRange[] = [];
   let depth = 0;
   let start = 0;
-  // A document's start may stand before them.
+  // The values may follow a document start.
   const from = /^---[ \t]*[\r\n]/.exec(source)?.[0].length ?? 0;
   for (const { 0: token, index: at } of source.slice(from).matchAll(/"[^"\\]*(?:\\[^][^"\\]*)*"|[^\s]/g)) {
     const index = from + at;
     const opens = token === "{" || token === "[";
     if (depth === 0 && !opens) {
       if (spans.length === 0) return null;
-      // Whoever reads it will find the fault where it is.
+      // What follows is no JSON object or list. The parser will say what is wrong with it.
       spans.push([index, source.length]);
       return spans;
     }

@@ -1,14 +1,15 @@
-/** From `-f` to texts: files, directories, globs, standard input. The only file of compile/ that touches the disk. */
+/** The texts that `-f` names: files, directories, globs and standard input. No other file of compile/ reads the disk. */
 import { existsSync, globSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { compareStrings, type Diagnostic } from "../diagnostics/diagnostics.ts";
+import { compareStrings, type Diagnostic, inputDiagnostic, type Location } from "../diagnostics/diagnostics.ts";
 import type { InputDocument } from "./parse.ts";
 import { decodeText, NotText } from "./encoding.ts";
 
+/** The texts of the inputs. */
 export interface InputsRead {
-  /** By name. A file that two paths lead to is read once. */
+  /** Sorted by name; a file to which two paths lead is read once. */
   readonly documents: readonly InputDocument[];
-  /** Each is fatal: what was asked for cannot be read. */
+  /** Inputs that cannot be read. With any of them, nothing may be built. */
   readonly faults: readonly Diagnostic[];
 }
 
@@ -16,12 +17,13 @@ export interface InputsRead {
 const STDIN = "<stdin>";
 
 const EXTENSION = /\.(ya?ml|json)$/i;
-/** The longest text that JavaScript strings hold is not far above. */
+/** Node cannot hold strings of more than some 512 MB. */
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
 
 /**
- * Directories are walked to the bottom for `.yaml`, `.yml` and `.json`; `-` is standard input. `outputs` of an earlier run
- * are no inputs of this one: passed over in directories and patterns, refused where a path names one.
+ * Reads files, directories, globs and standard input (`-`). Directories are searched, with their subdirectories, for `.yaml`,
+ * `.yml` and `.json`. `outputs` are files that this run will write: they are skipped in directories and globs, and a path that
+ * names one is a fault.
  */
 export function readInputs(paths: readonly string[], outputs: readonly string[] = []): InputsRead {
   const documents = new Map<string, InputDocument>();
@@ -36,18 +38,18 @@ export function readInputs(paths: readonly string[], outputs: readonly string[] 
           if (file === path) faults.push(overwritten(file));
           continue;
         }
-        // A pipe may be named, as shells do for `<(…)`; one that lies in a directory would be waited for without end.
+        // A path may name a pipe, as `<(…)` of a shell does. To read a pipe found in a directory might wait forever.
         if (file !== path && !statSync(file).isFile()) throw new Error("not a regular file");
         if (!documents.has(key)) documents.set(key, { file: file === "-" ? STDIN : file, text: readText(file) });
       } catch (error) {
-        faults.push(unreadable(file, reasonOf(error), error instanceof NotText ? error.remedy : undefined));
+        faults.push(unreadableInput(file, reasonOf(error), error instanceof NotText ? error.remedy : undefined));
       }
     }
   }
   return { documents: [...documents.values()].sort((a, b) => compareStrings(a.file, b.file)), faults };
 }
 
-/** Every file that the paths lead to now, as {@link readInputs} would read them; standard input is none. */
+/** The files that {@link readInputs} would read now, without standard input. */
 export const inputFiles = (paths: readonly string[]): string[] =>
   paths.flatMap((path) => (path === "-" ? [] : expand(path, [])));
 
@@ -55,7 +57,7 @@ function expand(path: string, faults: Diagnostic[]): string[] {
   try {
     if (/[*?[\]{}]/.test(path) && statSync(path, { throwIfNoEntry: false }) === undefined) {
       const found = globSync(path).sort(compareStrings);
-      if (found.length === 0) faults.push(empty(path, "no file matches the pattern"));
+      if (found.length === 0) faults.push(emptyPath(path, "no file matches the pattern"));
       return found.flatMap((file) => (statSync(file).isDirectory() ? [] : [file]));
     }
     if (!statSync(path).isDirectory()) return [path];
@@ -63,10 +65,10 @@ function expand(path: string, faults: Diagnostic[]): string[] {
       .filter((entry) => !entry.isDirectory() && EXTENSION.test(entry.name))
       .map((entry) => join(entry.parentPath, entry.name))
       .sort(compareStrings);
-    if (found.length === 0) faults.push(empty(path, "the directory holds no .yaml, .yml or .json file"));
+    if (found.length === 0) faults.push(emptyPath(path, "the directory holds no .yaml, .yml or .json file"));
     return found;
   } catch (error) {
-    faults.push(unreadable(path, reasonOf(error)));
+    faults.push(unreadableInput(path, reasonOf(error)));
     return [];
   }
 }
@@ -75,7 +77,7 @@ function readText(file: string): string {
   const tooLarge = (bytes: number): boolean => bytes > MAX_FILE_BYTES;
   if (file !== "-" && tooLarge(statSync(file).size)) throw new RangeError(`larger than ${MAX_FILE_BYTES} bytes`);
   const bytes = readFileSync(file === "-" ? 0 : file);
-  // Pipes do not say how much is coming.
+  // The size of a pipe is not known before it is read.
   if (tooLarge(bytes.length)) throw new RangeError(`larger than ${MAX_FILE_BYTES} bytes`);
   return decodeText(bytes);
 }
@@ -88,48 +90,32 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function unreadable(file: string, why: string, remedy = "correct the path given with -f"): Diagnostic {
-  return fault(
-    "input-unreadable",
-    file,
-    `cannot read ${file}: ${why}`,
-    "a readable file of UTF-8 or UTF-16 text",
+const unreadableInput = (file: string, why: string, remedy = "correct the path given with -f"): Diagnostic =>
+  inputDiagnostic({
+    location: startOf(file),
+    code: "input-unreadable",
+    message: `cannot read ${file}: ${why}`,
+    expected: "a readable file of UTF-8 or UTF-16 text",
     remedy,
-  );
-}
+  });
 
-function overwritten(file: string): Diagnostic {
-  return fault(
-    "output-unwritable",
-    file,
-    `${file} is an input, and -o or --status would overwrite it`,
-    "an output that is no input",
-    "correct -o or --status",
-  );
-}
+const overwritten = (file: string): Diagnostic =>
+  inputDiagnostic({
+    location: startOf(file),
+    code: "output-unwritable",
+    message: `${file} is an input, and -o or --status would overwrite it`,
+    expected: "an output that is no input",
+    remedy: "correct -o or --status",
+  });
 
-function empty(path: string, why: string): Diagnostic {
-  return fault("input-empty", path, `${path}: ${why}`, "at least one manifest", "correct the path given with -f");
-}
+const emptyPath = (path: string, why: string): Diagnostic =>
+  inputDiagnostic({
+    location: startOf(path),
+    code: "input-empty",
+    message: `${path}: ${why}`,
+    expected: "at least one manifest",
+    remedy: "correct the path given with -f",
+  });
 
-function fault(
-  code: "input-unreadable" | "input-empty" | "output-unwritable",
-  file: string,
-  message: string,
-  expected: string,
-  remedy: string,
-): Diagnostic {
-  const location = { file, line: 1, column: 1, length: 1, sourceLine: null };
-  return {
-    severity: "error",
-    code,
-    message,
-    location,
-    object: null,
-    path: null,
-    expected,
-    found: null,
-    remedy,
-    note: null,
-  };
-}
+/** The start of a file: the place of a fault of the file as a whole. */
+const startOf = (file: string): Location => ({ file, line: 1, column: 1, length: 1, sourceLine: null });

@@ -1,9 +1,10 @@
-/** Text that a tool should have replaced before it reached lasthop. */
+/** Templates: text that some tool should have replaced before lasthop reads it. */
 
+/** A template in a text. */
 export interface Template {
-  /** `{{ .Values.name }}`, cut. */
+  /** The template itself, at most 60 characters: `{{ .Values.name }}`. */
   readonly mark: string;
-  /** What the mark looks like. */
+  /** What it looks like: `an unrendered Jinja template`. */
   readonly tool: string;
   readonly remedy: string;
 }
@@ -29,7 +30,7 @@ const TOOLS: readonly (readonly [mark: RegExp, tool: string, remedy: string])[] 
   [/(?:^|\s)#@[ \w/]*/, "an unrendered ytt template", "render it first: ytt -f DIRECTORY | lasthop build -f -"],
 ];
 
-/** The first kind of mark in a text; null: none. */
+/** A template in a text; null: there is none. */
 export function templateIn(text: string): Template | null {
   for (const [pattern, tool, remedy] of TOOLS) {
     const found = pattern.exec(text)?.[0].trim();
@@ -39,8 +40,8 @@ export function templateIn(text: string): Template | null {
 }
 
 /**
- * Of text that is no YAML for a mark outside quotes and comments: the place of one in the line of `at`, or else of the last
- * before, or of the first after; null: there is none.
+ * The place of a template in a text that is no YAML, outside of quotes and comments: one on the line of the offset `at`, or else
+ * the last one before that line, or else the first one after it. Null: there is none.
  */
 export function markNear(text: string, at: number): { readonly at: number; readonly isInLine: boolean } | null {
   const bare = text.replaceAll(/"(?:\\.|[^"\\\n])*"|'[^'\n]*'|(?<=^|\s)#.*/g, (quoted) => " ".repeat(quoted.length));
@@ -52,7 +53,7 @@ export function markNear(text: string, at: number): { readonly at: number; reado
   return place === undefined ? null : { at: place, isInLine: inLine !== undefined };
 }
 
-/** The text with a word in each mark's place, and lines of marks alone left empty: no longer a template. */
+/** The text with a word in place of each template, and with lines of templates alone left empty. */
 export function withoutMarks(text: string): string {
   return text.replaceAll(/^[ \t]*(?:(?:\{\{[^]*?\}\}|\{%[^]*?%\}|<%[^]*?%>)[ \t]*)+$/gm, "").replaceAll(MARK, "x");
 }

@@ -1,4 +1,4 @@
-/** From the model to the bundle of one Gateway. */
+/** The bundle of one Gateway, from the model. */
 import { encodeBundle } from "../../bundle/codec.ts";
 import { encodeSecrets } from "../../bundle/secrets.ts";
 import {
@@ -17,13 +17,13 @@ import {
   type NamespacedName,
   type Sha256Hex,
 } from "../../bundle/types.ts";
-import type { AnchorSource } from "../references/anchor-faults.ts";
+import type { AnchorSource } from "../references/anchor-source.ts";
 import type { BackendTarget } from "../backends/backends.ts";
 import type { Certificate } from "../references/certificates.ts";
 import { compareStrings, type Diagnostics, namespacedName } from "../diagnostics/diagnostics.ts";
 import { digestJson, sha256 } from "../digest.ts";
-import { emitRules, type PlacedHost } from "./rules.ts";
-import { type EndpointOptions, indexSlices, resolveEndpoints, type Slices } from "../backends/endpoints.ts";
+import { emitRules, type ListenerHost } from "./rules.ts";
+import { type EndpointOptions, resolveEndpoints } from "../backends/endpoints.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
 import { listenerName, type ListenerState, type ListenerTls } from "../gateways/listeners.ts";
 import type { Memory } from "../memory.ts";
@@ -32,55 +32,52 @@ import { type PlaintextBackend, plaintextOf } from "./plaintext.ts";
 import { policyTransport } from "../policies/policies.ts";
 import { fullPolicy } from "../ancestors/ancestors.ts";
 
+/** What {@link emitBundle} gives. */
 export interface Emitted {
   readonly bundle: Bundle;
   /** The bundle's canonical text. */
   readonly text: string;
-  /** The secrets file's text; null: the bundle needs no keys. */
+  /** The text of the secrets file, with private keys; null: the bundle needs no keys. */
   readonly secrets: string | null;
-  /** By the backend's id. */
+  /** The backends that get plaintext, by their id. */
   readonly plaintext: readonly PlaintextBackend[];
-  /** The policy that decides about a backend: it gets TLS, or nothing. */
+  /** The policy that decides about a backend, which gets TLS or no connection, by the backend's id. */
   readonly covered: ReadonlyMap<BackendId, NamespacedName>;
 }
 
-export function emitBundle(
-  model: Model,
-  gateway: GatewayState,
-  options: EndpointOptions,
-  memory: Memory,
-  diagnostics: Diagnostics,
-): Emitted {
+/** What a bundle is made from. */
+export interface EmitContext {
+  readonly model: Model;
+  readonly gateway: GatewayState;
+  readonly options: EndpointOptions;
+}
+
+/** Makes the bundle of one Gateway, and reports backends without endpoints or with suspicious plaintext. */
+export function emitBundle(context: EmitContext, memory: Memory, diagnostics: Diagnostics): Emitted {
+  const { model, gateway, options } = context;
   const pass = (name: string): string => `${gateway.name}: ${name}`;
-  // A refused Gateway still gets a bundle: one that serves nothing.
+  // A Gateway that is refused gets a bundle, too: one that serves nothing.
   const listeners =
     gateway.kind === "valid" && gateway.refusal === null
       ? gateway.listeners.filter(({ verdict }) => verdict.kind === "accepted")
       : [];
-  const { rules, hosts, targets } = emitRules(model.routes, gateway, listeners, memory, diagnostics);
-  const slices = indexSlices(model.cluster, memory, diagnostics);
+  const { rules, hosts, targets } = emitRules({ routes: model.routes, gateway, listeners }, memory, diagnostics);
   const backends = memory.each(
     pass("backends"),
-    [gateway, ...Object.values(options)],
-    [...targets.values()],
+    { items: [...targets.values()], given: [gateway, ...Object.values(options)] },
     diagnostics,
-    ({ key: id, items: [user] }, own): EmittedBackend => {
-      const target = user?.targets.get(id);
+    ({ key: id, items: [sender] }, own): EmittedBackend => {
+      const target = sender?.targets.get(id);
       if (target === undefined) throw new RangeError(`nobody sends to ${id}`);
-      return {
-        id,
-        backend: emitBackend(target, gateway, model, slices, options, own),
-        policy: target.policy?.name ?? null,
-      };
+      return { id, backend: emitBackend(target, context, own), policy: target.policy?.name ?? null };
     },
   );
   const senders = memory.source(pass("senders"), targets);
   const plaintext = memory.each(
     pass("plaintext"),
-    [],
-    backends.filter(({ backend }) => backend.transport.kind === "plaintext"),
+    { items: backends.filter(({ backend }) => backend.transport.kind === "plaintext") },
     diagnostics,
-    ({ id, backend }, own) => plaintextOf(id, backend, senders, { slices, policies: model.policies }, own),
+    (backend, own) => plaintextOf(backend, { ...model, senders }, own),
   );
   const used = new Set(
     backends.flatMap(({ backend: { transport } }) => (transport.kind === "tls" ? [transport.policy] : [])),
@@ -111,24 +108,19 @@ interface EmittedBackend {
   readonly policy: NamespacedName | null;
 }
 
-function emitBackend(
-  target: BackendTarget,
-  gateway: GatewayState,
-  model: Model,
-  slices: Slices,
-  options: EndpointOptions,
-  diagnostics: Diagnostics,
-): BundleBackend {
+function emitBackend(target: BackendTarget, context: EmitContext, diagnostics: Diagnostics): BundleBackend {
   const { service, port, protocol } = target;
-  const transport = transportOf(target, gateway, model);
-  // A closed port is never dialled.
-  const endpoints = transport.kind === "refused" ? [] : resolveEndpoints(service, port, slices, options, diagnostics);
+  const transport = transportOf(target, context);
+  // The gateway never connects to a closed port, so it needs no endpoints.
+  const endpoints =
+    transport.kind === "refused" ? [] : resolveEndpoints(target, context.model.slices, context.options, diagnostics);
   return { service: namespacedName(service.ref), port: port.port, protocol, transport, endpoints };
 }
 
 type Assembled = Pick<Emitted, "bundle" | "text" | "secrets">;
 type Parts = Pick<Bundle, "listeners" | "rules" | "backends" | "policies" | "anchorSets" | "anchors">;
 
+/** Puts the bundle together, with the keys that it needs. */
 function assemble(gateway: GatewayState, listeners: readonly ListenerState[], parts: Parts, memory: Memory): Assembled {
   const { listeners: emitted, rules, backends, ...policies } = parts;
   const identity =
@@ -157,7 +149,7 @@ function assemble(gateway: GatewayState, listeners: readonly ListenerState[], pa
   };
 }
 
-/** In the order of the alphabet. */
+/** What a host must be able to do to serve the bundle, in alphabetical order. */
 function requirements({ listeners, backends, clientCertificate }: Omit<Bundle, "digest">): Capability[] {
   const needs: readonly [Capability, boolean][] = [
     ["client-certificates", clientCertificate !== null],
@@ -168,13 +160,13 @@ function requirements({ listeners, backends, clientCertificate }: Omit<Bundle, "
   return needs.filter(([, needed]) => needed).map(([capability]) => capability);
 }
 
-/** Secrets with one chain share an entry, under the name that comes first. */
+/** Certificates by digest. Secrets with the same chain share an entry, which has the name of the first one. */
 function emitCertificates(certificates: readonly Certificate[]): Map<Sha256Hex, BundleCertificate> {
   const byName = [...certificates].sort((a, b) => compareStrings(b.entry.source, a.entry.source));
   return new Map(byName.map(({ digest, entry }) => [digest, entry]));
 }
 
-function emitListeners(listeners: readonly ListenerState[], hosts: readonly PlacedHost[]): BundleListener[] {
+function emitListeners(listeners: readonly ListenerState[], hosts: readonly ListenerHost[]): BundleListener[] {
   const hostsOf = listeners.map((): BundleHost[] => []);
   for (const { listener, host } of hosts) hostsOf[listener]?.push(host);
   return listeners
@@ -206,24 +198,24 @@ function emitTls({ certificates, clientValidation }: ListenerTls): BundleListene
   };
 }
 
+/** How the gateway connects to a backend, or why it does not. */
 function transportOf(
   { service, port, policy }: BackendTarget,
-  gateway: GatewayState,
-  { policies, ancestors }: Model,
+  { gateway, model: { policies, ancestors } }: EmitContext,
 ): BundleTransport {
   const full = fullPolicy(policy, gateway.name, ancestors);
   if (full !== null && full.effect.kind === "enforced")
     return { kind: "refused", code: "policy-ancestors-full", policies: [full.name] };
   const covered = policyTransport(policies.coverage.get(namespacedName(service.ref)), port);
   if (covered === null) return { kind: "plaintext" };
-  // The Gateway's identity is part of every TLS connection to a backend: without it there is none.
+  // The Gateway's client certificate is part of every TLS connection to a backend: without it, no connection is made.
   const closed = gateway.kind === "valid" && gateway.clientIdentity.kind === "refused";
   return closed && covered.transport.kind === "tls"
     ? { kind: "refused", code: "gateway-client-certificate", policies: [] }
     : covered.transport;
 }
 
-/** Policies that some backend uses, and the anchors of these and of listeners; equal ones share an entry. */
+/** The policies that some backend uses, and the trust anchors of these policies and of listeners. Equal ones share an entry. */
 function emitPolicies(
   { policies }: Model,
   used: ReadonlySet<Sha256Hex>,
@@ -243,6 +235,7 @@ function emitPolicies(
   return { policies: sorted(found), ...emitAnchors(sets) };
 }
 
+/** The trust anchors of one policy or listener. */
 interface AnchorSet {
   readonly digest: Sha256Hex;
   readonly anchors: readonly Sha256Hex[];
@@ -268,6 +261,7 @@ function emitAnchors(sets: readonly AnchorSet[]): Pick<Bundle, "anchors" | "anch
   return { anchorSets: sorted(anchorSets), anchors: sorted(used) };
 }
 
+/** A record with the entries of a map, sorted by key. */
 function sorted<T>(map: ReadonlyMap<string, T>): Record<string, T> {
   return Object.fromEntries([...map].sort(([a], [b]) => compareStrings(a, b)));
 }

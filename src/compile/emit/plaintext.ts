@@ -1,4 +1,4 @@
-/** The backends of one Gateway to which requests go in plaintext: who sends to each, why, and what suggests that it speaks TLS. */
+/** The backends of one Gateway that get plaintext: why, by which fields, and what suggests that they expect TLS. */
 import type { BackendId, BundleBackend, NamespacedName } from "../../bundle/types.ts";
 import {
   compareStrings,
@@ -11,42 +11,45 @@ import type { Sender } from "./rules.ts";
 import type { Slices } from "../backends/endpoints.ts";
 import type { Group } from "../memory.ts";
 import type { Policies } from "../policies/policies.ts";
-import { tlsHints, warnOf } from "./tls-hints.ts";
+import { suspiciousPlaintext, tlsHints } from "./tls-hints.ts";
 
+/** A Service port that gets plaintext. */
 export interface PlaintextBackend {
   readonly backend: BackendId;
   readonly service: NamespacedName;
   readonly port: number;
-  /** Null: the Service's port has no name. */
+  /** Name of the port; null: it has none. */
   readonly portName: string | null;
-  /** `declared`: an appProtocol says that plaintext is meant. `no-policy`: nobody says anything. */
+  /** `declared`: the appProtocol says that plaintext is meant. `no-policy`: nothing says so, and no policy covers the port. */
   readonly why: "declared" | "no-policy";
   readonly appProtocol: string | null;
-  /** What suggests that the backend speaks TLS; each is in a warning too. */
+  /** What suggests that the backend expects TLS; a warning lists it too. */
   readonly suspicions: readonly string[];
-  /** Sorted by object, then in the object's order. */
+  /** The fields by which requests are sent there, sorted by object, then in the order of the object. */
   readonly users: readonly PlaintextUser[];
 }
 
-/** A field by which requests get there. */
+/** A field by which requests are sent to a backend. */
 export interface PlaintextUser {
   readonly kind: "backendRef" | "mirror" | "external-auth";
-  /** `HTTPRoute shop/storefront`, a Gateway or a ListenerSet. */
+  /** The object with the field: `HTTPRoute shop/storefront`, a Gateway or a ListenerSet. */
   readonly object: string;
-  /** `spec.rules[0].backendRefs[0]`. */
+  /** Path of the field: `spec.rules[0].backendRefs[0]`. */
   readonly path: string;
 }
 
+/** What is known about the backends of the Gateway. */
 export interface PlaintextContext {
   readonly slices: Slices;
   readonly policies: Policies;
+  /** The senders to each backend, by its id. */
+  readonly senders: ReadonlyMap<BackendId, Group<Sender>>;
 }
 
+/** Describes a backend that gets plaintext, and warns when something suggests that it expects TLS. */
 export function plaintextOf(
-  id: BackendId,
-  { endpoints }: BundleBackend,
-  senders: ReadonlyMap<BackendId, Group<Sender>>,
-  { slices, policies }: PlaintextContext,
+  { id, backend: { endpoints } }: { readonly id: BackendId; readonly backend: BundleBackend },
+  { slices, policies, senders }: PlaintextContext,
   diagnostics: Diagnostics,
 ): PlaintextBackend {
   const items = senders.get(id)?.items ?? [];
@@ -59,9 +62,9 @@ export function plaintextOf(
     target,
     ports,
     slices.byService.get(name)?.items ?? [],
-    policies.meaning.get(name)?.items ?? [],
+    policies.mistargeted.get(name)?.items ?? [],
   );
-  if (hints.length > 0) diagnostics.report(service, warnOf(target, hints));
+  if (hints.length > 0) diagnostics.report(service, suspiciousPlaintext(target, hints));
   return {
     backend: id,
     service: name,
@@ -76,17 +79,21 @@ export function plaintextOf(
 
 function usersOf(id: BackendId, senders: readonly Sender[]): PlaintextUser[] {
   const users = senders.flatMap(({ uses }) =>
-    uses.flatMap(({ object, references }) => {
+    uses.flatMap(({ object, backendRefs }) => {
       const name = `${object.ref.kind} ${namespacedName(object.ref)}`;
-      return references
+      return backendRefs
         .filter(({ state }) => state.kind === "backend" && state.target.id === id)
-        .map(({ path }): PlaintextUser => ({ kind: kindOf(path), object: name, path: formatPath(object.spell(path)) }));
+        .map(({ path }): PlaintextUser => ({
+          kind: userKind(path),
+          object: name,
+          path: formatPath(object.spell(path)),
+        }));
     }),
   );
   return users.sort((a, b) => compareStrings(a.object, b.object));
 }
 
-function kindOf(path: FieldPath): PlaintextUser["kind"] {
+function userKind(path: FieldPath): PlaintextUser["kind"] {
   if (path.includes("requestMirror")) return "mirror";
   return path.includes("externalAuth") ? "external-auth" : "backendRef";
 }

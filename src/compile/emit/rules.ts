@@ -1,6 +1,6 @@
-/** The rules of one Gateway's bundle, and in which order each of its hostnames tries them. */
+/** The rules of one Gateway's bundle, and the order in which each of its hostnames tries their matches. */
 import type { BundleAction, BundleBackendRef, BundleHost, BundleMatch, BundleRule } from "../../bundle/types.ts";
-import type { BackendTarget, Reference } from "../backends/backends.ts";
+import type { BackendTarget, ResolvedBackendRef } from "../backends/backends.ts";
 import { compareStrings, type Diagnostics, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
 import type { ListenerState } from "../gateways/listeners.ts";
@@ -10,138 +10,156 @@ import type { RouteState } from "../routes/routes.ts";
 import { isRefused, type RuleState } from "../routes/rules.ts";
 import { compareSeniority } from "../kubernetes/seniority.ts";
 
-/** Whoever sends to backends: a route, or the Gateway's listeners. */
+/** Something that sends requests to backends: a route, or the filters of the Gateway's listeners. */
 export interface Sender {
+  /** Name of the route; empty for the listeners. */
   readonly name: string;
+  /** The backends, by their id. */
   readonly targets: ReadonlyMap<string, BackendTarget>;
-  /** What it sends to them by, and the object in which each stands. */
-  readonly uses: readonly { readonly object: SourceObject; readonly references: readonly Reference[] }[];
+  /** The backendRefs by which it sends, and the object in which they stand. */
+  readonly uses: readonly { readonly object: SourceObject; readonly backendRefs: readonly ResolvedBackendRef[] }[];
 }
 
 /** A route that some listener of the Gateway serves. */
-interface Placed extends Sender {
+interface ServedRoute extends Sender {
   readonly route: RouteState;
-  /** Those of which something can be matched: no other answers anything. */
+  /** The rules with at least one match: no other rule can answer a request. */
   readonly rules: readonly RuleState[];
   readonly emitted: readonly BundleRule[];
-  /** By {@link placeOf}: specificity of the route's own hostname. */
-  readonly places: ReadonlyMap<string, number>;
+  /** The hosts that the route serves, by {@link hostKey}, with the specificity of the route's own hostname. */
+  readonly hosts: ReadonlyMap<string, number>;
 }
 
-/** A host and the listener it is of, by its place among those that are served. */
-export interface PlacedHost {
+/** A hostname of a listener. */
+export interface ListenerHost {
+  /** Place of the listener among those that are served. */
   readonly listener: number;
   readonly host: BundleHost;
 }
 
+/** The rules of a bundle. A list stays the same object until something in it changes. */
 export interface EmittedRules {
-  /** By `namespace/name` of the route, then its own order. The same list until one changes. */
+  /** In order of the routes' `namespace/name`, then in the order of the route. */
   readonly rules: readonly BundleRule[];
-  /** Of all listeners; the same list until one changes. */
-  readonly hosts: readonly PlacedHost[];
-  /** The backends that rules forward to, and that filters of rules and listeners send to; each of its group names it. */
+  /** The hosts of every listener. */
+  readonly hosts: readonly ListenerHost[];
+  /** The senders to each backend, by its id. */
   readonly targets: ReadonlyMap<string, Group<Sender>>;
 }
 
-/** `listeners`: those of the Gateway that are served, which are inputs only through it. */
+/** What the rules of a bundle are made from. */
+export interface RulesContext {
+  readonly routes: readonly RouteState[];
+  readonly gateway: GatewayState;
+  /** The listeners of the Gateway that are served. */
+  readonly listeners: readonly ListenerState[];
+}
+
+/** Makes the rules and hosts of a Gateway's bundle. */
 export function emitRules(
-  routes: readonly RouteState[],
-  gateway: GatewayState,
-  listeners: readonly ListenerState[],
+  { routes, gateway, listeners }: RulesContext,
   memory: Memory,
   diagnostics: Diagnostics,
 ): EmittedRules {
   const pass = (name: string): string => `${gateway.name}: ${name}`;
-  const numbered = new Map(listeners.map((listener, index) => [listener, index]));
-  const attempts = memory.each(pass("placed routes"), [gateway], routes, diagnostics, (route) =>
-    place(route, gateway.name, numbered),
+  const numbers = new Map(listeners.map((listener, index) => [listener, index]));
+  // The listeners change only together with their Gateway, so it stands for them among what is given.
+  const found = memory.each(pass("served routes"), { items: routes, given: [gateway] }, diagnostics, (route) =>
+    serveRoute(route, gateway.name, numbers),
   );
-  const placed = memory.once(pass("placed"), [attempts], diagnostics, () => attempts.filter((each) => each !== null));
-  const counts = placed.flatMap(({ name, rules }) => [name, rules.length]);
+  const served = memory.once(pass("routes served"), [found], diagnostics, () => found.filter((each) => each !== null));
+  const counts = served.flatMap(({ name, rules }) => [name, rules.length]);
   const first = memory.source(
     pass("first rules"),
-    memory.once(pass("first rules"), counts, diagnostics, () => firstRules(placed)),
+    memory.once(pass("first rules"), counts, diagnostics, () => firstRules(served)),
   );
-  const byPlace = memory.group(pass("places"), placed, ({ places }) => [...places.keys()], byName);
-  const own = memory.once(pass("listeners' own"), [gateway], diagnostics, () => sendersOf(listeners));
+  const byHost = memory.group(pass("routes by host"), served, ({ hosts }) => [...hosts.keys()], byName);
+  const own = memory.once(pass("listeners' own"), [gateway], diagnostics, () => listenersAsSender(listeners));
   return {
-    rules: memory.once(pass("rules"), [placed], diagnostics, () => placed.flatMap(({ emitted }) => emitted)),
-    hosts: memory.each(pass("hosts"), [], [...byPlace.values()], diagnostics, (group) => emitHost(group, first)),
-    targets: memory.group(pass("targets"), [own, ...placed], ({ targets }) => [...targets.keys()], byName),
+    rules: memory.once(pass("rules"), [served], diagnostics, () => served.flatMap(({ emitted }) => emitted)),
+    hosts: memory.each(pass("hosts"), { items: [...byHost.values()] }, diagnostics, (group) => emitHost(group, first)),
+    targets: memory.group(pass("targets"), [own, ...served], ({ targets }) => [...targets.keys()], byName),
   };
 }
 
 const byName = (a: Sender, b: Sender): number => compareStrings(a.name, b.name);
 
-const sendersOf = (listeners: readonly ListenerState[]): Sender => ({
+const listenersAsSender = (listeners: readonly ListenerState[]): Sender => ({
   name: "",
-  targets: targetsOf(listeners.flatMap(({ references }) => references)),
-  uses: listeners.map(({ owner, references }) => ({ object: owner.object, references })),
+  targets: targetsById(listeners.flatMap(({ backendRefs }) => backendRefs)),
+  uses: listeners.map(({ owner, backendRefs }) => ({ object: owner.object, backendRefs })),
 });
 
-/** Sorts by listener, then by hostname. */
-const placeOf = (listener: number, hostname: string): string => `${listener}\0${hostname}`;
+/** Key of a hostname of a listener; sorts by listener, then by hostname. */
+const hostKey = (listener: number, hostname: string): string => `${listener}\0${hostname}`;
 
-/** Null: no listener serves it. */
-function place(route: RouteState, gateway: string, listeners: ReadonlyMap<ListenerState, number>): Placed | null {
-  const places = new Map<string, number>();
+/** A route as the Gateway serves it; null: no listener serves it. */
+function serveRoute(
+  route: RouteState,
+  gateway: string,
+  listeners: ReadonlyMap<ListenerState, number>,
+): ServedRoute | null {
+  const hosts = new Map<string, number>();
   for (const { gateway: parent, verdict } of route.parents) {
     if (parent !== gateway || verdict.kind !== "attached") continue;
     for (const { listener, hostnames } of verdict.to) {
       const number = listeners.get(listener);
       if (number === undefined) continue;
-      // Two parentRefs that reach one listener find the same hostnames there.
-      for (const { hostname, specificity } of hostnames) places.set(placeOf(number, hostname), specificity);
+      // Two parentRefs that lead to one listener give the same hostnames there.
+      for (const { hostname, specificity } of hostnames) hosts.set(hostKey(number, hostname), specificity);
     }
   }
-  if (places.size === 0) return null;
+  if (hosts.size === 0) return null;
   const rules = route.rules.filter(({ matches }) => matches.length > 0);
-  const used: Reference[] = [];
+  const used: ResolvedBackendRef[] = [];
   const emitted = rules.map((rule) => emitRule(route, rule, used));
-  const uses = [{ object: route.object, references: used }];
-  return { name: route.name, route, rules, emitted, places, targets: targetsOf(used), uses };
+  const uses = [{ object: route.object, backendRefs: used }];
+  return { name: route.name, route, rules, emitted, hosts, targets: targetsById(used), uses };
 }
 
-/** The number of each route's first rule. */
-function firstRules(placed: readonly Placed[]): Map<string, number> {
+/** Place of each route's first rule among all rules, by the route's name. */
+function firstRules(served: readonly ServedRoute[]): Map<string, number> {
   const numbers = new Map<string, number>();
   let next = 0;
-  for (const { name, rules } of placed) {
+  for (const { name, rules } of served) {
     numbers.set(name, next);
     next += rules.length;
   }
   return numbers;
 }
 
-function emitHost({ key, items }: Group<Placed>, first: ReadonlyMap<string, number>): PlacedHost {
+function emitHost({ key, items }: Group<ServedRoute>, first: ReadonlyMap<string, number>): ListenerHost {
   const at = key.indexOf("\0");
   const order = orderOf(key, items, first);
   return { listener: Number(key.slice(0, at)), host: { hostname: key.slice(at + 1), order } };
 }
 
-interface Candidate {
+/** A match of a rule, with everything that decides about its precedence. */
+interface RankedMatch {
   readonly match: BundleMatch;
+  /** Place in its rule. */
   readonly index: number;
-  /** Of the route's own hostname. */
+  /** Specificity of the route's own hostname. */
   readonly specificity: number;
   readonly route: RouteState;
+  /** Place of the rule among all rules. */
   readonly number: number;
 }
 
 /**
- * "Implementations SHOULD evaluate precedence using the original hostnames configured on the Route" (`HTTPRouteSpec.hostnames`),
- * then by match, then "if ties still exist across multiple Routes" (`HTTPRouteRule.matches`): the older route, then by
- * name, then in order.
+ * The matches of a host in order of precedence. "Implementations SHOULD evaluate precedence using the original hostnames
+ * configured on the Route" (`HTTPRouteSpec.hostnames`); then the match decides, and "if ties still exist across multiple
+ * Routes" (`HTTPRouteRule.matches`), the older route, then the name of the route, then the order in the route.
  */
-function orderOf(place: string, placed: readonly Placed[], first: ReadonlyMap<string, number>): BundleHost["order"] {
-  const candidates = placed.flatMap(({ route, rules, places }) => {
-    const specificity = places.get(place) ?? 0;
+function orderOf(key: string, served: readonly ServedRoute[], first: ReadonlyMap<string, number>): BundleHost["order"] {
+  const ranked = served.flatMap(({ route, rules, hosts }) => {
+    const specificity = hosts.get(key) ?? 0;
     const start = first.get(route.name) ?? -1;
     return rules.flatMap(({ matches }, number) =>
-      matches.map((match, index): Candidate => ({ match, index, specificity, route, number: start + number })),
+      matches.map((match, index): RankedMatch => ({ match, index, specificity, route, number: start + number })),
     );
   });
-  candidates.sort(
+  ranked.sort(
     (a, b) =>
       b.specificity - a.specificity ||
       compareMatches(a.match, b.match) ||
@@ -149,19 +167,19 @@ function orderOf(place: string, placed: readonly Placed[], first: ReadonlyMap<st
       a.number - b.number ||
       a.index - b.index,
   );
-  return candidates.map(({ number, index }) => [number, index] as const);
+  return ranked.map(({ number, index }) => [number, index] as const);
 }
 
-/** Adds what it sends to to `used`. */
-function emitRule(route: RouteState, rule: RuleState, used: Reference[]): BundleRule {
+/** A rule in the form of the bundle. The backendRefs by which it sends requests are added to `used`. */
+function emitRule(route: RouteState, rule: RuleState, used: ResolvedBackendRef[]): BundleRule {
   const refusal = rule.refusal ?? (route.refusal === null ? null : "route-feature-unsupported");
-  if (refusal === null) used.push(...rule.filters.references);
+  if (refusal === null) used.push(...rule.filters.backendRefs);
   return {
     route: route.name,
     index: rule.index,
     name: rule.name,
     matches: rule.matches,
-    // A filter at fault has no meaning to emit, and the others change nothing in an answer of the gateway's own.
+    // A rule that answers 500 runs no filters.
     filters: refusal === null ? rule.filters.filters : [],
     timeouts: rule.timeouts,
     retry: rule.retry,
@@ -169,21 +187,22 @@ function emitRule(route: RouteState, rule: RuleState, used: Reference[]): Bundle
   };
 }
 
-function emitAction({ filters, refs }: RuleState, used: Reference[]): BundleAction {
+function emitAction({ filters, refs }: RuleState, used: ResolvedBackendRef[]): BundleAction {
   if (filters.redirect !== null) return filters.redirect;
   const backendRefs: BundleBackendRef[] = [];
-  for (const { weight, reference, filters: own } of refs) {
+  for (const { weight, backendRef, filters: own } of refs) {
     if (weight === 0) continue;
-    const { state } = reference;
+    const { state } = backendRef;
     if (isRefused(own.problems)) backendRefs.push({ weight, refused: "backend-filter-unsupported" });
     else if (state.kind === "refused") backendRefs.push({ weight, refused: state.code });
     else {
-      used.push(reference, ...own.references);
+      used.push(backendRef, ...own.backendRefs);
       backendRefs.push({ weight, backend: state.target.id, filters: own.filters });
     }
   }
   return backendRefs.length === 0 ? { kind: "refused", code: "backend-refs-empty" } : { kind: "forward", backendRefs };
 }
 
-const targetsOf = (references: readonly Reference[]): Map<string, BackendTarget> =>
-  new Map(references.flatMap(({ state }) => (state.kind === "backend" ? [[state.target.id, state.target]] : [])));
+/** The backends to which backendRefs lead, by their id. */
+const targetsById = (backendRefs: readonly ResolvedBackendRef[]): Map<string, BackendTarget> =>
+  new Map(backendRefs.flatMap(({ state }) => (state.kind === "backend" ? [[state.target.id, state.target]] : [])));

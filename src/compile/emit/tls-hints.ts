@@ -1,28 +1,33 @@
-/** What suggests that a backend speaks TLS, although no BackendTLSPolicy covers its port: then plaintext is likely a mistake. */
-import { type BackendTarget, PLAINTEXT_PROTOCOL } from "../backends/backends.ts";
+/** What suggests that a backend expects TLS although no BackendTLSPolicy covers its port, so that plaintext is likely a mistake. */
+import type { BackendTarget } from "../backends/backends.ts";
+import { PLAINTEXT_PROTOCOL } from "../backends/problems.ts";
 import { namespacedName, type Note, type Problem, show, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { EndpointSlice } from "../kubernetes/objects.ts";
 import type { PolicyState } from "../policies/policies.ts";
 import { field } from "../kubernetes/kinds.ts";
 
+/** Something that suggests TLS. */
 export interface TlsHint {
-  /** `its number (443)`. */
+  /** Part of a list in a message: `its number (443)`. */
   readonly text: string;
-  /** Where it stands, unless it is the Service itself. */
+  /** The field that suggests TLS; null: it is in the Service itself. */
   readonly note: Note | null;
 }
 
-/** `endpointPorts`: those behind the Service's port. `astray`: policies whose target may have meant the Service. */
+/**
+ * What suggests that a backend expects TLS. `endpointPorts` are the ports of its endpoints, and `mistargeted` the policies with
+ * a missing target that may mean its Service.
+ */
 export function tlsHints(
   target: BackendTarget,
   endpointPorts: readonly number[],
   slices: readonly SourceObject<EndpointSlice>[],
-  astray: readonly PolicyState[],
+  mistargeted: readonly PolicyState[],
 ): TlsHint[] {
   const { port } = target;
   const hints: TlsHint[] = [];
   const own = (text: string): void => void hints.push({ text, note: null });
-  // An appProtocol that says plaintext outweighs what numbers and names say, but not who says TLS in as many words.
+  // An appProtocol for plaintext outweighs numbers and names, but not an explicit mention of TLS elsewhere.
   if (port.appProtocol === undefined) {
     if (isTlsPort(port.port)) own(`its number (${port.port})`);
     if (isTlsName(port.name)) own(`its name (${show(port.name)})`);
@@ -40,7 +45,7 @@ export function tlsHints(
     const message = "the slice's appProtocol";
     hints.push({ text, note: { message, object: slice, path: ["ports", index, "appProtocol"] } });
   }
-  for (const policy of astray.filter((each) => mayMean(each, target))) {
+  for (const policy of mistargeted.filter((each) => mayMean(each, target))) {
     const { name, object } = policy;
     const note = { message: `BackendTLSPolicy ${name}`, object, path: ["spec", "targetRefs"] };
     hints.push({ text: `BackendTLSPolicy ${name}, which attaches to no Service and may mean this one`, note });
@@ -48,34 +53,34 @@ export function tlsHints(
   return hints;
 }
 
-/** Not where the policy names another port of the Service. */
+/** Whether a missing target of the policy may mean the backend's port, rather than another port of its Service. */
 function mayMean({ targets }: PolicyState, { service, port }: BackendTarget): boolean {
   const { ports } = service.value.spec;
   return targets.some(
     ({ sectionName, verdict }) =>
       verdict.kind === "not-found" &&
-      verdict.meant.includes(namespacedName(service.ref)) &&
+      verdict.likely.includes(namespacedName(service.ref)) &&
       (sectionName === null || sectionName === port.name || !ports.some(({ name }) => name === sectionName)),
   );
 }
 
-/** 443, 8443, 9443, 10443, …: what servers of TLS take by custom. */
+/** Whether a port is 443, 8443, 9443, 10443 or the like, on which TLS servers listen by convention. */
 const isTlsPort = (port: unknown): boolean =>
   (typeof port === "number" || typeof port === "string") && /^\d{0,2}443$/.test(String(port));
 
 const TLS_WORDS = new Set(["https", "tls", "mtls", "ssl", "grpcs", "wss", "secure", "websecure"]);
 
-/** `https`, `web-tls`, `https2`: a word of the name says TLS. */
+/** Whether a word of a name says TLS: `https`, `web-tls`, `https2`. */
 const isTlsName = (name: unknown): boolean =>
   typeof name === "string" &&
   name.split(/[^A-Za-z0-9]+/).some((word) => TLS_WORDS.has(word.toLowerCase().replace(/(?<=[a-z])\d+$/, "")));
 
-/** RFC 6335 §5.1: IANA's names ignore case. `tls` and `grpcs` are what other gateways take. */
+/** Whether an appProtocol means TLS, here or in other gateways. RFC 6335 §5.1: names of IANA ignore case. */
 const isTlsProtocol = (appProtocol: unknown): boolean =>
   typeof appProtocol === "string" && /^(https|tls|ssl|grpcs|wss|kubernetes\.io\/wss)$/i.test(appProtocol);
 
-/** One warning a port, at the Service. */
-export function warnOf({ service, port }: BackendTarget, hints: readonly TlsHint[]): Problem {
+/** The warning about a port that gets plaintext although TLS is suggested. */
+export function suspiciousPlaintext({ service, port }: BackendTarget, hints: readonly TlsHint[]): Problem {
   const name = namespacedName(service.ref);
   const index = service.value.spec.ports.indexOf(port);
   const note = hints.find((hint) => hint.note !== null)?.note ?? null;
@@ -88,7 +93,7 @@ export function warnOf({ service, port }: BackendTarget, hints: readonly TlsHint
     message: `requests to port ${port.port} of Service ${name} go out in plaintext, although TLS is suggested by ${listed(texts)}`,
     expected: `a BackendTLSPolicy for the port${port.appProtocol === undefined ? `, or an appProtocol of ${PLAINTEXT_PROTOCOL}` : ""}`,
     found: port.appProtocol === undefined ? "no policy and no appProtocol" : `appProtocol ${show(port.appProtocol)}`,
-    remedy: `${remedyFor(service, hints)}${
+    remedy: `${plaintextRemedy(service, hints)}${
       port.appProtocol === undefined
         ? `; where plaintext is meant, set appProtocol: ${PLAINTEXT_PROTOCOL} on the port`
         : ""
@@ -97,14 +102,16 @@ export function warnOf({ service, port }: BackendTarget, hints: readonly TlsHint
   };
 }
 
+/** Hints that a message lists. */
 const MAX_TEXTS = 5;
 
-function remedyFor({ ref }: SourceObject, hints: readonly TlsHint[]): string {
-  const astray = hints.find(({ note }) => note?.object.ref.kind === "BackendTLSPolicy")?.note?.object.ref;
-  return astray === undefined
+function plaintextRemedy({ ref }: SourceObject, hints: readonly TlsHint[]): string {
+  const policy = hints.find(({ note }) => note?.object.ref.kind === "BackendTLSPolicy")?.note?.object.ref;
+  return policy === undefined
     ? `add a BackendTLSPolicy that targets Service ${ref.name} in namespace ${ref.namespace}`
-    : `let BackendTLSPolicy ${namespacedName(astray)} target Service ${ref.name} from namespace ${ref.namespace}`;
+    : `let BackendTLSPolicy ${namespacedName(policy)} target Service ${ref.name} from namespace ${ref.namespace}`;
 }
 
+/** `a`, `a and b`, `a, b and c`. */
 const listed = (texts: readonly string[]): string =>
   texts.length < 2 ? texts.join("") : `${texts.slice(0, -1).join(", ")} and ${texts.at(-1)}`;

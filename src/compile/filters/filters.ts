@@ -1,4 +1,4 @@
-/** `HTTPRouteRule.filters` and `HTTPBackendRef.filters`: into the bundle's form, in the order they stand. */
+/** `HTTPRouteRule.filters` and `HTTPBackendRef.filters` in the form of the bundle, in their order. */
 import type {
   BundleAction,
   BundleCors,
@@ -7,10 +7,11 @@ import type {
   BundleMirror,
   PathModifier,
 } from "../../bundle/types.ts";
-import { type BackendContext, type Reference, resolveReference, targetOf } from "../backends/backends.ts";
-import { type Referrer } from "../references/grants.ts";
-import { compareStrings, type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
+import { type BackendContext, type ResolvedBackendRef, resolveBackendRef, targetOf } from "../backends/backends.ts";
+import type { Referrer } from "../references/grants.ts";
+import { compareStrings, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
 import { resolveFieldNames, resolveHeaderEdit } from "./header-edits.ts";
+import { customFilter, unsupportedFilterValue } from "./problems.ts";
 import { isIpAddress } from "../kubernetes/hostnames.ts";
 import type {
   BackendObjectReference,
@@ -23,18 +24,21 @@ import type {
 } from "../kubernetes/objects.ts";
 import { FILTER_FIELDS, pathFault } from "../schema/route-rules.ts";
 
+/** The answer of a RequestRedirect filter. */
 export type Redirect = Extract<BundleAction, { kind: "redirect" }>;
 
+/** The filters of one rule or backendRef. */
 export interface FilterSet {
   readonly filters: readonly BundleFilter[];
-  /** It answers in place of a backend, after the other filters. */
+  /** The redirect that is answered in place of a backend, after the other filters; null: there is none. */
   readonly redirect: Redirect | null;
-  /** Backends of mirrors and external auth. */
-  readonly references: readonly Reference[];
-  /** Any but a warning refuses the set: "the filter MUST NOT be skipped" (`HTTPRouteFilter.type`). */
+  /** The backendRefs of mirrors and of external auth. */
+  readonly backendRefs: readonly ResolvedBackendRef[];
+  /** Unless all are warnings, the rule or backendRef is refused: "the filter MUST NOT be skipped" (`HTTPRouteFilter.type`). */
   readonly problems: readonly Problem[];
 }
 
+/** Resolves the list of filters that stands at the path `at`. */
 export function resolveFilters(
   given: readonly HTTPRouteFilter[],
   referrer: Referrer,
@@ -42,15 +46,15 @@ export function resolveFilters(
   context: BackendContext,
 ): FilterSet {
   const filters: BundleFilter[] = [];
-  const references: Reference[] = [];
+  const backendRefs: ResolvedBackendRef[] = [];
   const problems: Problem[] = [];
   let redirect: Redirect | null = null;
   for (const [index, filter] of given.entries()) {
     const path = [...at, index, FILTER_FIELDS[filter.type]];
-    const refer = (ref: BackendObjectReference): Reference => {
-      const reference = resolveReference(ref, referrer, [...path, "backendRef"], context);
-      references.push(reference);
-      return reference;
+    const resolveRef = (ref: BackendObjectReference): ResolvedBackendRef => {
+      const resolved = resolveBackendRef(ref, referrer, [...path, "backendRef"], context);
+      backendRefs.push(resolved);
+      return resolved;
     };
     switch (filter.type) {
       case "RequestHeaderModifier":
@@ -72,27 +76,21 @@ export function resolveFilters(
         redirect = resolveRedirect(filter.requestRedirect, path, problems);
         break;
       case "RequestMirror":
-        filters.push(resolveMirror(filter.requestMirror, refer(filter.requestMirror.backendRef)));
+        filters.push(resolveMirror(filter.requestMirror, resolveRef(filter.requestMirror.backendRef)));
         break;
       case "CORS":
         filters.push(resolveCors(filter.cors, path, problems));
         break;
       case "ExternalAuth":
-        filters.push(resolveExternalAuth(filter.externalAuth, refer(filter.externalAuth.backendRef), path, problems));
+        filters.push(
+          resolveExternalAuth(filter.externalAuth, resolveRef(filter.externalAuth.backendRef), path, problems),
+        );
         break;
       case "ExtensionRef":
-        // "If a reference to a custom filter type cannot be resolved, the filter MUST NOT be skipped."
-        problems.push({
-          code: "route-feature-unsupported",
-          path,
-          message: "lasthop has no filters of its own, so it answers 500 rather than skipping this one",
-          expected: "a filter of the Gateway API",
-          found: `${filter.extensionRef.group}/${filter.extensionRef.kind}`,
-          remedy: "remove the filter",
-        });
+        problems.push(customFilter(path, filter.extensionRef));
     }
   }
-  return { filters, redirect, references, problems };
+  return { filters, redirect, backendRefs, problems };
 }
 
 function resolveRedirect(filter: HTTPRequestRedirectFilter, at: FieldPath, problems: Problem[]): Redirect {
@@ -101,7 +99,7 @@ function resolveRedirect(filter: HTTPRequestRedirectFilter, at: FieldPath, probl
   return { kind: "redirect", scheme, hostname, path, port, statusCode };
 }
 
-/** What rewrites and redirects replace. */
+/** The hostname and path that a rewrite or redirect puts in place of the request's. */
 function resolveTarget(
   filter: { readonly hostname?: string; readonly path?: HTTPPathModifier },
   at: FieldPath,
@@ -110,24 +108,26 @@ function resolveTarget(
   const { hostname = null, path: modifier } = filter;
   // PreciseHostname: "numeric IP addresses are not allowed"
   if (hostname !== null && isIpAddress(hostname))
-    problems.push(unsupported([...at, "hostname"], "a hostname must not be an IP address", "a DNS name", hostname));
+    problems.push(
+      unsupportedFilterValue([...at, "hostname"], "a hostname must not be an IP address", "a DNS name", hostname),
+    );
   if (modifier === undefined) return { hostname, path: null };
   const { type, replaceFullPath, replacePrefixMatch } = modifier;
   const value = (type === "ReplaceFullPath" ? replaceFullPath : replacePrefixMatch) ?? "";
-  // The table of `HTTPPathModifier.replacePrefixMatch` has the empty string; a whole path is never empty.
+  // `HTTPPathModifier.replacePrefixMatch` may be the empty string; a full path is never empty.
   const fault = value === "" && type === "ReplacePrefixMatch" ? null : pathFault(value);
   if (fault !== null) {
     const name = type === "ReplaceFullPath" ? "replaceFullPath" : "replacePrefixMatch";
-    problems.push(unsupported([...at, "path", name], fault, "an absolute path of plain segments", value));
+    problems.push(unsupportedFilterValue([...at, "path", name], fault, "an absolute path of plain segments", value));
   }
   return { hostname, path: { type, value } };
 }
 
 /** "If neither field is specified, 100% of requests will be mirrored." */
-function resolveMirror({ percent, fraction }: HTTPRequestMirrorFilter, reference: Reference): BundleMirror {
+function resolveMirror({ percent, fraction }: HTTPRequestMirrorFilter, backendRef: ResolvedBackendRef): BundleMirror {
   const { numerator, denominator } =
     fraction ?? (percent === undefined ? { numerator: 1, denominator: 1 } : { numerator: percent, denominator: 100 });
-  return { kind: "mirror", target: targetOf(reference), numerator, denominator };
+  return { kind: "mirror", target: targetOf(backendRef), numerator, denominator };
 }
 
 function resolveCors(filter: HTTPCORSFilter, at: FieldPath, problems: Problem[]): BundleCors {
@@ -136,42 +136,46 @@ function resolveCors(filter: HTTPCORSFilter, at: FieldPath, problems: Problem[])
     const port = /:(\d+)$/.exec(origin)?.[1];
     // "Valid values for port are any integer between 1 and 65535"
     if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535))
-      problems.push(unsupported([...at, "allowOrigins", index], "there is no such port", "1 to 65535", origin));
+      problems.push(
+        unsupportedFilterValue([...at, "allowOrigins", index], "there is no such port", "1 to 65535", origin),
+      );
   }
   return {
     kind: "cors",
     allowOrigins: [...new Set(origins.map(originOf))].sort(compareStrings),
     allowCredentials: filter.allowCredentials ?? false,
     allowMethods: [...(filter.allowMethods ?? [])].sort(compareStrings),
-    allowHeaders: namesOf(filter.allowHeaders),
-    exposeHeaders: namesOf(filter.exposeHeaders),
+    allowHeaders: lowerCaseNames(filter.allowHeaders),
+    exposeHeaders: lowerCaseNames(filter.exposeHeaders),
     maxAgeSeconds: filter.maxAge,
   };
 }
 
-/** As a browser writes it: lower case, without the port that its scheme has anyway (RFC 6454 §6.2). */
+/** An origin as browsers write it: in lower case, without the default port of its scheme (RFC 6454 §6.2). */
 const originOf = (origin: string): string =>
   origin
     .toLowerCase()
     .replace(/^(http:.*):80$/, "$1")
     .replace(/^(https:.*):443$/, "$1");
 
-const namesOf = (names: readonly string[] = []): string[] =>
+const lowerCaseNames = (names: readonly string[] = []): string[] =>
   [...new Set(names.map((name) => name.toLowerCase()))].sort(compareStrings);
 
-/** Listeners have it too. */
+/** An ExternalAuth filter of a route or listener in the form of the bundle. What is wrong with it is added to `problems`. */
 export function resolveExternalAuth(
   { protocol, http, forwardBody }: HTTPExternalAuthFilter,
-  reference: Reference,
+  backendRef: ResolvedBackendRef,
   at: FieldPath,
   problems: Problem[],
 ): BundleExternalAuth {
   if (protocol === "GRPC")
-    problems.push(unsupported([...at, "protocol"], "lasthop does not speak ext_authz over gRPC", "HTTP", protocol));
+    problems.push(
+      unsupportedFilterValue([...at, "protocol"], "lasthop does not speak ext_authz over gRPC", "HTTP", protocol),
+    );
   const path = http?.path ?? "";
   const fault = path === "" ? null : pathFault(path);
   if (fault !== null)
-    problems.push(unsupported([...at, "http", "path"], fault, "an absolute path of plain segments", path));
+    problems.push(unsupportedFilterValue([...at, "http", "path"], fault, "an absolute path of plain segments", path));
   const copied = resolveFieldNames(
     http?.allowedResponseHeaders ?? [],
     [...at, "http", "allowedResponseHeaders"],
@@ -179,8 +183,8 @@ export function resolveExternalAuth(
   );
   return {
     kind: "external-auth",
-    target: targetOf(reference),
-    // The request's own path follows, with its slash.
+    target: targetOf(backendRef),
+    // The path of the request, which starts with a slash, is appended.
     pathPrefix: path.replace(/\/$/, ""),
     requestHeaders: resolveFieldNames(
       http?.allowedHeaders ?? [],
@@ -196,12 +200,3 @@ export function resolveExternalAuth(
 
 /** "The following headers must always be sent to the authorization server, regardless of this setting" */
 const ALWAYS_SENT = ["authorization", "content-length", "host"];
-
-const unsupported = (path: FieldPath, message: string, expected: string, found: string): Problem => ({
-  code: "route-feature-unsupported",
-  path,
-  message,
-  expected,
-  found: show(found),
-  remedy: `write ${expected}`,
-});

@@ -1,12 +1,12 @@
-/** Fields that filters name: header modifiers, and the lists of external auth and CORS. */
+/** Header fields that filters name: in header modifiers, external auth and CORS. */
 import type { HeaderEdit } from "../../bundle/types.ts";
-import { compareStrings, type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
-
+import { compareStrings, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
 import type { HTTPHeader, HTTPHeaderFilter } from "../kubernetes/objects.ts";
+import { conflictingActions, framingHeader, invalidHeader, repeatedName } from "./problems.ts";
 
 type Pair = readonly [name: string, value: string];
 
-/** `HTTPHeaderFilter`: names in lower case, each with one action. */
+/** A header modifier in the form of the bundle: names in lower case. What is wrong with it is added to `problems`. */
 export function resolveHeaderEdit(filter: HTTPHeaderFilter, at: FieldPath, problems: Problem[]): HeaderEdit {
   const edit = {
     set: firstOfEach(filter.set ?? [], [...at, "set"], problems),
@@ -15,20 +15,11 @@ export function resolveHeaderEdit(filter: HTTPHeaderFilter, at: FieldPath, probl
   };
   const names = [...edit.set, ...edit.add].map(([name]) => name);
   const repeated = [...names, ...edit.remove].find((name, index, all) => all.indexOf(name) !== index);
-  // "Filters specifying multiple actions of the same or different type for any one header name are invalid."
-  if (repeated !== undefined)
-    problems.push({
-      code: "route-feature-unsupported",
-      path: at,
-      message: "only one action for a given header name is permitted",
-      expected: "each name in one of set, add and remove",
-      found: show(repeated),
-      remedy: "keep one of the actions",
-    });
+  if (repeated !== undefined) problems.push(conflictingActions(at, repeated));
   return edit;
 }
 
-/** Names in lower case, sorted, each once; without those of `implied`, which go unchecked. */
+/** Names of headers in lower case, sorted, each once. Names in `implied` are left out, and not checked. */
 export function resolveFieldNames(
   names: readonly string[],
   at: FieldPath,
@@ -56,7 +47,7 @@ function firstOfEach(headers: readonly HTTPHeader[], at: FieldPath, problems: Pr
   return [...first].sort(([a], [b]) => compareStrings(a, b));
 }
 
-/** Fields of one connection or of a message's framing (RFC 9110 §7.6.1, RFC 9112 §6): each hop writes its own. */
+/** Fields of one connection, or of the framing of a message (RFC 9110 §7.6.1, RFC 9112 §6), which each hop writes itself. */
 const FRAMING = new Set([
   "connection",
   "content-length",
@@ -70,30 +61,7 @@ const FRAMING = new Set([
 ]);
 
 function nameFaults(name: string, path: FieldPath): Problem[] {
-  const framing = FRAMING.has(name.toLowerCase());
-  // RFC 9110 §5.6.2: a token. Not every list of names has a pattern in the CRD.
-  if (!framing && /^[-A-Za-z0-9!#$%&'*+.^_`|~]+$/.test(name)) return [];
-  return [
-    {
-      code: "route-feature-unsupported",
-      path,
-      message: framing ? "the gateway alone writes this field" : "is no name of a header field",
-      expected: framing ? "a field that no hop needs for itself" : "a token",
-      found: show(name),
-      remedy: name.toLowerCase() === "host" ? "use URLRewrite with hostname" : "remove it",
-    },
-  ];
-}
-
-/** Of headers or query parameters; a filter's list of headers has the same rule. */
-export function repeatedName(path: FieldPath, name: string): Problem {
-  return {
-    severity: "warning",
-    code: "route-header-repeated",
-    path,
-    message: "an earlier entry has this name, and only the first counts",
-    expected: "each name once",
-    found: show(name),
-    remedy: "remove one of the entries",
-  };
+  if (FRAMING.has(name.toLowerCase())) return [framingHeader(path, name)];
+  // RFC 9110 §5.6.2: a name is a token. Some lists of names have no pattern in the CRD.
+  return /^[-A-Za-z0-9!#$%&'*+.^_`|~]+$/.test(name) ? [] : [invalidHeader(path, name)];
 }

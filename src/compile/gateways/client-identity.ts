@@ -1,17 +1,18 @@
-/** `Gateway.spec.tls.backend`: who the Gateway is towards backends that ask. */
+/** The client certificate of a Gateway towards its backends (`Gateway.spec.tls.backend`). */
 import { remarksOf, warningOf } from "../references/certificate-facts.ts";
 import { type Certificate, type CertificateContext, resolveCertificate } from "../references/certificates.ts";
+import type { Unresolved } from "../diagnostics/conditions.ts";
 import { type Diagnostics, explain, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { Gateway } from "../kubernetes/objects.ts";
-import type { Unresolved } from "../policies/effect.ts";
 
-/** `Gateway.spec.tls.backend.clientCertificateRef`. */
+/** What `Gateway.spec.tls.backend.clientCertificateRef` leads to. */
 export type ClientIdentity =
   | { readonly kind: "none" }
   | { readonly kind: "certificate"; readonly certificate: Certificate }
-  /** TLS backends that would ask for it are not connected to without it. */
+  /** The certificate cannot be used, so the Gateway connects to no backend over TLS. */
   | { readonly kind: "refused"; readonly unresolved: Unresolved };
 
+/** Resolves the client certificate of a Gateway. */
 export function resolveIdentity(
   object: SourceObject<Gateway>,
   context: CertificateContext,
@@ -21,7 +22,7 @@ export function resolveIdentity(
   if (ref === undefined) return { kind: "none" };
   const from = { kind: "Gateway", namespace: object.ref.namespace ?? "default" } as const;
   const path = ["spec", "tls", "backend", "clientCertificateRef"];
-  const result = resolveCertificate(ref, from, path, "gateway-client-certificate", context);
+  const result = resolveCertificate(ref, from, { path, code: "gateway-client-certificate" }, context);
   if (result.kind === "resolved") {
     const { certificate } = result;
     for (const remark of remarksOf(certificate, { to: "backends" }))

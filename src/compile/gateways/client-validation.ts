@@ -1,8 +1,10 @@
-/** `Gateway.spec.tls.frontend`: whom the clients of HTTPS listeners must show themselves to be, by port. */
+/** Which client certificates the HTTPS listeners of a port ask for (`Gateway.spec.tls.frontend`). */
 import type { BundleClientValidation, Sha256Hex } from "../../bundle/types.ts";
-import { type AnchorSource, reportAnchors } from "../references/anchor-faults.ts";
-import { anchorKind, noAnchorKind, noAnchors, readAnchors } from "../references/anchors.ts";
-import type { UnresolvedReason } from "../diagnostics/conditions.ts";
+import { reportAnchors } from "../references/anchor-faults.ts";
+import type { AnchorSource } from "../references/anchor-source.ts";
+import { anchorKind, readAnchors } from "../references/anchors.ts";
+import { noAnchorKind, noAnchors } from "../references/problems.ts";
+import type { Unresolved, UnresolvedReason } from "../diagnostics/conditions.ts";
 import {
   compareStrings,
   type Diagnostics,
@@ -14,8 +16,8 @@ import {
 import { type Grants, notPermitted } from "../references/grants.ts";
 import type { Cluster } from "../load/load.ts";
 import type { FrontendTLS, Gateway, ObjectReference } from "../kubernetes/objects.ts";
-import type { Unresolved } from "../policies/effect.ts";
 
+/** What is asked of the clients of a port. */
 export type ClientValidation =
   | { readonly kind: "none" }
   | {
@@ -23,20 +25,22 @@ export type ClientValidation =
       readonly mode: BundleClientValidation["mode"];
       readonly anchors: readonly Sha256Hex[];
       readonly sources: readonly AnchorSource[];
-      /** One good CA of two validates all the same. */
+      /** References to CAs that could not be resolved. One CA of several suffices. */
       readonly unresolved: readonly Unresolved[];
     }
-  /** No CA is left to validate with: nobody could be let in. */
+  /** Clients must present a certificate, and there is no CA to verify it with, so no client could be let in. */
   | { readonly kind: "refused"; readonly unresolved: readonly Unresolved[] };
 
+/** What client validation is resolved with. */
 export interface ValidationContext {
   readonly cluster: Cluster;
   readonly grants: Grants;
 }
 
-/** What holds on a port: read, and its faults reported, when the first HTTPS listener there asks. */
+/** What is asked of the clients of a port. Resolved, and its problems reported, when the first HTTPS listener of the port asks. */
 export type ValidationByPort = (port: number) => ClientValidation;
 
+/** Resolves the client validation of a Gateway. */
 export function resolveClientValidation(
   object: SourceObject<Gateway>,
   context: ValidationContext,
@@ -44,9 +48,13 @@ export function resolveClientValidation(
 ): ValidationByPort {
   const at = ["spec", "tls", "frontend"];
   const { frontend } = object.value.spec.tls ?? {};
+  const resolve = (path: FieldPath, { validation }: FrontendTLS): ClientValidation =>
+    validation === undefined
+      ? { kind: "none" }
+      : resolveValidation({ object, path: [...path, "validation"] }, validation, context, diagnostics);
   const once = (path: FieldPath, tls: FrontendTLS): (() => ClientValidation) => {
     let known: ClientValidation | null = null;
-    return () => (known ??= judge(object, path, tls, context, diagnostics));
+    return () => (known ??= resolve(path, tls));
   };
   const standard = once([...at, "default"], frontend?.default ?? {});
   // "Once set this configuration overrides the default configuration for all Listeners … that match this port."
@@ -56,7 +64,7 @@ export function resolveClientValidation(
   return (port) => (perPort.get(port) ?? standard)();
 }
 
-/** Where clients without a valid certificate are served, for `InsecureFrontendValidationMode`. */
+/** On which ports clients are served without a valid certificate (`InsecureFrontendValidationMode`): `default`, `port 443`. */
 export function insecureModes({ spec }: Gateway): string[] {
   const { frontend } = spec.tls ?? {};
   const all = [
@@ -66,20 +74,18 @@ export function insecureModes({ spec }: Gateway): string[] {
   return all.filter(({ tls }) => tls?.validation?.mode === "AllowInsecureFallback").map(({ name }) => name);
 }
 
-function judge(
-  object: SourceObject<Gateway>,
-  path: FieldPath,
-  { validation }: FrontendTLS,
+function resolveValidation(
+  { object, path }: { readonly object: SourceObject<Gateway>; readonly path: FieldPath },
+  validation: NonNullable<FrontendTLS["validation"]>,
   context: ValidationContext,
   diagnostics: Diagnostics,
 ): ClientValidation {
-  if (validation === undefined) return { kind: "none" };
   const anchors = new Set<Sha256Hex>();
   const sources = new Set<AnchorSource>();
   const unresolved: Unresolved[] = [];
   for (const [index, ref] of validation.caCertificateRefs.entries()) {
-    const at = [...path, "validation", "caCertificateRefs", index];
-    const result = readRef(ref, object.ref.namespace ?? "default", at, context);
+    const at = [...path, "caCertificateRefs", index];
+    const result = resolveCaRef(ref, object.ref.namespace ?? "default", at, context);
     if (result.kind === "read") {
       reportAnchors(result.source, diagnostics);
       sources.add(result.source);
@@ -100,26 +106,26 @@ function judge(
   };
 }
 
-type RefResult =
+type CaRefResult =
   | { readonly kind: "read"; readonly source: AnchorSource }
   | { readonly kind: "unresolved"; readonly reason: UnresolvedReason; readonly problem: Problem };
 
-function readRef(ref: ObjectReference, own: string, at: FieldPath, { cluster, grants }: ValidationContext): RefResult {
-  const code = "listener-client-validation";
+/** What a reference to CA certificates leads to; `own` is the namespace of the Gateway. */
+function resolveCaRef(
+  ref: ObjectReference,
+  own: string,
+  path: FieldPath,
+  { cluster, grants }: ValidationContext,
+): CaRefResult {
+  const place = { path, code: "listener-client-validation" } as const;
   const kind = anchorKind(ref);
   if (kind === null)
-    return { kind: "unresolved", reason: "InvalidCACertificateKind", problem: noAnchorKind(code, ref, at) };
+    return { kind: "unresolved", reason: "InvalidCACertificateKind", problem: noAnchorKind(ref, place) };
   const { group, name, namespace = own } = ref;
-  const forbidden = notPermitted(
-    { kind: "Gateway", namespace: own },
-    { group, kind, namespace, name },
-    at,
-    code,
-    grants,
-  );
+  const forbidden = notPermitted({ kind: "Gateway", namespace: own }, { group, kind, namespace, name }, place, grants);
   if (forbidden !== null) return { kind: "unresolved", reason: "RefNotPermitted", problem: forbidden };
   const result = readAnchors(cluster, { kind, namespace, name }, "clients");
   return result.kind === "read"
     ? result
-    : { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(code, ref, at, result) };
+    : { kind: "unresolved", reason: "InvalidCACertificateRef", problem: noAnchors(ref, result, place) };
 }

@@ -1,89 +1,77 @@
-/** ListenerSets: which Gateway each asks, and whether that lets it in (`AllowedListeners`, GEP-1713). */
-import { absent } from "../references/absent.ts";
+/** ListenerSets: the Gateway to which each wants to attach, and whether that allows it (`AllowedListeners`, GEP-1713). */
 import type { NamespacedName } from "../../bundle/types.ts";
 import type { ListenerSetReason } from "../diagnostics/conditions.ts";
-import {
-  causeOf,
-  type Diagnostics,
-  explain,
-  type Problem,
-  show,
-  type SourceObject,
-} from "../diagnostics/diagnostics.ts";
-import type { ListenerState } from "./listeners.ts";
-import type { Cluster, Entry } from "../load/load.ts";
-import { GATEWAY_GROUP } from "../kubernetes/names.ts";
-import { allowsNamespace } from "../references/namespaces.ts";
-import type { Gateway, ListenerSet } from "../kubernetes/objects.ts";
+import { type Diagnostics, explain, type SourceObject } from "../diagnostics/diagnostics.ts";
 import { field } from "../kubernetes/kinds.ts";
+import { GATEWAY_GROUP } from "../kubernetes/names.ts";
+import type { Gateway, ListenerSet } from "../kubernetes/objects.ts";
 import { compareSeniority, seniorityOf } from "../kubernetes/seniority.ts";
+import type { Cluster, Entry } from "../load/load.ts";
+import { absent } from "../references/absent.ts";
+import { allowsNamespace } from "../references/namespaces.ts";
+import type { ListenerState } from "./listeners.ts";
+import { missingSetParent, setNotAllowed, wrongSetParent } from "./problems.ts";
 
+/** A ListenerSet whose parent is a Gateway that lasthop serves. */
 export interface ListenerSetState {
   readonly name: NamespacedName;
   readonly object: SourceObject;
   /** Its parent. */
   readonly gateway: NamespacedName;
-  readonly verdict:
-    | { readonly kind: "accepted" }
-    | { readonly kind: "refused"; readonly reason: ListenerSetReason; readonly message: string };
-  /** Merged into the Gateway's; empty when the Gateway does not let the set in. */
+  readonly verdict: { readonly kind: "accepted" } | ({ readonly kind: "refused" } & SetRefusal);
+  /** Its listeners, which are also among those of the Gateway; empty when the set is not attached. */
   readonly listeners: readonly ListenerState[];
 }
 
-/** A ListenerSet that names a Gateway. */
-export interface Applicant {
+/** Why a ListenerSet is not accepted. */
+export interface SetRefusal {
+  readonly reason: ListenerSetReason;
+  readonly message: string;
+}
+
+/** A ListenerSet, valid or refused, before its Gateway is asked. */
+export interface NamedSet {
   readonly name: NamespacedName;
   readonly entry: Entry<ListenerSet>;
 }
 
-/** By Gateway, in order of precedence: "ordered by creation time (oldest first)", then by name. */
-export function applicantsByGateway(cluster: Cluster, diagnostics: Diagnostics): Map<NamespacedName, Applicant[]> {
-  const byGateway = new Map<NamespacedName, Applicant[]>();
+/** The ListenerSets by their Gateway, in order of precedence: "ordered by creation time (oldest first)", then by name. */
+export function setsByGateway(cluster: Cluster, diagnostics: Diagnostics): Map<NamespacedName, NamedSet[]> {
+  const byGateway = new Map<NamespacedName, NamedSet[]>();
   for (const [name, entry] of cluster.ListenerSet) {
     const parent = parentOf(entry.object, cluster, diagnostics);
     if (parent === null) continue;
     const known = byGateway.get(parent) ?? [];
     byGateway.set(parent, [...known, { name, entry }]);
   }
-  const seniority = ({ name, entry }: Applicant) => seniorityOf(name, entry.object.value);
-  for (const applicants of byGateway.values()) applicants.sort((a, b) => compareSeniority(seniority(a), seniority(b)));
+  const seniority = ({ name, entry }: NamedSet) => seniorityOf(name, entry.object.value);
+  for (const sets of byGateway.values()) sets.sort((a, b) => compareSeniority(seniority(a), seniority(b)));
   return byGateway;
 }
 
-/** Null: no Gateway of the inputs. */
+/** The Gateway that a ListenerSet names; null: there is none of that name, which is reported. */
 function parentOf(object: SourceObject, cluster: Cluster, diagnostics: Diagnostics): NamespacedName | null {
   const ref = field(field(object.value, "spec"), "parentRef");
-  const { group = GATEWAY_GROUP, kind = "Gateway", namespace = object.ref.namespace, name } = readRef(ref);
+  const read = (key: string, absentValue: unknown): unknown => field(ref, key) ?? absentValue;
+  const [group, kind] = [read("group", GATEWAY_GROUP), read("kind", "Gateway")];
+  const [namespace, name] = [read("namespace", object.ref.namespace), read("name", undefined)];
+  if (group !== GATEWAY_GROUP || kind !== "Gateway") {
+    diagnostics.report(object, wrongSetParent(kind));
+    return null;
+  }
   const gateway = `${String(namespace)}/${String(name)}`;
-  const isGateway = group === GATEWAY_GROUP && kind === "Gateway";
-  if (isGateway && cluster.Gateway.has(gateway)) return gateway;
-  diagnostics.report(object, {
-    code: "listener-set-parent-not-found",
-    path: ["spec", "parentRef", isGateway ? "name" : "kind"],
-    message: isGateway ? absent(cluster, "Gateway", gateway).message : "the parent of a ListenerSet is a Gateway",
-    expected: "a Gateway",
-    found: show(isGateway ? name : kind),
-    remedy: isGateway ? absent(cluster, "Gateway", gateway).remedy : "correct parentRef",
-    ...(isGateway ? { cause: causeOf("Gateway", gateway) } : {}),
-  });
+  if (cluster.Gateway.has(gateway)) return gateway;
+  diagnostics.report(object, missingSetParent(gateway, name, absent(cluster, "Gateway", gateway)));
   return null;
 }
 
-const readRef = (ref: unknown): Record<string, unknown> =>
-  Object.fromEntries(
-    ["group", "kind", "namespace", "name"].flatMap((key) => {
-      const value = field(ref, key);
-      return value === undefined ? [] : [[key, value]];
-    }),
-  );
-
-/** Why a Gateway does not let a set in; null: it does. */
-export function refuseApplicant(
-  { entry }: Applicant,
+/** Why a Gateway does not let a ListenerSet attach; null: it does. */
+export function refuseSet(
+  { entry }: NamedSet,
   gateway: SourceObject<Gateway>,
   cluster: Cluster,
   diagnostics: Diagnostics,
-): { reason: ListenerSetReason; message: string } | null {
+): SetRefusal | null {
   const { object } = entry;
   if (entry.kind === "refused") return { reason: "Invalid", message: explain(object, entry.problem) };
   // "The default value is to allow no ListenerSets."
@@ -91,14 +79,7 @@ export function refuseApplicant(
   const home = gateway.ref.namespace ?? "default";
   const namespace = object.ref.namespace ?? "default";
   if (allowsNamespace(rule, home, namespace, cluster)) return null;
-  const problem: Problem = {
-    code: "listener-set-not-allowed",
-    path: ["spec", "parentRef"],
-    message: `Gateway ${home}/${gateway.ref.name} takes no ListenerSets from namespace ${namespace}`,
-    expected: "a Gateway whose allowedListeners lets the ListenerSet in",
-    found: show(namespace),
-    remedy: "change allowedListeners of the Gateway, or move the ListenerSet",
-  };
+  const problem = setNotAllowed(`${home}/${gateway.ref.name}`, namespace);
   diagnostics.report(object, problem);
   return { reason: "NotAllowed", message: explain(object, problem) };
 }
@@ -109,7 +90,7 @@ export function judgeListeners(listeners: readonly ListenerState[]): ListenerSet
   return { kind: "refused", reason: "ListenersNotValid", message: listenerFaults(listeners) };
 }
 
-/** One sentence a listener that is not served. */
+/** Text for a condition: one sentence for each listener that is not served. */
 export const listenerFaults = (listeners: readonly ListenerState[]): string =>
   listeners
     .flatMap(({ spec, verdict }) => (verdict.kind === "accepted" ? [] : [`listener ${spec.name}: ${verdict.message}`]))

@@ -1,15 +1,18 @@
-/** Hostnames of listeners, routes and policies: intersection, and the names that are IP addresses. Pure. */
+/** Hostnames of listeners, routes and policies: their intersection, and which of them are IP addresses. */
 import { compareStrings } from "../diagnostics/diagnostics.ts";
 
+/** A hostname that a listener and a route have in common. */
 export interface SharedHostname {
+  /** `www.example.com`, `*.example.com`, or `*` for every host. */
   readonly hostname: string;
-  /** The most specific of the route's own hostnames that gave it: see {@link specificity}. */
+  /** {@link specificity} of the route's own hostname that matched; the greatest, where several did. */
   readonly specificity: number;
 }
 
 /**
- * What a listener and a route serve together, each once and sorted: exact names, `*.suffix`, or `*` for every host.
- * Empty when they have nothing in common (`HTTPRouteSpec.hostnames`).
+ * The hostnames that a listener and a route have in common, sorted, each once; empty when there is none
+ * (`HTTPRouteSpec.hostnames`). `listener` is null and `route` is empty when they name no hostname. Listener
+ * `*.example.com` and route `www.example.com` have `www.example.com` in common.
  */
 export function intersectHostnames(listener: string | null, route: readonly string[]): SharedHostname[] {
   if (route.length === 0) return [{ hostname: listener ?? "*", specificity: 0 }];
@@ -22,19 +25,20 @@ export function intersectHostnames(listener: string | null, route: readonly stri
 }
 
 /**
- * "Characters in a matching non-wildcard hostname", then "characters in a matching hostname": of the names that match
- * one request, any exact one is longer than every wildcard. 0 is that of a route without hostnames.
+ * Rank of a route's hostname: "Characters in a matching non-wildcard hostname", then "characters in a matching
+ * hostname". The length alone says both, because among the hostnames that match one request an exact one is longer than
+ * every wildcard. A route without hostnames ranks 0.
  */
 const specificity = (hostname: string): number => hostname.length + (hostname.startsWith("*.") ? 0 : 1);
 
 function intersect(listener: string | null, route: string): string | null {
   if (listener === null || listener === route) return route;
-  if (covers(listener, route)) return route;
-  return covers(route, listener) ? listener : null;
+  if (wildcardCovers(listener, route)) return route;
+  return wildcardCovers(route, listener) ? listener : null;
 }
 
-/** Whether a wildcard covers another name: one label or more in its place, so never its own suffix. */
-function covers(wildcard: string, name: string): boolean {
+/** Whether `*.example.com` covers a name: `a.example.com` and `a.b.example.com`, but not `example.com`. */
+function wildcardCovers(wildcard: string, name: string): boolean {
   if (!wildcard.startsWith("*.")) return false;
   const bare = name.startsWith("*.") ? name.slice(2) : name;
   const suffix = wildcard.slice(1);
@@ -42,8 +46,8 @@ function covers(wildcard: string, name: string): boolean {
 }
 
 /**
- * A name whose last label is all digits, or 0x and hex digits, is read as an IPv4 address by URL parsers and resolvers
- * (WHATWG URL, "ends in a number"), so it can name no certificate.
+ * Whether a hostname is an IP address. URL parsers and resolvers read a name whose last label is all digits, or 0x and
+ * hex digits, as an IPv4 address (WHATWG URL, "ends in a number"), so no certificate can name it.
  */
 export function isIpAddress(hostname: string): boolean {
   const labels = hostname.split(".");

@@ -1,6 +1,9 @@
 /** The Kubernetes kinds that lasthop reads, and how to take a field of an object that nothing has checked yet. */
 
-/** Kinds by API group, with the versions that are read. The first is what conversion yields. */
+/**
+ * Each kind that lasthop reads: its API group (empty: the core group), the versions that are accepted, and whether its
+ * objects have a namespace. Objects of the other versions are converted to the first one.
+ */
 export const KINDS = {
   GatewayClass: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: false },
   Gateway: { group: "gateway.networking.k8s.io", versions: ["v1", "v1beta1"], namespaced: true },
@@ -20,9 +23,10 @@ export const KINDS = {
   ConfigMap: { group: "", versions: ["v1"], namespaced: true },
   Secret: { group: "", versions: ["v1"], namespaced: true },
 } as const;
+/** `"Gateway"`, `"HTTPRoute"`, …: a kind that lasthop reads. */
 export type Kind = keyof typeof KINDS;
 
-/** An own property of an untrusted value. */
+/** The own property `name` of a value that nothing has checked; undefined when the value is no object or lacks it. */
 export function field(value: unknown, name: string | number): unknown {
   if (value === null || typeof value !== "object" || !Object.hasOwn(value, name)) return undefined;
   return (value as Record<string | number, unknown>)[name];

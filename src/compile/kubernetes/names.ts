@@ -1,11 +1,12 @@
-/** Names that are part of the API: ours, and the Gateway API's. */
+/** Names that stand in objects: API groups, labels, and lasthop's controllerName. */
 
-/** `GatewayClassSpec.controllerName` of classes that are ours. */
+/** `GatewayClassSpec.controllerName` of the classes that lasthop serves. */
 export const CONTROLLER_NAME = "lasthop.dev/gateway-controller";
+/** API group of the Gateway API. */
 export const GATEWAY_GROUP = "gateway.networking.k8s.io";
-/** Of kinds that were tried out under other names: XListenerSet became ListenerSet. */
+/** API group of the Gateway API's experiments: its XListenerSet became ListenerSet. */
 export const EXPERIMENTAL_GROUP = "gateway.networking.x-k8s.io";
-/** The Service that an EndpointSlice belongs to. */
+/** Label of an EndpointSlice that names its Service. */
 export const SERVICE_LABEL = "kubernetes.io/service-name";
-/** "true" on Endpoints: no EndpointSlices are made of them. */
+/** Label of Endpoints objects; with the value "true", Kubernetes makes no EndpointSlices of them. */
 export const SKIP_MIRROR_LABEL = "endpointslice.kubernetes.io/skip-mirror";

@@ -1,7 +1,9 @@
 /**
- * The objects' types once validated: the schema's required and defaulted fields are there. Fields that lasthop refuses
- * when present are `unknown`.
+ * Types of Kubernetes objects that have passed their schema: fields that the schema requires or defaults are present.
+ * A field that lasthop refuses whenever it is present has the type `unknown`. Names are those of the Kubernetes APIs.
  */
+
+/** `ObjectMeta`, as far as lasthop reads it. */
 export interface Metadata {
   name: string;
   namespace?: string;
@@ -11,11 +13,13 @@ export interface Metadata {
   annotations?: Record<string, string>;
 }
 
+/** `GatewayClass`. */
 export interface GatewayClass {
   metadata: Metadata;
   spec: { controllerName: string; parametersRef?: unknown };
 }
 
+/** `metav1.LabelSelector`. */
 export interface LabelSelector {
   matchLabels?: Record<string, string>;
   matchExpressions?: { key: string; operator: string; values?: string[] }[];
@@ -29,6 +33,7 @@ export interface ObjectReference {
   name: string;
 }
 
+/** A filter of `ListenerFilters.requests` (GEP-5224). */
 export type ListenerFilter =
   | { type: "ExternalAuth"; externalAuth: HTTPExternalAuthFilter }
   | { type: "ExtensionRef"; extensionRef: { group: string; kind: string; name: string } };
@@ -57,10 +62,12 @@ export interface NamespaceRule {
   selector?: LabelSelector;
 }
 
+/** `TLSConfig` of `Gateway.spec.tls.frontend`. */
 export interface FrontendTLS {
   validation?: { caCertificateRefs: ObjectReference[]; mode: "AllowValidOnly" | "AllowInsecureFallback" };
 }
 
+/** `Gateway`. */
 export interface Gateway {
   metadata: Metadata;
   spec: {
@@ -81,11 +88,13 @@ export interface Gateway {
   };
 }
 
+/** `ListenerSet` (GEP-1713). */
 export interface ListenerSet {
   metadata: Metadata;
   spec: { parentRef: ObjectReference; listeners: Listener[] };
 }
 
+/** `ParentReference`. */
 export interface ParentReference {
   group: string;
   kind: string;
@@ -95,12 +104,14 @@ export interface ParentReference {
   port?: number;
 }
 
+/** `HTTPHeaderMatch` and `HTTPQueryParamMatch`. */
 export interface MatchValue {
   type: "Exact" | "RegularExpression";
   name: string;
   value: string;
 }
 
+/** `HTTPRouteMatch`. */
 export interface HTTPRouteMatch {
   path: { type: "Exact" | "PathPrefix" | "RegularExpression"; value: string };
   method?: string;
@@ -108,6 +119,7 @@ export interface HTTPRouteMatch {
   queryParams?: MatchValue[];
 }
 
+/** `BackendObjectReference`. */
 export interface BackendObjectReference {
   group: string;
   kind: string;
@@ -116,29 +128,33 @@ export interface BackendObjectReference {
   port?: number;
 }
 
+/** `HTTPBackendRef`. */
 export interface HTTPBackendRef extends BackendObjectReference {
   weight: number;
   filters?: HTTPRouteFilter[];
 }
 
+/** `HTTPHeader`. */
 export interface HTTPHeader {
   name: string;
   value: string;
 }
 
+/** `HTTPHeaderFilter`. */
 export interface HTTPHeaderFilter {
   set?: HTTPHeader[];
   add?: HTTPHeader[];
   remove?: string[];
 }
 
-/** The field of the type is there. */
+/** `HTTPPathModifier`: the field that belongs to the type is present. */
 export interface HTTPPathModifier {
   type: "ReplaceFullPath" | "ReplacePrefixMatch";
   replaceFullPath?: string;
   replacePrefixMatch?: string;
 }
 
+/** `HTTPRequestRedirectFilter`. */
 export interface HTTPRequestRedirectFilter {
   scheme?: "http" | "https";
   hostname?: string;
@@ -147,12 +163,14 @@ export interface HTTPRequestRedirectFilter {
   statusCode: 301 | 302 | 303 | 307 | 308;
 }
 
+/** `HTTPRequestMirrorFilter`. */
 export interface HTTPRequestMirrorFilter {
   backendRef: BackendObjectReference;
   percent?: number;
   fraction?: { numerator: number; denominator: number };
 }
 
+/** `HTTPCORSFilter`; `maxAge` is in seconds. */
 export interface HTTPCORSFilter {
   allowOrigins?: string[];
   allowCredentials?: boolean;
@@ -162,6 +180,7 @@ export interface HTTPCORSFilter {
   maxAge: number;
 }
 
+/** `HTTPExternalAuthFilter`; `maxSize` is in bytes. */
 export interface HTTPExternalAuthFilter {
   protocol: "HTTP" | "GRPC";
   backendRef: BackendObjectReference;
@@ -170,6 +189,7 @@ export interface HTTPExternalAuthFilter {
   forwardBody?: { maxSize?: number };
 }
 
+/** `HTTPRouteFilter`: the field that belongs to the type is present, and no other. */
 export type HTTPRouteFilter =
   | { type: "RequestHeaderModifier"; requestHeaderModifier: HTTPHeaderFilter }
   | { type: "ResponseHeaderModifier"; responseHeaderModifier: HTTPHeaderFilter }
@@ -180,6 +200,7 @@ export type HTTPRouteFilter =
   | { type: "ExternalAuth"; externalAuth: HTTPExternalAuthFilter }
   | { type: "ExtensionRef"; extensionRef: { group: string; kind: string; name: string } };
 
+/** `HTTPRouteRule`. */
 export interface HTTPRouteRule {
   name?: string;
   matches: HTTPRouteMatch[];
@@ -191,6 +212,7 @@ export interface HTTPRouteRule {
   sessionPersistence?: SessionPersistence;
 }
 
+/** `SessionPersistence`. */
 export interface SessionPersistence {
   type: "Cookie" | "Header";
   absoluteTimeout?: string;
@@ -198,6 +220,7 @@ export interface SessionPersistence {
   header?: object;
 }
 
+/** `HTTPRoute`. */
 export interface HTTPRoute {
   metadata: Metadata;
   spec: {
@@ -208,6 +231,7 @@ export interface HTTPRoute {
   };
 }
 
+/** `ReferenceGrant`. */
 export interface ReferenceGrant {
   metadata: Metadata;
   spec: {
@@ -216,6 +240,7 @@ export interface ReferenceGrant {
   };
 }
 
+/** `LocalPolicyTargetReferenceWithSectionName`. */
 export interface PolicyTarget {
   group: string;
   kind: string;
@@ -223,6 +248,7 @@ export interface PolicyTarget {
   sectionName?: string;
 }
 
+/** `BackendTLSPolicy`. */
 export interface BackendTLSPolicy {
   metadata: Metadata;
   spec: {
@@ -238,6 +264,7 @@ export interface BackendTLSPolicy {
   status?: unknown;
 }
 
+/** `ServicePort`; the name is empty where the manifest gives none. */
 export interface ServicePort {
   name: string;
   protocol: "TCP" | "UDP" | "SCTP";
@@ -245,6 +272,7 @@ export interface ServicePort {
   appProtocol?: string;
 }
 
+/** `Service`. */
 export interface Service {
   metadata: Metadata;
   spec: {
@@ -254,6 +282,7 @@ export interface Service {
   };
 }
 
+/** `EndpointSlice`. */
 export interface EndpointSlice {
   metadata: Metadata;
   addressType: "IPv4" | "IPv6" | "FQDN";
@@ -261,7 +290,7 @@ export interface EndpointSlice {
   ports: { name: string; protocol: "TCP" | "UDP" | "SCTP"; port?: number; appProtocol?: string }[];
 }
 
-/** The API before EndpointSlices: read where a Service has none of these. */
+/** `Endpoints`, which EndpointSlices replaced: read for a Service that has no EndpointSlice. */
 export interface Endpoints {
   metadata: Metadata;
   subsets: {
@@ -271,12 +300,14 @@ export interface Endpoints {
   }[];
 }
 
+/** `ConfigMap`. */
 export interface ConfigMap {
   metadata: Metadata;
   data?: Record<string, string>;
   binaryData?: Record<string, string>;
 }
 
+/** `Secret`. */
 export interface Secret {
   metadata: Metadata;
   type: string;
@@ -284,17 +315,19 @@ export interface Secret {
   stringData?: Record<string, string>;
 }
 
+/** `ClusterTrustBundle`; `trustBundle` is PEM. */
 export interface ClusterTrustBundle {
   metadata: Metadata;
   spec: { trustBundle: string };
 }
 
-/** A route of a kind that lasthop does not serve: only whom it names matters. */
+/** A GRPCRoute, TLSRoute, TCPRoute or UDPRoute. lasthop serves none of them, and reads only which parents they name. */
 export interface UnservedRoute {
   metadata: Metadata;
   spec: { parentRefs: ParentReference[] };
 }
 
+/** `Namespace`. */
 export interface Namespace {
   metadata: Metadata;
 }

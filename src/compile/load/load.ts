@@ -1,4 +1,4 @@
-/** From raw objects to the cluster: each known kind by name, valid or refused; seed versions converted. */
+/** From raw objects to the cluster: every object of a known kind by its name, valid or refused. */
 import { canonicalJson } from "../../bundle/codec.ts";
 import {
   type Diagnostics,
@@ -7,13 +7,9 @@ import {
   type Problem,
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
-import type { RawObject } from "../kubernetes/raw-object.ts";
-import { templateIn } from "../document/templates.ts";
-import { kindOf, misspeltKind, reasonToSkip } from "./misspelt.ts";
-import type { Group, Memory } from "../memory.ts";
-import { type Candidate, type Entry, entryOf, settle } from "./duplicates.ts";
 import { type Skipped, sortSkipped } from "../diagnostics/skipped.ts";
-import { type Made, madeOf } from "./makers.ts";
+import { templateIn } from "../document/templates.ts";
+import { field, type Kind, KINDS } from "../kubernetes/kinds.ts";
 import { SERVICE_LABEL } from "../kubernetes/names.ts";
 import type {
   BackendTLSPolicy,
@@ -31,15 +27,19 @@ import type {
   Service,
   UnservedRoute,
 } from "../kubernetes/objects.ts";
-import { unreadableTargets, unrenderedTargets } from "./policy-targets.ts";
+import type { RawObject } from "../kubernetes/raw-object.ts";
+import type { Group, Memory } from "../memory.ts";
 import { type Definitions, isDefinition, readDefinitions } from "../schema/definitions.ts";
 import { validateRules } from "../schema/rules.ts";
-import { field, type Kind, KINDS } from "../kubernetes/kinds.ts";
 import { validateStructure } from "../schema/validate.ts";
-import { type Converted, convertSeed, convertXListenerSet, isXListenerSet } from "./seed.ts";
+import { type Converted, convertPolicy, convertXListenerSet, isXListenerSet } from "./conversion.ts";
+import { type Entry, entryOf, type NamedObject, resolveCopies } from "./duplicates.ts";
+import { type Generated, generatedFrom } from "./generated.ts";
+import { kindOf, misspeltKind, reasonToSkip } from "./misspelt.ts";
+import { hasUnreadableTargets, hasUnrenderedTargets } from "./policy-targets.ts";
+import { moreProblems, unknownVersion } from "./problems.ts";
 
 export type { Entry } from "./duplicates.ts";
-export type { Skipped } from "../diagnostics/skipped.ts";
 
 interface Types {
   GatewayClass: GatewayClass;
@@ -64,62 +64,67 @@ interface Types {
 /** Where the objects come from: the files of a build, or a Kubernetes API server. */
 export type Origin = "inputs" | "cluster";
 
-/** What is known of objects beside those that are read. */
-export interface Surroundings {
+/** Where the objects come from, and what else their cluster would hold. */
+export interface ObjectSource {
   readonly origin: Origin;
-  /** What a cluster would make of the inputs; nothing where the origin is a cluster, which has made it. */
-  readonly made: readonly Made[];
+  /** What other controllers would generate from the inputs; empty for a cluster, where they have generated it. */
+  readonly generated: readonly Generated[];
 }
 
-/** By kind, then `namespace/name` (the name alone for cluster-scoped kinds), in order of that name. */
+/**
+ * The objects by kind, then by `namespace/name` (the name alone of cluster-scoped kinds), in order of that name:
+ * `cluster.Service.get("shop/app")`.
+ */
 export type Cluster = { readonly [K in Kind]: ReadonlyMap<string, Entry<Types[K]>> } & {
-  readonly surroundings: Surroundings;
+  readonly source: ObjectSource;
 };
 
+/** What {@link load} gives. */
 export interface Loaded {
   readonly cluster: Cluster;
   readonly skipped: readonly Skipped[];
-  /** A policy's targets cannot be read: some Service would be served in plaintext against its owner's will. */
+  /** Nothing may be built, because nobody can tell which Services some policy protects: one could be sent plaintext. */
   readonly fatal: boolean;
 }
 
+/** Converts, validates and names every object. Leaves the raw objects as they are; never throws on input. */
 export function load(raws: readonly RawObject[], origin: Origin, memory: Memory, diagnostics: Diagnostics): Loaded {
   const definitions = memory.once("definitions", raws.filter(isDefinition), diagnostics, (own) =>
-    readDefinitions(raws, (raw, problem) => own.report(bare(raw), problem)),
+    readDefinitions(raws, (raw, problem) => own.report(asSourceObject(raw), problem)),
   );
-  // Apart, because it sets defaults in the object: once in its life.
-  const judged = memory.each("structure", [], raws, diagnostics, judge);
-  const admitted = memory.each("admission", [definitions], judged, diagnostics, (each, own) =>
+  // A pass of its own, because it depends on nothing but the object.
+  const validated = memory.each("structure", { items: raws }, diagnostics, validate);
+  const admitted = memory.each("admission", { items: validated, given: [definitions] }, diagnostics, (each, own) =>
     admit(each, definitions, origin, own),
   );
-  const candidates = new Map((Object.keys(KINDS) as Kind[]).map((kind) => [kind, [] as Candidate[]]));
+  const byKind = new Map((Object.keys(KINDS) as Kind[]).map((kind) => [kind, [] as NamedObject[]]));
   const skipped: Skipped[] = [];
   let fatal = false;
   for (const admission of admitted) {
     if (admission.kind === "skipped") skipped.push(admission.skipped);
     else if (admission.kind === "admitted") {
-      const { candidate } = admission;
+      const { named } = admission;
       fatal ||= admission.fatal;
-      if (candidate.object.ref.name !== "") candidates.get(candidate.kind)?.push(candidate);
+      if (named.object.ref.name !== "") byKind.get(named.kind)?.push(named);
     }
   }
-  const cluster: Record<string, ReadonlyMap<string, Entry<unknown>>> = {};
-  for (const [kind, own] of candidates) {
+  const entries: Record<string, ReadonlyMap<string, Entry<unknown>>> = {};
+  for (const [kind, objects] of byKind) {
     const byName = memory.group(
       `names of ${kind}`,
-      own,
+      objects,
       ({ name }) => [name],
       () => 0,
     );
-    const entries = memory.once(`entries of ${kind}`, [byName], diagnostics, (mine) => settleAll(byName, mine));
-    cluster[kind] = memory.source(kind, entries);
+    const made = memory.once(`entries of ${kind}`, [byName], diagnostics, (own) => entriesOf(byName, own));
+    entries[kind] = memory.source(kind, made);
   }
-  const made = origin === "cluster" ? [] : raws.map(madeOf).filter((each) => each !== null);
-  const whole = { ...cluster, surroundings: { origin, made } } as unknown as Cluster;
-  return { cluster: whole, skipped: sortSkipped([...skipped, ...mirroredEndpoints(whole)]), fatal };
+  const generated = origin === "cluster" ? [] : raws.map(generatedFrom).filter((each) => each !== null);
+  const cluster = { ...entries, source: { origin, generated } } as unknown as Cluster;
+  return { cluster, skipped: sortSkipped([...skipped, ...mirroredEndpoints(cluster)]), fatal };
 }
 
-/** Endpoints beside EndpointSlices of the same Service, as every cluster has them: one of the two is enough. */
+/** Endpoints of Services that also have EndpointSlices, as in every cluster: only the slices are read. */
 function mirroredEndpoints({ Endpoints, EndpointSlice }: Cluster): Skipped[] {
   if (Endpoints.size === 0) return [];
   const sliced = new Set(
@@ -138,44 +143,46 @@ function mirroredEndpoints({ Endpoints, EndpointSlice }: Cluster): Skipped[] {
 type Admission =
   | { readonly kind: "ignored" }
   | { readonly kind: "skipped"; readonly skipped: Skipped }
-  | { readonly kind: "admitted"; readonly candidate: Candidate; readonly fatal: boolean };
+  | { readonly kind: "admitted"; readonly named: NamedObject; readonly fatal: boolean };
 
-/** What one object is read as. Definitions have been read. */
-function admit(judged: Judged, definitions: Definitions, origin: Origin, diagnostics: Diagnostics): Admission {
-  const { raw } = judged;
+/** What one object counts as, now that the CustomResourceDefinitions among the inputs are known. */
+function admit(validated: Validated, definitions: Definitions, origin: Origin, diagnostics: Diagnostics): Admission {
+  const { raw } = validated;
   if (isDefinition(raw)) return { kind: "ignored" };
-  if (judged.kind === null) {
+  if (validated.kind === null) {
     const misspelt = misspeltKind(raw);
-    for (const problem of bounded(definitions.check(raw))) diagnostics.report(bare(raw), problem);
+    for (const problem of firstProblems(definitions.check(raw))) diagnostics.report(asSourceObject(raw), problem);
     if (misspelt === null)
       return {
         kind: "skipped",
         skipped: { object: raw.ref, location: raw.locate(["kind"]), reason: reasonToSkip(raw) },
       };
-    diagnostics.report(bare(raw), misspelt);
+    diagnostics.report(asSourceObject(raw), misspelt);
     return { kind: "ignored" };
   }
-  const { kind, object } = judged;
-  // What both find, our checks say better.
-  const problems = [...judged.problems, ...bounded(judged.isSound ? definitions.check(raw) : [])];
+  const { kind, object } = validated;
+  // Definitions are asked only about objects that pass the built-in checks, whose messages are better.
+  const problems = [...validated.problems, ...firstProblems(validated.isSound ? definitions.check(raw) : [])];
   for (const problem of problems) diagnostics.report(object, problem);
-  const fault = faultOf(problems);
+  const fault = problems.find(({ severity }) => severity !== "warning");
   const fatal =
     kind === "BackendTLSPolicy" &&
-    ((fault !== undefined && unreadableTargets(object, diagnostics)) ||
-      (origin === "inputs" && unrenderedTargets(object, diagnostics)));
+    ((fault !== undefined && hasUnreadableTargets(object, diagnostics)) ||
+      (origin === "inputs" && hasUnrenderedTargets(object, diagnostics)));
   const text = (): string => canonicalJson(object.value);
-  const candidate = { kind, name: namespacedName(object.ref), object, entry: entryOf(object, fault), text };
-  return { kind: "admitted", candidate, fatal };
+  const named = { kind, name: namespacedName(object.ref), object, entry: entryOf(object, fault), text };
+  return { kind: "admitted", named, fatal };
 }
 
-/** In the order of the names. */
-const settleAll = (
-  byName: ReadonlyMap<string, Group<Candidate>>,
+/** Entries by name, in order of the names. */
+const entriesOf = (
+  byName: ReadonlyMap<string, Group<NamedObject>>,
   diagnostics: Diagnostics,
-): Map<string, Entry<unknown>> => new Map([...byName].map(([name, { items }]) => [name, settle(items, diagnostics)]));
+): Map<string, Entry<unknown>> =>
+  new Map([...byName].map(([name, { items }]) => [name, resolveCopies(items, diagnostics)]));
 
-const bare = (raw: RawObject): SourceObject => ({
+/** An object that is not of a known kind, so that problems of it can be reported. */
+const asSourceObject = (raw: RawObject): SourceObject => ({
   ref: raw.ref,
   value: raw.value,
   assumesNamespace: false,
@@ -183,24 +190,27 @@ const bare = (raw: RawObject): SourceObject => ({
   spell: (path) => path,
 });
 
-type Judged =
+type Validated =
+  /** An object of no kind that lasthop reads. */
   | { readonly kind: null; readonly raw: RawObject }
   | {
       readonly kind: Kind;
       readonly raw: RawObject;
       readonly object: SourceObject;
       readonly problems: readonly Problem[];
-      /** The built-in schema and rules have nothing against it. */
+      /** Whether the object passes the built-in schema and rules. */
       readonly isSound: boolean;
     };
 
-/** Converts, identifies and validates one object, definitions aside. */
-function judge(raw: RawObject): Judged {
+/** Converts one object to the current version, sets its defaults, and checks it against the built-in schema and rules. */
+function validate(raw: RawObject): Validated {
   const kind = kindOf(raw);
   if (kind === null) return { kind, raw };
   const { group, namespaced, versions } = KINDS[kind];
   const isExperiment = isXListenerSet(raw);
-  const { value, spell, problems: conversion } = convert(raw, kind);
+  const converted = convert(raw, kind);
+  const structure = validateStructure(kind, converted.value);
+  const { value } = structure;
   const object: SourceObject = {
     ref: {
       apiVersion: group === "" ? versions[0] : `${group}/${versions[0]}`,
@@ -211,65 +221,37 @@ function judge(raw: RawObject): Judged {
     value,
     assumesNamespace: namespaced && raw.ref.namespace === null,
     locate: raw.locate,
-    spell,
+    spell: converted.spell,
   };
-  const known = isExperiment || (raw.group === group && (versions as readonly string[]).includes(raw.version));
-  const problems: Problem[] = known ? [...conversion] : [unknownVersion(kind, raw)];
+  const isKnown = isExperiment || (raw.group === group && (versions as readonly string[]).includes(raw.version));
+  const problems: Problem[] = isKnown ? [...converted.problems] : [unknownVersion(kind, raw.ref.apiVersion)];
   const misspelt = kind === raw.ref.kind || isExperiment ? null : misspeltKind(raw);
   if (misspelt !== null) problems.push(misspelt);
-  const structure = validateStructure(kind, value);
-  const own = structure.length > 0 ? structure : validateRules(kind, value);
-  problems.push(...bounded(own).map((problem) => unrendered(problem, value)));
-  return { kind, raw, object, problems, isSound: own.length === 0 };
+  const found = structure.problems.length > 0 ? structure.problems : validateRules(kind, value);
+  problems.push(...firstProblems(found).map((problem) => nameTemplate(problem, value)));
+  return { kind, raw, object, problems, isSound: found.length === 0 };
 }
 
-/** In the form of the first version that is read. */
 function convert(raw: RawObject, kind: Kind): Converted {
   if (isXListenerSet(raw)) return convertXListenerSet(raw);
-  if (kind === "BackendTLSPolicy" && raw.version !== KINDS[kind].versions[0]) return convertSeed(raw);
+  if (kind === "BackendTLSPolicy" && raw.version !== KINDS[kind].versions[0]) return convertPolicy(raw);
   return { value: raw.value, spell: (path: FieldPath) => path, problems: [] };
 }
 
-/** A value that a tool should have replaced is wrong for that reason, whatever rule it breaks. */
-function unrendered(problem: Problem, value: unknown): Problem {
+/** The problem of a value that is a template: no tool has replaced it, and that is worth more than the rule it breaks. */
+function nameTemplate(problem: Problem, value: unknown): Problem {
   const found: unknown = problem.path.reduce(field, value);
   const template = typeof found === "string" ? templateIn(found) : null;
-  return template === null
-    ? problem
-    : {
-        ...problem,
-        message: `${template.mark} looks like ${template.tool}`,
-        found: template.mark,
-        remedy: template.remedy,
-      };
+  if (template === null) return problem;
+  const message = `${template.mark} looks like ${template.tool}`;
+  return { ...problem, message, found: template.mark, remedy: template.remedy };
 }
-
-const faultOf = (problems: readonly Problem[]): Problem | undefined =>
-  problems.find(({ severity }) => severity !== "warning");
 
 const MAX_PROBLEMS = 50;
 
-/** The first faults of one object, and that there are more. */
-function bounded(problems: readonly Problem[]): readonly Problem[] {
+/** The first problems of one object, and a note when there are more. */
+function firstProblems(problems: readonly Problem[]): readonly Problem[] {
   const [first] = problems;
   if (first === undefined || problems.length <= MAX_PROBLEMS) return problems;
-  const more: Problem = {
-    code: first.code,
-    path: [],
-    message: `the object has more faults than the ${MAX_PROBLEMS} that are listed`,
-    remedy: "correct those, and build again",
-  };
-  return [...problems.slice(0, MAX_PROBLEMS), more];
-}
-
-function unknownVersion(kind: Kind, raw: RawObject): Problem {
-  const { group, versions } = KINDS[kind];
-  return {
-    code: kind === "BackendTLSPolicy" ? "policy-schema" : "object-version",
-    path: ["apiVersion"],
-    message: `this is no apiVersion of ${kind} that lasthop reads`,
-    expected: versions.map((version) => (group === "" ? version : `${group}/${version}`)).join(" or "),
-    found: raw.ref.apiVersion,
-    remedy: `use ${group === "" ? versions[0] : `${group}/${versions[0]}`}`,
-  };
+  return [...problems.slice(0, MAX_PROBLEMS), moreProblems(first.code, MAX_PROBLEMS)];
 }

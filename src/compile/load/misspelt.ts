@@ -1,13 +1,14 @@
-/** Which kind an object is read as, and what is to be said about the others. */
-import { type Problem, show } from "../diagnostics/diagnostics.ts";
-import type { RawObject } from "../kubernetes/raw-object.ts";
-import { exportOf, madeOf } from "./makers.ts";
-import { isNear } from "../kubernetes/spelling.ts";
-import { GATEWAY_GROUP } from "../kubernetes/names.ts";
-import { isXListenerSet } from "./seed.ts";
+/** The kind that an object is read as, also where its author misspelt it, and why other objects are skipped. */
+import type { Problem } from "../diagnostics/diagnostics.ts";
 import { field, type Kind, KINDS } from "../kubernetes/kinds.ts";
+import { GATEWAY_GROUP } from "../kubernetes/names.ts";
+import type { RawObject } from "../kubernetes/raw-object.ts";
+import { isNear } from "../kubernetes/spelling.ts";
+import { isXListenerSet } from "./conversion.ts";
+import { exportCommand, generatedFrom } from "./generated.ts";
+import { unknownKind } from "./problems.ts";
 
-/** The kind an object is read as; null: it is skipped, or {@link misspeltKind} says why not. */
+/** The kind that an object is read as. Null: it is skipped, or {@link misspeltKind} says what is wrong with it. */
 export function kindOf(raw: RawObject): Kind | null {
   if (meansPolicy(raw)) return "BackendTLSPolicy";
   if (isXListenerSet(raw)) return "ListenerSet";
@@ -17,8 +18,9 @@ export function kindOf(raw: RawObject): Kind | null {
 }
 
 /**
- * A policy with a misspelt kind or group is none to the API server, and what its author means to protect would be sent
- * plaintext: it is read as a refused policy, which closes the Services it names.
+ * Whether an object is a BackendTLSPolicy, perhaps with a misspelt kind or group. An API server would not take it, and
+ * requests to the Services that its author means to protect would go out in plaintext. It is therefore read as a refused
+ * policy, which closes the ports of these Services.
  */
 function meansPolicy(raw: RawObject): boolean {
   if (raw.ref.kind.toLowerCase() === "backendtlspolicy") return !isForeignGroup(raw.group);
@@ -27,24 +29,14 @@ function meansPolicy(raw: RawObject): boolean {
   return field(spec, "targetRefs") !== undefined || field(spec, "targetRef") !== undefined;
 }
 
-/** Of the API group, and no kind it has. */
-export function misspeltKind({ ref, group }: RawObject): Problem | null {
-  if (group !== "gateway.networking.k8s.io" || Object.hasOwn(KINDS, ref.kind)) return null;
-  const similar = Object.keys(KINDS).find((kind) => kind.toLowerCase() === ref.kind.toLowerCase());
-  return {
-    code: "object-kind",
-    path: ["kind"],
-    message: "the Gateway API has no such kind",
-    expected: similar ?? Object.keys(KINDS).slice(0, 6).join(", "),
-    found: show(ref.kind),
-    remedy: "correct the kind",
-  };
-}
+/** The problem of an object that has the Gateway API's group and a kind that the API does not have; null: no such object. */
+export const misspeltKind = ({ ref, group }: RawObject): Problem | null =>
+  group === GATEWAY_GROUP && !Object.hasOwn(KINDS, ref.kind) ? unknownKind(ref.kind) : null;
 
 /**
- * Whether another vendor has such a group, as `alb.networking.azure.io` has its own BackendTLSPolicy: its objects are that
- * vendor's business. A group of Kubernetes, none, or one that differs from ours in a few letters or lacks a part of it
- * is taken for ours, misspelt.
+ * Whether a group is another vendor's, as `alb.networking.azure.io` with a BackendTLSPolicy of its own. Every other group
+ * counts as the Gateway API's, misspelt: one of Kubernetes, none at all, and one that lacks a part of the Gateway API's
+ * group or differs from it in a few letters.
  */
 function isForeignGroup(group: string): boolean {
   const isOfKubernetes = /(^|[.-])k8s\.io$/.test(group) || !group.includes(".");
@@ -53,16 +45,16 @@ function isForeignGroup(group: string): boolean {
   return !isOfKubernetes && !lacksPart && !isNear(group, GATEWAY_GROUP);
 }
 
-/** Why an object is passed over, and what is read in its place where that is known. */
+/** Why an object is skipped, and what lasthop reads in its place, where that is known. */
 export function reasonToSkip(raw: RawObject): string {
   const { ref, group } = raw;
   if (Object.hasOwn(KINDS, ref.kind)) {
-    const { group: own } = KINDS[ref.kind as Kind];
-    return `another API's ${ref.kind}; lasthop reads those of ${own === "" ? "the core API" : own}`;
+    const { group: known } = KINDS[ref.kind as Kind];
+    return `another API's ${ref.kind}; lasthop reads those of ${known === "" ? "the core API" : known}`;
   }
-  const made = madeOf(raw);
-  if (made !== null)
-    return `a cluster makes ${made.kind} ${made.name} of it, which lasthop reads: ${exportOf(made, made.namespace ?? "NAMESPACE")}`;
+  const generated = generatedFrom(raw);
+  if (generated !== null)
+    return `a cluster makes ${generated.kind} ${generated.name} of it, which lasthop reads: ${exportCommand(generated, generated.namespace ?? "NAMESPACE")}`;
   if (group === "kustomize.config.k8s.io") return "build it first: kubectl kustomize DIRECTORY | lasthop build -f -";
   return "lasthop has no use for this kind";
 }

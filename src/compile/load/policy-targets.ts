@@ -1,20 +1,24 @@
-/** The targets of a BackendTLSPolicy that may be at fault: what it names is closed, so it must be known. */
-import { type Diagnostics, type FieldPath, type Problem, show, type SourceObject } from "../diagnostics/diagnostics.ts";
+/**
+ * The targets of a BackendTLSPolicy that may be at fault. A refused policy closes the ports that it names, so its targets
+ * must be known even where its schema refuses it.
+ */
+import type { Diagnostics, FieldPath, SourceObject } from "../diagnostics/diagnostics.ts";
 import { templateIn } from "../document/templates.ts";
-import type { PolicyTarget } from "../kubernetes/objects.ts";
 import { field } from "../kubernetes/kinds.ts";
+import type { PolicyTarget } from "../kubernetes/objects.ts";
+import { targetsUnreadable } from "./problems.ts";
 
 /** A target as its author wrote it, in a policy that may be at fault. */
 export interface WrittenTarget extends PolicyTarget {
-  /** v1alpha2 had the field; no version lets it name another namespace than the policy's. */
+  /** A field of v1alpha2. No version lets it name another namespace than the policy's. */
   readonly namespace?: string;
 }
 
-/** The targets of a policy that may be at fault; null when any of them cannot be read. An empty sectionName is none. */
+/** The targets of a policy that may be at fault; null when one of them cannot be read. An empty sectionName is left out. */
 export function readTargets(value: unknown): WrittenTarget[] | null {
   const spec = field(value, "spec");
   const given = field(spec, "targetRefs");
-  // v1 has no targetRef: who writes one besides targetRefs means to protect that Service too.
+  // v1 has no targetRef. Whoever writes one beside targetRefs means to protect that Service too.
   const single = field(spec, "targetRef");
   const refs = single !== undefined && Array.isArray(given) ? [...(given as unknown[]), single] : given;
   if (!Array.isArray(refs) || refs.length === 0) return null;
@@ -41,58 +45,43 @@ export function readTargets(value: unknown): WrittenTarget[] | null {
   return targets;
 }
 
-/** RFC 1123 §2.1, as Kubernetes names namespaces. None, and an empty one, are those of a build. */
+/** Whether a value can be metadata.namespace: a label of RFC 1123 §2.1, or absent or empty, as in manifests of a build. */
 const isNamespace = (value: unknown): boolean =>
   value === undefined || (typeof value === "string" && /^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/.test(value));
 
-/** Far above the API's 16: each is decided and reported. */
+/** Targets of one policy that are read. The API allows 16; each target costs work and perhaps a diagnostic. */
 const MAX_TARGETS = 1_000;
 
-/** True, with a diagnostic, when nobody can tell which Services a refused policy names. */
-export function unreadableTargets(object: SourceObject, diagnostics: Diagnostics): boolean {
-  const namespace = field(field(object.value, "metadata"), "namespace");
-  const targets = readTargets(object.value);
-  const path =
-    object.ref.name === ""
-      ? ["metadata", "name"]
-      : // Its Services are those of a namespace that nobody can tell.
-        !isNamespace(namespace)
-        ? ["metadata", "namespace"]
-        : (targets?.length ?? Number.POSITIVE_INFINITY) > MAX_TARGETS
-          ? ["spec", "targetRefs"]
-          : null;
+/** Whether nobody can tell which Services a refused policy names. Reports the field that makes it so. */
+export function hasUnreadableTargets(object: SourceObject, diagnostics: Diagnostics): boolean {
+  const path = unreadableField(object);
   if (path === null) return false;
-  diagnostics.report(object, unreadable(object, path));
+  diagnostics.report(object, targetsUnreadable(object, path));
   return true;
 }
 
+function unreadableField({ ref, value }: SourceObject): FieldPath | null {
+  if (ref.name === "") return ["metadata", "name"];
+  // The policy is about Services of its namespace.
+  if (!isNamespace(field(field(value, "metadata"), "namespace"))) return ["metadata", "namespace"];
+  const count = readTargets(value)?.length ?? Number.POSITIVE_INFINITY;
+  return count > MAX_TARGETS ? ["spec", "targetRefs"] : null;
+}
+
 /**
- * True, with a diagnostic, when a tool should have replaced the name of a target. Of a build alone: the API server stores
- * any name, and whoever may write one policy must not stop the others.
+ * Whether a target's name is a template that some tool should have replaced; reports it. Only manifests of a build are
+ * asked: an API server stores any name, and the author of one policy must not be able to stop all others.
  */
-export function unrenderedTargets(object: SourceObject, diagnostics: Diagnostics): boolean {
+export function hasUnrenderedTargets(object: SourceObject, diagnostics: Diagnostics): boolean {
   const templates = (readTargets(object.value) ?? []).map(({ name }) => templateIn(name));
   const index = templates.findIndex((template) => template !== null);
   const template = templates[index] ?? null;
   if (template === null) return false;
-  const { message, ...problem } = unreadable(object, ["spec", "targetRefs", index, "name"]);
+  const { message, ...problem } = targetsUnreadable(object, ["spec", "targetRefs", index, "name"]);
   diagnostics.report(object, {
     ...problem,
     message: `${template.mark} looks like ${template.tool}: ${message}`,
     remedy: template.remedy,
   });
   return true;
-}
-
-function unreadable({ value }: SourceObject, path: FieldPath): Problem {
-  const last = String(path.at(-1));
-  return {
-    code: "policy-targets-unreadable",
-    path,
-    message:
-      "which Services this policy protects cannot be read, so nothing is built: one of them could be sent plaintext",
-    expected: last === "targetRefs" ? "targetRefs of group, kind Service and name" : `a ${last}`,
-    found: show(path.reduce<unknown>(field, value)),
-    remedy: `correct ${last}, or remove the policy`,
-  };
 }

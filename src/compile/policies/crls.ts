@@ -1,53 +1,45 @@
-/** The CRLs of one BackendTLSPolicy: used all, or the policy is refused. One list left out would let an older one decide. */
+/**
+ * The CRLs of one BackendTLSPolicy. The policy is refused unless every list can be used: without one of them, an older list
+ * of the same issuer would decide which certificates are revoked.
+ */
 import { formatTime } from "../clock.ts";
-import { type CrlFault, type CrlList, type CrlSource, faultsOf, readCrls } from "../references/crls.ts";
 import {
   compareStrings,
   type Diagnostics,
   explain,
   type Problem,
-  show,
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
 import type { Cluster } from "../load/load.ts";
+import { type CrlFault, crlFaults, type CrlList, type CrlSource, readCrls } from "../references/crls.ts";
+import { noCrls, unusableCrl } from "./problems.ts";
 
-export interface JudgedCrls {
+/** The CRLs of a policy. */
+export interface PolicyCrls {
   /** Base64 DER, sorted, each once. */
   readonly crls: readonly string[];
   readonly sources: readonly CrlSource[];
-  /** Why the policy is refused; null: every list is used. */
+  /** Why the policy is refused; null: every list can be used. */
   readonly fault: string | null;
 }
 
-/** `names` are ConfigMaps of the policy's namespace, `anchors` the DER of its CAs. */
+/** Reads the CRLs that a policy names: `names` are ConfigMaps of its namespace, `anchors` the DER of its CAs. */
 export function judgeCrls(
   object: SourceObject,
-  names: readonly string[],
-  anchors: readonly Uint8Array[],
+  { names, anchors }: { readonly names: readonly string[]; readonly anchors: readonly Uint8Array[] },
   cluster: Cluster,
   diagnostics: Diagnostics,
-): JudgedCrls {
+): PolicyCrls {
   const sources: CrlSource[] = [];
   const problems: Problem[] = [];
   for (const name of names) {
     const result = readCrls(cluster, `${object.ref.namespace ?? "default"}/${name}`);
-    if (result.kind === "read") {
-      sources.push(result.source);
-      continue;
-    }
-    problems.push({
-      code: "policy-option",
-      path: PATH,
-      message: result.why,
-      expected: "a ConfigMap with PEM X509 CRLs under crl.pem",
-      found: show(name),
-      remedy: "correct the reference, or the PEM under crl.pem",
-      ...(result.note === undefined ? {} : { note: result.note }),
-    });
+    if (result.kind === "read") sources.push(result.source);
+    else problems.push(noCrls(name, result));
   }
   const all = sources.flatMap(({ lists }) => lists);
-  const faults = faultsOf(all, anchors);
-  for (const source of sources) for (const fault of inOrder(source, faults)) problems.push(problemOf(source, fault));
+  const faults = crlFaults(all, anchors);
+  for (const source of sources) for (const fault of inOrder(source, faults)) problems.push(unusableCrl(source, fault));
   for (const problem of problems) diagnostics.report(object, problem);
   const messages = problems.map((problem) => explain(object, problem));
   return {
@@ -57,43 +49,17 @@ export function judgeCrls(
   };
 }
 
-/** For a condition: `checking 2 CRLs of ConfigMap team/crl, the first due 2026-01-01T00:00:00Z`; empty: none. */
+/** The faults of a source in the order of its lines: of unreadable lists, and of readable ones, which `found` has. */
+function inOrder({ lists, faults }: CrlSource, found: ReadonlyMap<CrlList, CrlFault>): CrlFault[] {
+  const own = lists.map((list) => found.get(list)).filter((fault) => fault !== undefined);
+  return [...faults, ...own].sort((a, b) => a.line - b.line);
+}
+
+/** Text for a condition: `checking 2 CRLs of ConfigMap team/crl, due 2026-01-01T00:00:00Z`. Empty: there is no CRL. */
 export function describeCrls(sources: readonly CrlSource[]): string {
   const lists = sources.flatMap((source) => source.lists);
   if (lists.length === 0) return "";
   const due = Math.min(...lists.map(({ crl }) => crl.nextUpdateMs));
   const names = sources.map(({ name }) => name).join(", ");
   return `checking ${lists.length} ${lists.length === 1 ? "CRL" : "CRLs"} of ${names}, due ${formatTime(due)}`;
-}
-
-const PATH = ["spec", "options", "lasthop.dev/crl-refs"];
-
-function inOrder({ lists, faults }: CrlSource, found: ReadonlyMap<CrlList, CrlFault>): CrlFault[] {
-  const own = lists.map((list) => found.get(list)).filter((fault) => fault !== undefined);
-  return [...faults, ...own].sort((a, b) => a.line - b.line);
-}
-
-function problemOf({ name, place }: CrlSource, fault: CrlFault): Problem {
-  const of = fault.issuer === null ? "" : `, of ${fault.issuer},`;
-  return {
-    code: "policy-option",
-    path: PATH,
-    message: `${fault.where} in crl.pem of ${name}${of} cannot be used, so the policy is refused`,
-    expected: "CRLs of version 2 with cRLNumber and nextUpdate, signed by their issuer",
-    found: fault.why,
-    remedy: remedyFor(fault.why),
-    note: { ...place, line: fault.line },
-  };
-}
-
-function remedyFor(why: string): string {
-  if (/version 2|cRLNumber/.test(why)) {
-    return "have the CA issue lists with cRLNumber (OpenSSL: crl_extensions with crlNumber=… or crlnumber in openssl.cnf)";
-  }
-  if (/signed it|cRLSign/.test(why)) {
-    return "put in the CA's own list, or the certificate of the CA's key that signed it into caCertificateRefs";
-  }
-  return /delta/.test(why)
-    ? "put in the complete list beside the delta"
-    : "put in a list that can be used, or remove it";
 }

@@ -1,82 +1,84 @@
-/** What one BackendTLSPolicy means on the wire, or why it is refused (`BackendTLSPolicyValidation`). */
+/** What one BackendTLSPolicy means for TLS connections, or why it is refused (`BackendTLSPolicyValidation`). */
 import { fromBase64 } from "../../bundle/bytes.ts";
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../../bundle/types.ts";
-import { type AnchorSource, reportAnchors } from "../references/anchor-faults.ts";
-import { anchorKind, noAnchorKind, noAnchors, readAnchors, wellKnownAnchors } from "../references/anchors.ts";
-import type { PolicyReason, UnresolvedReason } from "../diagnostics/conditions.ts";
-import type { CrlSource } from "../references/crls.ts";
+import type { PolicyReason, Unresolved, UnresolvedReason } from "../diagnostics/conditions.ts";
 import {
   compareStrings,
   type Diagnostics,
   explain,
   type Problem,
-  show,
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
 import { digestJson } from "../digest.ts";
 import { isIpAddress } from "../kubernetes/hostnames.ts";
-import type { Cluster } from "../load/load.ts";
 import type { BackendTLSPolicy } from "../kubernetes/objects.ts";
+import type { Cluster } from "../load/load.ts";
+import { reportAnchors } from "../references/anchor-faults.ts";
+import type { AnchorSource } from "../references/anchor-source.ts";
+import { anchorKind, readAnchors, wellKnownAnchors } from "../references/anchors.ts";
+import type { CrlSource } from "../references/crls.ts";
+import { noAnchorKind, noAnchors } from "../references/problems.ts";
 import { judgeCrls } from "./crls.ts";
 import { parseOptions } from "./options.ts";
+import { longLabel, policyHostnameIsIp, shallowWildcard, unknownCaSet } from "./problems.ts";
 
+/** What the ports that a policy covers get: TLS as the policy says, or, from a refused policy, no connection at all. */
 export type PolicyEffect =
   | {
       readonly kind: "enforced";
       readonly digest: Sha256Hex;
       readonly policy: BundlePolicy;
+      /** SHA-256 of each trust anchor, sorted. */
       readonly anchors: readonly Sha256Hex[];
       readonly sources: readonly AnchorSource[];
-      /** Of its CRLs; empty: it has none. */
+      /** Objects that hold the policy's CRLs; empty: it has none. */
       readonly crls: readonly CrlSource[];
     }
-  | { readonly kind: "refused"; readonly code: ConfigCode; readonly reason: PolicyReason; readonly message: string };
+  | RefusedEffect;
 
-export interface Unresolved {
-  readonly reason: UnresolvedReason;
+interface RefusedEffect {
+  readonly kind: "refused";
+  readonly code: ConfigCode;
+  readonly reason: PolicyReason;
   readonly message: string;
 }
 
-export interface Judged {
+/** What {@link judgePolicy} decides. */
+export interface PolicyJudgement {
   readonly effect: PolicyEffect;
-  /** References that are not resolved; null: all are. A policy with one good CA of two is enforced all the same. */
+  /** Why `ResolvedRefs` is False; null: it is True. A policy with one good CA of two is enforced all the same. */
   readonly unresolved: Unresolved | null;
 }
 
+/** Decides about a policy that its schema accepts, whatever its targets are. */
 export function judgePolicy(
   object: SourceObject<BackendTLSPolicy>,
   cluster: Cluster,
   diagnostics: Diagnostics,
-): Judged {
+): PolicyJudgement {
   const { validation, options: given = {} } = object.value.spec;
-  const { options, problems } = parseOptions(given);
-  problems.unshift(...judgeNames(validation));
+  const { options, problems: badOptions } = parseOptions(given);
+  const problems = [...judgeNames(validation), ...badOptions];
   for (const problem of problems) diagnostics.report(object, problem);
-  const unresolved: Unresolved[] = [];
-  const cas = judgeCertificates(object, cluster, diagnostics);
-  if (cas.unresolved !== null) unresolved.push(cas.unresolved);
-  const anchors = cas.sources.flatMap((source) => [...source.certificates.values()].map(fromBase64));
-  const crls = options.crlRefs === null ? null : judgeCrls(object, options.crlRefs, anchors, cluster, diagnostics);
+  const certificates = judgeCertificates(object, cluster, diagnostics);
+  const { sources } = certificates;
+  const anchors = sources.flatMap((source) => [...source.certificates.values()].map(fromBase64));
+  const crls =
+    options.crlRefs === null ? null : judgeCrls(object, { names: options.crlRefs, anchors }, cluster, diagnostics);
   const crlFault = crls?.fault ?? null;
-  if (crlFault !== null) unresolved.push({ reason: "InvalidCRLRef", message: crlFault });
-  const [first = null] = unresolved;
+  const unresolved =
+    certificates.unresolved ?? (crlFault === null ? null : ({ reason: "InvalidCRLRef", message: crlFault } as const));
+  const refuse = (code: ConfigCode, message: string): PolicyJudgement => ({
+    effect: { kind: "refused", code, reason: "Invalid", message },
+    unresolved,
+  });
 
   const [problem] = problems;
-  if (problem !== undefined) {
-    return {
-      effect: { kind: "refused", code: codeOf(problem), reason: "Invalid", message: explain(object, problem) },
-      unresolved: first,
-    };
-  }
+  if (problem !== undefined) return refuse(policyCode(problem), explain(object, problem));
   // "If ALL CACertificateRefs are invalid, … Accepted … False, with a Reason NoValidCACertificate."
-  if (cas.refused !== null) return { effect: cas.refused, unresolved: first };
-  if (crlFault !== null) {
-    return {
-      effect: { kind: "refused", code: "policy-option", reason: "Invalid", message: crlFault },
-      unresolved: first,
-    };
-  }
-  const ids = [...new Set(cas.sources.flatMap((source) => source.anchors))].sort(compareStrings);
+  if (certificates.refused !== null) return { effect: certificates.refused, unresolved };
+  if (crlFault !== null) return refuse("policy-option", crlFault);
+  const ids = [...new Set(sources.flatMap((source) => source.anchors))].sort(compareStrings);
   const policy: BundlePolicy = {
     sni: validation.hostname.toLowerCase(),
     identifiers: identifiers(validation),
@@ -89,70 +91,33 @@ export function judgePolicy(
     crls: crls?.crls ?? null,
     maxChainDepth: options.maxChainDepth,
   };
-  const enforced = {
-    digest: digestJson(policy),
-    policy,
-    anchors: ids,
-    sources: cas.sources,
-    crls: crls?.sources ?? [],
+  const digest = digestJson(policy);
+  return {
+    effect: { kind: "enforced", digest, policy, anchors: ids, sources, crls: crls?.sources ?? [] },
+    unresolved,
   };
-  return { effect: { kind: "enforced", ...enforced }, unresolved: first };
 }
 
 type Validation = BackendTLSPolicy["spec"]["validation"];
 
-/** What the schema lets through: PreciseHostname "must not be an IP address". */
+/** Problems of hostnames that the schema does not see. */
 function judgeNames({ hostname, subjectAltNames = [] }: Validation): Problem[] {
-  const problems: Problem[] = [];
-  if (isIpAddress(hostname)) problems.push(ipAddress(["spec", "validation", "hostname"], hostname));
-  if (hasLongLabel(hostname)) problems.push(longLabel(["spec", "validation", "hostname"], hostname));
-  for (const [index, san] of subjectAltNames.entries()) {
-    const at = ["spec", "validation", "subjectAltNames", index];
-    if (san.hostname !== undefined && isIpAddress(san.hostname))
-      problems.push(ipAddress([...at, "hostname"], san.hostname));
-    if (san.hostname !== undefined && hasLongLabel(san.hostname))
-      problems.push(longLabel([...at, "hostname"], san.hostname));
-    // RFC 9525 §6.3: trust/ would never match a wildcard directly above a single label.
-    if (san.hostname !== undefined && /^\*\.[^.]+$/.test(san.hostname)) {
-      problems.push({
-        code: "policy-hostname",
-        path: [...at, "hostname"],
-        message: "a wildcard directly above a top-level name matches no certificate",
-        expected: "*.NAME.TLD or deeper",
-        found: show(san.hostname),
-        remedy: "write the names out",
-      });
-    }
-  }
-  return problems;
+  const names = [
+    { path: ["spec", "validation", "hostname"], name: hostname, isSan: false },
+    ...subjectAltNames.flatMap(({ hostname: name }, index) =>
+      name === undefined
+        ? []
+        : [{ path: ["spec", "validation", "subjectAltNames", index, "hostname"], name, isSan: true }],
+    ),
+  ];
+  return names.flatMap(({ path, name, isSan }) => [
+    ...(isIpAddress(name) ? [policyHostnameIsIp(path, name)] : []),
+    ...(name.split(".").some((label) => label.length > 63) ? [longLabel(path, name)] : []),
+    ...(isSan && /^\*\.[^.]+$/.test(name) ? [shallowWildcard(path, name)] : []),
+  ]);
 }
 
-function ipAddress(path: (string | number)[], hostname: string): Problem {
-  return {
-    code: "policy-hostname",
-    path,
-    message: "a hostname must not be an IP address, and a name whose last label is a number is one",
-    expected: "a DNS name",
-    found: show(hostname),
-    remedy: "use the DNS name in the backend's certificate",
-  };
-}
-
-/** RFC 1035 §2.3.4: no DNS name has a longer label, so no certificate names it and no SNI carries it. */
-const hasLongLabel = (hostname: string): boolean => hostname.split(".").some((label) => label.length > 63);
-
-function longLabel(path: (string | number)[], hostname: string): Problem {
-  return {
-    code: "policy-hostname",
-    path,
-    message: "a label of a hostname has at most 63 characters",
-    expected: "a DNS name",
-    found: show(hostname),
-    remedy: "use the DNS name in the backend's certificate",
-  };
-}
-
-const codeOf = ({ code }: Problem): ConfigCode => (code === "policy-hostname" ? code : "policy-option");
+const policyCode = ({ code }: Problem): ConfigCode => (code === "policy-hostname" ? code : "policy-option");
 
 /** Without subjectAltNames `hostname` is the identity; with them it is the SNI alone (`BackendTLSPolicyValidation.hostname`). */
 function identifiers({ hostname, subjectAltNames = [] }: Validation): ReferenceIdentifier[] {
@@ -164,17 +129,17 @@ function identifiers({ hostname, subjectAltNames = [] }: Validation): ReferenceI
   return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, name]) => name);
 }
 
-interface Certificates {
+interface JudgedCertificates {
   readonly sources: readonly AnchorSource[];
   readonly unresolved: Unresolved | null;
-  readonly refused: Extract<PolicyEffect, { kind: "refused" }> | null;
+  readonly refused: RefusedEffect | null;
 }
 
 function judgeCertificates(
   object: SourceObject<BackendTLSPolicy>,
   cluster: Cluster,
   diagnostics: Diagnostics,
-): Certificates {
+): JudgedCertificates {
   const { wellKnownCACertificates, caCertificateRefs = [] } = object.value.spec.validation;
   if (wellKnownCACertificates !== undefined) return judgeWellKnown(object, wellKnownCACertificates, diagnostics);
   const sources: AnchorSource[] = [];
@@ -190,13 +155,12 @@ function judgeCertificates(
       continue;
     }
     const problem: Problem<ConfigCode> =
-      result === null ? noAnchorKind("policy-ca-kind", ref, path) : noAnchors("policy-ca-ref", ref, path, result);
+      result === null
+        ? noAnchorKind(ref, { path, code: "policy-ca-kind" })
+        : noAnchors(ref, result, { path, code: "policy-ca-ref" });
     diagnostics.report(object, problem);
-    faults.push({
-      reason: result === null ? "InvalidKind" : "InvalidCACertificateRef",
-      code: problem.code,
-      message: explain(object, problem),
-    });
+    const reason = result === null ? "InvalidKind" : "InvalidCACertificateRef";
+    faults.push({ reason, code: problem.code, message: explain(object, problem) });
   }
   const [first] = faults;
   if (first === undefined) return { sources, unresolved: null, refused: null };
@@ -210,17 +174,14 @@ function judgeCertificates(
   };
 }
 
-function judgeWellKnown(object: SourceObject<BackendTLSPolicy>, value: string, diagnostics: Diagnostics): Certificates {
+function judgeWellKnown(
+  object: SourceObject<BackendTLSPolicy>,
+  value: string,
+  diagnostics: Diagnostics,
+): JudgedCertificates {
   if (value === "System") return { sources: [wellKnownAnchors()], unresolved: null, refused: null };
   // "the supplied value is not recognized … Accepted … False, with a Reason Invalid."
-  const problem: Problem<ConfigCode> = {
-    code: "policy-well-known-ca",
-    path: ["spec", "validation", "wellKnownCACertificates"],
-    message: "lasthop knows no such set of CA certificates",
-    expected: "System",
-    found: show(value),
-    remedy: "use System, or name a ConfigMap in caCertificateRefs",
-  };
+  const problem = unknownCaSet(value);
   diagnostics.report(object, problem);
   return {
     sources: [],

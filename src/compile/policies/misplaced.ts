@@ -1,34 +1,36 @@
 /**
- * BackendTLSPolicies in another namespace than a Service that they name. Manifests of a build may lack metadata.namespace:
- * kubectl would put the policy into its context's namespace, which nobody here knows, so every Service of the target's name
- * may be the one to protect. A target may have a namespace, as in v1alpha2, that is not the policy's. What no policy covers
- * of these Services is closed.
+ * BackendTLSPolicies that name a Service of another namespace than their own. Manifests of a build may lack
+ * metadata.namespace: kubectl would put the policy into the namespace of its context, which is not known here, so the policy
+ * may be meant for any Service of that name. And in v1alpha2 a target can name a namespace that is not the policy's. Ports of
+ * such Services that no policy covers are closed.
  */
-import { type FieldPath, type Problem, show, type SourceObject } from "../diagnostics/diagnostics.ts";
-import { nameServices, sameNameElsewhere, type ServiceIndex } from "./meant.ts";
-import type { Service } from "../kubernetes/objects.ts";
+import type { FieldPath, Problem, SourceObject } from "../diagnostics/diagnostics.ts";
 import type { WrittenTarget } from "../load/policy-targets.ts";
+import { nameServices, sameNameElsewhere } from "./likely-services.ts";
+import { misplacedPolicy, missingNamespace } from "./problems.ts";
+import { type TargetContext, targetKey } from "./target-context.ts";
 
-export interface Misplaced {
+/** A Service with ports that a policy of another namespace closes. */
+export interface ClosedService {
   /** `namespace/name`. */
   readonly service: string;
-  /** The one port that the policy names; null: all. */
+  /** The name of the one port that is closed; null: every port. */
   readonly sectionName: string | null;
 }
 
+/** The Services of other namespaces that a target may mean. */
 export interface Misplacements {
-  /** `namespace/name` of every Service that may be meant, all in other namespaces than the policy. */
+  /** All of them, as `namespace/name`. */
   readonly named: readonly string[];
-  /** Of them, those with ports that no policy covers. */
-  readonly closed: readonly Misplaced[];
+  /** Those with ports that no policy covers. */
+  readonly closed: readonly ClosedService[];
 }
 
-/** `winners`: the policy of each {@link slotOf}. Null: policy and target agree about the namespace. */
+/** Services of other namespaces that the target may mean. Null: it can only mean one of the policy's namespace. */
 export function misplacements(
   target: WrittenTarget,
   policy: SourceObject,
-  winners: ReadonlyMap<string, string>,
-  services: ServiceIndex,
+  { winners, services }: Pick<TargetContext, "winners" | "services">,
 ): Misplacements | null {
   const { name, sectionName } = target;
   const foreign = foreignNamespace(target, policy);
@@ -36,18 +38,18 @@ export function misplacements(
   const elsewhere = sameNameElsewhere(services, namespaceOf(policy), name).filter(
     ({ ref }) => foreign === null || ref.namespace === foreign,
   );
-  const closed = elsewhere.flatMap((other): Misplaced[] => {
-    const own = `${other.ref.namespace}/${name}`;
-    if (winners.has(slotOf(own))) return [];
+  const closed = elsewhere.flatMap((other): ClosedService[] => {
+    const service = `${other.ref.namespace}/${name}`;
+    if (winners.has(targetKey(service))) return [];
     const ports = other.value.spec.ports.filter(({ protocol }) => protocol === "TCP");
     const named = ports.filter((port) => port.name === sectionName);
-    // As in its own namespace, a sectionName that is no port's closes them all.
-    const meant = named.length > 0 ? named : ports;
-    const isCovered =
-      ports.length > 0 && meant.every((port) => port.name !== "" && winners.has(slotOf(own, port.name)));
-    return isCovered ? [] : [{ service: own, sectionName: named.length > 0 ? (sectionName ?? null) : null }];
+    // As in the policy's own namespace, a sectionName that no port has closes every port.
+    const toClose = named.length > 0 ? named : ports;
+    const areCovered =
+      ports.length > 0 && toClose.every((port) => port.name !== "" && winners.has(targetKey(service, port.name)));
+    return areCovered ? [] : [{ service, sectionName: named.length > 0 ? (sectionName ?? null) : null }];
   });
-  return { named: elsewhere.map((other: SourceObject<Service>) => `${other.ref.namespace}/${name}`), closed };
+  return { named: elsewhere.map((other) => `${other.ref.namespace}/${name}`), closed };
 }
 
 const namespaceOf = ({ ref }: SourceObject): string => ref.namespace ?? "default";
@@ -56,55 +58,23 @@ const namespaceOf = ({ ref }: SourceObject): string => ref.namespace ?? "default
 const foreignNamespace = ({ namespace }: WrittenTarget, policy: SourceObject): string | null =>
   namespace === undefined || namespace === namespaceOf(policy) ? null : namespace;
 
-/** What one policy can win: a Service, or a port of it. */
-export const slotOf = (service: string | null, sectionName = ""): string => `${service}\0${sectionName}`;
-
 /**
- * `at`: the target's path. `isMissing`: no Service of the name is in the policy's namespace. Null: one is, and nothing else
- * has the name uncovered.
+ * The problem of a target that may mean a Service of another namespace. Null: the policy's own namespace has the Service,
+ * and every other Service of the name is covered. `isMissing`: the policy's own namespace has no such Service.
  */
 export function misplacedProblem(
-  target: WrittenTarget,
-  at: FieldPath,
+  { ref, at, isMissing }: { readonly ref: WrittenTarget; readonly at: FieldPath; readonly isMissing: boolean },
   policy: SourceObject,
   { named, closed }: Misplacements,
-  isMissing: boolean,
 ): Problem | null {
   if (named.length === 0 || (closed.length === 0 && !isMissing)) return null;
-  const foreign = foreignNamespace(target, policy);
+  const foreign = foreignNamespace(ref, policy);
   const others = closed.length === 0 ? named : closed.map(({ service }) => service);
   const consequence =
     closed.length === 0
       ? `${nameServices(others)} ${others.length > 1 ? "have" : "has"} policies already`
       : `what no policy covers of ${nameServices(others)} is closed, because it ${foreign === null ? "may be" : "is"} meant`;
   return policy.assumesNamespace
-    ? unplaced(target, others, consequence, isMissing)
-    : {
-        code: "policy-misplaced",
-        path: [...at, "namespace"],
-        message: `a policy applies to Services of its own namespace only; ${consequence}`,
-        expected: namespaceOf(policy),
-        found: show(foreign),
-        remedy: `move the policy to namespace ${foreign}, and leave the field out`,
-      };
-}
-
-function unplaced(
-  { name }: WrittenTarget,
-  others: readonly string[],
-  consequence: string,
-  isMissing: boolean,
-): Problem {
-  const plural = others.length > 1;
-  const [namespace] = (others[0] ?? "").split("/");
-  return {
-    code: "policy-misplaced",
-    path: ["metadata", "namespace"],
-    message: `metadata.namespace is missing, so default was assumed${isMissing ? `, where there is no Service ${name}` : ""}; ${consequence}`,
-    expected: plural ? "the namespace of the Service that is meant" : `metadata.namespace: ${namespace}`,
-    found: "no namespace",
-    remedy: plural
-      ? "add metadata.namespace to the policy, or build with --namespace"
-      : `add metadata.namespace: ${namespace} to the policy, or build with --namespace ${namespace}`,
-  };
+    ? missingNamespace(ref.name, others, isMissing, consequence)
+    : misplacedPolicy([...at, "namespace"], { own: namespaceOf(policy), foreign }, consequence);
 }

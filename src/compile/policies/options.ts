@@ -1,12 +1,14 @@
-/** `options` of a BackendTLSPolicy: seven keys of lasthop.dev/, each enforced; any other key refuses the policy. */
+/** `options` of a BackendTLSPolicy: seven keys under lasthop.dev/, each of them enforced. Any other key refuses the policy. */
 import type { BundlePolicy, TlsVersion } from "../../bundle/types.ts";
-import { type Problem, show } from "../diagnostics/diagnostics.ts";
+import type { Problem } from "../diagnostics/diagnostics.ts";
+import { badOption, unknownOption } from "./problems.ts";
 
+/** The options of a policy, defaults set. */
 export type PolicyOptions = Pick<
   BundlePolicy,
   "alpn" | "maxChainDepth" | "maxTlsVersion" | "minTlsVersion" | "profile" | "spkiPins"
 > & {
-  /** ConfigMaps of the policy's namespace; null: the option is not set. */
+  /** Names of ConfigMaps in the policy's namespace, sorted; null: the option is not set. */
   readonly crlRefs: readonly string[] | null;
 };
 
@@ -20,10 +22,10 @@ const DEFAULTS: PolicyOptions = {
   maxChainDepth: 10,
 };
 
-type Parsed = Partial<PolicyOptions> | string;
+/** What a value means, or, as text, what was expected in its place. */
+type OptionResult = Partial<PolicyOptions> | string;
 
-/** Each takes the value and gives its meaning, or what was expected. */
-const PARSERS: Readonly<Record<string, (value: string) => Parsed>> = {
+const PARSERS: Readonly<Record<string, (value: string) => OptionResult>> = {
   "lasthop.dev/min-tls-version": (value) => {
     const version = tlsVersion(value);
     return version === null ? '"1.2" or "1.3"' : { minTlsVersion: version };
@@ -33,7 +35,7 @@ const PARSERS: Readonly<Record<string, (value: string) => Parsed>> = {
     return version === null ? '"1.2" or "1.3"' : { maxTlsVersion: version };
   },
   "lasthop.dev/alpn": (value) => {
-    const alpn = distinct(value);
+    const alpn = commaList(value);
     const known = alpn?.filter((name) => name === "h2" || name === "http/1.1");
     return known === undefined || known.length === 0 || known.length !== alpn?.length
       ? '"h2", "http/1.1" or both, comma separated in order of preference'
@@ -42,13 +44,13 @@ const PARSERS: Readonly<Record<string, (value: string) => Parsed>> = {
   "lasthop.dev/x509-profile": (value) =>
     value === "private" || value === "strict" ? { profile: value } : '"private" or "strict"',
   "lasthop.dev/spki-pins": (value) => {
-    const pins = distinct(value);
+    const pins = commaList(value);
     return pins === null || !pins.every(isSha256Base64)
       ? "base64 SHA-256 digests of SubjectPublicKeyInfo, comma separated"
       : { spkiPins: pins.sort() };
   },
   "lasthop.dev/crl-refs": (value) => {
-    const names = distinct(value);
+    const names = commaList(value);
     return names === null || !names.every((name) => /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(name))
       ? "names of ConfigMaps in the policy's namespace with a key crl.pem, comma separated"
       : { crlRefs: names.sort() };
@@ -58,8 +60,10 @@ const PARSERS: Readonly<Record<string, (value: string) => Parsed>> = {
       ? { maxChainDepth: Number(value) }
       : "a number of certificates from 2 to 10, leaf and anchor included",
 };
+/** The keys that lasthop enforces. */
 export const OPTION_KEYS = Object.keys(PARSERS);
 
+/** Reads the options of a policy. A key that is unknown, or a value that a key cannot have, is a problem. */
 export function parseOptions(options: Readonly<Record<string, string>>): {
   options: PolicyOptions;
   problems: Problem[];
@@ -70,45 +74,22 @@ export function parseOptions(options: Readonly<Record<string, string>>): {
     const value = options[key] ?? "";
     const parse = Object.hasOwn(PARSERS, key) ? PARSERS[key] : undefined;
     const result = parse?.(value);
-    if (result === undefined) problems.push(unknownKey(key));
-    else if (typeof result === "string") problems.push(badValue(key, value, result));
+    if (result === undefined) problems.push(unknownOption(key, OPTION_KEYS));
+    else if (typeof result === "string") problems.push(badOption(key, value, result));
     else parsed = { ...parsed, ...result };
   }
   if (problems.length === 0 && parsed.minTlsVersion > parsed.maxTlsVersion) {
     problems.push(
-      badValue("lasthop.dev/min-tls-version", parsed.minTlsVersion, `at most the maximum, ${parsed.maxTlsVersion}`),
+      badOption("lasthop.dev/min-tls-version", parsed.minTlsVersion, `at most the maximum, ${parsed.maxTlsVersion}`),
     );
   }
   return { options: parsed, problems };
 }
 
-/** "Un-prefixed names are reserved for key names defined by Gateway API", which defines none (`BackendTLSPolicySpec.options`). */
-function unknownKey(key: string): Problem {
-  return {
-    code: "policy-option",
-    path: ["spec", "options", key],
-    message: "lasthop has no such option, and ignores none",
-    expected: `one of ${OPTION_KEYS.join(", ")}`,
-    found: show(key),
-    remedy: "correct the key, or remove it",
-  };
-}
-
-function badValue(key: string, value: string, expected: string): Problem {
-  return {
-    code: "policy-option",
-    path: ["spec", "options", key],
-    message: `${key} has no such value`,
-    expected,
-    found: show(value),
-    remedy: "correct the value",
-  };
-}
-
 const tlsVersion = (value: string): TlsVersion | null => (value === "1.2" || value === "1.3" ? value : null);
 
-/** Comma separated, blanks around each dropped; null when one is empty or stands twice. */
-function distinct(value: string): string[] | null {
+/** The items of a comma-separated list without the blanks around them; null when one of them is empty or repeated. */
+function commaList(value: string): string[] | null {
   const parts = value.split(",").map((part) => part.trim());
   return parts.includes("") || new Set(parts).size !== parts.length ? null : parts;
 }

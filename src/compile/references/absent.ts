@@ -1,50 +1,52 @@
-/** What is said of an object that is named and is not there: in a cluster's words or in those of a build. */
+/** Message and remedy for a reference to an object that does not exist, worded for a build or for a cluster. */
 import type { Cluster, Origin } from "../load/load.ts";
-import { exportOf } from "../load/makers.ts";
+import { exportCommand } from "../load/generated.ts";
 import { isNear } from "../kubernetes/spelling.ts";
 import type { Kind } from "../kubernetes/kinds.ts";
 
+/** What to say about an object that does not exist. */
 export interface Absence {
   /** `Service shop/app is not among the inputs`. */
   readonly message: string;
   readonly remedy: string;
 }
 
-/** `name` is `namespace/name`, or the name alone for cluster-scoped kinds. */
+/** Message and remedy for an object that does not exist; `name` is `namespace/name`, or the name alone of a cluster-scoped kind. */
 export function absent(cluster: Cluster, kind: Kind, name: string): Absence {
-  const { origin, made } = cluster.surroundings;
+  const { origin, generated } = cluster.source;
   const message = `${kind} ${name} is ${absentFrom(origin)}`;
   if (origin === "cluster") return { message, remedy: `create the ${kind}, or correct the name` };
   const [namespace = "", own = ""] = name.includes("/") ? name.split("/") : [undefined, name];
-  const maker = made.find(
+  const other = generated.find(
     (each) => each.kind === kind && each.name === own && (each.namespace ?? namespace) === namespace,
   );
-  if (maker !== undefined)
+  if (other !== undefined)
     return {
-      message: `${message}; in a cluster, ${maker.maker} makes it`,
-      remedy: `add what the cluster has made: ${exportOf(maker, namespace)}`,
+      message: `${message}; in a cluster, ${other.generator} makes it`,
+      remedy: `add what the cluster has made: ${exportCommand(other, namespace)}`,
     };
-  const meant = likelyNames(cluster, kind, name);
+  const likely = likelyNames(cluster, kind, name);
   return {
     message,
-    remedy: `add the ${kind}, or correct the name${meant.length === 0 ? "" : `: ${meant.join(", ")} ${meant.length === 1 ? "is" : "are"} there`}`,
+    remedy: `add the ${kind}, or correct the name${likely.length === 0 ? "" : `: ${likely.join(", ")} ${likely.length === 1 ? "is" : "are"} there`}`,
   };
 }
 
+/** Where an object is missing: `not among the inputs`. */
 export const absentFrom = (origin: Origin): string =>
   origin === "cluster" ? "not in the cluster" : "not among the inputs";
 
-/** Names that are compared, and those that are told. */
-const MAX_COMPARED = 10_000;
-const MAX_TOLD = 3;
+/** Existing names that are compared with the one that is missing, and likely names that the remedy lists. */
+const MAX_COMPARED_NAMES = 10_000;
+const MAX_LISTED = 3;
 
-/** Of the same name in another namespace, or nearly the same in the same one. */
+/** Names of the kind that may be meant: the same name in another namespace, or a similar one in the same namespace. */
 function likelyNames(cluster: Cluster, kind: Kind, name: string): string[] {
   const step = name.lastIndexOf("/") + 1;
   const [space, own] = [name.slice(0, step), name.slice(step)];
-  const likely = (other: string): boolean => {
+  const isLikely = (other: string): boolean => {
     const at = other.lastIndexOf("/") + 1;
     return other.slice(0, at) === space ? isNear(own, other.slice(at)) : other.slice(at) === own;
   };
-  return [...cluster[kind].keys()].slice(0, MAX_COMPARED).filter(likely).slice(0, MAX_TOLD);
+  return [...cluster[kind].keys()].slice(0, MAX_COMPARED_NAMES).filter(isLikely).slice(0, MAX_LISTED);
 }

@@ -1,9 +1,10 @@
-/** What is said of certificates that the gateway presents: they serve as they are, and a client may refuse them. */
+/** Facts about certificates that the gateway presents, and what clients or backends may refuse them for. */
 import type { X509Certificate } from "node:crypto";
 import { subjectOf } from "./anchor-faults.ts";
 import type { FieldPath, Note, Problem } from "../diagnostics/diagnostics.ts";
+import { brokenChain, type Remark, wrongHostname, wrongUsage } from "./problems.ts";
 
-/** Of one certificate of a chain. */
+/** What is known of one certificate of a chain. */
 export interface ChainFact {
   /** `certificate 1 of 2`. */
   readonly where: string;
@@ -12,19 +13,21 @@ export interface ChainFact {
   readonly notAfterMs: number;
 }
 
+/** What is known of a chain; none of it goes into the bundle. */
 export interface CertificateFacts {
-  /** Where the chain stands. */
+  /** The field that holds the chain. */
   readonly place: Note;
-  /** As in the Secret. */
+  /** In the order of the Secret. */
   readonly chain: readonly ChainFact[];
-  /** The DNS names of the first, in lower case. */
+  /** DNS names of the first certificate, in lower case. */
   readonly names: readonly string[];
-  /** extKeyUsage of the first; null: for any purpose. */
+  /** OIDs of the first certificate's extKeyUsage; null: any purpose. */
   readonly purposes: readonly string[] | null;
-  /** The first that the next one has not issued, from 1; null: each has. */
-  readonly broken: number | null;
+  /** The first certificate, from 1, that is not followed by its issuer; null: each one is. */
+  readonly brokenAt: number | null;
 }
 
+/** Facts about a chain, the certificate of the key first. */
 export function readFacts(certificates: readonly X509Certificate[], place: Note): CertificateFacts {
   const [first] = certificates;
   const at = certificates.findIndex((own, index) => {
@@ -39,64 +42,42 @@ export function readFacts(certificates: readonly X509Certificate[], place: Note)
       notBeforeMs: validFromDate.getTime(),
       notAfterMs: validToDate.getTime(),
     })),
-    names: namesOf(first?.subjectAltName ?? ""),
+    names: dnsNamesOf(first?.subjectAltName ?? ""),
     purposes: first?.keyUsage ?? null,
-    broken: at < 0 ? null : at + 1,
+    brokenAt: at < 0 ? null : at + 1,
   };
 }
 
-/** Node.js lists alternative names as text, and quotes what could be mistaken for two. */
-const namesOf = (text: string): string[] =>
+/** DNS names in the text in which Node.js lists alternative names; it quotes a name that could be mistaken for two. */
+const dnsNamesOf = (text: string): string[] =>
   [...text.matchAll(/(?:^|, )DNS:("(?:[^"\\]|\\.)*"|[^,]*)/g)].map(([, name = ""]) => name.toLowerCase());
 
-/** What a certificate is presented for. */
+/** Whom a certificate is presented to. */
 export type Presented =
-  /** `hostname` in lower case; null: every host, which nothing can be held against. */
+  /** `hostname` is the listener's, in lower case; null: every host, so that no certificate is wrong for it. */
   { readonly to: "clients"; readonly hostname: string | null } | { readonly to: "backends" };
 
-/** One sentence each: the condition has them, and warnings are made of them. */
+/** Why those to whom a certificate is presented may refuse it: for a warning, and for the listener's condition. */
 export function remarksOf(
   { entry: { source }, facts }: { readonly entry: { readonly source: string }; readonly facts: CertificateFacts },
   presented: Presented,
 ): Remark[] {
-  const { names, purposes, broken } = facts;
+  const { names, purposes, brokenAt, chain } = facts;
   const remarks: Remark[] = [];
-  if (presented.to === "clients" && presented.hostname !== null && !covers(names, presented.hostname))
-    remarks.push({
-      code: "certificate-hostname",
-      message: `the certificate of ${source} does not name the listener's hostname ${presented.hostname}`,
-      expected: presented.hostname,
-      found:
-        names.length === 0
-          ? "no DNS name"
-          : `${names.slice(0, MAX_NAMES).join(", ")}${names.length > MAX_NAMES ? ", …" : ""}`,
-      remedy: "issue the certificate with the name, or correct certificateRefs",
-    });
-  const [purpose, word] = presented.to === "clients" ? [SERVER_AUTH, "serverAuth"] : [CLIENT_AUTH, "clientAuth"];
+  if (presented.to === "clients" && presented.hostname !== null && !areNamesOf(names, presented.hostname))
+    remarks.push(wrongHostname(source, presented.hostname, names));
+  const [purpose, usage] =
+    presented.to === "clients" ? ([SERVER_AUTH, "serverAuth"] as const) : ([CLIENT_AUTH, "clientAuth"] as const);
   if (purposes !== null && purposes.length > 0 && !purposes.includes(purpose))
-    remarks.push({
-      code: "certificate-usage",
-      message: `the certificate of ${source} is not issued for ${word}, so ${presented.to} refuse it`,
-      expected: `extKeyUsage with ${word}, or none`,
-      found: purposes.slice(0, MAX_NAMES).join(", "),
-      remedy: `issue it with ${word}`,
-    });
-  if (broken !== null)
-    remarks.push({
-      code: "certificate-chain",
-      message: `in tls.crt of ${source} certificate ${broken + 1} did not issue certificate ${broken}`,
-      expected: "each certificate followed by the one that issued it",
-      found: facts.chain
-        .map(({ subject }) => subject)
-        .slice(0, MAX_NAMES)
-        .join("; "),
-      remedy: "put them in order, and leave out what does not belong to the chain",
-    });
+    remarks.push(wrongUsage(source, { usage, to: presented.to }, purposes));
+  if (brokenAt !== null) {
+    const subjects = chain.map(({ subject }) => subject);
+    remarks.push(brokenChain(source, brokenAt, subjects));
+  }
   return remarks;
 }
 
-type Remark = Pick<Problem, "code" | "message" | "remedy"> & { readonly expected: string; readonly found: string };
-
+/** A warning from a remark, at the reference to the certificate. */
 export const warningOf = (remark: Remark, path: FieldPath, { place }: CertificateFacts): Problem => ({
   severity: "warning",
   path,
@@ -104,15 +85,14 @@ export const warningOf = (remark: Remark, path: FieldPath, { place }: Certificat
   ...remark,
 });
 
-const MAX_NAMES = 8;
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
 
 /**
- * Whether a certificate serves a host of the listener. RFC 9525 §6.3: a presented wildcard stands for one label. A listener's
- * own wildcard is served by the same wildcard, and by any name below it.
+ * Whether a certificate with these names serves a host of the listener. RFC 9525 §6.3: a wildcard stands for one label. The
+ * certificate for a listener's own wildcard may have the same wildcard, or any name below it.
  */
-function covers(names: readonly string[], hostname: string): boolean {
+function areNamesOf(names: readonly string[], hostname: string): boolean {
   if (hostname.startsWith("*.")) return names.some((name) => name.endsWith(hostname.slice(1)));
   const parent = hostname.slice(hostname.indexOf("."));
   return names.some((name) => name === hostname || name === `*${parent}`);

@@ -1,4 +1,4 @@
-/** Text under one key of a ConfigMap or Secret, and that of a ClusterTrustBundle. Values of Secrets never appear in messages. */
+/** Text under one key of a ConfigMap or Secret, and the text of a ClusterTrustBundle. Messages never quote it. */
 import { absent } from "./absent.ts";
 import { type Cause, causeOf, compareStrings, type Note } from "../diagnostics/diagnostics.ts";
 import type { Entry, Cluster } from "../load/load.ts";
@@ -6,26 +6,29 @@ import type { ConfigMap, Secret } from "../kubernetes/objects.ts";
 import { explainBinary } from "./pem-mistakes.ts";
 import { field } from "../kubernetes/kinds.ts";
 
+/** Why a reference leads to nothing that can be used. */
 export interface Invalid {
   readonly kind: "invalid";
   readonly why: string;
-  /** The object and key at fault, when they are there. */
+  /** The field at fault, where the object exists. */
   readonly note?: Note;
-  /** When more is known than that the reference or the text is wrong. */
+  /** Absent where nothing more helpful is known than to correct the reference or the text. */
   readonly remedy?: string;
-  /** The object that is refused itself, or absent. */
+  /** The object, where it is absent or refused itself. */
   readonly cause?: Cause;
 }
+/** The text of an object, or why there is none. */
 export type TextResult =
   | {
       readonly kind: "read";
       readonly value: string;
       readonly note: Note;
-      /** What to do when the text turns out to be the base64 of what belongs there. */
-      readonly encoded: string;
+      /** What to do when the text turns out to be the base64 of the right text. */
+      readonly base64Remedy: string;
     }
   | Invalid;
 
+/** Builds an {@link Invalid}. */
 export const invalid = (why: string, note?: Note, remedy?: string): Invalid => ({
   kind: "invalid",
   why,
@@ -33,8 +36,8 @@ export const invalid = (why: string, note?: Note, remedy?: string): Invalid => (
   ...(remedy === undefined ? {} : { remedy }),
 });
 
-/** `name` is `namespace/name`. */
-export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: string, key: string): TextResult {
+/** The text under `key` of a ConfigMap or Secret; `name` is `namespace/name`. */
+export function textUnderKey(cluster: Cluster, kind: "ConfigMap" | "Secret", name: string, key: string): TextResult {
   const entry: Entry<ConfigMap | Secret> | undefined = cluster[kind].get(name);
   if (entry?.kind !== "valid") return missing(cluster, kind, name, entry);
   const fields = kind === "ConfigMap" ? CONFIG_MAP_FIELDS : SECRET_FIELDS;
@@ -51,10 +54,10 @@ export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: str
   }
   const note: Note = { message, object: entry.object, path: [holds.at, key] };
   const text = valueOf(entry.object.value, holds.at, key) ?? "";
-  const { encoded } = holds;
-  if (!holds.base64) return { kind: "read", value: text, note, encoded };
-  const decoded = decode(text);
-  if (decoded.kind === "text") return { kind: "read", value: decoded.text, note, encoded };
+  const { base64Remedy } = holds;
+  if (!holds.base64) return { kind: "read", value: text, note, base64Remedy };
+  const decoded = decodeBase64(text);
+  if (decoded.kind === "text") return { kind: "read", value: decoded.text, note, base64Remedy };
   const of = `${key} of ${kind} ${name}`;
   if (decoded.kind === "bytes") {
     const { why, remedy } = explainBinary(decoded.bytes);
@@ -63,37 +66,37 @@ export function textOf(cluster: Cluster, kind: "ConfigMap" | "Secret", name: str
   return invalid(`${of} is not base64`, note, "write the base64 of the PEM");
 }
 
-/** Keys of an object that are named in a message. */
+/** Keys of an object that a message lists. */
 const MAX_KEYS = 8;
 
 interface TextField {
   readonly at: "data" | "binaryData" | "stringData";
   readonly base64: boolean;
-  readonly encoded: string;
+  readonly base64Remedy: string;
 }
 
-/** The first that has the key counts. */
+/** Fields of a ConfigMap; the first one that has the key counts. */
 const CONFIG_MAP_FIELDS: readonly TextField[] = [
-  { at: "data", base64: false, encoded: "use binaryData, or write the PEM itself" },
-  { at: "binaryData", base64: true, encoded: "it was encoded twice: encode it once" },
+  { at: "data", base64: false, base64Remedy: "use binaryData, or write the PEM itself" },
+  { at: "binaryData", base64: true, base64Remedy: "it was encoded twice: encode it once" },
 ];
-/** `stringData` overwrites `data`, as when the API server writes it. */
+/** Fields of a Secret; `stringData` overwrites `data`, as in the API server. */
 const SECRET_FIELDS: readonly TextField[] = [
-  { at: "stringData", base64: false, encoded: "use data, or write the PEM itself" },
+  { at: "stringData", base64: false, base64Remedy: "use data, or write the PEM itself" },
   {
     at: "data",
     base64: true,
-    encoded: "it was encoded twice: encode it once, or put the PEM itself under stringData",
+    base64Remedy: "it was encoded twice: encode it once, or put the PEM itself under stringData",
   },
 ];
 
-/** `spec.trustBundle` of a ClusterTrustBundle. */
+/** The text in `spec.trustBundle` of a ClusterTrustBundle. */
 export function trustBundleText(cluster: Cluster, name: string): TextResult {
   const entry = cluster.ClusterTrustBundle.get(name);
   if (entry?.kind !== "valid") return missing(cluster, "ClusterTrustBundle", name, entry);
   const { object } = entry;
   const note: Note = { message: `ClusterTrustBundle ${name} is here`, object, path: ["spec", "trustBundle"] };
-  return { kind: "read", value: object.value.spec.trustBundle, note, encoded: "write the PEM itself" };
+  return { kind: "read", value: object.value.spec.trustBundle, note, base64Remedy: "write the PEM itself" };
 }
 
 function missing(
@@ -124,7 +127,7 @@ type Decoded =
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   | { readonly kind: "no-base64" };
 
-function decode(base64: string): Decoded {
+function decodeBase64(base64: string): Decoded {
   const text = base64.replaceAll(/\s/g, "");
   if (!/^[A-Za-z0-9+/]*={0,2}$/.test(text) || text.length % 4 !== 0) return { kind: "no-base64" };
   const bytes = Buffer.from(text, "base64");

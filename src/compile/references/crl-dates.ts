@@ -1,23 +1,26 @@
-/** What the clock says of CRLs. Past its nextUpdate a list covers nothing: all that it stood for is then refused. */
-import { limited } from "./anchor-faults.ts";
+/**
+ * Which CRLs are not valid now, or not for long. A list past its nextUpdate covers nothing, so that certificates of its
+ * issuer are refused unless another list covers them.
+ */
+import { firstFew } from "./anchor-faults.ts";
 import { type Clock, formatTime } from "../clock.ts";
 import type { CrlList, CrlSource } from "./crls.ts";
 import type { Diagnostics, Problem } from "../diagnostics/diagnostics.ts";
 
-/** A bundle holds its lists until it is built again: how long before nextUpdate `build` says so. */
+/** A bundle keeps its lists until it is built again: this long before a nextUpdate, `build` warns. */
 const DUE_MS = 7 * 86_400_000;
 
-type DateFault = Pick<Problem, "expected" | "found" | "remedy"> & {
+type CrlDateFault = Pick<Problem, "expected" | "found" | "remedy"> & {
   readonly code: "crl-stale" | "crl-due" | "crl-not-yet-valid";
-  /** Follows the name of the list. */
+  /** End of a sentence that starts with the name of the list. */
   readonly what: string;
 };
 
-/** Warnings about the lists of a source, at their lines. */
+/** Warnings about the lists of a source. */
 export function reportCrlDates(source: CrlSource, now: Clock, diagnostics: Diagnostics): void {
   const { object, path } = source.place;
   for (const list of source.lists) {
-    const fault = dateFault(list, now);
+    const fault = crlDateFault(list, now);
     if (fault === null) continue;
     const { what, ...rest } = fault;
     const message = `${list.where} of ${source.name} ${what}`;
@@ -25,26 +28,26 @@ export function reportCrlDates(source: CrlSource, now: Clock, diagnostics: Diagn
   }
 }
 
-/** For a condition: the lists that are stale, due soon or not valid yet; empty: none, or there is no clock. */
+/** Text for a condition: the lists that are stale, due soon or not valid yet. Empty: there is none, or no clock. */
 export function describeCrlDates(sources: readonly CrlSource[], now: Clock): string {
   const faults = sources.flatMap((source) =>
     source.lists.flatMap((list) => {
-      const fault = dateFault(list, now);
+      const fault = crlDateFault(list, now);
       return fault === null ? [] : [`${list.where} of ${source.name} ${fault.what}`];
     }),
   );
-  return limited(faults);
+  return firstFew(faults);
 }
 
-/** What is to be said of a source's lists now: the same texts as long as it is the same. */
+/** One text for each list that is stale, due soon or not valid yet: while they are equal, so are the conditions. */
 export function crlDates({ name, lists }: CrlSource, now: Clock): string[] {
   return lists.flatMap((list) => {
-    const fault = dateFault(list, now);
+    const fault = crlDateFault(list, now);
     return fault === null ? [] : [`${name} ${list.where} ${fault.code}`];
   });
 }
 
-function dateFault({ issuer, crl }: CrlList, now: Clock): DateFault | null {
+function crlDateFault({ issuer, crl }: CrlList, now: Clock): CrlDateFault | null {
   if (now === null) return null;
   const { thisUpdateMs, nextUpdateMs } = crl;
   const due = formatTime(nextUpdateMs);
@@ -58,7 +61,7 @@ function dateFault({ issuer, crl }: CrlList, now: Clock): DateFault | null {
       remedy: "wait, put in the CA's current list, or correct this machine's clock",
     };
   }
-  // RFC 5280 §5.1.2.5, in whole seconds, as revocation/status.ts has it.
+  // RFC 5280 §5.1.2.5: dates have whole seconds. trust/ compares in the same way.
   if (nextUpdateMs < Math.floor(now / 1000) * 1000) {
     return {
       code: "crl-stale",

@@ -1,8 +1,8 @@
-/** Whether a key signed a CRL, asked of Node's crypto: passes are synchronous, and WebCrypto is not. */
+/** Whether a key signed a CRL, by Node's crypto: passes are synchronous, and WebCrypto is not. */
 import { constants, createPublicKey, type VerifyKeyObjectInput, verify } from "node:crypto";
 import type { Crl } from "../../trust/index.ts";
 
-/** `spki` is a SubjectPublicKeyInfo that trust/ accepts. */
+/** Whether the key in `spki`, a SubjectPublicKeyInfo that trust/ accepts, signed the CRL. */
 export function isSignedBy({ tbs, signature, signatureAlgorithm }: Crl, spki: Uint8Array): boolean {
   const key = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
   const type = key.asymmetricKeyType;
@@ -10,7 +10,7 @@ export function isSignedBy({ tbs, signature, signatureAlgorithm }: Crl, spki: Ui
     try {
       return verify(hash, tbs, input, signature);
     } catch {
-      return false; // A signature that is not even of the algorithm's form.
+      return false; // The signature does not have the form of the algorithm.
     }
   };
   switch (signatureAlgorithm.kind) {

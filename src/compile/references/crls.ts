@@ -1,14 +1,15 @@
-/** `lasthop.dev/crl-refs`: lists in ConfigMaps of the policy's namespace, under `crl.pem`, read as verdicts read them. */
+/** CRLs of `lasthop.dev/crl-refs`: under `crl.pem` of ConfigMaps, read by the same reader as in every verdict. */
 import { type Crl, crlIssuers, describeDn, isSameName, readCrl } from "../../trust/index.ts";
-import { type Invalid, invalid, textOf } from "./config-data.ts";
+import { type Invalid, invalid, textUnderKey } from "./config-data.ts";
 import { isSignedBy } from "./crl-signature.ts";
 import type { Note } from "../diagnostics/diagnostics.ts";
 import type { Cluster, Entry } from "../load/load.ts";
 
 /** The lists of one ConfigMap. */
 export interface CrlSource {
-  /** For people: `ConfigMap team/crl`. */
+  /** For messages: `ConfigMap team/crl`. */
   readonly name: string;
+  /** The field that holds the lists. */
   readonly place: Note;
   readonly lists: readonly CrlList[];
   /** Lists that no verdict could use. */
@@ -19,7 +20,7 @@ export interface CrlSource {
 export interface CrlList {
   /** `list 2 of 3`. */
   readonly where: string;
-  /** Of its BEGIN line in the text, from 1. */
+  /** Line of its BEGIN in the text, from 1. */
   readonly line: number;
   /** Printable. */
   readonly issuer: string;
@@ -27,35 +28,37 @@ export interface CrlList {
   readonly crl: Crl;
 }
 
+/** A list that cannot be used. */
 export interface CrlFault {
   readonly where: string;
   readonly line: number;
-  /** Null where it cannot be read. */
+  /** Null where the issuer cannot be read. */
   readonly issuer: string | null;
   readonly why: string;
 }
 
+/** What a reference to CRLs leads to. */
 export type CrlResult = { readonly kind: "read"; readonly source: CrlSource } | Invalid;
 
-/** Of objects that have been read: each once. */
-const results = new WeakMap<Entry<unknown>, CrlResult>();
+/** What was read from each ConfigMap: an object is read once. */
+const crlResults = new WeakMap<Entry<unknown>, CrlResult>();
 
 /** The lists under `crl.pem` of a ConfigMap, `name` being `namespace/name`. */
 export function readCrls(cluster: Cluster, name: string): CrlResult {
   const entry: Entry<unknown> | undefined = cluster.ConfigMap.get(name);
-  let result = entry === undefined ? undefined : results.get(entry);
+  let result = entry === undefined ? undefined : crlResults.get(entry);
   if (result === undefined) {
-    result = read(cluster, name);
-    if (entry !== undefined) results.set(entry, result);
+    result = readLists(cluster, name);
+    if (entry !== undefined) crlResults.set(entry, result);
   }
   return result;
 }
 
 /**
- * What is wrong with lists that can be read, given all lists of a policy and its anchors (DER): faults by list. Whether
- * an intermediate CA signed its list is known only when a backend presents that CA.
+ * Faults of lists that can be read, given all lists of a policy and the DER of its anchors. Lists of intermediate CAs are not
+ * checked here: whether a CA signed its list is known only when a backend presents that CA.
  */
-export function faultsOf(lists: readonly CrlList[], anchors: readonly Uint8Array[]): ReadonlyMap<CrlList, CrlFault> {
+export function crlFaults(lists: readonly CrlList[], anchors: readonly Uint8Array[]): ReadonlyMap<CrlList, CrlFault> {
   const faults = new Map<CrlList, CrlFault>();
   for (const list of lists) {
     const why = signatureFault(list.crl, anchors) ?? deltaFault(list.crl, lists);
@@ -66,8 +69,8 @@ export function faultsOf(lists: readonly CrlList[], anchors: readonly Uint8Array
 
 const BLOCK = /-----BEGIN X509 CRL-----([A-Za-z0-9+/=\s]*)-----END X509 CRL-----/g;
 
-function read(cluster: Cluster, name: string): CrlResult {
-  const text = textOf(cluster, "ConfigMap", name, "crl.pem");
+function readLists(cluster: Cluster, name: string): CrlResult {
+  const text = textUnderKey(cluster, "ConfigMap", name, "crl.pem");
   if (text.kind === "invalid") return text;
   const of = `crl.pem of ConfigMap ${name}`;
   if (text.value.includes("PRIVATE KEY"))
@@ -87,7 +90,7 @@ function read(cluster: Cluster, name: string): CrlResult {
     const base64 = (block[1] ?? "").replaceAll(/\s/g, "");
     const der = Buffer.from(base64, "base64");
     const reading = readCrl(new Uint8Array(der));
-    // The bundle carries the base64 as it is.
+    // The bundle carries the base64 as it is written, so it must be canonical.
     if (der.toString("base64") !== base64) faults.push({ ...place, issuer: null, why: "its base64 is broken" });
     else if (reading.kind === "used") {
       lists.push({ ...place, issuer: printable(describeDn(reading.crl.issuer)), base64, crl: reading.crl });
@@ -117,7 +120,7 @@ function deltaFault({ issuer, baseNumber }: Crl, lists: readonly CrlList[]): str
 
 const MAX_ISSUER = 160;
 
-/** A name on one line, bounded: it comes from whoever made the list. */
+/** A name on one line of at most 160 printable characters: anybody may have written it. */
 function printable(name: string): string {
   const text = name.replaceAll(/[^\x20-\x7e]/g, "?");
   return text.length > MAX_ISSUER ? `${text.slice(0, MAX_ISSUER - 1)}…` : text;

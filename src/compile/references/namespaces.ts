@@ -1,8 +1,8 @@
-/** Which namespaces a listener takes routes from (`RouteNamespaces`), and a Gateway ListenerSets (`ListenerNamespaces`). */
+/** From which namespaces a listener takes routes (`RouteNamespaces`), and a Gateway ListenerSets (`ListenerNamespaces`). */
 import type { Cluster } from "../load/load.ts";
 import type { LabelSelector, NamespaceRule } from "../kubernetes/objects.ts";
 
-/** Whether an object of `namespace` may attach to one in `home`. */
+/** Whether an object of `namespace` may attach to an object of the namespace `home`, which has the rule. */
 export function allowsNamespace(
   { from, selector }: NamespaceRule,
   home: string,
@@ -22,7 +22,7 @@ export function allowsNamespace(
   }
 }
 
-/** The API server labels each namespace with its name, whether or not the manifest says so. */
+/** Labels of a namespace. The API server adds the label with its name, which a manifest need not have. */
 function labelsOf(namespace: string, cluster: Cluster): ReadonlyMap<string, string> {
   const entry = cluster.Namespace.get(namespace);
   const labels = entry?.kind === "valid" ? (entry.object.value.metadata.labels ?? {}) : {};
@@ -43,13 +43,13 @@ function selects({ matchLabels, matchExpressions }: LabelSelector, labels: Reado
       case "DoesNotExist":
         return value === undefined;
       default:
-        // selectorFault has refused its object.
+        // selectorFault has refused an object with another operator.
         return false;
     }
   });
 }
 
-/** What metav1.LabelSelectorAsSelector refuses; null when the selector is sound, or ignored. */
+/** Why metav1.LabelSelectorAsSelector would refuse the selector; null: it would not, or the rule ignores the selector. */
 export function selectorFault({ from, selector }: NamespaceRule): string | null {
   if (from !== "Selector") return null;
   for (const { key, operator, values = [] } of selector?.matchExpressions ?? []) {

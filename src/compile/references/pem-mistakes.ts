@@ -1,13 +1,14 @@
-/** What stands where PEM was expected: the mistakes that people make, by name, with the way out. Nothing is repeated. */
+/** What was found where PEM was expected: known mistakes, each with its remedy. Messages never quote the text. */
 import { X509Certificate } from "node:crypto";
 
+/** A known mistake. */
 export interface Mistake {
-  /** Follows the name of the value: `is DER, not PEM`. */
+  /** End of a sentence that starts with the name of the value: `is DER, not PEM`. */
   readonly why: string;
   readonly remedy: string;
 }
 
-/** Of octets that are no UTF-8 text. */
+/** What octets are that are no UTF-8 text. */
 export function explainBinary(bytes: Uint8Array): Mistake {
   const [first, second] = bytes;
   if (first === 0x1f && second === 0x8b) return { why: "is compressed with gzip", remedy: "put in the PEM itself" };
@@ -18,13 +19,13 @@ export function explainBinary(bytes: Uint8Array): Mistake {
   return explainDer(bytes) ?? { why: "is neither PEM nor any other text", remedy: "put in PEM" };
 }
 
-/** Null: nothing that is DER's. */
+/** What DER is; null: the octets are no DER. */
 function explainDer(bytes: Uint8Array): Mistake | null {
   if (bytes[0] !== 0x30) return null;
   const long = bytes[1] ?? 0;
   const content = 2 + (long >= 0x80 ? long & 0x7f : 0);
   const tag = bytes[content];
-  // RFC 7292 §4: PFX begins with its version, 3; RFC 5958 §2 and its forerunners with 0 or 1.
+  // RFC 7292 §4: a PFX begins with its version, which is 3; private keys (RFC 5958 §2) begin with version 0 or 1.
   if (tag === 0x02 && bytes[content + 2] === 3)
     return { why: "is PKCS#12, not PEM", remedy: "openssl pkcs12 -in FILE -nokeys -cacerts writes its CAs as PEM" };
   if (tag === 0x02)
@@ -40,27 +41,28 @@ function isCertificate(der: Uint8Array): boolean {
   try {
     return new X509Certificate(der).raw.length > 0;
   } catch {
-    return false; // OpenSSL's reason adds nothing: what it is instead is asked elsewhere.
+    return false; // The caller says what the octets are instead.
   }
 }
 
 type Label = "CERTIFICATE" | "PRIVATE KEY";
 
 /**
- * Of text in which no block of this label was found; null: nothing that people are known to do. `encoded` is the way out
- * where the text is the base64 of what belongs there.
+ * What a text is in which no block of this label was found; null: no known mistake. `base64Remedy` is the remedy for a text
+ * that is the base64 of the right text.
  */
-export function explainText(text: string, encoded: string, label: Label): Mistake | null {
+export function explainText(text: string, base64Remedy: string, label: Label): Mistake | null {
   const trimmed = text.replace(/^\u{feff}/u, "").trim();
   if (trimmed === "") return { why: "is empty", remedy: "put in PEM" };
-  const bare = explainBase64(trimmed, encoded, label);
+  const bare = explainBase64(trimmed, base64Remedy, label);
   if (bare !== null) return bare;
   return MISTAKES.find(({ pattern }) => pattern.test(trimmed)) ?? null;
 }
 
-/** Of text that is no private key which can be read. Nothing of it is repeated. */
-export function explainKey(text: string, encoded: string): Mistake {
-  const known = KEY_MISTAKES.find(({ pattern }) => pattern.test(text)) ?? explainText(text, encoded, "PRIVATE KEY");
+/** What a text is that cannot be read as a private key. */
+export function explainKey(text: string, base64Remedy: string): Mistake {
+  const known =
+    KEY_MISTAKES.find(({ pattern }) => pattern.test(text)) ?? explainText(text, base64Remedy, "PRIVATE KEY");
   return (
     known ?? {
       why: "holds no private key in PEM that can be read",
@@ -102,15 +104,15 @@ const KEY_MISTAKES: readonly (Mistake & { readonly pattern: RegExp })[] = [
   },
 ];
 
-/** Text of base64 alone, without BEGIN and END. */
-function explainBase64(text: string, encoded: string, label: Label): Mistake | null {
+/** What a text is that consists of base64 alone, without BEGIN and END lines; null: it does not. */
+function explainBase64(text: string, base64Remedy: string, label: Label): Mistake | null {
   const compact = text.replaceAll(/\s/g, "");
   if (compact.length < 64 || !/^[A-Za-z0-9+/]+={0,2}$/.test(compact)) return null;
   const bytes = Buffer.from(compact, "base64");
   const inner = bytes.toString("latin1");
-  if (inner.includes("-----BEGIN ")) return { why: "is base64 of PEM, not PEM itself", remedy: encoded };
+  if (inner.includes("-----BEGIN ")) return { why: "is base64 of PEM, not PEM itself", remedy: base64Remedy };
   if (/^[A-Za-z0-9+/\s]{64,}={0,2}$/.test(inner.trim())) {
-    const twice = explainBase64(inner.trim(), encoded, label);
+    const twice = explainBase64(inner.trim(), base64Remedy, label);
     if (twice !== null) return { ...twice, why: twice.why.replace("base64 of", "base64 of base64 of") };
   }
   if (bytes[0] !== 0x30) return null;
@@ -123,7 +125,7 @@ function explainBase64(text: string, encoded: string, label: Label): Mistake | n
   };
 }
 
-/** Without a pattern, which would look for the end from each of many beginnings. */
+/** Whether BEGIN and END are on one line. A regular expression would search for an END from every BEGIN. */
 function isOnOneLine(text: string): boolean {
   return text.split(/[\r\n]/).some((line) => {
     const begin = line.indexOf("-----BEGIN ");
@@ -132,8 +134,8 @@ function isOnOneLine(text: string): boolean {
 }
 
 /**
- * The first that fits, so the narrower ones come first. In a cluster the text is anybody's: no pattern may take longer than
- * in proportion to it.
+ * Known mistakes; the first one that fits counts, so narrower patterns come first. In a cluster anybody may have written the
+ * text, so every pattern must run in time proportional to its length.
  */
 const MISTAKES: readonly (Mistake & { readonly pattern: Pick<RegExp, "test"> })[] = [
   {

@@ -1,39 +1,39 @@
-/** Which diagnostics follow from others: what is refused or absent fails wherever it is named. */
+/** Which diagnostics follow from others: every reference to an object that is refused or absent fails. */
 import type { Cause, Diagnostic } from "../diagnostics/diagnostics.ts";
 
-/** A diagnostic that is a cause, or that follows from nothing, and what follows from it. */
-export interface Fold {
+/** A diagnostic, and those that follow from it. */
+export interface CauseGroup {
   readonly cause: Diagnostic;
-  /** In the order in which they came. */
+  /** Diagnostics that follow from the cause, in their order; mostly none. */
   readonly consequences: readonly Diagnostic[];
 }
 
 /**
- * Each diagnostic once, causes in their order. Where several follow from one object that is not there, and so has no
- * diagnostic of its own, the first stands for it; where a text could not be read, that text is taken for the cause of all
- * that is absent.
+ * Groups diagnostics by their cause: each appears once, and causes keep their order. An absent object has no diagnostic of its
+ * own, so the first of those that follow from its absence counts as their cause. When a text could not be read, its diagnostic
+ * counts as the cause of everything that is absent.
  */
-export function foldConsequences(diagnostics: readonly Diagnostic[]): Fold[] {
-  /** Of each object, the first that follows from nothing, or else the first. */
+export function groupByCause(diagnostics: readonly Diagnostic[]): CauseGroup[] {
+  /** The first error of each object, preferably one that follows from nothing else. */
   const errors = new Map<string, Diagnostic>();
-  /** Of each object, the first that follows from it. */
+  /** The first diagnostic that follows from each object. */
   const followers = new Map<string, Diagnostic>();
   const unread = diagnostics.find(({ code, severity }) => severity === "error" && UNREAD.has(code));
   for (const diagnostic of diagnostics) {
     const { severity, object, causedBy } = diagnostic;
     if (severity === "error" && object !== null) {
-      const known = errors.get(key(object));
+      const known = errors.get(objectKey(object));
       if (known === undefined || (known.causedBy !== undefined && causedBy === undefined))
-        errors.set(key(object), diagnostic);
+        errors.set(objectKey(object), diagnostic);
     }
-    if (causedBy !== undefined && !followers.has(key(causedBy))) followers.set(key(causedBy), diagnostic);
+    if (causedBy !== undefined && !followers.has(objectKey(causedBy))) followers.set(objectKey(causedBy), diagnostic);
   }
 
   function rootOf(diagnostic: Diagnostic): Diagnostic {
     const seen = new Set([diagnostic]);
     let root = diagnostic;
     while (root.causedBy !== undefined) {
-      const cause = key(root.causedBy);
+      const cause = objectKey(root.causedBy);
       const next = errors.get(cause);
       if (next === undefined) return unread ?? followers.get(cause) ?? root;
       if (seen.has(next)) return followers.get(cause) ?? root;
@@ -43,23 +43,23 @@ export function foldConsequences(diagnostics: readonly Diagnostic[]): Fold[] {
     return root;
   }
 
-  const folds = new Map<Diagnostic, Diagnostic[]>();
+  const groups = new Map<Diagnostic, Diagnostic[]>();
   const roots = new Map(diagnostics.map((diagnostic) => [diagnostic, rootOf(diagnostic)]));
-  for (const [diagnostic, root] of roots) if (root === diagnostic) folds.set(diagnostic, []);
+  for (const [diagnostic, root] of roots) if (root === diagnostic) groups.set(diagnostic, []);
   for (const [diagnostic, root] of roots) {
     if (root === diagnostic) continue;
-    const fold = folds.get(root);
-    // Objects that name each other in a circle: none of them is the cause.
-    if (fold === undefined) folds.set(diagnostic, []);
-    else fold.push(diagnostic);
+    const group = groups.get(root);
+    // Objects that refer to each other in a circle: none of them is the cause.
+    if (group === undefined) groups.set(diagnostic, []);
+    else group.push(diagnostic);
   }
   return diagnostics.flatMap((cause) => {
-    const consequences = folds.get(cause);
+    const consequences = groups.get(cause);
     return consequences === undefined ? [] : [{ cause, consequences }];
   });
 }
 
-/** Of texts that could not be read, whose objects are missing. */
+/** Codes of texts that could not be read, whose objects are therefore missing. */
 const UNREAD: ReadonlySet<string> = new Set(["input-unreadable", "input-empty", "yaml-syntax", "yaml-aliases"]);
 
-const key = ({ kind, namespace, name }: Cause): string => [kind, namespace ?? "", name].join("\0");
+const objectKey = ({ kind, namespace, name }: Cause): string => [kind, namespace ?? "", name].join("\0");

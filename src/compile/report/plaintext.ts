@@ -1,25 +1,25 @@
-/** The list of backends that get plaintext, for people: the end of what `build` says. */
+/** The list of backends that get plaintext, at the end of what `build` prints. */
 import type { PlaintextBackend, PlaintextUser } from "../emit/plaintext.ts";
 
-/** More are counted: a report is read, and `--format json` has them all. */
+/** Backends, and fields for each of them, that are listed; `--format json` has all. */
 const MAX_BACKENDS = 50;
 const MAX_USERS = 3;
 
-/** One line a backend, the suspicious ones first, else by id. Empty when there is none. */
+/** A heading and one line for each backend, suspicious ones first, then by id. Empty when there is no backend. */
 export function plaintextText(backends: readonly PlaintextBackend[]): string[] {
   if (backends.length === 0) return [];
   const ordered = [
     ...backends.filter(({ suspicions }) => suspicions.length > 0),
     ...backends.filter(({ suspicions }) => suspicions.length === 0),
   ];
-  const lines = ordered.slice(0, MAX_BACKENDS).map((backend) => `  ${lineOf(backend)}`);
+  const lines = ordered.slice(0, MAX_BACKENDS).map((backend) => `  ${backendLine(backend)}`);
   const more = ordered.length - lines.length;
   if (more > 0) lines.push(`  and ${more} more: --format json lists them all`);
   const count = backends.length === 1 ? "1 backend" : `${backends.length} backends`;
   return [`Plaintext to ${count}, which no BackendTLSPolicy covers:`, ...lines];
 }
 
-function lineOf({ backend, portName, appProtocol, suspicions, users }: PlaintextBackend): string {
+function backendLine({ backend, portName, appProtocol, suspicions, users }: PlaintextBackend): string {
   const name = portName === null ? "" : ` (${portName})`;
   const why = appProtocol === null ? "nothing says that plaintext is meant" : `appProtocol ${appProtocol}`;
   const doubt = suspicions.length === 0 ? "" : ", and see the warning";

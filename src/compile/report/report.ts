@@ -1,22 +1,26 @@
 /** Diagnostics, skipped objects and the backends that get plaintext, as text for people or as one JSON document. */
-import { type Fold, foldConsequences } from "./causes.ts";
+import { type CauseGroup, groupByCause } from "./causes.ts";
 import type { Cause, Diagnostic } from "../diagnostics/diagnostics.ts";
-import type { Skipped } from "../load/load.ts";
+import type { Skipped } from "../diagnostics/skipped.ts";
 import type { PlaintextBackend } from "../emit/plaintext.ts";
 import { plaintextText } from "./plaintext.ts";
 
+/** What a report is made from. */
 export interface Reportable {
   readonly diagnostics: readonly Diagnostic[];
   readonly skipped: readonly Skipped[];
   readonly plaintext: readonly PlaintextBackend[];
 }
 
-/** Like esbuild's: place, source line, what was expected and found, what to do. Empty when there is nothing to say. */
+/**
+ * The report for a terminal: each diagnostic with its place, source line, what was expected and found, and the remedy; then
+ * skipped objects, counts, and the backends that get plaintext. Empty when there is nothing to report.
+ */
 export function reportText({ diagnostics, skipped, plaintext }: Reportable, colour: boolean): string {
   const paint = painter(colour);
-  const { shown, more } = shorten(foldConsequences(diagnostics));
+  const { shown, more } = shorten(groupByCause(diagnostics));
   const parts = shown.map(
-    ({ cause, consequences }) => `${textOf(cause, paint)}${consequencesText(consequences, paint)}`,
+    ({ cause, consequences }) => `${diagnosticText(cause, paint)}${consequencesText(consequences, paint)}`,
   );
   for (const [code, number] of more)
     parts.push(`${paint("yellow", "▲")} and ${count(number, "more warning")} [${code}]: --format json lists all\n`);
@@ -42,19 +46,19 @@ export function reportText({ diagnostics, skipped, plaintext }: Reportable, colo
   return parts.join("\n");
 }
 
-/** All diagnostics, each cause before what follows from it. */
+/** The report as one JSON document: all diagnostics, each after the one from which it follows. */
 export function reportJson({ diagnostics, skipped, plaintext }: Reportable): string {
-  const ordered = foldConsequences(diagnostics).flatMap(({ cause, consequences }) => [cause, ...consequences]);
+  const ordered = groupByCause(diagnostics).flatMap(({ cause, consequences }) => [cause, ...consequences]);
   return `${JSON.stringify({ diagnostics: ordered, skipped, plaintext }, null, 2)}\n`;
 }
 
-/** Warnings of one code that are shown: a report is read, and a thousand Services may give a thousand warnings. */
+/** Warnings with one code that are shown. A thousand Services may give a thousand warnings, which nobody reads. */
 const MAX_WARNINGS = 20;
 
-/** What is shown, and how many warnings of each code are not. No error is left out, nor what an error follows from. */
-function shorten(folds: readonly Fold[]): { shown: Fold[]; more: Map<string, number> } {
+/** The diagnostics that are shown, and how many other warnings each code has. Errors and their causes are all shown. */
+function shorten(groups: readonly CauseGroup[]): { shown: CauseGroup[]; more: Map<string, number> } {
   const seen = new Map<string, number>();
-  const shown = folds.filter(({ cause: { severity, code }, consequences }) => {
+  const shown = groups.filter(({ cause: { severity, code }, consequences }) => {
     if (severity === "error" || consequences.length > 0) return true;
     const before = seen.get(code) ?? 0;
     seen.set(code, before + 1);
@@ -66,7 +70,7 @@ function shorten(folds: readonly Fold[]): { shown: Fold[]; more: Map<string, num
   return { shown, more: new Map(more) };
 }
 
-/** How many there are, and of which objects the first are. */
+/** How many diagnostics follow from one, and the first few of their objects. */
 function consequencesText(consequences: readonly Diagnostic[], paint: Paint): string {
   if (consequences.length === 0) return "";
   const errors = consequences.filter(({ severity }) => severity === "error").length;
@@ -82,7 +86,7 @@ function consequencesText(consequences: readonly Diagnostic[], paint: Paint): st
   return `\n    ${paint("dim", clean(text))}\n`;
 }
 
-/** Objects that are named; --format json has them all. */
+/** Objects that are listed; `--format json` has all. */
 const MAX_SHOWN = 3;
 
 const nameOf = ({ kind, namespace, name }: Cause): string =>
@@ -95,7 +99,7 @@ const STYLES = { red: 31, yellow: 33, green: 32, bold: 1, dim: 2 } as const;
 const painter = (colour: boolean): Paint =>
   colour ? (style, text) => `\u001B[${STYLES[style]}m${text}\u001B[0m` : (_, text) => text;
 
-function textOf(
+function diagnosticText(
   { severity, code, message, location, object, path, expected, found, remedy, note }: Diagnostic,
   paint: Paint,
 ): string {
@@ -127,6 +131,6 @@ function textOf(
   return text;
 }
 
-/** Control characters of the input, and those that turn text around, must not reach a terminal. */
+/** A text without the control characters of the input, and without those that change the direction of text, for a terminal. */
 const clean = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => (character === "\t" ? " " : "\uFFFD"));

@@ -1,11 +1,12 @@
-/** `HTTPRouteRule.matches`: into the bundle's form, and their precedence. Pure. */
-import { repeatedName } from "../filters/header-edits.ts";
+/** `HTTPRouteRule.matches` in the form of the bundle, and their precedence. */
+import { repeatedName } from "../filters/problems.ts";
 import { RE2JS } from "re2js";
 import type { BundleMatch, PathMatch, ValueMatch } from "../../bundle/types.ts";
-import { compareStrings, type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
+import { compareStrings, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
 import type { HTTPRouteMatch, MatchValue } from "../kubernetes/objects.ts";
+import { badExpression } from "./problems.ts";
 
-/** The match, or what of it lasthop cannot do; warnings may come with either. */
+/** A match in the form of the bundle; null when one of the problems is an error. */
 export function resolveMatch(match: HTTPRouteMatch, at: FieldPath): { match: BundleMatch | null; problems: Problem[] } {
   const problems: Problem[] = [];
   const expressions: [value: string, path: FieldPath][] = [];
@@ -17,33 +18,27 @@ export function resolveMatch(match: HTTPRouteMatch, at: FieldPath): { match: Bun
   }
   for (const [value, path] of expressions) {
     const fault = regexFault(value);
-    if (fault !== null)
-      problems.push({
-        code: "route-feature-unsupported",
-        path,
-        message: `not a regular expression of RE2: ${fault}`,
-        expected: "RE2 syntax (https://github.com/google/re2/wiki/Syntax), which runs in linear time",
-        found: show(value),
-        remedy: "rewrite it without look-around and back-references",
-      });
+    if (fault !== null) problems.push(badExpression(path, value, fault));
   }
-  const headers = distinct(match.headers ?? [], (name) => name.toLowerCase(), [...at, "headers"], problems);
-  const queryParams = distinct(match.queryParams ?? [], (name) => name, [...at, "queryParams"], problems);
+  const headers = firstOfEachName(match.headers ?? [], (name) => name.toLowerCase(), [...at, "headers"], problems);
+  const queryParams = firstOfEachName(match.queryParams ?? [], (name) => name, [...at, "queryParams"], problems);
   const refused = problems.some(({ severity }) => severity !== "warning");
   return {
     problems,
-    match: refused ? null : { path: pathOf(match.path), method: match.method ?? null, headers, queryParams },
+    match: refused ? null : { path: resolvePath(match.path), method: match.method ?? null, headers, queryParams },
   };
 }
 
+/** Characters of an error of RE2 that a message quotes. */
 const MAX_FAULT = 160;
-const bounded = (message: string): string =>
+const shortened = (message: string): string =>
   message.length <= MAX_FAULT ? message : `${message.slice(0, MAX_FAULT)}…`;
 
-/** RE2JS compiles each distinct expression once. */
+/** Why RE2 does not take an expression, or null, by expression: each is compiled once. */
 const faults = new Map<string, string | null>();
 const MAX_FAULTS = 10_000;
 
+/** Why RE2 does not take an expression; null: it does. */
 function regexFault(value: string): string | null {
   const known = faults.get(value);
   if (known !== undefined) return known;
@@ -51,7 +46,7 @@ function regexFault(value: string): string | null {
   try {
     RE2JS.compile(value);
   } catch (error) {
-    fault = error instanceof Error ? bounded(error.message) : "it does not compile";
+    fault = error instanceof Error ? shortened(error.message) : "it does not compile";
   }
   if (faults.size >= MAX_FAULTS) faults.clear();
   faults.set(value, fault);
@@ -59,12 +54,12 @@ function regexFault(value: string): string | null {
 }
 
 /** `/foo` and `/foo/` are one prefix (`PathMatchPathPrefix`). */
-function pathOf({ type, value }: HTTPRouteMatch["path"]): PathMatch {
+function resolvePath({ type, value }: HTTPRouteMatch["path"]): PathMatch {
   return { type, value: type === "PathPrefix" && value.length > 1 ? value.replace(/\/+$/, "") || "/" : value };
 }
 
 /** "Only the first entry with an equivalent name MUST be considered" (`HTTPHeaderMatch.name`). */
-function distinct(
+function firstOfEachName(
   values: readonly MatchValue[],
   normalize: (name: string) => string,
   at: FieldPath,

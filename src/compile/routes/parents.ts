@@ -1,45 +1,60 @@
 /** parentRefs: the Gateway or ListenerSet that each names, and the listeners there to which the route attaches. */
-import { absent } from "../references/absent.ts";
 import { canonicalJson } from "../../bundle/codec.ts";
 import type { RouteReason } from "../diagnostics/conditions.ts";
 import {
-  causeOf,
   type Diagnostics,
   explain,
   type FieldPath,
   type Problem,
-  show,
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
 import type { Gateways } from "../gateways/gateways.ts";
-import { intersectHostnames, type SharedHostname } from "../kubernetes/hostnames.ts";
 import type { ListenerState } from "../gateways/listeners.ts";
-import type { Cluster } from "../load/load.ts";
-import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "../kubernetes/names.ts";
-import { allowsNamespace } from "../references/namespaces.ts";
-import type { HTTPRoute, ParentReference } from "../kubernetes/objects.ts";
+import { intersectHostnames, type SharedHostname } from "../kubernetes/hostnames.ts";
 import { field } from "../kubernetes/kinds.ts";
+import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "../kubernetes/names.ts";
+import type { HTTPRoute, ParentReference } from "../kubernetes/objects.ts";
+import type { Cluster } from "../load/load.ts";
+import { absent } from "../references/absent.ts";
+import { allowsNamespace } from "../references/namespaces.ts";
+import {
+  missingListener,
+  missingParent,
+  NO_PARENTS,
+  noSharedHostname,
+  routeNotAllowed,
+  wrongParentKind,
+} from "./problems.ts";
 
-export interface Attachment {
+/** A listener to which a route attaches. */
+export interface ListenerAttachment {
   readonly listener: ListenerState;
-  /** Never empty, sorted. */
+  /** The hostnames that the route serves there, sorted; never empty. */
   readonly hostnames: readonly SharedHostname[];
 }
 
+/** One parentRef of a route. */
 export interface ParentState {
   readonly ref: ParentReference;
-  /** `namespace/name` of the Gateway, also where the parent is a ListenerSet of it. */
+  /** `namespace/name` of the Gateway; of a ListenerSet's Gateway, where the parent is a ListenerSet. */
   readonly gateway: string;
   readonly verdict:
-    | { readonly kind: "attached"; readonly to: readonly Attachment[] }
-    | { readonly kind: "detached"; readonly reason: RouteReason; readonly message: string };
+    | { readonly kind: "attached"; readonly to: readonly ListenerAttachment[] }
+    | ({ readonly kind: "detached" } & RouteRefusal);
 }
 
+/** Why a route is not accepted. */
+export interface RouteRefusal {
+  readonly reason: RouteReason;
+  readonly message: string;
+}
+
+/** What parentRefs are resolved with. */
 export interface ParentContext extends Gateways {
   readonly cluster: Cluster;
 }
 
-/** In the order of `spec.parentRefs`; no state for parents that are not ours. */
+/** Resolves the parentRefs of a route, in their order. A parent that lasthop does not serve has no state. */
 export function resolveParents(
   object: SourceObject<HTTPRoute>,
   context: ParentContext,
@@ -47,15 +62,18 @@ export function resolveParents(
 ): ParentState[] {
   const refs = object.value.spec.parentRefs ?? [];
   if (refs.length === 0) diagnostics.report(object, NO_PARENTS);
-  return refs.flatMap((ref, index) => attach(object, ref, ["spec", "parentRefs", index], context, diagnostics));
+  const report = (problem: Problem): string => {
+    diagnostics.report(object, problem);
+    return explain(object, problem);
+  };
+  return refs.flatMap((ref, index) => attachRoute(object, { ref, at: ["spec", "parentRefs", index], report }, context));
 }
 
-/** A route that the API server would not have stored still hears why, wherever its parentRefs can be read. */
-export function unreadableParents(
-  object: SourceObject,
-  context: ParentContext,
-  refusal: { readonly reason: RouteReason; readonly message: string },
-): ParentState[] {
+/**
+ * States for the parentRefs of a route that its schema refuses, or whose kind lasthop does not serve: each is detached for
+ * `refusal`. parentRefs that cannot be read are left out.
+ */
+export function refusedParents(object: SourceObject, context: ParentContext, refusal: RouteRefusal): ParentState[] {
   const refs = field(field(object.value, "spec"), "parentRefs");
   if (!Array.isArray(refs)) return [];
   const seen = new Set<string>();
@@ -63,9 +81,9 @@ export function unreadableParents(
     const kind = parentKind(value);
     const name = field(value, "name");
     const namespace = field(value, "namespace") ?? object.ref.namespace;
-    const key = canonicalJson(value);
-    if (kind === null || typeof name !== "string" || typeof namespace !== "string" || seen.has(key)) return [];
-    seen.add(key);
+    const text = canonicalJson(value);
+    if (kind === null || typeof name !== "string" || typeof namespace !== "string" || seen.has(text)) return [];
+    seen.add(text);
     const parent = findParent(kind, `${namespace}/${name}`, context);
     if (!("gateway" in parent)) return [];
     const ref = { group: GATEWAY_GROUP, kind, ...(value as Partial<ParentReference>), name };
@@ -73,32 +91,24 @@ export function unreadableParents(
   });
 }
 
-const NO_PARENTS: Problem = {
-  severity: "warning",
-  code: "route-parent-not-found",
-  path: ["spec"],
-  message: "the route has no parentRefs, so no Gateway serves it",
-  expected: "parentRefs that name a Gateway",
-  remedy: "add parentRefs",
-};
-
+/** Kinds of parents to which lasthop attaches routes. */
 export type ParentKind = "Gateway" | "ListenerSet";
 
-/** What kind of parent lasthop reads a parentRef as; null: none of a Gateway. */
+/** The kind of parent that a parentRef names; null: lasthop attaches no route to it. */
 export function parentKind(ref: unknown): ParentKind | null {
   const kind = field(ref, "kind") ?? "Gateway";
   const group = field(ref, "group") ?? GATEWAY_GROUP;
-  // seed.ts reads an XListenerSet as a ListenerSet.
+  // load/ reads an XListenerSet as a ListenerSet.
   if (group === EXPERIMENTAL_GROUP && kind === "XListenerSet") return "ListenerSet";
   return group === GATEWAY_GROUP && (kind === "Gateway" || kind === "ListenerSet") ? kind : null;
 }
 
 type Parent =
   | { readonly kind: "missing" }
-  /** Of another controller, or of nobody. */
+  /** A parent of another controller, or of none. */
   | { readonly kind: "foreign" }
   | { readonly kind: "unusable"; readonly gateway: string; readonly message: string }
-  /** The parent's own: a Gateway's ListenerSets are parents of their own (GEP-1713). */
+  /** A parent with its own listeners: those of ListenerSets are not its Gateway's (GEP-1713). */
   | { readonly kind: "listeners"; readonly gateway: string; readonly listeners: readonly ListenerState[] };
 
 function findParent(kind: ParentKind, name: string, { cluster, gateways, listenerSets }: ParentContext): Parent {
@@ -112,55 +122,38 @@ function findParent(kind: ParentKind, name: string, { cluster, gateways, listene
   }
   const gateway = gateways.get(name);
   if (gateway === undefined) return { kind: cluster.Gateway.has(name) ? "foreign" : "missing" };
-  if (gateway.kind === "valid")
-    return {
-      kind: "listeners",
-      gateway: name,
-      listeners: gateway.listeners.filter(({ owner }) => owner.kind === kind),
-    };
+  if (gateway.kind === "valid") {
+    const listeners = gateway.listeners.filter(({ owner }) => owner.kind === kind);
+    return { kind: "listeners", gateway: name, listeners };
+  }
   return gateway.ours
     ? { kind: "unusable", gateway: name, message: `Gateway ${name} is refused: ${gateway.message}` }
     : { kind: "foreign" };
 }
 
-function attach(
-  object: SourceObject<HTTPRoute>,
-  ref: ParentReference,
-  at: FieldPath,
-  context: ParentContext,
-  diagnostics: Diagnostics,
-): ParentState[] {
-  const report = (problem: Problem): string => {
-    diagnostics.report(object, problem);
-    return explain(object, problem);
-  };
+/** A parentRef that is being resolved. */
+interface Attaching {
+  readonly ref: ParentReference;
+  /** Path of the parentRef. */
+  readonly at: FieldPath;
+  /** Reports a problem, and gives its text for a condition. */
+  readonly report: (problem: Problem) => string;
+}
+
+/** The state of one parentRef; empty: lasthop does not serve the parent. */
+function attachRoute(object: SourceObject<HTTPRoute>, attaching: Attaching, context: ParentContext): ParentState[] {
+  const { ref, at, report } = attaching;
   const kind = parentKind(ref);
   if (kind === null) {
-    // A Service is a parent for a mesh, and some mesh's business.
-    if (ref.kind !== "Service")
-      report({
-        code: "route-parent-not-found",
-        path: [...at, "kind"],
-        message: "lasthop attaches routes to Gateways and ListenerSets alone",
-        expected: "Gateway or ListenerSet",
-        found: show(ref.kind),
-        remedy: "name the Gateway",
-      });
+    // A Service as parent is for a service mesh, which is no fault.
+    if (ref.kind !== "Service") report(wrongParentKind(at, ref.kind));
     return [];
   }
   const name = `${ref.namespace ?? object.ref.namespace}/${ref.name}`;
   const parent = findParent(kind, name, context);
   switch (parent.kind) {
     case "missing":
-      report({
-        code: "route-parent-not-found",
-        path: [...at, "name"],
-        message: absent(context.cluster, kind, name).message,
-        expected: `a ${kind}`,
-        found: show(ref.name),
-        remedy: absent(context.cluster, kind, name).remedy,
-        cause: causeOf(kind, name),
-      });
+      report(missingParent(at, kind, name, absent(context.cluster, kind, name)));
       return [];
     case "foreign":
       return [];
@@ -169,24 +162,22 @@ function attach(
       return [{ ref, gateway: parent.gateway, verdict }];
     }
     case "listeners": {
-      const verdict = attachTo(object, ref, at, `${kind} ${name}`, parent.listeners, context.cluster, report);
+      const { listeners } = parent;
+      const verdict = attachToListeners(object, attaching, { name: `${kind} ${name}`, listeners }, context.cluster);
       return [{ ref, gateway: parent.gateway, verdict }];
     }
   }
 }
 
 /**
- * Listener and Gateway status play no part: "Listener or Route status does not impact successful attachment"
- * (`ListenerStatus.attachedRoutes`). emit.ts serves accepted listeners alone.
+ * The listeners of the parent to which a route attaches. Whether they are served plays no part: "Listener or Route status does
+ * not impact successful attachment" (`ListenerStatus.attachedRoutes`). emit/ leaves out listeners that are not accepted.
  */
-function attachTo(
+function attachToListeners(
   object: SourceObject<HTTPRoute>,
-  ref: ParentReference,
-  at: FieldPath,
-  parent: string,
-  listeners: readonly ListenerState[],
+  { ref, at, report }: Attaching,
+  { name: parent, listeners }: { readonly name: string; readonly listeners: readonly ListenerState[] },
   cluster: Cluster,
-  report: (problem: Problem) => string,
 ): ParentState["verdict"] {
   const detached = (reason: RouteReason, problem: Problem): ParentState["verdict"] => ({
     kind: "detached",
@@ -199,40 +190,20 @@ function attachTo(
       (ref.sectionName === undefined || spec.name === ref.sectionName) &&
       (ref.port === undefined || spec.port === ref.port),
   );
-  if (named.length === 0)
-    return detached("NoMatchingParent", {
-      code: "route-parent-no-listener",
-      path: ref.sectionName === undefined ? [...at, "port"] : [...at, "sectionName"],
-      message: `${parent} has no such listener`,
-      expected: listeners.map(({ spec }) => `${spec.name} (port ${spec.port})`).join(", "),
-      found: show(ref.sectionName ?? ref.port),
-      remedy: "use one of its listeners",
-    });
+  if (named.length === 0) return detached("NoMatchingParent", missingListener(at, ref, parent, listeners));
   const namespace = object.ref.namespace ?? "default";
   const allowing = named.filter(
     ({ takesHttpRoutes, spec, owner }) =>
       takesHttpRoutes && allowsNamespace(spec.allowedRoutes.namespaces, owner.namespace, namespace, cluster),
   );
-  if (allowing.length === 0)
-    return detached("NotAllowedByListeners", {
-      code: "route-parent-not-allowed",
-      path: at,
-      message: `no listener of ${parent} takes HTTPRoutes from namespace ${namespace}`,
-      expected: "a listener whose allowedRoutes lets the route in",
-      found: show(namespace),
-      remedy: "change allowedRoutes of the listener, or move the route",
-    });
+  if (allowing.length === 0) return detached("NotAllowedByListeners", routeNotAllowed(at, parent, namespace));
   const hostnames = (object.value.spec.hostnames ?? []).map((hostname) => hostname.toLowerCase());
   const to = allowing
-    .map((listener): Attachment => ({ listener, hostnames: intersectHostnames(listener.hostname, hostnames) }))
+    .map((listener): ListenerAttachment => ({
+      listener,
+      hostnames: intersectHostnames(listener.hostname, hostnames),
+    }))
     .filter((attachment) => attachment.hostnames.length > 0);
   if (to.length > 0) return { kind: "attached", to };
-  return detached("NoMatchingListenerHostname", {
-    code: "route-parent-hostname",
-    path: hostnames.length === 0 ? at : ["spec", "hostnames"],
-    message: `none of the hostnames is one of ${parent}'s`,
-    expected: allowing.map(({ hostname }) => hostname ?? "any").join(", "),
-    found: hostnames.join(", "),
-    remedy: "correct the hostnames of the route or of the listener",
-  });
+  return detached("NoMatchingListenerHostname", noSharedHostname(at, hostnames, parent, allowing));
 }

@@ -1,42 +1,45 @@
-/** HTTPRoutes: to which listeners each parentRef attaches, and what the rules mean. */
+/** HTTPRoutes: the listeners to which each attaches, and what its rules mean. */
 import type { BackendContext } from "../backends/backends.ts";
-import type { RouteReason } from "../diagnostics/conditions.ts";
 import {
   type Diagnostics,
   explain,
   namespacedName,
   type Problem,
-  show,
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
 import { isIpAddress } from "../kubernetes/hostnames.ts";
 import type { Entry } from "../load/load.ts";
 import type { Memory } from "../memory.ts";
 import type { HTTPRoute } from "../kubernetes/objects.ts";
-import { type ParentContext, type ParentState, resolveParents, unreadableParents } from "./parents.ts";
-import { referencesOf, type RuleState, resolveRule } from "./rules.ts";
+import { type ParentContext, type ParentState, refusedParents, resolveParents, type RouteRefusal } from "./parents.ts";
+import { defaultGateways, routeHostnameIsIp } from "./problems.ts";
+import { backendRefsOf, type RuleState, resolveRule } from "./rules.ts";
 import { type Seniority, seniorityOf } from "../kubernetes/seniority.ts";
 
+/** An HTTPRoute, valid or refused. */
 export interface RouteState {
+  /** `namespace/name`. */
   readonly name: string;
   readonly object: SourceObject;
   readonly seniority: Seniority;
-  /** Gateways of ours and their ListenerSets alone, in the order of `spec.parentRefs`. */
+  /** The parents that lasthop serves, in the order of `spec.parentRefs`. */
   readonly parents: readonly ParentState[];
   readonly rules: readonly RuleState[];
-  /** False when the schema refuses the object, so that its references were never looked at. */
+  /** False when the schema refuses the object, so that its references were not resolved. */
   readonly readable: boolean;
-  /** The route as a whole is refused: each of its rules answers 500. */
-  readonly refusal: { readonly reason: RouteReason; readonly message: string } | null;
+  /** Why the route as a whole is refused, so that each of its rules answers 500; null: it is not. */
+  readonly refusal: RouteRefusal | null;
 }
 
+/** What routes are resolved with. */
 export type RouteContext = BackendContext & ParentContext;
 
-/** In the order of their names. */
+/** Resolves every HTTPRoute of the cluster, in the order of their names. */
 export function resolveRoutes(context: RouteContext, memory: Memory, diagnostics: Diagnostics): readonly RouteState[] {
   const { cluster, allowExternalName, requireBackendTls } = context;
   const entries = [...cluster.HTTPRoute.values()];
-  return memory.each("routes", [allowExternalName, requireBackendTls], entries, diagnostics, (entry, own) =>
+  const given = [allowExternalName, requireBackendTls];
+  return memory.each("routes", { items: entries, given }, diagnostics, (entry, own) =>
     resolveRoute(entry, context, own),
   );
 }
@@ -49,14 +52,14 @@ function resolveRoute(entry: Entry<HTTPRoute>, context: RouteContext, diagnostic
     const { problem } = entry;
     const reason = problem.code === "route-filters-incompatible" ? "IncompatibleFilters" : "UnsupportedValue";
     const refusal = { reason, message: explain(object, problem) } as const;
-    return { ...base, readable: false, refusal, rules: [], parents: unreadableParents(object, context, refusal) };
+    return { ...base, readable: false, refusal, rules: [], parents: refusedParents(object, context, refusal) };
   }
   const { spec } = entry.object.value;
   const namespace = object.ref.namespace ?? "default";
   const problems = refuseRoute(entry.object.value);
   const rules = spec.rules.map((rule, index) => resolveRule(rule, index, namespace, context));
   for (const problem of [...problems, ...rules.flatMap((rule) => rule.problems)]) diagnostics.report(object, problem);
-  for (const { state } of rules.flatMap(referencesOf))
+  for (const { state } of rules.flatMap(backendRefsOf))
     if (state.problem !== null) diagnostics.report(object, state.problem);
   const [problem] = problems;
   return {
@@ -71,31 +74,12 @@ function resolveRoute(entry: Entry<HTTPRoute>, context: RouteContext, diagnostic
   };
 }
 
-/** Features of the route as a whole that lasthop refuses. */
+/** Features of the route as a whole that lasthop does not support. */
 function refuseRoute({ spec }: HTTPRoute): Problem[] {
-  const problems: Problem[] = [];
-  for (const [index, hostname] of (spec.hostnames ?? []).entries()) {
-    // Hostname: "IPs are not allowed".
-    if (isIpAddress(hostname))
-      problems.push({
-        code: "route-feature-unsupported",
-        path: ["spec", "hostnames", index],
-        message: "a hostname must not be an IP address",
-        expected: "a DNS name",
-        found: show(hostname),
-        remedy: "use a DNS name",
-      });
-  }
-  if ((spec.useDefaultGateways ?? "None") !== "None") {
-    problems.push({
-      code: "route-feature-unsupported",
-      path: ["spec", "useDefaultGateways"],
-      message: "lasthop has no default Gateways yet",
-      expected: "None",
-      found: show(spec.useDefaultGateways),
-      remedy: "name the Gateway in parentRefs",
-    });
-  }
+  const problems = (spec.hostnames ?? []).flatMap((hostname, index) =>
+    isIpAddress(hostname) ? [routeHostnameIsIp(index, hostname)] : [],
+  );
+  if ((spec.useDefaultGateways ?? "None") !== "None") problems.push(defaultGateways(spec.useDefaultGateways));
   return problems;
 }
 

@@ -1,56 +1,62 @@
-/** Rules of an HTTPRoute: what each match, filter and backendRef means, and which features lasthop refuses. */
+/** Rules of an HTTPRoute: what their matches, filters and backendRefs mean, and what of them lasthop does not support. */
 import type { BundleMatch, BundleRetry, BundleTimeouts, ConfigCode } from "../../bundle/types.ts";
-import { type BackendContext, type Reference, resolveReference } from "../backends/backends.ts";
-import { type Referrer } from "../references/grants.ts";
+import { type BackendContext, type ResolvedBackendRef, resolveBackendRef } from "../backends/backends.ts";
+import type { Referrer } from "../references/grants.ts";
 import type { FieldPath, Problem } from "../diagnostics/diagnostics.ts";
 import { parseDuration } from "../kubernetes/durations.ts";
 import { type FilterSet, resolveFilters } from "../filters/filters.ts";
 import { resolveMatch } from "./matches.ts";
+import { noBackends, redirectOfBackend, sessionPersistence } from "./problems.ts";
 import type { HTTPBackendRef, HTTPRouteRule } from "../kubernetes/objects.ts";
 
-export interface RefState {
+/** A backendRef of a rule. */
+export interface WeightedBackendRef {
   readonly weight: number;
-  readonly reference: Reference;
-  /** Where one of them is at fault, the ref's share is refused. */
+  readonly backendRef: ResolvedBackendRef;
+  /** When one of the filters is at fault, requests that fall to this backendRef are answered 500. */
   readonly filters: FilterSet;
 }
 
+/** A rule of an HTTPRoute. */
 export interface RuleState {
+  /** Place in `spec.rules`. */
   readonly index: number;
   readonly name: string | null;
-  /** Those that can be matched; the rule's own order. */
+  /** The matches without a fault, in the order of the rule. */
   readonly matches: readonly BundleMatch[];
   readonly filters: FilterSet;
-  readonly refs: readonly RefState[];
+  readonly refs: readonly WeightedBackendRef[];
   readonly timeouts: BundleTimeouts;
   readonly retry: BundleRetry | null;
-  /** Features of the rule that lasthop refuses: the rule answers 500. */
+  /** Why the rule answers 500; null: it does not. */
   readonly refusal: ConfigCode | null;
-  /** All faults but those of references. */
+  /** Every problem of the rule but those of its backendRefs. */
   readonly problems: readonly Problem[];
 }
 
-/** Every backend the rule names: of backendRefs, mirrors and external auth. */
-export const referencesOf = ({ filters, refs }: RuleState): Reference[] => [
-  ...filters.references,
-  ...refs.flatMap((ref) => [ref.reference, ...ref.filters.references]),
+/** Every backendRef of a rule, those of mirrors and external auth included. */
+export const backendRefsOf = ({ filters, refs }: RuleState): ResolvedBackendRef[] => [
+  ...filters.backendRefs,
+  ...refs.flatMap((ref) => [ref.backendRef, ...ref.filters.backendRefs]),
 ];
 
+/** Whether one of the problems is an error. */
 export const isRefused = (problems: readonly Problem[]): boolean =>
   problems.some(({ severity }) => severity !== "warning");
 
+/** Resolves rule `index` of a route in `namespace`. */
 export function resolveRule(rule: HTTPRouteRule, index: number, namespace: string, context: BackendContext): RuleState {
   const at = ["spec", "rules", index];
   const referrer = { kind: "HTTPRoute", namespace } as const;
-  // An empty list has the default of an absent one: prefix `/`.
+  // An empty list of matches means the same as an absent one: the path prefix `/`.
   const given = rule.matches.length === 0 ? [{ path: { type: "PathPrefix" as const, value: "/" } }] : rule.matches;
   const matches = given.map((match, number) => resolveMatch(match, [...at, "matches", number]));
   const filters = resolveFilters(rule.filters ?? [], referrer, [...at, "filters"], context);
   const refs = (rule.backendRefs ?? []).map((ref, number) =>
-    resolveRef(ref, referrer, [...at, "backendRefs", number], context),
+    resolveWeighted(ref, referrer, [...at, "backendRefs", number], context),
   );
   const own = [...matches.flatMap(({ problems }) => problems), ...filters.problems];
-  if (rule.sessionPersistence !== undefined) own.push(noPersistence(at));
+  if (rule.sessionPersistence !== undefined) own.push(sessionPersistence(at));
   const refusal = isRefused(own)
     ? "route-feature-unsupported"
     : refs.length > 0 && refs.every((ref) => isRefused(ref.filters.problems))
@@ -75,28 +81,25 @@ export function resolveRule(rule: HTTPRouteRule, index: number, namespace: strin
   };
 }
 
-function resolveRef(ref: HTTPBackendRef, referrer: Referrer, at: FieldPath, context: BackendContext): RefState {
+function resolveWeighted(
+  ref: HTTPBackendRef,
+  referrer: Referrer,
+  at: FieldPath,
+  context: BackendContext,
+): WeightedBackendRef {
   const filters = resolveFilters(ref.filters ?? [], referrer, [...at, "filters"], context);
   const problems = filters.problems.map((problem): Problem =>
     problem.severity === "warning" ? problem : { ...problem, code: "backend-filter-unsupported" },
   );
-  // "Filters defined at this level should be executed if and only if the request is being forwarded": a redirect is not.
-  if (filters.redirect !== null)
-    problems.push({
-      code: "backend-filter-unsupported",
-      path: [...at, "filters"],
-      message: "lasthop does not redirect a share of a rule, so it answers 500 rather than forwarding it",
-      expected: "RequestRedirect on the rule",
-      remedy: "move the filter to a rule of its own",
-    });
+  if (filters.redirect !== null) problems.push(redirectOfBackend(at));
   return {
     weight: ref.weight,
-    reference: resolveReference(ref, referrer, at, context),
+    backendRef: resolveBackendRef(ref, referrer, at, context),
     filters: { ...filters, problems },
   };
 }
 
-/** The longest a timer of any host runs, some 24 days: a longer limit is this one. */
+/** The longest time that timers of every host can wait, some 24 days; longer limits count as this one. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 function timerMs(duration: string | undefined): number | null {
@@ -112,24 +115,3 @@ const resolveRetry = (retry: HTTPRouteRule["retry"]): BundleRetry | null =>
         attempts: Math.min(retry.attempts, Number.MAX_SAFE_INTEGER),
         backoffMs: timerMs(retry.backoff),
       };
-
-/** "Deprecated: use the Backend resource for session persistence (GEP-4894)." */
-const noPersistence = (at: FieldPath): Problem => ({
-  code: "route-feature-unsupported",
-  path: [...at, "sessionPersistence"],
-  message: "lasthop keeps no sessions, so it answers 500 rather than ignoring it",
-  expected: "no sessionPersistence",
-  remedy: "remove it",
-});
-
-/** Legal, and answered 500 (`HTTPRouteRule.backendRefs`). */
-function noBackends(at: FieldPath, allZero: boolean): Problem {
-  return {
-    severity: "warning",
-    code: "backend-refs-empty",
-    path: allZero ? [...at, "backendRefs"] : at,
-    message: `${allZero ? "every backendRef has weight 0" : "the rule has no backendRefs"}, so it answers 500`,
-    expected: "a backendRef with a weight of at least 1",
-    remedy: "add a backendRef",
-  };
-}

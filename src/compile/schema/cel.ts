@@ -1,6 +1,6 @@
 /**
- * `x-kubernetes-validations`: the CEL rules of a structural schema, evaluated where they stand, as an API server does on
- * create. The language is a library's; Kubernetes' own functions are added here.
+ * `x-kubernetes-validations`: the CEL rules of a structural schema, evaluated as an API server does when an object is
+ * created. A library implements CEL; the functions that Kubernetes adds to it are defined here.
  */
 import {
   type CelEnv,
@@ -21,11 +21,12 @@ import { FORMATS } from "./formats.ts";
 import { isCelCidr, isCelIp } from "./ip.ts";
 import type { Json } from "./structural.ts";
 
+/** A rule that an object breaks, or that cannot be evaluated. */
 export interface BrokenRule {
   readonly path: FieldPath;
-  /** The rule's own message, or the rule. */
+  /** The rule's `message` or `messageExpression`, or else the text of the rule. */
   readonly message: string;
-  /** `broken`: the object breaks it. `unknown`: it uses what we cannot evaluate, so nobody knows. */
+  /** `unknown`: the rule uses what cannot be evaluated here, so nobody knows whether the object breaks it. */
   readonly kind: "broken" | "unknown";
 }
 
@@ -39,7 +40,7 @@ interface Rule {
   readonly optionalOldSelf?: boolean;
 }
 
-/** Every rule that `value` breaks, in the order of the schema. `value` has its defaults and passed the structure. */
+/** Every rule of the schema that `value` breaks, in the order of the schema. `value` has defaults, and a sound structure. */
 export function brokenRules(schema: Json, value: unknown, at: FieldPath = []): BrokenRule[] {
   if (!isSchema(schema) || value === undefined || value === null) return [];
   const found = rulesOf(schema).flatMap((rule) => evaluate(rule, schema, value, at));
@@ -73,33 +74,33 @@ function isRule(value: Json): value is Json & Rule {
 }
 
 function evaluate(rule: Json, schema: Schema, value: unknown, at: FieldPath): BrokenRule[] {
-  // No API server would have stored it, so nobody knows what it was to say.
+  // An API server would not have stored the definition, so nobody knows what the rule was to say.
   if (!isRule(rule)) return [{ path: at, message: "it is malformed", kind: "unknown" }];
-  // "transition rules": they compare with the stored object, and there is none.
+  // "Transition rules" compare an object with the stored one, and here is no stored one.
   if (/\boldSelf\b/.test(rule.rule) && rule.optionalOldSelf !== true) return [];
   const text = rule.message ?? rule.rule;
   try {
     const self = celValue(value, schema);
     const context = { self, ...(rule.optionalOldSelf === true ? { oldSelf: {} } : {}) };
-    if (compiled(rule.rule)(context) === true) return [];
+    if (programOf(rule.rule)(context) === true) return [];
     const path = [...at, ...(rule.fieldPath?.split(".").filter((step) => step !== "") ?? [])];
     return [{ path, message: messageOf(rule, context), kind: "broken" }];
   } catch (error) {
     const why = error instanceof Error ? (error.message.split("\n", 1)[0] ?? "") : String(error);
-    // "rule evaluation error" of the API server, which has the same library.
+    // The API server reports a rule that fails in evaluation as broken too ("rule evaluation error").
     if (FAILURE.test(why)) return [{ path: at, message: `${text} (${why})`, kind: "broken" }];
     return [{ path: at, message: `${text} (${why})`, kind: "unknown" }];
   }
 }
 
-/** What fails as it runs, and not because we cannot run it. */
+/** Errors of a rule that was evaluated and failed, rather than one that cannot be evaluated here. */
 const FAILURE =
   /^(?:field not found|index -?\d+ out of bounds|u?int overflow|\w+ (?:divide|modulus) by zero|Failed to parse)/;
 
 function messageOf({ message, messageExpression, rule }: Rule, context: Record<string, unknown>): string {
   if (messageExpression === undefined) return message ?? rule;
   try {
-    const text: unknown = compiled(messageExpression)(context);
+    const text: unknown = programOf(messageExpression)(context);
     return typeof text === "string" ? text : (message ?? rule);
   } catch {
     // As the API server does: a message that cannot be made does not make the object valid.
@@ -110,8 +111,8 @@ function messageOf({ message, messageExpression, rule }: Rule, context: Record<s
 type Program = (context: Record<string, unknown>) => unknown;
 const programs = new Map<string, Program>();
 
-/** Throws on what is no CEL, and, when run, on what cannot be evaluated. */
-function compiled(expression: string): Program {
+/** The program of an expression. Throws on a text that is no CEL; the program throws on what it cannot evaluate. */
+function programOf(expression: string): Program {
   let program = programs.get(expression);
   if (program === undefined) {
     const planned = plan(ENVIRONMENT, parse(expression));
@@ -125,7 +126,7 @@ function compiled(expression: string): Program {
   return program;
 }
 
-/** A value as CEL has it: integers are 64-bit, field names are escaped (`apiextensions` "CEL property name escaping"). */
+/** A value as CEL takes it: integers are BigInt, and field names are escaped (`apiextensions`, "CEL property name escaping"). */
 function celValue(value: unknown, schema: Json): unknown {
   if (!isSchema(schema)) return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
   if (typeof value === "number") {
@@ -138,7 +139,7 @@ function celValue(value: unknown, schema: Json): unknown {
   return Object.fromEntries(
     Object.entries(value).flatMap(([name, child]) => {
       const own = celValue(child, propertyOf(schema, name));
-      // A field named like a reserved word goes by both names, as `r.namespace` is CEL too.
+      // A field named like a reserved word has both names, since rules also write `r.namespace`.
       return (properties ? [name, escaped(name)] : [name]).map((key) => [key, own]);
     }),
   );
@@ -165,9 +166,9 @@ const isSchema = (value: Json): value is { [key: string]: Json } =>
 const ENVIRONMENT = kubernetes();
 
 /**
- * CEL with the functions of Kubernetes that rules of CRDs use: `isIP`, `isCIDR`, `isURL` and `format`. A named format
- * and the optional list of faults it answers with are maps here: `hasValue()` is all that rules ask of them. So is
- * the optional `oldSelf`, which has no value.
+ * CEL with the functions of Kubernetes that rules of CRDs use: `isIP`, `isCIDR`, `isURL` and `format`. A named format, the
+ * optional list of faults that `validate` gives, and the optional `oldSelf` are maps here: rules ask nothing of them but
+ * `hasValue()`.
  */
 function kubernetes(): CelEnv {
   const map = mapType(CelScalar.STRING, CelScalar.DYN);

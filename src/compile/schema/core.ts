@@ -1,4 +1,7 @@
-/** JSON Schemas of the kinds without a Gateway API CRD that lasthop reads whole: the fields lasthop reads, with the API server's types and bounds. Others pass. */
+/**
+ * JSON Schemas of the kinds that are not of the Gateway API: the fields that lasthop reads, with the types and bounds of the
+ * API server. Other fields are not checked.
+ */
 
 const NAME = { type: "string", minLength: 1, maxLength: 253 };
 const STRINGS = { type: "object", additionalProperties: { type: "string" } };
@@ -17,13 +20,13 @@ const OWNER = {
   },
 };
 
-/** `ObjectMeta`, as `ValidateObjectMeta` has it. A later Kubernetes may have more fields, which the controller then reads. */
+/** `ObjectMeta`, as `ValidateObjectMeta` checks it. Unknown fields pass, since a later Kubernetes may have more. */
 export const METADATA = {
   type: "object",
   required: ["name"],
   properties: {
     name: { ...NAME, pattern: "^[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$" },
-    // Empty as when absent.
+    // An empty namespace counts as an absent one.
     namespace: { type: "string", maxLength: 63, pattern: "^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$" },
     generation: { type: "integer", minimum: 0 },
     creationTimestamp: {
@@ -41,7 +44,7 @@ export const METADATA = {
   },
 } as const;
 
-/** Of kinds with a CustomResourceDefinition: their names are DNS subdomains. */
+/** `ObjectMeta` of kinds that a CustomResourceDefinition defines: their names are DNS subdomains. */
 export const CUSTOM_METADATA = {
   ...METADATA,
   properties: {
@@ -129,7 +132,7 @@ const endpointSubset = {
   },
 };
 
-/** Their own schemas do not matter while lasthop serves none of them. */
+/** Routes of kinds that lasthop does not serve: nothing of them is read but the parents that they name. */
 const unservedRoute = {
   type: "object",
   required: ["spec"],
@@ -159,13 +162,14 @@ const unservedRoute = {
   },
 };
 
+/** JSON Schema of a whole object; `metadata` is added to it. */
 export interface CoreSchema {
   readonly type: string;
   readonly required?: readonly string[];
   readonly properties?: object;
 }
 
-/** Of the whole object: these kinds have no `spec`, or one of many. */
+/** Schemas of whole objects by kind. */
 export const CORE_SCHEMAS = {
   Namespace: { type: "object" },
   Service: { type: "object", properties: { spec: { ...service, default: {} } } },

@@ -1,7 +1,6 @@
 /**
- * CustomResourceDefinitions among the inputs, evaluated as they stand: what their structural schemas and CEL rules
- * refuse, an API server that has them refuses. Built-in checks know the Gateway API of one release; a cluster may have
- * another, and kinds that lasthop has never heard of.
+ * CustomResourceDefinitions among the inputs: objects are also checked against their structural schemas and CEL rules. The
+ * built-in checks know one release of the Gateway API; a cluster may have another release, and other kinds.
  */
 import type { ValidateFunction } from "ajv";
 import { canonicalJson } from "../../bundle/codec.ts";
@@ -18,39 +17,38 @@ interface Definition {
   readonly validate: ValidateFunction;
 }
 
-/** Of one version; null: it has no schema, or one that cannot be evaluated. */
-type Entry = Definition | null;
-
+/** The definitions among the inputs. */
 export interface Definitions {
-  /** What the definition of this object's kind refuses; empty without one. Leaves the object as it is. */
+  /** Problems of an object by the definition of its kind and version; empty when there is none. Does not change the object. */
   check(raw: RawObject): readonly Problem[];
 }
 
+/** Whether an object is a CustomResourceDefinition. */
 export const isDefinition = ({ group, ref }: RawObject): boolean =>
   group === "apiextensions.k8s.io" && ref.kind === "CustomResourceDefinition";
 
-/** The definitions among `raws`; `report` hears of those that cannot be evaluated. */
+/** The definitions among `raws`. Calls `report` with each definition that cannot be evaluated. */
 export function readDefinitions(
   raws: readonly RawObject[],
   report: (raw: RawObject, problem: Problem) => void,
 ): Definitions {
-  const byKind = new Map<string, Entry>();
+  const byKind = new Map<string, Definition | null>();
   const byName = new Map<string, RawObject[]>();
   for (const raw of raws.filter(isDefinition)) byName.set(raw.ref.name, [...(byName.get(raw.ref.name) ?? []), raw]);
   for (const [first, ...others] of byName.values()) {
     if (first === undefined) continue;
-    // Nobody knows which of them the API server has.
+    // Nobody knows which of the copies the API server has.
     if (others.some(({ value }) => canonicalJson(value) !== canonicalJson(first.value)))
-      for (const raw of [first, ...others]) report(raw, DIFFERING);
+      for (const raw of [first, ...others]) report(raw, DIFFERENT_COPIES);
     else for (const [key, entry] of versionsOf(first, report)) byKind.set(key, entry);
   }
   return {
     check({ group, version, ref, value }) {
-      const entry = byKind.get(keyOf(group, version, ref.kind)) ?? null;
+      const entry = byKind.get(versionKey(group, version, ref.kind)) ?? null;
       if (entry === null) return [];
       const copy: unknown = structuredClone(value);
       const code = ref.kind === "BackendTLSPolicy" ? "policy-schema" : "object-schema";
-      // ajv looks at `oneOf` before it sets defaults; the second time they are there.
+      // ajv checks `oneOf` before it sets defaults, so the check is repeated once the defaults are set.
       entry.validate(copy);
       const structure = structuralProblems(entry.validate, copy);
       if (structure.length > 0) return structure.map((problem) => ({ ...problem, code }));
@@ -75,29 +73,30 @@ export function readDefinitions(
   };
 }
 
+/** The versions of one definition, by {@link versionKey}; null: a version without a schema, or one that cannot be evaluated. */
 function* versionsOf(
   raw: RawObject,
   report: (raw: RawObject, problem: Problem) => void,
-): Generator<[key: string, entry: Entry]> {
+): Generator<[key: string, entry: Definition | null]> {
   const spec = field(raw.value, "spec");
   const [group, kind] = [field(spec, "group"), field(field(spec, "names"), "kind")];
   const versions = field(spec, "versions");
   for (const [index, version] of (Array.isArray(versions) ? (versions as unknown[]) : []).entries()) {
     const fault = (text: string): null => {
-      report(raw, unreadable(index, text));
+      report(raw, unreadableSchema(index, text));
       return null;
     };
     const schema = field(field(version, "schema"), "openAPIV3Schema");
-    yield [keyOf(String(group), String(field(version, "name")), String(kind)), definitionOf(schema, fault)];
+    yield [versionKey(String(group), String(field(version, "name")), String(kind)), definitionOf(schema, fault)];
   }
 }
 
-const keyOf = (group: string, version: string, kind: string): string => `${group}/${version}/${kind}`;
+const versionKey = (group: string, version: string, kind: string): string => `${group}/${version}/${kind}`;
 
-function definitionOf(schema: unknown, fault: (text: string) => null): Entry {
+function definitionOf(schema: unknown, fault: (text: string) => null): Definition | null {
   if (schema === null || typeof schema !== "object") return null;
   const { properties } = schema as { properties?: { [key: string]: Json } };
-  // These are the API machinery's own, and nothing of ours reads status.
+  // Kubernetes itself checks the first three, and lasthop does not read `status`.
   const machinery = { apiVersion: {}, kind: {}, metadata: {}, status: {} };
   const own = { ...(schema as { [key: string]: Json }), properties: { ...properties, ...machinery } };
   try {
@@ -108,7 +107,7 @@ function definitionOf(schema: unknown, fault: (text: string) => null): Entry {
   }
 }
 
-const DIFFERING: Problem = {
+const DIFFERENT_COPIES: Problem = {
   code: "object-duplicate",
   path: ["metadata", "name"],
   message: "this definition appears more than once, and the copies differ, so none is evaluated",
@@ -116,7 +115,7 @@ const DIFFERING: Problem = {
   remedy: "remove all copies but one",
 };
 
-function unreadable(index: number, fault: string): Problem {
+function unreadableSchema(index: number, fault: string): Problem {
   return {
     code: "object-schema",
     path: ["spec", "versions", index, "schema", "openAPIV3Schema"],

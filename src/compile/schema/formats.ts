@@ -7,9 +7,10 @@ const isSubdomain = (text: string): boolean =>
   text.length <= 253 && new RegExp(`^${LABEL}(?:\\.${LABEL})*$`).test(text);
 const isLabel1035 = (text: string): boolean => text.length <= 63 && /^[a-z](?:[-a-z0-9]*[a-z0-9])?$/.test(text);
 
-/** `maskTrailingDash`: a prefix may end in a dash. */
+/** A prefix as a name that can be checked: it may end in a dash (`maskTrailingDash`). */
 const masked = (text: string): string => (text.length > 1 && text.endsWith("-") ? `${text.slice(0, -2)}a` : text);
 
+/** Whether a text has the format of that name. */
 export const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   dns1123Label: isLabel,
   dns1123Subdomain: isSubdomain,
@@ -30,23 +31,24 @@ export const FORMATS: Readonly<Record<string, (text: string) => boolean>> = {
   },
 };
 
+/** Whether a text can be the value of a label. */
 export function isLabelValue(text: string): boolean {
   return text.length <= 63 && /^(?:[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?)?$/.test(text);
 }
 
-/** A label's key. */
+/** Whether a text can be the key of a label: `app`, `example.com/app`. */
 export function isQualifiedName(text: string): boolean {
   const [name = "", prefix, ...more] = text.split("/").reverse();
   const sound = name.length <= 63 && /^[A-Za-z0-9](?:[-\w.]*[A-Za-z0-9])?$/.test(name);
   return sound && more.length === 0 && (prefix === undefined || isSubdomain(prefix));
 }
 
-/** Go's `url.ParseRequestURI`, but for what it says of hosts: an absolute URI, whose host may be empty, or a path. */
+/** Whether Go's `url.ParseRequestURI` takes a text: a path, or an absolute URI, whose host may be empty. Hosts are not checked. */
 function isUri(text: string): boolean {
   const [path = ""] = text.split("?", 1);
-  // eslint-disable-next-line no-control-regex -- those are refused
+  // eslint-disable-next-line no-control-regex -- control characters are refused
   if (/[\u0000-\u001f\u007f]/.test(text) || /%(?![0-9A-Fa-f]{2})/.test(path)) return false;
-  // Another scheme, since a host that is empty is no host for `https`.
+  // Checked with another scheme, since JavaScript's URL refuses `https` without a host.
   const [scheme] = /^[A-Za-z][-A-Za-z0-9+.]*:/.exec(text) ?? [];
   return text.startsWith("/") || (scheme !== undefined && URL.canParse(`x:${text.slice(scheme.length)}`));
 }
@@ -54,6 +56,6 @@ function isUri(text: string): boolean {
 function isDate(text: string): boolean {
   if (!/^\d{4}-\d\d-\d\d$/.test(text)) return false;
   const date = new Date(`${text}T00:00:00Z`);
-  // The 30th of February is the 2nd of March.
+  // JavaScript reads the 30th of February as the 2nd of March.
   return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(text);
 }

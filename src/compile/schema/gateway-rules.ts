@@ -1,10 +1,11 @@
-/** The cross-field rules of Gateways and ListenerSets (CEL in their CRDs), each with the rule's message. */
+/** The cross-field rules of Gateways and ListenerSets, which are CEL in their CRDs; each cites the rule's message. */
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { FrontendTLS, Gateway, Listener, ListenerSet } from "../kubernetes/objects.ts";
 import { isSloppyIp } from "./ip.ts";
 import { authRules } from "./route-rules.ts";
 import { rule } from "./rule.ts";
 
+/** The rules that a Gateway breaks. */
 export function gatewayRules(gateway: Gateway): Problem[] {
   const { addresses = [], infrastructure, tls } = gateway.spec;
   const frontend = tls?.frontend;
@@ -21,6 +22,7 @@ export function gatewayRules(gateway: Gateway): Problem[] {
   ];
 }
 
+/** The rules that the listeners of a Gateway or ListenerSet break. */
 export function listenerRules({ spec }: Pick<Gateway | ListenerSet, "spec">): Problem[] {
   const seen = new Set<string>();
   return spec.listeners.flatMap((listener, index) => {
@@ -36,11 +38,11 @@ export function listenerRules({ spec }: Pick<Gateway | ListenerSet, "spec">): Pr
       "change one of them",
       show(key),
     );
-    return [...(repeated ? [twin] : []), ...listenerFaults(listener, at)];
+    return [...(repeated ? [twin] : []), ...listenerFieldRules(listener, at)];
   });
 }
 
-function listenerFaults({ protocol, tls, hostname, filters }: Listener, at: FieldPath): Problem[] {
+function listenerFieldRules({ protocol, tls, hostname, filters }: Listener, at: FieldPath): Problem[] {
   const problems: Problem[] = [];
   const isPlain = ["HTTP", "TCP", "UDP"].includes(protocol);
   // "tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']"
@@ -72,7 +74,7 @@ function listenerFaults({ protocol, tls, hostname, filters }: Listener, at: Fiel
       rule([...at, "hostname"], `hostname must not be specified for protocol ${protocol}`, "remove hostname"),
     );
   for (const [index, filter] of (filters?.requests ?? []).entries()) {
-    // "filter.externalAuth must be specified for ExternalAuth filter.type", and so on: of each the field of its type alone.
+    // "filter.externalAuth must be specified for ExternalAuth filter.type", and so on for each field and type.
     const fields = { ExternalAuth: "externalAuth", ExtensionRef: "extensionRef" } as const;
     const own = fields[filter.type];
     const path = [...at, "filters", "requests", index];
@@ -88,7 +90,7 @@ function listenerFaults({ protocol, tls, hostname, filters }: Listener, at: Fiel
   return problems;
 }
 
-/** "filters may only be set when protocol is HTTP or HTTPS": no rule of the ListenerSet's CRD. */
+/** "filters may only be set when protocol is HTTP or HTTPS": a rule that the CRD of ListenerSet does not have. */
 function filterProtocolRules({ spec }: Gateway): Problem[] {
   return spec.listeners.flatMap(({ filters, protocol }, index) =>
     filters === undefined || protocol === "HTTP" || protocol === "HTTPS"
@@ -108,7 +110,7 @@ function addressRules(addresses: NonNullable<Gateway["spec"]["addresses"]>): Pro
   const seen = new Set<string>();
   for (const [index, { type, value, routability = "" }] of addresses.entries()) {
     const at = ["spec", "addresses", index];
-    // The schema's formats ipv4 and ipv6, which stand in a `oneOf`.
+    // The schema has the formats ipv4 and ipv6 in a `oneOf`, which generate-schema.ts leaves out.
     if (type === "IPAddress" && value !== undefined && !isSloppyIp(value))
       problems.push(
         rule([...at, "value"], "is no IP address", "correct the value, or the type", show(value), "an IP address"),

@@ -1,4 +1,4 @@
-/** The HTTPRoute CRD's cross-field rules (CEL, `x-kubernetes-validations`) as typed checks; each cites its message. */
+/** The cross-field rules of HTTPRoutes, which are CEL in their CRD; each cites the rule's message. */
 import { show, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
 import { parseDuration } from "../kubernetes/durations.ts";
 import type {
@@ -16,6 +16,7 @@ import { field } from "../kubernetes/kinds.ts";
 
 const MAX_MATCHES = 128;
 
+/** The rules that an HTTPRoute breaks. */
 export function routeRules({ spec }: HTTPRoute): Problem[] {
   const problems: Problem[] = [];
   const names = new Set<string>();
@@ -108,6 +109,7 @@ function persistenceRules(own: SessionPersistence | undefined, at: FieldPath): P
   return problems;
 }
 
+/** Filters that may stand once in a list. */
 const ONCE: readonly HTTPRouteFilter["type"][] = [
   "CORS",
   "RequestHeaderModifier",
@@ -129,13 +131,13 @@ function filterListRules(filters: readonly HTTPRouteFilter[], at: FieldPath, one
   return problems;
 }
 
-/** `RouteReasonIncompatibleFilters` goes by the code. */
+/** A list of filters that exclude each other. The code leads to `RouteReasonIncompatibleFilters`. */
 const incompatible = (path: FieldPath, message: string): Problem => ({
   ...rule(path, message, "remove one of the filters"),
   code: "route-filters-incompatible",
 });
 
-/** The field that each type of filter has, and no other. */
+/** The field that belongs to each type of filter; a filter has no other. */
 export const FILTER_FIELDS: Readonly<Record<HTTPRouteFilter["type"], string>> = {
   CORS: "cors",
   RequestHeaderModifier: "requestHeaderModifier",
@@ -232,7 +234,7 @@ function mirrorRules(mirror: HTTPRequestMirrorFilter, at: FieldPath): Problem[] 
   return problems;
 }
 
-/** Listener filters share it. */
+/** The rules that an ExternalAuth filter breaks, of a route or of a listener. */
 export function authRules(auth: HTTPExternalAuthFilter, at: FieldPath): Problem[] {
   const problems = portRule(auth.backendRef, [...at, "backendRef"]);
   // "grpc must be specified when protocol is set to 'GRPC'", "protocol must be 'GRPC' when grpc is set", and so on
@@ -241,7 +243,10 @@ export function authRules(auth: HTTPExternalAuthFilter, at: FieldPath): Problem[
   return problems;
 }
 
-/** Of a union, the member that `field` chooses must be there, and no other; a member is named by its choice in lower case. */
+/**
+ * The rules of a union: the member that the field `field` chooses must be present, and no other. The member of a choice has
+ * its name in lower case. `hint` is added to the remedy for a member that is missing.
+ */
 function unionRules(
   field: string,
   chosen: string | undefined,
@@ -271,7 +276,7 @@ function portRule({ group, kind, port }: BackendObjectReference, at: FieldPath):
     : [];
 }
 
-/** HTTPPathMatch: the rules for types Exact and PathPrefix; null for a sound path. */
+/** What is wrong with a path of type Exact or PathPrefix by the rules of `HTTPPathMatch`; null: nothing. */
 export function pathFault(value: string): string | null {
   if (!value.startsWith("/")) return "value must be an absolute path and start with '/'";
   for (const part of ["//", "/./", "/../", "%2f", "%2F", "#"])

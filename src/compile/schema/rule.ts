@@ -1,25 +1,25 @@
-/** What the typed checks of the CRDs' rules share. */
+/** What the checks of the CRDs' rules have in common. */
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 
-/** An object that breaks a rule of its CRD. `expected` is the message where that says the rule, and not the fault. */
+/** The problem of an object that breaks a rule of its CRD. Where the message states the rule, it also is what was expected. */
 export function rule(path: FieldPath, message: string, remedy: string, found?: string, expected = message): Problem {
   return { code: "object-schema", path, message, remedy, expected, ...(found === undefined ? {} : { found }) };
 }
 
-interface Distinct {
+interface DistinctRef {
   group: string;
   kind: string;
   namespace?: string;
   name: string;
-  /** What tells references to one object apart. */
+  /** The sectionName and port, which tell references to one object apart. */
   section: string;
-  /** Which of those fields are set. */
+  /** Which of sectionName and port are set. */
   shape: string;
 }
 
 /** "sectionName must be specified / unique when … includes 2 or more references to the same …" */
-export function distinctRefs(at: FieldPath, refs: readonly Distinct[]): Problem[] {
-  const seen = new Map<string, Distinct[]>();
+export function distinctRefs(at: FieldPath, refs: readonly DistinctRef[]): Problem[] {
+  const seen = new Map<string, DistinctRef[]>();
   const problems: Problem[] = [];
   for (const [index, ref] of refs.entries()) {
     const key = [ref.group, ref.kind, ref.namespace ?? "", ref.name].join("\0");

@@ -1,6 +1,6 @@
 /**
- * The CRDs' cross-field rules (CEL, `x-kubernetes-validations`) for the fields lasthop accepts, as typed checks. Each
- * cites the rule's message. gateway-rules.ts has those of Gateways and ListenerSets, route-rules.ts HTTPRoute's.
+ * The cross-field rules of the CRDs (CEL, `x-kubernetes-validations`) for the fields that lasthop accepts, as typed checks.
+ * gateway-rules.ts has those of Gateways and ListenerSets, route-rules.ts those of HTTPRoutes.
  */
 import { type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { BackendTLSPolicy, Gateway, HTTPRoute, ListenerSet, Service } from "../kubernetes/objects.ts";
@@ -9,6 +9,7 @@ import { routeRules } from "./route-rules.ts";
 import { distinctRefs, rule } from "./rule.ts";
 import type { Kind } from "../kubernetes/kinds.ts";
 
+/** The rules that an object breaks; its structure must be sound. */
 export function validateRules(kind: Kind, value: unknown): Problem[] {
   if (kind === "Gateway") return gatewayRules(value as Gateway);
   if (kind === "ListenerSet") return listenerRules(value as ListenerSet);
@@ -17,7 +18,7 @@ export function validateRules(kind: Kind, value: unknown): Problem[] {
   return kind === "BackendTLSPolicy" ? policyRules(value as BackendTLSPolicy) : [];
 }
 
-/** `ValidateService`: else a policy's sectionName, or a backendRef's port, would mean two ports. */
+/** `ValidateService`: names and numbers of ports are unique, so that a sectionName or backendRef means one port. */
 function serviceRules({ spec: { ports } }: Service): Problem[] {
   const problems: Problem[] = [];
   const names = new Set<string>();

@@ -1,8 +1,9 @@
-/** A CustomResourceDefinition's structural schema (OpenAPI v3) as JSON Schema for ajv. */
+/** The structural schema of a CustomResourceDefinition (OpenAPI v3) as JSON Schema for ajv. */
 
+/** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** Unknown fields are refused, as `kubectl apply` does by default. */
+/** The JSON Schema of a structural schema. It refuses unknown fields, as `kubectl apply` does by default. */
 export function jsonSchemaOf(schema: Json): Json {
   if (schema === null || typeof schema !== "object" || Array.isArray(schema)) return schema;
   const out: { [key: string]: Json } = {};
@@ -39,7 +40,7 @@ export function jsonSchemaOf(schema: Json): Json {
       case "oneOf":
       case "anyOf":
       case "allOf":
-        // Structural schemas repeat only constraints in here, never structure.
+        // A structural schema has only constraints in these, and no structure.
         out[key] = value;
         break;
       default:

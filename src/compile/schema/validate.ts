@@ -1,7 +1,6 @@
-/** Structural validation: what the API server's schemas refuse is refused here, with the field. Sets defaults too. */
+/** Structural validation: what the schemas of the API server refuse is refused here, by field; and the defaults of the schemas. */
 import { field, type Kind } from "../kubernetes/kinds.ts";
-import { Ajv, type ErrorObject, type ValidateFunction } from "ajv";
-import { RE2JS } from "re2js";
+import type { ErrorObject, ValidateFunction } from "ajv";
 import {
   compareStrings,
   type DiagnosticCode,
@@ -11,88 +10,29 @@ import {
   show,
 } from "../diagnostics/diagnostics.ts";
 import { CORE_SCHEMAS, type CoreSchema, CUSTOM_METADATA, METADATA } from "./core.ts";
-import { isLabelValue, isQualifiedName } from "./formats.ts";
-import { isFormatIpv4, isFormatIpv6 } from "./ip.ts";
+import { createAjv } from "./ajv.ts";
+import { defaultsOf } from "./defaults.ts";
 import gatewayApi from "./gateway-api.json" with { type: "json" };
 
-/** Above this length a pattern runs in linear time, since several of the CRDs' backtrack. */
-const MAX_BACKTRACKING_LENGTH = 512;
-/** No field with a pattern may be as long. */
-const MAX_LENGTH = 8192;
+const checker = createAjv(false);
+const definitionAjv = createAjv(true);
 
-const regExp = Object.assign(
-  (source: string, flags: string) => {
-    const native = new RegExp(source, flags);
-    let linear: RE2JS | null = null;
-    return {
-      test: (text: string): boolean => {
-        if (text.length > MAX_LENGTH) return false;
-        if (text.length <= MAX_BACKTRACKING_LENGTH) return native.test(text);
-        return (linear ??= RE2JS.compile(source)).matcher(text).find();
-      },
-      // ajv keys its patterns by this.
-      toString: () => `/${source}/${flags}`,
-    };
-  },
-  { code: "regExp" },
-);
+interface Validator {
+  readonly validate: ValidateFunction;
+  /** Sets defaults; null: the schema has none. */
+  readonly fill: ReturnType<typeof defaultsOf>;
+}
 
-const ajv = new Ajv({
-  allErrors: true,
-  strict: false,
-  useDefaults: true,
-  unicodeRegExp: false,
-  formats: {
-    ipv4: isFormatIpv4,
-    ipv6: isFormatIpv6,
-    "label-key": isQualifiedName,
-    "label-value": isLabelValue,
-    // `ValidateAnnotations` looks at them in lower case.
-    "annotation-key": (text: string) => isQualifiedName(text.toLowerCase()),
-  },
-  verbose: true,
-  code: { regExp, optimize: false },
-});
-ajv.addKeyword({
-  keyword: "uniqueKeys",
-  type: "array",
-  schemaType: "array",
-  validate: (keys: readonly string[], items: readonly unknown[]) => {
-    const seen = new Set(items.map((item) => JSON.stringify(keys.map((key) => field(item, key)))));
-    return seen.size === items.length;
-  },
-  error: { message: ({ schema }: { schema: readonly string[] }) => `must not repeat ${schema.join(", ")}` },
-});
+const validators = new Map<Kind, Validator>();
 
-ajv.addKeyword({
-  keyword: "base64",
-  type: "string",
-  // Go's decoder passes over line ends, and over nothing else.
-  validate: (_: boolean, text: string) => {
-    const data = text.replaceAll(/[\r\n]/g, "");
-    return data.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(data);
-  },
-  error: { message: "must be base64; the text itself goes under data of a ConfigMap, or stringData of a Secret" },
-});
-
-ajv.addKeyword({
-  keyword: "maxBytes",
-  type: "object",
-  schemaType: "number",
-  validate: (limit: number, map: Readonly<Record<string, unknown>>) =>
-    Object.entries(map).reduce((sum, [key, value]) => sum + Buffer.byteLength(`${key}${String(value)}`), 0) <= limit,
-  error: { message: ({ schema }: { schema: number }) => `must not have more than ${schema} bytes in all` },
-});
-
-const compiled = new Map<Kind, ValidateFunction>();
-
-function validator(kind: Kind): ValidateFunction {
-  let validate = compiled.get(kind);
-  if (validate === undefined) {
-    validate = ajv.compile(schemaOf(kind));
-    compiled.set(kind, validate);
+function validatorOf(kind: Kind): Validator {
+  let known = validators.get(kind);
+  if (known === undefined) {
+    const schema = schemaOf(kind);
+    known = { validate: checker.compile(schema), fill: defaultsOf(schema) };
+    validators.set(kind, known);
   }
-  return validate;
+  return known;
 }
 
 function schemaOf(kind: Kind): object {
@@ -119,29 +59,34 @@ function schemaOf(kind: Kind): object {
 }
 
 /**
- * The structural faults of an object, ordered by field; sets the schema's defaults in place.
+ * An object with the defaults of its schema, which leaves `given` as it is, and its structural problems, ordered by field.
  * Values of Secrets and ConfigMaps are never shown.
  */
-export function validateStructure(kind: Kind, value: unknown): Problem[] {
-  return structuralProblems(validator(kind), value, kind);
+export function validateStructure(kind: Kind, given: unknown): { value: unknown; problems: Problem[] } {
+  const { fill, validate } = validatorOf(kind);
+  const value = fill === null ? given : fill(given);
+  return { value, problems: structuralProblems(validate, value, kind) };
 }
 
-/** A validator for a schema of the inputs' own. Throws on one that is no schema. */
-export const compileSchema = (schema: object): ValidateFunction => ajv.compile(schema);
+/** A validator for a schema that is among the inputs; it sets defaults in the value. Throws on a value that is no schema. */
+export const compileSchema = (schema: object): ValidateFunction => definitionAjv.compile(schema);
 
-/** The same by a validator of one's own; `kind` says which code a fault has, and what of it is never shown. */
+/**
+ * The structural problems that a validator finds, ordered by field. `kind` decides which codes they have, and which values are
+ * never shown.
+ */
 export function structuralProblems(validate: ValidateFunction, value: unknown, kind: Kind | null = null): Problem[] {
   if (validate(value)) return [];
-  const problems = (validate.errors ?? []).slice(0, MAX_ERRORS).map((error) => problemOf(kind, error));
+  const problems = (validate.errors ?? []).slice(0, MAX_ERRORS).map((error) => schemaProblem(kind, error));
   const unique = new Map(problems.map((problem) => [`${formatPath(problem.path)} ${problem.message}`, problem]));
   return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, problem]) => problem);
 }
 
-/** Nobody reads more about one object, and a long list may have a fault in every item. */
+/** Errors of one object that are looked at: a long list may have one in every item, and nobody reads so many. */
 const MAX_ERRORS = 1_000;
 
-function problemOf(kind: Kind | null, error: ErrorObject): Problem {
-  const path = pathOf(error);
+function schemaProblem(kind: Kind | null, error: ErrorObject): Problem {
+  const path = schemaPath(error);
   const redacted =
     kind === "Secret" ? path[1] !== "name" && path[1] !== "namespace" : kind === "ConfigMap" && path[0] !== "metadata";
   const value: unknown =
@@ -149,20 +94,20 @@ function problemOf(kind: Kind | null, error: ErrorObject): Problem {
       ? field(error.data, String(error.params["additionalProperty"]))
       : error.data;
   const found = redacted ? "[redacted]" : show(value);
-  const code = codeOf(kind, error, path);
-  const fault = code === "policy-hostname" && error.keyword === "pattern" ? NO_HOSTNAME : faultOf(error);
+  const code = schemaCode(kind, error, path);
+  const fault = code === "policy-hostname" && error.keyword === "pattern" ? NO_HOSTNAME : explainError(error);
   return { code, path, ...(error.keyword === "required" ? {} : { found }), ...fault };
 }
 
-/** PreciseHostname. */
+/** What `PreciseHostname` asks of a hostname. */
 const NO_HOSTNAME = {
   message: "is no precise hostname",
   expected: "a DNS name in lower case, without wildcard",
   remedy: "use the DNS name in the backend's certificate",
 };
 
-/** Faults of a policy carry the code its ports answer with. */
-function codeOf(kind: Kind | null, error: ErrorObject, path: FieldPath): DiagnosticCode {
+/** The code of a problem; for a policy, the code with which requests to its ports are answered. */
+function schemaCode(kind: Kind | null, error: ErrorObject, path: FieldPath): DiagnosticCode {
   if (kind === "BackendTLSPolicy") {
     if (path[2] === "hostname") return "policy-hostname";
     if (path[2] === "wellKnownCACertificates") return "policy-well-known-ca";
@@ -172,7 +117,7 @@ function codeOf(kind: Kind | null, error: ErrorObject, path: FieldPath): Diagnos
   return error.keyword === "additionalProperties" ? "object-unknown-field" : "object-schema";
 }
 
-function pathOf(error: ErrorObject): FieldPath {
+function schemaPath(error: ErrorObject): FieldPath {
   const steps: (string | number)[] = error.instancePath
     .split("/")
     .slice(1)
@@ -181,7 +126,7 @@ function pathOf(error: ErrorObject): FieldPath {
   return steps;
 }
 
-function faultOf(error: ErrorObject): { message: string; expected: string; remedy: string } {
+function explainError(error: ErrorObject): { message: string; expected: string; remedy: string } {
   const { keyword, params } = error;
   switch (keyword) {
     case "required": {

@@ -1,10 +1,11 @@
-/** `status` of GatewayClasses, Gateways and ListenerSets. */
-import { describeLeftOut } from "../references/anchor-faults.ts";
+/** `status` of GatewayClasses, Gateways, ListenerSets and listeners. */
+import { describeUnusable } from "../references/anchor-faults.ts";
 import { insecureModes } from "../gateways/client-validation.ts";
 import {
   accepted,
   type Condition,
   conflicted,
+  type Generation,
   insecureValidation,
   noConflicts,
   notAccepted,
@@ -24,9 +25,10 @@ import type { RouteState } from "../routes/routes.ts";
 import type { Clock } from "../clock.ts";
 import { describeCertificates, describeDates } from "./validity.ts";
 
-type Generation = number | undefined;
+/** How many routes attach to each listener. */
 type AttachedRoutes = ReadonlyMap<ListenerState, number>;
 
+/** Statuses of every GatewayClass, Gateway and ListenerSet of the model. */
 export function gatewayStatuses({ classes, gateways, listenerSets, routes }: Model, now: Clock): ObjectStatus[] {
   const attached = countAttached(routes);
   const sets = [...listenerSets.values()];
@@ -54,7 +56,7 @@ function gatewayStatus(
 ): ObjectStatus[] {
   const generation = generationOf(gateway.object);
   if (gateway.kind === "unusable") {
-    // Without its class nobody knows whose Gateway it is.
+    // Where its class does not exist, nobody knows which controller the Gateway belongs to.
     return gateway.ours
       ? [statusOf(gateway.object, { conditions: [notAccepted(generation, "Invalid", gateway.message)] })]
       : [];
@@ -92,7 +94,7 @@ function gatewayAccepted(
     : partlyAccepted(generation, sentences(faults, identity));
 }
 
-/** `GatewayConditionResolvedRefs`: of its own references, and "a positive-polarity summary of Listener's". */
+/** `GatewayConditionResolvedRefs`: about the Gateway's own references, and "a positive-polarity summary of Listener's". */
 function gatewayRefs(
   { clientIdentity }: Extract<GatewayState, { kind: "valid" }>,
   own: readonly ListenerState[],
@@ -152,14 +154,14 @@ function listenerStatus(listener: ListenerState, generation: Generation, attache
   };
 }
 
-/** What of a listener's certificates and CAs deserves a word although they serve. */
+/** Text for the condition of a listener that is served: what is unusual about its certificates and CAs. */
 function tlsRemarks({ verdict, hostname }: ListenerState, now: Clock): string[] {
   if (verdict.kind !== "accepted" || verdict.tls === null) return [];
   const { certificates, clientValidation } = verdict.tls;
   const sources = clientValidation.kind === "valid" ? clientValidation.sources : [];
   return [
     describeCertificates(certificates, { to: "clients", hostname }, now),
-    describeLeftOut(sources),
+    describeUnusable(sources),
     describeDates(sources, now),
   ];
 }
@@ -175,7 +177,7 @@ function countAttached(routes: readonly RouteState[]): AttachedRoutes {
     for (const { verdict } of parents) {
       if (verdict.kind !== "attached") continue;
       for (const { listener } of verdict.to) {
-        // Two parentRefs may reach one listener.
+        // Two parentRefs of a route may lead to one listener, which counts the route once.
         if (seen.includes(listener)) continue;
         seen.push(listener);
         count.set(listener, (count.get(listener) ?? 0) + 1);

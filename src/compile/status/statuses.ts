@@ -1,13 +1,14 @@
 /**
- * What a controller writes into `status`: one function for `build` and the controller. `lastTransitionTime`, `addresses`,
- * `Programmed` and other controllers' entries are left to the controller, which knows them.
+ * The `status` of every object, as the controller writes it and `build --status` shows it. The controller adds what only it
+ * knows: `lastTransitionTime`, `addresses`, `Programmed` and the entries of other controllers.
  */
 import { fullPolicy } from "../ancestors/ancestors.ts";
-import { describeLeftOut } from "../references/anchor-faults.ts";
-import { closed } from "../backends/backends.ts";
+import { describeUnusable } from "../references/anchor-faults.ts";
+import { closedPort } from "../backends/problems.ts";
 import {
   accepted,
   type Condition,
+  type Generation,
   notAccepted,
   partiallyInvalid,
   type PolicyReason,
@@ -24,9 +25,9 @@ import { CONTROLLER_NAME, GATEWAY_GROUP } from "../kubernetes/names.ts";
 import { generationOf, type ObjectStatus, statusOf } from "./object-status.ts";
 import { type PolicyState, targetsPort } from "../policies/policies.ts";
 import type { TargetState } from "../policies/attachments.ts";
-import type { Attachment, ParentState } from "../routes/parents.ts";
+import type { ListenerAttachment, ParentState } from "../routes/parents.ts";
 import type { RouteState } from "../routes/routes.ts";
-import { isRefused, referencesOf } from "../routes/rules.ts";
+import { backendRefsOf, isRefused } from "../routes/rules.ts";
 import { KINDS } from "../kubernetes/kinds.ts";
 import type { UnservedState } from "../routes/unserved.ts";
 import { describeCrlDates } from "../references/crl-dates.ts";
@@ -34,32 +35,32 @@ import { describeCrls } from "../policies/crls.ts";
 import type { Clock } from "../clock.ts";
 import { describeDates, validityOf } from "./validity.ts";
 
-export type { ObjectStatus } from "./object-status.ts";
-
-/** Of every object that we have something to say about, by kind, namespace and name. */
+/** Statuses of every object that lasthop answers for, sorted by kind, namespace and name. */
 export function computeStatuses(model: Model, memory: Memory, now: Clock): ObjectStatus[] {
-  // Nothing is reported any more.
+  // Passes take diagnostics, and these report nothing.
   const silent = new Diagnostics();
   const validity = validityOf(model, now);
+  const policies = [...model.policies.all.values()];
   const statuses = [
     ...memory.once("statuses of Gateways", [model.routes, validity], silent, () => gatewayStatuses(model, now)),
-    ...memory.each("statuses of routes", [], model.routes, silent, (route) => routeStatus(route, model)),
-    ...memory.each("statuses of unserved routes", [], model.unserved, silent, unservedStatus),
-    ...memory.each("statuses of policies", [validity], [...model.policies.all.values()], silent, (policy) =>
+    ...memory.each("statuses of routes", { items: model.routes }, silent, (route) => routeStatus(route, model)),
+    ...memory.each("statuses of unserved routes", { items: model.unserved }, silent, unservedStatus),
+    ...memory.each("statuses of policies", { items: policies, given: [validity] }, silent, (policy) =>
       policyStatus(policy, model, now),
     ),
   ].filter((status) => status !== null);
   const sorted = memory.group(
     "statuses",
     statuses,
-    (status) => [key(status)],
+    (status) => [statusKey(status)],
     () => 0,
   );
   return [...sorted.values()].flatMap(({ items }) => items);
 }
 
+/** The order of kinds. */
 const ORDER: readonly string[] = Object.keys(KINDS);
-const key = ({ kind, metadata }: ObjectStatus): string =>
+const statusKey = ({ kind, metadata }: ObjectStatus): string =>
   [String(ORDER.indexOf(kind)).padStart(2, "0"), metadata.namespace ?? "", metadata.name].join("\0");
 
 function routeStatus(route: RouteState, model: Model): ObjectStatus | null {
@@ -86,7 +87,7 @@ function unservedStatus({ object, parents }: UnservedState): ObjectStatus {
   return statusOf(object, { parents: entries });
 }
 
-/** As the API server has it: defaults set, fields in one order. */
+/** A parentRef as the API server stores it: with defaults, and with its fields in one order. */
 function parentRef({ group, kind, namespace, name, sectionName, port }: ParentState["ref"]): object {
   const optional = { namespace, name, sectionName, port };
   return { group, kind, ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== undefined)) };
@@ -117,7 +118,7 @@ function parentConditions(route: RouteState, { gateway, verdict }: ParentState, 
 }
 
 /** "The route's availability is also subject to the Gateway's own status conditions and listener status." */
-function attachedMessage(to: readonly Attachment[], gateway: GatewayState | undefined): string {
+function attachedMessage(to: readonly ListenerAttachment[], gateway: GatewayState | undefined): string {
   const refused = gateway?.kind === "valid" && gateway.refusal !== null;
   const served = to.filter(({ listener }) => !refused && listener.verdict.kind === "accepted").length;
   if (served === to.length) return "The route is attached";
@@ -130,17 +131,17 @@ function routeRefs(
   { object, rules }: RouteState,
   gateway: string,
   { ancestors }: Model,
-  generation: number | undefined,
+  generation: Generation,
 ): Condition {
   const faults: { reason: UnresolvedReason; message: string }[] = [];
-  for (const { path, state } of rules.flatMap(referencesOf)) {
+  for (const { path, state } of rules.flatMap(backendRefsOf)) {
     const { problem } = state;
     const full =
       state.kind === "backend" && problem === null ? fullPolicy(state.target.policy, gateway, ancestors) : null;
     if (problem !== null) faults.push({ reason: problem.reason, message: explain(object, problem) });
     else if (full !== null && state.kind === "backend") {
       const { service, port } = state.target;
-      const closing = closed(path, namespacedName(service.ref), port, {
+      const closing = closedPort(path, namespacedName(service.ref), port, {
         code: "policy-ancestors-full",
         policies: [full.name],
       });
@@ -166,14 +167,14 @@ function policyStatus(policy: PolicyState, model: Model, now: Clock): ObjectStat
   return statusOf(policy.object, { ancestors });
 }
 
-/** Targets under one Gateway share an entry: a lost one makes it Conflicted, and the message names each. */
+/** Conditions of a policy under one Gateway. They summarise all its targets: one lost target makes them Conflicted. */
 function policyConditions(policy: PolicyState, gateway: string, model: Model, now: Clock): Condition[] {
   const generation = generationOf(policy.object);
-  const own = policy.targets.filter((target) => concerns(target, gateway, model));
+  const own = policy.targets.filter((target) => isUsedBy(target, gateway, model));
   const messages: [PolicyReason, string][] = [];
   for (const { verdict } of own) if (verdict.kind === "lost") messages.push(["Conflicted", verdict.message]);
   if (policy.effect.kind === "refused") messages.push([policy.effect.reason, policy.effect.message]);
-  // A target that is missing is missing under every Gateway.
+  // A missing target is reported under every Gateway, since none of them uses it.
   for (const { verdict } of policy.targets)
     if (verdict.kind === "not-found") messages.push(["TargetNotFound", verdict.message]);
   const [first] = messages;
@@ -186,7 +187,7 @@ function policyConditions(policy: PolicyState, gateway: string, model: Model, no
     policy.effect.kind === "enforced" && won.length > 0
       ? [
           `enforced for ${won.join(", ")}, trusting ${policy.effect.sources.map((source) => source.name).join(", ")}`,
-          describeLeftOut(policy.effect.sources),
+          describeUnusable(policy.effect.sources),
           describeCrls(policy.effect.crls),
           describeDates(policy.effect.sources, now),
           describeCrlDates(policy.effect.crls, now),
@@ -205,9 +206,11 @@ function policyConditions(policy: PolicyState, gateway: string, model: Model, no
   return conditions;
 }
 
+/** A text that starts with a capital letter. */
 const sentence = (text: string): string => (text === "" ? "Accepted" : text.charAt(0).toUpperCase() + text.slice(1));
 
-function concerns(target: TargetState, gateway: string, { ancestors, cluster }: Model): boolean {
+/** Whether a Gateway uses a port that the target is about. */
+function isUsedBy(target: TargetState, gateway: string, { ancestors, cluster }: Model): boolean {
   if (target.service === null) return false;
   const entry = cluster.Service.get(target.service);
   const service = entry?.kind === "valid" ? entry.object : null;
@@ -217,9 +220,10 @@ function concerns(target: TargetState, gateway: string, { ancestors, cluster }: 
   );
 }
 
+/** Text for a condition: `Service shop/app port https`. */
 function nameTarget({ service, sectionName }: TargetState, { policies }: Model): string {
   if (sectionName !== null) return `Service ${service} port ${sectionName}`;
-  // Ports with a policy of their own are not this one's.
+  // A policy for the whole Service does not decide about ports that have a policy of their own.
   const others = [...(policies.coverage.get(service ?? "")?.sections.keys() ?? [])].sort(compareStrings);
   return `Service ${service}${others.length === 0 ? "" : ` but port ${others.join(", ")}`}`;
 }

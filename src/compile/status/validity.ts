@@ -1,8 +1,9 @@
 /**
- * What the clock says of certificates. The bundle does not depend on it: trust/ looks at dates in every verdict. Only
- * warnings and conditions do, and these are computed last, so that no pass remembers what time has changed.
+ * Which certificates and CRLs are not valid now, for warnings and conditions. The bundle does not depend on the time: trust/
+ * checks dates in every verdict. Warnings and conditions are made last, outside of passes that remember their results.
  */
-import { type AnchorFacts, type AnchorSource, limited } from "../references/anchor-faults.ts";
+import { firstFew } from "../references/anchor-faults.ts";
+import type { AnchorFacts, AnchorSource } from "../references/anchor-source.ts";
 import { type Presented, remarksOf } from "../references/certificate-facts.ts";
 import type { Certificate } from "../references/certificates.ts";
 import { type Clock, formatTime } from "../clock.ts";
@@ -18,13 +19,16 @@ interface Dates {
 
 interface DateFault {
   readonly code: "certificate-expired" | "certificate-not-yet-valid";
-  /** `has expired`, for a message. */
+  /** Part of a message: `has expired`. */
   readonly what: string;
   /** `notAfter 2026-01-01T00:00:00Z`. */
   readonly date: string;
 }
 
-/** Null: valid now (RFC 5280 §4.1.2.5: both ends included, in whole seconds), or there is no clock. */
+/**
+ * Why a certificate is not valid now; null: it is, or there is no clock. RFC 5280 §4.1.2.5: it is valid from notBefore through
+ * notAfter, which have whole seconds.
+ */
 export function dateFault({ notBeforeMs, notAfterMs }: Dates, now: Clock): DateFault | null {
   if (now === null) return null;
   const second = Math.floor(now / 1000) * 1000;
@@ -39,7 +43,7 @@ export function dateFault({ notBeforeMs, notAfterMs }: Dates, now: Clock): DateF
   return null;
 }
 
-/** Warnings about every certificate and CRL of the model that is not valid now, where it stands. */
+/** Warnings about every certificate and CRL of the model that is not valid now. */
 export function reportValidity(model: Model, now: Clock, diagnostics: Diagnostics): void {
   for (const source of anchorSources(model)) reportSource(source, now, diagnostics);
   for (const { certificate, object, path, to } of presentedCertificates(model)) {
@@ -61,7 +65,7 @@ export function reportValidity(model: Model, now: Clock, diagnostics: Diagnostic
   for (const source of crlSources(model)) reportCrlDates(source, now, diagnostics);
 }
 
-/** Which certificates and CRLs are not valid now, for memory.ts: what is remembered of conditions holds while this is the same. */
+/** The certificates and CRLs that are not valid now, as text. While it is the same, remembered conditions stay right. */
 export function validityOf(model: Model, now: Clock): string {
   const faults: string[] = [];
   for (const { name, facts } of anchorSources(model))
@@ -78,7 +82,7 @@ export function validityOf(model: Model, now: Clock): string {
   return faults.join("\n");
 }
 
-/** For a condition: the CAs of the sources that are not valid now; empty: all are, or there is no clock. */
+/** Text for a condition: the CAs of the sources that are not valid now. Empty: all are, or there is no clock. */
 export function describeDates(sources: readonly AnchorSource[], now: Clock): string {
   const faults = sources.flatMap(({ name, facts }) =>
     facts.flatMap(({ where, subject, ...dates }) => {
@@ -88,10 +92,10 @@ export function describeDates(sources: readonly AnchorSource[], now: Clock): str
   );
   if (faults.length === 0) return "";
   const none = sources.every((source) => source.place !== null && isAllInvalid(source.facts, now));
-  return `${limited(faults)}${none ? "; no CA is valid now, so every chain is refused" : ""}`;
+  return `${firstFew(faults)}${none ? "; no CA is valid now, so every chain is refused" : ""}`;
 }
 
-/** For a condition: what clients or backends will not like about certificates; empty: nothing. */
+/** Text for a condition: why clients or backends may refuse certificates. Empty: there is no reason. */
 export function describeCertificates(certificates: readonly Certificate[], presented: Presented, now: Clock): string {
   const remarks = certificates.flatMap((certificate) => [
     ...remarksOf(certificate, presented).map(({ message, found }) => `${message} (found ${found})`),
@@ -102,7 +106,7 @@ export function describeCertificates(certificates: readonly Certificate[], prese
         : [`${where} of ${certificate.entry.source}, ${subject}, ${fault.what} (${fault.date})`];
     }),
   ]);
-  return remarks.length === 0 ? "" : limited(remarks);
+  return remarks.length === 0 ? "" : firstFew(remarks);
 }
 
 function reportSource({ name, place, facts }: AnchorSource, now: Clock, diagnostics: Diagnostics): void {
@@ -134,12 +138,12 @@ function reportSource({ name, place, facts }: AnchorSource, now: Clock, diagnost
 const isAllInvalid = (facts: readonly AnchorFacts[], now: Clock): boolean =>
   facts.every((fact) => dateFault(fact, now) !== null);
 
-/** Each once, in a defined order. */
+/** Objects with CRLs that some policy uses: each once, in the order of the policies. */
 function crlSources({ policies }: Model): Set<CrlSource> {
   return new Set([...policies.all.values()].flatMap(({ effect }) => (effect.kind === "enforced" ? effect.crls : [])));
 }
 
-/** Each once, in a defined order. */
+/** Objects with trust anchors that some policy or listener uses: each once, in the order of policies and Gateways. */
 function anchorSources({ policies, gateways }: Model): Set<AnchorSource> {
   const sources = new Set<AnchorSource>();
   for (const { effect } of policies.all.values())
@@ -161,7 +165,7 @@ interface PresentedCertificate {
   readonly path: FieldPath;
 }
 
-/** Certificates that listeners show to clients, and Gateways to backends. */
+/** Certificates that listeners present to clients, and Gateways to backends. */
 function presentedCertificates({ gateways }: Model): PresentedCertificate[] {
   return [...gateways.values()].flatMap((gateway) => {
     if (gateway.kind !== "valid") return [];

@@ -1,16 +1,17 @@
-/** Which Services a BackendTLSPolicy may have meant whose target is none: those of its name elsewhere, and those whose names are near. */
+/** Services that a reference to a missing Service may have meant: its name in other namespaces, and similar names. */
 import { compareStrings, type Diagnostics, namespacedName, type SourceObject } from "../diagnostics/diagnostics.ts";
-import type { Cluster } from "../load/load.ts";
-import type { Group, Memory } from "../memory.ts";
 import type { Service } from "../kubernetes/objects.ts";
 import { isNear } from "../kubernetes/spelling.ts";
+import type { Cluster } from "../load/load.ts";
+import type { Group, Memory } from "../memory.ts";
 
-/** The cluster's Services that are valid, by name and by namespace. */
+/** The valid Services of the cluster, by name and by namespace. */
 export interface ServiceIndex {
   readonly byName: ReadonlyMap<string, Group<SourceObject<Service>>>;
   readonly byNamespace: ReadonlyMap<string, Group<SourceObject<Service>>>;
 }
 
+/** Groups the valid Services of the cluster. */
 export function indexServices(cluster: Cluster, memory: Memory, diagnostics: Diagnostics): ServiceIndex {
   const services = memory.once("valid services", [], diagnostics, () =>
     [...cluster.Service.values()].flatMap((entry) => (entry.kind === "valid" ? [entry.object] : [])),
@@ -29,22 +30,22 @@ export function indexServices(cluster: Cluster, memory: Memory, diagnostics: Dia
 const byNamespacedName = (a: SourceObject, b: SourceObject): number =>
   compareStrings(namespacedName(a.ref), namespacedName(b.ref));
 
-/** Services of that name in other namespaces. */
+/** The Services of that name in other namespaces. */
 export const sameNameElsewhere = (
   { byName }: ServiceIndex,
   namespace: string,
   name: string,
 ): readonly SourceObject<Service>[] => (byName.get(name)?.items ?? []).filter(({ ref }) => ref.namespace !== namespace);
 
-/** More are neither compared nor named: the work for one reference is bounded. */
-const MAX_COMPARED = 1_000;
-const MAX_MEANT = 100;
+/** Services that are compared for one reference, and those that it may mean: its cost must not grow with the cluster. */
+const MAX_COMPARED_SERVICES = 1_000;
+const MAX_LIKELY = 100;
 
 /**
- * `namespace/name` of the Services that `namespace/name` may stand for, the likeliest first. With an `assumed` namespace a name
- * in any other may be near too.
+ * The Services that a reference to `namespace/name` may mean, as `namespace/name`, the likeliest first. A similar name counts
+ * only in the same namespace, unless that was `assumed` because the manifest names none.
  */
-export function meantServices(
+export function likelyServices(
   index: ServiceIndex,
   namespace: string,
   name: string,
@@ -54,11 +55,11 @@ export function meantServices(
   const others = assumed
     ? [...index.byNamespace.values()].flatMap(({ items }) => items).filter(({ ref }) => ref.name !== name)
     : (index.byNamespace.get(namespace)?.items ?? []);
-  const near = others.slice(0, MAX_COMPARED).filter(({ ref }) => isNear(name, ref.name));
-  return [...elsewhere, ...near].slice(0, MAX_MEANT).map(({ ref }) => namespacedName(ref));
+  const near = others.slice(0, MAX_COMPARED_SERVICES).filter(({ ref }) => isNear(name, ref.name));
+  return [...elsewhere, ...near].slice(0, MAX_LIKELY).map(({ ref }) => namespacedName(ref));
 }
 
-/** `Service shop/app`, `Services a/app, b/app and 3 more`. */
+/** A list of Services for a message: `Service shop/app`, `Services a/app, b/app, c/app and 3 more`. */
 export function nameServices(names: readonly string[]): string {
   const shown = names.slice(0, 3);
   const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : "";
