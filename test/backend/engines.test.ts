@@ -61,7 +61,7 @@ test("memory that a burst took is given back, and the next burst is served", asy
     for (const response of waiting.splice(0)) response.end("ok");
     expect(new Set(await Promise.all(asked))).toEqual(new Set(["ok"]));
     for (const socket of server.sockets) socket.destroy();
-    await expect.poll(() => backends.stats().open, { timeout: 10_000 }).toBe(0);
+    await expect.poll(() => backends.stats().open).toBe(0);
     expect(backends.stats().engineBytes).toBeLessThan(ENGINE_LIMITS.retiredBytes);
   }
   // Each growth makes the runtime count all of the memory anew.

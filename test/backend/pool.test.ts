@@ -205,7 +205,7 @@ test("as many connections as are dialled at once leave tickets for as many more"
   // Node's server issues two tickets at a full handshake and none at a resumed one: enough for two rounds more.
   for (let round = 0; round < 3; round++) {
     const asked = Promise.all(Array.from({ length: atOnce }, () => text()));
-    await expect.poll(() => waiting.length, { timeout: 10_000 }).toBe(atOnce);
+    await expect.poll(() => waiting.length).toBe(atOnce);
     free();
     await asked;
     expect(server.resumed).toBe(round * atOnce);

@@ -104,7 +104,7 @@ describe("the Lease", () => {
     const second = hold("two", two);
     one.abort();
     await first;
-    await expect.poll(() => held, { timeout: 10_000 }).toEqual(["two"]);
+    await expect.poll(() => held).toEqual(["two"]);
     two.abort();
     await second;
     expect(held).toEqual([]);

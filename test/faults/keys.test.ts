@@ -70,7 +70,7 @@ describe.skipIf(WITHOUT)("openssl s_server", () => {
     running.push(child);
     let all = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk: Buffer) => (all += chunk.toString()));
-    await expect.poll(() => all, { timeout: 10_000 }).toContain("ACCEPT");
+    await expect.poll(() => all).toContain("ACCEPT");
     return { port, said: () => all };
   }
 

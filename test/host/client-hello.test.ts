@@ -26,11 +26,11 @@ describe("waiting for a ClientHello", () => {
     const { client, socket, begun } = await pair();
     for (const at of [1, 5, 6, 9, 100, bytes.length - 1]) {
       client.write(bytes.subarray(client.bytesWritten, at));
-      await expect.poll(() => socket.bytesRead, { timeout: 10_000 }).toBe(at);
+      await expect.poll(() => socket.bytesRead).toBe(at);
       expect(begun(), `after ${at} bytes`).toBe(0);
     }
     client.write(bytes.subarray(-1));
-    await expect.poll(begun, { timeout: 10_000 }).toBe(1);
+    await expect.poll(begun).toBe(1);
     expect(socket.read()).toEqual(bytes);
   });
 
@@ -43,7 +43,7 @@ describe("waiting for a ClientHello", () => {
   ])("leaves %s to the runtime at once", async (_, bytes) => {
     const { client, begun } = await pair();
     client.write(bytes);
-    await expect.poll(begun, { timeout: 10_000 }).toBe(1);
+    await expect.poll(begun).toBe(1);
   });
 
   it("closes the connection of a client that leaves in the middle", async () => {

@@ -84,7 +84,7 @@ describe("a worker without an object", () => {
         expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
         for (const { cut } of answers) cut();
       }
-      await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+      await expect.poll(() => workerd().stats()).toMatchObject(NOTHING_OPEN);
     },
   );
 
@@ -92,7 +92,7 @@ describe("a worker without an object", () => {
     const sockets = await Promise.all(Array.from({ length: 8 }, () => webSocket()));
     expect(await workerd().stats()).toMatchObject({ open: 8, inFlight: 8 });
     for (const socket of sockets) socket.terminate();
-    await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+    await expect.poll(() => workerd().stats()).toMatchObject(NOTHING_OPEN);
   });
 
   it("counts none of clients that leave while it dials", async () => {
@@ -104,12 +104,12 @@ describe("a worker without an object", () => {
       await new Promise((resolve) => void setTimeout(resolve, delayMs / 4));
       request.socket?.resetAndDestroy();
     }
-    await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+    await expect.poll(() => workerd().stats()).toMatchObject(NOTHING_OPEN);
   });
 
   it("answers after all of that, and counts no connection of answers that were read", async () => {
     for (const name of Object.keys(NAMES)) expect(await textOf(await get("/", name))).toContain('"name"');
-    await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+    await expect.poll(() => workerd().stats()).toMatchObject(NOTHING_OPEN);
   });
 });
 
@@ -146,7 +146,7 @@ describe("a worker with its pool's object", () => {
     expect(String((await once(sockets[0] as WebSocket, "message"))[0])).toBe("still there");
     for (const socket of sockets) socket.terminate();
     for (const { cut } of downloads) cut();
-    await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+    await expect.poll(() => workerd().stats()).toMatchObject(NOTHING_OPEN);
     for (const name of Object.keys(NAMES)) expect((await get("/", name)).status).toBe(200);
   });
 
@@ -159,6 +159,6 @@ describe("a worker with its pool's object", () => {
       'lasthop; error=tls_certificate_error; details="unknown-ca"',
     ]);
     for (const { cut } of downloads) cut();
-    await expect.poll(() => workerd().stats(), { timeout: 10_000 }).toMatchObject(NOTHING_OPEN);
+    await expect.poll(() => workerd().stats()).toMatchObject(NOTHING_OPEN);
   });
 });

@@ -55,7 +55,7 @@ async function mintAll() {
   return { root, chains };
 }
 
-/** How often `/late` was asked for, by its query's id. */
+/** How often `/late` and `/pool-full` were asked for, by the query's id. */
 const asked = new Map<string, number>();
 
 const MEGABYTE = Buffer.alloc(1 << 20, 0x61);
@@ -113,6 +113,14 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       asked.set(id, times);
       request.resume();
       if (times > 1) response.end(String(times));
+      return true;
+    }
+    // Answers with the field by which the worker's pool object says that it is full.
+    case "/pool-full": {
+      const id = url.searchParams.get("id") ?? "";
+      asked.set(id, (asked.get(id) ?? 0) + 1);
+      response.setHeader("lasthop-pool-full", "1");
+      response.end("from the backend");
       return true;
     }
     case "/stall":
