@@ -9,7 +9,7 @@ import { join, resolve } from "node:path";
 import { decodeBundle } from "../src/bundle/codec.ts";
 import { matchRequest } from "../src/gateway/match/request.ts";
 import { createRouter } from "../src/gateway/match/router.ts";
-import { mintCa } from "../test/pki.ts";
+import { mintCa } from "../test/support/pki.ts";
 import { generate, type Scale } from "./generate.ts";
 import { format, spread } from "./measure.ts";
 import { benchPeer } from "./translate-peer.ts";

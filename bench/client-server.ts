@@ -5,7 +5,7 @@ import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse }
 import { createServer, type ServerOptions } from "node:https";
 import type { AddressInfo, Server } from "node:net";
 import type { Writable } from "node:stream";
-import { mintCa, mintLeaf } from "../test/pki.ts";
+import { mintCa, mintLeaf } from "../test/support/pki.ts";
 
 const CHUNK = Buffer.alloc(1 << 20, 0x61);
 const SMALL = Buffer.alloc(100, 0x62);

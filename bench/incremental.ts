@@ -10,7 +10,7 @@ import { clusterCompiler, Diagnostics, type RawObject } from "../src/compile/ind
 import { readObjects } from "../src/compile/document/objects.ts";
 import { createGateway, type Gateway } from "../src/gateway/gateway.ts";
 import { nodeHost } from "../src/host/node/host.ts";
-import { mintCa } from "../test/pki.ts";
+import { mintCa } from "../test/support/pki.ts";
 import { generate, type Scale } from "./generate.ts";
 import { format, spread } from "./measure.ts";
 

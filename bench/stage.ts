@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { mintCa, mintLeaf } from "../test/pki.ts";
+import { mintCa, mintLeaf } from "../test/support/pki.ts";
 import { clusterYaml, SNI } from "./cluster.ts";
 import { freePort, start } from "./process.ts";
 

@@ -20,7 +20,7 @@ it.each([
   ],
   ["Node in a room for every runtime", "trust/x.ts", `import { verify } from "node:crypto";`, "Web-only"],
   ["a package for the command line alone", "host/x.ts", `import { parse } from "yaml";`, "stays out"],
-  ["a file outside src/", "bundle/x.ts", `import { pki } from "../../test/pki.ts";`, "outside src/"],
+  ["a file outside src/", "bundle/x.ts", `import { pki } from "../../test/support/pki.ts";`, "outside src/"],
   ["a room that is none", "utils/x.ts", "", "no room"],
 ])("refuses %s", (_what, file, text, why) => {
   expect(breaches(at(file), text)).toEqual([expect.stringContaining(why)]);

@@ -5,7 +5,7 @@ import { openPlain } from "../../src/backend/engine/connection.ts";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { ByteStream } from "../../src/backend/host.ts";
 import { nodeAead } from "../../src/host/node-crypto.ts";
-import { mintCa, mintLeaf, type Minted } from "../pki.ts";
+import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { BIG_BYTES, dial, distorted, portOf, tlsBackend, type Backend, type Distortion } from "./fixtures/backend.ts";
 import { bytes, connectionOf, get, newConfig, newEngine, open, REFUSED, streamOf, text } from "./fixtures/client.ts";
 

@@ -1,7 +1,7 @@
 /** No request byte before a verdict, against real servers that count what they decrypted. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Verdict } from "../../src/trust/verdict.ts";
-import { mintCa, mintLeaf, type Minted } from "../pki.ts";
+import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { dial, tlsBackend, type Backend, type TlsBackend } from "./fixtures/backend.ts";
 import { accept, connectionOf, get, newConfig, newEngine, open, POLICY, REFUSED, text } from "./fixtures/client.ts";
 

@@ -1,7 +1,7 @@
 /** The engine against real Node servers: every protocol it speaks. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPlain, type Connection } from "../../src/backend/engine/connection.ts";
-import { mintCa, mintLeaf, type Minted } from "../pki.ts";
+import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { dial, h2cBackend, plainBackend, tlsBackend, type Backend } from "./fixtures/backend.ts";
 import type { BackendResponse } from "../../src/backend/engine/exchange.ts";
 import type { ByteStream } from "../../src/backend/host.ts";

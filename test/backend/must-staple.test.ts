@@ -4,7 +4,7 @@ import { Extension } from "@peculiar/x509";
 import { createHash, createSign } from "node:crypto";
 import type { TLSSocket } from "node:tls";
 import { expect, test } from "vitest";
-import { type Minted, mintLeaf } from "../pki.ts";
+import { type Minted, mintLeaf } from "../support/pki.ts";
 import { bytes, generalizedTime, int, oid, seq, tlv } from "../support/der.ts";
 import { SNI } from "./fixtures/client.ts";
 import { bundleTo, type Client, clientOf, host, root } from "./fixtures/last-hop.ts";

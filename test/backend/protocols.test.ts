@@ -7,7 +7,7 @@ import type { Sent } from "../../src/backend/send/sent.ts";
 import type { ByteStream } from "../../src/backend/host.ts";
 import { Secrets } from "../../src/bundle/secrets.ts";
 import type { Bundle, BundlePolicy } from "../../src/bundle/types.ts";
-import { mintCa, mintLeaf } from "../pki.ts";
+import { mintCa, mintLeaf } from "../support/pki.ts";
 import { tlsBackend } from "./fixtures/backend.ts";
 import { bodyOf, bundleTo, clientOf, failedWith, leaf } from "./fixtures/last-hop.ts";
 import { type Handled, plain, secure } from "./fixtures/servers.ts";

@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Sent } from "../../src/backend/send/sent.ts";
 import { NO_REUSE, REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
-import { mintCa, mintLeaf } from "../pki.ts";
+import { mintCa, mintLeaf } from "../support/pki.ts";
 import { tlsBackend, type TlsBackend } from "./fixtures/backend.ts";
 import { SNI } from "./fixtures/client.ts";
 import { bundleTo, type Client, clientOf, failedWith, host, leaf } from "./fixtures/last-hop.ts";

@@ -6,7 +6,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { SendOptions } from "../../src/backend/send/sent.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import type { BundleRetry } from "../../src/bundle/types.ts";
-import { mintCa, mintLeaf } from "../pki.ts";
+import { mintCa, mintLeaf } from "../support/pki.ts";
 import { bodyOf, bundleTo, clientOf, failedWith, leaf } from "./fixtures/last-hop.ts";
 import { SNI } from "./fixtures/client.ts";
 import { tlsBackend } from "./fixtures/backend.ts";

@@ -8,7 +8,7 @@ import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
 import { runController } from "../../src/controller/controller.ts";
 import { directoryPublisher } from "../../src/controller/directory.ts";
 import { createHealth } from "../../src/controller/health.ts";
-import { mintCa } from "../pki.ts";
+import { mintCa } from "../support/pki.ts";
 import { ApiServer } from "./api-server.ts";
 
 const GROUP = "gateway.networking.k8s.io/v1";

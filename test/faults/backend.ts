@@ -1,7 +1,7 @@
 /** A backend that misbehaves on its first connection and is good afterwards; below TLS, on its bytes, above, or without. */
 import { connect, createServer as createTcp, type AddressInfo, type Server, type Socket } from "node:net";
 import { createServer as createTls, type TlsOptions } from "node:tls";
-import { type Minted } from "../pki.ts";
+import { type Minted } from "../support/pki.ts";
 import { records } from "./records.ts";
 
 /** What a fault does to the records of the backend's side, from 1; `send` reaches the gateway. */

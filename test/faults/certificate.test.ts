@@ -7,7 +7,7 @@ import { REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { SNI } from "../last-hop/suite.ts";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { faultyBackend, type FaultyBackend, type Speak } from "./backend.ts";
 import { answerOf, bundleTo, routed } from "./fault.ts";
 import { ending } from "./http1.ts";

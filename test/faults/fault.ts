@@ -14,7 +14,7 @@ import { type Distortion, distorted } from "../backend/fixtures/backend.ts";
 import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { plainRequest } from "../last-hop/request.ts";
 import { bundleFor, SNI } from "../last-hop/suite.ts";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { type Behaviour, faultyBackend, type Speak } from "./backend.ts";
 
 /** What the client gets: a response and its text, a failure of ours, or a response that breaks off. */

@@ -5,7 +5,7 @@ import { createBackends } from "../../src/backend/backends.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { SNI } from "../last-hop/suite.ts";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { faultyBackend, type Speak } from "./backend.ts";
 import { answerOf, bundleTo, type Fault, IMPATIENT, routed } from "./fault.ts";
 import type { Faults } from "./http1.ts";

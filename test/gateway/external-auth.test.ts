@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import type { BundleExternalAuth } from "../../src/bundle/types.ts";
 import { bodyOf, bundleTo, ID } from "../backend/fixtures/last-hop.ts";
 import { secure } from "../backend/fixtures/servers.ts";
-import { mintCa } from "../pki.ts";
+import { mintCa } from "../support/pki.ts";
 import { backend, gatewayOf, MAIN, type Setup } from "./through.ts";
 
 const AUTH = "test/auth:80";

@@ -6,7 +6,7 @@ import { compile } from "../../src/compile/index.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { serve } from "../../src/host/node/serve.ts";
 import { backendYaml, edgeYaml } from "../last-hop/manifests.ts";
-import { mintCa, mintLeaf } from "../pki.ts";
+import { mintCa, mintLeaf } from "../support/pki.ts";
 
 export interface Front {
   /** HTTP/2 by ALPN. */

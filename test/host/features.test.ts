@@ -15,7 +15,7 @@ import { clusterYaml } from "../last-hop/cluster.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { SNI } from "../last-hop/suite.ts";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 
 let servers: Awaited<ReturnType<typeof startServers>>;
 const host = nodeHost();

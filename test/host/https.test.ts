@@ -14,7 +14,7 @@ import { nodeHost } from "../../src/host/node/host.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { judgeAnchor } from "../../src/trust/index.ts";
 import { EMPTY, matchOf, PLAIN_RULE } from "../gateway/bundles.ts";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 
 const host = nodeHost();
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");

@@ -10,7 +10,7 @@ import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { createMetrics } from "../../src/host/node/metrics.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
-import { mintCa } from "../pki.ts";
+import { mintCa } from "../support/pki.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
 
 let backend: Server;

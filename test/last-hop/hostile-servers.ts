@@ -3,7 +3,7 @@ import { createSecureServer, type Http2Session, type ServerHttp2Stream } from "n
 import { type AddressInfo, connect, type Server } from "node:net";
 import { createServer, type TLSSocket } from "node:tls";
 import { Worker } from "node:worker_threads";
-import type { Minted } from "../pki.ts";
+import type { Minted } from "../support/pki.ts";
 
 export interface Hostile {
   readonly port: number;

@@ -7,7 +7,7 @@ import { plainRequest } from "./request.ts";
 import { DialError, type Host } from "../../src/backend/host.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { type Hostile, http2Backend, rawBackend, silentPort } from "./hostile-servers.ts";
 import { bundleFor, SNI } from "./suite.ts";
 

@@ -3,7 +3,7 @@ import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { compile } from "../../src/compile/index.ts";
-import { mintCa, mintLeaf } from "../pki.ts";
+import { mintCa, mintLeaf } from "../support/pki.ts";
 import { clusterYaml } from "./cluster.ts";
 import type { ProvidedContext } from "vitest";
 import { SNI } from "./suite.ts";

@@ -5,7 +5,7 @@ import { createServer as createHttps, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { type Fixtures, type Seen, SNI } from "./suite.ts";
 import { closed, serveWebSockets } from "./websockets.ts";
 

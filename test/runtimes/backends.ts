@@ -8,7 +8,7 @@ import type { AddressInfo, Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { SNI } from "../last-hop/suite.ts";
 import { serveWebSockets } from "../last-hop/websockets.ts";
-import { type Minted, mintCa, mintLeaf } from "../pki.ts";
+import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 
 /** The name of a backend, which is also the first label of its host. */
 export type BackendName = "h1" | "h2" | "h2c" | "plain" | "mutual";

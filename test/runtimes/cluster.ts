@@ -3,7 +3,7 @@ import { compile } from "../../src/compile/index.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
 import type { startServers } from "../last-hop/servers.ts";
 import { SNI } from "../last-hop/suite.ts";
-import { type Minted, mintLeaf } from "../pki.ts";
+import { type Minted, mintLeaf } from "../support/pki.ts";
 import type { Backends } from "./backends.ts";
 
 /** The compiled cluster. */

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { WebSocket } from "ws";
-import { mintLeaf } from "../../pki.ts";
+import { mintLeaf } from "../../support/pki.ts";
 import type { Check } from "../check.ts";
 import { ask, askHttp2 } from "../clients.ts";
 import { WORKERD } from "./lacks.ts";

@@ -1,2 +1,2 @@
 /** The demo's minting helper serves the tests as well. */
-export * from "../src/cli/demo/pki.ts";
+export * from "../../src/cli/demo/pki.ts";
