@@ -230,7 +230,7 @@ const bundleOf = (entry: (check: Check) => Check): Check =>
     format: integer(1, 1_000),
     digest: sha256Hex,
     gateway: string,
-    requires: list(oneOf("client-certificates", "listener-certificates", "client-validation", "trailers", "websocket")),
+    requires: list(oneOf("client-certificates", "listener-certificates", "client-validation", "websocket")),
     listeners: list(listenerOf(entry)),
     rules: list(entry(RULE)),
     backends: map(string, entry(BACKEND)),

@@ -23,7 +23,6 @@ export type Capability =
   | "listener-certificates"
   /** Asks clients for a certificate, and validates it. */
   | "client-validation"
-  | "trailers"
   | "websocket";
 
 export interface Bundle {

@@ -1,10 +1,10 @@
 /** The files that `lasthop build` writes. */
 import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { dump } from "js-yaml";
 import { encodeSecrets } from "../../bundle/secrets.ts";
 import type { CompileResult, Diagnostic, ObjectStatus } from "../../compile/index.ts";
 import type { BuildOptions } from "./args.ts";
+import { toYaml } from "../yaml.ts";
 
 interface Output {
   readonly path: string;
@@ -68,5 +68,5 @@ export function writeOutputs(
 
 /** The statuses as YAML, one document per object: apiVersion, kind, metadata and the whole status. */
 function statusYaml(statuses: readonly ObjectStatus[]): string {
-  return statuses.map((status) => dump(status, { lineWidth: -1, noRefs: true })).join("---\n");
+  return toYaml(statuses);
 }

@@ -1,5 +1,5 @@
 /** The objects that a cluster would add to routes.yaml, and an HTTPRoute whose backends all have a fault. */
-import { stringify } from "yaml";
+import { toYaml } from "../yaml.ts";
 import type { BackendName, DemoBackends } from "./backends.ts";
 
 const NAMESPACE = "shop";
@@ -21,7 +21,7 @@ export function clusterYaml({ shopCa, otherCa, ports }: DemoBackends): string {
     ...fault("no-ca", ports, "shared", "no-such-configmap"),
   ];
   const head = "# Written by `npm start`: certificates are minted anew each time, ports are free ones on 127.0.0.1.\n";
-  return head + objects.map((object) => stringify(object)).join("---\n");
+  return head + toYaml(objects);
 }
 
 /** A Service, a BackendTLSPolicy for it with the hostname `NAME.shop.internal`, and its endpoint. */

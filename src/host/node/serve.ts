@@ -52,7 +52,6 @@ const CAPABILITIES: readonly Capability[] = [
   "client-certificates",
   "listener-certificates",
   "client-validation",
-  "trailers",
   "websocket",
 ];
 
