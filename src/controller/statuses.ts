@@ -26,78 +26,15 @@ const ENTRY_KINDS = ["HTTPRoute", "GRPCRoute", "TLSRoute", "TCPRoute", "UDPRoute
 
 /** A status writer. `now` is the wall clock, for `lastTransitionTime`. */
 export function statusWriter(api: KubeApi, store: Store, now: () => number): StatusWriter {
-  const time = (): string => new Date(now()).toISOString().replace(/\.\d+Z$/, "Z");
-
-  /** Writes one status. Null when it is written or need not be; otherwise the message. */
-  async function writeOne(
-    { kind, metadata, status }: ObjectStatus,
-    serving: (object: KubeObject) => Serving | null,
-  ): Promise<string | null> {
-    const key = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
-    let object = store.get(kind, key);
-    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
-      // The object is deleted, or has a newer generation than was compiled. The watch will report it, and a pass follow.
-      if (object === undefined || object.metadata.deletionTimestamp !== undefined) return null;
-      if (object.metadata.generation !== metadata.generation || isStale(object)) return null;
-      const merged = mergeStatus(object, status as Record<string, unknown>, serving(object), time());
-      if (merged === null) return null;
-      const path = pathOf(store.resource(kind), { namespace: metadata.namespace ?? null, name: metadata.name });
-      try {
-        store.replace(object, await api.replace(`${path}/status`, { ...object, status: merged }));
-        return null;
-      } catch (error) {
-        if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404))
-          return failureText(kind, key, error);
-        object = await reread(path);
-        // The object was deleted and created again. The watch will report that, and a pass follow.
-        if (object?.metadata.uid !== store.get(kind, key)?.metadata.uid) return null;
-      }
-    }
-    return `${kind} ${key}: ${MAX_CONFLICTS} conflicts in a row`;
-  }
-
-  async function reread(path: string): Promise<KubeObject | undefined> {
-    try {
-      return (await api.get(path)) as KubeObject;
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return undefined;
-      throw error;
-    }
-  }
-
-  /** Empty statuses for objects that have our entries and no computed status, because no Gateway of ours uses them now. */
-  function abandoned(statuses: readonly ObjectStatus[]): ObjectStatus[] {
-    const computed = new Set(
-      statuses.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`),
-    );
-    const found: ObjectStatus[] = [];
-    for (const kind of ENTRY_KINDS) {
-      for (const object of store.all(kind)) {
-        if (computed.has(`${kind} ${keyOf(object)}`) || !hasEntry(object)) continue;
-        const { name, namespace, generation } = object.metadata;
-        found.push({
-          apiVersion: object.apiVersion,
-          kind,
-          metadata: {
-            name,
-            ...(namespace === undefined ? {} : { namespace }),
-            ...(generation === undefined ? {} : { generation }),
-          },
-          status: {},
-        });
-      }
-    }
-    return found;
-  }
-
   return {
     async write(statuses, serving) {
-      const queue = [...statuses, ...abandoned(statuses)];
+      const context: WriteContext = { api, store, now, serving };
+      const queue = [...statuses, ...unusedStatuses(store, statuses)];
       const failures: string[] = [];
       const work = async (): Promise<void> => {
         for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
           const { kind, metadata } = next;
-          const failure = await writeOne(next, serving).catch((error: unknown) =>
+          const failure = await writeOne(next, context).catch((error: unknown) =>
             failureText(kind, metadata.name, error),
           );
           if (failure !== null) failures.push(failure);
@@ -107,6 +44,78 @@ export function statusWriter(api: KubeApi, store: Store, now: () => number): Sta
       return failures;
     },
   };
+}
+
+interface WriteContext {
+  readonly api: KubeApi;
+  readonly store: Store;
+  readonly now: () => number;
+  readonly serving: (object: KubeObject) => Serving | null;
+}
+
+/** Writes one status. Null when it is written or need not be; otherwise the message. */
+async function writeOne(
+  { kind, metadata, status }: ObjectStatus,
+  { api, store, now, serving }: WriteContext,
+): Promise<string | null> {
+  const key = metadata.namespace === undefined ? metadata.name : `${metadata.namespace}/${metadata.name}`;
+  let object = store.get(kind, key);
+  for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+    // The object is deleted, or has a newer generation than was compiled. The watch will report it, and a pass follow.
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) return null;
+    if (object.metadata.generation !== metadata.generation || isStale(object)) return null;
+    const merged = mergeStatus(object, status as Record<string, unknown>, serving(object), timeText(now()));
+    if (merged === null) return null;
+    const path = pathOf(store.resource(kind), { namespace: metadata.namespace ?? null, name: metadata.name });
+    try {
+      store.replace(object, await api.replace(`${path}/status`, { ...object, status: merged }));
+      return null;
+    } catch (error) {
+      if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404))
+        return failureText(kind, key, error);
+      object = await reread(api, path);
+      // The object was deleted and created again. The watch will report that, and a pass follow.
+      if (object?.metadata.uid !== store.get(kind, key)?.metadata.uid) return null;
+    }
+  }
+  return `${kind} ${key}: ${MAX_CONFLICTS} conflicts in a row`;
+}
+
+/** A time in RFC 3339, in whole seconds as `metav1.Time` has it. */
+const timeText = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, "Z");
+
+async function reread(api: KubeApi, path: string): Promise<KubeObject | undefined> {
+  try {
+    return (await api.get(path)) as KubeObject;
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Empty statuses for objects that have our entries and no computed status, because no Gateway of ours uses them now. */
+function unusedStatuses(store: Store, statuses: readonly ObjectStatus[]): ObjectStatus[] {
+  const computed = new Set(
+    statuses.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ""}/${metadata.name}`),
+  );
+  const found: ObjectStatus[] = [];
+  for (const kind of ENTRY_KINDS) {
+    for (const object of store.all(kind)) {
+      if (computed.has(`${kind} ${keyOf(object)}`) || !hasEntry(object)) continue;
+      const { name, namespace, generation } = object.metadata;
+      found.push({
+        apiVersion: object.apiVersion,
+        kind,
+        metadata: {
+          name,
+          ...(namespace === undefined ? {} : { namespace }),
+          ...(generation === undefined ? {} : { generation }),
+        },
+        status: {},
+      });
+    }
+  }
+  return found;
 }
 
 function hasEntry({ status }: KubeObject): boolean {

@@ -36,69 +36,44 @@ const ABSENT_MS = 10_000;
 const PAGE_SIZE = 500;
 
 /** Watches a resource until `signal` aborts. */
-export function watchResource(resource: Resource, { api, onChange, onReplace, signal }: WatchOptions): Watched {
-  const objects = new Map<string, KubeObject>();
-  const path = pathOf(resource);
-  const selector: Record<string, string> =
-    resource.fieldSelector === undefined ? {} : { fieldSelector: resource.fieldSelector };
+export function watchResource(resource: Resource, options: WatchOptions): Watched {
+  const watch = new ResourceWatch(resource, options);
+  void watch.run();
+  return watch;
+}
 
-  const put = (object: KubeObject): void => {
-    const [key, next] = [keyOf(object), withKind(object, resource)];
-    const previous = objects.get(key);
-    if (previous !== undefined) onReplace(previous, next, resource);
-    objects.set(key, next);
-  };
-  const state = {
-    resource,
-    objects,
-    synced: false,
-    fault: null as string | null,
-    replace(before: KubeObject, after: KubeObject) {
-      if (objects.get(keyOf(before)) === before) put(after);
-    },
-  };
+class ResourceWatch implements Watched {
+  readonly resource: Resource;
+  readonly objects = new Map<string, KubeObject>();
+  synced = false;
+  fault: string | null = null;
+  readonly #options: WatchOptions;
+  readonly #path: string;
+  readonly #selector: Readonly<Record<string, string>>;
 
-  async function list(): Promise<string> {
-    const { found, version } = await listPages(api, path, selector);
-    let removed = false;
-    for (const key of objects.keys()) if (!found.has(key)) removed = objects.delete(key);
-    for (const object of found.values()) put(object);
-    state.synced = true;
-    state.fault = null;
-    onChange({ resource, removed });
-    return version;
+  constructor(resource: Resource, options: WatchOptions) {
+    this.resource = resource;
+    this.#options = options;
+    this.#path = pathOf(resource);
+    this.#selector = resource.fieldSelector === undefined ? {} : { fieldSelector: resource.fieldSelector };
   }
 
-  /** Applies one event, and answers the version to resume the watch from. */
-  function apply(event: WatchEvent, version: string): string {
-    if (event.type === "BOOKMARK") return event.resourceVersion;
-    if (event.type === "DELETED") objects.delete(keyOf(event.object));
-    else put(event.object);
-    state.fault = null;
-    onChange({ resource, removed: event.type === "DELETED" });
-    return event.object.metadata.resourceVersion ?? version;
+  replace(before: KubeObject, after: KubeObject): void {
+    if (this.objects.get(keyOf(before)) === before) this.#put(after);
   }
 
-  /** The API server says that the resource does not exist; its objects do not exist any more either. */
-  function clear(): void {
-    const removed = objects.size > 0;
-    objects.clear();
-    state.synced = true;
-    state.fault = null;
-    onChange({ resource, removed });
-  }
-
-  async function follow(): Promise<void> {
+  async run(): Promise<void> {
+    const { api, signal } = this.#options;
     let version = "";
     let failures = 0;
     while (!signal.aborted) {
       try {
-        if (version === "") version = await list();
+        if (version === "") version = await this.#list();
         const onEvent = (event: WatchEvent): void => {
           failures = 0;
-          version = apply(event, version);
+          version = this.#apply(event, version);
         };
-        await api.watch(path, { ...selector, resourceVersion: version }, onEvent, signal);
+        await api.watch(this.#path, { ...this.#selector, resourceVersion: version }, onEvent, signal);
       } catch (error) {
         if (signal.aborted) return;
         const status = error instanceof ApiError ? error.status : 0;
@@ -106,16 +81,9 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
           version = "";
           continue;
         }
-        const isAbsent = status === 404 && resource.optional;
-        if (isAbsent) clear();
-        else {
-          const message = error instanceof Error ? error.message : String(error);
-          state.fault =
-            status === 404 && resource.custom
-              ? `${message}; install the CustomResourceDefinitions of the Gateway API (docs/kubernetes.md)`
-              : message;
-          onChange({ resource, removed: false });
-        }
+        const isAbsent = status === 404 && this.resource.optional;
+        if (isAbsent) this.#clear();
+        else this.#fail(error, status);
         // After a 404 the version means nothing: the resource, once it exists, is listed again.
         if (status === 404) version = "";
         await pause(isAbsent ? ABSENT_MS : backoffMs(failures++), signal);
@@ -123,8 +91,52 @@ export function watchResource(resource: Resource, { api, onChange, onReplace, si
     }
   }
 
-  void follow();
-  return state;
+  async #list(): Promise<string> {
+    const { found, version } = await listPages(this.#options.api, this.#path, this.#selector);
+    let removed = false;
+    for (const key of this.objects.keys()) if (!found.has(key)) removed = this.objects.delete(key);
+    for (const object of found.values()) this.#put(object);
+    this.#changed(removed);
+    return version;
+  }
+
+  /** Applies one event, and answers the version to resume the watch from. */
+  #apply(event: WatchEvent, version: string): string {
+    if (event.type === "BOOKMARK") return event.resourceVersion;
+    if (event.type === "DELETED") this.objects.delete(keyOf(event.object));
+    else this.#put(event.object);
+    this.#changed(event.type === "DELETED");
+    return event.object.metadata.resourceVersion ?? version;
+  }
+
+  /** The API server says that the resource does not exist; its objects do not exist any more either. */
+  #clear(): void {
+    const removed = this.objects.size > 0;
+    this.objects.clear();
+    this.#changed(removed);
+  }
+
+  #put(object: KubeObject): void {
+    const [key, next] = [keyOf(object), withKind(object, this.resource)];
+    const previous = this.objects.get(key);
+    if (previous !== undefined) this.#options.onReplace(previous, next, this.resource);
+    this.objects.set(key, next);
+  }
+
+  #changed(removed: boolean): void {
+    this.synced = true;
+    this.fault = null;
+    this.#options.onChange({ resource: this.resource, removed });
+  }
+
+  #fail(error: unknown, status: number): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.fault =
+      status === 404 && this.resource.custom
+        ? `${message}; install the CustomResourceDefinitions of the Gateway API (docs/kubernetes.md)`
+        : message;
+    this.#options.onChange({ resource: this.resource, removed: false });
+  }
 }
 
 /** All objects of a resource by key, read in pages, and the version to watch from. */
