@@ -45,7 +45,7 @@ export async function serveBundleFile(
   const secretsText = secrets === null ? (): Promise<null> => Promise.resolve(null) : reader(secrets, true);
   // `lasthop build` writes the keys before the bundle, so a bundle is never read without its keys.
   const read = async (): Promise<Texts> => ({ bundle: await bundleText(), secrets: await secretsText() });
-  let loaded = await read();
+  const loaded = await read();
   let isServed = false;
   const serving = await serve(loaded.bundle, {
     ...options,
@@ -67,26 +67,7 @@ export async function serveBundleFile(
     say(`${scheme}://${address}:${bound} serves the listeners on port ${listener}`);
   }
 
-  /** The message of the last failure, which is printed once. */
-  let refusal: string | null = null;
-  async function load(isRequested: boolean): Promise<Outcome> {
-    try {
-      const texts = await read();
-      const isSame = texts.bundle === loaded.bundle && texts.secrets === loaded.secrets;
-      if (!isSame || isRequested) {
-        await serving.reload(texts.bundle, keysOf(texts));
-        loaded = texts;
-        say(`${path}: loaded`);
-      } else if (refusal !== null) say(`${path}: is what is served again`);
-      refusal = null;
-      return "done";
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      if (isRequested || message !== refusal) say(`${path}: ${message}; the last good bundle keeps serving`);
-      refusal = message;
-      return "failed";
-    }
-  }
+  const load = createLoader({ path, read, serving, say }, loaded);
   // Loads run one at a time, whether the watch or `reload` asks for them.
   let lastLoad: Promise<unknown> = Promise.resolve();
   const enqueueLoad = (isRequested: boolean): Promise<Outcome> => {
@@ -109,6 +90,43 @@ export async function serveBundleFile(
       await lastLoad;
       await serving.close(limitMs);
     },
+  };
+}
+
+interface LoaderContext {
+  /** The path of the bundle, for messages. */
+  readonly path: string;
+  readonly read: () => Promise<Texts>;
+  readonly serving: Serving;
+  readonly say: (line: string) => void;
+}
+
+/**
+ * A function that reads the files and serves them if they have changed, or if that is requested. `loaded` is what is
+ * served first. A failure is printed once, and the bundle before keeps serving.
+ */
+function createLoader(
+  { path, read, serving, say }: LoaderContext,
+  loaded: Texts,
+): (isRequested: boolean) => Promise<Outcome> {
+  let refusal: string | null = null;
+  return async (isRequested) => {
+    try {
+      const texts = await read();
+      const isSame = texts.bundle === loaded.bundle && texts.secrets === loaded.secrets;
+      if (!isSame || isRequested) {
+        await serving.reload(texts.bundle, keysOf(texts));
+        loaded = texts;
+        say(`${path}: loaded`);
+      } else if (refusal !== null) say(`${path}: is what is served again`);
+      refusal = null;
+      return "done";
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      if (isRequested || message !== refusal) say(`${path}: ${message}; the last good bundle keeps serving`);
+      refusal = message;
+      return "failed";
+    }
   };
 }
 
