@@ -140,25 +140,12 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
     return null;
   }
 
-  const rebuild = async (): Promise<void> => {
-    const result = await buildOnce({ ...build, ...outputs, inputs });
-    if (result.exitCode === 2) {
-      print("lasthop: the last good bundle keeps serving");
-      return;
-    }
-    built(result, true);
-    // wrangler reads the listener's port and the keys only when it starts. Until then requests are answered with 404
-    // no-listener, or 500 bundle-refused.
-    if (result.listenerPort !== first.listenerPort)
-      print(`lasthop: the listener's port is ${result.listenerPort} now; start again to serve it`);
-    if (readFileSync(outputs.secrets, "utf8") !== keys)
-      print("lasthop: the bundle needs other private keys now; start again to serve it");
-  };
+  const rebuild = createRebuild(options, outputs, { keys, listenerPort: first.listenerPort });
   const rebuildIfChanged = async (): Promise<Outcome> => {
     const next = read();
     if (!isSameInputs(next, inputs)) {
       inputs = next;
-      await rebuild().catch((error: unknown) => print(`lasthop: ${String(error)}`));
+      await rebuild(next).catch((error: unknown) => print(`lasthop: ${String(error)}`));
     }
     return next.faults.length === 0 ? "done" : "failed";
   };
@@ -171,6 +158,30 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
       if (exit.code === null) wrangler.kill("SIGINT");
       await ended;
     },
+  };
+}
+
+/**
+ * A function that builds changed inputs, which wrangler notices by itself. wrangler reads the listener's port and the
+ * keys only when it starts: when they differ from those in `served`, requests are answered with 404 no-listener or 500
+ * bundle-refused, so this is printed.
+ */
+function createRebuild(
+  { build, print, built }: DevOptions,
+  outputs: { readonly output: string; readonly secrets: string },
+  served: { readonly keys: string; readonly listenerPort: number },
+): (inputs: InputsRead) => Promise<void> {
+  return async (inputs) => {
+    const result = await buildOnce({ ...build, ...outputs, inputs });
+    if (result.exitCode === 2) {
+      print("lasthop: the last good bundle keeps serving");
+      return;
+    }
+    built(result, true);
+    if (result.listenerPort !== served.listenerPort)
+      print(`lasthop: the listener's port is ${result.listenerPort} now; start again to serve it`);
+    if (readFileSync(outputs.secrets, "utf8") !== served.keys)
+      print("lasthop: the bundle needs other private keys now; start again to serve it");
   };
 }
 
