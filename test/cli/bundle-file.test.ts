@@ -1,7 +1,6 @@
 /** `lasthop serve BUNDLE` notices a changed file, however editors, scripts and Kubernetes replace it. */
 import { execFileSync } from "node:child_process";
-import { appendFile, chmod, mkdir, mkdtemp, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, chmod, mkdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -11,6 +10,7 @@ import { type Running, serveBundleFile } from "../../src/cli/serve/bundle-file.t
 import { UsageError } from "../../src/cli/serve/port-map.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const host = nodeHost();
 const rule = ruleOf("shop/site", [matchOf({})]);
@@ -24,7 +24,7 @@ let messages: string[];
 let running: Running | undefined;
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "lasthop-file-"));
+  directory = await temporaryDirectory();
   path = join(directory, "bundle.json");
   messages = [];
   await writeFile(path, first.text);
@@ -32,7 +32,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await running?.close(0);
   running = undefined;
-  await rm(directory, { recursive: true });
 });
 
 async function start(at = path, secrets: string | null = null, portMap = new Map([[80, 0]])): Promise<void> {

@@ -1,18 +1,18 @@
 /** The messages of `lasthop controller` about a cluster, credentials or directory that cannot be used. */
 import { spawn } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
 let directory: string;
 let refusing: Server;
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "lasthop-cli-"));
+  directory = await temporaryDirectory();
   refusing = createServer((_request, response) => {
     const message = "services is forbidden";
     response.writeHead(403, { "content-type": "application/json" }).end(JSON.stringify({ kind: "Status", message }));
@@ -22,7 +22,6 @@ beforeEach(async () => {
 afterEach(async () => {
   refusing.closeAllConnections();
   await new Promise((resolve) => refusing.close(resolve));
-  await rm(directory, { recursive: true });
 });
 
 const portOf = (server: Server): number => (server.address() as AddressInfo).port;

@@ -1,21 +1,20 @@
 /** `lasthop serve` as an operator sees it: its messages, and its exit status. */
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, mkdtemp, open, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as consumers from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
 
 let directory: string;
-beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "lasthop-serve-"))));
-afterEach(() => rm(directory, { recursive: true }));
+beforeEach(async () => void (directory = await temporaryDirectory()));
 
 /** Runs the command, stopped once its output matches `until`. Resolves with its exit code and output. */
 function run(args: readonly string[], until: RegExp | null = null): Promise<{ code: number | null; text: string }> {

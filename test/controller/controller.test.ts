@@ -1,6 +1,5 @@
 /** The controller against the tests' API server, with the faults of real servers. */
-import { mkdtemp, readdir, readFile, rm, writeFile, mkdir } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, writeFile, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -11,6 +10,7 @@ import { directoryPublisher } from "../../src/controller/directory.ts";
 import { lead } from "../../src/controller/lease.ts";
 import type { Publisher } from "../../src/controller/publisher.ts";
 import { ApiServer } from "./api-server.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const GROUP = "gateway.networking.k8s.io/v1";
 const CONTROLLER = "lasthop.dev/gateway-controller";
@@ -61,7 +61,7 @@ let running: { controller: Controller; stop: () => Promise<void> } | null;
 beforeEach(async () => {
   server = new ApiServer();
   api = await server.start();
-  directory = await mkdtemp(join(tmpdir(), "lasthop-controller-"));
+  directory = await temporaryDirectory();
   server.apply("gatewayclasses", GATEWAY_CLASS);
   server.apply("gateways", gatewayOf("edge"));
   server.apply("services", SERVICE);
@@ -72,7 +72,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await running?.stop();
   await server.stop();
-  await rm(directory, { recursive: true });
 });
 
 function start(pool = ["127.2.0.1", "127.2.0.2"]): Controller {

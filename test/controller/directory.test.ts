@@ -1,16 +1,15 @@
 /** Publication to a directory: which files are kept, and which are removed. */
-import { mkdtemp, readdir, rm, utimes, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
 import { bundleKey, pointerKey } from "../../src/bundle/publication.ts";
 import { directoryPublisher } from "../../src/controller/directory.ts";
 import type { Publication } from "../../src/controller/publisher.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const LEADING = new AbortController().signal;
 let directory: string;
-beforeEach(async () => void (directory = await mkdtemp(join(tmpdir(), "lasthop-directory-"))));
-afterEach(() => rm(directory, { recursive: true }));
+beforeEach(async () => void (directory = await temporaryDirectory()));
 
 const digest = (digit: string): string => digit.repeat(64);
 const publicationOf = (gateway: string, digit: string): Publication => ({

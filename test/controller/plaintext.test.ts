@@ -1,6 +1,5 @@
 /** The controller's log and metrics when a policy is deleted, and about policies that attach to nothing. */
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { decodePointer, pointerKey } from "../../src/bundle/publication.ts";
@@ -10,6 +9,7 @@ import { directoryPublisher } from "../../src/controller/directory.ts";
 import { createHealth } from "../../src/controller/health.ts";
 import { mintCa } from "../support/pki.ts";
 import { ApiServer } from "./api-server.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const GROUP = "gateway.networking.k8s.io/v1";
 const WAIT = { timeout: 10_000, interval: 20 };
@@ -44,7 +44,7 @@ let health: ReturnType<typeof createHealth>;
 beforeEach(async () => {
   server = new ApiServer();
   api = await server.start();
-  directory = await mkdtemp(join(tmpdir(), "lasthop-plaintext-"));
+  directory = await temporaryDirectory();
   const { certPem } = await mintCa({ name: "controller root" });
   server.apply("gatewayclasses", {
     apiVersion: GROUP,
@@ -78,7 +78,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await stop();
   await server.stop();
-  await rm(directory, { recursive: true });
 });
 
 function start(requireBackendTls = false): void {

@@ -2,8 +2,7 @@
  * The statuses of `lasthop build --status` equal those that the controller writes, but for addresses, `Programmed` and
  * times. The cluster of each golden pair is stored in the tests' API server, and exported from it for `build`.
  */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { dump, loadAll } from "js-yaml";
 import { describe, expect, it, vi } from "vitest";
@@ -16,6 +15,7 @@ import { RESOURCES } from "../../src/controller/resources.ts";
 import { mintPlaceholders } from "../compile/minted.ts";
 import { type Kind, KINDS } from "../../src/compile/kubernetes/kinds.ts";
 import { ApiServer } from "./api-server.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const GOLDEN = join(import.meta.dirname, "../compile/golden");
 const CONTROLLER = "lasthop.dev/gateway-controller";
@@ -33,7 +33,7 @@ describe("the controller writes what build --status says", () => {
   it.for(pairs)("%s", async (name) => {
     const text = await mintPlaceholders(await readFile(join(GOLDEN, `${name}.in.yaml`), "utf8"));
     const flags = (/^# options: (.*)$/m.exec(text)?.[1]?.split(" ") ?? []).filter((flag) => flag.startsWith("--allow"));
-    const directory = await mkdtemp(join(tmpdir(), "lasthop-statuses-"));
+    const directory = await temporaryDirectory();
     const server = new ApiServer();
     const stopped = new AbortController();
     let done = Promise.resolve();
@@ -67,7 +67,6 @@ describe("the controller writes what build --status says", () => {
       stopped.abort();
       await done;
       await server.stop();
-      await rm(directory, { recursive: true });
     }
   });
 });

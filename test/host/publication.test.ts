@@ -1,9 +1,8 @@
 /** `lasthop serve DIRECTORY`: what becomes of a Gateway whose publication changes, breaks or goes. */
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { chmod, mkdir, mkdtemp, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { get } from "node:http";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
@@ -12,6 +11,7 @@ import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { type ServedPublication, servePublication } from "../../src/host/node/publication.ts";
 import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const ADDRESS = "127.0.0.1";
 const host = nodeHost();
@@ -23,7 +23,7 @@ let published: ServedPublication;
 let said: string[];
 
 beforeEach(async () => {
-  directory = await mkdtemp(join(tmpdir(), "lasthop-publication-"));
+  directory = await temporaryDirectory();
   said = [];
   await write(bundleKey(bundle.digest), text);
   await write(pointerKey("shop/edge"), pointerOf("shop/edge"));
@@ -37,7 +37,6 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await published.close(0);
-  await rm(directory, { recursive: true });
 });
 
 async function write(key: string, content: string): Promise<void> {
@@ -124,7 +123,7 @@ describe("a publication that is not what its pointer says changes nothing", () =
   });
 
   it.each(["bundles", "gateways/shop"])("a link that leads out, for the folder %s", async (folder) => {
-    const outside = await mkdtemp(join(tmpdir(), "lasthop-outside-"));
+    const outside = await temporaryDirectory();
     await writeFile(join(outside, `${other.bundle.digest}.json`), other.text);
     await writeFile(join(outside, "edge.json"), pointerOf("shop/edge", other.bundle.digest));
     if (folder === "bundles") await write(pointerKey("shop/edge"), pointerOf("shop/edge", other.bundle.digest));
@@ -134,7 +133,6 @@ describe("a publication that is not what its pointer says changes nothing", () =
     await published.follow();
     expect(said.join("\n")).toContain("is a link that leads out of");
     expect(current()).toBe(bundle.digest);
-    await rm(outside, { recursive: true });
   });
 
   it.each(["bundle", "pointer", "acknowledgement"])(
