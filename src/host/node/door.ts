@@ -32,7 +32,7 @@ export function openDoor(options: DoorOptions): Promise<Door> {
   const door = new Door(options);
   return new Promise((resolve, reject) => {
     door.server.once("error", reject);
-    door.server.listen({ port: options.bind, host: options.address }, () => {
+    door.server.listen({ port: options.bind, host: options.address, backlog: BACKLOG }, () => {
       door.server.off("error", reject);
       // A connection that could not be accepted (no memory, say) is its client's loss: the port stays open.
       door.server.on("error", ({ message }) =>
@@ -186,6 +186,12 @@ interface Shaking {
   readonly socket: Socket;
   readonly timer: ReturnType<typeof setTimeout>;
 }
+
+/**
+ * Connections that the kernel holds until they are accepted; it takes no more than its own limit (`net.core.somaxconn`).
+ * Node's 511 are fewer than a burst of new clients, and a client beyond them waits for its retransmissions.
+ */
+const BACKLOG = 4_096;
 
 /** How long a client may take to close a connection when it was asked to; and how late one may be seen to be idle. */
 const GRACE_MS = 1_000;
