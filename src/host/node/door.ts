@@ -3,6 +3,7 @@ import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { isBun } from "./bun.ts";
 import type { Front } from "../../gateway/front.ts";
+import { Admission } from "./admission.ts";
 import { onClientHello } from "./client-hello.ts";
 import { type Answering, type Client, Clients, type Join } from "./clients.ts";
 import { Crowd } from "./crowd.ts";
@@ -52,6 +53,7 @@ export class Door {
   /** Null: clients may not speak it. */
   readonly #http2: Http2 | null;
   readonly #crowd: Crowd;
+  readonly #admission = new Admission();
   readonly #paces: Paces;
   readonly #sweeping: ReturnType<typeof setInterval>;
   /** Handshakes under way, by whom they are with. */
@@ -162,7 +164,11 @@ export class Door {
       clearTimeout(timer);
       if (this.#shaking.get(key)?.socket === socket) this.#shaking.delete(key);
     });
-    onClientHello(socket, () => server.emit("connection", socket));
+    onClientHello(socket, () =>
+      this.#admission.add(socket.remoteAddress ?? "", () => {
+        if (!socket.destroyed) server.emit("connection", socket);
+      }),
+    );
   }
 
   /** `clients` are those that this server admits, however long their handshakes take. */

@@ -6,7 +6,7 @@
  */
 
 /** How long a turn takes bytes before others wait. Short turns cost throughput, so those of usual load stay whole. */
-export const CROWDED_MS = 50;
+export const CROWDED_MS = 16;
 /** How long it does while others wait already. A handshake takes longer: then it is one connection a turn. */
 export const TURN_MS = 0.5;
 /** So many backends may have the bytes of one connection taken in each turn, whoever waits. */
