@@ -14,10 +14,10 @@ import { DEFAULT_POOL_LIMITS, DEFAULT_TIMEOUTS, type PoolLimits, type Timeouts }
 import { Pool } from "./pool/pool.ts";
 import { createRandom } from "./random.ts";
 import { attempt } from "./send/attempt.ts";
+import { BackendRegistry, type Lasting } from "./send/registry.ts";
 import { Replay } from "./send/replay.ts";
 import { backoffMs, isRepeatable, isWorthRetrying } from "./send/retries.ts";
 import type { Sender, SendOptions, Sent } from "./send/sent.ts";
-import { type Lasting, Services } from "./send/services.ts";
 
 export interface Backends {
   /** Never rejects but for a bug of ours. */
@@ -55,12 +55,12 @@ export function createBackends(options: BackendsOptions): Backends {
   const random = createRandom(host.randomFill);
   const pool = new Pool({ ...DEFAULT_POOL_LIMITS, ...poolLimits }, host, random);
   const lasting: Lasting = { host, pool, random, endpoints: new Map() };
-  const services = new Services(bundle, new Policies(bundle, secrets, host, null), lasting);
-  return generation({ host, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts }, onEvent, lasting, services });
+  const registry = new BackendRegistry(bundle, new Policies(bundle, secrets, host, null), lasting);
+  return generation({ host, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts }, onEvent, lasting, registry });
 }
 
 function generation(sender: Sender): Backends {
-  const { services, lasting } = sender;
+  const { registry, lasting } = sender;
   let isSucceeded = false;
   return {
     send(id, request, options = NO_OPTIONS) {
@@ -69,11 +69,11 @@ function generation(sender: Sender): Backends {
       return sending;
     },
     succeed(bundle, secrets) {
-      const next = services.succeed(bundle, secrets);
+      const next = registry.succeed(bundle, secrets);
       isSucceeded = true;
-      return generation({ ...sender, services: next });
+      return generation({ ...sender, registry: next });
     },
-    stats: () => services.stats(),
+    stats: () => registry.stats(),
     sweep: () => lasting.pool.sweep(sender.host.monotonicMs()),
     close() {
       if (!isSucceeded) lasting.pool.close();
@@ -85,9 +85,9 @@ const NO_OPTIONS: SendOptions = { backendRequestMs: null, retry: null };
 const NONE: ReadonlySet<BundleEndpoint> = new Set();
 
 async function send(sender: Sender, id: BackendId, request: ExchangeRequest, options: SendOptions): Promise<Sent> {
-  const { host, services, lasting, onEvent } = sender;
-  const service = services.get(id);
-  const { transport } = service.backend;
+  const { host, registry, lasting, onEvent } = sender;
+  const state = registry.get(id);
+  const { transport } = state.backend;
   if (transport.kind === "refused") {
     const detail = transport.policies.length === 0 ? "no policy" : `policy ${transport.policies.join(", ")}`;
     return failed({ kind: "configuration", code: transport.code, detail });
@@ -99,12 +99,12 @@ async function send(sender: Sender, id: BackendId, request: ExchangeRequest, opt
   const body = request.body === null ? null : new Replay(request.body);
   let tried = NONE;
   for (let retries = 0; ; retries++) {
-    const first = service.endpoints.pick(host.monotonicMs(), tried);
+    const first = state.endpoints.pick(host.monotonicMs(), tried);
     if (first === null) return failed(transportFailure("no-endpoint", `${id} has no ready endpoint`, "nothing"));
     const next = retry !== null && retries < retry.attempts ? retry : null;
-    const sent = await attempt(sender, service, first, request, { body, keepsBody: next !== null, backendRequestMs });
+    const sent = await attempt(sender, state, first, request, { body, keepsBody: next !== null, backendRequestMs });
     if (sent.endpoint !== null) tried = new Set([...tried, sent.endpoint]);
-    const hasOther = tried.size < service.endpoints.all.length;
+    const hasOther = tried.size < state.endpoints.all.length;
     if (next === null || !isWorthRetrying(sent, next, hasOther) || !isRepeatable(sent, request, body)) {
       body?.finish();
       return sent;

@@ -137,8 +137,8 @@ test("a slow endpoint gets fewer requests, an idle pair takes turns", async () =
 });
 
 test("an ejected endpoint is asked again although a request never ended, once that is long ago", () => {
-  const lane = new Pool(DEFAULT_POOL_LIMITS, host, Math.random).lane("it", false);
-  const endpoint = new Endpoint({ host: "127.0.0.1", port: 1 }, lane, null);
+  const keyedPool = new Pool(DEFAULT_POOL_LIMITS, host, Math.random).keyedPool("it", false);
+  const endpoint = new Endpoint({ host: "127.0.0.1", port: 1 }, keyedPool, null);
   const refused = transportFailure("connection-refused", "", "nothing");
   let ejectedMs = 0;
   for (let count = 0; count < HEALTH_LIMITS.failures; count++) ejectedMs = endpoint.failed(refused, 0, 0.5);

@@ -5,7 +5,7 @@ import type { Backends } from "../../src/backend/backends.ts";
 import type { Sent } from "../../src/backend/send/sent.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import type { PoolLimits } from "../../src/backend/limits.ts";
-import { Queue, type Turn } from "../../src/backend/pool/queue.ts";
+import { Queue, type QueueEntry } from "../../src/backend/pool/queue.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { plainRequest } from "../last-hop/request.ts";
 import { bundleTo, failedWith, host, textOf } from "./fixtures/last-hop.ts";
@@ -249,9 +249,9 @@ describe("when all are in use", () => {
   test("who was called in vain keeps its place", async () => {
     const queue = new Queue();
     const { signal } = new AbortController();
-    const turns = [1, 2, 3].map((sinceMs): Turn => ({ sinceMs, isWaiting: false }));
+    const turns = [1, 2, 3].map((sinceMs): QueueEntry => ({ sinceMs, isWaiting: false }));
     const called: number[] = [];
-    const wait = async (turn: Turn): Promise<void> =>
+    const wait = async (turn: QueueEntry): Promise<void> =>
       void ((await queue.wait(turn, signal)) && called.push(turn.sinceMs));
     const waits = turns.map(wait);
     queue.call("look");

@@ -17,7 +17,7 @@ export type Connected =
     };
 
 /** Why a dial was given up, as its signal's reason: its time is up, the client has left, or another was faster. */
-export type Leave = "timeout" | "gone" | "lost";
+export type AbandonReason = "timeout" | "gone" | "lost";
 
 export interface ConnectOptions {
   readonly backend: BundleBackend;
@@ -25,7 +25,7 @@ export interface ConnectOptions {
   readonly protocols: Protocols;
   readonly policies: Policies;
   readonly host: Host;
-  /** Aborts with a {@link Leave}. */
+  /** Aborts with an {@link AbandonReason}. */
   readonly signal: AbortSignal;
   /** Called when the peer has accepted. */
   readonly accepted: () => void;
@@ -37,11 +37,11 @@ export async function connect(options: ConnectOptions): Promise<Connected> {
   // handshake shows. Its sessions are forgotten by then, so this is one.
   if (connected.kind === "session-refused") connected = await dialAndOpen({ ...options, accepted: () => undefined });
   if (connected.kind === "session-refused") connected = failed(connected.failure, true);
-  return connected.kind === "failed" && options.signal.aborted ? failed(left(options.signal.reason)) : connected;
+  return connected.kind === "failed" && options.signal.aborted ? failed(abandonedBy(options.signal.reason)) : connected;
 }
 
-/** `reason` is a {@link Leave}. */
-export function left(reason: unknown): BackendFailure {
+/** `reason` is an {@link AbandonReason}. */
+export function abandonedBy(reason: unknown): BackendFailure {
   return reason === "timeout"
     ? transportFailure("connection-timeout", "no verified connection in time", "nothing")
     : transportFailure("client-gone", "while connecting", "nothing");

@@ -6,7 +6,7 @@
  */
 import type { Connected } from "../connect/connect.ts";
 import { DIAL_LIMITS } from "../limits.ts";
-import type { Dialling } from "./held.ts";
+import type { Dialer } from "./pooled-connection.ts";
 
 export class DialWindow {
   readonly #monotonicMs: () => number;
@@ -27,7 +27,7 @@ export class DialWindow {
     this.#dialling++;
   }
 
-  async open(dial: Dialling, signal: AbortSignal, accepted: () => void): Promise<Connected> {
+  async open(dial: Dialer, signal: AbortSignal, accepted: () => void): Promise<Connected> {
     const startMs = this.#monotonicMs();
     let acceptedMs = startMs;
     try {

@@ -5,8 +5,8 @@
  */
 import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
 import type { PoolLimits } from "../limits.ts";
-import type { Held } from "./held.ts";
-import { Lane } from "./lane.ts";
+import { KeyedPool } from "./keyed-pool.ts";
+import type { PooledConnection } from "./pooled-connection.ts";
 
 /** What a connection may be reused for. Equal strings: the same endpoint, protocol, policy and client identity. */
 export type PoolKey = string;
@@ -31,12 +31,12 @@ export class Pool {
   readonly limits: PoolLimits;
   readonly clock: Clock;
   readonly random: () => number;
-  readonly #lanes = new Map<PoolKey, Lane>();
+  readonly #keyedPools = new Map<PoolKey, KeyedPool>();
   /** Lanes that somebody waits in. */
-  readonly #crowded = new Set<Lane>();
+  readonly #crowded = new Set<KeyedPool>();
   /** Idle ones that were closed for others, and are not yet gone. */
-  readonly #leaving = new Set<Held>();
-  /** Connections of all lanes, withdrawn ones and those still to be dialled too. */
+  readonly #leaving = new Set<PooledConnection>();
+  /** Connections of all keys, withdrawn ones and those still to be dialled too. */
   open = 0;
   /** Exchanges on them. */
   inFlight = 0;
@@ -57,25 +57,25 @@ export class Pool {
   }
 
   /** `multiplexes`: whether the peer speaks HTTP/2, null where only a connection can tell. */
-  lane(key: PoolKey, multiplexes: boolean | null): Lane {
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) this.#lanes.set(key, (lane = new Lane(this, multiplexes)));
-    return lane;
+  keyedPool(key: PoolKey, multiplexes: boolean | null): KeyedPool {
+    let keyedPool = this.#keyedPools.get(key);
+    if (keyedPool === undefined) this.#keyedPools.set(key, (keyedPool = new KeyedPool(this, multiplexes)));
+    return keyedPool;
   }
 
-  /** The lanes that stay; the others keep no connection from now on. What is in flight on theirs finishes. */
-  retain(lanes: ReadonlySet<Lane | null>): void {
-    for (const [key, lane] of this.#lanes) {
-      if (lanes.has(lane)) continue;
-      this.#lanes.delete(key);
-      lane.withdraw();
+  /** The keyed pools that stay; the others keep no connection from now on. What is in flight on theirs finishes. */
+  retain(keyedPools: ReadonlySet<KeyedPool | null>): void {
+    for (const [key, keyedPool] of this.#keyedPools) {
+      if (keyedPools.has(keyedPool)) continue;
+      this.#keyedPools.delete(key);
+      keyedPool.withdraw();
     }
   }
 
   /** Closes what is idle; connections in use end with their exchange. */
   close(): void {
     this.#closed = true;
-    for (const lane of this.#lanes.values()) lane.withdraw();
+    for (const keyedPool of this.#keyedPools.values()) keyedPool.withdraw();
   }
 
   /**
@@ -86,13 +86,13 @@ export class Pool {
     if (nowMs - this.#sweptMs < this.limits.idleMs) return 0;
     this.#sweptMs = nowMs;
     let closed = 0;
-    for (const lane of this.#lanes.values()) closed += lane.sweep();
+    for (const keyedPool of this.#keyedPools.values()) closed += keyedPool.sweep();
     return closed;
   }
 
   get idle(): number {
     let idle = 0;
-    for (const lane of this.#lanes.values()) idle += lane.idle;
+    for (const keyedPool of this.#keyedPools.values()) idle += keyedPool.idle;
     return idle;
   }
 
@@ -100,46 +100,47 @@ export class Pool {
     return this.open < this.limits.connections;
   }
 
-  /** Somebody has come to wait in this lane. For room, connections that nobody uses are closed, the idlest first. */
-  joined(lane: Lane): void {
-    this.#crowded.add(lane);
+  /** Somebody has come to wait for a connection of this key. For room, connections that nobody uses are closed, the idlest first. */
+  startWaiting(keyedPool: KeyedPool): void {
+    this.#crowded.add(keyedPool);
     while (this.#isShort) {
-      const [idlest] = [...this.#lanes.values()].flatMap((each) => each.unused()).sort(byIdleness);
+      const [idlest] = [...this.#keyedPools.values()].flatMap((each) => each.unused()).sort(byIdleness);
       if (idlest === undefined) return;
       this.dismiss(idlest);
     }
   }
 
   /**
-   * Somebody waits no longer in this lane. Those who stood back for it need not any more when it was the last. Only who
+   * Somebody waits no longer for a connection of this key. Those who stood back for it need not any more when it was the last. Only who
    * will find something is called: others would wait again, which calls those here, and so on without end.
    */
-  went(lane: Lane): void {
-    if (lane.oldestMs !== null || !this.#crowded.delete(lane) || this.hasRoom) return;
-    for (const each of this.#crowded) if (each.offers) each.look();
+  stopWaiting(keyedPool: KeyedPool): void {
+    if (keyedPool.oldestMs !== null || !this.#crowded.delete(keyedPool) || this.hasRoom) return;
+    for (const each of this.#crowded) if (each.hasFreeConnection) each.retryWaiters();
   }
 
   /** Closes a connection that nobody uses, for somebody who waits for room. */
-  dismiss(held: Held): void {
-    this.#leaving.add(held);
-    held.lane.discard(held);
+  dismiss(pooled: PooledConnection): void {
+    this.#leaving.add(pooled);
+    pooled.keyedPool.discard(pooled);
   }
 
   /** A connection is gone (null: it never came about): who has waited longest opens the next. */
-  left(held: Held | null): void {
+  connectionClosed(pooled: PooledConnection | null): void {
     this.open--;
-    if (held !== null) this.#leaving.delete(held);
+    if (pooled !== null) this.#leaving.delete(pooled);
     this.admit();
   }
 
   /** There may be room: who has waited longest dials. */
   admit(): void {
-    for (let lane = this.#first(null); this.hasRoom && lane !== null; lane = this.#first(null)) lane.admit();
+    for (let keyedPool = this.#first(null); this.hasRoom && keyedPool !== null; keyedPool = this.#first(null))
+      keyedPool.admit();
   }
 
   /** Whether somebody of another key has waited for room since before `sinceMs`. */
-  isWanted(lane: Lane, sinceMs: number): boolean {
-    return this.#isShort && (this.#first(lane)?.oldestMs ?? Number.POSITIVE_INFINITY) < sinceMs;
+  mustYield(keyedPool: KeyedPool, sinceMs: number): boolean {
+    return this.#isShort && (this.#first(keyedPool)?.oldestMs ?? Number.POSITIVE_INFINITY) < sinceMs;
   }
 
   /** More connections are wanted than leave. */
@@ -150,14 +151,14 @@ export class Pool {
   }
 
   /** Where somebody has waited longest for room. */
-  #first(but: Lane | null): Lane | null {
-    let first: Lane | null = null;
-    for (const lane of this.#crowded) {
-      if (lane === but || lane.wanted === 0) continue;
-      if (first === null || (lane.oldestMs ?? 0) < (first.oldestMs ?? 0)) first = lane;
+  #first(but: KeyedPool | null): KeyedPool | null {
+    let first: KeyedPool | null = null;
+    for (const keyedPool of this.#crowded) {
+      if (keyedPool === but || keyedPool.wanted === 0) continue;
+      if (first === null || (keyedPool.oldestMs ?? 0) < (first.oldestMs ?? 0)) first = keyedPool;
     }
     return first;
   }
 }
 
-const byIdleness = (one: Held, other: Held): number => one.idleSinceMs - other.idleSinceMs;
+const byIdleness = (one: PooledConnection, other: PooledConnection): number => one.idleSinceMs - other.idleSinceMs;

@@ -5,7 +5,7 @@
 import type { RequestClient } from "../exchange.ts";
 
 /** A request's place among those that wait, which it keeps when it was called in vain. */
-export interface Turn {
+export interface QueueEntry {
   /** Monotonic. */
   readonly sinceMs: number;
   /** For others to be done; false while it takes or dials. */
@@ -45,8 +45,8 @@ export class Queue {
     return this.#waiting[0]?.sinceMs ?? null;
   }
 
-  async wait(turn: Turn, signal: AbortSignal): Promise<Call> {
-    turn.isWaiting = true;
+  async wait(entry: QueueEntry, signal: AbortSignal): Promise<Call> {
+    entry.isWaiting = true;
     const call = await new Promise<Call>((resolve) => {
       const gone = (): void => {
         const at = this.#waiting.indexOf(waiter);
@@ -54,18 +54,18 @@ export class Queue {
         resolve("gone");
       };
       const waiter: Waiter = {
-        sinceMs: turn.sinceMs,
-        client: turn.client,
+        sinceMs: entry.sinceMs,
+        client: entry.client,
         answer: (called) => {
           signal.removeEventListener("abort", gone);
           resolve(called);
         },
       };
-      const behind = this.#waiting.findLastIndex(({ sinceMs }) => sinceMs <= turn.sinceMs);
+      const behind = this.#waiting.findLastIndex(({ sinceMs }) => sinceMs <= entry.sinceMs);
       this.#waiting.splice(behind + 1, 0, waiter);
       signal.addEventListener("abort", gone, { once: true });
     });
-    turn.isWaiting = false;
+    entry.isWaiting = false;
     return call;
   }
 

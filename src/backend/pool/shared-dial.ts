@@ -1,14 +1,14 @@
 /** One dial that several requests wait for: N requests at once must not open N connections to a peer of HTTP/2. */
-import type { Leave } from "../connect/connect.ts";
-import type { Held, Obtained } from "./held.ts";
+import type { AbandonReason } from "../connect/connect.ts";
+import type { DialResult, PooledConnection } from "./pooled-connection.ts";
 
 export interface SharedDialOptions {
   /** Dials. `accepted` is called when the peer has accepted, before any handshake. */
-  readonly open: (signal: AbortSignal, accepted: () => void) => Promise<Obtained>;
+  readonly open: (signal: AbortSignal, accepted: () => void) => Promise<DialResult>;
   /** A limit of its own: those who wait come and go, so theirs would never end. */
   readonly connectMs: number;
   /** Nobody waits for this connection any more. */
-  readonly abandoned: (held: Held) => void;
+  readonly abandoned: (pooled: PooledConnection) => void;
   /** It has ended, or nobody waits for it. */
   readonly over: () => void;
 }
@@ -16,20 +16,20 @@ export interface SharedDialOptions {
 export class SharedDial {
   readonly #abort = new AbortController();
   readonly #options: SharedDialOptions;
-  readonly #result: Promise<Obtained>;
+  readonly #result: Promise<DialResult>;
   readonly #listeners: (() => void)[] = [];
   #accepted = false;
   #waiting = 0;
   /** Open, and nobody's yet. */
-  #held: Held | null = null;
+  #held: PooledConnection | null = null;
 
   constructor(options: SharedDialOptions) {
     this.#options = options;
     const { open, connectMs, over } = options;
-    const timer = setTimeout(() => this.#abort.abort("timeout" satisfies Leave), connectMs);
+    const timer = setTimeout(() => this.#abort.abort("timeout" satisfies AbandonReason), connectMs);
     this.#result = open(this.#abort.signal, () => this.#accept())
       .then((obtained) => {
-        if (obtained.kind === "open") this.#held = obtained.held;
+        if (obtained.kind === "open") this.#held = obtained.pooled;
         this.#abandonIfUnwanted();
         return obtained;
       })
@@ -40,7 +40,7 @@ export class SharedDial {
   }
 
   /** The connection for whoever asked first, null for the others and after an abort; a failure is everyone's. */
-  join(signal: AbortSignal, accepted: () => void): Promise<Obtained | null> {
+  join(signal: AbortSignal, accepted: () => void): Promise<DialResult | null> {
     this.#waiting++;
     if (this.#accepted) accepted();
     else this.#listeners.push(accepted);
@@ -49,7 +49,7 @@ export class SharedDial {
         resolve(null);
         if (--this.#waiting > 0) return;
         this.#options.over();
-        this.#abort.abort("lost" satisfies Leave);
+        this.#abort.abort("lost" satisfies AbandonReason);
         this.#abandonIfUnwanted();
       };
       signal.addEventListener("abort", leave, { once: true });

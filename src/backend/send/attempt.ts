@@ -1,21 +1,21 @@
 /** One attempt at a backend: a connection from the pool or a new one, the exchange, and what it says of the endpoint. */
-import { connect, type Connected, left } from "../connect/connect.ts";
+import { abandonedBy, connect, type Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
 import { Deferred } from "../engine/deferred.ts";
 import { codeOf } from "../events.ts";
 import { type ExchangeRequest, isIdempotent } from "../exchange.ts";
 import type { BackendFailure } from "../failure.ts";
 import { RETRY_LIMITS } from "../limits.ts";
-import type { Dialling, Held } from "../pool/held.ts";
-import type { Lane } from "../pool/lane.ts";
-import { acquire, type Acquired, type Way } from "./acquire.ts";
+import type { KeyedPool } from "../pool/keyed-pool.ts";
+import type { Dialer, PooledConnection } from "../pool/pooled-connection.ts";
+import { acquire, type Acquired, type DialCandidate } from "./acquire.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Conclusion, DialOutcome } from "./refused-peer.ts";
+import type { BackendState } from "./registry.ts";
 import type { Replay } from "./replay.ts";
 import { isRepeatable, isStale, isUnprocessed } from "./retries.ts";
 import { exchangeOn, type OnOptions } from "./send-on.ts";
 import type { ConnectionFacts, Sender, Sent } from "./sent.ts";
-import type { Service } from "./services.ts";
 
 export interface AttemptOptions {
   readonly body: Replay | null;
@@ -33,7 +33,7 @@ const MAX_UNPROCESSED = 2;
 /** Begins with the endpoint `first`; another may have answered. */
 export async function attempt(
   sender: Sender,
-  service: Service,
+  state: BackendState,
   first: Endpoint,
   request: ExchangeRequest,
   { body, keepsBody, backendRequestMs }: AttemptOptions,
@@ -47,31 +47,31 @@ export async function attempt(
   for (let stale = 0; ; stale++) {
     const begun = next;
     const isFresh = stale >= MAX_STALE;
-    const pooled = isFresh ? null : laneOf(begun, upgrade).take(request.client);
+    const taken = isFresh ? null : keyedPoolOf(begun, upgrade).take(request.client);
     let acquired: Acquired;
-    if (pooled === null) {
+    if (taken === null) {
       begun.inFlight++;
-      const ways = waysTo(sender, service, begun, upgrade);
+      const candidates = candidatesFor(sender, state, begun, upgrade);
       const stillMs = (): number => host.monotonicMs() - pool.freedMs;
       const patience = { connectMs: timeouts.connectMs, roomMs: pool.limits.roomMs, stillMs };
-      const acquiring = acquire(ways, patience, request.signal, isFresh, request.client);
+      const acquiring = acquire(candidates, patience, request.signal, isFresh, request.client);
       acquired = await acquiring.finally(() => begun.inFlight--);
     } else {
-      acquired = { kind: "open", endpoint: begun, held: pooled, isReused: true };
+      acquired = { kind: "open", endpoint: begun, pooled: taken, isReused: true };
     }
     if (acquired.kind === "failed") return failed(acquired.failure, acquired.endpoint);
-    const { endpoint, held, isReused } = acquired;
+    const { endpoint, pooled, isReused } = acquired;
     if (isReused) {
-      if (isDelicate(request) && (await isGone(held, pool.clock.monotonicMs()))) continue;
-      onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "reused" });
+      if (isDelicate(request) && (await isGone(pooled, pool.clock.monotonicMs()))) continue;
+      onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "reused" });
     }
     endpoint.inFlight++;
     pool.inFlight++;
-    const unhold = request.client === undefined ? null : held.lane.hold(request.client);
+    const unhold = request.client === undefined ? null : pooled.keyedPool.hold(request.client);
     const over = new Deferred<void>();
     host.keep?.(over.promise);
-    const isHttp2 = held.connection.protocol !== "http/1.1";
-    const result = await exchangeOn(held.connection, request, {
+    const isHttp2 = pooled.connection.protocol !== "http/1.1";
+    const result = await exchangeOn(pooled.connection, request, {
       body: body?.source(keepsBody || isReused || isHttp2) ?? null,
       upgrade,
       bodyIdleMs: timeouts.bodyIdleMs,
@@ -80,23 +80,23 @@ export async function attempt(
         endpoint.inFlight--;
         pool.inFlight--;
         unhold?.();
-        held.lane.release(held);
+        pooled.keyedPool.release(pooled);
         over.resolve();
       },
     });
     if (!("kind" in result)) {
-      if (endpoint.succeeded()) onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "recovered" });
-      return { kind: "response", response: result, endpoint: endpoint.address, connection: facts(held.connection) };
+      if (endpoint.succeeded()) onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "recovered" });
+      return { kind: "response", response: result, endpoint: endpoint.address, connection: facts(pooled.connection) };
     }
     // Maybe only this request was slow, maybe nothing comes through any more: the next one does not wait to see.
-    if (result.kind === "transport" && result.code === "response-timeout") held.lane.discard(held);
+    if (result.kind === "transport" && result.code === "response-timeout") pooled.keyedPool.discard(pooled);
     const sent = failed(result, endpoint);
     if (isReused && stale <= MAX_STALE && isStale(result) && isRepeatable(sent, request, body)) continue;
-    blame(sender, service, endpoint, result);
+    blame(sender, state, endpoint, result);
     const mayRepeat = isHttp2 && isUnprocessed(result) && isRepeatable(sent, request, body);
     if (!mayRepeat || unprocessed++ >= MAX_UNPROCESSED) return sent;
-    onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "retried", code: codeOf(result) });
-    next = service.endpoints.pick(host.monotonicMs(), new Set([endpoint.address])) ?? next;
+    onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "retried", code: codeOf(result) });
+    next = state.endpoints.pick(host.monotonicMs(), new Set([endpoint.address])) ?? next;
   }
 }
 
@@ -106,27 +106,32 @@ const failed = (failure: BackendFailure, { address }: Endpoint): Sent => ({
   endpoint: address,
 });
 
-const laneOf = ({ lane, upgrades }: Endpoint, upgrade: string | null): Lane =>
-  upgrade === null || upgrades === null ? lane : upgrades;
+const keyedPoolOf = ({ keyedPool, upgrades }: Endpoint, upgrade: string | null): KeyedPool =>
+  upgrade === null || upgrades === null ? keyedPool : upgrades;
 
-function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: string | null): readonly Way[] {
-  const { host, lasting, services, timeouts, onEvent } = sender;
-  const { id: backend, endpoints } = service;
+function candidatesFor(
+  sender: Sender,
+  state: BackendState,
+  first: Endpoint,
+  upgrade: string | null,
+): readonly DialCandidate[] {
+  const { host, lasting, registry, timeouts, onEvent } = sender;
+  const { id: backend, endpoints } = state;
   return endpoints.inOrder(first, host.monotonicMs()).map((endpoint) => {
-    const lane = laneOf(endpoint, upgrade);
-    const open: Dialling["open"] = async (signal, accepted) => {
+    const keyedPool = keyedPoolOf(endpoint, upgrade);
+    const open: Dialer["open"] = async (signal, accepted) => {
       const permit = await endpoint.refusedPeer.permit(host.monotonicMs, signal);
-      if (permit.kind === "aborted") return { kind: "failed", failure: left(signal.reason), leavesOut: false };
+      if (permit.kind === "aborted") return { kind: "failed", failure: abandonedBy(signal.reason), leavesOut: false };
       if (permit.kind === "refused") return { kind: "failed", failure: permit.failure, leavesOut: true };
       const startMs = host.monotonicMs();
       let outcome: DialOutcome = { kind: "unknown" };
       let connected: Connected;
       try {
         connected = await connect({
-          backend: service.backend,
+          backend: state.backend,
           endpoint: endpoint.address,
-          protocols: lane === endpoint.lane ? "any" : "http/1.1",
-          policies: services.policies,
+          protocols: keyedPool === endpoint.keyedPool ? "any" : "http/1.1",
+          policies: registry.policies,
           host,
           signal,
           accepted,
@@ -135,7 +140,7 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
         else if (connected.leavesOut) outcome = { kind: "refused", failure: connected.failure };
       } finally {
         const conclusion = permit.conclude(outcome, lasting.random());
-        tellOfRefusal(sender, service, endpoint, outcome, conclusion);
+        tellOfRefusal(sender, state, endpoint, outcome, conclusion);
       }
       if (connected.kind === "open") {
         const { protocol, security, closed } = connected.connection;
@@ -147,13 +152,13 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
         const code = codeOf(connected.failure);
         onEvent?.({ backend, endpoint: endpoint.address, kind: "connect-failed", code });
         // A refused peer is left out already.
-        if (outcome.kind !== "refused") blame(sender, service, endpoint, connected.failure);
+        if (outcome.kind !== "refused") blame(sender, state, endpoint, connected.failure);
       }
       return connected;
     };
     return {
       endpoint,
-      lane,
+      keyedPool,
       connectMs: timeouts.connectMs,
       open(...dialling) {
         const opening = open(...dialling);
@@ -167,7 +172,7 @@ function waysTo(sender: Sender, service: Service, first: Endpoint, upgrade: stri
 /** Says that the endpoint is left out for its handshake, or is back. */
 function tellOfRefusal(
   { onEvent }: Sender,
-  { id: backend }: Service,
+  { id: backend }: BackendState,
   { address: endpoint }: Endpoint,
   outcome: DialOutcome,
   conclusion: Conclusion,
@@ -180,14 +185,14 @@ function tellOfRefusal(
 /** Puts a failure on the endpoint's record. */
 function blame(
   { host, lasting, onEvent }: Sender,
-  service: Service,
+  state: BackendState,
   endpoint: Endpoint,
   failure: BackendFailure,
 ): void {
   const durationMs = endpoint.failed(failure, host.monotonicMs(), lasting.random());
   if (durationMs === 0) return;
   const code = codeOf(failure);
-  onEvent?.({ backend: service.id, endpoint: endpoint.address, kind: "ejected", code, durationMs });
+  onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "ejected", code, durationMs });
 }
 
 /** `HTTPRouteTimeouts.backendRequest` covers the whole response; our own default only a backend's silence. */
@@ -203,7 +208,7 @@ const isDelicate = ({ method, body }: ExchangeRequest): boolean => body !== null
  * Whether a connection that lay idle for long was closed meanwhile: the runtime tells only once it has looked at its
  * sockets again, which it does between two timers; the first may come before.
  */
-async function isGone({ connection, idleSinceMs }: Held, nowMs: number): Promise<boolean> {
+async function isGone({ connection, idleSinceMs }: PooledConnection, nowMs: number): Promise<boolean> {
   if (connection.inflight > 0 || nowMs - idleSinceMs < RETRY_LIMITS.idleMs) return false;
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => void setTimeout(resolve));
   if (connection.alive) return false;

@@ -3,7 +3,7 @@ import type { BundleEndpoint } from "../../bundle/types.ts";
 import { type BackendCode, codeOf } from "../events.ts";
 import type { BackendFailure } from "../failure.ts";
 import { DIAL_LIMITS, HEALTH_LIMITS } from "../limits.ts";
-import type { Lane } from "../pool/lane.ts";
+import type { KeyedPool } from "../pool/keyed-pool.ts";
 import { RefusedPeer } from "./refused-peer.ts";
 
 /** Failures that say something of the endpoint; the others are the client's, or ours. */
@@ -22,9 +22,9 @@ const ENDPOINT_FAULTS: ReadonlySet<BackendCode> = new Set<BackendCode>([
 /** One endpoint under one policy. Succeeding bundles share it while that stays, with its load and its record. */
 export class Endpoint {
   readonly address: BundleEndpoint;
-  readonly lane: Lane;
+  readonly keyedPool: KeyedPool;
   /** Where ALPN offers HTTP/1.1 alone, because it can be upgraded; null where nothing can be. */
-  readonly upgrades: Lane | null;
+  readonly upgrades: KeyedPool | null;
   /** Whether its chain was refused, and until when it is not dialled. */
   readonly refusedPeer = new RefusedPeer();
   /** Requests on it, and those that wait for a connection to it. */
@@ -33,9 +33,9 @@ export class Endpoint {
   #ejections = 0;
   #ejectedUntilMs = 0;
 
-  constructor(address: BundleEndpoint, lane: Lane, upgrades: Lane | null) {
+  constructor(address: BundleEndpoint, keyedPool: KeyedPool, upgrades: KeyedPool | null) {
     this.address = address;
-    this.lane = lane;
+    this.keyedPool = keyedPool;
     this.upgrades = upgrades;
   }
 

@@ -5,7 +5,7 @@ import type { ExchangeResponse } from "../exchange.ts";
 import type { BackendFailure } from "../failure.ts";
 import type { Host } from "../host.ts";
 import type { Timeouts } from "../limits.ts";
-import type { Lasting, Services } from "./services.ts";
+import type { BackendRegistry, Lasting } from "./registry.ts";
 
 export type Sent =
   | {
@@ -40,5 +40,5 @@ export interface Sender {
   readonly timeouts: Timeouts;
   readonly onEvent: OnBackendEvent | null;
   readonly lasting: Lasting;
-  readonly services: Services;
+  readonly registry: BackendRegistry;
 }

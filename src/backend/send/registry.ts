@@ -4,11 +4,11 @@ import type { BackendId, Bundle, BundleBackend, BundleEndpoint } from "../../bun
 import { Policies } from "../connect/policies.ts";
 import type { BackendStats } from "../events.ts";
 import type { Host } from "../host.ts";
-import type { Lane } from "../pool/lane.ts";
+import type { KeyedPool } from "../pool/keyed-pool.ts";
 import { type Pool, type PoolKey, poolKey } from "../pool/pool.ts";
 import { Endpoint, Endpoints } from "./endpoints.ts";
 
-export interface Service {
+export interface BackendState {
   readonly id: BackendId;
   readonly backend: BundleBackend;
   readonly endpoints: Endpoints;
@@ -22,11 +22,11 @@ export interface Lasting {
   readonly endpoints: Map<PoolKey, Endpoint>;
 }
 
-export class Services {
+export class BackendRegistry {
   readonly policies: Policies;
   readonly #bundle: Bundle;
   readonly #lasting: Lasting;
-  readonly #made = new Map<BackendId, Service>();
+  readonly #made = new Map<BackendId, BackendState>();
 
   constructor(bundle: Bundle, policies: Policies, lasting: Lasting) {
     this.#bundle = bundle;
@@ -34,36 +34,36 @@ export class Services {
     this.#lasting = lasting;
   }
 
-  get(id: BackendId): Service {
-    let service = this.#made.get(id);
-    if (service !== undefined) return service;
+  get(id: BackendId): BackendState {
+    let state = this.#made.get(id);
+    if (state !== undefined) return state;
     const backend = this.#bundle.backends[id];
     if (backend === undefined) throw new RangeError(`bundle: no backend ${id}`);
     const endpoints = backend.endpoints.map((address) => this.#endpoint(backend, address));
-    service = { id, backend, endpoints: new Endpoints(endpoints, this.#lasting.random) };
-    this.#made.set(id, service);
-    return service;
+    state = { id, backend, endpoints: new Endpoints(endpoints, this.#lasting.random) };
+    this.#made.set(id, state);
+    return state;
   }
 
   /**
    * Those of the next bundle. Connections and tickets that it has no use for go. Throws a BundleError when `secrets`
    * lacks a key, and then nothing has changed.
    */
-  succeed(bundle: Bundle, secrets: Secrets): Services {
+  succeed(bundle: Bundle, secrets: Secrets): BackendRegistry {
     const { host, endpoints, pool } = this.#lasting;
-    const next = new Services(bundle, new Policies(bundle, secrets, host, this.policies), this.#lasting);
-    const lanes = new Set<Lane | null>();
+    const next = new BackendRegistry(bundle, new Policies(bundle, secrets, host, this.policies), this.#lasting);
+    const keyedPools = new Set<KeyedPool | null>();
     const kept = new Set<Endpoint>();
     for (const id of this.#made.keys()) {
       if (!Object.hasOwn(bundle.backends, id)) continue;
       for (const endpoint of next.get(id).endpoints.all) {
         endpoint.refusedPeer.forget();
         kept.add(endpoint);
-        lanes.add(endpoint.lane).add(endpoint.upgrades);
+        keyedPools.add(endpoint.keyedPool).add(endpoint.upgrades);
       }
     }
     for (const [key, endpoint] of endpoints) if (!kept.has(endpoint)) endpoints.delete(key);
-    pool.retain(lanes);
+    pool.retain(keyedPools);
     next.policies.dropOthers();
     return next;
   }
@@ -87,9 +87,9 @@ export class Services {
 
     const alpn = isTls ? this.policies.policy(transport.policy).alpn : [protocol === "h2c" ? "h2" : "http/1.1"];
     const [hasHttp1, hasHttp2] = [alpn.includes("http/1.1"), alpn.includes("h2")];
-    const lane = pool.lane(key, hasHttp1 && hasHttp2 ? null : hasHttp2);
-    const upgrades = hasHttp2 ? pool.lane(poolKey(backend, address, identity, "http/1.1"), false) : lane;
-    const endpoint = new Endpoint(address, lane, hasHttp1 ? upgrades : null);
+    const keyedPool = pool.keyedPool(key, hasHttp1 && hasHttp2 ? null : hasHttp2);
+    const upgrades = hasHttp2 ? pool.keyedPool(poolKey(backend, address, identity, "http/1.1"), false) : keyedPool;
+    const endpoint = new Endpoint(address, keyedPool, hasHttp1 ? upgrades : null);
     endpoints.set(key, endpoint);
     return endpoint;
   }

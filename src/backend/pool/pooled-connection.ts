@@ -1,12 +1,12 @@
 /** An open connection, as the pool knows it, and how one comes about. */
 import type { Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
-import type { Lane } from "./lane.ts";
+import type { KeyedPool } from "./keyed-pool.ts";
 
 /** An open connection, as the pool knows it. */
-export interface Held {
+export interface PooledConnection {
   readonly connection: Connection;
-  readonly lane: Lane;
+  readonly keyedPool: KeyedPool;
   /** No exchange begins later; monotonic. */
   readonly untilMs: number;
   /** When its last exchange ended; monotonic. */
@@ -16,10 +16,12 @@ export interface Held {
 }
 
 /** How a connection of one key is made. */
-export interface Dialling {
+export interface Dialer {
   /** `accepted` is called when the peer has accepted, before any handshake. */
   open(signal: AbortSignal, accepted: () => void): Promise<Connected>;
   readonly connectMs: number;
 }
 
-export type Obtained = { readonly kind: "open"; readonly held: Held } | Exclude<Connected, { kind: "open" }>;
+export type DialResult =
+  | { readonly kind: "open"; readonly pooled: PooledConnection }
+  | Exclude<Connected, { kind: "open" }>;

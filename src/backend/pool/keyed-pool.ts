@@ -4,18 +4,18 @@ import type { Connection } from "../engine/connection.ts";
 import type { RequestClient } from "../exchange.ts";
 import { YIELD_MS } from "../limits.ts";
 import { DialWindow } from "./dial-window.ts";
-import type { Dialling, Held, Obtained } from "./held.ts";
 import type { Pool } from "./pool.ts";
-import { Queue, type Taken, type Turn } from "./queue.ts";
+import type { Dialer, DialResult, PooledConnection } from "./pooled-connection.ts";
+import { Queue, type QueueEntry, type Taken } from "./queue.ts";
 import { SharedDial } from "./shared-dial.ts";
 import { SHARE_LIMITS, Shares } from "./shares.ts";
 
-export class Lane {
+export class KeyedPool {
   readonly #pool: Pool;
   /** HTTP/1.1, the one used last at the end: those at the front grow old, and are closed. */
-  readonly #idle: Held[] = [];
+  readonly #idle: PooledConnection[] = [];
   /** HTTP/2: each carries several exchanges; the first with room is used. */
-  readonly #shared = new Set<Held>();
+  readonly #shared = new Set<PooledConnection>();
   readonly #queue = new Queue();
   readonly #shares: Shares;
   /** A client that has less of its share of the connections comes before clients that have more. */
@@ -60,13 +60,13 @@ export class Lane {
   }
 
   /** There is a connection to {@link take} for somebody who waits. */
-  get offers(): boolean {
+  get hasFreeConnection(): boolean {
     if (this.#idle.length > 0) return true;
-    return !this.#standsBack() && [...this.#shared].some((held) => this.#keeps(held) && held.connection.ready);
+    return !this.#standsBack() && [...this.#shared].some((pooled) => this.#keeps(pooled) && pooled.connection.ready);
   }
 
   /** Now. */
-  arrive(client?: RequestClient): Turn {
+  newEntry(client?: RequestClient): QueueEntry {
     return { sinceMs: this.#pool.clock.monotonicMs(), isWaiting: false, client };
   }
 
@@ -76,36 +76,36 @@ export class Lane {
   }
 
   /** A live connection whose verdict still holds, or null. The caller releases it. */
-  take(client?: RequestClient): Held | null {
+  take(client?: RequestClient): PooledConnection | null {
     if (this.#isHeldBack(client)) return null;
-    for (const held of this.#shared) {
-      if (!this.#keeps(held)) this.discard(held);
-      else if (held.connection.ready && !this.#standsBack()) return use(held);
+    for (const pooled of this.#shared) {
+      if (!this.#keeps(pooled)) this.discard(pooled);
+      else if (pooled.connection.ready && !this.#standsBack()) return use(pooled);
     }
-    for (let held = this.#idle.pop(); held !== undefined; held = this.#idle.pop()) {
-      if (this.#keeps(held) && held.connection.ready) return use(held);
-      held.connection.close();
+    for (let pooled = this.#idle.pop(); pooled !== undefined; pooled = this.#idle.pop()) {
+      if (this.#keeps(pooled) && pooled.connection.ready) return use(pooled);
+      pooled.connection.close();
     }
     return null;
   }
 
   /** The caller's own connection, or one that others share. Null: there may be one to {@link take}, or the signal aborted. */
-  async obtain(dial: Dialling, turn: Turn, signal: AbortSignal, accepted: () => void): Promise<Obtained | null> {
+  async obtain(dial: Dialer, entry: QueueEntry, signal: AbortSignal, accepted: () => void): Promise<DialResult | null> {
     if (this.#dial !== null) return this.#dial.join(signal, accepted);
-    if (this.#room > 0 && this.#pool.hasRoom && !this.#isHeldBack(turn.client)) {
+    if (this.#room > 0 && this.#pool.hasRoom && !this.#isHeldBack(entry.client)) {
       this.#enter();
     } else {
-      const waiting = this.#queue.wait(turn, signal);
-      this.#pool.joined(this);
-      const over = this.#waitWith(turn.client);
+      const waiting = this.#queue.wait(entry, signal);
+      this.#pool.startWaiting(this);
+      const over = this.#waitWith(entry.client);
       const call = await waiting;
       over();
-      this.#pool.went(this);
+      this.#pool.stopWaiting(this);
       if (call !== "room") return null;
       // Somebody was called before who dials for all.
       if (this.#dial !== null || signal.aborted) {
         this.#window.giveUp();
-        return this.#left(null);
+        return this.#connectionClosed(null);
       }
     }
     if (!this.#sharesDials) return this.#admit(this.#window.open(dial, signal, accepted));
@@ -113,18 +113,18 @@ export class Lane {
     const shared: SharedDial = new SharedDial({
       open: (unwanted, peerAccepted) => this.#admit(this.#window.open(dial, unwanted, peerAccepted)),
       connectMs: dial.connectMs,
-      abandoned: (held) => this.release(held),
+      abandoned: (pooled) => this.release(pooled),
       over: () => {
         if (this.#dial === shared) this.#dial = null;
       },
     });
     this.#dial = shared;
-    this.look();
+    this.retryWaiters();
     return shared.join(signal, accepted);
   }
 
   /** Those who wait look again. */
-  look(): void {
+  retryWaiters(): void {
     this.#queue.callAll("look");
   }
 
@@ -135,48 +135,51 @@ export class Lane {
   }
 
   /** An exchange on this connection has ended. */
-  release(held: Held): void {
+  release(pooled: PooledConnection): void {
     const nowMs = this.#pool.clock.monotonicMs();
     this.#pool.freedMs = nowMs;
-    held.idleSinceMs = nowMs;
-    held.users--;
-    const isShared = this.#shared.has(held);
-    if (!this.#keeps(held) || (!isShared && multiplexes(held.connection))) {
-      this.discard(held);
-    } else if (held.users === 0 && this.#pool.isWanted(this, (this.oldestMs ?? Number.POSITIVE_INFINITY) - YIELD_MS)) {
-      this.#pool.dismiss(held);
+    pooled.idleSinceMs = nowMs;
+    pooled.users--;
+    const isShared = this.#shared.has(pooled);
+    if (!this.#keeps(pooled) || (!isShared && multiplexes(pooled.connection))) {
+      this.discard(pooled);
+    } else if (
+      pooled.users === 0 &&
+      this.#pool.mustYield(this, (this.oldestMs ?? Number.POSITIVE_INFINITY) - YIELD_MS)
+    ) {
+      this.#pool.dismiss(pooled);
     } else {
-      if (!isShared) this.#keep(held);
+      if (!isShared) this.#keep(pooled);
       this.#queue.call("look", this.#taken, this.#isContended);
     }
     this.#pool.sweep(nowMs);
   }
 
   /** No further exchange begins on this connection. What is in flight finishes first, after GOAWAY too (RFC 9113 §6.8). */
-  discard(held: Held): void {
-    this.#forget(held);
-    if (held.users === 0) held.connection.close();
+  discard(pooled: PooledConnection): void {
+    this.#forget(pooled);
+    if (pooled.users === 0) pooled.connection.close();
   }
 
-  /** No connection of this lane is used again. */
+  /** No connection of this key is used again. */
   withdraw(): void {
     this.#withdrawn = true;
-    for (const held of this.#kept) this.discard(held);
+    for (const pooled of this.#kept) this.discard(pooled);
   }
 
   /** Answers how many it closed. */
   sweep(): number {
-    const over = this.#kept.filter((held) => !this.#keeps(held));
-    for (const held of over) this.discard(held);
+    const over = this.#kept.filter((pooled) => !this.#keeps(pooled));
+    for (const pooled of over) this.discard(pooled);
     return over.filter(({ users }) => users === 0).length;
   }
 
   /** Connections that nobody uses now. */
-  unused(): readonly Held[] {
+  unused(): readonly PooledConnection[] {
     return this.#kept.filter(({ users }) => users === 0);
   }
 
-  get #kept(): readonly Held[] {
+  get #kept(): readonly PooledConnection[] {
     return [...this.#idle, ...this.#shared];
   }
 
@@ -192,7 +195,7 @@ export class Lane {
 
   /** Exchanges follow each other on HTTP/2 without a pause, so somebody for whom there is no room would wait for ever. */
   #standsBack(): boolean {
-    return this.#pool.isWanted(this, this.#pool.clock.monotonicMs() - YIELD_MS);
+    return this.#pool.mustYield(this, this.#pool.clock.monotonicMs() - YIELD_MS);
   }
 
   get #isContended(): boolean {
@@ -212,7 +215,7 @@ export class Lane {
       const nowMs = this.#pool.clock.monotonicMs();
       if (this.isShort && !this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.length);
       // The client is no longer held back to its share; or there is room that no waiting request was called for.
-      else if (!this.#isContended && this.#room > 0) this.look();
+      else if (!this.#isContended && this.#room > 0) this.retryWaiters();
     }, SHARE_LIMITS.waitMs);
     return () => {
       clearInterval(timer);
@@ -220,38 +223,38 @@ export class Lane {
     };
   }
 
-  #keep(held: Held): void {
+  #keep(pooled: PooledConnection): void {
     if (this.#idle.length >= this.#pool.limits.idlePerKey) this.#idle.shift()?.connection.close();
-    this.#idle.push(held);
+    this.#idle.push(pooled);
   }
 
-  async #admit(opening: Promise<Connected>): Promise<Obtained> {
+  async #admit(opening: Promise<Connected>): Promise<DialResult> {
     const connected = await opening.catch((error: unknown) => {
-      this.#left(null);
+      this.#connectionClosed(null);
       throw error;
     });
     if (connected.kind === "failed") {
-      this.#left(null);
+      this.#connectionClosed(null);
       return connected;
     }
     const { connection } = connected;
     const nowMs = this.#pool.clock.monotonicMs();
     const untilMs = nowMs + this.#pool.limits.lifetimeMs * (0.8 + 0.4 * this.#pool.random());
-    const held: Held = { connection, lane: this, untilMs, idleSinceMs: nowMs, users: 1 };
+    const pooled: PooledConnection = { connection, keyedPool: this, untilMs, idleSinceMs: nowMs, users: 1 };
     void connection.closed.then(() => {
       // Whoever closed it: kept, it would count as idle until somebody asks for it.
-      this.#forget(held);
-      this.#left(held);
+      this.#forget(pooled);
+      this.#connectionClosed(pooled);
     });
     this.#multiplexes = multiplexes(connection);
-    if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) this.#shared.add(held);
+    if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) this.#shared.add(pooled);
     this.#pool.admit();
-    return { kind: "open", held };
+    return { kind: "open", pooled };
   }
 
-  #forget(held: Held): void {
-    this.#shared.delete(held);
-    const at = this.#idle.indexOf(held);
+  #forget(pooled: PooledConnection): void {
+    this.#shared.delete(pooled);
+    const at = this.#idle.indexOf(pooled);
     if (at >= 0) this.#idle.splice(at, 1);
   }
 
@@ -261,13 +264,13 @@ export class Lane {
     this.#window.begin();
   }
 
-  #left(held: Held | null): null {
+  #connectionClosed(pooled: PooledConnection | null): null {
     this.#open--;
-    this.#pool.left(held);
+    this.#pool.connectionClosed(pooled);
     return null;
   }
 
-  #keeps({ connection, untilMs, idleSinceMs }: Held): boolean {
+  #keeps({ connection, untilMs, idleSinceMs }: PooledConnection): boolean {
     const { limits, clock, reuses } = this.#pool;
     if (!reuses || this.#withdrawn || !connection.alive) return false;
     const nowMs = clock.monotonicMs();
@@ -278,9 +281,9 @@ export class Lane {
   }
 }
 
-function use(held: Held): Held {
-  held.users++;
-  return held;
+function use(pooled: PooledConnection): PooledConnection {
+  pooled.users++;
+  return pooled;
 }
 
 const multiplexes = ({ protocol }: Connection): boolean => protocol !== "http/1.1";
