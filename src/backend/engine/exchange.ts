@@ -4,7 +4,6 @@ import { announcedLength, trailerFields } from "../framing.ts";
 import type { ByteStream } from "../host.ts";
 import { EVENT } from "./abi.ts";
 import { type Headers, Reader, Writer } from "./codec.ts";
-import { Deferred } from "./deferred.ts";
 import { Eager } from "./eager.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
@@ -62,9 +61,15 @@ const EAGER_BYTES = 128 * 1024;
  */
 const GATHER_MS = 10;
 
+/** Settles what the caller of a request waits for. */
+interface AwaitedHead {
+  resolve(response: BackendResponse): void;
+  reject(error: ConnectionError): void;
+}
+
 /** A response whose head has not been handed over yet. */
 interface Gathered {
-  readonly head: Deferred<BackendResponse>;
+  readonly head: AwaitedHead;
   readonly status: number;
   readonly headers: [string, string][];
   /** Wanted whole; of another the first bytes do. */
@@ -77,9 +82,9 @@ export class Exchange {
   readonly #request: number;
   readonly #options: RequestOptions;
   #eager = new Eager(null);
-  #head: Deferred<BackendResponse> | null;
+  #head: AwaitedHead | null;
   #gathered: Gathered | null = null;
-  readonly #trailers = new Deferred<[string, string][]>();
+  readonly #trailers = Promise.withResolvers<[string, string][]>();
   #receivedTrailers: [string, string][] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #end: "open" | "ended" | ConnectionError = "open";
@@ -101,7 +106,7 @@ export class Exchange {
     if (this.#request < 0) throw pump.instance.failure();
     const announced = hasBody ? announcedLength(request.headers) : null;
     this.#upload = new Upload(pump, this.#request, announced, this);
-    const head = new Deferred<BackendResponse>();
+    const head = Promise.withResolvers<BackendResponse>();
     this.#head = head;
     this.response = head.promise;
     this.#trailers.promise.catch(() => undefined); // Failures are told by the head and the body too.
@@ -203,7 +208,7 @@ export class Exchange {
     this.#upload.wake();
   }
 
-  #awaitHead(head: Deferred<BackendResponse>): void {
+  #awaitHead(head: AwaitedHead): void {
     while (this.#end === "open") {
       const event = this.#next();
       if (event === 0) return;
@@ -216,7 +221,7 @@ export class Exchange {
     }
   }
 
-  #answer(head: Deferred<BackendResponse>, status: number, headers: [string, string][]): void {
+  #answer(head: AwaitedHead, status: number, headers: [string, string][]): void {
     this.#head = null;
     const isUpgrade = status === SWITCHING_PROTOCOLS;
     if (isUpgrade || this.#options.limit?.to === "head") clearTimeout(this.#timer);

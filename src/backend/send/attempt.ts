@@ -1,7 +1,6 @@
 /** One attempt at a backend: a connection from the pool or a new one, the exchange, and what it says of the endpoint. */
 import { abandonedBy, connect, type Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
-import { Deferred } from "../engine/deferred.ts";
 import { codeOf } from "../events.ts";
 import { type ExchangeRequest, isIdempotent } from "../exchange.ts";
 import type { BackendFailure } from "../failure.ts";
@@ -68,7 +67,7 @@ export async function attempt(
     endpoint.inFlight++;
     pool.inFlight++;
     const unhold = request.client === undefined ? null : pooled.keyedPool.hold(request.client);
-    const over = new Deferred<void>();
+    const over = Promise.withResolvers<void>();
     host.keep?.(over.promise);
     const isHttp2 = pooled.connection.protocol !== "http/1.1";
     const result = await exchangeOn(pooled.connection, request, {

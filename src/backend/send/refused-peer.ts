@@ -2,7 +2,6 @@
  * An endpoint whose presented chain was refused, or whose handshake was not acceptable otherwise: until when it is not
  * dialled, what is answered meanwhile, and which request asks again.
  */
-import { Deferred } from "../engine/deferred.ts";
 import type { BackendFailure } from "../failure.ts";
 import { REFUSED_PEER_LIMITS } from "../limits.ts";
 
@@ -44,7 +43,7 @@ export class RefusedPeer {
   /** Refusals in a row; each doubles the time without a dial. */
   #refusals = 0;
   /** The one dial that asks again after that time, and until when it is waited for: its invocation may have been ended. */
-  #asking: { readonly over: Deferred<void>; readonly untilMs: number } | null = null;
+  #asking: { readonly over: PromiseWithResolvers<void>; readonly untilMs: number } | null = null;
 
   get isRemembered(): boolean {
     return this.#remembered !== null;
@@ -66,7 +65,7 @@ export class RefusedPeer {
       const nowMs = monotonicMs();
       if (nowMs < this.#remembered.untilMs) return { kind: "refused", failure: this.#remembered.failure };
       if (this.#asking === null || !this.#isAsking(nowMs)) {
-        const over = new Deferred<void>();
+        const over = Promise.withResolvers<void>();
         const asking = { over, untilMs: nowMs + REFUSED_PEER_LIMITS.askMs };
         this.#asking = asking;
         return {
