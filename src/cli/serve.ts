@@ -1,7 +1,7 @@
 /** `lasthop serve`: serves a bundle, or all that a controller publishes to a directory, on Node, Deno or Bun. */
 import { statSync } from "node:fs";
 import { BundleError } from "../bundle/codec.ts";
-import type { OnBackendEvent } from "../backend/events.ts";
+import type { OnBackendEvent } from "../backend/index.ts";
 import type { AccessLog, AccessRecord } from "../gateway/access-log.ts";
 import { nodeHost } from "../host/node/host.ts";
 import { createMetrics } from "../host/node/metrics.ts";

@@ -1,6 +1,5 @@
 /** The access log: one record per request. Hosts decide where records are written. */
-import type { ConnectionFacts, Sent } from "../backend/send/sent.ts";
-import type { ExchangeRequest } from "../backend/exchange.ts";
+import type { ConnectionFacts, ExchangeRequest, Sent } from "../backend/index.ts";
 import type { BackendId, BundleEndpoint, BundleRule } from "../bundle/types.ts";
 import type { Failure, FailureCode } from "./failures.ts";
 

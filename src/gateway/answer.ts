@@ -1,5 +1,5 @@
 /** The answer to a request, as one stage of the gateway hands it to the next. */
-import type { ExchangeResponse } from "../backend/exchange.ts";
+import type { ExchangeResponse } from "../backend/index.ts";
 import type { Failure } from "./failures.ts";
 
 /** The answer to a request, and where it comes from. */

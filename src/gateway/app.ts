@@ -1,6 +1,6 @@
 /** The Hono app around a gateway, for hosts that serve through a fetch handler. */
 import { Hono } from "hono";
-import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
+import type { ExchangeRequest, ExchangeResponse } from "../backend/index.ts";
 import { failureResponse, internalFailure } from "./failures.ts";
 import type { Background, Front } from "./front.ts";
 import type { Gateway } from "./gateway.ts";

@@ -1,8 +1,5 @@
 /** Failures as HTTP: the status, `Proxy-Status` and the problem body, as the failure table has them for each code. */
-import { ConnectionError } from "../backend/engine/errors.ts";
-import { bodyFailureOf } from "../backend/connect/failures.ts";
-import type { BackendFailure } from "../backend/failure.ts";
-import type { ExchangeResponse } from "../backend/exchange.ts";
+import { type BackendFailure, bodyFailureOf, type ExchangeResponse } from "../backend/index.ts";
 import type { ConfigCode } from "../bundle/types.ts";
 import { FAILURES, type FailureCode, type RequestCode } from "./failure-table/table.ts";
 
@@ -46,7 +43,8 @@ export function failureOf(failure: BackendFailure): Failure {
 
 /** The failure of a response that broke off in its body. Its head is sent by then, so only the access log has the code. */
 export function bodyFailure(error: unknown): Failure {
-  return error instanceof ConnectionError ? failureOf(bodyFailureOf(error)) : internalFailure(error);
+  const failure = bodyFailureOf(error);
+  return failure === null ? internalFailure(error) : failureOf(failure);
 }
 
 /** The failure of a request in which our code threw: the client gets a 500, the access log the error's message. */

@@ -1,7 +1,5 @@
 /** Forwarding: the rule's filters, applied to the request before the backend and to the response after it. */
-import type { Backends } from "../backend/backends.ts";
-import type { Sent } from "../backend/send/sent.ts";
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../backend/exchange.ts";
+import type { Backends, ExchangeRequest, ExchangeResponse, HeaderList, Sent } from "../backend/index.ts";
 import type { BackendId, BundleBackendRef, BundleCors, BundleFilter, HeaderEdit } from "../bundle/types.ts";
 import { type Answer, failed, respond } from "./answer.ts";
 import { configurationFailure, type Failure, failureOf } from "./failures.ts";

@@ -1,6 +1,5 @@
 /** The gateway: matches a request, chooses a backend, forwards, answers, and writes one access record per request. */
-import type { Backends } from "../backend/backends.ts";
-import type { ExchangeRequest, ExchangeResponse } from "../backend/exchange.ts";
+import type { Backends, ExchangeRequest, ExchangeResponse } from "../backend/index.ts";
 import type { Bundle, BundleBackendRef, BundleListener, Capability } from "../bundle/types.ts";
 import { type AccessLog, NO_PROGRESS, type Progress, recordOf } from "./access-log.ts";
 import { type Answer, failed, type Failed, respond } from "./answer.ts";

@@ -1,5 +1,5 @@
 /** Header fields that a gateway must not forward, and fields that it adds. */
-import type { ExchangeRequest, HeaderList } from "../backend/exchange.ts";
+import type { ExchangeRequest, HeaderList } from "../backend/index.ts";
 import type { Front } from "./front.ts";
 
 /** Fields about one connection (RFC 9110 §7.6.1), and authentication between client and proxy (§11.7). */

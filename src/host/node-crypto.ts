@@ -7,7 +7,7 @@ import {
   type CipherGCMTypes,
   type KeyObject,
 } from "node:crypto";
-import type { HostAead } from "../backend/host.ts";
+import type { HostAead } from "../backend/index.ts";
 
 const TAG_BYTES = 16;
 

@@ -1,7 +1,6 @@
 /** The suite of faults: each has its answer, leaks nothing, sends nothing unverified, and the next request is answered. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
-import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { bodyFailureOf } from "../../src/backend/connect/failures.ts";
 import type { TransportCode } from "../../src/backend/failure.ts";
@@ -172,7 +171,8 @@ export async function answerOf(gateway: Gateway, more: Partial<ExchangeRequest> 
     if (why !== undefined) return `${status} ${/details="(.*)"/.exec(why)?.[1]}`;
     return text === "ok" ? `${status} ok` : `${status} ${JSON.stringify(text)}`;
   } catch (error) {
-    if (error instanceof ConnectionError) return `${status}, then ${bodyFailureOf(error).code}`;
-    throw error;
+    const failure = bodyFailureOf(error);
+    if (failure === null) throw error;
+    return `${status}, then ${failure.code}`;
   }
 }

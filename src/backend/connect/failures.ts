@@ -1,5 +1,5 @@
 /** The engine's errors as failures. */
-import type { ConnectionError, ConnectionErrorCode } from "../engine/errors.ts";
+import { ConnectionError, type ConnectionErrorCode } from "../engine/errors.ts";
 import { type TransportCode, transportFailure, type TransportFailure } from "../failure.ts";
 
 const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
@@ -34,5 +34,10 @@ export function failureOf(error: ConnectionError): TransportFailure {
   return error.afterHead ? { ...failure, afterHead: true } : failure;
 }
 
-/** Why a body broke off, whose head had come. */
-export const bodyFailureOf = (error: ConnectionError): TransportFailure => failureOf(error.asIncomplete());
+/**
+ * Why a response's body broke off whose head had come: the failure of `error` when it is a connection's, null when it is
+ * a bug of ours.
+ */
+export function bodyFailureOf(error: unknown): TransportFailure | null {
+  return error instanceof ConnectionError ? failureOf(error.asIncomplete()) : null;
+}

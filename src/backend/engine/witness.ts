@@ -3,7 +3,7 @@ import type { Witness, WitnessAnswer, WitnessQuestion } from "../../trust/index.
 import { WITNESS } from "./abi.ts";
 import { Writer } from "./codec.ts";
 import { ConnectionError } from "./errors.ts";
-import type { Instance } from "./instance.ts";
+import { type EngineHost, Instance } from "./instance.ts";
 
 /** A witness that speaks through whichever instance is alive. A trap, or a path that does not fit, is a refusal. */
 export function witnessOf(instance: () => Instance): Witness {
@@ -15,6 +15,18 @@ export function witnessOf(instance: () => Instance): Witness {
       throw error;
     }
   };
+}
+
+/**
+ * A witness with an instance of its own, for callers that judge chains without connections. `host` is asked for the
+ * module at the first question; after a trap there is another instance.
+ */
+export function standaloneWitness(host: () => EngineHost): Witness {
+  let instance: Instance | null = null;
+  return witnessOf(() => {
+    if (instance === null || instance.trapped !== null) instance = new Instance(host());
+    return instance;
+  });
 }
 
 function ask(instance: Instance, question: WitnessQuestion): WitnessAnswer {

@@ -1,5 +1,5 @@
 /** The row of one code in the failure table. */
-import type { CODES } from "../../backend/engine/abi.ts";
+import type { ENGINE_CODES } from "../../backend/index.ts";
 
 /** The proxy error types of RFC 9209 §2.3 that lasthop answers with. */
 export type ProxyError =
@@ -28,7 +28,7 @@ export interface FailureRow {
   readonly status: number;
   readonly proxyError: ProxyError;
   /** The names of the engine's numbers (`CODES` of backend/engine/abi.ts) that lead to this code; absent for none. */
-  readonly engine?: readonly (keyof typeof CODES)[];
+  readonly engine?: readonly (keyof typeof ENGINE_CODES)[];
   readonly meaning: string;
   readonly cause: string;
   readonly fix: string;

@@ -3,7 +3,7 @@
  * (RFC 9209), the engine's numbers that lead to it, its meaning, usual cause and fix. `npm run docs:failures` writes the
  * tables of docs/failures.md and docs/trust.md from it.
  */
-import type { TransportCode } from "../../backend/failure.ts";
+import type { TransportCode } from "../../backend/index.ts";
 import type { ConfigCode } from "../../bundle/types.ts";
 import type { RefusalCode } from "../../trust/index.ts";
 import { REFUSED_CONFIGURATION } from "./configuration.ts";

@@ -1,5 +1,5 @@
 /** Failures of connections to backends, and of requests and responses on them. */
-import type { TransportCode } from "../../backend/failure.ts";
+import type { TransportCode } from "../../backend/index.ts";
 import type { FailureRow } from "./row.ts";
 
 /** One row for each code. */

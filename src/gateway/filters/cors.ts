@@ -1,5 +1,5 @@
 /** The CORS filter (`HTTPCORSFilter`; Fetch §3.2): answers preflights, and sets the CORS fields of responses. */
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/index.ts";
 import type { BundleCors } from "../../bundle/types.ts";
 import { fullMatch } from "../match/predicates.ts";
 

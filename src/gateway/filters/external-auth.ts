@@ -2,9 +2,13 @@
  * The ExternalAuth filter with protocol HTTP (`HTTPExternalAuthFilter`): an auth server decides whether a request may
  * pass. "If there is any problem communicating with the external service, this filter MUST fail closed."
  */
-import type { Backends } from "../../backend/backends.ts";
-import { dropBody, type ExchangeRequest, type HeaderList } from "../../backend/exchange.ts";
-import { transportFailure } from "../../backend/failure.ts";
+import {
+  type Backends,
+  dropBody,
+  type ExchangeRequest,
+  type HeaderList,
+  transportFailure,
+} from "../../backend/index.ts";
 import { joined } from "../../bundle/bytes.ts";
 import type { BundleExternalAuth } from "../../bundle/types.ts";
 import { type Answer, failed } from "../answer.ts";

@@ -1,5 +1,5 @@
 /** The filters RequestHeaderModifier and ResponseHeaderModifier. */
-import type { HeaderList } from "../../backend/exchange.ts";
+import type { HeaderList } from "../../backend/index.ts";
 import type { HeaderEdit } from "../../bundle/types.ts";
 
 /** The fields after an edit (`HTTPHeaderFilter`): `set` overwrites, `add` appends, `remove` drops. Names are lower case. */

@@ -2,10 +2,7 @@
  * The RequestMirror filter: sends a copy of a request to another backend and drops the response. A copy never delays the
  * request itself: a mirror backend that reads the body more than a window later than the main backend is cut off.
  */
-import type { Backends } from "../../backend/backends.ts";
-import type { Sent } from "../../backend/send/sent.ts";
-import { dropBody, type ExchangeRequest } from "../../backend/exchange.ts";
-import { transportFailure } from "../../backend/failure.ts";
+import { type Backends, dropBody, type ExchangeRequest, type Sent, transportFailure } from "../../backend/index.ts";
 import type { BackendId, BundleMirror } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf } from "../failures.ts";
 

@@ -1,5 +1,5 @@
 /** Paths and locations of the filters URLRewrite and RequestRedirect. */
-import type { ExchangeResponse } from "../../backend/exchange.ts";
+import type { ExchangeResponse } from "../../backend/index.ts";
 import type { BundleAction, PathMatch, PathModifier } from "../../bundle/types.ts";
 import type { Front } from "../front.ts";
 

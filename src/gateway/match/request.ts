@@ -1,5 +1,5 @@
 /** The parts of a request that matches look at, parsed once per request. */
-import type { HeaderList } from "../../backend/exchange.ts";
+import type { HeaderList } from "../../backend/index.ts";
 
 /** A request, as matches see it. */
 export interface MatchRequest {

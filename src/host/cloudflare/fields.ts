@@ -2,7 +2,7 @@
  * Field values between workerd and an exchange. Everywhere else a string in Headers is latin-1, one character a byte;
  * workerd reads and writes UTF-8.
  */
-import type { HeaderList } from "../../backend/exchange.ts";
+import type { HeaderList } from "../../backend/index.ts";
 
 const ASCII = /^[\0-\x7f]*$/;
 const LOST = "\ufffd";

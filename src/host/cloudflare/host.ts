@@ -1,8 +1,7 @@
 /** What workerd gives backend/. */
 import { waitUntil } from "cloudflare:workers";
-import type { Host } from "../../backend/host.ts";
+import { afterMicrotasks, type Host } from "../../backend/index.ts";
 import tlsModule from "../../../wasm/dist/lasthop_tls.wasm";
-import { afterMicrotasks } from "../../backend/soon.ts";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { cloudflareDial } from "./socket.ts";
 

@@ -1,6 +1,5 @@
 /** The hop from the worker to the object that pools connections, and what happens when the object is not there. */
-import { isIdempotent } from "../../backend/exchange.ts";
-import { transportFailure } from "../../backend/failure.ts";
+import { isIdempotent, transportFailure } from "../../backend/index.ts";
 import { BundleError } from "../../bundle/refusal.ts";
 import { failureOf, failureResponse } from "../../gateway/failures.ts";
 import { cloudflareHost } from "./host.ts";

@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 // By path: what the package shows to a worker's bundler only throws.
 import Receiver from "../../../node_modules/ws/lib/receiver.js";
 import Sender from "../../../node_modules/ws/lib/sender.js";
-import type { ByteStream } from "../../backend/host.ts";
+import type { ByteStream } from "../../backend/index.ts";
 
 /** The longest message either way: one is whole in memory before it is passed on, and an isolate has 128 MB. */
 export const MAX_MESSAGE_BYTES = 4 << 20;

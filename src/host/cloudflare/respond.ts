@@ -1,5 +1,5 @@
 /** An exchange's response as a workerd Response. */
-import { dropBody, type ExchangeResponse } from "../../backend/exchange.ts";
+import { dropBody, type ExchangeResponse } from "../../backend/index.ts";
 import { toWorkerd } from "./fields.ts";
 import { HANDED_OVER } from "../../gateway/gateway.ts";
 import type { Background } from "./serving.ts";

@@ -1,8 +1,12 @@
 /** What a worker or its object serves: the newest release that loads, each the successor of the one before. */
-import { type Backends, createBackends } from "../../backend/backends.ts";
-import type { BackendEvent, BackendStats } from "../../backend/events.ts";
-import type { Host } from "../../backend/host.ts";
-import type { PoolLimits } from "../../backend/limits.ts";
+import {
+  type BackendEvent,
+  type Backends,
+  type BackendStats,
+  createBackends,
+  type Host,
+  type PoolLimits,
+} from "../../backend/index.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
 import { BundleError, decodeBundle } from "../../bundle/codec.ts";
 import { decodeSecrets, NO_SECRETS } from "../../bundle/secrets.ts";

@@ -1,6 +1,6 @@
 /** Sockets of workerd, read into a buffer of ours: half the cost of large bodies against default reads. */
 import { connect } from "cloudflare:sockets";
-import { type ByteStream, type Dial, DialError } from "../../backend/host.ts";
+import { type ByteStream, type Dial, DialError } from "../../backend/index.ts";
 
 /**
  * Every read costs workerd a buffer of the size that was asked for, and a wake-up: answers that fit into a small one get

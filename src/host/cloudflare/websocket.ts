@@ -3,10 +3,14 @@
  * the byte stream behind a 101. So the handshake with the backend is ours, and messages are framed anew (RFC 6455).
  */
 import { createHash, randomBytes } from "node:crypto";
-import type { Backends } from "../../backend/backends.ts";
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
-import { transportFailure } from "../../backend/failure.ts";
-import type { ByteStream } from "../../backend/host.ts";
+import {
+  type Backends,
+  type ByteStream,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type HeaderList,
+  transportFailure,
+} from "../../backend/index.ts";
 import { relay } from "./relay.ts";
 import { toWorkerd } from "./fields.ts";
 

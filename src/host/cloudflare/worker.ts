@@ -1,8 +1,6 @@
 /** The worker: a bundle, embedded by the deployment or published to KV, behind a fetch handler. */
 import { DurableObject } from "cloudflare:workers";
-import type { BackendStats } from "../../backend/events.ts";
-import type { Host } from "../../backend/host.ts";
-import { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "../../backend/limits.ts";
+import { type BackendStats, DEFAULT_POOL_LIMITS, type Host, NO_REUSE, type PoolLimits } from "../../backend/index.ts";
 import type { Capability } from "../../bundle/types.ts";
 import type { Front } from "../../gateway/front.ts";
 import { cloudflareHost, invocationHost } from "./host.ts";

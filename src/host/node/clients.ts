@@ -1,5 +1,5 @@
 /** The clients connected to a port: who has a request in flight, and how each is asked to leave. */
-import type { RequestClient } from "../../backend/exchange.ts";
+import type { RequestClient } from "../../backend/index.ts";
 import type { Front } from "../../gateway/front.ts";
 import type { Gateway } from "../../gateway/gateway.ts";
 import type { Pace } from "./pace.ts";

@@ -1,6 +1,6 @@
 /** What Node gives backend/. */
 import { readFileSync } from "node:fs";
-import type { Host } from "../../backend/host.ts";
+import type { Host } from "../../backend/index.ts";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { nodeDial } from "./socket.ts";
 

@@ -1,7 +1,7 @@
 /** HTTP/1.1 from clients: Node's messages as exchanges, and back. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/exchange.ts";
+import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/index.ts";
 import { failureResponse } from "../../gateway/failures.ts";
 import type { RefusedRequest } from "../../gateway/gateway.ts";
 import { BunConnection, isBun } from "./bun.ts";

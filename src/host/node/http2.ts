@@ -8,7 +8,7 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/exchange.ts";
+import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/index.ts";
 import type { Front } from "../../gateway/front.ts";
 import { isBun } from "./bun.ts";
 import { type Client, type Handle, type Join, requestClient } from "./clients.ts";

@@ -1,6 +1,6 @@
 /** Prometheus metrics of `lasthop serve`. docs/operations.md says what each means. */
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import type { BackendEvent } from "../../backend/events.ts";
+import type { BackendEvent } from "../../backend/index.ts";
 import type { Bundle } from "../../bundle/types.ts";
 import type { AccessRecord } from "../../gateway/access-log.ts";
 import type { Serving } from "./serve.ts";

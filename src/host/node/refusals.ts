@@ -1,7 +1,6 @@
 /** Requests that are refused before anybody is asked: by the parser, for their framing, or because they do not come. */
 import type { IncomingMessage } from "node:http";
-import { transportFailure } from "../../backend/failure.ts";
-import type { ExchangeResponse } from "../../backend/exchange.ts";
+import { type ExchangeResponse, transportFailure } from "../../backend/index.ts";
 import { type Failure, failureOf, requestFailure } from "../../gateway/failures.ts";
 import { headText } from "./upgrade.ts";
 

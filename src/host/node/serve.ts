@@ -1,8 +1,12 @@
 /** Serves one bundle on Node: its listeners, one pool for all its generations, reload and shutdown without a cut. */
-import { DEFAULT_POOL_LIMITS } from "../../backend/limits.ts";
-import { type Backends, createBackends } from "../../backend/backends.ts";
-import type { BackendStats, OnBackendEvent } from "../../backend/events.ts";
-import type { Host } from "../../backend/host.ts";
+import {
+  type Backends,
+  type BackendStats,
+  createBackends,
+  DEFAULT_POOL_LIMITS,
+  type Host,
+  type OnBackendEvent,
+} from "../../backend/index.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
 import { decodeBundle } from "../../bundle/codec.ts";
 import { demandKeys, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";

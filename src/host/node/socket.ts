@@ -1,6 +1,6 @@
 /** Dialling over node:net. */
 import { connect, type OnReadOpts, type Socket } from "node:net";
-import { DialError, type ByteStream, type Dial } from "../../backend/host.ts";
+import { type ByteStream, type Dial, DialError } from "../../backend/index.ts";
 import { Turns } from "./turns.ts";
 
 /** Enough for a handshake and a small response; a connection that fills it gets large ones. */

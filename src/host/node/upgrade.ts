@@ -1,8 +1,7 @@
 /** A client's connection that becomes a byte stream to its backend (RFC 9110 §7.8), or is refused that. */
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ExchangeResponse } from "../../backend/exchange.ts";
-import type { ByteStream } from "../../backend/host.ts";
+import type { ByteStream, ExchangeResponse } from "../../backend/index.ts";
 import { writeBody } from "./streams.ts";
 
 /** How long one side may go on after the other has ended: a ByteStream ends both ways at once. */
