@@ -2,16 +2,34 @@
 import type { Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { RequestClient } from "../exchange.ts";
-import { YIELD_MS } from "../limits.ts";
+import { type PoolLimits, YIELD_MS } from "../limits.ts";
 import { DialWindow } from "./dial-window.ts";
-import type { Pool } from "./pool.ts";
-import type { Dialer, DialResult, PooledConnection } from "./pooled-connection.ts";
+import type { ConnectionOwner, Dialer, DialResult, PooledConnection } from "./pooled-connection.ts";
 import { Queue, type QueueEntry, type Taken } from "./queue.ts";
+import type { Room, Waiting } from "./room.ts";
 import { SharedDial } from "./shared-dial.ts";
 import { SHARE_LIMITS, Shares } from "./shares.ts";
 
-export class KeyedPool {
-  readonly #pool: Pool;
+/** What the pools of all keys have in common. */
+export interface PoolContext {
+  readonly limits: PoolLimits;
+  readonly clock: { monotonicMs(): number; now(): number };
+  /** A number in [0, 1), so that connections opened together do not grow old together. */
+  readonly random: () => number;
+  readonly room: Room;
+  /** Connections serve more than one exchange. */
+  readonly reuses: boolean;
+  /** When an exchange last ended; monotonic. */
+  freedMs: number;
+  /**
+   * Closes what no request will ask for again, and answers how many connections those are. There is no timer: what nobody
+   * else uses costs nothing until then.
+   */
+  sweep(nowMs: number): number;
+}
+
+export class KeyedPool implements ConnectionOwner, Waiting {
+  readonly #pool: PoolContext;
   /** HTTP/1.1, the one used last at the end: those at the front grow old, and are closed. */
   readonly #idle: PooledConnection[] = [];
   /** HTTP/2: each carries several exchanges; the first with room is used. */
@@ -27,7 +45,7 @@ export class KeyedPool {
   /** Whether the peer speaks HTTP/2, as the last connection told. */
   #multiplexes: boolean | null;
 
-  constructor(pool: Pool, multiplexes: boolean | null) {
+  constructor(pool: PoolContext, multiplexes: boolean | null) {
     this.#pool = pool;
     this.#multiplexes = multiplexes;
     this.#shares = new Shares(pool.limits.connectionsPerKey);
@@ -41,7 +59,7 @@ export class KeyedPool {
 
   /** Who waits does so for connections that others use, not for a dial's turn. */
   get isShort(): boolean {
-    return this.isFull || !this.#pool.hasRoom;
+    return this.isFull || this.#pool.room.isFull;
   }
 
   get idle(): number {
@@ -56,7 +74,7 @@ export class KeyedPool {
   /** Connections that would serve those who wait and may be opened but for the pool's limit. */
   get wanted(): number {
     if (!this.#queue.has(this.#taken, this.#isContended)) return 0;
-    return Math.min(this.#queue.length, this.#room, this.#sharesDials ? 1 : Number.POSITIVE_INFINITY);
+    return Math.min(this.#queue.length, this.#dialRoom, this.#sharesDials ? 1 : Number.POSITIVE_INFINITY);
   }
 
   /** There is a connection to {@link take} for somebody who waits. */
@@ -92,15 +110,15 @@ export class KeyedPool {
   /** The caller's own connection, or one that others share. Null: there may be one to {@link take}, or the signal aborted. */
   async obtain(dial: Dialer, entry: QueueEntry, signal: AbortSignal, accepted: () => void): Promise<DialResult | null> {
     if (this.#dial !== null) return this.#dial.join(signal, accepted);
-    if (this.#room > 0 && this.#pool.hasRoom && !this.#isHeldBack(entry.client)) {
+    if (this.#dialRoom > 0 && !this.#pool.room.isFull && !this.#isHeldBack(entry.client)) {
       this.#enter();
     } else {
       const waiting = this.#queue.wait(entry, signal);
-      this.#pool.startWaiting(this);
+      this.#pool.room.startWaiting(this);
       const over = this.#waitWith(entry.client);
       const call = await waiting;
       over();
-      this.#pool.stopWaiting(this);
+      this.#pool.room.stopWaiting(this);
       if (call !== "room") return null;
       // Somebody was called before who dials for all.
       if (this.#dial !== null || signal.aborted) {
@@ -145,9 +163,9 @@ export class KeyedPool {
       this.discard(pooled);
     } else if (
       pooled.users === 0 &&
-      this.#pool.mustYield(this, (this.oldestMs ?? Number.POSITIVE_INFINITY) - YIELD_MS)
+      this.#pool.room.mustYield(this, (this.oldestMs ?? Number.POSITIVE_INFINITY) - YIELD_MS)
     ) {
-      this.#pool.dismiss(pooled);
+      this.#pool.room.closeForOthers(pooled);
     } else {
       if (!isShared) this.#keep(pooled);
       this.#queue.call("look", this.#taken, this.#isContended);
@@ -184,7 +202,7 @@ export class KeyedPool {
   }
 
   /** Connections of this key that may be dialled now. */
-  get #room(): number {
+  get #dialRoom(): number {
     return Math.min(this.#pool.limits.connectionsPerKey - this.#open, this.#window.room);
   }
 
@@ -195,7 +213,7 @@ export class KeyedPool {
 
   /** Exchanges follow each other on HTTP/2 without a pause, so somebody for whom there is no room would wait for ever. */
   #standsBack(): boolean {
-    return this.#pool.mustYield(this, this.#pool.clock.monotonicMs() - YIELD_MS);
+    return this.#pool.room.mustYield(this, this.#pool.clock.monotonicMs() - YIELD_MS);
   }
 
   get #isContended(): boolean {
@@ -215,7 +233,7 @@ export class KeyedPool {
       const nowMs = this.#pool.clock.monotonicMs();
       if (this.isShort && !this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.length);
       // The client is no longer held back to its share; or there is room that no waiting request was called for.
-      else if (!this.#isContended && this.#room > 0) this.retryWaiters();
+      else if (!this.#isContended && this.#dialRoom > 0) this.retryWaiters();
     }, SHARE_LIMITS.waitMs);
     return () => {
       clearInterval(timer);
@@ -248,7 +266,7 @@ export class KeyedPool {
     });
     this.#multiplexes = multiplexes(connection);
     if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) this.#shared.add(pooled);
-    this.#pool.admit();
+    this.#pool.room.admitWaiting();
     return { kind: "open", pooled };
   }
 
@@ -260,13 +278,13 @@ export class KeyedPool {
 
   #enter(): void {
     this.#open++;
-    this.#pool.open++;
+    this.#pool.room.connectionOpened();
     this.#window.begin();
   }
 
   #connectionClosed(pooled: PooledConnection | null): null {
     this.#open--;
-    this.#pool.connectionClosed(pooled);
+    this.#pool.room.connectionClosed(pooled);
     return null;
   }
 

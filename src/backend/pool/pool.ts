@@ -5,8 +5,9 @@
  */
 import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
 import type { PoolLimits } from "../limits.ts";
-import { KeyedPool } from "./keyed-pool.ts";
+import { KeyedPool, type PoolContext } from "./keyed-pool.ts";
 import type { PooledConnection } from "./pooled-connection.ts";
+import { Room } from "./room.ts";
 
 /** What a connection may be reused for. Equal strings: the same endpoint, protocol, policy and client identity. */
 export type PoolKey = string;
@@ -22,38 +23,39 @@ export function poolKey(
   return JSON.stringify([host, port, protocol, security, clientIdentity, protocols]);
 }
 
-interface Clock {
-  monotonicMs(): number;
-  now(): number;
-}
-
-export class Pool {
+export class Pool implements PoolContext {
   readonly limits: PoolLimits;
-  readonly clock: Clock;
+  readonly clock: PoolContext["clock"];
   readonly random: () => number;
+  readonly room: Room;
   readonly #keyedPools = new Map<PoolKey, KeyedPool>();
-  /** Lanes that somebody waits in. */
-  readonly #crowded = new Set<KeyedPool>();
-  /** Idle ones that were closed for others, and are not yet gone. */
-  readonly #leaving = new Set<PooledConnection>();
-  /** Connections of all keys, withdrawn ones and those still to be dialled too. */
-  open = 0;
-  /** Exchanges on them. */
+  /** Exchanges on connections of all keys. */
   inFlight = 0;
-  /** When an exchange last ended; monotonic. */
   freedMs = Number.NEGATIVE_INFINITY;
   #sweptMs: number;
   #closed = false;
 
-  constructor(limits: PoolLimits, clock: Clock, random: () => number) {
+  constructor(limits: PoolLimits, clock: PoolContext["clock"], random: () => number) {
     this.limits = limits;
     this.clock = clock;
     this.random = random;
+    this.room = new Room(limits.connections, () => this.#idlest());
     this.#sweptMs = clock.monotonicMs();
   }
 
   get reuses(): boolean {
     return !this.#closed && this.limits.idlePerKey > 0;
+  }
+
+  /** Open connections of all keys, withdrawn ones and those still to be dialled too. */
+  get open(): number {
+    return this.room.open;
+  }
+
+  get idle(): number {
+    let idle = 0;
+    for (const keyedPool of this.#keyedPools.values()) idle += keyedPool.idle;
+    return idle;
   }
 
   /** `multiplexes`: whether the peer speaks HTTP/2, null where only a connection can tell. */
@@ -78,10 +80,6 @@ export class Pool {
     for (const keyedPool of this.#keyedPools.values()) keyedPool.withdraw();
   }
 
-  /**
-   * Closes what no request will ask for again, and answers how many those are. No timer: what nobody else uses costs
-   * nothing until then.
-   */
   sweep(nowMs: number): number {
     if (nowMs - this.#sweptMs < this.limits.idleMs) return 0;
     this.#sweptMs = nowMs;
@@ -90,75 +88,13 @@ export class Pool {
     return closed;
   }
 
-  get idle(): number {
-    let idle = 0;
-    for (const keyedPool of this.#keyedPools.values()) idle += keyedPool.idle;
-    return idle;
-  }
-
-  get hasRoom(): boolean {
-    return this.open < this.limits.connections;
-  }
-
-  /** Somebody has come to wait for a connection of this key. For room, connections that nobody uses are closed, the idlest first. */
-  startWaiting(keyedPool: KeyedPool): void {
-    this.#crowded.add(keyedPool);
-    while (this.#isShort) {
-      const [idlest] = [...this.#keyedPools.values()].flatMap((each) => each.unused()).sort(byIdleness);
-      if (idlest === undefined) return;
-      this.dismiss(idlest);
+  #idlest(): PooledConnection | null {
+    let idlest: PooledConnection | null = null;
+    for (const keyedPool of this.#keyedPools.values()) {
+      for (const each of keyedPool.unused()) {
+        if (idlest === null || each.idleSinceMs < idlest.idleSinceMs) idlest = each;
+      }
     }
-  }
-
-  /**
-   * Somebody waits no longer for a connection of this key. Those who stood back for it need not any more when it was the last. Only who
-   * will find something is called: others would wait again, which calls those here, and so on without end.
-   */
-  stopWaiting(keyedPool: KeyedPool): void {
-    if (keyedPool.oldestMs !== null || !this.#crowded.delete(keyedPool) || this.hasRoom) return;
-    for (const each of this.#crowded) if (each.hasFreeConnection) each.retryWaiters();
-  }
-
-  /** Closes a connection that nobody uses, for somebody who waits for room. */
-  dismiss(pooled: PooledConnection): void {
-    this.#leaving.add(pooled);
-    pooled.keyedPool.discard(pooled);
-  }
-
-  /** A connection is gone (null: it never came about): who has waited longest opens the next. */
-  connectionClosed(pooled: PooledConnection | null): void {
-    this.open--;
-    if (pooled !== null) this.#leaving.delete(pooled);
-    this.admit();
-  }
-
-  /** There may be room: who has waited longest dials. */
-  admit(): void {
-    for (let keyedPool = this.#first(null); this.hasRoom && keyedPool !== null; keyedPool = this.#first(null))
-      keyedPool.admit();
-  }
-
-  /** Whether somebody of another key has waited for room since before `sinceMs`. */
-  mustYield(keyedPool: KeyedPool, sinceMs: number): boolean {
-    return this.#isShort && (this.#first(keyedPool)?.oldestMs ?? Number.POSITIVE_INFINITY) < sinceMs;
-  }
-
-  /** More connections are wanted than leave. */
-  get #isShort(): boolean {
-    let wanted = 0;
-    for (const each of this.#crowded) wanted += each.wanted;
-    return wanted > this.#leaving.size;
-  }
-
-  /** Where somebody has waited longest for room. */
-  #first(but: KeyedPool | null): KeyedPool | null {
-    let first: KeyedPool | null = null;
-    for (const keyedPool of this.#crowded) {
-      if (keyedPool === but || keyedPool.wanted === 0) continue;
-      if (first === null || (keyedPool.oldestMs ?? 0) < (first.oldestMs ?? 0)) first = keyedPool;
-    }
-    return first;
+    return idlest;
   }
 }
-
-const byIdleness = (one: PooledConnection, other: PooledConnection): number => one.idleSinceMs - other.idleSinceMs;
