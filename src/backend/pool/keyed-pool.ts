@@ -265,7 +265,11 @@ export class KeyedPool implements ConnectionOwner, Waiting {
       this.#connectionClosed(pooled);
     });
     this.#multiplexes = multiplexes(connection);
-    if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) this.#shared.add(pooled);
+    if (this.#multiplexes && this.#pool.reuses && !this.#withdrawn) {
+      this.#shared.add(pooled);
+      // A peer that spoke HTTP/1.1 before has room here for requests that wait for a connection of their own.
+      this.retryWaiters();
+    }
     this.#pool.room.admitWaiting();
     return { kind: "open", pooled };
   }
