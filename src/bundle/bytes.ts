@@ -1,6 +1,6 @@
-/** Octets as the text a bundle writes them in, and back; chunks as one piece. */
+/** Octets as text and back, joined and compared. */
 
-/** Lower-case hex. */
+/** Octets as lower-case hexadecimal digits, two for each. */
 export function hex(bytes: Uint8Array): string {
   let text = "";
   for (const octet of bytes) text += octet.toString(16).padStart(2, "0");
@@ -11,19 +11,19 @@ export function hex(bytes: Uint8Array): string {
 export const isSha256Hex = (value: unknown): value is string =>
   typeof value === "string" && /^[0-9a-f]{64}$/.test(value);
 
-/** RFC 4648 §4. */
+/** Octets as base64 with padding (RFC 4648 §4). */
 export function toBase64(bytes: Uint8Array): string {
   let text = "";
   for (const octet of bytes) text += String.fromCharCode(octet);
   return btoa(text);
 }
 
-/** RFC 4648 §4. Throws on what `atob` does not take. */
+/** Octets of base64 (RFC 4648 §4). Throws for a text that `atob` does not accept. */
 export function fromBase64(text: string): Uint8Array {
   return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
-/** The chunks in their order, copied into one piece. */
+/** All chunks in their order, copied into one array. */
 export function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
   let at = 0;

@@ -1,6 +1,9 @@
-/** JSON in one spelling. */
+/** Canonical JSON: one text for each value. */
 
-/** JSON with keys sorted by code unit, no spaces; undefined fields are left out, as JSON.stringify does. */
+/**
+ * JSON with keys sorted by code unit and without spaces. Fields that are undefined are left out, as JSON.stringify
+ * does.
+ */
 export function canonicalJson(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value);
   if (value === null || typeof value !== "object") return JSON.stringify(value) ?? "null";

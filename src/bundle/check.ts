@@ -1,21 +1,24 @@
-/** Whether a parsed value is a bundle of types.ts: every field there, none besides, every reference kept. */
+/**
+ * Checks that a parsed value is a bundle as types.ts describes it: every field is there and no other, and every
+ * reference leads somewhere.
+ */
 import { isSha256Hex } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
-import { checkReferences } from "./references.ts";
+import { type Checked, checkReferences } from "./references.ts";
 import { type Bundle, CONFIG_CODES } from "./types.ts";
 
-/** Throws a BundleError that names the field; returns otherwise. */
+/** Checks one value. Throws a BundleError that names the field. */
 type Check = (value: unknown, at: Path) => void;
-/** Steps from the root; each check leaves it as it found it, so that descending allocates nothing. */
+/**
+ * The field names and indices from the root to a value. Each check restores the path, so that descending allocates
+ * nothing.
+ */
 type Path = (string | number)[];
 
-/** What has been checked with the bundle before: all rules, hosts, and entries of maps but the fresh ones. */
-export interface Checked {
-  readonly before: Bundle;
-  readonly fresh: ReadonlySet<unknown>;
-}
-
-/** The bundle, checked, from scratch where `checked` is null. Throws {@link BundleError}. */
+/**
+ * Checks a parsed value and answers it as a bundle. `checked` tells what need not be checked again; null: everything
+ * is checked. Throws {@link BundleError}.
+ */
 export function checkBundle(value: unknown, checked: Checked | null): Bundle {
   const unlessKnown = (check: Check): Check =>
     checked === null ? check : (entry, at) => (checked.fresh.has(entry) ? check(entry, at) : undefined);
@@ -79,7 +82,7 @@ const object = (fields: Readonly<Record<string, Check>>): Check => {
     for (const [name, check] of checks) {
       const child = entries[name];
       at.push(name);
-      // JSON holds no undefined, and its objects inherit none of these names.
+      // A parsed JSON object has no value undefined, and inherits no property with the name of a field.
       if (child === undefined) throw new BundleError("missing-field", format(at), "it is required");
       check(child, at);
       at.pop();
@@ -90,10 +93,10 @@ const object = (fields: Readonly<Record<string, Check>>): Check => {
     throw new BundleError("unknown-field", format(at), "this version does not know it");
   };
 };
-/** Whether it stands for a refused target, which holds the field `refused`. */
+/** Whether a value is the variant with the field `refused`, of a target or of a backendRef. */
 const isRefused = (value: unknown): boolean =>
   value !== null && typeof value === "object" && Object.hasOwn(value, "refused");
-/** A union told apart by `kind`, or by which of two fields is there. */
+/** Checks a union whose variants differ in the field `kind`. */
 const byKind = (variants: Readonly<Record<string, Check>>): Check => {
   const checks = new Map(Object.entries(variants));
   return (value, at) => {

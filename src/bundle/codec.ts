@@ -1,7 +1,7 @@
 /**
- * The bundle's canonical text. Encoding sorts every key and lays the text out by lines; the digest is the SHA-256 of all
- * lines but its own. Decoding is strict: a bundle that is cut, altered, of another format or at odds with types.ts is refused
- * whole. Web APIs only.
+ * Encodes and decodes the canonical text of a bundle. Encoding sorts every key and lays the text out by lines; the
+ * digest is the SHA-256 of all lines but the digest's own. Decoding is strict: a bundle that is cut, altered, of
+ * another format or not as types.ts describes it is refused whole.
  */
 import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
@@ -13,11 +13,12 @@ import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
 export { canonicalJson } from "./canonical.ts";
 export { BUNDLE_REFUSALS, BundleError, type BundleRefusal } from "./refusal.ts";
 
-export type Sha256 = (bytes: Uint8Array) => Uint8Array;
+/** A synchronous SHA-256: the digest's 32 octets. */
+type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 /**
- * Canonical text of a bundle (lines.ts), ending in a newline. The digest is computed here: over the text without the
- * digest's own line. `texts`: those of entries, from memory where the caller has it.
+ * Encodes a bundle as canonical text (lines.ts), ending in a newline, and computes its digest. `texts` makes the
+ * text of entries, from memory where the caller has it.
  */
 export function encodeBundle(
   fields: Omit<Bundle, "digest">,
@@ -30,17 +31,17 @@ export function encodeBundle(
   return { bundle: { ...fields, digest }, text: lines.with(at, `"digest":"${digest}",`).join("\n") };
 }
 
-/** SHA-256 over canonical JSON, in hex: of a bundle's fields, a policy, a list of anchors. */
+/** The SHA-256 of a value's canonical JSON, in hex: of the fields of a bundle, a policy, or a list of anchors. */
 export function digestOf(value: unknown, sha256: Sha256): string {
   return hex(sha256(new TextEncoder().encode(canonicalJson(value))));
 }
 
-/** Layouts of bundles that were decoded, for the next. */
+/** The layouts of decoded bundles, from which the next bundle takes the lines it shares. */
 const layouts = new WeakMap<Bundle, Layout>();
 
 /**
- * The bundle in a text or its UTF-8 bytes. Throws {@link BundleError} and nothing else. What it has in common with
- * `before`, itself decoded here, is not read again: both bundles share it.
+ * Decodes a bundle from its text or its UTF-8 bytes. Throws {@link BundleError} and nothing else. Entries whose
+ * lines `before`, a bundle decoded here, has too are not parsed again: both bundles share the values.
  */
 export function decodeBundle(input: string | Uint8Array, sha256: Sha256, before: Bundle | null = null): Bundle {
   const text = typeof input === "string" ? input : decodeUtf8(input);
@@ -51,7 +52,7 @@ export function decodeBundle(input: string | Uint8Array, sha256: Sha256, before:
     throw new BundleError("not-json", "", "a bundle is one JSON object");
   }
   const format: unknown = Object.hasOwn(value, "format") ? (value as { format: unknown }).format : undefined;
-  // Format N-1 does not exist yet; from 2 on its conversion goes here.
+  // Only one format exists yet. From format 2 on, the conversion of the format before goes here.
   if (format !== BUNDLE_FORMAT) {
     throw new BundleError(
       "unknown-format",
@@ -76,7 +77,10 @@ function parse(text: string): unknown {
   }
 }
 
-/** Over the text as it came, so that nothing is serialized again. No string holds a newline: the line is the digest's. */
+/**
+ * Verifies the digest over the text as it was read, so that nothing is serialized again. No JSON string contains a
+ * newline, so the line found is the digest's own.
+ */
 function verifyDigest(text: string, value: object, sha256: Sha256): void {
   const digest: unknown = Object.hasOwn(value, "digest") ? (value as { digest: unknown }).digest : undefined;
   if (!isSha256Hex(digest)) {
@@ -86,7 +90,7 @@ function verifyDigest(text: string, value: object, sha256: Sha256): void {
   const at = text.indexOf(line);
   if (!text.endsWith("\n")) throw new BundleError("digest-mismatch", "", "cut short: a bundle ends in a newline");
   const bytes = new TextEncoder().encode(text);
-  // Mostly ASCII, where both count alike.
+  // In an ASCII text, which most are, offsets in characters and in bytes are equal.
   const start = bytes.length === text.length ? at : new TextEncoder().encode(text.slice(0, Math.max(0, at))).length;
   if (at >= 0) bytes.copyWithin(start + 1, start + line.length);
   const found = hex(sha256(at < 0 ? bytes : bytes.subarray(0, bytes.length - line.length + 1)));

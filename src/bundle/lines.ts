@@ -1,39 +1,49 @@
 /**
- * The layout of a bundle's text: one line for each rule, host, backend, policy, certificate, anchor and set of anchors, and
- * one for each other field, so that two bundles differ in the lines of what differs. Who has read one bundle reads only
- * those lines of the next, and shares the values of all others. It is JSON still, to whom lines mean nothing.
+ * The layout of a bundle's text: one line for each rule, host, backend, policy, certificate, anchor and set of
+ * anchors, and one for each other field. So the texts of two bundles differ in the lines of the entries that differ.
+ * A reader of the next bundle parses only those lines, and shares the values of all others. The text is ordinary
+ * JSON as well.
  */
 import { canonicalJson } from "./canonical.ts";
 import type { Bundle } from "./types.ts";
 
-/** Fields whose entries have lines of their own; `listeners` have their hosts so. */
+/**
+ * Fields that are maps whose entries have a line each. The rules and each listener's hosts are lists laid out alike.
+ */
 const MAPS: ReadonlySet<string> = new Set(["anchorSets", "anchors", "backends", "certificates", "policies"]);
 const HOSTS = `"hosts":[`;
 
-/** What texts are made by: in one step each, or from memory. */
+/** Makes the texts of entries: anew each time, or from memory. */
 export interface Texts {
-  /** Canonical JSON of an entry, after its key in a map. The same value may be asked for again, under the same key. */
+  /**
+   * Canonical JSON of an entry, after its key when it is in a map. The same value may be asked for again, under the
+   * same key.
+   */
   entry(value: unknown, key?: string): string;
-  /** The entries that `list` finds in one list or map, which is `of`. */
+  /** The text of all entries of the list or map `of`, which `list` finds when the text is not in memory. */
   entries(of: object, list: () => Entries): string;
 }
 
-/** `keys`: of a map's; null: of a list. */
+/** The entries of a list or a map; `keys` is null for a list. */
 export interface Entries {
   readonly values: readonly unknown[];
   readonly keys: readonly string[] | null;
 }
 
-/** One line each. */
+/** The text of entries, one line each. */
 export const joinEntries = ({ values, keys }: Entries, { entry }: Pick<Texts, "entry">): string =>
   values.map((value, index) => entry(value, keys?.[index])).join(",\n");
 
+/** Makes every text anew. */
 export const TEXTS: Texts = {
   entry: (value, key) => (key === undefined ? canonicalJson(value) : `${JSON.stringify(key)}:${canonicalJson(value)}`),
   entries: (_, list) => joinEntries(list(), TEXTS),
 };
 
-/** The canonical text by lines, in the order of the fields' names; all entries of a field in one string. */
+/**
+ * Lays fields out as canonical text, sorted by name. The answer has the lines of the text, but all entries of a
+ * field as one string.
+ */
 export function layOut(fields: Readonly<Record<string, unknown>>, texts: Texts): string[] {
   const names = Object.keys(fields)
     .filter((name) => fields[name] !== undefined)
@@ -68,7 +78,7 @@ function layOutField(name: string, value: unknown, texts: Texts): string[] {
   return [texts.entry(value, name)];
 }
 
-/** As one string; none where there are no entries. */
+/** The entries as one string in a list; an empty list when there are no entries. */
 function together(of: object, list: () => Entries, texts: Texts): string[] {
   const text = texts.entries(of, list);
   return text === "" ? [] : [text];
@@ -77,31 +87,36 @@ function together(of: object, list: () => Entries, texts: Texts): string[] {
 function layOutListener(listener: Bundle["listeners"][number], texts: Texts): string {
   const { hosts } = listener;
   if (!Array.isArray(hosts)) return texts.entry(listener);
-  // The names of its fields are ours, so this stands in its text exactly once outside of a string.
+  // Every field name of a listener is known, so the empty list of hosts stands in its text exactly once outside of a
+  // string.
   const text = texts.entry({ ...listener, hosts: [] });
   const at = text.indexOf(`${HOSTS}]`) + HOSTS.length;
   const own = together(hosts, () => ({ values: hosts, keys: null }), texts);
   return [text.slice(0, at), ...own, text.slice(at)].join("\n");
 }
 
-/** Lines and what they hold, in order: of one map a pair each, of one list a value each. */
+/** The lines of one field and their values, in order: for a map key and value, for a list the value. */
 interface Section {
   readonly lines: string[];
   readonly values: unknown[];
 }
 
-/** By field; `hosts` has those of all listeners. */
+/** The sections of a text by field. `hosts` has the hosts of all listeners. */
 export type Layout = ReadonlyMap<string, Section>;
 
-export interface ReadLines {
+/** A text that was read by lines. */
+interface ReadLines {
   /** What `JSON.parse` would have made of the text. */
   readonly value: Record<string, unknown>;
   readonly layout: Layout;
-  /** Entries that `before` did not have; of a map its values. */
+  /** Values of entries that are not shared with the bundle before. */
   readonly fresh: ReadonlySet<unknown>;
 }
 
-/** Null when the text is not laid out so; what it is then is for `JSON.parse` to say. */
+/**
+ * Reads a text by lines, and shares the values of lines that `before` has too. Null: the text has another layout,
+ * and is for `JSON.parse`.
+ */
 export function readLines(text: string, before: Layout | null): ReadLines | null {
   try {
     return new Reader(text, before).read();
@@ -186,7 +201,7 @@ class Reader {
     return listeners;
   }
 
-  /** Every line up to one that starts with `end`; all but the last of them end in a comma. */
+  /** Takes every line up to one that starts with `end`. All but the last of them must end in a comma. */
   #each(end: "}" | "]", take: (line: string) => void): void {
     while (!this.#isAt(end)) {
       const line = this.#next();
@@ -228,7 +243,10 @@ class Reader {
   }
 }
 
-/** So far ahead a line is looked for where it should be; after so many that were not there, wherever it may be. */
+/**
+ * How many lines ahead a line is searched for. After as many lines that were not found there, an index of all lines
+ * is made.
+ */
 const AHEAD = 8;
 
 class SharedSection implements Section {
@@ -269,7 +287,7 @@ class SharedSection implements Section {
   }
 }
 
-/** `"key":value`, and nothing besides. */
+/** Parses `"key":value` and nothing else. */
 function parseEntry(line: string): [string, unknown] {
   const entries = Object.entries(JSON.parse(`{${line}}`) as Record<string, unknown>);
   const [entry] = entries;

@@ -1,30 +1,33 @@
 /**
- * How bundles are published: immutable objects named by digest, and one pointer a Gateway, which alone is replaced. A
- * host that runs keeps what it has until the pointer's current bundle loads; a cold one that cannot load it loads the
- * previous one. The same names serve a directory and a key-value store.
+ * How bundles are published: as immutable objects named by digest, and one pointer for each Gateway, which alone is
+ * replaced. A host that serves a bundle keeps it until the pointer's current bundle is loaded. A host that starts
+ * and cannot load the current bundle loads the previous one. The same names serve a directory and a key-value store.
  */
 import { isSha256Hex } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
 import type { NamespacedName, Sha256Hex } from "./types.ts";
 
+/** The format of pointers and acknowledgements that this version reads and writes. */
 export const PUBLICATION_FORMAT = 1;
 
+/** The digests of one published bundle. */
 export interface Published {
   readonly bundle: Sha256Hex;
   /** Digest of the secrets file's text; null: the bundle needs no keys. */
   readonly secrets: Sha256Hex | null;
 }
 
+/** What is published for a Gateway. */
 export interface Pointer {
   readonly format: typeof PUBLICATION_FORMAT;
   readonly gateway: NamespacedName;
   readonly current: Published;
   readonly previous: Published | null;
-  /** IP addresses that the Gateway alone is served on; empty where the platform has its own. */
+  /** IP addresses on which only this Gateway is served; empty where the platform assigns addresses. */
   readonly addresses: readonly string[];
 }
 
-/** What a host says of the pointer that it last saw. */
+/** What a host reports about the pointer it has read last. */
 export interface Acknowledgement {
   readonly format: typeof PUBLICATION_FORMAT;
   readonly gateway: NamespacedName;
@@ -32,30 +35,37 @@ export interface Acknowledgement {
   readonly bundle: Sha256Hex | null;
   /** Addresses on which every listener's port is bound. */
   readonly addresses: readonly string[];
-  /** Why the pointer's bundle is not served as a whole; empty: it is. */
+  /** Why the pointer's bundle is not served, or not all of it; empty: all of it is. */
   readonly errors: readonly string[];
 }
 
+/** The key of a Gateway's pointer. Example: `gateways/shop/edge.json`. */
 export const pointerKey = (gateway: NamespacedName): string => `gateways/${fileOf(gateway)}`;
+/** The key of a host's acknowledgement for a Gateway. */
 export const acknowledgementKey = (gateway: NamespacedName): string => `acknowledgements/${fileOf(gateway)}`;
+/** The key of a bundle. */
 export const bundleKey = (digest: Sha256Hex): string => `bundles/${digest}.json`;
+/** The key of a secrets file. */
 export const secretsKey = (digest: Sha256Hex): string => `secrets/${digest}.json`;
 
-/** File systems take names of 255 bytes; a Gateway's may have 253 characters, besides `.json` and a temporary suffix. */
+/**
+ * The longest step of a path. File systems accept names of 255 bytes; the name of a Gateway may have 253 characters,
+ * and `.json` and a temporary suffix are added.
+ */
 const MAX_STEP = 200;
 
 const fileOf = (gateway: NamespacedName): string =>
   `${gateway.replaceAll(new RegExp(`[^/]{${MAX_STEP}}(?=[^/])`, "g"), "$&/")}.json`;
 
-/** Whose pointer a key names; null: it is no pointer's. */
+/** The Gateway whose pointer has this key; null: the key is no pointer's. */
 export function gatewayOf(key: string): NamespacedName | null {
   const [namespace, ...name] = /^gateways\/(.+)\.json$/.exec(key)?.[1]?.split("/") ?? [];
   return namespace === undefined || name.length === 0 ? null : `${namespace}/${name.join("")}`;
 }
 
-/** Throws a BundleError. */
+/** Decodes a pointer. Throws a BundleError for a text that is none. */
 export function decodePointer(text: string): Pointer {
-  const value = record(text, "pointer");
+  const value = readRecord(text, "pointer");
   const { gateway, current, previous, addresses } = value;
   const valid =
     typeof gateway === "string" &&
@@ -66,9 +76,9 @@ export function decodePointer(text: string): Pointer {
   return value as unknown as Pointer;
 }
 
-/** Throws a BundleError. */
+/** Decodes an acknowledgement. Throws a BundleError for a text that is none. */
 export function decodeAcknowledgement(text: string): Acknowledgement {
-  const value = record(text, "acknowledgement");
+  const value = readRecord(text, "acknowledgement");
   const { gateway, bundle, addresses, errors } = value;
   const valid =
     typeof gateway === "string" &&
@@ -79,7 +89,7 @@ export function decodeAcknowledgement(text: string): Acknowledgement {
   return value as unknown as Acknowledgement;
 }
 
-function record(text: string, what: "pointer" | "acknowledgement"): Record<string, unknown> {
+function readRecord(text: string, what: "pointer" | "acknowledgement"): Record<string, unknown> {
   let value: unknown;
   try {
     value = JSON.parse(text);

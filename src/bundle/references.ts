@@ -1,9 +1,17 @@
-/** Whether what a bundle names is in it. */
-import type { Checked } from "./check.ts";
+/** Checks that a bundle contains everything it refers to. */
 import { BundleError } from "./refusal.ts";
 import type { Bundle, BundleFilter } from "./types.ts";
 
-/** Throws a BundleError for a rule, backend, certificate, policy or anchor that is named and not there. */
+/** What was checked with the bundle before: all values but the fresh ones. */
+export interface Checked {
+  readonly before: Bundle;
+  readonly fresh: ReadonlySet<unknown>;
+}
+
+/**
+ * Throws a BundleError for a reference to a rule, backend, certificate, policy or anchor that the bundle does not
+ * contain.
+ */
 export function checkReferences(bundle: Bundle, checked: Checked | null): void {
   const isPlaced =
     checked === null || displaces(bundle, checked.before) ? null : (host: unknown) => !checked.fresh.has(host);
@@ -51,11 +59,11 @@ export function checkReferences(bundle: Bundle, checked: Checked | null): void {
   }
 }
 
-/** Whether some name of the bundle before is gone, so that who named it must be asked again. */
+/** Whether some backend of the bundle before is gone, so that the rules that refer to it must be checked again. */
 const loses = ({ backends }: Bundle, before: Bundle): boolean =>
   Object.keys(before.backends).some((id) => !Object.hasOwn(backends, id));
 
-/** Whether a place that a host of the bundle before has may be empty now. */
+/** Whether a rule or match that a host of the bundle before refers to may be gone. */
 const displaces = ({ rules }: Bundle, before: Bundle): boolean =>
   before.rules.some((rule, at) => {
     const now = rules[at];

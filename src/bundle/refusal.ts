@@ -1,6 +1,6 @@
-/** Why a bundle is not loaded: a closed list. */
+/** Why a bundle is not loaded. The list is closed. */
 export const BUNDLE_REFUSALS = [
-  /** Not UTF-8, not JSON, or no object: a truncated file, usually. */
+  /** The text is not UTF-8, not JSON, or no object: usually a truncated file. */
   "not-json",
   "unknown-format",
   /** The digest does not cover these bytes. */
@@ -17,9 +17,10 @@ export const BUNDLE_REFUSALS = [
   /** The secrets file lacks a key that the bundle needs. */
   "missing-key",
 ] as const;
+/** One of `BUNDLE_REFUSALS`. */
 export type BundleRefusal = (typeof BUNDLE_REFUSALS)[number];
 
-/** Why a bundle, or what points to one, is not loaded. `path` names the field at fault. */
+/** Thrown for a bundle, a pointer or an acknowledgement that is refused. `path` names the field at fault. */
 export class BundleError extends Error {
   readonly reason: BundleRefusal;
   readonly path: string;

@@ -1,6 +1,7 @@
 /**
- * Secrets sealed for a store that others can read (Cloudflare KV): AES-256-GCM under a key that is itself a Worker
- * secret. What is sealed is bound to the name it is stored under, so that no value can stand in for another's.
+ * Encrypts the secrets file for a store that others can read (Cloudflare KV): AES-256-GCM under a key that is a
+ * Worker secret. The name under which a text is stored is authenticated with it, so that no sealed text can replace
+ * another.
  */
 import { fromBase64, toBase64 } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
@@ -8,7 +9,10 @@ import { BundleError } from "./refusal.ts";
 const NONCE_BYTES = 12;
 const KEY_BYTES = 32;
 
-/** `base64(nonce ‖ ciphertext ‖ tag)`. `key`: 32 bytes in base64. Throws a BundleError on a malformed key. */
+/**
+ * Encrypts a text: `base64(nonce ‖ ciphertext ‖ tag)`. `key` is 32 bytes in base64. Throws a BundleError for a
+ * malformed key.
+ */
 export async function seal(text: string, name: string, key: string): Promise<string> {
   const nonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
   const sealed = await crypto.subtle.encrypt(
@@ -19,7 +23,9 @@ export async function seal(text: string, name: string, key: string): Promise<str
   return toBase64(new Uint8Array([...nonce, ...new Uint8Array(sealed)]));
 }
 
-/** Throws a BundleError when key, name or value are not those it was sealed with. */
+/**
+ * Decrypts a text. Throws a BundleError when the key, the name or the sealed text is not the one it was sealed with.
+ */
 export async function unseal(sealed: string, name: string, key: string): Promise<string> {
   try {
     const bytes = new Uint8Array(fromBase64(sealed));

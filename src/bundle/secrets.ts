@@ -1,15 +1,17 @@
 /**
- * The secrets file beside a bundle: private keys, each under the digest of its public key, which the bundle's
- * certificates name. A file of its own, so that no bundle ever holds a key; `build --secrets` writes it with mode 0600.
+ * The secrets file that belongs to a bundle: private keys, each under the digest of its public key, which the
+ * bundle's certificates name. Keys have a file of their own, so that no bundle contains one; `build --secrets`
+ * writes it with mode 0600.
  */
 import { fromBase64, isSha256Hex } from "./bytes.ts";
-import { canonicalJson } from "./codec.ts";
+import { canonicalJson } from "./canonical.ts";
 import { BundleError } from "./refusal.ts";
 import type { Bundle, Sha256Hex } from "./types.ts";
 
-export const SECRETS_FORMAT = 1;
+/** The format of the secrets file that this version reads and writes. */
+const SECRETS_FORMAT = 1;
 
-/** PKCS#8 DER by {@link BundleCertificate.keyDigest}. Prints as `[redacted]`. */
+/** Private keys, PKCS#8 DER, by {@link BundleCertificate.keyDigest}. Prints as `[redacted]`. */
 export class Secrets {
   readonly #keys: ReadonlyMap<Sha256Hex, Uint8Array>;
 
@@ -17,7 +19,10 @@ export class Secrets {
     this.#keys = keys;
   }
 
-  /** The key of a certificate. Throws a BundleError without it. */
+  /**
+   * The private key of a certificate. Throws a BundleError when the file lacks it; `source` names the certificate in
+   * the message.
+   */
   key(keyDigest: Sha256Hex, source: string): Uint8Array {
     const key = this.#keys.get(keyDigest);
     if (key !== undefined) return key;
@@ -33,14 +38,15 @@ export class Secrets {
   }
 }
 
+/** The secrets of a bundle without certificates. */
 export const NO_SECRETS: Secrets = new Secrets(new Map());
 
-/** The file's text, ending in a newline. `keys` as base64 PKCS#8 DER. */
+/** Encodes the file's text, ending in a newline. `keys` are PKCS#8 DER in base64. */
 export function encodeSecrets(keys: ReadonlyMap<Sha256Hex, string>): string {
   return `${canonicalJson({ format: SECRETS_FORMAT, keys: Object.fromEntries(keys) })}\n`;
 }
 
-/** Throws a {@link BundleError}, which never quotes the file. */
+/** Decodes the file's text. Throws a {@link BundleError}, which never quotes the file. */
 export function decodeSecrets(text: string): Secrets {
   const refuse = (detail: string): never => {
     throw new BundleError("bad-secrets", "", detail);

@@ -25,6 +25,7 @@ export type Capability =
   | "client-validation"
   | "websocket";
 
+/** All that one Gateway serves. */
 export interface Bundle {
   readonly format: typeof BUNDLE_FORMAT;
   /** SHA-256 over the text without the digest's own line. */
@@ -52,6 +53,7 @@ export interface Bundle {
   readonly anchors: Readonly<Record<Sha256Hex, string>>;
 }
 
+/** A listener of the Gateway. */
 export interface BundleListener {
   readonly name: string;
   /** The port of the spec, never the port a process happens to bind. */
@@ -67,13 +69,15 @@ export interface BundleListener {
   readonly hosts: readonly BundleHost[];
 }
 
+/** TLS of an HTTPS listener. */
 export interface BundleListenerTls {
   /** Keys of `certificates`, in the order of `certificateRefs`; never empty. */
   readonly certificates: readonly Sha256Hex[];
-  /** `Gateway.spec.tls.frontend`: whom clients must show themselves to be. Null: nobody asks. */
+  /** How clients' certificates are validated (`Gateway.spec.tls.frontend`); null: clients are asked for none. */
   readonly clientValidation: BundleClientValidation | null;
 }
 
+/** Validation of clients' certificates. */
 export interface BundleClientValidation {
   readonly anchorSet: Sha256Hex;
   /** `AllowInsecureFallback` serves clients without a valid certificate too. */
@@ -82,7 +86,7 @@ export interface BundleClientValidation {
 
 /** A certificate to present. Its private key is in the secrets file, under `keyDigest`. */
 export interface BundleCertificate {
-  /** `Secret team/tls`. For people. */
+  /** The object it comes from, for people: `Secret team/tls`. */
   readonly source: string;
   /** Base64 DER, end-entity certificate first; never empty. */
   readonly chain: readonly string[];
@@ -90,6 +94,7 @@ export interface BundleCertificate {
   readonly keyDigest: Sha256Hex;
 }
 
+/** The rules for one hostname of a listener. */
 export interface BundleHost {
   /** The intersection of listener and route hostname, lower case: exact, `*.suffix`, or `*`. */
   readonly hostname: string;
@@ -101,6 +106,7 @@ export interface BundleHost {
   readonly order: readonly (readonly [rule: number, match: number])[];
 }
 
+/** One rule of an HTTPRoute. */
 export interface BundleRule {
   /** The HTTPRoute this rule comes from. */
   readonly route: NamespacedName;
@@ -134,6 +140,7 @@ export interface BundleRetry {
   readonly backoffMs: number | null;
 }
 
+/** A filter of a rule or a backendRef. */
 export type BundleFilter =
   | { readonly kind: "request-headers"; readonly edit: HeaderEdit }
   | { readonly kind: "response-headers"; readonly edit: HeaderEdit }
@@ -190,9 +197,13 @@ export interface BundleExternalAuth {
   readonly maxBodyBytes: number;
 }
 
-/** Where a filter sends a request of its own: like a backendRef, under the policy of its Service. */
+/**
+ * Where a filter sends requests: a backend, reached under the policy of its Service as a backendRef is, or the code
+ * with which it was refused.
+ */
 export type BundleTarget = { readonly backend: BackendId } | { readonly refused: ConfigCode };
 
+/** One `HTTPRouteMatch`. */
 export interface BundleMatch {
   readonly path: PathMatch;
   readonly method: string | null;
@@ -202,18 +213,21 @@ export interface BundleMatch {
   readonly queryParams: readonly ValueMatch[];
 }
 
+/** `HTTPPathMatch`. */
 export interface PathMatch {
   readonly type: "Exact" | "PathPrefix" | "RegularExpression";
   /** For PathPrefix without a trailing slash (except `/` itself). Regular expressions are RE2 and must match the whole path. */
   readonly value: string;
 }
 
+/** `HTTPHeaderMatch` or `HTTPQueryParamMatch`. */
 export interface ValueMatch {
   readonly type: "Exact" | "RegularExpression";
   readonly name: string;
   readonly value: string;
 }
 
+/** What a rule does with a request. */
 export type BundleAction =
   | { readonly kind: "forward"; readonly backendRefs: readonly BundleBackendRef[] }
   /** `HTTPRequestRedirectFilter`. A null field is the request's own. */
@@ -239,6 +253,7 @@ export type BundleBackendRef =
   /** An invalid ref keeps its share of the traffic, which is answered 500 (`HTTPBackendRef`). */
   | { readonly weight: number; readonly refused: ConfigCode };
 
+/** One port of a Service. */
 export interface BundleBackend {
   readonly service: NamespacedName;
   /** The Service's port, not the endpoints'. */
@@ -250,12 +265,14 @@ export interface BundleBackend {
   readonly endpoints: readonly BundleEndpoint[];
 }
 
+/** How a backend is reached. */
 export type BundleTransport =
   | { readonly kind: "plaintext" }
   | { readonly kind: "tls"; readonly policy: Sha256Hex }
   /** A refused policy closes the port: never plaintext. `policies` names what refused it. */
   | { readonly kind: "refused"; readonly code: ConfigCode; readonly policies: readonly NamespacedName[] };
 
+/** One endpoint of a backend. */
 export interface BundleEndpoint {
   /** IPv4, IPv6 without brackets, or a DNS name. */
   readonly host: string;
@@ -278,10 +295,11 @@ export interface BundlePolicy {
   readonly spkiPins: readonly string[];
   /** Base64 DER CRLs; null: revocation is not configured. */
   readonly crls: readonly string[] | null;
-  /** Certificates in a path, leaf and anchor included. */
+  /** Certificates in a path, end entity and anchor included. */
   readonly maxChainDepth: number;
 }
 
+/** TLS versions that a policy may ask for. */
 export type TlsVersion = "1.2" | "1.3";
 
 /** RFC 9525 §2: what the policy expects. `dns` may be a wildcard (`*.example.com`), `uri` matches exactly. */
@@ -289,6 +307,7 @@ export type ReferenceIdentifier =
   | { readonly type: "dns"; readonly value: string }
   | { readonly type: "uri"; readonly value: string };
 
+/** The CA certificates of one or more policies. */
 export interface BundleAnchorSet {
   /** For people: `ConfigMap team/ca`, `Secret team/ca`, or the well-known set with its version and date. */
   readonly source: readonly string[];
@@ -324,4 +343,5 @@ export const CONFIG_CODES = [
   "policy-schema",
   "policy-ancestors-full",
 ] as const;
+/** One of `CONFIG_CODES`. */
 export type ConfigCode = (typeof CONFIG_CODES)[number];

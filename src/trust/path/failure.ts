@@ -55,6 +55,7 @@ const VALIDATION_STEPS = [
   "pins",
   "second-opinion",
 ] as const;
+/** One of the steps that a complete path is checked in. */
 export type ValidationStep = (typeof VALIDATION_STEPS)[number];
 
 /** The failure of the path that got further; of two that got equally far, the earlier one. */
