@@ -52,20 +52,21 @@ describe("parsePemBundle", () => {
       blocks: 2,
     });
   });
-  it("takes other line ends, indentation of the body, a byte order mark and an old label", () => {
-    const text = pem(one.der);
-    const body = text.replaceAll(/^(?!-)/gmu, "  ").trimEnd();
-    for (const form of [
-      text.replaceAll("\n", "\r\n"),
-      text.replaceAll("\n", "\r"),
-      `\u{feff}${text}`,
-      text.trimEnd(),
-      body,
-      text.replaceAll(/^/gmu, "\t "),
-      pem(one.der, "X509 CERTIFICATE"),
-    ]) {
-      expect(parsePemBundle(form)).toMatchObject({ certificates: [{ der: one.der, line: 1 }], problems: [] });
-    }
+  it.each([
+    ["line ends of Windows", pem(one.der).replaceAll("\n", "\r\n")],
+    ["line ends of old Macs", pem(one.der).replaceAll("\n", "\r")],
+    ["a byte order mark", `\u{feff}${pem(one.der)}`],
+    ["no line end at the end", pem(one.der).trimEnd()],
+    [
+      "an indented body",
+      pem(one.der)
+        .replaceAll(/^(?!-)/gmu, "  ")
+        .trimEnd(),
+    ],
+    ["indentation", pem(one.der).replaceAll(/^/gmu, "\t ")],
+    ["an old label", pem(one.der, "X509 CERTIFICATE")],
+  ])("takes %s", (_what, form) => {
+    expect(parsePemBundle(form)).toMatchObject({ certificates: [{ der: one.der, line: 1 }], problems: [] });
   });
   it("reads files that were joined without a line end", () => {
     const { certificates, problems } = parsePemBundle(`${pem(one.der).trimEnd()}${pem(two.der)}`);

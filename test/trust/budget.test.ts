@@ -2,9 +2,10 @@
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
 import type { TrustPolicy } from "../../src/trust/index.ts";
-import { HOST, type Minted, ca, dirName, dns, ext, name, server, uri } from "../support/certificates.ts";
+import { HOST, type Minted, NOW, ca, dirName, dns, ext, name, server, uri } from "../support/certificates.ts";
 import { type Bytes, bytes } from "../support/der.ts";
-import { brief, policy, verdictOf, workOf } from "../support/verdicts.ts";
+import { ecKey } from "../support/keys.ts";
+import { brief, check, policy, verdictOf, workOf } from "../support/verdicts.ts";
 
 const root = ca("root");
 
@@ -68,4 +69,52 @@ it("a budget that is exceeded keeps its first reason", () => {
   const budget = new Budget({ ...DEFAULT_BUDGETS, paths: 0, candidates: 0 });
   expect([budget.spend("paths", 1), budget.spend("candidates", 1)]).toEqual([false, false]);
   expect(budget.exceeded).toBe("paths");
+});
+
+describe("the limits of a verdict", () => {
+  const chain = [server(root), ...Array.from({ length: 15 }, (_, index) => ca(`spare ${index}`))];
+  it("sizes before anything is read", async () => {
+    expect(await check(root, ...chain)).toBe("verified");
+    expect(await check(root, ...chain, ca("one more"))).toBe("budget-exceeded@null");
+    const total = chain.reduce((sum, { der }) => sum + der.length, 0);
+    expect(brief(await verdictOf(policy([root], { budgets: { presentedBytes: total } }), chain))).toBe("verified");
+    expect(brief(await verdictOf(policy([root], { budgets: { presentedBytes: total - 1 } }), chain))).toBe(
+      "budget-exceeded@null",
+    );
+    expect(brief(await verdictOf(policy([root]), [server(root)], NOW, new Uint8Array(65_536)))).toBe(
+      "budget-exceeded@null",
+    );
+  });
+  it("names, comparisons, signatures, candidates and paths", async () => {
+    const limited = ca("limited", root, { extensions: [ext.constraints([dns("a.example"), dns("example.com")])] });
+    const endEntity = server(limited, { names: [dns(HOST), dns("b.example.com")] });
+    const withBudget = async (budgets: TrustPolicy["budgets"]): Promise<string> =>
+      brief(await verdictOf(policy([root], { budgets: budgets ?? {} }), [endEntity, limited]));
+    // Names of issuers; each of two alternative names meets two constraints and the policy's name.
+    const comparisons = 8 + 2 * 3;
+    expect(await withBudget({ names: 2, comparisons, signatures: 2, candidates: 2, paths: 1, opinions: 1 })).toBe(
+      "verified",
+    );
+    for (const budget of [
+      { names: 1 },
+      { comparisons: comparisons - 1 },
+      { signatures: 1 },
+      { candidates: 1 },
+      { paths: 0 },
+      { opinions: 0 },
+      { witnessed: 1 },
+    ]) {
+      expect(await withBudget(budget)).toBe("budget-exceeded@null");
+    }
+  });
+});
+
+it("the witness verifies five signatures of P-384 keys, and no sixth", async () => {
+  const key = ecKey("P-384", "SHA-384");
+  const anchor = ca("anchor", null, { key });
+  const cas: Minted[] = [];
+  for (const level of [1, 2, 3, 4, 5]) cas.unshift(ca(`level ${level}`, cas[0] ?? anchor, { key }));
+  const under = async (chain: readonly Minted[]): Promise<string> =>
+    brief(await verdictOf(policy([anchor]), [server(chain[0] ?? anchor), ...chain]));
+  expect([await under(cas.slice(1)), await under(cas)]).toEqual(["verified", "budget-exceeded@null"]);
 });

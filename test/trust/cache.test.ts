@@ -1,6 +1,6 @@
 /** The remembered verdicts: what they are found by, and how long they stand. */
 import { describe, expect, it, vi } from "vitest";
-import { VerdictCache } from "../../src/trust/cache.ts";
+import { REFUSAL_MS, VerdictCache } from "../../src/trust/cache.ts";
 import {
   CertificateStore,
   type TrustPolicy,
@@ -9,7 +9,7 @@ import {
   createVerifier,
 } from "../../src/trust/index.ts";
 import { frameChain } from "../../src/trust/presented.ts";
-import { CLIENT_AUTH, DAY, type Minted, NOW, ca, ext, mint, server } from "../support/certificates.ts";
+import { CLIENT_AUTH, DAY, type Minted, NOW, ca, dns, ext, mint, server } from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
 import { type Bytes, bytes, generalizedTime, int, oid, seq, tlv } from "../support/der.ts";
 import { type StapleSpec, staple, tlsFeature } from "../support/staples.ts";
@@ -161,5 +161,92 @@ describe("what is remembered", () => {
     } finally {
       read.mockRestore();
     }
+  });
+});
+
+describe("the cache of a verifier", () => {
+  const make = (trust = policy([root])): ReturnType<typeof createVerifier> =>
+    createVerifier({ policy: POLICY_DIGEST, trust, sha256, witness });
+
+  it("gives the same verdict for the same chain, and another for another", async () => {
+    const verifier = make();
+    const [one, other] = [server(root), server(root, { names: [dns("x.example")] })];
+    const first = await verifier.verify([one.der], NOW);
+    expect(await verifier.verify([Uint8Array.from(one.der)], NOW)).toBe(first);
+    expect(brief(await verifier.verify([other.der], NOW))).toBe("name-mismatch@0");
+    expect(await verifier.verify([one.der, other.der], NOW)).not.toBe(first);
+    expect(await verifier.verify([one.der], NOW, { ocspResponse: bytes() })).not.toBe(first);
+  });
+  it("does not take two chains of the same bytes for one", async () => {
+    const verifier = make();
+    const endEntity = server(root);
+    await verifier.verify([endEntity.der], NOW);
+    const half = endEntity.der.length >> 1;
+    expect(brief(await verifier.verify([endEntity.der.subarray(0, half), endEntity.der.subarray(half)], NOW))).toBe(
+      "malformed@0",
+    );
+  });
+  it("never outlives the path, nor precedes it", async () => {
+    const verifier = make();
+    const endEntity = server(root, { notBefore: NOW, notAfter: NOW + 60_000 });
+    expect(brief(await verifier.verify([endEntity.der], NOW))).toBe("verified");
+    expect(brief(await verifier.verify([endEntity.der], NOW + 60_999))).toBe("verified");
+    expect(brief(await verifier.verify([endEntity.der], NOW + 61_000))).toBe("expired@0");
+    expect(brief(await verifier.verify([endEntity.der], NOW - 1000))).toBe("not-yet-valid@0");
+    expect(brief(await verifier.verify([endEntity.der], Number.NaN))).toBe("not-yet-valid@-1");
+  });
+  it("asks again after a refusal", async () => {
+    const verifier = make();
+    const endEntity = server(root, { purposes: [CLIENT_AUTH] });
+    const first = await verifier.verify([endEntity.der], NOW);
+    expect(await verifier.verify([endEntity.der], NOW + REFUSAL_MS)).toBe(first);
+    expect(await verifier.verify([endEntity.der], NOW + REFUSAL_MS + 1)).not.toBe(first);
+    const soon = server(root, { notBefore: NOW + 1000 });
+    expect(brief(await verifier.verify([soon.der], NOW))).toBe("not-yet-valid@0");
+    expect(brief(await verifier.verify([soon.der], NOW + 1000))).toBe("verified");
+  });
+  it("never outlives a CRL", async () => {
+    const verifier = make(policy([root], { crls: [crl(root, { nextUpdate: NOW + 5000 })] }));
+    const endEntity = server(root);
+    expect(brief(await verifier.verify([endEntity.der], NOW))).toBe("verified");
+    expect(brief(await verifier.verify([endEntity.der], NOW + 6000))).toBe("revocation-unknown@0");
+  });
+  it("is of one policy: another CA, another verdict", async () => {
+    const cache = new CertificateStore(sha256);
+    const endEntity = server(root);
+    const of = (anchor: Minted): ReturnType<typeof createVerifier> =>
+      createVerifier({ policy: POLICY_DIGEST, trust: policy([anchor]), cache, sha256, witness });
+    expect(brief(await of(root).verify([endEntity.der], NOW))).toBe("verified");
+    expect(brief(await of(ca("other")).verify([endEntity.der], NOW))).toBe("unknown-ca@0");
+  });
+  it("is bounded", async () => {
+    const verifier = make();
+    const endEntity = server(root);
+    const first = await verifier.verify([endEntity.der], NOW);
+    for (let index = 0; index < 1023; index++) await verifier.verify([bytes(index >> 8, index & 0xff, 1)], NOW);
+    expect(await verifier.verify([endEntity.der], NOW)).toBe(first);
+    await verifier.verify([bytes(9, 9, 9)], NOW);
+    expect(await verifier.verify([endEntity.der], NOW)).not.toBe(first);
+  });
+  it("remembers issuers, and verifies their signatures once", async () => {
+    const verify = vi.spyOn(globalThis.crypto.subtle, "verify");
+    try {
+      const verifier = make();
+      const intermediate = ca("intermediate", root);
+      await verifier.verify([server(intermediate).der, intermediate.der], NOW);
+      const before = verify.mock.calls.length;
+      expect(brief(await verifier.verify([server(intermediate).der, intermediate.der], NOW))).toBe("verified");
+      expect(verify.mock.calls.length - before).toBe(1);
+    } finally {
+      verify.mockRestore();
+    }
+  });
+  it("does not see what the caller does to its bytes later", async () => {
+    const verifier = make();
+    const presented = Uint8Array.from(server(root).der);
+    const verdict = await verifier.verify([presented], NOW);
+    const copy = Uint8Array.from(presented);
+    presented.fill(0);
+    expect(verdict).toMatchObject({ kind: "verified", peer: { path: { path: [copy, root.der] } } });
   });
 });

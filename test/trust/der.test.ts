@@ -6,151 +6,183 @@ import { DerReader, TAG, readOid } from "../../src/trust/x509/der.ts";
 import { readTime } from "../../src/trust/x509/time.ts";
 import { type Bytes, bytes, oid, seq, text, tlv } from "../support/der.ts";
 
-const why = <T>(read: () => T): T | string => {
-  const parsed = parsing(read);
-  return parsed.kind === "parsed" ? parsed.value : parsed.why;
+/** What a reader reads from these bytes, or why it refuses them. */
+const said = <T>(read: (reader: DerReader) => T, der: Bytes): T | string => {
+  const answer = parsing(() => read(new DerReader(der)));
+  return answer.kind === "parsed" ? answer.value : answer.why;
 };
 
-describe("DER", () => {
-  it("reads arcs of every size", () => {
-    for (const dotted of [
-      "0.0",
-      "1.39",
-      "2.0",
-      "2.47",
-      "2.48",
-      "2.999.3",
-      "1.2.34359738367",
-      "1.2.34359738368",
-      "1.2.4398046511104",
-      "2.4398046511104",
-      "2.25.329800735698586629295641978511506172918",
-    ]) {
-      expect(readOid(oid(dotted).subarray(2), "test")).toBe(dotted);
-    }
+describe("an OBJECT IDENTIFIER", () => {
+  it.each([
+    "0.0",
+    "1.39",
+    "2.0",
+    "2.47",
+    "2.48",
+    "2.999.3",
+    "1.2.34359738367",
+    "1.2.34359738368",
+    "1.2.4398046511104",
+    "2.4398046511104",
+    "2.25.329800735698586629295641978511506172918",
+  ])("is read: %s", (dotted) => {
+    expect(readOid(oid(dotted).subarray(2), "test")).toBe(dotted);
   });
-  it.each(["260601120060Z", "260601126000Z", "261301120000Z", "260600120000Z"])("reads no time in %s", (value) => {
-    expect(why(() => readTime(new DerReader(text(0x17, value)), "test"))).toBe("test is not a date");
-  });
-  it("reads leap days and the ends of centuries", () => {
-    const read = (value: string): number | string => why(() => readTime(new DerReader(text(0x18, value)), "test").ms);
-    expect(read("20240229235959Z")).toBe(Date.UTC(2024, 1, 29, 23, 59, 59));
-    expect(read("00010101000000Z")).toBe(new Date("0001-01-01T00:00:00Z").getTime());
-    expect(read("21000229000000Z")).toBe("test is not a date");
+
+  const read = (der: Bytes): unknown => said((reader) => reader.oid("it"), tlv(6, der));
+  const ones = (count: number): Bytes => new Uint8Array(count).fill(1);
+
+  it.each<[string, Bytes, string]>([
+    ["of 64 octets", ones(64), `0.1${".1".repeat(63)}`],
+    ["of the last arc under 0", bytes(39), "0.39"],
+    ["of the first arc under 1", bytes(40), "1.0"],
+    ["of the last arc under 1", bytes(79), "1.39"],
+    ["of the first arc under 2", bytes(80), "2.0"],
+    ["of one octet", bytes(127), "2.47"],
+    ["of no octet", bytes(), "it is not an OBJECT IDENTIFIER"],
+    ["of 65 octets", ones(65), "it is not an OBJECT IDENTIFIER"],
+    ["whose last octet is no end", bytes(1, 0x80), "it is not an OBJECT IDENTIFIER"],
+    ["whose last arc has no end", bytes(1, 0x81), "it is not an OBJECT IDENTIFIER"],
+    ["whose only arc has no end", bytes(0xff), "it is not an OBJECT IDENTIFIER"],
+  ])("%s", (_what, der, expected) => {
+    expect(read(der)).toBe(expected);
   });
 });
 
-describe("DER, at its edges", () => {
-  const said = <T>(read: (reader: DerReader) => T, der: Bytes): T | string => {
-    const answer = parsing(() => read(new DerReader(der)));
-    return answer.kind === "parsed" ? answer.value : answer.why;
-  };
-  it("a BOOLEAN has one octet", () => {
-    const read = (...octets: readonly number[]): unknown =>
-      said((reader) => reader.defaultFalse("it"), tlv(1, bytes(...octets)));
-    expect(read(0xff)).toBe(true);
-    for (const octets of [[0xff, 0xff], [], [0], [1]]) expect(read(...octets)).toBe("it is not an encoded TRUE");
+describe("a BOOLEAN", () => {
+  it.each<[readonly number[], unknown]>([
+    [[0xff], true],
+    [[0xff, 0xff], "it is not an encoded TRUE"],
+    [[], "it is not an encoded TRUE"],
+    [[0], "it is not an encoded TRUE"],
+    [[1], "it is not an encoded TRUE"],
+  ])("of the octets %j", (octets, expected) => {
+    expect(said((reader) => reader.defaultFalse("it"), tlv(1, bytes(...octets)))).toBe(expected);
   });
-  it("a BIT STRING has an octet that counts", () => {
-    const read = (...octets: readonly number[]): unknown =>
-      said((reader) => reader.octetBits("it"), tlv(3, bytes(...octets)));
-    expect(read(0, 7)).toEqual(bytes(7));
-    expect(read(0)).toEqual(bytes());
-    for (const octets of [[], [1, 2], [8, 0]]) expect(read(...octets)).toBe("it is not a string of whole octets");
+});
+
+describe("a BIT STRING", () => {
+  it.each<[readonly number[], unknown]>([
+    [[0, 7], bytes(7)],
+    [[0], bytes()],
+    [[], "it is not a string of whole octets"],
+    [[1, 2], "it is not a string of whole octets"],
+    [[8, 0], "it is not a string of whole octets"],
+  ])("of the octets %j", (octets, expected) => {
+    expect(said((reader) => reader.octetBits("it"), tlv(3, bytes(...octets)))).toEqual(expected);
   });
-  it("a named-bit list has no zero bits at its end", () => {
-    const read = (...octets: readonly number[]): unknown =>
-      said((reader) => reader.namedBits("it"), tlv(3, bytes(...octets)));
-    expect([read(0), read(7, 0x80), read(0, 0x81), read(7, 1, 0x80), read(0, 0, 1)]).toEqual([
-      0, 0x8000, 0x8100, 0x0180, 1,
-    ]);
-    for (const octets of [[1], [7, 0], [6, 0x80], [7, 0xc0], [0, 0x80], [0, 1, 0], [8, 0], [8, 1], [9, 2], [40, 1]]) {
-      expect(read(...octets)).toBe("it is not a minimal named-bit list");
-    }
-    for (const octets of [[], [0, 1, 1, 1]]) expect(read(...octets)).toBe("it is not a short named-bit list");
+});
+
+describe("a named-bit list", () => {
+  const NOT_MINIMAL = "it is not a minimal named-bit list";
+  const NOT_SHORT = "it is not a short named-bit list";
+
+  it.each<[readonly number[], unknown]>([
+    [[0], 0],
+    [[7, 0x80], 0x8000],
+    [[0, 0x81], 0x8100],
+    [[7, 1, 0x80], 0x0180],
+    [[0, 0, 1], 1],
+    [[1], NOT_MINIMAL],
+    [[7, 0], NOT_MINIMAL],
+    [[6, 0x80], NOT_MINIMAL],
+    [[7, 0xc0], NOT_MINIMAL],
+    [[0, 0x80], NOT_MINIMAL],
+    [[0, 1, 0], NOT_MINIMAL],
+    [[8, 0], NOT_MINIMAL],
+    [[8, 1], NOT_MINIMAL],
+    [[9, 2], NOT_MINIMAL],
+    [[40, 1], NOT_MINIMAL],
+    [[], NOT_SHORT],
+    [[0, 1, 1, 1], NOT_SHORT],
+  ])("of the octets %j", (octets, expected) => {
+    expect(said((reader) => reader.namedBits("it"), tlv(3, bytes(...octets)))).toBe(expected);
   });
-  it("a small INTEGER is below 2^31", () => {
-    const read = (...octets: readonly number[]): unknown =>
-      said((reader) => reader.smallInteger("it"), tlv(2, bytes(...octets)));
-    expect([read(0), read(0x7f), read(0, 0x80), read(1, 2), read(0x7f, 0xff, 0xff, 0xff)]).toEqual([
-      0,
-      127,
-      128,
-      258,
-      2 ** 31 - 1,
-    ]);
-    for (const octets of [[0x80], [0xff], [1, 0, 0, 0, 0]]) expect(read(...octets)).toBe("it is out of range");
-    expect(read()).toBe("it is an empty INTEGER");
-    for (const octets of [
-      [0, 0x7f],
-      [0xff, 0x80],
-    ])
-      expect(read(...octets)).toBe("it is a non-minimal INTEGER");
-    expect([read(0xff, 0x7f)]).toEqual(["it is out of range"]);
+});
+
+describe("a small INTEGER", () => {
+  it.each<[readonly number[], unknown]>([
+    [[0], 0],
+    [[0x7f], 127],
+    [[0, 0x80], 128],
+    [[1, 2], 258],
+    [[0x7f, 0xff, 0xff, 0xff], 2 ** 31 - 1],
+    [[0x80], "it is out of range"],
+    [[0xff], "it is out of range"],
+    [[0xff, 0x7f], "it is out of range"],
+    [[1, 0, 0, 0, 0], "it is out of range"],
+    [[], "it is an empty INTEGER"],
+    [[0, 0x7f], "it is a non-minimal INTEGER"],
+    [[0xff, 0x80], "it is a non-minimal INTEGER"],
+  ])("of the octets %j", (octets, expected) => {
+    expect(said((reader) => reader.smallInteger("it"), tlv(2, bytes(...octets)))).toBe(expected);
   });
-  it("an OBJECT IDENTIFIER has 64 octets at most, the last of them an end", () => {
-    const read = (der: Bytes): unknown => said((reader) => reader.oid("it"), tlv(6, der));
-    const ones = (count: number): Bytes => new Uint8Array(count).fill(1);
-    expect(read(ones(64))).toBe(`0.1${".1".repeat(63)}`);
-    for (const wrong of [bytes(), ones(65), bytes(1, 0x80), bytes(1, 0x81), bytes(0xff)]) {
-      expect(read(wrong)).toBe("it is not an OBJECT IDENTIFIER");
-    }
-    expect([read(bytes(39)), read(bytes(40)), read(bytes(79)), read(bytes(80)), read(bytes(127))]).toEqual([
-      "0.39",
-      "1.0",
-      "1.39",
-      "2.0",
-      "2.47",
-    ]);
+});
+
+describe("a length", () => {
+  it.each<[string, readonly number[], unknown]>([
+    ["of no octet", [4, 0], 0],
+    ["of 128 octets", [4, 0x81, 0x80, ...new Uint8Array(128)], 128],
+    ["in four octets, of more than there are", [4, 0x84, 1, 0, 0, 0], "it is truncated"],
+    ["in one octet more than it needs", [4, 0x81, 0x7f], "it has a non-minimal length"],
+    ["with a leading zero", [4, 0x82, 0, 0xff], "it has a non-minimal length"],
+    ["that is cut", [4, 0x82, 1], "it is truncated"],
+    ["that has only begun", [4, 0x81], "it is truncated"],
+    ["that is not there", [4], "it is truncated"],
+    ["of one octet that is not there", [4, 1], "it is truncated"],
+    ["that is indefinite", [4, 0x80], "it has no definite length"],
+    ["in five octets", [4, 0x85, 1, 1, 1, 1, 1], "it has no definite length"],
+  ])("%s", (_what, octets, expected) => {
+    expect(said((reader) => reader.contents(reader.next("it")).length, bytes(...octets))).toBe(expected);
   });
-  it("a length has as many octets as it needs, and four at most", () => {
-    const read = (...octets: readonly number[]): unknown =>
-      said((reader) => reader.contents(reader.next("it")).length, bytes(...octets));
-    expect(read(4, 0)).toBe(0);
-    expect(read(4, 0x81, 0x80, ...new Uint8Array(128))).toBe(128);
-    expect(read(4, 0x84, 1, 0, 0, 0)).toBe("it is truncated");
-    expect([read(4, 0x81, 0x7f), read(4, 0x82, 0, 0xff)]).toEqual([
-      "it has a non-minimal length",
-      "it has a non-minimal length",
-    ]);
-    expect([read(4, 0x82, 1), read(4, 0x81), read(4), read(4, 1)]).toEqual(
-      Array.from({ length: 4 }, () => "it is truncated"),
-    );
-    expect([read(4, 0x80), read(4, 0x85, 1, 1, 1, 1, 1)]).toEqual([
-      "it has no definite length",
-      "it has no definite length",
-    ]);
+});
+
+describe("a Time", () => {
+  const [UTC, GENERALIZED] = [0x17, 0x18];
+  const NOT_ZULU = "it is not a Time in seconds and Zulu";
+  const NOT_DIGITS = "it is not a Time of digits";
+  const NO_DATE = "it is not a date";
+
+  it.each<[number, string, unknown]>([
+    [UTC, "260601235959Z", { ms: Date.UTC(2026, 5, 1, 23, 59, 59), early: false }],
+    [GENERALIZED, "20491231235959Z", { ms: Date.UTC(2049, 11, 31, 23, 59, 59), early: true }],
+    [GENERALIZED, "20500101000000Z", { ms: Date.UTC(2050, 0, 1), early: false }],
+    [GENERALIZED, "20240229235959Z", { ms: Date.UTC(2024, 1, 29, 23, 59, 59), early: true }],
+    [GENERALIZED, "00010101000000Z", { ms: new Date("0001-01-01T00:00:00Z").getTime(), early: true }],
+    [GENERALIZED, "21000229000000Z", NO_DATE],
+    [UTC, "2606011200Z", NOT_ZULU],
+    [UTC, "260601120000", NOT_ZULU],
+    [UTC, "2606011200000", NOT_ZULU],
+    [UTC, "260601120000z", NOT_ZULU],
+    [UTC, "260601120000ZZ", NOT_ZULU],
+    [UTC, "26060112000/Z", NOT_DIGITS],
+    [UTC, "26060112000:Z", NOT_DIGITS],
+    [UTC, "2606011200 0Z", NOT_DIGITS],
+    [UTC, "260601240000Z", NO_DATE],
+    [UTC, "260601126000Z", NO_DATE],
+    [UTC, "260601120060Z", NO_DATE],
+    [UTC, "260631120000Z", NO_DATE],
+    [UTC, "261301120000Z", NO_DATE],
+    [UTC, "260001120000Z", NO_DATE],
+    [UTC, "260600120000Z", NO_DATE],
+  ])("of tag %i, %s", (tag, value, expected) => {
+    expect(said((reader) => readTime(reader, "it"), text(tag, value))).toEqual(expected);
   });
-  it("a Time has seconds, digits and a Z", () => {
-    const read = (tag: number, value: string): unknown => said((reader) => readTime(reader, "it"), text(tag, value));
-    expect(read(0x17, "260601235959Z")).toEqual({ ms: Date.UTC(2026, 5, 1, 23, 59, 59), early: false });
-    expect(read(0x18, "20491231235959Z")).toMatchObject({ early: true });
-    expect(read(0x18, "20500101000000Z")).toMatchObject({ early: false });
-    for (const value of ["2606011200Z", "260601120000", "2606011200000", "260601120000z", "260601120000ZZ"]) {
-      expect(read(0x17, value)).toBe("it is not a Time in seconds and Zulu");
-    }
-    for (const value of ["26060112000/Z", "26060112000:Z", "2606011200 0Z"])
-      expect(read(0x17, value)).toBe("it is not a Time of digits");
-    for (const value of [
-      "260601240000Z",
-      "260601126000Z",
-      "260601120060Z",
-      "260631120000Z",
-      "261301120000Z",
-      "260001120000Z",
-      "260600120000Z",
-    ]) {
-      expect(read(0x17, value)).toBe("it is not a date");
-    }
+});
+
+describe("bytes", () => {
+  it.each([
+    [bytes(1), bytes(1, 2), false],
+    [bytes(1, 2), bytes(1), false],
+    [bytes(), bytes(), true],
+    [bytes(1), bytes(1), true],
+  ])("%o and %o: the same at the same length alone", (one, other, same) => {
+    expect(sameBytes(one, other)).toBe(same);
   });
-  it("bytes are the same only at the same length", () => {
-    expect([
-      sameBytes(bytes(1), bytes(1, 2)),
-      sameBytes(bytes(1, 2), bytes(1)),
-      sameBytes(bytes(), bytes()),
-      sameBytes(bytes(1), bytes(1)),
-    ]).toEqual([false, false, true, true]);
+  it("that are left are the rest of a reader", () => {
     expect(new DerReader(bytes(1, 2, 3), 1).rest()).toEqual(bytes(2, 3));
+  });
+  it("of another tag are not entered", () => {
     expect(said((reader) => reader.enter(TAG.set, "it"), seq())).toBe("it has tag 0x30");
   });
 });

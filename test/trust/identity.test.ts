@@ -78,11 +78,14 @@ describe("the other identifiers", () => {
 
   it("URI: exactly", async () => {
     expect(await of([{ type: "uri", value: SPIFFE }], uri(SPIFFE))).toBe("verified");
-    for (const other of [`${SPIFFE}/`, "spiffe://CLUSTER.local/ns/team/sa/app", "spiffe://cluster.local/ns/team/sa"]) {
-      expect(await of([{ type: "uri", value: SPIFFE }], uri(other))).toBe("name-mismatch@0");
-    }
     expect(await of([{ type: "uri", value: "https://a.example" }], dns("a.example"))).toBe("name-mismatch@0");
   });
+  it.each([`${SPIFFE}/`, "spiffe://CLUSTER.local/ns/team/sa/app", "spiffe://cluster.local/ns/team/sa"])(
+    "URI: never %s",
+    async (other) => {
+      expect(await of([{ type: "uri", value: SPIFFE }], uri(other))).toBe("name-mismatch@0");
+    },
+  );
   it("any one of several", async () => {
     const both = [
       { type: "uri", value: SPIFFE },
@@ -166,17 +169,22 @@ describe("identifiers", () => {
     expect(match("ip", "10.0.0.1", { type: "other", tag: 0x88, value: bytes(10, 0, 0, 1) })).toBe(false);
     expect(match("ip", "10.0.0", { type: "ip", value: bytes(10, 0, 0, 1) })).toBe(false);
   });
-  it("compare both parts of mailboxes, and nothing that is none", () => {
-    const mailbox = (one: string, other: string): boolean => match("rfc822", one, { type: "rfc822", value: other });
+  const mailbox = (one: string, other: string): boolean => match("rfc822", one, { type: "rfc822", value: other });
+  it("compare both parts of mailboxes", () => {
     expect(mailbox("a@b.example", "a@c.example")).toBe(false);
     expect(mailbox("A@b.example", "a@b.example")).toBe(false);
-    for (const none of ["", "a", "@b.example", "a@", "a b@c.example", "a@b..example", "a@*.b.example"]) {
-      expect(splitMailbox(none)).toBeNull();
-      expect(mailbox(none, none)).toBe(false);
-      expect(mailbox("a@b.example", none)).toBe(false);
-      expect(mailbox(none, "a@b.example")).toBe(false);
-    }
   });
+  it.each(["", "a", "@b.example", "a@", "a b@c.example", "a@b..example", "a@*.b.example"])(
+    "compare no mailbox with %j, which is none",
+    (none) => {
+      expect(splitMailbox(none)).toBeNull();
+      expect([mailbox(none, none), mailbox("a@b.example", none), mailbox(none, "a@b.example")]).toEqual([
+        false,
+        false,
+        false,
+      ]);
+    },
+  );
   it("know a DNS name", () => {
     const of = (length: number): string => `${"a.".repeat(127).slice(0, length - 1)}b`;
     expect(of(253)).toHaveLength(253);

@@ -82,12 +82,10 @@ function run(cases: readonly object[], ...more: readonly string[]): { status: nu
 }
 
 describe("npm run limbo", () => {
-  it("agrees with good files under both profiles", () => {
-    for (const profile of ["private", "strict"]) {
-      const { status, output } = run(agreed, "--profile", profile);
-      expect(output).toContain("7 of 7 agree, 0 disagreements waived, 0 not waived");
-      expect(status).toBe(0);
-    }
+  it.each(["private", "strict"])("agrees with good files under the profile %s", (profile) => {
+    const { status, output } = run(agreed, "--profile", profile);
+    expect(output).toContain("7 of 7 agree, 0 disagreements waived, 0 not waived");
+    expect(status).toBe(0);
   });
   it("waives rules: what strict refuses for a waived one, and what docs/trust.md names", () => {
     const key = ecKey();
@@ -101,18 +99,16 @@ describe("npm run limbo", () => {
     expect(output).toContain("waived (ca-as-end-entity)  false-reject  sample::ca");
     expect(status).toBe(0);
   });
-  it("exits 1 on any other disagreement, and on what it cannot ask", () => {
-    for (const [label, wrong] of Object.entries({
-      "false-accept": testcase("x", "FAILURE", [good, intermediate]),
-      "false-reject": testcase("x", "SUCCESS", [good]),
-      "not asked": testcase("x", "FAILURE", [good, intermediate], { kind: "CLIENT" }),
-      unsupported: testcase("x", "SUCCESS", [good, intermediate], { name: { kind: "OTHER", value: "x" } }),
-    })) {
-      const { status, output } = run([...agreed, wrong]);
-      expect(output).toContain("DISAGREES");
-      expect(output).toContain(label);
-      expect(status).toBe(1);
-    }
+  it.each([
+    ["false-accept", testcase("x", "FAILURE", [good, intermediate])],
+    ["false-reject", testcase("x", "SUCCESS", [good])],
+    ["not asked", testcase("x", "FAILURE", [good, intermediate], { kind: "CLIENT" })],
+    ["unsupported", testcase("x", "SUCCESS", [good, intermediate], { name: { kind: "OTHER", value: "x" } })],
+  ])("exits 1 on any other disagreement, and on what it cannot ask: %s", (label, wrong) => {
+    const { status, output } = run([...agreed, wrong]);
+    expect(output).toContain("DISAGREES");
+    expect(output).toContain(label);
+    expect(status).toBe(1);
   });
   it("writes every outcome as JSON", () => {
     const out = join(directory, "out.json");

@@ -76,22 +76,25 @@ describe("an end entity that promises a staple is accepted for", () => {
     expect(await checkStapled(staple)).toBe(expected);
   });
 
-  it("no other certificate needs one, nor one with other features", async () => {
-    for (const features of [[17], [6, 17]]) {
-      expect(
-        await checkStapled(null, [server(issuing, { extensions: [tlsFeature(true, ...features)] }), issuing]),
-      ).toBe("verified");
-    }
-    expect(await checkStapled(null, [server(issuing, { extensions: [tlsFeature(true, 17, 5)] }), issuing])).toBe(
-      "revocation-unknown@0",
-    );
+  it.each<[readonly number[], string]>([
+    [[17], "verified"],
+    [[6, 17], "verified"],
+    [[17, 5], "revocation-unknown@0"],
+  ])("only a certificate with status_request (5) needs one: %j", async (features, expected) => {
+    const endEntity = server(issuing, { extensions: [tlsFeature(true, ...features)] });
+    expect(await checkStapled(null, [endEntity, issuing])).toBe(expected);
   });
-  it("the feature is read strictly, and is not processed in a CA", async () => {
-    const odd = [seq(), seq(tlv(2, bytes(0xff))), seq(int(65_536)), concat(seq(int(5)), bytes(5, 0)), int(5)];
-    for (const value of odd) {
-      const extensions = [extension("1.3.6.1.5.5.7.1.24", false, value)];
-      expect(await checkStapled(response(), [server(issuing, { extensions }), issuing])).toBe("malformed@0");
-    }
+  it.each([
+    ["an empty list", seq()],
+    ["a negative number", seq(tlv(2, bytes(0xff)))],
+    ["a number of three octets", seq(int(65_536))],
+    ["bytes after the list", concat(seq(int(5)), bytes(5, 0))],
+    ["a number without a list", int(5)],
+  ])("the feature is read strictly: %s", async (_what, value) => {
+    const extensions = [extension("1.3.6.1.5.5.7.1.24", false, value)];
+    expect(await checkStapled(response(), [server(issuing, { extensions }), issuing])).toBe("malformed@0");
+  });
+  it("the feature is not processed in a CA", async () => {
     const below = (critical: boolean): Promise<string> => {
       const featured = ca("featured", root, { extensions: [tlsFeature(critical, 5)] });
       return checkStapled(null, [server(featured), featured]);

@@ -52,17 +52,12 @@ describe("building", () => {
     expect(await check(root, { ...endEntity, der: broken })).toBe("bad-signature@0");
     expect(await check(ca("root"), endEntity)).toBe("unknown-ca@0");
   });
-  it("refuses a signature that is not strict DER", async () => {
-    const padded = mint(
-      { signature: seq(tlv(2, bytes(0, 0, 1)), tlv(2, bytes(1))), extensions: [ext.san(dns(HOST))] },
-      root,
-    );
-    const zero = mint({ signature: seq(tlv(2, bytes(0)), tlv(2, bytes(0))), extensions: [ext.san(dns(HOST))] }, root);
-    const long = mint(
-      { signature: seq(tlv(2, new Uint8Array(40).fill(1)), tlv(2, bytes(1))), extensions: [ext.san(dns(HOST))] },
-      root,
-    );
-    for (const endEntity of [padded, zero, long]) expect(await check(root, endEntity)).toBe("bad-signature@0");
+  it.each([
+    ["has a padded integer", seq(tlv(2, bytes(0, 0, 1)), tlv(2, bytes(1)))],
+    ["is two zeros", seq(tlv(2, bytes(0)), tlv(2, bytes(0)))],
+    ["has a number longer than the curve's", seq(tlv(2, new Uint8Array(40).fill(1)), tlv(2, bytes(1)))],
+  ])("refuses a signature that %s", async (_what, signature) => {
+    expect(await check(root, mint({ signature, extensions: [ext.san(dns(HOST))] }, root))).toBe("bad-signature@0");
   });
   it("finds the issuer without key identifiers", async () => {
     const key = ecKey();
@@ -184,17 +179,15 @@ describe("an issuer", () => {
 });
 
 describe("an anchor's own constraints", () => {
-  it("purposes", async () => {
-    const anchor = ca("root", null, { extensions: [ext.eku(CLIENT_AUTH)] });
-    expect(await check(anchor, server(anchor))).toBe("wrong-usage@-1");
-    for (const purposes of [[CLIENT_AUTH, SERVER_AUTH], [ANY_PURPOSE]]) {
-      const root = ca("root", null, { extensions: [ext.eku(...purposes)] });
-      expect(await check(root, server(root))).toBe("verified");
-    }
-    const subordinate = ca("subordinate", root, { extensions: [ext.eku(CLIENT_AUTH)] });
-    expect(await check(subordinate, server(subordinate))).toBe("wrong-usage@-1");
-    const fitting = ca("subordinate", root, { extensions: [ext.eku(SERVER_AUTH)] });
-    expect(await check(fitting, server(fitting))).toBe("verified");
+  it.each<[string, Minted | null, readonly string[], string]>([
+    ["a root for clients", null, [CLIENT_AUTH], "wrong-usage@-1"],
+    ["a root for clients and servers", null, [CLIENT_AUTH, SERVER_AUTH], "verified"],
+    ["a root for every purpose", null, [ANY_PURPOSE], "verified"],
+    ["an intermediate for clients", root, [CLIENT_AUTH], "wrong-usage@-1"],
+    ["an intermediate for servers", root, [SERVER_AUTH], "verified"],
+  ])("purposes: %s", async (_what, issuer, purposes, expected) => {
+    const anchor = ca("anchor", issuer, { extensions: [ext.eku(...purposes)] });
+    expect(await check(anchor, server(anchor))).toBe(expected);
   });
   it("names", async () => {
     const anchor = ca("root", null, { extensions: [ext.constraints([dns("example.org")])] });
@@ -239,14 +232,16 @@ describe("a self-signed backend that is itself the policy's CA", () => {
   const self = (...extensions: readonly Uint8Array[]): Minted =>
     mint({ subject: name(HOST), extensions: [ext.san(dns(HOST)), ...extensions] });
 
-  it("is accepted by its bytes, a CA or not", async () => {
-    for (const backend of [self(), self(ext.notCa()), self(ext.ca())]) {
-      const verdict = await verdictOf(policy([backend]), [backend]);
-      if (verdict.kind !== "verified") throw new Error(brief(verdict));
-      expect(verdict.peer.path).toMatchObject({ path: [backend.der], anchorSource: "ConfigMap test/ca" });
-    }
+  it.each([
+    ["without basicConstraints", self()],
+    ["that is no CA", self(ext.notCa())],
+    ["that is a CA", self(ext.ca())],
+  ])("%s is accepted by its bytes", async (_what, backend) => {
+    const verdict = await verdictOf(policy([backend]), [backend]);
+    if (verdict.kind !== "verified") throw new Error(brief(verdict));
+    expect(verdict.peer.path).toMatchObject({ path: [backend.der], anchorSource: "ConfigMap test/ca" });
   });
-  it("and by nothing less than its bytes", async () => {
+  it("is accepted by nothing less than its bytes", async () => {
     const key = ecKey();
     const spec = { subject: name(HOST), key, extensions: [ext.san(dns(HOST))] };
     expect(await check(mint(spec), mint(spec))).toBe("unknown-ca@0");
@@ -273,14 +268,12 @@ describe("checks that meet in one path", () => {
     const crowded = ca("crowded", root, { extensions: [ext.san(...names)] });
     expect(await check(root, server(crowded), crowded)).toBe("budget-exceeded@null");
   });
-  it("a self-signed backend's key must be one that a server may have", async () => {
-    for (const [key, code] of [
-      [ecKey("P-521", "SHA-512"), "unsupported-algorithm@0"],
-      [rsaKey(1024), "weak-key@0"],
-    ] as const) {
-      const own = mint({ subject: name(HOST), key, extensions: [ext.san(dns(HOST))] });
-      expect(await check(own, own)).toBe(code);
-    }
+  it.each([
+    ["P-521", ecKey("P-521", "SHA-512"), "unsupported-algorithm@0"],
+    ["RSA of 1024 bits", rsaKey(1024), "weak-key@0"],
+  ])("a self-signed backend's key must be one that a server may have, not %s", async (_what, key, code) => {
+    const own = mint({ subject: name(HOST), key, extensions: [ext.san(dns(HOST))] });
+    expect(await check(own, own)).toBe(code);
   });
   it("no CRL is asked for an anchor that is no root", async () => {
     const anchor = ca("intermediate", root);

@@ -333,10 +333,10 @@ describe("no witness", () => {
       instance.call = () => call((exports: Exports) => (exports.abi_version() > 0 ? answer() : 0));
       return instance;
     };
-    for (const answer of [0, 2, -1, -2, Number.NaN]) {
-      const instance = answering(() => answer);
-      expect(witnessOf(() => instance)(question).kind).toBe("refused");
-    }
+    const instances = [0, 2, -1, -2, Number.NaN].map((answer) => answering(() => answer));
+    expect(instances.map((instance) => witnessOf(() => instance)(question).kind)).toEqual(
+      instances.map(() => "refused"),
+    );
     const trapped = answering(() => {
       throw new WebAssembly.RuntimeError("unreachable");
     });
