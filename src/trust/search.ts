@@ -33,7 +33,7 @@ export async function findPath(
   let accepted: PathOutcome | null = null;
   let worst: Failure | null = null;
   const accept = async (path: readonly SourcedCertificate[]): Promise<Failure | null> => {
-    const outcome = await validatePath(path, rules, nowMs, budget, staple);
+    const outcome = await validatePath(path, rules, { nowMs, staple, budget });
     if (outcome.kind === "failed") return outcome.failure;
     accepted = outcome;
     return null;

@@ -5,7 +5,7 @@
 import type { Budget } from "./budget.ts";
 import { checkPolicies } from "./checks/certificate-policies.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./checks/issuance.ts";
-import { checkNameConstraints } from "./checks/name-constraints.ts";
+import { checkPathConstraints } from "./checks/name-constraints.ts";
 import { checkEndEntity, checkSigner } from "./checks/profile.ts";
 import { type Failure, type ValidationStep, overBudget } from "./path/failure.ts";
 import type { AnchorIndex, SourcedCertificate } from "./path/issuers.ts";
@@ -18,7 +18,6 @@ import type { Problem, Testimony } from "./verdict.ts";
 import { type Witness, askWitness, witnessCost } from "./witness.ts";
 import type { Certificate } from "./x509/certificate.ts";
 import type { Match, TrustIdentifier } from "./x509/identity.ts";
-import type { NameConstraints } from "./x509/name-constraints.ts";
 import { type Period, intersect, validityOf } from "./x509/period.ts";
 
 /** What a path is checked with. */
@@ -58,6 +57,20 @@ export type PathOutcome =
   | { readonly kind: "accepted"; readonly path: readonly SourcedCertificate[]; readonly facts: PathFacts }
   | { readonly kind: "failed"; readonly failure: Failure };
 
+/** What one verdict checks its paths with. */
+interface ValidationContext {
+  readonly nowMs: number;
+  readonly budget: Budget;
+  /** The stapled OCSP response; null: there was none. */
+  readonly staple: Uint8Array | null;
+}
+
+/** Why a step of the validation fails. `index` is the certificate's place in the path; null: no single one's. */
+interface Fault {
+  readonly problem: Problem;
+  readonly index: number | null;
+}
+
 /**
  * Checks a complete path, end entity first, anchor last. A self-signed end entity that is its own anchor is a path
  * of one. The signatures on the path were verified while it was built.
@@ -65,125 +78,115 @@ export type PathOutcome =
 export async function validatePath(
   path: readonly SourcedCertificate[],
   rules: PathRules,
-  nowMs: number,
-  budget: Budget,
-  ocspResponse: Uint8Array | null,
+  context: ValidationContext,
 ): Promise<PathOutcome> {
+  const { nowMs, budget } = context;
   const certificates = path.map(({ known }) => known.certificate);
-  const endEntity = certificates[0];
-  if (endEntity === undefined) throw new Error("a path has at least its end entity");
-  let step: ValidationStep = "certificates";
-  const fail = (problem: Problem, index: number | null): PathOutcome => ({
-    kind: "failed",
-    failure: {
-      problem,
-      position: index === null ? null : (path[index]?.position ?? null),
-      progress: { kind: "validating", step },
-    },
-  });
+  const fail = (step: ValidationStep, { problem, index }: Fault): PathOutcome => {
+    const position = index === null ? null : (path[index]?.position ?? null);
+    return { kind: "failed", failure: { problem, position, progress: { kind: "validating", step } } };
+  };
 
-  const direct = path.length === 1;
-  const own = checkEndEntity(endEntity, direct, nowMs, budget);
-  if (own !== null) return fail(own, 0);
-  const constrained = checkConstraints(certificates, budget);
+  const unfit = checkCertificates(certificates, nowMs, budget);
   if (budget.exceeded !== null) return { kind: "failed", failure: overBudget(budget) };
-  if (constrained !== null) return fail(constrained.problem, constrained.index);
-  const policy = checkPolicies(certificates);
-  if (policy !== null) return fail({ code: "policy-constraint", ...policy }, policy.index);
+  if (unfit !== null) return fail("certificates", unfit);
 
-  step = "issuance-rules";
   const issuance = rules.isPublicSuffix === null ? null : checkIssuance(certificates, rules.isPublicSuffix);
-  if (issuance !== null) return fail(issuance.problem, issuance.index);
+  if (issuance !== null) return fail("issuance-rules", issuance);
 
-  step = "name";
   const { identifiers } = rules;
   const match = rules.match();
   if (budget.exceeded !== null) return { kind: "failed", failure: overBudget(budget) };
-  if (identifiers !== null && match === null) return fail(nameMismatch(identifiers, endEntity), 0);
-
-  step = "revocation";
-  let period = intersect(...certificates.map(validityOf));
-  const checkPath = (own: readonly SourcedCertificate[]): Problem | null => checkSignerPath(own, nowMs, budget);
-  const revocation =
-    rules.crls === null ? null : new RevocationCheck({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
-  if (revocation !== null) {
-    // The revocation of an anchor is not checked, except that of an end entity that is its own anchor.
-    const questioned = direct ? path : path.slice(0, -1);
-    for (const [index, { known }] of questioned.entries()) {
-      const answer = await revocation.check(known);
-      if ("code" in answer) return fail(answer, index);
-      period = intersect(period, answer);
-    }
-  }
-  const stapled = checkStaple(ocspResponse, endEntity);
-  if (stapled !== null) return fail(stapled, 0);
-  const neededStaple = mustStaple(endEntity);
-  const issuer = path[1] ?? path[0];
-  if (neededStaple && issuer !== undefined) {
-    const status = revocation === null ? null : revocation.check.bind(revocation);
-    const answer = await checkMustStaple(endEntity, issuer.known, ocspResponse, {
-      store: rules.store,
-      nowMs,
-      budget,
-      status,
-    });
-    if ("code" in answer) return fail(answer, 0);
-    period = intersect(period, answer);
+  if (identifiers !== null && match === null) {
+    return fail("name", { problem: nameMismatch(identifiers, endEntityOf(certificates)), index: 0 });
   }
 
-  step = "pins";
+  const standing = await checkRevocation(path, rules, context);
+  if ("problem" in standing) return fail("revocation", standing);
+
   if (rules.pins.size > 0 && !certificates.some((certificate) => rules.pins.has(rules.pinOf(certificate)))) {
-    return fail(
-      { code: "pin-mismatch", expected: "a path with a pinned key", presented: `${certificates.length} other keys` },
-      null,
-    );
+    return fail("pins", { problem: pinMismatch(certificates.length), index: null });
   }
 
-  step = "second-opinion";
   // The witness's work is charged for each path: RSA and P-384 are slow in WebAssembly.
   if (!budget.spend("opinions", 1) || !budget.spend("witnessed", witnessCost(certificates))) {
     return { kind: "failed", failure: overBudget(budget) };
   }
   const witnessed = askWitness(rules.witness, certificates, match, nowMs);
-  if (witnessed.kind === "refused") return fail(witnessed.problem, null);
-  const facts = { match, period, neededStaple, witness: witnessed.testimony };
-  return { kind: "accepted", path, facts };
+  if (witnessed.kind === "refused") return fail("second-opinion", { problem: witnessed.problem, index: null });
+  return { kind: "accepted", path, facts: { match, ...standing, witness: witnessed.testimony } };
+}
+
+function endEntityOf(certificates: readonly Certificate[]): Certificate {
+  const [endEntity] = certificates;
+  if (endEntity === undefined) throw new Error("a path has at least its end entity");
+  return endEntity;
+}
+
+/** Checks the end entity, name constraints and policies. When the budget is exceeded, the answer means nothing. */
+function checkCertificates(certificates: readonly Certificate[], nowMs: number, budget: Budget): Fault | null {
+  const own = checkEndEntity(endEntityOf(certificates), certificates.length === 1, nowMs, budget);
+  if (own !== null) return { problem: own, index: 0 };
+  const constrained = checkPathConstraints(certificates, budget);
+  if (constrained !== null || budget.exceeded !== null) return constrained;
+  const policy = checkPolicies(certificates);
+  return policy === null ? null : { problem: { code: "policy-constraint", ...policy }, index: policy.index };
+}
+
+/** When a path is valid and known not to be revoked, by the policy's CRLs and a stapled response. */
+async function checkRevocation(
+  path: readonly SourcedCertificate[],
+  rules: PathRules,
+  { nowMs, budget, staple }: ValidationContext,
+): Promise<Fault | Pick<PathFacts, "period" | "neededStaple">> {
+  const certificates = path.map(({ known }) => known.certificate);
+  const endEntity = endEntityOf(certificates);
+  let period = intersect(...certificates.map(validityOf));
+  const checkPath = (own: readonly SourcedCertificate[]): Problem | null => checkSignerPath(own, nowMs, budget);
+  const crls =
+    rules.crls === null ? null : new RevocationCheck({ ...rules, crls: rules.crls, path, nowMs, budget, checkPath });
+  if (crls !== null) {
+    // The revocation of an anchor is not checked, except that of an end entity that is its own anchor.
+    const questioned = path.length === 1 ? path : path.slice(0, -1);
+    for (const [index, { known }] of questioned.entries()) {
+      const answer = await crls.check(known);
+      if ("code" in answer) return { problem: answer, index };
+      period = intersect(period, answer);
+    }
+  }
+  const stapled = checkStaple(staple, endEntity);
+  if (stapled !== null) return { problem: stapled, index: 0 };
+  const neededStaple = mustStaple(endEntity);
+  const issuer = path[1] ?? path[0];
+  if (neededStaple && issuer !== undefined) {
+    const status = crls === null ? null : crls.check.bind(crls);
+    const answer = await checkMustStaple(endEntity, issuer.known, staple, {
+      store: rules.store,
+      nowMs,
+      budget,
+      status,
+    });
+    if ("code" in answer) return { problem: answer, index: 0 };
+    period = intersect(period, answer);
+  }
+  return { period, neededStaple };
 }
 
 /** Checks the path of a CRL's signer. `buildPath` has checked its CAs. */
 function checkSignerPath(path: readonly SourcedCertificate[], nowMs: number, budget: Budget): Problem | null {
   const certificates = path.map(({ known }) => known.certificate);
-  const [signer] = certificates;
-  if (signer === undefined) throw new Error("a path has at least its end entity");
-  const own = checkSigner(signer, nowMs);
+  const own = checkSigner(endEntityOf(certificates), nowMs);
   if (own !== null) return own;
   const policy = checkPolicies(certificates);
   if (policy !== null) return { code: "policy-constraint", ...policy };
-  return checkConstraints(certificates, budget)?.problem ?? null;
+  return checkPathConstraints(certificates, budget)?.problem ?? null;
 }
 
-/**
- * Checks name constraints from the anchor down, each certificate with the constraints of all above it (RFC 5280
- * §6.1.3 (b)-(c)).
- */
-function checkConstraints(
-  certificates: readonly Certificate[],
-  budget: Budget,
-): { readonly index: number; readonly problem: Problem } | null {
-  const above: NameConstraints[] = [];
-  for (let index = certificates.length - 1; index >= 0; index--) {
-    const certificate = certificates[index];
-    if (certificate === undefined) continue;
-    // A self-issued certificate is exempt unless it is the end entity. Nothing constrains an anchor.
-    if (!certificate.selfIssued || index === 0) {
-      const problem = checkNameConstraints(certificate, above, budget);
-      if (problem !== null) return { index, problem: { code: "name-constraint", ...problem } };
-      if (budget.exceeded !== null) return null;
-    }
-    if (certificate.nameConstraints !== null) above.push(certificate.nameConstraints);
-  }
-  return null;
-}
+const pinMismatch = (keys: number): Problem => ({
+  code: "pin-mismatch",
+  expected: "a path with a pinned key",
+  presented: `${keys} other keys`,
+});
 
 function nameMismatch(identifiers: readonly TrustIdentifier[], endEntity: Certificate): Problem {
   const expected = identifiers.slice(0, 8).map(({ type, value }) => `${type}:${value}`);

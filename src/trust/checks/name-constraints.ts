@@ -4,6 +4,7 @@ import type { Certificate } from "../x509/certificate.ts";
 import { emailAddresses } from "../x509/distinguished-names.ts";
 import { type GeneralName, describeName } from "../x509/general-names.ts";
 import { isDnsName, splitMailbox } from "../x509/identity.ts";
+import type { Problem } from "../verdict.ts";
 import type { NameConstraints } from "../x509/name-constraints.ts";
 import { type PreparedName, covers, prepareConstraint, prepareName, spendOnPair, typeOf } from "./subtrees.ts";
 
@@ -14,11 +15,34 @@ interface ConstraintProblem {
 }
 
 /**
+ * Checks name constraints from the anchor down, each certificate with the constraints of all above it (RFC 5280
+ * §6.1.3 (b)-(c)).
+ */
+export function checkPathConstraints(
+  certificates: readonly Certificate[],
+  budget: Budget,
+): { readonly index: number; readonly problem: Problem } | null {
+  const above: NameConstraints[] = [];
+  for (let index = certificates.length - 1; index >= 0; index--) {
+    const certificate = certificates[index];
+    if (certificate === undefined) continue;
+    // A self-issued certificate is exempt unless it is the end entity. Nothing constrains an anchor.
+    if (!certificate.selfIssued || index === 0) {
+      const problem = checkNameConstraints(certificate, above, budget);
+      if (problem !== null) return { index, problem: { code: "name-constraint", ...problem } };
+      if (budget.exceeded !== null) return null;
+    }
+    if (certificate.nameConstraints !== null) above.push(certificate.nameConstraints);
+  }
+  return null;
+}
+
+/**
  * Checks the names of a certificate against the constraints of all certificates above it, most trusted first. A name
  * must pass the permitted subtrees of each certificate by themselves (the sets intersect), and must be in no
  * excluded subtree (the sets join).
  */
-export function checkNameConstraints(
+function checkNameConstraints(
   certificate: Certificate,
   above: readonly NameConstraints[],
   budget: Budget,
@@ -38,8 +62,8 @@ export function checkNameConstraints(
 const problems = new WeakMap<NameConstraints, ConstraintProblem | "none">();
 
 /**
- * What is wrong with the constraints themselves; null: nothing. A constraint without a meaning would restrict
- * nobody, so it refuses.
+ * What is wrong with the constraints themselves; null: nothing. Constraints without a meaning would restrict no
+ * name, so they refuse.
  */
 export function constraintsProblem(constraints: NameConstraints): ConstraintProblem | null {
   let problem = problems.get(constraints);

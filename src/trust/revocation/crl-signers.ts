@@ -38,7 +38,7 @@ type CrlSignature =
    * the same, so such a CRL can only add revocations.
    */
   | { readonly kind: "other-anchor" }
-  | { readonly kind: "nobody"; readonly why: string };
+  | { readonly kind: "no-signer"; readonly why: string };
 
 /** When a certificate is known not to be revoked, or the problem that refuses it. */
 export type RevocationStatus = Period | Problem;
@@ -96,7 +96,7 @@ export class CrlSigners {
       if ("untilMs" in answer) return { kind: "signed", period: answer };
       why = `a CRL whose signer has no path of its own: ${answer.code}, ${answer.presented}`;
     }
-    return { kind: "nobody", why };
+    return { kind: "no-signer", why };
   }
 
   /**

@@ -53,7 +53,7 @@ export class RevocationCheck {
       if (!covers && !listed) continue;
       const signed = await this.#signers.signedBy(crl);
       if (budget.exceeded !== null) return tooManySignatures(certificate);
-      if (signed.kind === "nobody") {
+      if (signed.kind === "no-signer") {
         blocked ??= signed.why;
         continue;
       }

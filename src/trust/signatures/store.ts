@@ -125,8 +125,8 @@ export class CertificateStore {
   }
 
   /**
-   * Remembers a certificate. Only those of verified paths and anchors are given, so that nobody without a valid
-   * chain fills the store.
+   * Remembers a certificate. Callers give only certificates of verified paths and anchors, so that a peer without a
+   * valid chain cannot fill the store.
    */
   remember(known: KnownCertificate): void {
     const { der } = known.certificate;
