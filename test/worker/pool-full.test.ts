@@ -53,7 +53,8 @@ describe("six connections taken by slow downloads", () => {
   });
 
   it("never pass a backend's field for a full object", async () => {
-    const response = await worker()("/fields?x-utf8=YQ");
+    const response = await worker()("/pool-full");
+    expect(await response.text()).toBe("from the backend");
     expect(response.headers.has("lasthop-pool-full")).toBe(false);
   });
 });
