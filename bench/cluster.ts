@@ -2,7 +2,7 @@
  * The manifests of a benchmark's bundle: for each kind of backend a Service, a route and, for TLS, a policy; and a route
  * for Host `redirect.example.com`, to which the gateway answers itself.
  */
-import { backendYaml, edgeYaml, policyYaml } from "../test/last-hop/manifests.ts";
+import { backendYaml, edgeYaml, policyYaml } from "../test/support/manifests.ts";
 import type { BackendKind } from "./stage.ts";
 
 /** The name in the certificates, which the policies use as hostname. */

@@ -5,7 +5,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { createServer as createTls } from "node:tls";
 import "reflect-metadata"; // before x509
 import * as x509 from "@peculiar/x509";
-import { backendYaml, policyYaml } from "../last-hop/manifests.ts";
+import { backendYaml, policyYaml } from "../support/manifests.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { dns } from "../support/certificates.ts";
 import { seq, tlv } from "../support/der.ts";

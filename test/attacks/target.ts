@@ -7,7 +7,7 @@ import { join, resolve } from "node:path";
 import type { Writable } from "node:stream";
 import { freePort } from "../../src/cli/demo/check.ts";
 import { compile } from "../../src/compile/index.ts";
-import { backendYaml, edgeYaml } from "../last-hop/manifests.ts";
+import { backendYaml, edgeYaml } from "../support/manifests.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { commandOf, type ServingRuntime } from "../runtimes/hosts.ts";
 import { residentBytes } from "../soak/workerd.ts";

@@ -5,7 +5,7 @@ import { type Dial, DialError } from "../../src/backend/host.ts";
 import { DIAL_LIMITS } from "../../src/backend/limits.ts";
 import type { Connected } from "../../src/backend/connect/connect.ts";
 import { createBackends } from "../../src/backend/backends.ts";
-import { plainRequest } from "../last-hop/request.ts";
+import { plainRequest } from "../support/request.ts";
 import { bundleTo, clientOf, failedWith, host, textOf } from "./fixtures/last-hop.ts";
 import { secureHttp1 } from "./fixtures/servers.ts";
 

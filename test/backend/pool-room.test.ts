@@ -7,9 +7,9 @@ import { createBackends } from "../../src/backend/backends.ts";
 import type { PoolLimits } from "../../src/backend/limits.ts";
 import { Queue, type QueueEntry } from "../../src/backend/pool/queue.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
-import { plainRequest } from "../last-hop/request.ts";
+import { plainRequest } from "../support/request.ts";
 import { bundleTo, failedWith, host, textOf } from "./fixtures/last-hop.ts";
-import { type Beyond, type Platform, platform } from "../last-hop/platform.ts";
+import { type Beyond, type Platform, platform } from "../support/platform.ts";
 import { type Handled, secure } from "./fixtures/servers.ts";
 
 type Alpn = "h2" | "http/1.1";

@@ -11,7 +11,7 @@ import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { type Distortion, distorted } from "../backend/fixtures/backend.ts";
 import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
-import { plainRequest } from "../last-hop/request.ts";
+import { plainRequest } from "../support/request.ts";
 import { bundleFor, SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { type Behaviour, faultyBackend, type Speak } from "./backend.ts";

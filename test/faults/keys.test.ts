@@ -13,7 +13,7 @@ import { createBackends } from "../../src/backend/backends.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { freePort } from "../../src/cli/demo/check.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
-import { plainRequest } from "../last-hop/request.ts";
+import { plainRequest } from "../support/request.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { bundleTo } from "./fault.ts";
 

@@ -9,7 +9,7 @@ import { createGateway } from "../../src/gateway/gateway.ts";
 import type { Front } from "../../src/gateway/front.ts";
 import { bundleTo, host, ID } from "../backend/fixtures/last-hop.ts";
 import { plain } from "../backend/fixtures/servers.ts";
-import { plainRequest } from "../last-hop/request.ts";
+import { plainRequest } from "../support/request.ts";
 import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
 
 /** The id of the rule's backend, which is in plaintext. */

@@ -5,7 +5,7 @@ import { decodeSecrets } from "../../src/bundle/secrets.ts";
 import { compile } from "../../src/compile/index.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { serve } from "../../src/host/node/serve.ts";
-import { backendYaml, edgeYaml } from "../last-hop/manifests.ts";
+import { backendYaml, edgeYaml } from "../support/manifests.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 
 export interface Front {

@@ -12,7 +12,7 @@ import { SUPPORTED_FEATURES } from "../../src/compile/status/features.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
-import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
+import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";

@@ -11,7 +11,7 @@ import { nodeHost } from "../../src/host/node/host.ts";
 import { createMetrics } from "../../src/host/node/metrics.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { mintCa } from "../support/pki.ts";
-import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
+import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 
 let backend: Server;
 /** What the backend does with what it gets. */

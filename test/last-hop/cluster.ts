@@ -1,5 +1,5 @@
 /** A cluster for the last-hop servers, as an operator would write it. */
-import { backendYaml, edgeYaml, policyYaml } from "./manifests.ts";
+import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 import { type Fixtures, SNI } from "./suite.ts";
 
 /** Host `NAME.example.com` goes to server NAME under a policy for `SNI`. */

@@ -3,7 +3,7 @@ import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vite
 import { type Backends, type BackendsOptions, createBackends } from "../../src/backend/backends.ts";
 import type { Sent } from "../../src/backend/send/sent.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
-import { plainRequest } from "./request.ts";
+import { plainRequest } from "../support/request.ts";
 import { DialError, type Host } from "../../src/backend/host.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { nodeHost } from "../../src/host/node/host.ts";

@@ -1,5 +1,5 @@
 /** The same promises against another TLS implementation, in any runtime: `openssl s_server` prints what it decrypts. */
-import { plainRequest } from "./request.ts";
+import { plainRequest } from "../support/request.ts";
 import { describe, expect, it } from "vitest";
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import type { Sent } from "../../src/backend/send/sent.ts";

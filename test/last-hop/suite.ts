@@ -7,7 +7,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import type { Sent } from "../../src/backend/send/sent.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
-import { plainRequest } from "./request.ts";
+import { plainRequest } from "../support/request.ts";
 import type { Host } from "../../src/backend/host.ts";
 import type { Bundle, BundlePolicy, BundleTransport, TlsVersion } from "../../src/bundle/types.ts";
 import type { RefusalCode } from "../../src/trust/index.ts";

@@ -1,6 +1,6 @@
 /** The cluster that every runtime serves: a host for each backend, and listeners for HTTP, HTTPS and clients' certificates. */
 import { compile } from "../../src/compile/index.ts";
-import { backendYaml, edgeYaml, policyYaml } from "../last-hop/manifests.ts";
+import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 import type { startServers } from "../last-hop/servers.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { type Minted, mintLeaf } from "../support/pki.ts";

@@ -3,7 +3,7 @@
  * servers. Memory must not grow, and at the end no socket may be open. The last line counts the checks.
  */
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
-import { plainRequest } from "../last-hop/request.ts";
+import { plainRequest } from "../support/request.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { bundleFor } from "../last-hop/suite.ts";

@@ -6,8 +6,8 @@ import type { Bundle } from "../../src/bundle/types.ts";
 import { cloudflareHost } from "../../src/host/cloudflare/host.ts";
 import { connectionsOf } from "../../src/host/cloudflare/pool.ts";
 import { Serving } from "../../src/host/cloudflare/serving.ts";
-import { platform } from "../last-hop/platform.ts";
-import { plainRequest } from "../last-hop/request.ts";
+import { platform } from "../support/platform.ts";
+import { plainRequest } from "../support/request.ts";
 import { bundleFor } from "../last-hop/suite.ts";
 
 const NAMES = "abcdefg".split("");
