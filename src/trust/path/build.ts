@@ -10,7 +10,7 @@ import { describeDn } from "../x509/distinguished-names.ts";
 import { spendOnComparison } from "../x509/name-comparison.ts";
 import { keyProblem } from "../x509/public-keys.ts";
 import { describeAlgorithm } from "../x509/signature-algorithms.ts";
-import { type Failure, furthest, overBudget } from "./failure.ts";
+import { type BuildingStep, type Failure, furthest, overBudget } from "./failure.ts";
 import { type AnchorIndex, IssuerSearch, type SourcedCertificate, keyHint } from "./issuers.ts";
 
 /** What a search for a path is given. */
@@ -42,17 +42,15 @@ async function extendPath(path: readonly SourcedCertificate[], search: Search): 
   const top = path.at(-1);
   if (top === undefined) throw new Error("a path has at least its end entity");
   const { certificate } = top.known;
-  const { length } = path;
   const algorithm = certificate.signatureAlgorithm;
   if (algorithm.kind === "unsupported") {
     const expected = "a signature with RSA or ECDSA and SHA-256, SHA-384 or SHA-512, or Ed25519";
     const problem: Problem = { code: "unsupported-algorithm", expected, presented: describeAlgorithm(algorithm) };
-    return { problem, position: top.position, progress: { kind: "building", length, step: "algorithm" } };
+    return stopped(path, "algorithm", problem, top);
   }
   // The key of the end entity is checked before any signature: no path with an unusable one can be accepted.
   const key = path.length === 1 ? keyProblem(certificate.key, search.role) : null;
-  if (key !== null)
-    return { problem: key, position: top.position, progress: { kind: "building", length, step: "algorithm" } };
+  if (key !== null) return stopped(path, "algorithm", key, top);
   let worst: Failure | null = null;
   const issuers = search.issuers.candidatesFor(path);
   if (search.budget.exceeded !== null) return overBudget(search.budget);
@@ -63,13 +61,7 @@ async function extendPath(path: readonly SourcedCertificate[], search: Search): 
     if (search.budget.exceeded !== null) return overBudget(search.budget);
     worst = furthest(worst, failure);
   }
-  return (
-    worst ?? {
-      problem: unknownCa(certificate),
-      position: top.position,
-      progress: { kind: "building", length, step: "issuer-name" },
-    }
-  );
+  return worst ?? stopped(path, "issuer-name", unknownCa(certificate), top);
 }
 
 async function tryIssuer(
@@ -78,57 +70,49 @@ async function tryIssuer(
   candidate: SourcedCertificate,
   search: Search,
 ): Promise<Failure | null> {
-  const { length } = path;
   const anchor = candidate.source !== null;
   const longer = [...path, candidate];
   // The last certificate of the longest path must be an anchor.
   if (longer.length > search.maxLength || (!anchor && longer.length === search.maxLength)) {
     const expected = `a path of at most ${search.maxLength} certificates`;
-    return {
-      problem: { code: "path-too-long", expected, presented: `${longer.length}${anchor ? "" : " and no anchor yet"}` },
-      position: candidate.position,
-      progress: { kind: "building", length, step: "path-length" },
-    };
+    const presented = `${longer.length}${anchor ? "" : " and no anchor yet"}`;
+    return stopped(path, "path-length", { code: "path-too-long", expected, presented }, candidate);
   }
   // The key is checked before the signature: a key that is too weak may verify any signature, and runtimes differ
   // about such keys.
   const key = keyProblem(candidate.known.certificate.key, "ca");
-  if (key !== null)
-    return {
-      problem: key,
-      position: candidate.position,
-      progress: { kind: "building", length, step: "issuer-signature" },
-    };
+  if (key !== null) return stopped(path, "issuer-signature", key, candidate);
   const signed = await top.known.isSignedBy(candidate.known, search.budget);
   if (signed === null) return overBudget(search.budget);
   if (!signed) {
     // A different key identifier means that this is another key with the same name, and that the signature is not
     // broken.
-    const isOtherKey = keyHint(top.known.certificate, candidate.known.certificate) === "other";
-    return {
-      problem: isOtherKey ? unknownCa(top.known.certificate) : badSignature(candidate.known.certificate),
-      position: top.position,
-      progress: { kind: "building", length, step: isOtherKey ? "issuer-name" : "issuer-signature" },
-    };
+    return keyHint(top.known.certificate, candidate.known.certificate) === "other"
+      ? stopped(path, "issuer-name", unknownCa(top.known.certificate), top)
+      : stopped(path, "issuer-signature", badSignature(candidate.known.certificate), top);
   }
   if (!spendOnSelfIssued(candidate, search.budget)) return overBudget(search.budget);
   const below = path.slice(1).filter(({ known }) => !known.certificate.selfIssued).length;
   const problem = checkCa(candidate.known.certificate, below, search.nowMs, search.budget);
   if (search.budget.exceeded !== null) return overBudget(search.budget);
-  if (problem !== null)
-    return {
-      problem,
-      position: candidate.position,
-      progress: { kind: "building", length, step: anchor ? "anchor" : "intermediate" },
-    };
+  if (problem !== null) return stopped(path, anchor ? "anchor" : "intermediate", problem, candidate);
   if (!anchor) return extendPath(longer, search);
   if (!spendOnPath(longer, search.budget)) return overBudget(search.budget);
   // PKI.js reads certificates only now, so it reads only what a CA of the policy, or a CA below it, has signed.
   const unread = path.find(({ known }) => known.pki === null);
-  if (unread !== undefined)
+  if (unread !== undefined) {
     return { problem: unreadable, position: unread.position, progress: { kind: "validating", step: "certificates" } };
+  }
   return search.accept(longer);
 }
+
+/** The failure of a path that got no certificate more. The last parameter is the certificate at fault. */
+const stopped = (
+  { length }: readonly SourcedCertificate[],
+  step: BuildingStep,
+  problem: Problem,
+  { position }: SourcedCertificate,
+): Failure => ({ problem, position, progress: { kind: "building", length, step } });
 
 /** Charges what validating a complete path takes, which grows with its octets. False: over budget. */
 export function spendOnPath(path: readonly SourcedCertificate[], budget: Budget): boolean {

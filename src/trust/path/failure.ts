@@ -42,7 +42,8 @@ const BUILDING_STEPS = [
   /** The policy's anchor is not what RFC 5280 asks of a CA in its place. */
   "anchor",
 ] as const;
-type BuildingStep = (typeof BUILDING_STEPS)[number];
+/** One of the steps that a path must pass to get one more certificate. */
+export type BuildingStep = (typeof BUILDING_STEPS)[number];
 
 /** What must hold of a complete path, in the order of the checks. */
 const VALIDATION_STEPS = [

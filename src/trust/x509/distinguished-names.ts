@@ -112,8 +112,8 @@ const textsOf = (name: DistinguishedName, type: string): string[] =>
   name.rdns.flatMap((rdn) => rdn.filter((attribute) => attribute.type === type).map(({ text }) => text ?? ""));
 
 /**
- * The last common name, or all attributes, for people. The text may hold any character: make it printable before it
- * is logged. Example: `C=…` attributes read `2.5.4.6=DE, 2.5.4.10=Team`.
+ * The last common name for people, or all attributes when there is none, such as `2.5.4.6=DE, 2.5.4.10=Team`. The
+ * text may hold any character: make it printable before it is logged.
  */
 export function describeDn(name: DistinguishedName): string {
   if (name.rdns.length === 0) return "(empty name)";
