@@ -2,8 +2,10 @@
 import { type Bytes, TRUE, bytes, int, oid, seq, text, tlv, utcTime, utf8 } from "./der.ts";
 import { type Key, ecKey } from "./keys.ts";
 
+/** The time of every verdict that names no other, in ms since the epoch. */
 export const NOW = Date.UTC(2026, 5, 1, 12, 0, 0);
 
+/** A day in ms. */
 export const DAY = 86_400_000;
 
 /** A Name of one CN, or of several attributes `type=value`. */
@@ -16,20 +18,27 @@ export function name(...attributes: readonly string[]): Bytes {
   );
 }
 
+/** A GeneralName of the type dNSName. */
 export const dns = (value: string): Bytes => text(0x82, value);
 
+/** A GeneralName of the type rfc822Name. */
 export const email = (value: string): Bytes => text(0x81, value);
 
+/** A GeneralName of the type uniformResourceIdentifier. */
 export const uri = (value: string): Bytes => text(0x86, value);
 
+/** A GeneralName of the type iPAddress: address, or address and mask. */
 export const ip = (...octets: readonly number[]): Bytes => tlv(0x87, bytes(...octets));
 
+/** A GeneralName of the type directoryName. */
 export const dirName = (value: Bytes): Bytes => tlv(0xa4, value);
 
+/** An Extension; `value` is the DER in its OCTET STRING. */
 export function extension(id: string, critical: boolean, value: Bytes): Bytes {
   return critical ? seq(oid(id), TRUE, tlv(0x04, value)) : seq(oid(id), tlv(0x04, value));
 }
 
+/** Extensions by name. */
 export const ext = {
   ca: (pathLength?: number): Bytes =>
     extension("2.5.29.19", true, pathLength === undefined ? seq(TRUE) : seq(TRUE, int(pathLength))),
@@ -69,11 +78,15 @@ export const ext = {
   inhibitAny: (skip: number): Bytes => extension("2.5.29.54", true, int(skip)),
 };
 
+/** id-kp-serverAuth. */
 export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 
+/** id-kp-clientAuth. */
 export const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+/** id-kp-OCSPSigning. */
 export const OCSP_SIGNING = "1.3.6.1.5.5.7.3.9";
 
+/** What differs from a version 3 certificate that is valid now. */
 export interface Spec {
   readonly subject?: Bytes;
   readonly issuerName?: Bytes;
@@ -94,6 +107,7 @@ export interface Spec {
   readonly signature?: Bytes;
 }
 
+/** A certificate with its key. */
 export interface Minted {
   readonly der: Bytes;
   readonly subject: Bytes;
@@ -102,7 +116,7 @@ export interface Minted {
 
 let serials = 1000;
 
-/** Signed by `issuer`, or by itself. */
+/** Mints a certificate that `issuer` signs, or that signs itself. */
 export function mint(spec: Spec, issuer: Minted | null = null): Minted {
   const key = spec.key ?? ecKey();
   const subject = spec.subject ?? name("server");
@@ -125,7 +139,7 @@ export function mint(spec: Spec, issuer: Minted | null = null): Minted {
   return { der, subject, key };
 }
 
-/** A CA with key identifiers, keyUsage and basicConstraints; `more` adds extensions. */
+/** Mints a CA with key identifiers, keyUsage and basicConstraints; `more` adds extensions. */
 export function ca(
   commonName: string,
   issuer: Minted | null = null,
@@ -150,9 +164,13 @@ export function ca(
   );
 }
 
+/** The name that `server` mints for and `policy` asks for. */
 export const HOST = "backend.example.com";
 
-/** A server's certificate that both profiles accept; `names` replaces its alternative names, `more` adds extensions. */
+/**
+ * Mints a server's certificate that both profiles accept; `names` replaces its alternative names, `more` adds
+ * extensions.
+ */
 export function server(
   issuer: Minted,
   more: Partial<Spec> & { names?: readonly Bytes[]; purposes?: readonly string[]; usage?: number } = {},

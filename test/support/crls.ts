@@ -3,6 +3,7 @@ import { DAY, type Minted, NOW, extension } from "./certificates.ts";
 import { type Bytes, bytes, int, seq, tlv, utcTime } from "./der.ts";
 import type { Key } from "./keys.ts";
 
+/** What differs from a current, empty, complete CRL. */
 export interface CrlSpec {
   readonly revoked?: readonly Bytes[];
   readonly thisUpdate?: number;

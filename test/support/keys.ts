@@ -8,6 +8,7 @@ export interface Signer {
   readonly sign: (data: Bytes) => Bytes;
 }
 
+/** A key pair. `id` is its key identifier. */
 export interface Key {
   readonly spki: Bytes;
   readonly signer: Signer;
@@ -27,6 +28,7 @@ const ECDSA_OIDS = {
 
 type Hash = keyof typeof ECDSA_OIDS;
 
+/** An ECDSA key. */
 export function ecKey(curve = "P-256", hash: Hash = "SHA-256"): Key {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: curve });
   return keyOf(publicKey, {
@@ -35,6 +37,7 @@ export function ecKey(curve = "P-256", hash: Hash = "SHA-256"): Key {
   });
 }
 
+/** An Ed25519 key. */
 export function edKey(): Key {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   return keyOf(publicKey, {
@@ -50,6 +53,7 @@ const RSA_OIDS: Record<string, string> = {
   SHA512: "1.2.840.113549.1.1.13",
 };
 
+/** An RSA key that signs with PKCS#1 v1.5. */
 export function rsaKey(bits: number, hash = "SHA256", exponent = 65537): Key {
   const { privateKey, publicKey } = generateKeyPairSync("rsa", { modulusLength: bits, publicExponent: exponent });
   return keyOf(publicKey, {
@@ -78,5 +82,6 @@ export function bareKey(spki: Bytes): Key {
   return { ...ecKey(), spki };
 }
 
+/** The public key of a DER SubjectPublicKeyInfo. */
 export const publicKeyOf = (spki: Bytes): KeyObject =>
   createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });

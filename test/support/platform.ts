@@ -4,6 +4,7 @@ import { type Dial, DialError } from "../../src/backend/host.ts";
 /** What becomes of one socket more: it waits until another closes, as the platform has it, or is refused. */
 export type Beyond = "queued" | "refused";
 
+/** The sockets of such a runtime. */
 export interface Platform {
   readonly dial: Dial;
   readonly open: number;
@@ -13,6 +14,7 @@ export interface Platform {
   readonly beyond: number;
 }
 
+/** Lets `most` sockets of `inner` be open at a time. */
 export function platform(inner: Dial, most: number, whatBeyond: Beyond): Platform {
   const waiting = new Set<() => void>();
   const seen = { open: 0, peak: 0, beyond: 0 };

@@ -30,7 +30,9 @@ export interface StapleSpec {
 }
 
 const GOOD = tlv(0x80);
+/** A ResponderID by name. */
 export const byName = ({ subject }: Minted): Bytes => tlv(0xa1, subject);
+/** A ResponderID by key. */
 export const byKey = ({ key }: Minted): Bytes => tlv(0xa2, tlv(4, hash("sha1", bitsOf(key))));
 
 /** A SingleResponse. */

@@ -5,6 +5,7 @@ import { HOST, type Minted, NOW } from "./certificates.ts";
 import type { Bytes } from "./der.ts";
 import { witness } from "./witness.ts";
 
+/** The SHA-256 of octets, by Node. */
 export const sha256 = (data: Bytes): Bytes => new Uint8Array(createHash("sha256").update(data).digest());
 
 /** A policy that wants `HOST` under these anchors. */
@@ -20,6 +21,7 @@ export function policy(anchors: readonly Minted[], more: Partial<TrustPolicy> = 
   };
 }
 
+/** The digest of every policy here. */
 export const POLICY_DIGEST = "a".repeat(64);
 
 /** The verdict of a fresh verifier. */
