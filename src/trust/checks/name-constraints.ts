@@ -1,10 +1,10 @@
 /** Checks names against name constraints (RFC 5280 §4.2.1.10, §6.1.3 (b)-(c), §6.1.4 (g)). */
 import type { Budget } from "../budget.ts";
+import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { emailAddresses } from "../x509/distinguished-names.ts";
 import { type GeneralName, describeName } from "../x509/general-names.ts";
 import { isDnsName, splitMailbox } from "../x509/identity.ts";
-import type { Problem } from "../verdict.ts";
 import type { NameConstraints } from "../x509/name-constraints.ts";
 import { type PreparedName, covers, prepareConstraint, prepareName, spendOnPair, typeOf } from "./subtrees.ts";
 

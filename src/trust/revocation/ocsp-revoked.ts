@@ -5,9 +5,9 @@
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import { type Parsed, parsing } from "../x509/certificate.ts";
-import { OCSP_BASIC } from "./ocsp-response.ts";
 import { DerReader, TAG, context } from "../x509/der.ts";
 import { readTime } from "../x509/time.ts";
+import { OCSP_BASIC } from "./ocsp-response.ts";
 
 /** responseStatus `successful` (§4.2.1). A response with another status contains no certificate status. */
 const SUCCESSFUL = 0;
