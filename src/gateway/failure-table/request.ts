@@ -43,7 +43,7 @@ export const REQUEST_FAILURES = {
     proxyError: "http_request_error",
     meaning: "the request did not come whole in time; what never began is not logged",
     cause: "A slow client, or one that waits for something.",
-    fix: "See [limits](operations.md#limits).",
+    fix: "See [time limits](operations.md#time-limits).",
   },
   "unsupported-coding": {
     status: 501,
@@ -84,9 +84,9 @@ export const REQUEST_FAILURES = {
     status: 403,
     proxyError: "http_request_denied",
     meaning:
-      "the external auth server did not let the request pass; its own answer and status are sent when it gave one",
-    cause: "Credentials that are missing or not enough; or the auth server failed.",
-    fix: "See the auth server's log; `detail` has what it answered.",
+      "the external auth server did not let the request pass: the client gets that server's answer, with its status",
+    cause: "Credentials that are missing or not enough.",
+    fix: "See the auth server's log; `detail` has its status.",
   },
   "auth-body-too-large": {
     status: 413,

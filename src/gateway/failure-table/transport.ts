@@ -53,7 +53,7 @@ export const TRANSPORT_FAILURES: Readonly<Record<TransportCode, FailureRow>> = {
     engine: ["busy"],
     meaning: "no connection became free in time, or the connection takes no further request now",
     cause: "More requests at once than [limits](operations.md#limits) and the backend allow.",
-    fix: "Add endpoints, or raise the limits.",
+    fix: "Add endpoints; in workerd also pool objects (`LASTHOP_POOL_OBJECTS`).",
   },
   "tls-protocol-error": {
     status: 502,
