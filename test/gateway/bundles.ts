@@ -6,7 +6,7 @@ import {
   type BundleMatch,
   type BundleRule,
 } from "../../src/bundle/types.ts";
-import { compareMatches, type SlowRoute } from "./slow-router.ts";
+import type { SlowRoute } from "./slow-router.ts";
 
 /** A bundle without listeners and rules. */
 export const EMPTY: Bundle = {
@@ -50,8 +50,14 @@ export function ruleOf(route: string, matches: readonly BundleMatch[]): BundleRu
   };
 }
 
-/** A bundle with one HTTP listener on port 80 for all hostnames. Matches are in the order of their precedence. */
-export function bundleOf(routes: readonly SlowRoute[]): Bundle {
+/**
+ * A bundle with one HTTP listener on port 80 for all hostnames. Matches are in the order of `compare`, which is the compiler's
+ * where a test is about precedence, and else in the order of the routes.
+ */
+export function bundleOf(
+  routes: readonly SlowRoute[],
+  compare: (a: BundleMatch, b: BundleMatch) => number = () => 0,
+): Bundle {
   const rules = routes.map(({ rule }) => rule);
   const hostnames = [...new Set(routes.map(({ hostname }) => hostname))].sort();
   const hosts: BundleHost[] = hostnames.map((hostname) => ({
@@ -60,7 +66,7 @@ export function bundleOf(routes: readonly SlowRoute[]): Bundle {
       .flatMap((route, number) =>
         route.hostname === hostname ? route.rule.matches.map((match, index) => ({ route, number, match, index })) : [],
       )
-      .sort((a, b) => compareMatches(a.match, b.match) || a.route.seniority - b.route.seniority || a.index - b.index)
+      .sort((a, b) => compare(a.match, b.match) || a.route.seniority - b.route.seniority || a.index - b.index)
       .map(({ number, index }) => [number, index] as const),
   }));
   return {

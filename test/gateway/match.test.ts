@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { BundleMatch } from "../../src/bundle/types.ts";
+import { compareMatches } from "../../src/compile/routes/matches.ts";
 import { matchRequest, type MatchRequest, normalizeTarget } from "../../src/gateway/match/request.ts";
 import { candidateHostnames, createRouter, type Router } from "../../src/gateway/match/router.ts";
 import { bundleOf, EMPTY, matchOf, PLAIN_LISTENER, ruleOf } from "./bundles.ts";
@@ -73,7 +74,7 @@ describe("the router", () => {
   it("agrees with a slow transcription of the spec", () => {
     fc.assert(
       fc.property(arbitraryRoutes, fc.array(arbitraryRequest, { minLength: 5, maxLength: 20 }), (routes, requests) => {
-        const router = createRouter(bundleOf(routes));
+        const router = createRouter(bundleOf(routes, compareMatches));
         for (const { hostname, method, path, headers, query } of requests) {
           const search = new URLSearchParams(query).toString();
           const target = search === "" ? path : `${path}?${search}`;

@@ -20,34 +20,46 @@ interface SlowRequest {
   readonly query: ReadonlyMap<string, string>;
 }
 
+interface Hit {
+  readonly route: SlowRoute;
+  readonly match: BundleMatch;
+  readonly index: number;
+}
+
+/**
+ * The criteria of precedence in the order in which the spec lists them; the greatest number wins. Each only decides among
+ * the hits that all earlier ones leave, so nothing here is a comparison of two matches, as the compiler's is.
+ */
+const CRITERIA: readonly ((hit: Hit) => number)[] = [
+  // "characters in a matching non-wildcard hostname", then "characters in a matching hostname" (`HTTPRouteSpec.hostnames`)
+  ({ route }) => (route.hostname.startsWith("*") ? 0 : route.hostname.length),
+  ({ route }) => (route.hostname === "*" ? 0 : route.hostname.length),
+  // `HTTPRouteRule.matches`: "Exact" path match …
+  ({ match }) => (match.path.type === "Exact" ? 1 : 0),
+  // "Prefix" path match with largest number of characters …
+  ({ match }) => (match.path.type === "PathPrefix" ? match.path.value.length : 0),
+  // Method match …
+  ({ match }) => (match.method === null ? 0 : 1),
+  // Largest number of header matches …
+  ({ match }) => match.headers.length,
+  // Largest number of query param matches.
+  ({ match }) => match.queryParams.length,
+  // "The oldest Route …, the Route appearing first in alphabetical order", then the first match of a rule.
+  ({ route }) => -route.seniority,
+  ({ index }) => -index,
+];
+
 /** The rule that must answer, or null. */
 export function slowRoute(routes: readonly SlowRoute[], request: SlowRequest): BundleRule | null {
   const hits = routes
     .filter((route) => hostnameMatches(route.hostname, request.hostname))
-    .flatMap((route) => route.rule.matches.map((match, index) => ({ route, match, index })))
+    .flatMap((route) => route.rule.matches.map((match, index): Hit => ({ route, match, index })))
     .filter(({ match }) => matchHolds(match, request));
-  hits.sort((a, b) => {
-    const byHost = hostRank(b.route.hostname) - hostRank(a.route.hostname);
-    return byHost || compareMatches(a.match, b.match) || a.route.seniority - b.route.seniority || a.index - b.index;
-  });
-  return hits[0]?.route.rule ?? null;
-}
-
-/** The rank of a hostname: "characters in a matching non-wildcard hostname", then "characters in a matching hostname". */
-function hostRank(hostname: string): number {
-  if (hostname === "*") return 0;
-  return hostname.startsWith("*.") ? hostname.length : 1_000 + hostname.length;
-}
-
-/** The order of precedence: exact path, longest prefix, method, headers, query parameters. Negative: `a` comes first. */
-export function compareMatches(a: BundleMatch, b: BundleMatch): number {
-  const exact = Number(b.path.type === "Exact") - Number(a.path.type === "Exact");
-  if (exact !== 0) return exact;
-  if (a.path.type !== "Exact" && a.path.value.length !== b.path.value.length)
-    return b.path.value.length - a.path.value.length;
-  const method = Number(b.method !== null) - Number(a.method !== null);
-  if (method !== 0) return method;
-  return b.headers.length - a.headers.length || b.queryParams.length - a.queryParams.length;
+  const [best] = CRITERIA.reduce((left, criterion) => {
+    const most = Math.max(...left.map(criterion));
+    return left.filter((hit) => criterion(hit) === most);
+  }, hits);
+  return best?.route.rule ?? null;
 }
 
 function hostnameMatches(pattern: string, hostname: string): boolean {
