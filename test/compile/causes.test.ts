@@ -1,4 +1,4 @@
-/** Causes come before consequences, which the text counts and JSON lists. */
+/** Diagnostics by their cause: in text what follows from one is counted, in JSON it comes after it. */
 import { expect, test } from "vitest";
 import { groupByCause } from "../../src/compile/report/causes.ts";
 import type { Cause, Diagnostic } from "../../src/compile/diagnostics/diagnostics.ts";
@@ -53,7 +53,7 @@ test("routes to what a policy closes follow from the policy's fault, also where 
   expect(text).toMatch(/\n3 errors, 0 warnings\n/);
 });
 
-test("a chain has one cause, which JSON puts first", () => {
+test("the first diagnostic of a chain is the cause of the others, and comes first in JSON", () => {
   const broken = `---\napiVersion: v1\nkind: ConfigMap\nmetadata: { name: ca, namespace: shop }\ndata: { ca.crt: 1 }\n`;
   const result = compile([{ file: "a.yaml", text: `${HEAD}${route("a")}${SERVICE}${policy("ca")}${broken}` }]);
   expect(reportText(result, false)).toContain(
@@ -67,7 +67,7 @@ test("a chain has one cause, which JSON puts first", () => {
   ]);
 });
 
-test("of what names one object that is not there, the first stands for all", () => {
+test("of diagnostics about one missing object, the first counts as the cause", () => {
   const names = ["a", "b", "c", "d", "e"];
   const text = report(`${HEAD}${names.map((name) => route(name, "egde")).join("")}${SERVICE}`);
   expect(text.match(/✘ error/g)).toHaveLength(1);
@@ -92,20 +92,20 @@ test.for([
   [[diagnosticOf("a", "b"), diagnosticOf("b", "a")]],
   [[diagnosticOf("a", "a"), diagnosticOf("a", "a")]],
   [[diagnosticOf("a", "b"), diagnosticOf("b", "c"), diagnosticOf("c", "b"), diagnosticOf("d", "a")]],
-] as const)("none is lost where objects name each other in a circle: %#", ([diagnostics]) => {
-  const folds = groupByCause(diagnostics);
-  const all = folds.flatMap(({ cause, consequences }) => [cause, ...consequences]);
+] as const)("no diagnostic is lost when objects refer to each other in a circle: %#", ([diagnostics]) => {
+  const groups = groupByCause(diagnostics);
+  const all = groups.flatMap(({ cause, consequences }) => [cause, ...consequences]);
   expect(new Set(all)).toEqual(new Set(diagnostics));
   expect(all).toHaveLength(diagnostics.length);
 });
 
-test("what is absent follows from a text that could not be read", () => {
+test("a text that could not be read is the cause of what is missing", () => {
   const unread: Diagnostic = { ...diagnosticOf("x"), code: "input-unreadable", object: null };
   const absent = [diagnosticOf("a", "gone"), diagnosticOf("b", "lost")];
   expect(groupByCause([unread, ...absent])).toEqual([{ cause: unread, consequences: absent }]);
 });
 
-test("many warnings of one code are counted, errors and what JSON lists are not cut", () => {
+test("many warnings with one code are counted; errors, and JSON, are complete", () => {
   const like = (severity: Diagnostic["severity"], index: number): Diagnostic => ({
     severity,
     code: "backend-plaintext",

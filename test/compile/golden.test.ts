@@ -14,7 +14,7 @@ import { INPUT_CODES } from "../../src/compile/diagnostics/diagnostics.ts";
 import { compile, type ObjectStatus } from "../../src/compile/index.ts";
 import { mintPlaceholders } from "./minted.ts";
 
-/** All that is said of dates is said of this one. */
+/** The time for warnings and conditions about dates. */
 const NOW = Date.UTC(2026, 5, 1);
 const DIRECTORY = join(import.meta.dirname, "golden");
 const names = readdirSync(DIRECTORY)
@@ -29,7 +29,7 @@ describe("golden", () => {
   });
 
   test("every code appears in some output", () => {
-    // Those of the disk are cli.test.ts's.
+    // test/cli/build.test.ts has the codes about files.
     const elsewhere = new Set(["input-unreadable", "output-unwritable", "secrets-not-written"]);
     const all = names.map((name) => readFileSync(join(DIRECTORY, `${name}.out.yaml`), "utf8")).join("\n");
     const missing = [...CONFIG_CODES, ...INPUT_CODES].filter(
@@ -38,7 +38,7 @@ describe("golden", () => {
     expect(missing).toEqual([]);
   });
 
-  test("every reason stands on all that may have it in some output", () => {
+  test("every reason appears in some output, on every kind of object that may have it", () => {
     const found = new Set(
       names.flatMap((name) => conditionsOf(readFileSync(join(DIRECTORY, `${name}.out.yaml`), "utf8"))),
     );
@@ -105,7 +105,7 @@ function conditionsOf(output: string): string[] {
   });
 }
 
-/** One file alone has the list of features. */
+/** The one output that has the list of supported features. */
 const FEATURES = "gateway-class";
 
 function withoutFeatures(status: ObjectStatus): object {
@@ -122,7 +122,7 @@ function redact(secrets: string): object {
 
 const MANY = 20;
 
-/** The well-known set by number; its digest stands in the anchor set's key. */
+/** The bundle with the number of its anchors, where it has the well-known set; the digest of the set is in the key of the anchor set. */
 function shorten(bundle: ReturnType<typeof compile>["bundle"]): object | null {
   if (bundle === null || Object.keys(bundle.anchors).length <= MANY) return bundle;
   const count = Object.keys(bundle.anchors).length;

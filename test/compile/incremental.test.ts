@@ -1,4 +1,4 @@
-/** A compiler that remembers says what one that does not would say, whatever changed between. */
+/** A compiler that remembers its last compilation gives what a new compiler gives, whatever has changed in between. */
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ const OPTIONS = {
   requireBackendTls: false,
 };
 
-/** Each golden input is a cluster; objects of one name in several are each other's changes. */
+/** Each golden input is a cluster. Objects of one name in several clusters serve as changes of each other. */
 const clusters = await Promise.all(
   readdirSync(DIRECTORY)
     .filter((name) => name.endsWith(".in.yaml"))
@@ -35,7 +35,7 @@ const keyOf = ({ group, ref }: RawObject): string => [group, ref.kind, ref.names
 const variants = new Map<string, RawObject[]>();
 for (const raw of all) variants.set(keyOf(raw), [...(variants.get(keyOf(raw)) ?? []), raw]);
 
-/** As if read anew: compiling sets defaults in its objects. */
+/** The same object as another one, as a watch brings it after every change. */
 const copyOf = (raw: RawObject): RawObject => ({ ...raw, value: structuredClone(raw.value) });
 
 type Change = (objects: readonly RawObject[]) => readonly RawObject[];
@@ -43,7 +43,7 @@ const without = (objects: readonly RawObject[], at: number): RawObject[] => obje
 const anyOf = <T>(items: readonly T[], choice: number): T | undefined => items[choice % Math.max(1, items.length)];
 
 const change: fc.Arbitrary<Change> = fc.oneof(
-  // Another content under the name of one that is there, as the watch brings it.
+  // An object changes: it gets the content of another object of its name.
   {
     weight: 6,
     arbitrary: fc.tuple(fc.nat(), fc.nat()).map(([which, choice]): Change => (objects) => {
@@ -108,7 +108,7 @@ describe("a cluster that changes", () => {
         };
         for (const step of [(same: readonly RawObject[]) => same, ...changes]) {
           objects = step(objects);
-          // Time passes alone, too: what was remembered of dates must not outlive them.
+          // Time passes between compilations: conditions about dates must not be remembered for too long.
           now += YEAR_MS;
           const found = compile(objects.map(seen), now);
           const expected = clusterCompiler(OPTIONS)(objects.map(copyOf).reverse(), now);

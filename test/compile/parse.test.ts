@@ -1,4 +1,4 @@
-/** Documents are read one by one; what comes out is what a reading of the whole text gives. */
+/** Texts as documents: each is parsed alone, which gives what parsing the whole text gives, and what kubectl reads. */
 import { loadAll } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { parseText } from "../../src/compile/document/parse.ts";
@@ -19,13 +19,13 @@ test.for([
   "a: &x 1\n---\nb: *x\n",
   "a:\n- |\n---\nb: 1",
   "a: 1\n%x: 2\n---\nb: 1",
-])("%j", (text) => {
+])("the documents of %j are those of the whole text", (text) => {
   const parsed = parseText({ file: "a.yaml", text });
   let expected: unknown[] | null = null;
   try {
     expected = loadAll(text);
   } catch {
-    // Neither can read it.
+    // js-yaml refuses the text, so parseText must refuse it, too.
   }
   const found = "fault" in parsed ? null : parsed.documents.map(({ value }) => value);
   const sound = (values: unknown[] | null): unknown => values?.filter((value) => value !== null && value !== undefined);

@@ -1,9 +1,8 @@
-/** The list of backends that get plaintext, as people read it, and which misspelt names are recognised. */
+/** The list of backends that get plaintext, at the end of what `build` prints. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compile, reportText } from "../../src/compile/index.ts";
-import { isNear } from "../../src/compile/kubernetes/spelling.ts";
 
 const GATEWAY = `${readFileSync(join(import.meta.dirname, "golden/policy-unused.in.yaml"), "utf8")
   .split("\n---\n")
@@ -29,7 +28,7 @@ function listOf(documents: readonly string[]): string[] {
 }
 
 describe("the list", () => {
-  test("says who gets plaintext, why, and by whom, the doubtful first", () => {
+  test("names each backend, why it gets plaintext, and by which fields, suspicious ones first", () => {
     const services = [
       serviceOf("plain", "{ port: 80, appProtocol: http }"),
       serviceOf("quiet", "{ port: 80 }"),
@@ -50,7 +49,7 @@ describe("the list", () => {
     expect(listOf(documents.toReversed())).toEqual(listOf(documents));
   });
 
-  test("counts what would make it long", () => {
+  test("counts backends and fields beyond the first ones", () => {
     const names = Array.from({ length: 60 }, (_, index) => `s${String(index).padStart(2, "0")}`);
     const many = names.flatMap((name) => [serviceOf(name, "{ port: 80 }"), routeOf(name, name)]);
     const lines = listOf(many);
@@ -61,29 +60,5 @@ describe("the list", () => {
     expect(users[1]).toMatch(
       /from HTTPRoute shop\/s00 \S+, HTTPRoute shop\/s01 \S+, HTTPRoute shop\/s02 \S+ and 57 more$/,
     );
-  });
-});
-
-describe("a name near another", () => {
-  test.for([
-    ["app", "ap", true],
-    ["app", "apps", true],
-    ["app", "App", true],
-    ["app", "app-svc", true],
-    ["app", "shop-app", true],
-    ["app", "app.shop.svc.cluster.local", true],
-    ["payments", "paymetns", true],
-    ["payments", "paymnts", true],
-    ["payments", "payment", true],
-    ["ca", "cart", false],
-    ["app", "web", false],
-    ["orders", "ledger", false],
-    ["", "app", false],
-    ["payments-v1", "payments-v2", true],
-    ["a".repeat(64), "a".repeat(63), true],
-    ["a".repeat(64), "a".repeat(64), false],
-  ] as const)("%s, %s: %s", ([a, b, near]) => {
-    expect(isNear(a, b)).toBe(near);
-    expect(isNear(b, a)).toBe(near);
   });
 });

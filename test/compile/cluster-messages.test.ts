@@ -1,4 +1,4 @@
-/** A cluster's objects are spoken of in a cluster's words: no status and no diagnostic of the controller names inputs. */
+/** Messages about a cluster: no status and no diagnostic of the controller speaks of inputs, which only a build has. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -22,14 +22,14 @@ async function compileCluster(name: string): Promise<CompiledCluster> {
 
 const names = readdirSync(GOLDEN).filter((name) => /^(?!fatal).*\.in\.yaml$/.test(name));
 
-test.for(names)("%s", async (name) => {
+test.for(names)("no message about the cluster of %s speaks of inputs", async (name) => {
   const { statuses, diagnostics } = await compileCluster(name);
   expect(JSON.stringify([statuses, diagnostics.map(({ message, remedy }) => [message, remedy])])).not.toMatch(
     /\binputs\b/,
   );
 });
 
-test("what is absent is said to be absent from the cluster, without a guess at what was meant", async () => {
+test("a missing object is said to be missing in the cluster, without a list of similar names", async () => {
   const text = JSON.stringify((await compileCluster("object-absent.in.yaml")).statuses);
   expect(text).toContain("Service shop/wbe is not in the cluster");
   expect(text).toContain("Secret shop/site-tls is not in the cluster");
