@@ -48,7 +48,7 @@ interface Grouping {
 }
 
 /** What a pass makes its results from, besides lookups. All are compared by identity. */
-export interface PassInputs<I> {
+interface PassInputs<I> {
   /** One result is made for each item. No item may appear twice. */
   readonly items: readonly I[];
   /** Inputs of all results: when one of them changes, every result is made again. */

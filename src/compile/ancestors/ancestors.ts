@@ -29,7 +29,7 @@ export interface Ancestors {
 }
 
 /** What ancestors are resolved from. */
-export interface AncestorContext {
+interface AncestorContext {
   readonly cluster: Cluster;
   readonly gateways: ReadonlyMap<string, GatewayState>;
   readonly routes: readonly RouteState[];
@@ -95,7 +95,7 @@ function ancestorsOf(policy: PolicyState, context: PolicyContext, diagnostics: D
 interface ServiceUses {
   /** `HTTPRoute shop/storefront`, `Gateway shop/gateway`. */
   readonly user: string;
-  /** Gateways that use the Services thereby. */
+  /** The Gateways that serve the route, or the Gateway itself. */
   readonly gateways: readonly string[];
   /** Ports by `namespace/name` of the Service. */
   readonly ports: ReadonlyMap<string, readonly number[]>;

@@ -25,7 +25,7 @@ interface FaultyRoute {
 }
 
 /** What faulty routes are resolved from. */
-export interface FaultyRouteContext {
+interface FaultyRouteContext {
   readonly cluster: Cluster;
   readonly gateways: ReadonlyMap<string, GatewayState>;
   readonly routes: readonly RouteState[];

@@ -30,7 +30,7 @@ export interface BackendTarget {
 }
 
 /** What a backendRef leads to. A port that a policy closes is a backend all the same, with a problem. */
-export type BackendState =
+type BackendState =
   | { readonly kind: "backend"; readonly target: BackendTarget; readonly problem: BackendRefProblem | null }
   | { readonly kind: "refused"; readonly code: ConfigCode; readonly problem: BackendRefProblem };
 

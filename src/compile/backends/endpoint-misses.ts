@@ -6,7 +6,7 @@ import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "../kubernetes/names.ts";
 import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/objects.ts";
 
 /** An object that nearly belongs to a Service port, and what would make it do so: parts of a problem. */
-export interface Miss {
+interface Miss {
   readonly found: string;
   readonly remedy: string;
   readonly note: Note;
@@ -19,14 +19,15 @@ export function nearMiss(
   own: readonly SourceObject<EndpointSlice>[],
   cluster: Cluster,
 ): Miss | null {
-  const name = namespacedName(service.ref);
   for (const slice of own) {
-    const miss = portMiss(slice, `EndpointSlice ${namespacedName(slice.ref)}`, ["ports"], slice.value.ports, port);
+    const name = `EndpointSlice ${namespacedName(slice.ref)}`;
+    const miss = portMiss({ object: slice, name, path: ["ports"] }, slice.value.ports, port);
     if (miss !== null) return miss;
   }
   const [first] = own;
-  if (first !== undefined) return notReady(first, `EndpointSlice ${namespacedName(first.ref)}`, ["endpoints"]);
-  const endpoints = cluster.Endpoints.get(name);
+  if (first !== undefined)
+    return notReady({ object: first, name: `EndpointSlice ${namespacedName(first.ref)}`, path: ["endpoints"] });
+  const endpoints = cluster.Endpoints.get(namespacedName(service.ref));
   if (endpoints?.kind === "valid") return endpointsMiss(endpoints.object, port);
   // A cluster labels its slices itself. And a pass that looks at all of them would run whenever one of them changes.
   if (cluster.source.origin === "cluster") return null;
@@ -46,14 +47,20 @@ function endpointsMiss(object: SourceObject<Endpoints>, port: ServicePort): Miss
       note: { message: `${name} is here`, object, path: ["metadata", "labels", SKIP_MIRROR_LABEL] },
     };
   const ports = object.value.subsets.flatMap((subset) => subset.ports);
-  return portMiss(object, name, ["subsets"], ports, port) ?? notReady(object, name, ["subsets"]);
+  const missed = { object, name, path: ["subsets"] };
+  return portMiss(missed, ports, port) ?? notReady(missed);
+}
+
+/** An object that may belong to the port, its name for messages, and the field that keeps it from doing so. */
+interface MissedObject {
+  readonly object: SourceObject;
+  readonly name: string;
+  readonly path: Note["path"];
 }
 
 /** An object whose ports do not include the one of the Service; null: they do. */
 function portMiss(
-  object: SourceObject,
-  name: string,
-  path: Note["path"],
+  { object, name, path }: MissedObject,
   ports: readonly { readonly name: string; readonly protocol: string; readonly port?: number }[],
   { name: wanted, protocol }: ServicePort,
 ): Miss | null {
@@ -66,7 +73,7 @@ function portMiss(
   };
 }
 
-const notReady = (object: SourceObject, name: string, path: Note["path"]): Miss => ({
+const notReady = ({ object, name, path }: MissedObject): Miss => ({
   found: `${name}, which has no endpoint that is ready`,
   remedy: "see why the pods are not ready: kubectl get pods",
   note: { message: `${name} is here`, object, path },

@@ -56,7 +56,7 @@ export function indexSlices(cluster: Cluster, memory: Memory, diagnostics: Diagn
 }
 
 /** A Service port whose endpoints are wanted. */
-export interface PortOfService {
+interface PortOfService {
   readonly service: SourceObject<Service>;
   readonly port: ServicePort;
 }

@@ -68,7 +68,7 @@ export const NOT_ACCEPTED = {
 } as const;
 type ReasonOf<Bearer extends keyof typeof NOT_ACCEPTED> = (typeof NOT_ACCEPTED)[Bearer][number];
 /** Any reason with which `Accepted` may be False. */
-export type NotAccepted = ReasonOf<keyof typeof NOT_ACCEPTED>;
+type NotAccepted = ReasonOf<keyof typeof NOT_ACCEPTED>;
 /** Reason with which `Accepted` of a Gateway may be False. */
 export type GatewayReason = ReasonOf<"Gateway">;
 /** Reason with which `Accepted` of a ListenerSet may be False. */

@@ -139,7 +139,7 @@ export interface Problem<Code extends DiagnosticCode = DiagnosticCode> {
 }
 
 /** What there is to say about an input that is no object, or about the command line. */
-export type InputFault = Pick<Diagnostic, "code" | "message" | "remedy"> &
+type InputFault = Pick<Diagnostic, "code" | "message" | "remedy"> &
   Partial<Pick<Diagnostic, "severity" | "location" | "expected" | "found">>;
 
 /** A diagnostic that is about no object; without a severity, an error. */

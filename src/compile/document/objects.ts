@@ -169,7 +169,7 @@ function addObject(value: unknown, locate: Locate, objects: RawObject[], diagnos
   return true;
 }
 
-/** Of the kinds that are read; of the others nothing depends on it. */
+/** Whether a kind that lasthop reads is cluster-scoped. For other kinds it does not matter. */
 function isClusterScoped(group: string, kind: string): boolean {
   if (!Object.hasOwn(KINDS, kind)) return false;
   const known = KINDS[kind as keyof typeof KINDS];

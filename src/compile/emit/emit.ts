@@ -33,7 +33,7 @@ import { policyTransport } from "../policies/policies.ts";
 import { fullPolicy } from "../ancestors/ancestors.ts";
 
 /** What {@link emitBundle} gives. */
-export interface Emitted {
+interface Emitted {
   readonly bundle: Bundle;
   /** The bundle's canonical text. */
   readonly text: string;
@@ -46,7 +46,7 @@ export interface Emitted {
 }
 
 /** What a bundle is made from. */
-export interface EmitContext {
+interface EmitContext {
   readonly model: Model;
   readonly gateway: GatewayState;
   readonly options: EndpointOptions;

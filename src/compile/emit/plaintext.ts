@@ -39,7 +39,7 @@ export interface PlaintextUser {
 }
 
 /** What is known about the backends of the Gateway. */
-export interface PlaintextContext {
+interface PlaintextContext {
   readonly slices: Slices;
   readonly policies: Policies;
   /** The senders to each backend, by its id. */

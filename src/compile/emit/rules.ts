@@ -38,7 +38,7 @@ export interface ListenerHost {
 }
 
 /** The rules of a bundle. A list stays the same object until something in it changes. */
-export interface EmittedRules {
+interface EmittedRules {
   /** In order of the routes' `namespace/name`, then in the order of the route. */
   readonly rules: readonly BundleRule[];
   /** The hosts of every listener. */
@@ -48,7 +48,7 @@ export interface EmittedRules {
 }
 
 /** What the rules of a bundle are made from. */
-export interface RulesContext {
+interface RulesContext {
   readonly routes: readonly RouteState[];
   readonly gateway: GatewayState;
   /** The listeners of the Gateway that are served. */

@@ -7,7 +7,7 @@ import type { PolicyState } from "../policies/policies.ts";
 import { field } from "../kubernetes/kinds.ts";
 
 /** Something that suggests TLS. */
-export interface TlsHint {
+interface TlsHint {
   /** Part of a list in a message: `its number (443)`. */
   readonly text: string;
   /** The field that suggests TLS; null: it is in the Service itself. */

@@ -25,7 +25,7 @@ import type {
 import { FILTER_FIELDS, pathFault } from "../schema/route-rules.ts";
 
 /** The answer of a RequestRedirect filter. */
-export type Redirect = Extract<BundleAction, { kind: "redirect" }>;
+type Redirect = Extract<BundleAction, { kind: "redirect" }>;
 
 /** The filters of one rule or backendRef. */
 export interface FilterSet {

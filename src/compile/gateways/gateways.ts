@@ -61,7 +61,7 @@ export type GatewayState =
     };
 
 /** Why a Gateway is not accepted. */
-export interface GatewayRefusal {
+interface GatewayRefusal {
   readonly reason: GatewayReason;
   readonly message: string;
 }
@@ -101,7 +101,7 @@ function readClasses(cluster: Cluster, diagnostics: Diagnostics): Map<string, Cl
 }
 
 /** What Gateways are resolved with. */
-export interface GatewayContext extends BackendContext, CertificateContext, ValidationContext {
+interface GatewayContext extends BackendContext, CertificateContext, ValidationContext {
   readonly classes: ReadonlyMap<string, ClassState>;
 }
 

@@ -44,7 +44,7 @@ export interface ListenerTls {
 }
 
 /** Whether a listener is served; `tls` is null for HTTP. */
-export type ListenerVerdict =
+type ListenerVerdict =
   | { readonly kind: "accepted"; readonly tls: ListenerTls | null }
   | { readonly kind: "refused"; readonly reason: ListenerReason; readonly message: string }
   | { readonly kind: "conflicted"; readonly reason: ConflictReason; readonly message: string };
@@ -69,7 +69,7 @@ export interface ListenerState {
 }
 
 /** What listeners are resolved with. */
-export interface ListenerContext extends BackendContext, CertificateContext {
+interface ListenerContext extends BackendContext, CertificateContext {
   readonly validationByPort: ValidationByPort;
 }
 

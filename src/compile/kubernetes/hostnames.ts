@@ -5,7 +5,7 @@ import { compareStrings } from "../diagnostics/diagnostics.ts";
 export interface SharedHostname {
   /** `www.example.com`, `*.example.com`, or `*` for every host. */
   readonly hostname: string;
-  /** {@link specificity} of the route's own hostname that matched; the greatest, where several did. */
+  /** {@link specificity} of the route's own hostname from which it comes; the greatest, where it comes from several. */
   readonly specificity: number;
 }
 

@@ -4,7 +4,7 @@
  */
 
 /** `ObjectMeta`, as far as lasthop reads it. */
-export interface Metadata {
+interface Metadata {
   name: string;
   namespace?: string;
   generation?: number;
@@ -34,7 +34,7 @@ export interface ObjectReference {
 }
 
 /** A filter of `ListenerFilters.requests` (GEP-5224). */
-export type ListenerFilter =
+type ListenerFilter =
   | { type: "ExternalAuth"; externalAuth: HTTPExternalAuthFilter }
   | { type: "ExtensionRef"; extensionRef: { group: string; kind: string; name: string } };
 

@@ -65,7 +65,7 @@ interface Types {
 export type Origin = "inputs" | "cluster";
 
 /** Where the objects come from, and what else their cluster would hold. */
-export interface ObjectSource {
+interface ObjectSource {
   readonly origin: Origin;
   /** What other controllers would generate from the inputs; empty for a cluster, where they have generated it. */
   readonly generated: readonly Generated[];
@@ -80,7 +80,7 @@ export type Cluster = { readonly [K in Kind]: ReadonlyMap<string, Entry<Types[K]
 };
 
 /** What {@link load} gives. */
-export interface Loaded {
+interface Loaded {
   readonly cluster: Cluster;
   readonly skipped: readonly Skipped[];
   /** Nothing may be built, because nobody can tell which Services some policy protects: one could be sent plaintext. */
@@ -238,7 +238,7 @@ function convert(raw: RawObject, kind: Kind): Converted {
   return { value: raw.value, spell: (path: FieldPath) => path, problems: [] };
 }
 
-/** The problem of a value that is a template: no tool has replaced it, and that is worth more than the rule it breaks. */
+/** The problem, which names the template where the value is one that no tool has replaced: then the broken rule is no help. */
 function nameTemplate(problem: Problem, value: unknown): Problem {
   const found: unknown = problem.path.reduce(field, value);
   const template = typeof found === "string" ? templateIn(found) : null;

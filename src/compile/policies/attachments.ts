@@ -28,7 +28,7 @@ export interface TargetState extends UnresolvedTarget {
 }
 
 /** {@link TargetState}, and what there is to report about it. */
-export interface TargetAttachment {
+interface TargetAttachment {
   readonly state: TargetState;
   /** Why the target attaches to nothing. Null: it attaches, or another policy takes precedence. */
   readonly fault: Problem | null;

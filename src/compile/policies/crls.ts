@@ -15,7 +15,7 @@ import { type CrlFault, crlFaults, type CrlList, type CrlSource, readCrls } from
 import { noCrls, unusableCrl } from "./problems.ts";
 
 /** The CRLs of a policy. */
-export interface PolicyCrls {
+interface PolicyCrls {
   /** Base64 DER, sorted, each once. */
   readonly crls: readonly string[];
   readonly sources: readonly CrlSource[];

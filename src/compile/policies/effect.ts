@@ -44,7 +44,7 @@ interface RefusedEffect {
 }
 
 /** What {@link judgePolicy} decides. */
-export interface PolicyJudgement {
+interface PolicyJudgement {
   readonly effect: PolicyEffect;
   /** Why `ResolvedRefs` is False; null: it is True. A policy with one good CA of two is enforced all the same. */
   readonly unresolved: Unresolved | null;

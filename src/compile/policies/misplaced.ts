@@ -19,7 +19,7 @@ export interface ClosedService {
 }
 
 /** The Services of other namespaces that a target may mean. */
-export interface Misplacements {
+interface Misplacements {
   /** All of them, as `namespace/name`. */
   readonly named: readonly string[];
   /** Those with ports that no policy covers. */

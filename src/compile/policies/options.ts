@@ -4,7 +4,7 @@ import type { Problem } from "../diagnostics/diagnostics.ts";
 import { badOption, unknownOption } from "./problems.ts";
 
 /** The options of a policy, defaults set. */
-export type PolicyOptions = Pick<
+type PolicyOptions = Pick<
   BundlePolicy,
   "alpn" | "maxChainDepth" | "maxTlsVersion" | "minTlsVersion" | "profile" | "spkiPins"
 > & {

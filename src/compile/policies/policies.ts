@@ -27,7 +27,7 @@ export interface PolicyState {
   readonly seniority: Seniority;
   readonly object: SourceObject;
   readonly targets: readonly TargetState[];
-  /** What the ports get about which the policy decides. */
+  /** What the ports that the policy covers get. */
   readonly effect: PolicyEffect;
   /** Why `ResolvedRefs` is False; null: it is True. */
   readonly unresolved: Unresolved | null;
@@ -38,7 +38,7 @@ export interface PolicyState {
 }
 
 /** The policies that decide about the ports of one Service. */
-export interface Coverage {
+interface Coverage {
   /** Policies for one port, by the name of the port. */
   readonly sections: ReadonlyMap<string, PolicyState>;
   /** The policy for all other ports; null: there is none. */
@@ -59,9 +59,9 @@ interface ClosingPolicy {
 export interface Policies {
   /** By `namespace/name`, in that order. */
   readonly all: ReadonlyMap<string, PolicyState>;
-  /** By `namespace/service`. */
+  /** By `namespace/name` of the Service. */
   readonly coverage: ReadonlyMap<string, Coverage>;
-  /** Policies with a target that is missing and may mean a Service, by the `namespace/name` of that. They do not protect it. */
+  /** Policies with a missing target that may mean a Service, which they do not protect; by `namespace/name` of the Service. */
   readonly mistargeted: ReadonlyMap<string, Group<PolicyState>>;
   readonly services: ServiceIndex;
 }

@@ -7,7 +7,7 @@ import { missingSection, missingTarget, refusedTarget, wrongTargetKind } from ".
 import type { TargetContext } from "./target-context.ts";
 
 /** Why a target attaches to nothing. */
-export interface TargetFault {
+interface TargetFault {
   /** Its path starts at the target: `["name"]`. */
   readonly problem: Problem;
   /** Services that the target may mean, as `namespace/name`. */

@@ -15,10 +15,10 @@ import type { Cluster, Entry } from "../load/load.ts";
 import { explainText } from "./pem-mistakes.ts";
 
 /** What a reference to CA certificates leads to. */
-export type AnchorResult = { readonly kind: "read"; readonly source: AnchorSource } | Invalid;
+type AnchorResult = { readonly kind: "read"; readonly source: AnchorSource } | Invalid;
 
 /** Kinds of objects that hold CA certificates. */
-export type AnchorKind = "ConfigMap" | "Secret" | "ClusterTrustBundle";
+type AnchorKind = "ConfigMap" | "Secret" | "ClusterTrustBundle";
 
 /** The kind that a reference names; null: lasthop reads no CA certificates from it. */
 export function anchorKind({ group, kind }: { readonly group: string; readonly kind: string }): AnchorKind | null {

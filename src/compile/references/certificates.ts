@@ -33,7 +33,7 @@ export interface CertificateContext {
 }
 
 /** What a reference to a certificate leads to; `permitted` is false when a ReferenceGrant is missing. */
-export type CertificateRef =
+type CertificateRef =
   | { readonly kind: "resolved"; readonly certificate: Certificate }
   | { readonly kind: "unresolved"; readonly permitted: boolean; readonly problem: Problem };
 

@@ -18,7 +18,7 @@ export interface Invalid {
   readonly cause?: Cause;
 }
 /** The text of an object, or why there is none. */
-export type TextResult =
+type TextResult =
   | {
       readonly kind: "read";
       readonly value: string;

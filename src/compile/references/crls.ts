@@ -38,7 +38,7 @@ export interface CrlFault {
 }
 
 /** What a reference to CRLs leads to. */
-export type CrlResult = { readonly kind: "read"; readonly source: CrlSource } | Invalid;
+type CrlResult = { readonly kind: "read"; readonly source: CrlSource } | Invalid;
 
 /** What was read from each ConfigMap: an object is read once. */
 const crlResults = new WeakMap<Entry<unknown>, CrlResult>();

@@ -6,7 +6,7 @@ import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "../kubernetes/names.ts";
 import { noGrant, type ReferencePlace } from "./problems.ts";
 
 /** A kind of objects in one namespace. */
-export interface ObjectKind {
+interface ObjectKind {
   readonly group: string;
   readonly kind: string;
   readonly namespace: string;

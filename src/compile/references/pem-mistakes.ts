@@ -2,7 +2,7 @@
 import { X509Certificate } from "node:crypto";
 
 /** A known mistake. */
-export interface Mistake {
+interface Mistake {
   /** End of a sentence that starts with the name of the value: `is DER, not PEM`. */
   readonly why: string;
   readonly remedy: string;

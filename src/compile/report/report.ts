@@ -6,7 +6,7 @@ import type { PlaintextBackend } from "../emit/plaintext.ts";
 import { plaintextText } from "./plaintext.ts";
 
 /** What a report is made from. */
-export interface Reportable {
+interface Reportable {
   readonly diagnostics: readonly Diagnostic[];
   readonly skipped: readonly Skipped[];
   readonly plaintext: readonly PlaintextBackend[];
@@ -131,6 +131,6 @@ function diagnosticText(
   return text;
 }
 
-/** A text without the control characters of the input, and without those that change the direction of text, for a terminal. */
+/** A text that is safe for a terminal: control characters, and those that change the direction of text, are replaced. */
 const clean = (text: string): string =>
   text.replaceAll(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (character) => (character === "\t" ? " " : "\uFFFD"));

@@ -92,7 +92,7 @@ export function refusedParents(object: SourceObject, context: ParentContext, ref
 }
 
 /** Kinds of parents to which lasthop attaches routes. */
-export type ParentKind = "Gateway" | "ListenerSet";
+type ParentKind = "Gateway" | "ListenerSet";
 
 /** The kind of parent that a parentRef names; null: lasthop attaches no route to it. */
 export function parentKind(ref: unknown): ParentKind | null {

@@ -32,7 +32,7 @@ export interface RouteState {
 }
 
 /** What routes are resolved with. */
-export type RouteContext = BackendContext & ParentContext;
+type RouteContext = BackendContext & ParentContext;
 
 /** Resolves every HTTPRoute of the cluster, in the order of their names. */
 export function resolveRoutes(context: RouteContext, memory: Memory, diagnostics: Diagnostics): readonly RouteState[] {

@@ -10,7 +10,7 @@ import { noBackends, redirectOfBackend, sessionPersistence } from "./problems.ts
 import type { HTTPBackendRef, HTTPRouteRule } from "../kubernetes/objects.ts";
 
 /** A backendRef of a rule. */
-export interface WeightedBackendRef {
+interface WeightedBackendRef {
   readonly weight: number;
   readonly backendRef: ResolvedBackendRef;
   /** When one of the filters is at fault, requests that fall to this backendRef are answered 500. */

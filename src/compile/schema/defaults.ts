@@ -1,4 +1,4 @@
-/** The defaults of a JSON Schema, set without changing the value: a value shares all that stays the same with its result. */
+/** The defaults of a JSON Schema. They are set in a copy, which shares with the given value everything that stays the same. */
 
 type Fill = (value: unknown) => unknown;
 

@@ -112,9 +112,10 @@ function addressRules(addresses: NonNullable<Gateway["spec"]["addresses"]>): Pro
     const at = ["spec", "addresses", index];
     // The schema has the formats ipv4 and ipv6 in a `oneOf`, which generate-schema.ts leaves out.
     if (type === "IPAddress" && value !== undefined && !isSloppyIp(value))
-      problems.push(
-        rule([...at, "value"], "is no IP address", "correct the value, or the type", show(value), "an IP address"),
-      );
+      problems.push({
+        ...rule([...at, "value"], "is no IP address", "correct the value, or the type", show(value)),
+        expected: "an IP address",
+      });
     if (type === "Hostname" && value !== undefined && !HOSTNAME.test(value))
       problems.push(
         rule(

@@ -96,7 +96,10 @@ function ruleRules(own: HTTPRouteRule, at: FieldPath): Problem[] {
 function persistenceRules(own: SessionPersistence | undefined, at: FieldPath): Problem[] {
   if (own === undefined) return [];
   // "cookie must be specified for Cookie type", "cookie must be nil if type is not Cookie", and so on
-  const problems = unionRules("type", own.type, { Cookie: own.cookie, Header: own.header }, "", at);
+  const problems = unionRules(
+    { field: "type", chosen: own.type, members: { Cookie: own.cookie, Header: own.header } },
+    at,
+  );
   // "AbsoluteTimeout must be specified when cookie lifetimeType is Permanent"
   if (own.cookie?.lifetimeType === "Permanent" && own.absoluteTimeout === undefined)
     problems.push(
@@ -239,21 +242,22 @@ export function authRules(auth: HTTPExternalAuthFilter, at: FieldPath): Problem[
   const problems = portRule(auth.backendRef, [...at, "backendRef"]);
   // "grpc must be specified when protocol is set to 'GRPC'", "protocol must be 'GRPC' when grpc is set", and so on
   const members = { GRPC: auth.grpc, HTTP: auth.http };
-  problems.push(...unionRules("protocol", auth.protocol, members, ", which may be {}", at));
+  problems.push(...unionRules({ field: "protocol", chosen: auth.protocol, members, hint: ", which may be {}" }, at));
   return problems;
 }
 
-/**
- * The rules of a union: the member that the field `field` chooses must be present, and no other. The member of a choice has
- * its name in lower case. `hint` is added to the remedy for a member that is missing.
- */
-function unionRules(
-  field: string,
-  chosen: string | undefined,
-  members: Readonly<Record<string, unknown>>,
-  hint: string,
-  at: FieldPath,
-): Problem[] {
+interface Union {
+  /** The field that chooses a member. */
+  readonly field: string;
+  readonly chosen: string | undefined;
+  /** The members by choice; a member has the name of its choice in lower case. */
+  readonly members: Readonly<Record<string, unknown>>;
+  /** Added to the remedy for a member that is missing. */
+  readonly hint?: string;
+}
+
+/** The rules of a union: the member that is chosen must be present, and no other. */
+function unionRules({ field, chosen, members, hint = "" }: Union, at: FieldPath): Problem[] {
   const problems: Problem[] = [];
   for (const [choice, member] of Object.entries(members)) {
     const name = choice.toLowerCase();

@@ -1,9 +1,9 @@
 /** What the checks of the CRDs' rules have in common. */
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 
-/** The problem of an object that breaks a rule of its CRD. Where the message states the rule, it also is what was expected. */
-export function rule(path: FieldPath, message: string, remedy: string, found?: string, expected = message): Problem {
-  return { code: "object-schema", path, message, remedy, expected, ...(found === undefined ? {} : { found }) };
+/** The problem of an object that breaks a rule of its CRD. The message states the rule, so it also is what was expected. */
+export function rule(path: FieldPath, message: string, remedy: string, found?: string): Problem {
+  return { code: "object-schema", path, message, remedy, expected: message, ...(found === undefined ? {} : { found }) };
 }
 
 interface DistinctRef {
@@ -26,15 +26,13 @@ export function distinctRefs(at: FieldPath, refs: readonly DistinctRef[]): Probl
     const others = seen.get(key) ?? [];
     seen.set(key, [...others, ref]);
     if (others.some(({ section }) => section === ref.section)) {
-      problems.push(
-        rule(
-          [...at, index],
-          "names the same object and section twice",
-          "remove one, or give each its own sectionName",
-          show(ref.name),
-          "each object once, or each time with another sectionName",
-        ),
+      const repeated = rule(
+        [...at, index],
+        "names the same object and section twice",
+        "remove one, or give each its own sectionName",
+        show(ref.name),
       );
+      problems.push({ ...repeated, expected: "each object once, or each time with another sectionName" });
     } else if (others.some(({ shape }) => shape !== ref.shape)) {
       problems.push(
         rule(
