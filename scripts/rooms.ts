@@ -44,7 +44,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "load/",
     "schema/",
     "document/",
-    "memory.ts",
+    "memory/",
     "clock.ts",
     "kubernetes/",
     "digest.ts",

@@ -15,7 +15,7 @@ it.each([
   [
     "a folder that has no place",
     "compile/new/x.ts",
-    `import { f } from "../memory.ts";`,
+    `import { f } from "../memory/memory.ts";`,
     "compile/new/ is not in ORDER",
   ],
   ["Node in a room for every runtime", "trust/x.ts", `import { verify } from "node:crypto";`, "Web-only"],

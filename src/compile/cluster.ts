@@ -7,7 +7,7 @@ import { emitBundle } from "./emit/emit.ts";
 import type { PlaintextBackend } from "./emit/plaintext.ts";
 import type { RawObject } from "./kubernetes/raw-object.ts";
 import { load } from "./load/load.ts";
-import { Memory } from "./memory.ts";
+import { Memory } from "./memory/memory.ts";
 import { type ModelOptions, resolveModel } from "./model.ts";
 import type { ObjectStatus } from "./status/object-status.ts";
 import { computeStatuses } from "./status/statuses.ts";

@@ -9,7 +9,7 @@ import { emitBundle } from "./emit/emit.ts";
 import type { GatewayState } from "./gateways/gateways.ts";
 import type { Skipped } from "./diagnostics/skipped.ts";
 import { load } from "./load/load.ts";
-import { Memory } from "./memory.ts";
+import { Memory } from "./memory/memory.ts";
 import { type Model, resolveModel } from "./model.ts";
 import type { PlaintextBackend } from "./emit/plaintext.ts";
 import { selectGateway } from "./emit/select.ts";

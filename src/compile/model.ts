@@ -5,7 +5,7 @@ import { indexSlices, type Slices } from "./backends/endpoints.ts";
 import type { Diagnostics } from "./diagnostics/diagnostics.ts";
 import { type ClassState, type Gateways, resolveClasses, resolveGateways } from "./gateways/gateways.ts";
 import type { Cluster } from "./load/load.ts";
-import type { Memory } from "./memory.ts";
+import type { Memory } from "./memory/memory.ts";
 import { type Policies, resolvePolicies } from "./policies/policies.ts";
 import { resolveGrants } from "./references/grants.ts";
 import { resolveRoutes, type RouteState } from "./routes/routes.ts";

@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { readObjects } from "../../src/compile/document/objects.ts";
 import { Diagnostics } from "../../src/compile/diagnostics/diagnostics.ts";
 import { load } from "../../src/compile/load/load.ts";
-import { Memory } from "../../src/compile/memory.ts";
+import { Memory } from "../../src/compile/memory/memory.ts";
 import { defaultsOf } from "../../src/compile/schema/defaults.ts";
 import { readFileSync } from "node:fs";
 

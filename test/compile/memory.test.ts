@@ -1,7 +1,7 @@
 /** What passes remember from one compilation to the next, and what they refuse. */
 import { describe, expect, it } from "vitest";
 import { Diagnostics } from "../../src/compile/diagnostics/diagnostics.ts";
-import { Memory } from "../../src/compile/memory.ts";
+import { Memory } from "../../src/compile/memory/memory.ts";
 
 const silent = new Diagnostics();
 const [a, b] = [{ name: "a" }, { name: "b" }];

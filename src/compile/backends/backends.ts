@@ -1,7 +1,8 @@
 /** backendRefs: what each names, whether its author may name it, and how the gateway connects to it. */
 import type { BackendId, BundleBackend, BundleTarget, ConfigCode } from "../../bundle/types.ts";
 import { type FieldPath, namespacedName, type SourceObject } from "../diagnostics/diagnostics.ts";
-import type { BackendObjectReference, Service, ServicePort } from "../kubernetes/objects.ts";
+import type { BackendObjectReference } from "../kubernetes/objects.ts";
+import type { Service, ServicePort } from "../kubernetes/core-objects.ts";
 import type { Cluster } from "../load/load.ts";
 import { type Policies, type PolicyState, policyTransport } from "../policies/policies.ts";
 import { absent } from "../references/absent.ts";

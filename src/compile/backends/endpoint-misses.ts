@@ -3,7 +3,7 @@ import { namespacedName, type Note, show, type SourceObject } from "../diagnosti
 import type { Cluster } from "../load/load.ts";
 import { isNear } from "../kubernetes/spelling.ts";
 import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "../kubernetes/names.ts";
-import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/objects.ts";
+import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/core-objects.ts";
 
 /** An object that nearly belongs to a Service port, and what would make it do so: parts of a problem. */
 interface Miss {

@@ -10,9 +10,10 @@ import {
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
 import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "../kubernetes/names.ts";
-import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/objects.ts";
+import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/core-objects.ts";
 import type { Cluster, Entry } from "../load/load.ts";
-import type { Group, Memory } from "../memory.ts";
+import type { Group } from "../memory/groups.ts";
+import type { Memory } from "../memory/memory.ts";
 import {
   type AddressRules,
   type AddressVerdict,

@@ -2,7 +2,8 @@
 import type { ConfigCode } from "../../bundle/types.ts";
 import type { UnresolvedReason } from "../diagnostics/conditions.ts";
 import { causeOf, type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
-import type { BackendObjectReference, ServicePort } from "../kubernetes/objects.ts";
+import type { BackendObjectReference } from "../kubernetes/objects.ts";
+import type { ServicePort } from "../kubernetes/core-objects.ts";
 import type { Absence } from "../references/absent.ts";
 
 /** A problem of a backendRef, with the reason that `ResolvedRefs` gives for it. */

@@ -26,7 +26,7 @@ import { emitRules, type ListenerHost } from "./rules.ts";
 import { type EndpointOptions, resolveEndpoints } from "../backends/endpoints.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
 import { listenerName, type ListenerState, type ListenerTls } from "../gateways/listeners.ts";
-import type { Memory } from "../memory.ts";
+import type { Memory } from "../memory/memory.ts";
 import type { Model } from "../model.ts";
 import { type PlaintextBackend, plaintextOf } from "./plaintext.ts";
 import { policyTransport } from "../policies/policies.ts";

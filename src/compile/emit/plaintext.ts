@@ -9,7 +9,7 @@ import {
 } from "../diagnostics/diagnostics.ts";
 import type { Sender } from "./rules.ts";
 import type { Slices } from "../backends/endpoints.ts";
-import type { Group } from "../memory.ts";
+import type { Group } from "../memory/groups.ts";
 import type { Policies } from "../policies/policies.ts";
 import { suspiciousPlaintext, tlsHints } from "./tls-hints.ts";
 

@@ -5,7 +5,8 @@ import { compareStrings, type Diagnostics, type SourceObject } from "../diagnost
 import type { GatewayState } from "../gateways/gateways.ts";
 import type { ListenerState } from "../gateways/listeners.ts";
 import { compareMatches } from "../routes/matches.ts";
-import type { Group, Memory } from "../memory.ts";
+import type { Group } from "../memory/groups.ts";
+import type { Memory } from "../memory/memory.ts";
 import type { RouteState } from "../routes/routes.ts";
 import { isRefused, type RuleState } from "../routes/rules.ts";
 import { compareSeniority } from "../kubernetes/seniority.ts";

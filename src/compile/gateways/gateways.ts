@@ -5,7 +5,7 @@ import { type Diagnostics, explain, type Problem, type SourceObject } from "../d
 import { CONTROLLER_NAME } from "../kubernetes/names.ts";
 import type { Gateway, GatewayClass, ListenerSet } from "../kubernetes/objects.ts";
 import type { Cluster, Entry } from "../load/load.ts";
-import type { Memory } from "../memory.ts";
+import type { Memory } from "../memory/memory.ts";
 import { absent, absentFrom } from "../references/absent.ts";
 import type { CertificateContext } from "../references/certificates.ts";
 import { selectorFault } from "../references/namespaces.ts";

@@ -13,22 +13,25 @@ import { field, type Kind, KINDS } from "../kubernetes/kinds.ts";
 import { SERVICE_LABEL } from "../kubernetes/names.ts";
 import type {
   BackendTLSPolicy,
-  ClusterTrustBundle,
-  ConfigMap,
-  Endpoints,
-  EndpointSlice,
   Gateway,
   GatewayClass,
   HTTPRoute,
   ListenerSet,
-  Namespace,
   ReferenceGrant,
-  Secret,
-  Service,
   UnservedRoute,
 } from "../kubernetes/objects.ts";
+import type {
+  ClusterTrustBundle,
+  ConfigMap,
+  Endpoints,
+  EndpointSlice,
+  Namespace,
+  Secret,
+  Service,
+} from "../kubernetes/core-objects.ts";
 import type { RawObject } from "../kubernetes/raw-object.ts";
-import type { Group, Memory } from "../memory.ts";
+import type { Group } from "../memory/groups.ts";
+import type { Memory } from "../memory/memory.ts";
 import { type Definitions, isDefinition, readDefinitions } from "../schema/definitions.ts";
 import { validateRules } from "../schema/rules.ts";
 import { validateStructure } from "../schema/validate.ts";

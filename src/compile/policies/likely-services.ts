@@ -1,9 +1,10 @@
 /** Services that a reference to a missing Service may have meant: its name in other namespaces, and similar names. */
 import { compareStrings, type Diagnostics, namespacedName, type SourceObject } from "../diagnostics/diagnostics.ts";
-import type { Service } from "../kubernetes/objects.ts";
+import type { Service } from "../kubernetes/core-objects.ts";
 import { isNear } from "../kubernetes/spelling.ts";
 import type { Cluster } from "../load/load.ts";
-import type { Group, Memory } from "../memory.ts";
+import type { Group } from "../memory/groups.ts";
+import type { Memory } from "../memory/memory.ts";
 
 /** The valid Services of the cluster, by name and by namespace. */
 export interface ServiceIndex {

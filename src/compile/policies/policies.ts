@@ -10,8 +10,10 @@ import {
 } from "../diagnostics/diagnostics.ts";
 import type { Cluster, Entry } from "../load/load.ts";
 import { indexServices, type ServiceIndex } from "./likely-services.ts";
-import type { Group, Memory } from "../memory.ts";
-import type { BackendTLSPolicy, Service, ServicePort } from "../kubernetes/objects.ts";
+import type { Group } from "../memory/groups.ts";
+import type { Memory } from "../memory/memory.ts";
+import type { BackendTLSPolicy } from "../kubernetes/objects.ts";
+import type { Service, ServicePort } from "../kubernetes/core-objects.ts";
 import { judgePolicy, type PolicyEffect } from "./effect.ts";
 import { attachTarget, type TargetState, type UnresolvedTarget } from "./attachments.ts";
 import type { ClosedService } from "./misplaced.ts";

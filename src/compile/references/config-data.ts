@@ -2,7 +2,7 @@
 import { absent } from "./absent.ts";
 import { type Cause, causeOf, compareStrings, type Note } from "../diagnostics/diagnostics.ts";
 import type { Entry, Cluster } from "../load/load.ts";
-import type { ConfigMap, Secret } from "../kubernetes/objects.ts";
+import type { ConfigMap, Secret } from "../kubernetes/core-objects.ts";
 import { explainBinary } from "./pem-mistakes.ts";
 import { field } from "../kubernetes/kinds.ts";
 

@@ -1,7 +1,7 @@
 /** ReferenceGrants: which references may cross from one namespace into another. */
 import type { DiagnosticCode, Diagnostics, Problem } from "../diagnostics/diagnostics.ts";
 import type { Cluster } from "../load/load.ts";
-import type { Memory } from "../memory.ts";
+import type { Memory } from "../memory/memory.ts";
 import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "../kubernetes/names.ts";
 import { noGrant, type ReferencePlace } from "./problems.ts";
 

@@ -1,6 +1,7 @@
 /** From which namespaces a listener takes routes (`RouteNamespaces`), and a Gateway ListenerSets (`ListenerNamespaces`). */
 import type { Cluster } from "../load/load.ts";
-import type { LabelSelector, NamespaceRule } from "../kubernetes/objects.ts";
+import type { LabelSelector } from "../kubernetes/core-objects.ts";
+import type { NamespaceRule } from "../kubernetes/objects.ts";
 
 /** Whether an object of `namespace` may attach to an object of the namespace `home`, which has the rule. */
 export function allowsNamespace(

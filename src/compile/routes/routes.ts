@@ -9,7 +9,7 @@ import {
 } from "../diagnostics/diagnostics.ts";
 import { isIpAddress } from "../kubernetes/hostnames.ts";
 import type { Entry } from "../load/load.ts";
-import type { Memory } from "../memory.ts";
+import type { Memory } from "../memory/memory.ts";
 import type { HTTPRoute } from "../kubernetes/objects.ts";
 import { type ParentContext, type ParentState, refusedParents, resolveParents, type RouteRefusal } from "./parents.ts";
 import { defaultGateways, routeHostnameIsIp } from "./problems.ts";

@@ -1,6 +1,6 @@
 /** Routes of kinds that lasthop does not serve. They are refused under each parent, so that their authors learn of it. */
 import { type Diagnostics, explain, type SourceObject } from "../diagnostics/diagnostics.ts";
-import type { Memory } from "../memory.ts";
+import type { Memory } from "../memory/memory.ts";
 import { type ParentContext, type ParentState, refusedParents } from "./parents.ts";
 import { unservedKind } from "./problems.ts";
 

@@ -3,7 +3,8 @@
  * gateway-rules.ts has those of Gateways and ListenerSets, route-rules.ts those of HTTPRoutes.
  */
 import { type Problem, show } from "../diagnostics/diagnostics.ts";
-import type { BackendTLSPolicy, Gateway, HTTPRoute, ListenerSet, Service } from "../kubernetes/objects.ts";
+import type { BackendTLSPolicy, Gateway, HTTPRoute, ListenerSet } from "../kubernetes/objects.ts";
+import type { Service } from "../kubernetes/core-objects.ts";
 import { gatewayRules, listenerRules } from "./gateway-rules.ts";
 import { routeRules } from "./route-rules.ts";
 import { distinctRefs, rule } from "./rule.ts";

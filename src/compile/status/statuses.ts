@@ -19,7 +19,7 @@ import {
 import { compareStrings, Diagnostics, explain, namespacedName } from "../diagnostics/diagnostics.ts";
 import { gatewayStatuses } from "./gateways.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
-import type { Memory } from "../memory.ts";
+import type { Memory } from "../memory/memory.ts";
 import type { Model } from "../model.ts";
 import { CONTROLLER_NAME, GATEWAY_GROUP } from "../kubernetes/names.ts";
 import { generationOf, type ObjectStatus, statusOf } from "./object-status.ts";

@@ -5,7 +5,7 @@ import { Diagnostics, type FieldPath, formatPath } from "../../../src/compile/di
 import { pruneNulls } from "../../../src/compile/document/objects.ts";
 import { type RawObject } from "../../../src/compile/kubernetes/raw-object.ts";
 import { load } from "../../../src/compile/load/load.ts";
-import { Memory } from "../../../src/compile/memory.ts";
+import { Memory } from "../../../src/compile/memory/memory.ts";
 import { type Definitions, readDefinitions } from "../../../src/compile/schema/definitions.ts";
 import type { AdmissionCase } from "./cases.ts";
 import type { Definition, KubeObject } from "./parts.ts";

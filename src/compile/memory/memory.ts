@@ -7,15 +7,12 @@
  * Whatever has not changed must therefore stay the same object, in the store of the controller and in the results of every
  * pass. A new memory remembers nothing: with it, the same passes compile from scratch, as `build` does.
  */
-import { type Entries, joinEntries, type Texts, TEXTS } from "../bundle/lines.ts";
-import { compareStrings, type Diagnostic, Diagnostics } from "./diagnostics/diagnostics.ts";
-
-/** A lookup of `key` in a source, and what it found. Where `key` is null, the source as a whole was read. */
-interface Lookup {
-  readonly source: Source<unknown>;
-  readonly key: string | null;
-  readonly value: unknown;
-}
+import type { Texts } from "../../bundle/lines.ts";
+import { type Diagnostic, Diagnostics } from "../diagnostics/diagnostics.ts";
+import { type Group, type Grouping, regroup } from "./groups.ts";
+import { difference, sameItems } from "./lists.ts";
+import { type Lookup, Source } from "./source.ts";
+import { RememberedTexts } from "./texts.ts";
 
 /** The result that a pass made for one item, with the lookups and diagnostics of making it. */
 interface Made {
@@ -36,17 +33,6 @@ interface Pass {
   readonly sources: ReadonlyMap<Source<unknown>, ReadonlyMap<string, unknown>>;
 }
 
-/** The items that have one key in common. It stays the same object until one of its items changes. */
-export interface Group<I> {
-  readonly key: string;
-  readonly items: readonly I[];
-}
-
-interface Grouping {
-  readonly items: readonly object[];
-  readonly groups: ReadonlyMap<string, Group<object>>;
-}
-
 /** What a pass makes its results from, besides lookups. All are compared by identity. */
 interface PassInputs<I> {
   /** One result is made for each item. No item may appear twice. */
@@ -59,9 +45,7 @@ interface PassInputs<I> {
 export class Memory {
   readonly #sources = new Map<string, Source<unknown>>();
   readonly #passes = new Map<string, Pass>();
-  readonly #groupings = new Map<string, Grouping>();
-  readonly #texts = new WeakMap<object, { readonly key: string | undefined; readonly text: string }>();
-  readonly #chunks = new WeakMap<object, Entries & { readonly text: string }>();
+  readonly #groupings = new Map<string, Grouping<object>>();
   /** Names used in this run, each with what it was used for. */
   readonly #used = new Set<string>();
   /** Lookups of the result that is being made; null between results. */
@@ -143,62 +127,14 @@ export class Memory {
     compare: (a: I, b: I) => number,
   ): ReadonlyMap<string, Group<I>> {
     this.#use("group", name);
-    const before = this.#groupings.get(name) ?? NO_GROUPS;
-    const groups = before.groups as ReadonlyMap<string, Group<I>>;
-    const { added, removed } = difference(before.items as readonly I[], items);
-    if (added.length === 0 && removed.length === 0) return groups;
-    // The difference of two lists may hold an item on both sides: it has moved, and its groups are as before.
-    const [now, then] = [new Set(added), new Set(removed)];
-    const isGone = (item: I): boolean => then.has(item) && !now.has(item);
-    const changed = new Map<string, I[]>();
-    const groupsToChange = (item: I): I[][] =>
-      keysOf(item).map((key) => {
-        let own = changed.get(key);
-        if (own === undefined) changed.set(key, (own = (groups.get(key)?.items ?? []).filter((each) => !isGone(each))));
-        return own;
-      });
-    for (const item of removed) if (isGone(item)) groupsToChange(item);
-    for (const item of added) if (!then.has(item)) for (const own of groupsToChange(item)) own.push(item);
-    const next = changed.size === 0 ? groups : replaceGroups(groups, changed, compare);
-    this.#groupings.set(name, { items, groups: next });
-    return next;
+    const before = (this.#groupings.get(name) ?? NO_GROUPS) as Grouping<I>;
+    const next = regroup(before, items, keysOf, compare);
+    this.#groupings.set(name, next);
+    return next.groups;
   }
 
-  /** {@link TEXTS} that remembers the text of every object, which must therefore never change. */
-  readonly texts: Texts = {
-    entry: (value, key) => {
-      if (value === null || typeof value !== "object") return TEXTS.entry(value, key);
-      // A concatenated string is kept as a tree of its parts, which every later join would walk: the copy is flat.
-      const make = (): string => Buffer.from(TEXTS.entry(value, key)).toString();
-      return this.#text(value, key, make);
-    },
-    entries: (of, list) => this.#text(of, undefined, () => this.#joined(list())),
-  };
-
-  /** The text of a long list, joined chunk by chunk: when one entry changes, the texts of the other chunks are kept. */
-  #joined({ values, keys }: Entries): string {
-    const chunks: string[] = [];
-    for (let from = 0; from < values.length; from += CHUNK) {
-      const own = { values: values.slice(from, from + CHUNK), keys: keys?.slice(from, from + CHUNK) ?? null };
-      const [first] = own.values;
-      const holder = first !== null && typeof first === "object" ? first : own;
-      let known = this.#chunks.get(holder);
-      if (known === undefined || !sameItems(known.values, own.values) || !sameItems(known.keys ?? [], own.keys ?? [])) {
-        known = { ...own, text: joinEntries(own, this.texts) };
-        this.#chunks.set(holder, known);
-      }
-      chunks.push(known.text);
-    }
-    return chunks.join(",\n");
-  }
-
-  #text(of: object, key: string | undefined, make: () => string): string {
-    const known = this.#texts.get(of);
-    if (known !== undefined && known.key === key) return known.text;
-    const text = make();
-    this.#texts.set(of, { key, text });
-    return text;
-  }
+  /** Texts of objects in bundles. An object whose text was asked for must never change. */
+  readonly texts: Texts = new RememberedTexts();
 
   /** Forgets the passes, groups and sources whose names start with `prefix`, because their subject no longer exists. */
   forget(prefix: string): void {
@@ -227,10 +163,8 @@ export class Memory {
 
 /** The only item of a pass with one result. */
 const SINGLE: object = {};
-/** Entries in one chunk of a long text. */
-const CHUNK = 128;
 
-const NO_GROUPS: Grouping = { items: [], groups: new Map() };
+const NO_GROUPS: Grouping<object> = { items: [], groups: new Map() };
 const NOTHING: Omit<Pass, "given"> = { items: [], made: [], results: [], reported: [], sources: new Map() };
 
 /** The run of a pass that follows `before`. `fresh` are those of `made` that were not kept. */
@@ -254,89 +188,3 @@ const holds = ({ lookups }: Made, changed: ReadonlySet<Source<unknown>>): boolea
   lookups.every(
     ({ source, key, value }) => !changed.has(source) || (key === null ? source.map : source.map.get(key)) === value,
   );
-
-/**
- * The difference of two lists that have their start and their end in common: `before` from `start` to `end` is `removed`,
- * and `after` has `added` in its place.
- */
-function difference<I>(
-  before: readonly I[],
-  after: readonly I[],
-): { start: number; end: number; added: readonly I[]; removed: readonly I[] } {
-  const most = Math.min(before.length, after.length);
-  let start = 0;
-  while (start < most && before[start] === after[start]) start++;
-  let same = 0;
-  while (same < most - start && before[before.length - 1 - same] === after[after.length - 1 - same]) same++;
-  const end = before.length - same;
-  return { start, end, added: after.slice(start, after.length - same), removed: before.slice(start, end) };
-}
-
-const sameItems = (a: readonly unknown[], b: readonly unknown[]): boolean =>
-  a === b || (a.length === b.length && a.every((item, index) => item === b[index]));
-
-function replaceGroups<I>(
-  groups: ReadonlyMap<string, Group<I>>,
-  changed: ReadonlyMap<string, I[]>,
-  compare: (a: I, b: I) => number,
-): ReadonlyMap<string, Group<I>> {
-  const next = new Map(groups);
-  let isSorted = true;
-  for (const [key, items] of changed) {
-    if (items.length === 0) next.delete(key);
-    else {
-      isSorted &&= next.has(key);
-      next.set(key, { key, items: items.sort(compare) });
-    }
-  }
-  return isSorted ? next : new Map([...next].sort(([a], [b]) => compareStrings(a, b)));
-}
-
-/** A map that notes every lookup in it. */
-class Source<V> implements ReadonlyMap<string, V> {
-  map: ReadonlyMap<string, V> = new Map();
-  readonly #note: (lookup: Lookup) => void;
-
-  constructor(note: (lookup: Lookup) => void) {
-    this.#note = note;
-  }
-
-  get(key: string): V | undefined {
-    const value = this.map.get(key);
-    this.#note({ source: this, key, value });
-    return value;
-  }
-
-  has(key: string): boolean {
-    return this.get(key) !== undefined;
-  }
-
-  get size(): number {
-    return this.#whole().size;
-  }
-
-  forEach(...[callback]: Parameters<ReadonlyMap<string, V>["forEach"]>): void {
-    this.#whole().forEach(callback);
-  }
-
-  entries(): MapIterator<[string, V]> {
-    return this.#whole().entries();
-  }
-
-  keys(): MapIterator<string> {
-    return this.#whole().keys();
-  }
-
-  values(): MapIterator<V> {
-    return this.#whole().values();
-  }
-
-  [Symbol.iterator](): MapIterator<[string, V]> {
-    return this.entries();
-  }
-
-  #whole(): ReadonlyMap<string, V> {
-    this.#note({ source: this, key: null, value: this.map });
-    return this.map;
-  }
-}

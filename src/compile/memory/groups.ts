@@ -1,0 +1,58 @@
+/** Groups of items by key, which are kept where none of their items has changed. */
+import { compareStrings } from "../diagnostics/diagnostics.ts";
+import { difference } from "./lists.ts";
+
+/** The items that have one key in common. It stays the same object until one of its items changes. */
+export interface Group<I> {
+  readonly key: string;
+  readonly items: readonly I[];
+}
+
+/** Items, and the groups that they form. */
+export interface Grouping<I> {
+  readonly items: readonly I[];
+  /** By key, sorted by key. */
+  readonly groups: ReadonlyMap<string, Group<I>>;
+}
+
+/** The grouping of `items`, in which groups of `before` are kept where nothing has changed; `before` itself if nothing has. */
+export function regroup<I>(
+  before: Grouping<I>,
+  items: readonly I[],
+  keysOf: (item: I) => readonly string[],
+  compare: (a: I, b: I) => number,
+): Grouping<I> {
+  const { groups } = before;
+  const { added, removed } = difference(before.items, items);
+  if (added.length === 0 && removed.length === 0) return before;
+  // The difference of two lists may have an item on both sides: it has moved, and its groups are as before.
+  const [now, then] = [new Set(added), new Set(removed)];
+  const isGone = (item: I): boolean => then.has(item) && !now.has(item);
+  const changed = new Map<string, I[]>();
+  const groupsToChange = (item: I): I[][] =>
+    keysOf(item).map((key) => {
+      let own = changed.get(key);
+      if (own === undefined) changed.set(key, (own = (groups.get(key)?.items ?? []).filter((each) => !isGone(each))));
+      return own;
+    });
+  for (const item of removed) if (isGone(item)) groupsToChange(item);
+  for (const item of added) if (!then.has(item)) for (const own of groupsToChange(item)) own.push(item);
+  return { items, groups: changed.size === 0 ? groups : replaceGroups(groups, changed, compare) };
+}
+
+function replaceGroups<I>(
+  groups: ReadonlyMap<string, Group<I>>,
+  changed: ReadonlyMap<string, I[]>,
+  compare: (a: I, b: I) => number,
+): ReadonlyMap<string, Group<I>> {
+  const next = new Map(groups);
+  let isSorted = true;
+  for (const [key, items] of changed) {
+    if (items.length === 0) next.delete(key);
+    else {
+      isSorted &&= next.has(key);
+      next.set(key, { key, items: items.sort(compare) });
+    }
+  }
+  return isSorted ? next : new Map([...next].sort(([a], [b]) => compareStrings(a, b)));
+}
