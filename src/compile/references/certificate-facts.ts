@@ -5,7 +5,7 @@ import type { FieldPath, Note, Problem } from "../diagnostics/diagnostics.ts";
 import { brokenChain, type Remark, wrongHostname, wrongUsage } from "./problems.ts";
 
 /** What is known of one certificate of a chain. */
-interface ChainFact {
+export interface ChainFact {
   /** `certificate 1 of 2`. */
   readonly where: string;
   readonly subject: string;

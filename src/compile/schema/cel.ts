@@ -22,7 +22,7 @@ import { isCelCidr, isCelIp } from "./ip.ts";
 import type { Json } from "./structural.ts";
 
 /** A rule that an object breaks, or that cannot be evaluated. */
-interface BrokenRule {
+export interface BrokenRule {
   readonly path: FieldPath;
   /** The rule's `message` or `messageExpression`, or else the text of the rule. */
   readonly message: string;

@@ -7,7 +7,7 @@ import { canonicalJson } from "../../bundle/codec.ts";
 import type { Problem } from "../diagnostics/diagnostics.ts";
 import type { RawObject } from "../kubernetes/raw-object.ts";
 import { CUSTOM_METADATA } from "./core.ts";
-import { brokenRules } from "./cel.ts";
+import { type BrokenRule, brokenRules } from "./cel.ts";
 import { type Json, jsonSchemaOf } from "./structural.ts";
 import { compileSchema, structuralProblems } from "./validate.ts";
 import { field } from "../kubernetes/kinds.ts";
@@ -52,26 +52,21 @@ export function readDefinitions(
       entry.validate(copy);
       const structure = structuralProblems(entry.validate, copy);
       if (structure.length > 0) return structure.map((problem) => ({ ...problem, code }));
-      return brokenRules(entry.schema, copy).map(({ path, message, kind }): Problem =>
-        kind === "broken"
-          ? {
-              code,
-              path,
-              message,
-              expected: message,
-              remedy: "correct the field: its CustomResourceDefinition has this rule",
-            }
-          : {
-              severity: "warning",
-              code,
-              path,
-              message: `a rule of its CustomResourceDefinition could not be evaluated: ${message}`,
-              remedy: "check the object with kubectl apply --dry-run=server",
-            },
-      );
+      return brokenRules(entry.schema, copy).map((rule) => ({ ...ruleProblem(rule), code }));
     },
   };
 }
+
+/** A rule of a definition that an object breaks, or that cannot be evaluated, which is only a warning. */
+const ruleProblem = ({ path, message, kind }: BrokenRule): Omit<Problem, "code"> =>
+  kind === "broken"
+    ? { path, message, expected: message, remedy: "correct the field: its CustomResourceDefinition has this rule" }
+    : {
+        severity: "warning",
+        path,
+        message: `a rule of its CustomResourceDefinition could not be evaluated: ${message}`,
+        remedy: "check the object with kubectl apply --dry-run=server",
+      };
 
 /** The versions of one definition, by {@link versionKey}; null: a version without a schema, or one that cannot be evaluated. */
 function* versionsOf(

@@ -11,18 +11,11 @@ import { crlDates, reportCrlDates } from "../references/crl-dates.ts";
 import type { CrlSource } from "../references/crls.ts";
 import type { Diagnostics, FieldPath, SourceObject } from "../diagnostics/diagnostics.ts";
 import type { Model } from "../model.ts";
+import { anchorInvalid, type DateFault, presentedInvalid } from "./problems.ts";
 
 interface Dates {
   readonly notBeforeMs: number;
   readonly notAfterMs: number;
-}
-
-interface DateFault {
-  readonly code: "certificate-expired" | "certificate-not-yet-valid";
-  /** Part of a message: `has expired`. */
-  readonly what: string;
-  /** `notAfter 2026-01-01T00:00:00Z`. */
-  readonly date: string;
 }
 
 /**
@@ -47,19 +40,9 @@ export function dateFault({ notBeforeMs, notAfterMs }: Dates, now: Clock): DateF
 export function reportValidity(model: Model, now: Clock, diagnostics: Diagnostics): void {
   for (const source of anchorSources(model)) reportSource(source, now, diagnostics);
   for (const { certificate, object, path, to } of presentedCertificates(model)) {
-    for (const { where, subject, ...dates } of certificate.facts.chain) {
-      const fault = dateFault(dates, now);
-      if (fault === null) continue;
-      diagnostics.report(object, {
-        severity: "warning",
-        code: fault.code,
-        path,
-        message: `${where} of ${certificate.entry.source} ${fault.what}; it is presented all the same, and ${to} refuse it`,
-        expected: "a certificate that is valid now",
-        found: `${fault.date}, of ${subject}`,
-        remedy: "put the renewed certificate into the Secret",
-        note: certificate.facts.place,
-      });
+    for (const fact of certificate.facts.chain) {
+      const fault = dateFault(fact, now);
+      if (fault !== null) diagnostics.report(object, presentedInvalid(certificate, fact, fault, { path, to }));
     }
   }
   for (const source of crlSources(model)) reportCrlDates(source, now, diagnostics);
@@ -116,22 +99,10 @@ function reportSource({ name, place, facts }: AnchorSource, now: Clock, diagnost
     : facts.length === 1
       ? "; there is no other"
       : "; none of the others is valid either";
-  for (const { where, line, subject, ...dates } of facts) {
-    const fault = dateFault(dates, now);
-    if (fault === null) continue;
-    diagnostics.report(place.object, {
-      severity: "warning",
-      code: fault.code,
-      path: place.path,
-      line,
-      message: `${where} of ${name} ${fault.what}, so no chain is verified with it${others}`,
-      expected: "a CA certificate that is valid now",
-      found: `${fault.date}, of ${subject}`,
-      remedy:
-        fault.code === "certificate-expired"
-          ? "put in the CA's renewed certificate, or remove it"
-          : "wait, put in the CA's current certificate, or correct this machine's clock",
-    });
+  for (const anchor of facts) {
+    const fault = dateFault(anchor, now);
+    if (fault !== null)
+      diagnostics.report(place.object, { path: place.path, ...anchorInvalid(name, anchor, fault, others) });
   }
 }
 
