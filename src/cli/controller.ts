@@ -33,7 +33,7 @@ const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-k
 exit status: 0 stopped by a signal; 1 the lead was lost, or the endpoint cannot be bound; 2 wrong usage
 `;
 
-interface Settings {
+interface ControllerSettings {
   readonly publisher: Publisher;
   readonly pool: readonly string[];
   readonly health: HostPort;
@@ -44,7 +44,7 @@ interface Settings {
 
 /** `lasthop controller`. Resolves with the exit status. */
 export async function controller(args: readonly string[]): Promise<number> {
-  const settings = parse(args);
+  const settings = parseControllerArgs(args);
   if (settings === null) {
     process.stdout.write(CONTROLLER_USAGE);
     return 0;
@@ -58,7 +58,7 @@ export async function controller(args: readonly string[]): Promise<number> {
   return run(settings, stopped.signal);
 }
 
-async function run(settings: Settings, stopped: AbortSignal): Promise<number> {
+async function run(settings: ControllerSettings, stopped: AbortSignal): Promise<number> {
   const { publisher, pool, lease, config, compile } = settings;
   const api = kubeApi(config);
   const log = (entry: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify(entry));
@@ -102,7 +102,7 @@ async function run(settings: Settings, stopped: AbortSignal): Promise<number> {
 }
 
 /** The settings of a command line; a message when it is wrong, null when it asks for help. */
-function parse(args: readonly string[]): Settings | string | null {
+function parseControllerArgs(args: readonly string[]): ControllerSettings | string | null {
   try {
     const { values } = parseArgs({
       args: [...args],

@@ -4,7 +4,7 @@
  * their answers. `npm run demo -- --check` sends these requests itself and compares the answers.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join, relative, resolve } from "node:path";
+import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import type { BuildResult } from "./build.ts";
 import { type DemoBackends, startBackends } from "./demo/backends.ts";
@@ -12,8 +12,8 @@ import { check, freePort } from "./demo/check.ts";
 import { clusterYaml } from "./demo/cluster.ts";
 import { curlLine, expectation, LINES } from "./demo/lines.ts";
 import { type DevServer, startDev, untilStopped } from "./dev.ts";
+import { ROOT } from "./root.ts";
 
-const ROOT = resolve(import.meta.dirname, "../..");
 const PORT = 8787;
 
 const DEMO_USAGE = `usage: lasthop demo [--check]
@@ -26,7 +26,7 @@ exit status: 0 stopped, or every answer was as printed; 1 one was not; 2 wrong u
 
 /** `lasthop demo`. Resolves with the exit status. */
 export async function demo(args: readonly string[]): Promise<number> {
-  const parsed = parse(args);
+  const parsed = parseDemoArgs(args);
   if (typeof parsed === "string") {
     process.stderr.write(`lasthop demo: ${parsed}\n\n${DEMO_USAGE}`);
     return 2;
@@ -43,7 +43,7 @@ export async function demo(args: readonly string[]): Promise<number> {
   }
 }
 
-function parse(args: readonly string[]): { check: boolean; help: boolean } | string {
+function parseDemoArgs(args: readonly string[]): { check: boolean; help: boolean } | string {
   const flag = { type: "boolean", default: false } as const;
   try {
     return parseArgs({ args: [...args], options: { check: flag, help: { ...flag, short: "h" } } }).values;
@@ -55,7 +55,7 @@ function parse(args: readonly string[]): { check: boolean; help: boolean } | str
 async function interactive(backends: DemoBackends): Promise<number> {
   const directory = join(ROOT, ".lasthop/demo");
   const manifest = join(ROOT, "routes.yaml");
-  const server = await start(backends, { directory, manifest, port: PORT, print: console.log });
+  const server = await startDemo(backends, { directory, manifest, port: PORT, print: console.log });
   if (server === null) return 2;
   console.log(`\nServing on http://127.0.0.1:${PORT}. Ask, in another terminal:\n`);
   for (const line of LINES) console.log(`# ${line.why}: ${expectation(line)}\n${curlLine(line, PORT)}\n`);
@@ -72,7 +72,7 @@ async function checked(backends: DemoBackends): Promise<number> {
   writeFileSync(manifest, readFileSync(join(ROOT, "routes.yaml")));
   const port = await freePort();
   const log: string[] = [];
-  const server = await start(backends, { directory, manifest, port, print: (line) => void log.push(line) });
+  const server = await startDemo(backends, { directory, manifest, port, print: (line) => void log.push(line) });
   if (server === null) {
     console.error(log.join("\n"));
     return 2;
@@ -95,7 +95,10 @@ interface StartOptions {
   readonly print: (line: string) => void;
 }
 
-function start(backends: DemoBackends, { directory, manifest, port, print }: StartOptions): Promise<DevServer | null> {
+function startDemo(
+  backends: DemoBackends,
+  { directory, manifest, port, print }: StartOptions,
+): Promise<DevServer | null> {
   mkdirSync(directory, { recursive: true });
   const cluster = join(directory, "cluster.yaml");
   writeFileSync(cluster, clusterYaml(backends));

@@ -3,15 +3,14 @@
  * edit is reported and the last good bundle keeps serving.
  */
 import { mkdirSync, readFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { inputFiles, type InputsRead, readInputs } from "../compile/index.ts";
 import { followFiles, identifyFiles, type Outcome } from "../host/node/follow-files.ts";
 import { buildOnce, type BuildResult } from "./build.ts";
 import type { BuildOptions } from "./build/args.ts";
 import { startWrangler, whenReady, writeEntry, writeKeys } from "./dev/wrangler.ts";
-
-const ROOT = resolve(import.meta.dirname, "../..");
+import { ROOT } from "./root.ts";
 
 const DEV_USAGE = `usage: lasthop dev -f PATH… [--port PORT] [--gateway NAMESPACE/NAME] [--allow-loopback]
 

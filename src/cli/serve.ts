@@ -11,7 +11,7 @@ import { closeEndpoint, openEndpoint } from "./endpoint.ts";
 import { type Running, serveBundleFile } from "./serve/bundle-file.ts";
 import { type Lines, linesTo } from "./serve/lines.ts";
 import { UsageError, unusedEntries } from "./serve/port-map.ts";
-import { parseSettings, SERVE_USAGE, type Settings } from "./serve/settings.ts";
+import { parseSettings, SERVE_USAGE, type ServeSettings } from "./serve/settings.ts";
 
 /** `lasthop serve`. Resolves with the exit status. */
 export async function serve(args: readonly string[]): Promise<number> {
@@ -50,8 +50,8 @@ export async function serve(args: readonly string[]): Promise<number> {
     const server =
       endpoint === null || metrics === null ? null : await openEndpoint(endpoint, metrics.registry, unready);
     try {
-      running = await start(settings, log, metrics?.onEvent);
-      await untilStopped(running, settings.drainMs, stopped);
+      running = await startServing(settings, log, metrics?.onEvent);
+      await serveUntilStopped(running, settings.drainMs, stopped);
     } finally {
       if (server !== null) closeEndpoint(server);
     }
@@ -66,7 +66,11 @@ export async function serve(args: readonly string[]): Promise<number> {
 
 const DROPPED = "lasthop_access_log_dropped_total";
 
-async function start(settings: Settings, log: AccessLog, onEvent: OnBackendEvent | undefined): Promise<Running> {
+async function startServing(
+  settings: ServeSettings,
+  log: AccessLog,
+  onEvent: OnBackendEvent | undefined,
+): Promise<Running> {
   const { path, portMap } = settings;
   const options = {
     host: nodeHost(),
@@ -111,7 +115,7 @@ function stopSignal(): AbortSignal {
 }
 
 /** Serves until `stopped` aborts and then closes. SIGHUP reloads, one reload after another. */
-async function untilStopped({ reload, close }: Running, drainMs: number, stopped: AbortSignal): Promise<void> {
+async function serveUntilStopped({ reload, close }: Running, drainMs: number, stopped: AbortSignal): Promise<void> {
   if (stopped.aborted) return close(drainMs);
   let reloading: Promise<void> = Promise.resolve();
   const onHangup = (): void => {
@@ -125,7 +129,7 @@ async function untilStopped({ reload, close }: Running, drainMs: number, stopped
 }
 
 /** Reports why the bundle cannot be served, and answers the exit status. Throws `error` again when it is a bug of ours. */
-function reportFailure(error: unknown, { path }: Settings): number {
+function reportFailure(error: unknown, { path }: ServeSettings): number {
   if (error instanceof UsageError || error instanceof FileRefused) {
     say(error.message);
     return 2;

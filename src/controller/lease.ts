@@ -24,7 +24,7 @@ interface LeaseOptions {
 const DURATION_S = 15;
 /** The time without a renewal after which the leader stops, which leaves it 5 s before another may lead. */
 const RENEW_DEADLINE_MS = 10_000;
-const RETRY_MS = 2_000;
+const ATTEMPT_INTERVAL_MS = 2_000;
 
 interface LeaseSpec {
   readonly holderIdentity?: string;
@@ -68,11 +68,11 @@ export async function lead(options: LeaseOptions, run: (lost: AbortSignal) => Pr
     return holder;
   };
 
-  while (!signal.aborted && (await attempt()) !== "this-process") await pause(RETRY_MS, signal);
+  while (!signal.aborted && (await attempt()) !== "this-process") await pause(ATTEMPT_INTERVAL_MS, signal);
   const running = ended.aborted ? null : run(lost.signal);
   const unknown = new Promise((resolve) => ended.addEventListener("abort", () => resolve("unknown"), { once: true }));
   while (!ended.aborted) {
-    await pause(RETRY_MS, ended);
+    await pause(ATTEMPT_INTERVAL_MS, ended);
     // The race ends with the deadline, also while an API server does not answer.
     if (!ended.aborted && (await Promise.race([attempt(), unknown])) === "another") lost.abort();
   }

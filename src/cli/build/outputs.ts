@@ -6,7 +6,7 @@ import type { CompileResult, Diagnostic, ObjectStatus } from "../../compile/inde
 import type { BuildOptions } from "./args.ts";
 import { toYaml } from "../yaml.ts";
 
-interface Output {
+interface OutputFile {
   readonly path: string;
   readonly contents: string;
   readonly mode: number;
@@ -15,7 +15,7 @@ interface Output {
 }
 
 /** The output at `path`. A symbolic link is followed, so that it is not replaced by a file. */
-function outputAt(path: string, contents: string, mode = 0o666): Output {
+function outputAt(path: string, contents: string, mode = 0o666): OutputFile {
   const found = statSync(path, { throwIfNoEntry: false });
   if (found?.isDirectory() === true) throw new Error(`${path} is a directory`);
   if (found !== undefined && !found.isFile()) return { path, contents, mode, temporary: null };
@@ -31,7 +31,7 @@ export function writeOutputs(
   { output, secrets, status }: BuildOptions,
   { text, secrets: keys, statuses }: CompileResult,
 ): Diagnostic[] {
-  const outputs: Output[] = [];
+  const outputs: OutputFile[] = [];
   try {
     if (status !== undefined) outputs.push(outputAt(status, statusYaml(statuses)));
     // The keys are renamed into place before the bundle that needs them.

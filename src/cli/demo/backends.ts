@@ -52,14 +52,14 @@ export async function startBackends(): Promise<DemoBackends> {
   const servers: Server[] = [];
   for (const name of Object.keys(certificates) as BackendName[]) {
     seen[name] = { sni: [], requestBytes: 0 };
-    const server = await serve(certificates[name], seen[name]);
+    const server = await serveBackend(certificates[name], seen[name]);
     servers.push(server);
     ports[name] = (server.address() as AddressInfo).port;
   }
   return { shopCa, otherCa, ports, seen, close: () => closeAll(servers) };
 }
 
-async function serve(certificates: readonly Minted[], seen: Seen): Promise<Server> {
+async function serveBackend(certificates: readonly Minted[], seen: Seen): Promise<Server> {
   const [fallback] = certificates;
   if (fallback === undefined) throw new RangeError("a backend needs a certificate");
   const contexts = new Map(

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, relative, resolve } from "node:path";
+import { dirname, join, relative } from "node:path";
+import { ROOT } from "../root.ts";
 
-const ROOT = resolve(import.meta.dirname, "../../..");
 const START_TIMEOUT_MS = 60_000;
 
 /** Writes the worker's entry beside its bundle, so that one checkout can serve several, and answers its path. */

@@ -27,7 +27,7 @@ exit status: 0 stopped by a signal; 1 a port cannot be bound; 2 wrong usage, or 
 `;
 
 /** The settings of `lasthop serve`. */
-export interface Settings {
+export interface ServeSettings {
   readonly path: string;
   readonly secrets: string | null;
   /** The address to bind; null when the option is not given. */
@@ -46,7 +46,7 @@ export interface Settings {
 const MAX_DRAIN_MS = 86_400_000;
 
 /** The settings of a command line; a message when it is wrong, null for `--help`. */
-export function parseSettings(args: readonly string[]): Settings | string | null {
+export function parseSettings(args: readonly string[]): ServeSettings | string | null {
   let parsed;
   try {
     parsed = parseArgs({

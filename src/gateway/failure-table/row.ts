@@ -2,7 +2,7 @@
 import type { ENGINE_CODES } from "../../backend/index.ts";
 
 /** The proxy error types of RFC 9209 §2.3 that lasthop answers with. */
-export type ProxyError =
+type ProxyError =
   | "destination_not_found"
   | "destination_unavailable"
   | "destination_ip_prohibited"
