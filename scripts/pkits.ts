@@ -129,8 +129,8 @@ function report(outcomes: readonly Outcome[], ledger: Ledger, unasked: number): 
   }
   for (const { id, name } of of("stale-entry"))
     console.log(`STALE      ${id}  ${name}  agrees: remove it from the ledger`);
-  const asked = new Set(outcomes.map(({ id }) => id));
-  const unknown = Object.keys(ledger).filter((id) => !asked.has(id));
+  const judgedIds = new Set(outcomes.map(({ id }) => id));
+  const unknown = Object.keys(ledger).filter((id) => !judgedIds.has(id));
   for (const id of unknown) console.log(`STALE      ${id}  is no case that is asked: remove it from the ledger`);
   const failed = of("disagrees").length + of("stale-entry").length + unknown.length;
   const testimonies = outcomes.flatMap((outcome) => (outcome.witness === null ? [] : [outcome.witness]));

@@ -28,7 +28,7 @@ export function questions(): Question[] {
   const limbo = join(SHARED, "x509-limbo/limbo-dev-small.json.gz");
   const pkits = join(SHARED, "pkits");
   for (const path of [limbo, pkits]) if (!existsSync(path)) throw new Error(`the oracles need ${path}`);
-  const rows = mintRows().map((row): Question => ({
+  const rowQuestions = mintRows().map((row): Question => ({
     oracle: "rows",
     name: row.name,
     ask: () => judgeRow(row, witness),
@@ -36,7 +36,7 @@ export function questions(): Question[] {
   const cases = readCases(limbo).filter(
     ({ id }, at) => !id.startsWith("bettertls::nameconstraints") || at % SAMPLE === 0,
   );
-  const suites = (["private", "strict"] as const).flatMap((profile) =>
+  const limboQuestions = (["private", "strict"] as const).flatMap((profile) =>
     cases.map((testcase): Question => ({
       oracle: "limbo",
       name: `${testcase.id} ${profile}`,
@@ -44,14 +44,17 @@ export function questions(): Question[] {
     })),
   );
   const suite = readSuite(pkits);
-  const asked = suite.cases
+  const pkitsQuestions = suite.cases
     .filter(({ initialPolicySettings }) => initialPolicySettings === undefined)
     .map((testcase): Question => ({
       oracle: "pkits",
       name: testcase.id,
       ask: () => answerToPkits(pkits, suite, testcase),
     }));
-  const graphs = execFileSync(buildGraphs(), ["mint", "1", "0", `${GRAPHS}`], { encoding: "utf8", maxBuffer: 1 << 30 })
+  const graphQuestions = execFileSync(buildGraphs(), ["mint", "1", "0", `${GRAPHS}`], {
+    encoding: "utf8",
+    maxBuffer: 1 << 30,
+  })
     .trimEnd()
     .split("\n")
     .map((line): GraphCase => JSON.parse(line))
@@ -63,5 +66,5 @@ export function questions(): Question[] {
         return verdict.kind === "verified" ? `verified ${verdict.peer.path.path.length}` : verdict.refusal.code;
       },
     }));
-  return [...rows, ...asked, ...suites, ...graphs];
+  return [...rowQuestions, ...pkitsQuestions, ...limboQuestions, ...graphQuestions];
 }

@@ -14,19 +14,19 @@ const post = (message: Message): void => parentPort?.postMessage(message);
 
 // switch.ts must be loaded before the oracles, which load src/trust.
 const { questions } = await import("./oracles.ts");
-const asked = [];
+const usable = [];
 for (const question of questions()) {
   const before = await question.ask();
   state.fired.clear();
   const answer = await question.ask();
   // A question whose answer is not always the same cannot show a removal.
-  if (answer === before) asked.push({ question, answer, fired: new Set(state.fired) });
+  if (answer === before) usable.push({ question, answer, fired: new Set(state.fired) });
 }
-post({ kind: "ready", questions: asked.length });
+post({ kind: "ready", questions: usable.length });
 for (const id of ids) {
   post({ kind: "begins", id });
   // The removal changes nothing where the condition was as it is without the check.
-  const touched = asked.filter(({ fired }) => fired.has(id));
+  const touched = usable.filter(({ fired }) => fired.has(id));
   state.removed = id;
   let by: string | null = null;
   for (const { question, answer } of touched) {

@@ -59,7 +59,7 @@ describe("a changed bundle is loaded", () => {
     }
   });
 
-  const ways: Readonly<Record<string, () => Promise<void>>> = {
+  const replacements: Readonly<Record<string, () => Promise<void>>> = {
     "moved into its place": async () => {
       await writeFile(`${path}.tmp`, next.text);
       await rename(`${path}.tmp`, path);
@@ -95,7 +95,7 @@ describe("a changed bundle is loaded", () => {
       await writeFile(path, next.text);
     },
   };
-  it.each(Object.entries(ways))("%s", async (_, replace) => {
+  it.each(Object.entries(replacements))("%s", async (_, replace) => {
     await start();
     await replace();
     await expectServed(next.bundle.digest);

@@ -135,13 +135,13 @@ test("a policy that is deleted: its backend, its name, and one more in the metri
   );
 });
 
-test("a policy in another namespace is said once, and counted", async () => {
+test("a policy in another namespace is logged once, and counted", async () => {
   server.apply("backendtlspolicies", policyOf("infra", "web"));
   start();
   await vi.waitFor(async () => expect(await metrics()).toContain("lasthop_controller_unattached_targets 1"), WAIT);
-  const [said, ...more] = warnings().filter(({ code }) => code === "policy-target-not-found");
-  expect(said).toMatchObject({ level: "error", object: "BackendTLSPolicy infra/web" });
-  expect(said?.["message"]).toContain("Service shop/web may be meant");
+  const [first, ...more] = warnings().filter(({ code }) => code === "policy-target-not-found");
+  expect(first).toMatchObject({ level: "error", object: "BackendTLSPolicy infra/web" });
+  expect(first?.["message"]).toContain("Service shop/web may be meant");
   expect(log).toContainEqual(expect.objectContaining({ level: "info", backends: ["shop/web:443"] }));
   // Another pass logs nothing new.
   const before = log.length;

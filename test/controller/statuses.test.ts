@@ -54,15 +54,15 @@ describe("the controller writes what build --status says", () => {
         now: () => Date.now(),
         log: () => undefined,
       }));
-      const said = inClusterWords(
+      const built = inClusterWords(
         await statusesOfBuild(
           stored.map(({ object }) => object),
           flags,
           directory,
         ),
       );
-      expect(said).not.toEqual({});
-      await vi.waitFor(() => expect(written(server, stored)).toEqual(said), WAIT);
+      expect(built).not.toEqual({});
+      await vi.waitFor(() => expect(written(server, stored)).toEqual(built), WAIT);
     } finally {
       stopped.abort();
       await done;

@@ -47,9 +47,9 @@ test.each(PLACES)(
       status: 200,
       text: "ok",
     });
-    expect(main.asked).toMatchObject([{ url: "/a?b", body: "hello", headers: { "x-user": "ann" } }]);
-    expect(main.asked[0]?.headers).not.toHaveProperty("x-other");
-    expect(auth.asked).toMatchObject([
+    expect(main.received).toMatchObject([{ url: "/a?b", body: "hello", headers: { "x-user": "ann" } }]);
+    expect(main.received[0]?.headers).not.toHaveProperty("x-other");
+    expect(auth.received).toMatchObject([
       {
         method: "POST",
         url: "/a?b",
@@ -57,7 +57,7 @@ test.each(PLACES)(
         headers: { authorization: "Bearer t", "content-length": "0", host: "client.example.com" },
       },
     ]);
-    expect(auth.asked[0]?.headers).not.toHaveProperty("cookie");
+    expect(auth.received[0]?.headers).not.toHaveProperty("cookie");
     expect(log).toMatchObject([{ status: 200, code: null }]);
   },
 );
@@ -76,7 +76,7 @@ test.each(PLACES)(
         "proxy-status": 'lasthop; error=http_request_denied; details="auth-denied"',
       },
     });
-    expect(main.asked).toEqual([]);
+    expect(main.received).toEqual([]);
     expect(log).toMatchObject([{ status: 401, code: "auth-denied", detail: "the external auth server answered 401" }]);
   },
 );
@@ -86,10 +86,10 @@ test.each([204, 302, 403, 500])("%d is no 200", async (status) => {
   const auth = await backend(denying(status));
   const { ask } = gatewayOf({ ports: { [MAIN]: main.port, [AUTH]: auth.port }, filters: [filterOf()] });
   expect((await ask()).status).toBe(status);
-  expect(main.asked).toEqual([]);
+  expect(main.received).toEqual([]);
 });
 
-test.each(PLACES)("a server of %s that cannot be heard lets nobody pass", async (_, place) => {
+test.each(PLACES)("a server of %s that cannot be reached lets no request pass", async (_, place) => {
   const main = await backend();
   const silent = await backend(() => undefined);
   const broken = await backend((__, response) => response.destroy());
@@ -107,7 +107,7 @@ test.each(PLACES)("a server of %s that cannot be heard lets nobody pass", async 
     expect((await ask()).status).toBe(status);
     expect(log).toMatchObject([{ status, code }]);
   }
-  expect(main.asked).toEqual([]);
+  expect(main.received).toEqual([]);
 });
 
 test("a refused server lets nobody pass", async () => {
@@ -118,7 +118,7 @@ test("a refused server lets nobody pass", async () => {
   });
   expect((await ask()).status).toBe(500);
   expect(log).toMatchObject([{ code: "backend-ref-not-found" }]);
-  expect(main.asked).toEqual([]);
+  expect(main.received).toEqual([]);
 });
 
 test("the route's time limit holds for its server too", async () => {
@@ -131,7 +131,7 @@ test("the route's time limit holds for its server too", async () => {
   });
   expect((await ask()).status).toBe(504);
   expect(log).toMatchObject([{ code: "request-timeout" }]);
-  expect(main.asked).toEqual([]);
+  expect(main.received).toEqual([]);
 });
 
 test("the server gets the fields of the list, below its path, and the body up to its size", async () => {
@@ -145,17 +145,17 @@ test("the server gets the fields of the list, below its path, and the body up to
     ["x-b", "2"],
   ] as const;
   expect((await ask({ method: "POST", target: "/a", headers, body: bodyOf("hel", "lo") })).status).toBe(200);
-  expect(auth.asked).toMatchObject([
+  expect(auth.received).toMatchObject([
     { url: "/check/a", body: "hello", headers: { "x-a": "1", "content-length": "5" } },
   ]);
-  expect(auth.asked[0]?.headers).not.toHaveProperty("x-b");
-  expect(main.asked).toMatchObject([{ body: "hello" }]);
+  expect(auth.received[0]?.headers).not.toHaveProperty("x-b");
+  expect(main.received).toMatchObject([{ body: "hello" }]);
   expect((await ask({ method: "POST", body: bodyOf("hello", "!") })).status).toBe(413);
   expect(log.at(-1)).toMatchObject({ code: "auth-body-too-large" });
-  expect(main.asked).toHaveLength(1);
+  expect(main.received).toHaveLength(1);
 });
 
-test("a body that breaks off before it was read is the client's fault, and nobody is asked", async () => {
+test("a body that breaks off before it was read is the client's fault, and no server gets a request", async () => {
   const [main, auth] = await Promise.all([backend(), backend()]);
   const { ask, log } = gatewayOf({
     ports: { [MAIN]: main.port, [AUTH]: auth.port },
@@ -164,7 +164,7 @@ test("a body that breaks off before it was read is the client's fault, and nobod
   const body = new ReadableStream<Uint8Array>({ pull: (controller) => controller.error(new Error("aborted")) });
   expect((await ask({ method: "POST", body })).status).toBe(400);
   expect(log).toMatchObject([{ code: "request-body-failed", detail: "aborted" }]);
-  expect([...main.asked, ...auth.asked]).toEqual([]);
+  expect([...main.received, ...auth.received]).toEqual([]);
 });
 
 test("without a list of answers all but those about the message itself are copied", async () => {
@@ -174,8 +174,9 @@ test("without a list of answers all but those about the message itself are copie
   );
   const { ask } = gatewayOf({ ports: { [MAIN]: main.port, [AUTH]: auth.port }, filters: [filterOf()] });
   await ask();
-  expect(main.asked[0]?.headers).toMatchObject({ "x-user": "ann" });
-  for (const name of ["set-cookie", "content-type", "cookie"]) expect(main.asked[0]?.headers).not.toHaveProperty(name);
+  expect(main.received[0]?.headers).toMatchObject({ "x-user": "ann" });
+  for (const name of ["set-cookie", "content-type", "cookie"])
+    expect(main.received[0]?.headers).not.toHaveProperty(name);
 });
 
 test("the server's own policy is enforced: a chain of another CA lets nobody pass, and sees no request", async () => {
@@ -187,9 +188,9 @@ test("the server's own policy is enforced: a chain of another CA lets nobody pas
   const setup = { ports: { [MAIN]: main.port }, backends, filters: [filterOf({ target: { backend: ID } })] };
   const good = gatewayOf(setup);
   expect((await good.ask()).status).toBe(200);
-  expect([auth.requests.length, main.asked.length]).toEqual([1, 1]);
+  expect([auth.requests.length, main.received.length]).toEqual([1, 1]);
   const bad = gatewayOf({ ...setup, anchors: { [anchor]: other } });
   expect((await bad.ask()).status).toBe(502);
   expect(bad.log).toMatchObject([{ code: "unknown-ca" }]);
-  expect([auth.requests.length, main.asked.length]).toEqual([1, 1]);
+  expect([auth.requests.length, main.received.length]).toEqual([1, 1]);
 });

@@ -30,8 +30,12 @@ describe("header modifiers", () => {
       ["x-kept", "client"],
     ] as const;
     await ask({ headers });
-    expect(main.asked[0]?.headers).toMatchObject({ "x-set": "ref", "x-add": "client, rule, ref", "x-kept": "client" });
-    expect(main.asked[0]?.headers).not.toHaveProperty("x-gone");
+    expect(main.received[0]?.headers).toMatchObject({
+      "x-set": "ref",
+      "x-add": "client, rule, ref",
+      "x-kept": "client",
+    });
+    expect(main.received[0]?.headers).not.toHaveProperty("x-gone");
   });
 
   test("change the response's fields, the backendRef's before the rule's", async () => {
@@ -82,7 +86,7 @@ test.each([
     filters: [rewrite({ type, value }, "other.example.com")],
   });
   await ask({ target });
-  expect(main.asked).toMatchObject([
+  expect(main.received).toMatchObject([
     { url: expected, headers: { host: "other.example.com", "x-forwarded-host": "client.example.com" } },
   ]);
 });
@@ -147,7 +151,7 @@ describe("CORS", () => {
           "access-control-max-age": "60",
         },
       });
-      expect(main.asked).toEqual([]);
+      expect(main.received).toEqual([]);
     },
   );
 
@@ -163,7 +167,7 @@ describe("CORS", () => {
     const { status, headers } = await ask(preflight(origin));
     expect(status).toBe(204);
     expect(Object.keys(headers).filter((name) => name.startsWith("access-control-"))).toEqual([]);
-    expect(main.asked).toEqual([]);
+    expect(main.received).toEqual([]);
   });
 
   test("the gateway's word stands in place of the backend's", async () => {
@@ -202,7 +206,7 @@ describe("CORS", () => {
     const main = await backend();
     const { ask } = gatewayOf({ ports: { [MAIN]: main.port }, filters: [cors] });
     expect((await ask({ method: "OPTIONS" })).text).toBe("ok");
-    expect(main.asked).toHaveLength(1);
+    expect(main.received).toHaveLength(1);
   });
 });
 
@@ -264,7 +268,7 @@ test("a body that breaks before its head has left is answered 502, and so is the
   });
   const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port } });
   const statuses: number[] = [];
-  for (let asked = 0; asked < 20; asked++) {
+  for (let count = 0; count < 20; count++) {
     // On a slow machine the head may be sent before the limit passes; the client then sees a body that breaks off.
     statuses.push(
       await ask().then(
@@ -292,5 +296,5 @@ test("a request for another listener than its connection's is misdirected", asyn
   expect((await ask({}, { ...front, sni: "client.example.com" })).status).toBe(200);
   expect((await ask({ method: "POST", body: bodyOf("x") }, { ...front, sni: "other.example.com" })).status).toBe(421);
   expect(log.at(-1)).toMatchObject({ status: 421, code: "misdirected-request" });
-  expect(main.asked).toHaveLength(1);
+  expect(main.received).toHaveLength(1);
 });

@@ -30,9 +30,9 @@ test("several mirrors get the whole request, as the filters before each made it"
     text: "ok",
   });
   await mirrored();
-  for (const { asked } of [main, one, two])
-    expect(asked).toMatchObject([{ method: "POST", url: "/a?b", body: "hello" }]);
-  expect([one, two].map(({ asked }) => asked[0]?.headers["x-edited"])).toEqual([undefined, "yes"]);
+  for (const { received } of [main, one, two])
+    expect(received).toMatchObject([{ method: "POST", url: "/a?b", body: "hello" }]);
+  expect([one, two].map(({ received }) => received[0]?.headers["x-edited"])).toEqual([undefined, "yes"]);
   expect(log).toHaveLength(1);
 });
 
@@ -47,8 +47,8 @@ test("a share of the requests is mirrored, each by a draw of its own", async () 
   });
   for (const target of ["/1", "/2", "/3", "/4"]) await ask({ target });
   await mirrored();
-  expect(main.asked).toHaveLength(4);
-  expect(one.asked.map(({ url }) => url).sort()).toEqual(["/1", "/4"]);
+  expect(main.received).toHaveLength(4);
+  expect(one.received.map(({ url }) => url).sort()).toEqual(["/1", "/4"]);
 });
 
 test("a share of 0 mirrors nothing", async () => {
@@ -56,7 +56,7 @@ test("a share of 0 mirrors nothing", async () => {
   const { ask, mirrored } = gatewayOf({ ports: { [MAIN]: main.port, [ONE]: one.port }, filters: [mirror(ONE, 0)] });
   await ask();
   await mirrored();
-  expect(one.asked).toEqual([]);
+  expect(one.received).toEqual([]);
 });
 
 test("a refused mirror sends nothing, and is told in a record of its own", async () => {
@@ -67,7 +67,7 @@ test("a refused mirror sends nothing, and is told in a record of its own", async
   });
   expect(await ask({ method: "POST", body: bodyOf("hello") })).toMatchObject({ status: 200, text: "ok" });
   await mirrored();
-  expect(main.asked).toMatchObject([{ body: "hello" }]);
+  expect(main.received).toMatchObject([{ body: "hello" }]);
   expect(log.map(({ mirror: of, code, status }) => [of, code, status])).toContainEqual([
     true,
     "backend-ref-not-permitted",
@@ -120,18 +120,18 @@ test("copies to a backend that never answers are bounded, and hold no request up
     filters: [mirror(ONE)],
     responseMs: 60_000,
   });
-  for (let asked = 0; asked < MAX_MIRRORS + 3; asked += 1) expect((await ask()).status).toBe(200);
+  for (let count = 0; count < MAX_MIRRORS + 3; count += 1) expect((await ask()).status).toBe(200);
   const mirrors = log.filter((record) => record.mirror);
   expect(mirrors.map(({ code }) => code)).toEqual(Array(3).fill("connection-limit"));
   await expect.poll(() => silent.requests.length).toBe(MAX_MIRRORS);
 });
 
 const sized = (bytes: number): ReadableStream<Uint8Array> => {
-  let left = bytes;
+  let remaining = bytes;
   return new ReadableStream({
     pull(controller) {
       controller.enqueue(new Uint8Array(16_384).fill(97));
-      if ((left -= 16_384) === 0) controller.close();
+      if ((remaining -= 16_384) === 0) controller.close();
     },
   });
 };
@@ -146,7 +146,7 @@ test("a mirror that does not read holds no upload up", async () => {
     responseMs: 1_000,
   });
   expect(await ask({ method: "POST", body: sized(size) })).toMatchObject({ status: 200, text: "ok" });
-  expect(main.asked[0]?.body).toHaveLength(size);
+  expect(main.received[0]?.body).toHaveLength(size);
   await mirrored();
   expect(log.filter((record) => record.mirror)).toMatchObject([{ code: "response-timeout" }]);
 });

@@ -18,26 +18,26 @@ export const MAIN = "test/main:80";
 export const FRONT: Front = { clientAddress: "192.0.2.7", scheme: "http", port: 80, sni: null };
 
 /** A request that a backend received. */
-interface Asked {
+interface ReceivedRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
-/** Starts a backend that keeps each request with its body in `asked`, then answers with `answer`. */
+/** Starts a backend that keeps each request with its body in `received`, then answers with `answer`. */
 export async function backend(answer: RequestListener = (_, response) => response.end("ok")) {
-  const asked: Asked[] = [];
+  const received: ReceivedRequest[] = [];
   const server = await plain((request, response) => {
     const { method = "", url = "", headers } = request;
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
-      asked.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
+      received.push({ method, url, headers, body: Buffer.concat(chunks).toString() });
       answer(request, response);
     });
   });
-  return { asked, port: server.port, sockets: server.sockets };
+  return { received, port: server.port, sockets: server.sockets };
 }
 
 /** The bundle of a gateway, where it differs from one rule that forwards everything to {@link MAIN}. */

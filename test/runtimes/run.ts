@@ -12,8 +12,8 @@ import { RUNTIMES, startRuntime } from "./hosts.ts";
 /** The time limit of a check that has none of its own. */
 const CHECK_MS = 40_000;
 
-const asked = process.argv.slice(2);
-const runtimes = asked.length === 0 ? RUNTIMES : RUNTIMES.filter((runtime) => asked.includes(runtime));
+const names = process.argv.slice(2);
+const runtimes = names.length === 0 ? RUNTIMES : RUNTIMES.filter((runtime) => names.includes(runtime));
 const servers = await startServers();
 const backends = await startBackends();
 const cluster = await makeCluster(backends, servers);

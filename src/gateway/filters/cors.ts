@@ -5,16 +5,16 @@ import { fullMatch } from "../match/predicates.ts";
 
 /** The response to a preflight request; null when `request` is none. */
 export function preflight(cors: BundleCors, { method, headers }: ExchangeRequest): ExchangeResponse | null {
-  const wanted = valueOf(headers, "access-control-request-method");
-  if (method !== "OPTIONS" || wanted === null || valueOf(headers, "origin") === null) return null;
+  const requestedMethod = valueOf(headers, "access-control-request-method");
+  if (method !== "OPTIONS" || requestedMethod === null || valueOf(headers, "origin") === null) return null;
   const corsHeaders = corsFields(cors, headers);
   // "the gateway returns 204/200 response but doesn't set the relevant cross-origin response headers"
   const fields: (readonly [string, string])[] = [...corsHeaders];
   if (corsHeaders.length > 0) {
     const { allowMethods, allowHeaders, allowCredentials, maxAgeSeconds } = cors;
-    const wantedHeaders = valueOf(headers, "access-control-request-headers");
-    const methods = listed(allowMethods, allowCredentials, wanted);
-    const names = listed(allowHeaders, allowCredentials, wantedHeaders);
+    const requestedHeaders = valueOf(headers, "access-control-request-headers");
+    const methods = listed(allowMethods, allowCredentials, requestedMethod);
+    const names = listed(allowHeaders, allowCredentials, requestedHeaders);
     if (methods !== null) fields.push(["access-control-allow-methods", methods]);
     if (names !== null) fields.push(["access-control-allow-headers", names]);
     fields.push(["access-control-max-age", String(maxAgeSeconds)]);
@@ -45,29 +45,29 @@ function corsFields(
 }
 
 /** The value of a field that lists methods or header names. With credentials, `*` is replaced by what was asked for. */
-function listed(allowed: readonly string[], allowCredentials: boolean, asked: string | null): string | null {
+function listed(allowed: readonly string[], allowCredentials: boolean, requested: string | null): string | null {
   if (allowed.length === 0) return null;
   if (!allowed.includes("*")) return allowed.join(", ");
-  return allowCredentials ? asked : "*";
+  return allowCredentials ? requested : "*";
 }
 
 /** Whether an entry of `allowOrigins` allows `origin`: `*` in the host is "a greedy match to the left", dots included. */
 function allows(allowed: string, origin: string): boolean {
   if (allowed === "*") return true;
-  const asked = withoutDefaultPort(origin.toLowerCase());
-  if (!allowed.includes("*")) return allowed === asked;
+  const requested = withoutDefaultPort(origin.toLowerCase());
+  if (!allowed.includes("*")) return allowed === requested;
   return fullMatch(
     allowed
       .split("*")
       .map((part) => part.replace(/[.\\+?^$()[\]{}|]/g, "\\$&"))
       .join("[^:/]+"),
-    asked,
+    requested,
   );
 }
 
 const withoutDefaultPort = (origin: string): string =>
   origin.replace(/^(http:\/\/.*):80$/, "$1").replace(/^(https:\/\/.*):443$/, "$1");
 
-function valueOf(headers: HeaderList, wanted: string): string | null {
-  return headers.find(([name]) => name === wanted)?.[1] ?? null;
+function valueOf(headers: HeaderList, field: string): string | null {
+  return headers.find(([name]) => name === field)?.[1] ?? null;
 }
