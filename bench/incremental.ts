@@ -94,7 +94,7 @@ interface Served {
   readonly gateway: Gateway;
 }
 
-/** A function that loads one bundle after another, as a host does, and answers the CPU ms of both steps. */
+/** A function that loads one bundle after another, as a host does, and returns the CPU ms of both steps. */
 function server(): (text: string) => [decode: number, swap: number] {
   const host = nodeHost();
   let served: Served | null = null;

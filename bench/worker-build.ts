@@ -9,7 +9,7 @@ import { ROOT } from "./stage.ts";
 const DEPLOYED = "worker";
 
 /**
- * Bundles the worker into `directory` and answers the names of its modules, the entry first. `served` is a JavaScript
+ * Bundles the worker into `directory` and returns the names of its modules, the entry first. `served` is a JavaScript
  * expression for the entry's default export, which is the worker itself by default.
  */
 export function buildWorker(

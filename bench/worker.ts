@@ -81,7 +81,7 @@ export async function serveWorkers(stage: Stage, ...flags: readonly string[]): P
   return { ...(await start({ command, core: GATEWAY_CORE, port: ports.pool })), ports };
 }
 
-/** Writes workerd's configuration beside the modules that it embeds, and answers its path. */
+/** Writes workerd's configuration beside the modules that it embeds, and returns its path. */
 function configure({ directory, ports: backend, bundleFile, caFile }: Stage, ports: Ports): string {
   const { out, modules } = buildWorker(join(directory, "worker"), readFileSync(bundleFile, "utf8"));
   copyFileSync(join(import.meta.dirname, "worker-steps.mjs"), join(out, "steps.mjs"));

@@ -31,7 +31,7 @@ export function tally(testimonies: readonly Testimony[]): Tally {
 }
 
 /**
- * Prints the counts, and answers whether the witness abstained on at most `ceilingPercent` of the accepted paths. The
+ * Prints the counts, and returns whether the witness abstained on at most `ceilingPercent` of the accepted paths. The
  * share of fewer than 50 paths is not judged.
  */
 export function reportTally(

@@ -61,7 +61,7 @@ export function findChecks(): Check[] {
 }
 
 /**
- * Installs the functions that {@link withSwitches} puts into the source. `removed` answers whether a check is removed;
+ * Installs the functions that {@link withSwitches} puts into the source. `removed` returns whether a check is removed;
  * `fired` is called for a check that decides something: its condition differs from that without it, or its call throws.
  */
 export function installSwitches(removed: (id: number) => boolean, fired: (id: number) => void): void {

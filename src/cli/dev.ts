@@ -83,17 +83,17 @@ interface DevOptions {
   /** The directory for the bundle, its private keys and the worker's entry. */
   readonly directory: string;
   readonly port: number;
-  /** Prints one line for people. */
+  /** A function that prints one line for people. */
   readonly print: (line: string) => void;
-  /** Called after each compilation that wrote a bundle; `changed` is false the first time. */
+  /** A callback after each compilation that wrote a bundle; `changed` is false the first time. */
   readonly built: (result: BuildResult, changed: boolean) => void;
-  /** Called with each line that the worker logs: one access record per line. */
+  /** A callback with each line that the worker logs: one access record per line. */
   readonly workerLine: (line: string) => void;
 }
 
 /** A worker that `wrangler dev` serves. */
 export interface DevServer {
-  /** Resolves with wrangler's exit code when it ends, by itself or by `close`. */
+  /** A promise of wrangler's exit code, which resolves when it ends, by itself or by `close`. */
   readonly ended: Promise<number>;
   close(): Promise<void>;
 }

@@ -128,7 +128,7 @@ async function serveUntilStopped({ reload, close }: Running, drainMs: number, st
   await close(drainMs);
 }
 
-/** Reports why the bundle cannot be served, and answers the exit status. Throws `error` again when it is a bug of ours. */
+/** Reports why the bundle cannot be served, and returns the exit status. Throws `error` again when it is a bug of ours. */
 function reportFailure(error: unknown, { path }: ServeSettings): number {
   if (error instanceof UsageError || error instanceof FileRefused) {
     say(error.message);

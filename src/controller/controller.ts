@@ -20,7 +20,7 @@ export interface Controller {
   readonly synced: boolean;
   /** Messages about watches that fail, and about failures of the last pass. */
   readonly faults: readonly string[];
-  /** Resolves after `signal` has aborted and the pass that was running then has ended. */
+  /** A promise that resolves after `signal` has aborted and the pass that was running then has ended. */
   readonly done: Promise<void>;
 }
 

@@ -4,8 +4,8 @@ import type { Resource } from "./resources.ts";
 
 /**
  * One message for each of `resources` whose CustomResourceDefinition is deleted or being deleted. The API server then
- * deletes the objects of that kind one by one, although nobody has changed the routing: a Service whose policy is deleted
- * so would get plaintext. The controller therefore publishes nothing until the definition is back.
+ * deletes the objects of that kind one by one, which is no change that their authors want: a Service whose policy is
+ * deleted so would get plaintext. The controller therefore publishes nothing until the definition is back.
  */
 export async function missingDefinitions(api: KubeApi, resources: ReadonlySet<Resource>): Promise<string[]> {
   const missing: string[] = [];

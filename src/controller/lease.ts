@@ -12,11 +12,11 @@ interface LeaseOptions {
   readonly name: string;
   /** The unique identity of this process (`Lease.spec.holderIdentity`). */
   readonly identity: string;
-  /** Ends the election when it aborts. The Lease is then released. */
+  /** A signal that ends the election when it aborts. The Lease is then released. */
   readonly signal: AbortSignal;
   /** The wall clock, in milliseconds since the epoch. */
   readonly now: () => number;
-  /** Called with the reason why the Lease could be neither read nor taken, once until the reason changes. */
+  /** A callback with the reason why the Lease could be neither read nor taken, once until the reason changes. */
   readonly onFault: (message: string) => void;
 }
 

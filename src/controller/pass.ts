@@ -19,12 +19,12 @@ export interface PassOptions {
   /** The IP addresses to serve Gateways on; empty where the platform assigns addresses. */
   readonly pool: readonly string[];
   readonly compile: ClusterOptions;
-  /** Aborts when this process must stop writing. */
+  /** A signal that aborts when this process must stop writing. */
   readonly signal: AbortSignal;
   /** The wall clock, in milliseconds since the epoch. */
   readonly now: () => number;
   readonly log: Log;
-  /** Called after every complete pass. */
+  /** A callback after every complete pass. */
   readonly onPass?: (pass: PassReport) => void;
 }
 

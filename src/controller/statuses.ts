@@ -14,7 +14,7 @@ import { keyOf } from "./watch.ts";
 interface StatusWriter {
   /**
    * Writes the statuses that differ from the objects' own, and resolves with one message for each that could not be
-   * written. The caller repeats the call in its next pass. `serving` answers the part that depends on hosts.
+   * written. The caller repeats the call in its next pass. `serving` returns the part that depends on hosts.
    */
   write(statuses: readonly ObjectStatus[], serving: (object: KubeObject) => Serving | null): Promise<readonly string[]>;
 }

@@ -24,7 +24,7 @@ export interface Store {
 interface StoreOptions {
   readonly api: KubeApi;
   readonly signal: AbortSignal;
-  /** Called after every change; `removed` says whether an object was deleted. */
+  /** A callback after every change; `removed` says whether an object was deleted. */
   readonly onChange: (change: { readonly resource: Resource; readonly removed: boolean }) => void;
 }
 

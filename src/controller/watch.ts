@@ -22,9 +22,9 @@ export interface Watched {
 
 interface WatchOptions {
   readonly api: KubeApi;
-  /** Called after every change of `objects`, `synced` or `fault`; `removed` says whether an object was deleted. */
+  /** A callback after every change of `objects`, `synced` or `fault`; `removed` says whether an object was deleted. */
   readonly onChange: (change: { readonly resource: Resource; readonly removed: boolean }) => void;
-  /** Called before one version of an object replaces another. */
+  /** A callback before one version of an object replaces another. */
   readonly onReplace: (before: KubeObject, after: KubeObject, resource: Resource) => void;
   readonly signal: AbortSignal;
 }
@@ -100,7 +100,7 @@ class ResourceWatch implements Watched {
     return version;
   }
 
-  /** Applies one event, and answers the version to resume the watch from. */
+  /** Applies one event, and returns the version to resume the watch from. */
   #apply(event: WatchEvent, version: string): string {
     if (event.type === "BOOKMARK") return event.resourceVersion;
     if (event.type === "DELETED") this.objects.delete(keyOf(event.object));
@@ -109,7 +109,7 @@ class ResourceWatch implements Watched {
     return event.object.metadata.resourceVersion ?? version;
   }
 
-  /** The API server says that the resource does not exist; its objects do not exist any more either. */
+  /** Removes all objects, because the API server says that the resource does not exist. */
   #clear(): void {
     const removed = this.objects.size > 0;
     this.objects.clear();

@@ -2,7 +2,7 @@
 
 /** A running deadline. */
 export interface Deadline {
-  /** Aborts when the deadline passes or the client disconnects, whichever is first. */
+  /** A signal that aborts when the deadline passes or the client disconnects, whichever is first. */
   readonly signal: AbortSignal;
   /** Whether the deadline has passed. */
   readonly expired: boolean;

@@ -76,7 +76,7 @@ export async function forward(
   return { answer: respond({ ...sent.response, headers: fields }), backend, sent };
 }
 
-/** Starts the mirrored copies, which read the request's body as it is sent, and answers the request to send. */
+/** Starts the mirrored copies, which read the request's body as it is sent, and returns the request to send. */
 function withMirrors(
   { request, mirrors }: FilteredRequest,
   { backends, background, mirrorLoad, mirrorFailed }: ForwardContext,

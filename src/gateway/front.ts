@@ -10,8 +10,8 @@ export interface Front {
   /** The server name of the client's TLS handshake, lower case; null without SNI, or where the host terminates no TLS. */
   readonly sni: string | null;
   /**
-   * Present where the host can forward a request without the pool (workerd, from outside the Durable Object). When the
-   * pool has no room, the gateway then answers `HANDED_OVER` (gateway.ts) and writes no access record.
+   * Whether the host can forward a request without the pool (workerd, from outside the Durable Object). When the pool has
+   * no room, the gateway then returns `HANDED_OVER` (gateway.ts) and writes no access record.
    */
   readonly handsOver?: true;
 }

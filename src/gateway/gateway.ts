@@ -142,7 +142,7 @@ interface Accepted {
   readonly kind: "accepted";
   readonly selected: SelectedListener;
   readonly hostname: string;
-  /** With its target normalized. */
+  /** The request with its target normalized. */
   readonly request: ExchangeRequest;
 }
 
@@ -206,7 +206,7 @@ const isLate = ({ deadline }: Handled): boolean => deadline?.expired === true;
 const lateFailure = ({ progress: { rule } }: Handled): Failure =>
   requestFailure("request-timeout", `no response within ${rule?.timeouts.requestMs} ms`);
 
-/** In a long-lived process, mirrored copies go on after the response without any help. */
+/** The `background` of a long-lived process, in which mirrored copies go on after the response without any help. */
 function ignore(work: Promise<void>): void {
   void work;
 }

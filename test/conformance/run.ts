@@ -26,7 +26,7 @@ const home = resolve(process.env["LAB_HOME"] ?? join(root, ".lab"));
 const env = { ...process.env, LAB_HOME: home, LAB_SUITE: values.suite };
 const started: ChildProcess[] = [];
 
-/** Runs a command of the lab, and answers its output. Throws when it fails. */
+/** Runs a command of the lab, and returns its output. Throws when it fails. */
 function inLab(...args: readonly string[]): string {
   const { status, stdout, error } = spawnSync(lab, args, {
     env,

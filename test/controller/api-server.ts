@@ -33,7 +33,7 @@ export class ApiServer {
   readonly reads: string[] = [];
   /** The oldest version that a watch can resume from. */
   oldest = 0;
-  /** Called after each PUT, before its response. */
+  /** A callback after each PUT, before its response. */
   onWritten: (path: string) => Promise<void> = () => Promise.resolve();
   /** The number of objects in one page of a list. */
   pageSize = 500;

@@ -34,7 +34,7 @@ export interface BuildOptions extends CompileOptions {
   readonly format?: "text" | "json" | undefined;
   /** Whether a text report has colours. */
   readonly colour?: boolean | undefined;
-  /** Called with the report, unless it is empty. */
+  /** A callback with the report, unless it is empty. */
   readonly print: (text: string) => void;
 }
 

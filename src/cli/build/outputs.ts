@@ -24,7 +24,7 @@ function outputAt(path: string, contents: string, mode = 0o666): OutputFile {
 }
 
 /**
- * Writes all files, or none and answers why. Each is written beside its place and then renamed, so that a reader sees the
+ * Writes all files, or none, and returns the faults. Each is written beside its place and then renamed, so that a reader sees the
  * old file or the new one.
  */
 export function writeOutputs(

@@ -7,7 +7,7 @@ import { ROOT } from "../root.ts";
 
 const START_TIMEOUT_MS = 60_000;
 
-/** Writes the worker's entry beside its bundle, so that one checkout can serve several, and answers its path. */
+/** Writes the worker's entry beside its bundle, so that one checkout can serve several, and returns its path. */
 export function writeEntry(directory: string): string {
   const path = join(directory, "entry.ts");
   const worker = relative(directory, join(ROOT, "src/host/cloudflare/worker.ts"));
@@ -20,7 +20,7 @@ export function writeEntry(directory: string): string {
 }
 
 /**
- * Writes the private keys as a Worker secret to a file that only its owner can read, and answers its path. On a command
+ * Writes the private keys as a Worker secret to a file that only its owner can read, and returns its path. On a command
  * line every user of the machine could read them.
  */
 export function writeKeys(directory: string, keys: string): string {

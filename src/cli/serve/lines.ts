@@ -16,7 +16,7 @@ export interface Lines {
 }
 
 interface LinesOptions {
-  /** Called with the reason when the first line is dropped. */
+  /** A callback with the reason when the first line is dropped. */
   readonly onDrop: (reason: string) => void;
 }
 

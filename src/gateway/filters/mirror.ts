@@ -32,7 +32,7 @@ interface Copy {
 interface MirrorContext {
   readonly backends: Backends;
   readonly load: MirrorLoad;
-  /** Called for each copy that fails. `sent` is null when the copy did not go to its backend. */
+  /** A callback for each copy that fails. `sent` is null when the copy did not go to its backend. */
   readonly onFailure: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void;
 }
 

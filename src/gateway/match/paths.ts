@@ -16,7 +16,7 @@ const NO_PATTERNS: readonly Candidate[] = [];
 export class PathIndex {
   readonly #exact: ReadonlyMap<string, PredicateIndex> | null;
   readonly #root: Node = { children: null, index: null };
-  /** Sorted by ordinal. */
+  /** The candidates with a regular expression, sorted by ordinal. */
   readonly #patterns: readonly Candidate[];
 
   constructor(host: BundleHost, rules: readonly BundleRule[]) {

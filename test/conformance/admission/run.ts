@@ -85,7 +85,7 @@ async function compare(): Promise<number> {
   return faults.length === 0 && refused > 0 ? 0 : 1;
 }
 
-/** Runs a command of the lab, and answers its exit status. */
+/** Runs a command of the lab, and returns its exit status. */
 function inLab(...args: readonly string[]): number {
   const { status, error } = spawnSync(lab, args, { env: { ...process.env, LAB_HOME: home }, stdio: "inherit" });
   if (error !== undefined) throw error;

@@ -50,7 +50,7 @@ async function dial(port: number, text: string): Promise<Socket> {
   return socket;
 }
 
-/** A function that answers the bytes, below TLS, that a backend's connections have read and written since this call. */
+/** A function that returns the bytes, below TLS, that a backend's connections have read and written since this call. */
 function moving({ backends }: At, name: BackendName): () => { readBytes: number; writtenBytes: number } {
   const before = new Map(backends.sockets(name).map((socket) => [socket, [socket.bytesRead, socket.bytesWritten]]));
   return () => {
