@@ -63,7 +63,7 @@ current-context: a
   );
 
 describe("lasthop controller", () => {
-  it("names the kubeconfig that it cannot use, and what would do", async () => {
+  it("names the kubeconfig that it cannot use, and the remedy", async () => {
     const publish = `--publish=${join(directory, "publication")}`;
     const broken = await file("broken", "clusters: [");
     const aimless = await file("aimless", "apiVersion: v1\nkind: Config\n");
@@ -88,7 +88,7 @@ describe("lasthop controller", () => {
     expect(code).toBe(2);
   });
 
-  it("says what the API server refuses, with and without a Lease, and goes on", async () => {
+  it("logs what the API server refuses, with and without a Lease, and keeps running", async () => {
     const args = [`--publish=${join(directory, "publication")}`, "--kubeconfig", await kubeconfig(portOf(refusing))];
     for (const lease of ["lasthop-system/lead", "none"]) {
       const { code, text } = await run([...args, `--lease=${lease}`], /rbac\.yaml/);
@@ -100,7 +100,7 @@ describe("lasthop controller", () => {
     }
   });
 
-  it("says that nobody answers, and where", async () => {
+  it("logs that the API server cannot be reached, with its address", async () => {
     const closed = createServer();
     await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
     const port = portOf(closed);

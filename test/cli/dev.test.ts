@@ -8,42 +8,46 @@ import { expect, it, vi } from "vitest";
 import { startDev } from "../../src/cli/dev.ts";
 import { startMutual } from "../last-hop/mutual.ts";
 
-it("gives the worker the keys that its bundle needs, in a file of its owner alone", { timeout: 90_000 }, async () => {
-  const directory = await mkdtemp(join(tmpdir(), "lasthop-dev-"));
-  const { manifests, close } = await startMutual();
-  const file = join(directory, "cluster.yaml");
-  await writeFile(file, manifests);
-  const port = await freePort();
-  const lines: string[] = [];
-  const digests: string[] = [];
-  const line = (text: string): void => void lines.push(text);
-  const server = await startDev({
-    build: { paths: [file], allowLoopback: true, print: line },
-    directory: join(directory, "dev"),
-    port,
-    print: line,
-    built: ({ digest }, changed) => void (changed && digests.push(digest)),
-    workerLine: line,
-  });
-  try {
-    expect(server, lines.join("\n")).not.toBeNull();
-    expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
-    for (const name of ["secrets.json", "secrets.env"])
-      expect((await stat(join(directory, "dev", name))).mode & 0o777, name).toBe(0o600);
-    // The file is written in place and in two steps, the first of which is not YAML.
-    await writeFile(file, manifests.replace("mutual.example.com", "other.example.com: ["));
-    await writeFile(file, manifests.replaceAll("mutual.example.com", "other.example.com"));
-    await vi.waitFor(() => expect(digests).toHaveLength(1), { timeout: 10_000 });
-    const { keys } = JSON.parse(await readFile(join(directory, "dev/secrets.json"), "utf8")) as { keys: object };
-    const [key = "", ...others] = Object.values(keys) as string[];
-    expect(key.length, `one key, and ${others.length} others`).toBeGreaterThan(100);
-    expect(lines.join("\n")).not.toContain(key.slice(0, 100));
-  } finally {
-    await server?.close();
-    await close();
-    await rm(directory, { recursive: true });
-  }
-});
+it(
+  "gives the worker the keys that its bundle needs, in a file that only its owner can read",
+  { timeout: 90_000 },
+  async () => {
+    const directory = await mkdtemp(join(tmpdir(), "lasthop-dev-"));
+    const { manifests, close } = await startMutual();
+    const file = join(directory, "cluster.yaml");
+    await writeFile(file, manifests);
+    const port = await freePort();
+    const lines: string[] = [];
+    const digests: string[] = [];
+    const line = (text: string): void => void lines.push(text);
+    const server = await startDev({
+      build: { paths: [file], allowLoopback: true, print: line },
+      directory: join(directory, "dev"),
+      port,
+      print: line,
+      built: ({ digest }, changed) => void (changed && digests.push(digest)),
+      workerLine: line,
+    });
+    try {
+      expect(server, lines.join("\n")).not.toBeNull();
+      expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
+      for (const name of ["secrets.json", "secrets.env"])
+        expect((await stat(join(directory, "dev", name))).mode & 0o777, name).toBe(0o600);
+      // The file is written in place and in two steps, the first of which is not YAML.
+      await writeFile(file, manifests.replace("mutual.example.com", "other.example.com: ["));
+      await writeFile(file, manifests.replaceAll("mutual.example.com", "other.example.com"));
+      await vi.waitFor(() => expect(digests).toHaveLength(1), { timeout: 10_000 });
+      const { keys } = JSON.parse(await readFile(join(directory, "dev/secrets.json"), "utf8")) as { keys: object };
+      const [key = "", ...others] = Object.values(keys) as string[];
+      expect(key.length, `one key, and ${others.length} others`).toBeGreaterThan(100);
+      expect(lines.join("\n")).not.toContain(key.slice(0, 100));
+    } finally {
+      await server?.close();
+      await close();
+      await rm(directory, { recursive: true });
+    }
+  },
+);
 
 function ask(port: number, host: string): Promise<[status: number, text: string]> {
   return new Promise((resolve, reject) => {

@@ -31,7 +31,7 @@ function run(args: readonly string[], until: RegExp | null = null): Promise<{ co
 }
 
 describe("lasthop serve DIRECTORY", () => {
-  it("takes no options that it would ignore", async () => {
+  it("refuses options that it would ignore", async () => {
     for (const args of [["--secrets=keys.json"], ["--address=127.0.0.1"]]) {
       const { code, text } = await run(args);
       expect(text).toContain("--secrets and --address are for a bundle");
@@ -81,7 +81,7 @@ describe("lasthop serve BUNDLE", () => {
   };
 
   describe.each(Object.entries(commands))("%s", (_, command) => {
-    it.each(["SIGTERM", "SIGINT"] as const)("ends in good order at a %s that comes while it starts", async (signal) => {
+    it.each(["SIGTERM", "SIGINT"] as const)("ends with status 0 at a %s during its start", async (signal) => {
       // The bundle is a pipe, so that the test decides how long reading it takes.
       const bundle = join(directory, "bundle.json");
       execFileSync("mkfifo", [bundle]);

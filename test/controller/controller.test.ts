@@ -131,7 +131,7 @@ const parentsOf = (name: string): { controllerName: string; conditions: Conditio
   ((server.get("httproutes", "shop", name)?.status ?? {}) as { parents?: [] }).parents ?? [];
 
 describe("a controller", () => {
-  it("publishes, and says Programmed only once the host has acknowledged this bundle on these addresses", async () => {
+  it("publishes, and sets Programmed only once the host has acknowledged this bundle on these addresses", async () => {
     start();
     const { current, addresses } = await vi.waitFor(
       async () => (await pointer()) ?? Promise.reject(new Error("none")),
@@ -183,7 +183,7 @@ describe("a controller", () => {
     expect(parentsOf("site")[1]?.conditions[0]?.lastTransitionTime).toBe(before?.lastTransitionTime);
   });
 
-  it("takes its entry back from a route that names no Gateway of ours any more", async () => {
+  it("removes its entry from a route that no longer names a Gateway of ours", async () => {
     start();
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
     const away = routeOf("site", "/");
@@ -191,13 +191,13 @@ describe("a controller", () => {
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(0), WAIT);
   });
 
-  it("writes again after a conflict, on what is there now", async () => {
+  it("writes again after a conflict, over the current object", async () => {
     server.faults.push({ method: "PUT", path: /httproutes\/site\/status$/, status: 409 });
     start();
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
   });
 
-  it("tries again what the API server refused for now", async () => {
+  it("repeats a write that the API server refused", async () => {
     for (const status of [500, 503, 429])
       server.faults.push({ method: "PUT", path: /gateways\/edge\/status$/, status });
     start();
@@ -205,7 +205,7 @@ describe("a controller", () => {
     expect(server.faults).toEqual([]);
   });
 
-  it("writes nothing for an object that has moved on: an older generation never overwrites a newer one", async () => {
+  it("writes nothing for an outdated object: an older generation never overwrites a newer one", async () => {
     const newer = {
       type: "Accepted",
       status: "True",
@@ -221,7 +221,7 @@ describe("a controller", () => {
     expect(conditionOf(edge(), "Accepted")).toEqual(newer);
   });
 
-  it("sees a newer generation whose event comes before the answer to its own write", async () => {
+  it("notices a newer generation whose event arrives before the response to its own write", async () => {
     let changes = 0;
     server.onWritten = async (path) => {
       if (!path.endsWith("httproutes/site/status") || changes++ > 0) return;
@@ -256,7 +256,7 @@ describe("a controller", () => {
     for (const name of ["site", "b", "c", "d"]) await vi.waitFor(() => expect(parentsOf(name)).toHaveLength(1), WAIT);
   });
 
-  it("is right in the end with an API server that is slow", async () => {
+  it("writes correct statuses with a slow API server", async () => {
     server.delayMs = 150;
     start();
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
@@ -275,7 +275,7 @@ describe("a controller", () => {
     await vi.waitFor(() => expect(controller.faults).toEqual([]), WAIT);
   });
 
-  it("points to nothing half-written, and goes on from there after a restart", async () => {
+  it("never points to a bundle written in part, and continues after a restart", async () => {
     // The bundle can be written, but not its pointer.
     const inTheWay = dirname(join(directory, pointerKey("shop/edge")));
     await mkdir(dirname(inTheWay));
@@ -295,7 +295,7 @@ describe("a controller", () => {
     expect(await readdir(join(directory, "bundles"))).toEqual([`${found?.current.bundle}.json`]);
   });
 
-  it("resumes watches that are cut, and lists anew when its version is gone", async () => {
+  it("resumes watches that end, and lists again when its version is too old", async () => {
     start();
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
     const before = (await pointer())?.current.bundle;
@@ -308,7 +308,7 @@ describe("a controller", () => {
     await vi.waitFor(async () => expect((await pointer())?.current.bundle).not.toBe(before), WAIT);
   });
 
-  it("keeps what it has while the API server is gone, and catches up when it is back", async () => {
+  it("keeps what it has read while the API server is down, and catches up later", async () => {
     start();
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
     const before = await pointer();
@@ -321,7 +321,7 @@ describe("a controller", () => {
     await vi.waitFor(() => expect(parentsOf("late")).toHaveLength(1), { ...WAIT, timeout: 20_000 });
   });
 
-  it("publishes nothing new when a CustomResourceDefinition goes, whose objects the API server deletes", async () => {
+  it("publishes nothing when a CustomResourceDefinition is deleted with its objects", async () => {
     const controller = start();
     await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
     const before = await pointer();
@@ -350,14 +350,14 @@ describe("a controller", () => {
     expect((await pointers()).map((each) => each?.addresses)).toEqual(before.map((each) => each?.addresses));
   });
 
-  it("withdraws a Gateway that is gone", async () => {
+  it("withdraws a deleted Gateway", async () => {
     start();
     await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
     server.remove("gateways", "shop", "edge");
     await vi.waitFor(async () => expect(await pointer()).toBeNull(), WAIT);
   });
 
-  it("asks for a Gateway's ServiceAccount and Service when it or its Service changes, not in every pass", async () => {
+  it("reads a Gateway's ServiceAccount and Service when it or its Service changes, not in every pass", async () => {
     start();
     const service = (): KubeObject | undefined => server.get("services", "shop", "lasthop-edge");
     const asked = (): string[] => server.reads.filter((path) => path.includes("/serviceaccounts/"));
@@ -377,7 +377,7 @@ describe("a controller", () => {
     await vi.waitFor(() => expect(service()?.metadata.labels).toMatchObject({ team: "shop" }), WAIT);
   });
 
-  it("gives a Gateway the address it asks for, and says when it cannot", async () => {
+  it("gives a Gateway the address it requests, or sets AddressNotUsable", async () => {
     server.apply("gateways", gatewayOf("static", { addresses: [{ type: "IPAddress", value: "127.2.0.2" }] }));
     server.apply("gateways", gatewayOf("elsewhere", { addresses: [{ type: "IPAddress", value: "192.0.2.1" }] }));
     start();
@@ -424,7 +424,7 @@ describe("a controller in the middle of a pass", () => {
   const LEASE = { namespace: "lasthop-system", name: "lead", now: () => Date.now(), onFault: () => undefined };
   const writesOfObjects = () => server.writes.filter(({ path }) => !path.includes("/leases"));
 
-  it("whose Lease another takes points to nothing and writes no status any more", async () => {
+  it("that loses its Lease to another process writes neither pointers nor statuses", async () => {
     const { publisher, entered, open } = gated();
     const stopped = new AbortController();
     let isLost = false;
@@ -445,7 +445,7 @@ describe("a controller in the middle of a pass", () => {
     expect(server.get("leases", LEASE.namespace, LEASE.name)?.spec).toMatchObject({ holderIdentity: "two" });
   });
 
-  it("that loses the lead among its statuses begins no further one", async () => {
+  it("that loses the lead while it writes statuses begins no further write", async () => {
     for (let count = 0; count < 30; count++) server.apply("httproutes", routeOf(`r${count}`, `/${count}`));
     const lost = new AbortController();
     server.onWritten = async () => lost.abort();

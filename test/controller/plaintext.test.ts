@@ -109,7 +109,7 @@ async function transport(): Promise<unknown> {
 const metrics = (): Promise<string> => health.registry.metrics();
 const warnings = () => log.filter(({ level }) => level !== "info");
 
-test("a policy that is deleted: its backend, its name, and one more in the metric", async () => {
+test("a deleted policy is logged with its backend, and the metric grows by one", async () => {
   server.apply("backendtlspolicies", policyOf("shop", "web"));
   start();
   await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);
@@ -161,7 +161,7 @@ test("a policy in another namespace is logged once, and counted", async () => {
   await vi.waitFor(async () => expect(await metrics()).toContain("lasthop_controller_unattached_targets 0"), WAIT);
 });
 
-test("under --require-backend-tls a policy that is deleted closes the backend", async () => {
+test("under --require-backend-tls a deleted policy closes the backend", async () => {
   server.apply("backendtlspolicies", policyOf("shop", "web"));
   start(true);
   await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);

@@ -81,7 +81,7 @@ test.each(PLACES)(
   },
 );
 
-test.each([204, 302, 403, 500])("%d is no 200", async (status) => {
+test.each([204, 302, 403, 500])("status %d lets no request pass", async (status) => {
   const main = await backend();
   const auth = await backend(denying(status));
   const { ask } = gatewayOf({ ports: { [MAIN]: main.port, [AUTH]: auth.port }, filters: [filterOf()] });
@@ -110,7 +110,7 @@ test.each(PLACES)("a server of %s that cannot be reached lets no request pass", 
   expect(main.received).toEqual([]);
 });
 
-test("a refused server lets nobody pass", async () => {
+test("a refused server lets no request pass", async () => {
   const main = await backend();
   const { ask, log } = gatewayOf({
     ports: { [MAIN]: main.port },
@@ -121,7 +121,7 @@ test("a refused server lets nobody pass", async () => {
   expect(main.received).toEqual([]);
 });
 
-test("the route's time limit holds for its server too", async () => {
+test("the route's time limit also holds for its auth server", async () => {
   const main = await backend();
   const auth = await backend(() => undefined);
   const { ask, log } = gatewayOf({
@@ -134,7 +134,7 @@ test("the route's time limit holds for its server too", async () => {
   expect(main.received).toEqual([]);
 });
 
-test("the server gets the fields of the list, below its path, and the body up to its size", async () => {
+test("the server gets the listed fields, its path prefix, and the body up to its limit", async () => {
   const [main, auth] = await Promise.all([backend(), backend()]);
   const { ask, log } = gatewayOf({
     ports: { [MAIN]: main.port, [AUTH]: auth.port },
@@ -167,7 +167,7 @@ test("a body that breaks off before it was read is the client's fault, and no se
   expect([...main.received, ...auth.received]).toEqual([]);
 });
 
-test("without a list of answers all but those about the message itself are copied", async () => {
+test("without a list, all fields of the response but those about itself are copied", async () => {
   const main = await backend();
   const auth = await backend((_, response) =>
     response.writeHead(200, { "x-user": "ann", "set-cookie": "c=1", "content-type": "text/x" }).end("w"),
@@ -179,7 +179,7 @@ test("without a list of answers all but those about the message itself are copie
     expect(main.received[0]?.headers).not.toHaveProperty(name);
 });
 
-test("the server's own policy is enforced: a chain of another CA lets nobody pass, and sees no request", async () => {
+test("the server's own policy is enforced: a chain of another CA lets no request pass, and its server gets none", async () => {
   const main = await backend();
   const auth = await secure((_, response) => response.end());
   const { backends, ...trusted } = bundleTo({ ports: [auth.port] });

@@ -52,7 +52,7 @@ describe("header modifiers", () => {
     expect(headers).not.toHaveProperty("x-gone");
   });
 
-  test("leave a failure of ours as it is", async () => {
+  test("do not change a failure of the gateway's own", async () => {
     // No process listens on port 1 of loopback.
     const { ask } = gatewayOf({
       ports: { [MAIN]: 1 },
@@ -170,7 +170,7 @@ describe("CORS", () => {
     expect(main.received).toEqual([]);
   });
 
-  test("the gateway's word stands in place of the backend's", async () => {
+  test("the gateway's fields replace the backend's", async () => {
     const main = await backend((_, response) =>
       response
         .writeHead(200, { "access-control-allow-origin": "*", "access-control-allow-credentials": "true" })
@@ -189,7 +189,7 @@ describe("CORS", () => {
     expect(denied.text).toBe("ok");
   });
 
-  test("with credentials no star is said", async () => {
+  test("with credentials no field is `*`", async () => {
     const { ask } = gatewayOf({
       ports: { [MAIN]: 1 },
       filters: [{ ...cors, allowOrigins: ["*"], allowMethods: ["*"], allowHeaders: ["*"], allowCredentials: true }],
@@ -202,7 +202,7 @@ describe("CORS", () => {
     });
   });
 
-  test("OPTIONS without a preflight's fields is the backend's", async () => {
+  test("OPTIONS without a preflight's fields goes to the backend", async () => {
     const main = await backend();
     const { ask } = gatewayOf({ ports: { [MAIN]: main.port }, filters: [cors] });
     expect((await ask({ method: "OPTIONS" })).text).toBe("ok");
@@ -261,7 +261,7 @@ test.each([
   expect(log).toMatchObject([{ status: 200, code }]);
 });
 
-test("a body that breaks before its head has left is answered 502, and so is the access record", async () => {
+test("a body that breaks before its head is sent is answered 502, as the access record says", async () => {
   const main = await backend((__, response) => {
     response.writeHead(200, { "content-length": "100" });
     response.write("half", () => response.destroy());

@@ -86,7 +86,7 @@ const never = (): Sent => {
 const proxyStatus = (response: ExchangeResponse) => response.headers.find(([name]) => name === "proxy-status")?.[1];
 
 describe("a request through the gateway", () => {
-  it("goes to the rule's backend and comes back without hop-by-hop fields", async () => {
+  it("goes to the rule's backend, and its response loses hop-by-hop fields", async () => {
     const { response, sent, log } = await ask(FORWARD, answered, requestTo("shop.example.com:8080"));
     expect(response.status).toBe(200);
     expect(response.headers).toEqual([["x-from", "backend"]]);
@@ -114,7 +114,7 @@ describe("a request through the gateway", () => {
     expect([malformed.response.status, malformed.log[0]?.code]).toEqual([400, "bad-host"]);
   });
 
-  it("matches and forwards the same path, whatever way it was written", async () => {
+  it("matches and forwards the same path, however it is written", async () => {
     const written: readonly (readonly [target: string, forwarded: string])[] = [
       ["/a/../b/./c?d=../e", "/b/c?d=../e"],
       ["/a/%2e%2E/b", "/b"],
@@ -141,7 +141,7 @@ describe("a request through the gateway", () => {
     expect((await ask(FORWARD, answered, options)).sent.map(([, { target }]) => target)).toEqual(["*"]);
   });
 
-  it("takes a hostname with its root dot for the same host, and forwards it as it came", async () => {
+  it("treats a hostname with its root dot as the same host, and forwards it unchanged", async () => {
     const { sent } = await ask(FORWARD, answered, requestTo("Shop.example.com.:8080"));
     expect(sent.map(([, { authority }]) => authority)).toEqual(["Shop.example.com.:8080"]);
   });
@@ -159,7 +159,7 @@ describe("a request through the gateway", () => {
     }
   });
 
-  it("tells the client a refusal's code, and the log both sides", async () => {
+  it("gives a refusal's code to the client, and both sides to the log", async () => {
     const refusal = {
       code: "name-mismatch",
       position: 0,
@@ -207,7 +207,7 @@ describe("fields", () => {
   const forwarded = (headers: HeaderList, authority = "h", trailers: ExchangeRequest["trailers"] = null): HeaderList =>
     forwardedHeaders({ headers, authority, trailers }, FRONT);
 
-  it("drop what belongs to one connection", () => {
+  it("lose what belongs to one connection", () => {
     const headers = [
       ["connection", "close, X-Secret"],
       ["x-secret", "1"],
@@ -219,7 +219,7 @@ describe("fields", () => {
     expect(endToEnd(headers)).toEqual([["accept", "*/*"]]);
   });
 
-  it("say who asked, and keep a client from claiming it", () => {
+  it("name the client, and replace what a client claims", () => {
     const headers = [
       ["x-forwarded-for", "198.51.100.1"],
       ["x-forwarded-proto", "https"],
@@ -244,7 +244,7 @@ describe("fields", () => {
 
 describe("weights", () => {
   const refs = [1, 3, 6].map((weight) => ({ weight, backend: `w${weight}`, filters: [] }));
-  it("give each ref its share", () => {
+  it("give each backendRef its share", () => {
     const counts = new Map<string, number>();
     for (let point = 0; point < 1; point += 0.001) {
       const chosen = choose(refs, point);
@@ -265,7 +265,7 @@ describe("weights", () => {
 });
 
 describe("the hostname of an authority", () => {
-  it("is lower case, without its port, or nothing at all", () => {
+  it("is lower case and without its port, or null", () => {
     expect(
       ["Shop.Example.com:80", "[2001:DB8::1]:443", "a", "", "a/b", "a b", "user@a", "a:b", "a:123456"].map(hostnameOf),
     ).toEqual(["shop.example.com", "[2001:db8::1]", "a", null, null, null, null, null, null]);

@@ -93,7 +93,7 @@ describe("the router", () => {
     );
   });
 
-  it("serves a request from the most specific listener alone", () => {
+  it("serves a request by the most specific listener alone", () => {
     const rule = ruleOf("test/r", [matchOf({})]);
     const hosts = [{ hostname: "*", order: [[0, 0] as const] }];
     const listener = { ...PLAIN_LISTENER, protocol: "HTTP" as const, port: 80 };
@@ -117,7 +117,7 @@ describe("the router", () => {
     expect(kind("a.".repeat(200)), "longer than a hostname can be").toBe("no-listener");
   });
 
-  it("answers 421 where the connection is for another listener that the Host would have", () => {
+  it("answers 421 where SNI selects another listener than Host does", () => {
     const listener = { ...PLAIN_LISTENER, protocol: "HTTP" as const, port: 443, hosts: [] };
     const router = createRouter({
       ...EMPTY,
@@ -168,7 +168,7 @@ describe("the router", () => {
     },
   );
 
-  it("normalizes a target once and for all, to what may stand in a URI", () => {
+  it("normalizes a target idempotently, to a valid URI", () => {
     fc.assert(
       fc.property(
         fc.oneof(

@@ -15,7 +15,7 @@ const mirror = (id: string, numerator = 100): BundleFilter => ({
   denominator: 100,
 });
 
-test("several mirrors get the whole request, as the filters before each made it", async () => {
+test("several mirrors get the whole request, as modified by the filters before each", async () => {
   const [main, one, two] = await Promise.all([backend(), backend(), backend()]);
   const { ask, mirrored, log } = gatewayOf({
     ports: { [MAIN]: main.port, [ONE]: one.port, [TWO]: two.port },
@@ -36,7 +36,7 @@ test("several mirrors get the whole request, as the filters before each made it"
   expect(log).toHaveLength(1);
 });
 
-test("a share of the requests is mirrored, each by a draw of its own", async () => {
+test("a fraction of the requests is mirrored, each by a random number of its own", async () => {
   const [main, one] = await Promise.all([backend(), backend()]);
   // The first random number of a request chooses its backendRef.
   const points = [0, 0.24, 0, 0.25, 0, 0.99, 0, 0];
@@ -51,7 +51,7 @@ test("a share of the requests is mirrored, each by a draw of its own", async () 
   expect(one.received.map(({ url }) => url).sort()).toEqual(["/1", "/4"]);
 });
 
-test("a share of 0 mirrors nothing", async () => {
+test("a fraction of 0 mirrors nothing", async () => {
   const [main, one] = await Promise.all([backend(), backend()]);
   const { ask, mirrored } = gatewayOf({ ports: { [MAIN]: main.port, [ONE]: one.port }, filters: [mirror(ONE, 0)] });
   await ask();
@@ -59,7 +59,7 @@ test("a share of 0 mirrors nothing", async () => {
   expect(one.received).toEqual([]);
 });
 
-test("a refused mirror sends nothing, and is told in a record of its own", async () => {
+test("a refused mirror sends nothing, and has an access record of its own", async () => {
   const main = await backend();
   const { ask, mirrored, log } = gatewayOf({
     ports: { [MAIN]: main.port },
@@ -101,7 +101,7 @@ test("a mirror that answers an error is no failure", async () => {
   expect(log).toHaveLength(1);
 });
 
-test("the answer does not wait for a mirror that gives none", async () => {
+test("the response does not wait for a mirror that sends none", async () => {
   const main = await backend();
   const answers: (() => void)[] = [];
   const one = await backend((_, response) => void answers.push(() => response.end()));
@@ -112,7 +112,7 @@ test("the answer does not wait for a mirror that gives none", async () => {
   await mirrored();
 });
 
-test("copies to a backend that never answers are bounded, and hold no request up", async () => {
+test("copies to a backend that never answers are bounded, and delay no request", async () => {
   const main = await backend();
   const silent = await plain(() => undefined);
   const { ask, log } = gatewayOf({
@@ -136,7 +136,7 @@ const sized = (bytes: number): ReadableStream<Uint8Array> => {
   });
 };
 
-test("a mirror that does not read holds no upload up", async () => {
+test("a mirror that does not read delays no upload", async () => {
   const size = 64 * MIRROR_WINDOW_BYTES;
   const main = await backend();
   const deaf = await plain((request) => void request.pause());
@@ -151,7 +151,7 @@ test("a mirror that does not read holds no upload up", async () => {
   expect(log.filter((record) => record.mirror)).toMatchObject([{ code: "response-timeout" }]);
 });
 
-test("a copy that is read too late ends with an error, and one that keeps up is whole", async () => {
+test("a copy that is read too late ends with an error, another one is complete", async () => {
   const size = 4 * MIRROR_WINDOW_BYTES;
   const { main, copies } = fanOut(sized(size), 2);
   const [late, prompt] = copies;
