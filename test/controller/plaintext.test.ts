@@ -14,25 +14,21 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 const GROUP = "gateway.networking.k8s.io/v1";
 const WAIT = { timeout: 10_000, interval: 20 };
 
-const objectOf = (apiVersion: string, kind: string, name: string, rest: object, namespace = "shop"): KubeObject => ({
+const objectOf = (apiVersion: string, kind: string, name: string, rest: object): KubeObject => ({
   apiVersion,
   kind,
-  metadata: { name, namespace },
+  metadata: { name, namespace: "shop" },
   ...rest,
 });
-const policyOf = (namespace: string, service: string): KubeObject =>
-  objectOf(
-    GROUP,
-    "BackendTLSPolicy",
-    "web",
-    {
-      spec: {
-        targetRefs: [{ group: "", kind: "Service", name: service }],
-        validation: { hostname: "web.internal", caCertificateRefs: [{ group: "", kind: "ConfigMap", name: "ca" }] },
-      },
-    },
-    namespace,
-  );
+const policyOf = (namespace: string, service: string): KubeObject => ({
+  apiVersion: GROUP,
+  kind: "BackendTLSPolicy",
+  metadata: { name: "web", namespace },
+  spec: {
+    targetRefs: [{ group: "", kind: "Service", name: service }],
+    validation: { hostname: "web.internal", caCertificateRefs: [{ group: "", kind: "ConfigMap", name: "ca" }] },
+  },
+});
 
 let server: ApiServer;
 let api: KubeApi;
