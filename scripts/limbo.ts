@@ -15,7 +15,7 @@ import { type Standing, compare, extend, readLedger, writeLedger } from "./limbo
 
 const LEDGER = join(import.meta.dirname, "../test/trust/limbo-ledger.txt");
 
-/** The highest share of accepted paths that the witness did not judge. Measured: 3 of 464 in x509-limbo-small. */
+/** The highest share of accepted paths that the witness did not judge. Measured: 3 of 464 with limbo-dev-small.json. */
 const MAX_ABSTAINED_PERCENT = 5;
 
 /** An outcome with its comparison to the ledger. */

@@ -1,4 +1,4 @@
-/** YAML that the command line writes: what kubectl reads is what was meant. */
+/** YAML that the command line writes: kubectl reads the values that lasthop means. */
 import { load } from "js-yaml";
 import { expect, it } from "vitest";
 import { parse } from "yaml";

@@ -18,7 +18,7 @@ describe("the failure table", () => {
   it.each(Object.entries(FAILURES))(
     "says of %s in a table what it means, why it comes and what to do",
     (_code, row) => {
-      // A bar would end the cell.
+      // A `|` in a text would end the cell of the table.
       for (const text of [row.meaning, row.cause, row.fix]) expect(text).toMatch(/^[^\s|][^|]*[^\s|]$/u);
     },
   );
