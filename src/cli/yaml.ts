@@ -2,7 +2,7 @@
 import { stringify } from "yaml";
 
 /**
- * One document for each object. Kubernetes reads YAML 1.1, in which `yes` and `on` are booleans, so strings like these are
+ * The objects as YAML, one document for each. Kubernetes reads YAML 1.1, in which `yes` and `on` are booleans, so strings like these are
  * quoted. No line is folded, and an object that appears twice is written out twice.
  */
 export const toYaml = (objects: readonly object[]): string =>
