@@ -1,8 +1,9 @@
 /** The gateway: matches a request, chooses a backend, forwards, answers, and writes one access record per request. */
 import type { Backends, ExchangeRequest, ExchangeResponse } from "../backend/index.ts";
-import type { Bundle, BundleBackendRef, BundleListener, Capability } from "../bundle/types.ts";
+import type { Bundle, BundleBackendRef, Capability } from "../bundle/types.ts";
+import { accept } from "./accept.ts";
 import { type AccessLog, NO_PROGRESS, type Progress, recordOf } from "./access-log.ts";
-import { type Answer, failed, type Failed, respond } from "./answer.ts";
+import { type Answer, failed, respond } from "./answer.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
 import {
   bodyFailure,
@@ -18,8 +19,8 @@ import type { MirrorLoad } from "./filters/mirror.ts";
 import { redirect } from "./filters/paths.ts";
 import { forward } from "./forward.ts";
 import type { Background, Front } from "./front.ts";
-import { type EncodedSlashes, matchRequest, normalizeTarget } from "./match/request.ts";
-import { createRouter, type Routed, type Router, type SelectedListener } from "./match/router.ts";
+import { type EncodedSlashes, matchRequest } from "./match/request.ts";
+import { createRouter, type Routed, type Router } from "./match/router.ts";
 
 /** What a gateway is made of. Clock and randomness are arguments, so that a test can fix both. */
 export interface GatewayOptions {
@@ -112,8 +113,9 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 /** The stages in their order: listener, the listener's filters, rule, the rule's filters, backend. */
 async function answerTo(handled: Handled, context: Context): Promise<Answer> {
-  const accepted = accept(handled, context);
-  if (accepted.kind === "failed") return accepted;
+  const accepted = accept(handled.request, handled.front, context);
+  handled.progress = { ...handled.progress, listener: accepted.listener };
+  if (accepted.kind === "refused") return failed(accepted.failure);
   const { hostname, selected } = accepted;
   let request = accepted.request;
   // "run on every request accepted on this Listener, before route matching is performed"
@@ -137,40 +139,6 @@ async function answerTo(handled: Handled, context: Context): Promise<Answer> {
     return respond(redirect(action, { target: request.target, hostname, match: match.path }, handled.front));
   return forwardBy(routed, choose(action.backendRefs, context.random()), request, { handled, context });
 }
-
-interface Accepted {
-  readonly kind: "accepted";
-  readonly selected: SelectedListener;
-  readonly hostname: string;
-  /** The request with its target normalized. */
-  readonly request: ExchangeRequest;
-}
-
-/** Selects the listener of a request; fails for a request that this gateway cannot serve. */
-function accept(handled: Handled, { router, encodedSlashes, capabilities }: Context): Accepted | Failed {
-  const { request, front } = handled;
-  const hostname = hostnameOf(request.authority);
-  if (hostname === null) return failed(requestFailure("bad-host", "Host is missing or malformed"));
-  // RFC 9110 §9.3.6: CONNECT asks for a tunnel to another server.
-  if (request.method === "CONNECT") return failed(requestFailure("method-not-allowed", "CONNECT is for proxies"));
-  const target = normalizeTarget(request.method, request.target, encodedSlashes);
-  if (target === null) return failed(requestFailure("bad-target", BAD_TARGET));
-  const selected = router.select(front.port, hostname, front.sni);
-  if (selected.kind === "no-listener")
-    return failed(requestFailure("no-listener", `no listener on port ${front.port} for ${hostname}`));
-  const { listener } = selected;
-  handled.progress = { ...handled.progress, listener: listener.name };
-  if (selected.kind === "misdirected-request") {
-    const detail = `the connection is for ${front.sni}, the request for ${hostname}`;
-    return failed(requestFailure("misdirected-request", detail));
-  }
-  const lacking = lackingFor(listener, capabilities);
-  if (lacking !== null)
-    return failed(requestFailure("listener-capability", `listener ${listener.name}: this host cannot do ${lacking}`));
-  return { kind: "accepted", selected, hostname, request: { ...request, target } };
-}
-
-const BAD_TARGET = "the target is not in origin form, or has a path that can be read in two ways";
 
 /** Forwards the request within the rule's time limit (`HTTPRouteTimeouts.request`). */
 async function forwardBy(
@@ -209,23 +177,6 @@ const lateFailure = ({ progress: { rule } }: Handled): Failure =>
 /** The `background` of a long-lived process, in which mirrored copies go on after the response without any help. */
 function ignore(work: Promise<void>): void {
   void work;
-}
-
-/** The first capability that `listener` needs and the host lacks, or null. */
-function lackingFor({ tls }: BundleListener, capabilities: readonly Capability[]): Capability | null {
-  if (tls === null) return null;
-  if (!capabilities.includes("listener-certificates")) return "listener-certificates";
-  return tls.clientValidation !== null && !capabilities.includes("client-validation") ? "client-validation" : null;
-}
-
-/**
- * The hostname of an authority: lower case, without port and root dot (`a.example.com.` is the same host, and must match
- * the same routes). Null for what is neither an IPv6 address nor labels of letters, digits, `-` and `_`: RFC 9112 §3.2
- * asks for a 400.
- */
-export function hostnameOf(authority: string): string | null {
-  const parsed = /^(?<host>\[[0-9A-Fa-f:.]+\]|[\w-]+(?:\.[\w-]+)*)\.?(?::[0-9]{0,5})?$/.exec(authority);
-  return parsed?.groups?.["host"]?.toLowerCase() ?? null;
 }
 
 /**

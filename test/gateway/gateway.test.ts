@@ -11,7 +11,8 @@ import { TRANSPORT_CODES, transportFailure } from "../../src/backend/failure.ts"
 import { type Bundle, type BundleAction, CONFIG_CODES } from "../../src/bundle/types.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { configurationFailure, failureOf, failureResponse } from "../../src/gateway/failures.ts";
-import { choose, createGateway, hostnameOf } from "../../src/gateway/gateway.ts";
+import { hostnameOf } from "../../src/gateway/accept.ts";
+import { choose, createGateway } from "../../src/gateway/gateway.ts";
 import { endToEnd, forwardedHeaders } from "../../src/gateway/headers.ts";
 import { REFUSAL_CODES } from "../../src/trust/index.ts";
 import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
