@@ -6,11 +6,11 @@ import { configurationFailure, type Failure, failureOf } from "./failures.ts";
 import { decorate } from "./filters/cors.ts";
 import { authorize, type Unauthorized } from "./filters/external-auth.ts";
 import { editHeaders } from "./filters/headers.ts";
-import { fanOut, isMirrored, type Mirrored, type MirrorLoad, sendMirrors } from "./filters/mirror.ts";
+import { fanOut, isMirrored, type MirroredRequest, type MirrorLoad, sendMirrors } from "./filters/mirror.ts";
 import { modifyTarget } from "./filters/paths.ts";
 import type { Background, Front } from "./front.ts";
 import { endToEnd, forwardedHeaders } from "./headers.ts";
-import type { Routed } from "./match/router.ts";
+import type { MatchedRule } from "./match/router.ts";
 
 interface ForwardContext {
   readonly backends: Backends;
@@ -18,14 +18,14 @@ interface ForwardContext {
   readonly random: () => number;
   readonly background: Background;
   readonly mirrorLoad: MirrorLoad;
-  readonly mirrorFailed: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void;
+  readonly mirrorFailed: (mirrored: MirroredRequest, failure: Failure, sent: Sent | null) => void;
 }
 
 /**
  * The outcome of forwarding. `backend` is null when the chosen backendRef is refused, `sent` is null when no request
  * went to the backend.
  */
-export interface Forwarded {
+export interface ForwardResult {
   readonly answer: Answer;
   readonly backend: BackendId | null;
   readonly sent: Sent | null;
@@ -39,16 +39,16 @@ interface FilteredRequest {
   request: ExchangeRequest;
   readonly responseEdits: HeaderEdit[];
   readonly cors: BundleCors[];
-  readonly mirrors: Mirrored[];
+  readonly mirrors: MirroredRequest[];
 }
 
 /** Sends `request` to the chosen backendRef. The target of `request` is normalized; its headers are the client's. */
 export async function forward(
-  { rule, match }: Routed,
+  { rule, match }: MatchedRule,
   ref: BundleBackendRef,
   request: ExchangeRequest,
   context: ForwardContext,
-): Promise<Forwarded> {
+): Promise<ForwardResult> {
   if ("refused" in ref) {
     const failure = configurationFailure(ref.refused, "the chosen backendRef is refused");
     return { answer: failed(failure), backend: null, sent: null };

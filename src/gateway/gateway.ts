@@ -20,7 +20,7 @@ import { redirect } from "./filters/paths.ts";
 import { forward } from "./forward.ts";
 import type { Background, Front } from "./front.ts";
 import { type EncodedSlashes, matchRequest } from "./match/request.ts";
-import { createRouter, type Routed, type Router } from "./match/router.ts";
+import { createRouter, type MatchedRule, type Router } from "./match/router.ts";
 
 /** What a gateway is made of. Clock and randomness are arguments, so that a test can fix both. */
 export interface GatewayOptions {
@@ -64,7 +64,7 @@ interface Context extends GatewayOptions {
 }
 
 /** One request's state. The stages write `progress` and `deadline`, which its access record needs at the end. */
-interface Handled {
+interface RequestState {
   readonly request: ExchangeRequest;
   readonly front: Front;
   readonly background: Background;
@@ -85,26 +85,26 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     async handle(request, front, background = ignore) {
       const startMs = monotonicMs();
-      const handled: Handled = { request, front, background, progress: NO_PROGRESS, deadline: null };
-      const answer = await answerTo(handled, context).catch((error: unknown) => failed(internalFailure(error)));
+      const state: RequestState = { request, front, background, progress: NO_PROGRESS, deadline: null };
+      const answer = await answerTo(state, context).catch((error: unknown) => failed(internalFailure(error)));
       if (front.handsOver === true && answer.kind === "failed" && answer.failure.code === "connection-limit") {
-        handled.deadline?.end();
+        state.deadline?.end();
         return HANDED_OVER;
       }
       const response = answer.kind === "failed" ? failureResponse(answer.failure) : answer.response;
       const failure = answer.kind === "response" ? null : answer.failure;
       const end = (brokenOff: Failure | null): void => {
-        handled.deadline?.end();
+        state.deadline?.end();
         const durationMs = monotonicMs() - startMs;
         const ending = { status: response.status, failure: failure ?? brokenOff, durationMs };
-        log(recordOf(request, handled.progress, ending));
+        log(recordOf(request, state.progress, ending));
       };
       // The promise of trailers settles when the body has ended or has broken off.
       if (response.trailers === null || response.body === null) end(null);
       else
         response.trailers.then(
           () => end(null),
-          (error: unknown) => end(isLate(handled) ? lateFailure(handled) : bodyFailure(error)),
+          (error: unknown) => end(isLate(state) ? lateFailure(state) : bodyFailure(error)),
         );
       return response;
     },
@@ -112,9 +112,9 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 /** The stages in their order: listener, the listener's filters, rule, the rule's filters, backend. */
-async function answerTo(handled: Handled, context: Context): Promise<Answer> {
-  const accepted = accept(handled.request, handled.front, context);
-  handled.progress = { ...handled.progress, listener: accepted.listener };
+async function answerTo(state: RequestState, context: Context): Promise<Answer> {
+  const accepted = accept(state.request, state.front, context);
+  state.progress = { ...state.progress, listener: accepted.listener };
   if (accepted.kind === "refused") return failed(accepted.failure);
   const { hostname, selected } = accepted;
   let request = accepted.request;
@@ -124,11 +124,11 @@ async function answerTo(handled: Handled, context: Context): Promise<Answer> {
     if (authorized.kind !== "passed") return authorized;
     request = authorized.request;
   }
-  const routed = context.router.match(selected, matchRequest(request.method, request.target, request.headers));
-  if (routed === null)
+  const matched = context.router.match(selected, matchRequest(request.method, request.target, request.headers));
+  if (matched === null)
     return failed(requestFailure("no-route", `no rule of listener ${selected.listener.name} matches`));
-  const { rule, match } = routed;
-  handled.progress = { ...handled.progress, rule };
+  const { rule, match } = matched;
+  state.progress = { ...state.progress, rule };
   const { action } = rule;
   if (action.kind === "refused") return failed(configurationFailure(action.code, `rule ${rule.index} is refused`));
   for (const filter of rule.filters) {
@@ -136,24 +136,24 @@ async function answerTo(handled: Handled, context: Context): Promise<Answer> {
     if (preflighted !== null) return respond(preflighted);
   }
   if (action.kind === "redirect")
-    return respond(redirect(action, { target: request.target, hostname, match: match.path }, handled.front));
-  return forwardBy(routed, choose(action.backendRefs, context.random()), request, { handled, context });
+    return respond(redirect(action, { target: request.target, hostname, match: match.path }, state.front));
+  return forwardWithinLimit(matched, choose(action.backendRefs, context.random()), request, { state, context });
 }
 
 /** Forwards the request within the rule's time limit (`HTTPRouteTimeouts.request`). */
-async function forwardBy(
-  routed: Routed,
+async function forwardWithinLimit(
+  matched: MatchedRule,
   ref: BundleBackendRef,
   request: ExchangeRequest,
-  { handled, context }: { readonly handled: Handled; readonly context: Context },
+  { state, context }: { readonly state: RequestState; readonly context: Context },
 ): Promise<Answer> {
-  const { requestMs } = routed.rule.timeouts;
+  const { requestMs } = matched.rule.timeouts;
   const deadline = requestMs !== null && requestMs > 0 ? startDeadline(requestMs, request.signal) : null;
-  handled.deadline = deadline;
+  state.deadline = deadline;
   const { backends, random, mirrorLoad, log } = context;
-  const { front, background } = handled;
+  const { front, background } = state;
   const limited = deadline === null ? request : { ...request, signal: deadline.signal };
-  const { answer, backend, sent } = await forward(routed, ref, limited, {
+  const { answer, backend, sent } = await forward(matched, ref, limited, {
     backends,
     front,
     random,
@@ -161,17 +161,17 @@ async function forwardBy(
     mirrorLoad,
     mirrorFailed: ({ mirror, request: mirrored }, failure, mirrorSent) => {
       const to = "backend" in mirror.target ? mirror.target.backend : null;
-      const progress = { ...handled.progress, backend: to, sent: mirrorSent };
+      const progress = { ...state.progress, backend: to, sent: mirrorSent };
       log({ ...recordOf(mirrored, progress, { status: failure.status, failure, durationMs: 0 }), mirror: true });
     },
   });
-  handled.progress = { ...handled.progress, backend, sent };
-  return answer.kind === "failed" && isLate(handled) ? failed(lateFailure(handled)) : answer;
+  state.progress = { ...state.progress, backend, sent };
+  return answer.kind === "failed" && isLate(state) ? failed(lateFailure(state)) : answer;
 }
 
-const isLate = ({ deadline }: Handled): boolean => deadline?.expired === true;
+const isLate = ({ deadline }: RequestState): boolean => deadline?.expired === true;
 
-const lateFailure = ({ progress: { rule } }: Handled): Failure =>
+const lateFailure = ({ progress: { rule } }: RequestState): Failure =>
   requestFailure("request-timeout", `no response within ${rule?.timeouts.requestMs} ms`);
 
 /** The `background` of a long-lived process, in which mirrored copies go on after the response without any help. */

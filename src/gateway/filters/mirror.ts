@@ -17,7 +17,7 @@ export const MAX_MIRRORS = 1_024;
 export type MirrorLoad = Map<BackendId, number>;
 
 /** A mirrored request. */
-export interface Mirrored {
+export interface MirroredRequest {
   readonly mirror: BundleMirror;
   /** The request, as modified by the filters that precede the mirror. */
   readonly request: ExchangeRequest;
@@ -25,7 +25,7 @@ export interface Mirrored {
 
 /** A copy to send. `body` is one of the streams of {@link fanOut}, or null when the request has no body. */
 interface Copy {
-  readonly mirrored: Mirrored;
+  readonly mirrored: MirroredRequest;
   readonly body: ReadableStream<Uint8Array> | null;
 }
 
@@ -33,7 +33,7 @@ interface MirrorContext {
   readonly backends: Backends;
   readonly load: MirrorLoad;
   /** A callback for each copy that fails. `sent` is null when the copy did not go to its backend. */
-  readonly onFailure: (mirrored: Mirrored, failure: Failure, sent: Sent | null) => void;
+  readonly onFailure: (mirrored: MirroredRequest, failure: Failure, sent: Sent | null) => void;
 }
 
 /** Whether a request is mirrored (`HTTPRequestMirrorFilter.fraction`). `random` gives numbers in [0, 1). */

@@ -26,7 +26,7 @@ function replacePrefix(path: string, match: PathMatch, value: string): string {
 export type Redirect = Extract<BundleAction, { kind: "redirect" }>;
 
 /** The redirected request: its normalized target, its hostname, and the path match that selected the rule. */
-interface Redirected {
+interface RedirectedRequest {
   readonly target: string;
   readonly hostname: string;
   readonly match: PathMatch;
@@ -35,7 +35,7 @@ interface Redirected {
 const DEFAULT_PORTS: Readonly<Record<string, number>> = { http: 80, https: 443 };
 
 /** The response that redirects `request`. */
-export function redirect(action: Redirect, request: Redirected, front: Front): ExchangeResponse {
+export function redirect(action: Redirect, request: RedirectedRequest, front: Front): ExchangeResponse {
   const headers = [
     ["location", locationOf(action, request, front)],
     ["content-length", "0"],
@@ -44,7 +44,7 @@ export function redirect(action: Redirect, request: Redirected, front: Front): E
 }
 
 /** `Location` of a redirect. */
-function locationOf({ scheme, hostname, path, port }: Redirect, request: Redirected, front: Front): string {
+function locationOf({ scheme, hostname, path, port }: Redirect, request: RedirectedRequest, front: Front): string {
   const target = path === null ? request.target : modifyTarget(request.target, path, request.match);
   const newScheme = scheme ?? front.scheme;
   // "If no port is specified, the redirect port MUST be derived": by the scheme if one is given, else the listener's.

@@ -18,7 +18,7 @@ type Selected =
   | { readonly kind: "misdirected-request"; readonly listener: BundleListener };
 
 /** A rule, and which of its matches the request met. */
-export interface Routed {
+export interface MatchedRule {
   readonly rule: BundleRule;
   readonly match: BundleMatch;
 }
@@ -31,7 +31,7 @@ export interface Router {
    */
   select(port: number, hostname: string, sni: string | null): Selected;
   /** The rule of the highest precedence, or null. */
-  match(selected: SelectedListener, request: MatchRequest): Routed | null;
+  match(selected: SelectedListener, request: MatchRequest): MatchedRule | null;
   /** The index of one listener's hosts, for the router of the next bundle. */
   hosts(port: number, hostname: string | null): HostIndex | null;
 }
@@ -115,7 +115,7 @@ class HostIndex {
    * The first rule that matches. Rules of a more specific hostname are tried first; when none of them matches, the rules
    * of the next hostname are tried (`HTTPRouteSpec.hostnames`).
    */
-  find(names: readonly string[], request: MatchRequest): Routed | null {
+  find(names: readonly string[], request: MatchRequest): MatchedRule | null {
     for (const name of names) {
       const found = this.#index(name)?.find(request) ?? null;
       if (found !== null) return found;
