@@ -101,7 +101,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 /** Rooms in which a name is declared in one file only, so that it means one thing. */
-const ONE_MEANING = new Set(["compile", "bundle", "trust"]);
+const ONE_MEANING = new Set(["compile", "bundle", "trust", "gateway", "controller", "cli", "backend"]);
 /** Rooms that run on Web APIs alone: no `node:` or `cloudflare:` module. */
 const WEB_ONLY = new Set(["bundle", "trust", "backend", "gateway"]);
 /** Packages the worker's rooms must not carry: they need Node, or are too large for a worker. */

@@ -90,17 +90,17 @@ async function send(sender: Sender, id: BackendId, request: ExchangeRequest, opt
   const { transport } = state.backend;
   if (transport.kind === "refused") {
     const detail = transport.policies.length === 0 ? "no policy" : `policy ${transport.policies.join(", ")}`;
-    return failed({ kind: "configuration", code: transport.code, detail });
+    return notSent({ kind: "configuration", code: transport.code, detail });
   }
   const fault = requestFault(request);
-  if (fault !== null) return failed(transportFailure("bad-request", fault, "nothing"));
+  if (fault !== null) return notSent(transportFailure("bad-request", fault, "nothing"));
 
   const { retry, backendRequestMs } = options;
   const body = request.body === null ? null : new Replay(request.body);
   let tried = NONE;
   for (let retries = 0; ; retries++) {
     const first = state.endpoints.pick(host.monotonicMs(), tried);
-    if (first === null) return failed(transportFailure("no-endpoint", `${id} has no ready endpoint`, "nothing"));
+    if (first === null) return notSent(transportFailure("no-endpoint", `${id} has no ready endpoint`, "nothing"));
     const next = retry !== null && retries < retry.attempts ? retry : null;
     const sent = await attempt(sender, state, first, request, { body, keepsBody: next !== null, backendRequestMs });
     if (sent.endpoint !== null) tried = new Set([...tried, sent.endpoint]);
@@ -117,7 +117,7 @@ async function send(sender: Sender, id: BackendId, request: ExchangeRequest, opt
   }
 }
 
-const failed = (failure: BackendFailure): Sent => ({ kind: "failed", failure, endpoint: null });
+const notSent = (failure: BackendFailure): Sent => ({ kind: "failed", failure, endpoint: null });
 
 /** Ends early at the abort. */
 function pause(ms: number, signal: AbortSignal): Promise<void> {

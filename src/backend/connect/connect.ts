@@ -36,8 +36,10 @@ export async function connect(options: ConnectOptions): Promise<Connected> {
   // The certificate or staple of a session may be out of date while the backend has a newer one, which only a full
   // handshake shows. Its sessions are forgotten by then, so this is one.
   if (connected.kind === "session-refused") connected = await dialAndOpen({ ...options, accepted: () => undefined });
-  if (connected.kind === "session-refused") connected = failed(connected.failure, true);
-  return connected.kind === "failed" && options.signal.aborted ? failed(abandonedBy(options.signal.reason)) : connected;
+  if (connected.kind === "session-refused") connected = notConnected(connected.failure, true);
+  return connected.kind === "failed" && options.signal.aborted
+    ? notConnected(abandonedBy(options.signal.reason))
+    : connected;
 }
 
 /** `reason` is an {@link AbandonReason}. */
@@ -60,7 +62,7 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
     stream = await host.dial(endpoint, signal);
   } catch (error) {
     if (error instanceof DialError) {
-      return failed(transportFailure(`connection-${error.reason}`, error.message, "nothing"));
+      return notConnected(transportFailure(`connection-${error.reason}`, error.message, "nothing"));
     }
     throw error;
   }
@@ -90,7 +92,7 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
       } catch (error) {
         stream.close();
         // An engine that died while it was given the policy; anything else is a bug of ours.
-        if (error instanceof ConnectionError && error.code === "engine-trapped") return failed(failureOf(error));
+        if (error instanceof ConnectionError && error.code === "engine-trapped") return notConnected(failureOf(error));
         throw error;
       }
     }
@@ -102,12 +104,16 @@ function opened(result: Opened): Connected {
     case "open":
       return result;
     case "refused":
-      return failed({ kind: "chain-refused", refusal: result.refusal }, true);
+      return notConnected({ kind: "chain-refused", refusal: result.refusal }, true);
     case "broken":
-      return failed(failureOf(result.error), true);
+      return notConnected(failureOf(result.error), true);
     case "failed":
-      return failed(failureOf(result.error));
+      return notConnected(failureOf(result.error));
   }
 }
 
-const failed = (failure: BackendFailure, leavesOut = false): Connected => ({ kind: "failed", failure, leavesOut });
+const notConnected = (failure: BackendFailure, leavesOut = false): Connected => ({
+  kind: "failed",
+  failure,
+  leavesOut,
+});

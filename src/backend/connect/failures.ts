@@ -2,7 +2,7 @@
 import { ConnectionError, type ConnectionErrorCode } from "../engine/errors.ts";
 import { type TransportCode, transportFailure, type TransportFailure } from "../failure.ts";
 
-const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
+const TRANSPORT_CODE_OF: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
   "tls-protocol": "tls-protocol-error",
   "tls-alert": "tls-alert-received",
   "certificate-rejected": "tls-protocol-error",
@@ -30,7 +30,7 @@ const CODES: Readonly<Record<ConnectionErrorCode, TransportCode>> = {
 export function failureOf(error: ConnectionError): TransportFailure {
   const alert = error.alert === null ? "" : ` (alert ${error.alert})`;
   const detail = `expected ${error.expected}, got ${error.received}${alert}`;
-  const failure = transportFailure(CODES[error.code], detail, error.sent);
+  const failure = transportFailure(TRANSPORT_CODE_OF[error.code], detail, error.sent);
   return error.afterHead ? { ...failure, afterHead: true } : failure;
 }
 

@@ -71,7 +71,7 @@ export class ConnectionError extends Error implements ConnectionFailure {
   /** The same failure, as a request sees it that had a part of its response. */
   asIncomplete(): ConnectionError {
     const { received, alert, http2Error } = this;
-    const code = ENDED.has(this.code) ? "response-incomplete" : this.code;
+    const code = ENDS_OF_PEER.has(this.code) ? "response-incomplete" : this.code;
     return new ConnectionError(code, received, { sent: "maybe", alert, http2Error, afterHead: true });
   }
 
@@ -83,7 +83,7 @@ export class ConnectionError extends Error implements ConnectionFailure {
 }
 
 /** RFC 9209 §2.3: an end after a part of the response makes the response incomplete. */
-const ENDED: ReadonlySet<ConnectionErrorCode> = new Set<ConnectionErrorCode>([
+const ENDS_OF_PEER: ReadonlySet<ConnectionErrorCode> = new Set<ConnectionErrorCode>([
   "peer-closed",
   "peer-truncated",
   "transport",

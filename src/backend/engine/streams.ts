@@ -6,7 +6,7 @@ import type { Pump } from "./pump.ts";
 
 /** Nothing is taken from the module before someone reads, so an unread body stops the backend. */
 export function responseBody(exchange: Exchange): ReadableStream<Uint8Array> {
-  const source = new BodySource(exchange);
+  const source = new ResponseBody(exchange);
   return new ReadableStream({
     type: "bytes",
     pull: (controller) => source.pull(controller),
@@ -14,7 +14,7 @@ export function responseBody(exchange: Exchange): ReadableStream<Uint8Array> {
   });
 }
 
-class BodySource {
+class ResponseBody {
   readonly #exchange: Exchange;
   /** What a caller's own buffer had no room for. */
   #rest: Uint8Array<ArrayBuffer> | null = null;

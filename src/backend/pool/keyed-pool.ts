@@ -1,11 +1,11 @@
-/** The connections of one key: whose turn it is to use one, who dials the next, and how long each is kept. */
+/** The connections of one key: which request uses one next, which dials the next one, and how long each is kept. */
 import type { Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { RequestClient } from "../exchange.ts";
 import { type PoolLimits, YIELD_MS } from "../limits.ts";
 import { DialWindow } from "./dial-window.ts";
 import type { ConnectionOwner, Dialer, DialResult, PooledConnection } from "./pooled-connection.ts";
-import { Queue, type QueueEntry, type Taken } from "./queue.ts";
+import { Queue, type QueueEntry, type ShareOf } from "./queue.ts";
 import type { Room, Waiting } from "./room.ts";
 import { SharedDial } from "./shared-dial.ts";
 import { SHARE_LIMITS, Shares } from "./shares.ts";
@@ -30,14 +30,14 @@ export interface PoolContext {
 
 export class KeyedPool implements ConnectionOwner, Waiting {
   readonly #pool: PoolContext;
-  /** HTTP/1.1, the one used last at the end: those at the front grow old, and are closed. */
+  /** HTTP/1.1 connections without an exchange, the one used last at the end. Those at the front grow old and are closed. */
   readonly #idle: PooledConnection[] = [];
-  /** HTTP/2: each carries several exchanges; the first with room is used. */
+  /** HTTP/2 connections, each of which carries several exchanges. The first with room is used. */
   readonly #shared = new Set<PooledConnection>();
   readonly #queue = new Queue();
   readonly #shares: Shares;
   /** A client that has less of its share of the connections comes before clients that have more. */
-  readonly #taken: Taken = (client) => this.#shares.taken(client);
+  readonly #taken: ShareOf = (client) => this.#shares.taken(client);
   readonly #window: DialWindow;
   #dial: SharedDial | null = null;
   #open = 0;
@@ -57,7 +57,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return this.#open >= this.#pool.limits.connectionsPerKey;
   }
 
-  /** Who waits does so for connections that others use, not for a dial's turn. */
+  /** Requests wait for connections that others use, and not for their turn to dial. */
   get isShort(): boolean {
     return this.isFull || this.#pool.room.isFull;
   }
@@ -66,24 +66,24 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return this.#idle.length + [...this.#shared].filter(({ connection }) => connection.inflight === 0).length;
   }
 
-  /** Since when the first request waits; null: none does. */
+  /** When the first waiting request came, monotonic; null when none waits. */
   get oldestMs(): number | null {
     return this.#queue.oldestMs;
   }
 
-  /** Connections that would serve those who wait and may be opened but for the pool's limit. */
+  /** Connections that would serve waiting requests, and may be opened but for the limit of all keys together. */
   get wanted(): number {
     if (!this.#queue.has(this.#taken, this.#isContended)) return 0;
     return Math.min(this.#queue.length, this.#dialRoom, this.#sharesDials ? 1 : Number.POSITIVE_INFINITY);
   }
 
-  /** There is a connection to {@link take} for somebody who waits. */
+  /** A waiting request would find a connection to {@link take}. */
   get hasFreeConnection(): boolean {
     if (this.#idle.length > 0) return true;
     return !this.#standsBack() && [...this.#shared].some((pooled) => this.#keeps(pooled) && pooled.connection.ready);
   }
 
-  /** Now. */
+  /** The place in the queue of a request that comes now. */
   newEntry(client?: RequestClient): QueueEntry {
     return { sinceMs: this.#pool.clock.monotonicMs(), isWaiting: false, client };
   }
@@ -107,7 +107,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return null;
   }
 
-  /** The caller's own connection, or one that others share. Null: there may be one to {@link take}, or the signal aborted. */
+  /** The caller's own connection, or one that it shares. Null: there may be one to {@link take}, or the signal has aborted. */
   async obtain(dial: Dialer, entry: QueueEntry, signal: AbortSignal, accepted: () => void): Promise<DialResult | null> {
     if (this.#dial !== null) return this.#dial.join(signal, accepted);
     if (this.#dialRoom > 0 && !this.#pool.room.isFull && !this.#isHeldBack(entry.client)) {
@@ -120,7 +120,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
       over();
       this.#pool.room.stopWaiting(this);
       if (call !== "room") return null;
-      // Somebody was called before who dials for all.
+      // A request that was called before this one dials for all.
       if (this.#dial !== null || signal.aborted) {
         this.#window.giveUp();
         return this.#connectionClosed(null);
@@ -141,12 +141,12 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return shared.join(signal, accepted);
   }
 
-  /** Those who wait look again. */
+  /** All waiting requests look for a connection again. */
   retryWaiters(): void {
     this.#queue.callAll("look");
   }
 
-  /** Whoever waits first opens a connection. */
+  /** The first waiting request opens a connection. */
   admit(): void {
     this.#enter();
     this.#queue.call("room", this.#taken, this.#isContended);
@@ -185,7 +185,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     for (const pooled of this.#kept) this.discard(pooled);
   }
 
-  /** Answers how many it closed. */
+  /** Closes connections that are not to be used again; answers how many were closed at once. */
   sweep(): number {
     const over = this.#kept.filter((pooled) => !this.#keeps(pooled));
     for (const pooled of over) this.discard(pooled);
@@ -211,7 +211,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return this.#pool.reuses && this.#multiplexes !== false;
   }
 
-  /** Exchanges follow each other on HTTP/2 without a pause, so somebody for whom there is no room would wait for ever. */
+  /** Exchanges follow each other on HTTP/2 without a pause, so that a request of another key would wait for room for ever. */
   #standsBack(): boolean {
     return this.#pool.room.mustYield(this, this.#pool.clock.monotonicMs() - YIELD_MS);
   }
@@ -220,12 +220,12 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return this.#shares.isContended(this.#pool.clock.monotonicMs());
   }
 
-  /** While others wait in vain, nobody has more than a share. */
+  /** While other clients wait in vain, no client gets more than its share. */
   #isHeldBack(client: RequestClient | undefined): boolean {
     return client !== undefined && this.#isContended && this.#shares.hasShare(client);
   }
 
-  /** Looks after who waits below its share; answers how that ends. */
+  /** Cuts exchanges of other clients while this client waits below its share; answers the function that ends that. */
   #waitWith(client: RequestClient | undefined): () => void {
     if (client === undefined) return () => undefined;
     const over = this.#shares.wait(client);
@@ -260,7 +260,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     const untilMs = nowMs + this.#pool.limits.lifetimeMs * (0.8 + 0.4 * this.#pool.random());
     const pooled: PooledConnection = { connection, keyedPool: this, untilMs, idleSinceMs: nowMs, users: 1 };
     void connection.closed.then(() => {
-      // Whoever closed it: kept, it would count as idle until somebody asks for it.
+      // A connection that the peer closed would count as idle until a request asked for it.
       this.#forget(pooled);
       this.#connectionClosed(pooled);
     });

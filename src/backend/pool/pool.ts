@@ -1,5 +1,5 @@
 /**
- * Open connections, and who may use them next. A key holds everything a connection was verified for, so none ever
+ * Open connections, kept by key. A key holds everything a connection was verified for, so that no connection ever
  * serves another endpoint, protocol, policy or client identity. One pool outlives the bundles that succeed each other.
  * In workerd a socket belongs to the request that opened it: there the limits are NO_REUSE.
  */

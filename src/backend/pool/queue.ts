@@ -4,24 +4,27 @@
  */
 import type { RequestClient } from "../exchange.ts";
 
-/** A request's place among those that wait, which it keeps when it was called in vain. */
+/** The place of one request in the queue. A request that was called and found no connection keeps its place. */
 export interface QueueEntry {
-  /** Monotonic. */
+  /** When the request came; monotonic. */
   readonly sinceMs: number;
-  /** For others to be done; false while it takes or dials. */
+  /** The request waits in the queue; false while it takes a connection or dials one. */
   isWaiting: boolean;
-  /** Whose it is, where the host tells. */
+  /** The client of the request, where the host knows it. */
   readonly client?: RequestClient | undefined;
 }
 
 /**
- * Why somebody who waited is called. `room`: a connection may be opened, and counts as open already; `look`: there may
- * be one to take; `gone`: the signal has aborted.
+ * Why a waiting request is called. `room`: the request may open a connection, which counts as open already; `look`: there
+ * may be a connection to take; `gone`: the request's signal has aborted.
  */
 export type Call = "room" | "look" | "gone";
 
-/** How much of its share a client has: the one with less comes first, and from 1 on it is not its turn. Asked of a few at a time. */
-export type Taken = (client: RequestClient) => number;
+/**
+ * How much of its share of the connections a client holds, in shares. The client that holds less comes first; a client
+ * that holds 1 or more must wait while others hold less.
+ */
+export type ShareOf = (client: RequestClient) => number;
 
 interface Waiter {
   readonly sinceMs: number;
@@ -29,7 +32,7 @@ interface Waiter {
   readonly answer: (call: Call) => void;
 }
 
-/** Requests and clients looked at for one call: a bound for what one event costs. */
+/** Requests, and clients among them, that one call looks at: the bound of what one event costs. */
 const MAX_LOOKED_AT = 4_096;
 const MAX_ASKED = 64;
 
@@ -40,7 +43,7 @@ export class Queue {
     return this.#waiting.length;
   }
 
-  /** Since when the first one waits; null: nobody does. */
+  /** When the first waiting request came, monotonic; null when none waits. */
   get oldestMs(): number | null {
     return this.#waiting[0]?.sinceMs ?? null;
   }
@@ -69,8 +72,11 @@ export class Queue {
     return call;
   }
 
-  /** Calls the first of the client that has least; where all have their share, the first, or with `only` nobody. Answers whose it is. */
-  call(why: Call, taken: Taken | null = null, only = false): RequestClient | undefined {
+  /**
+   * Calls the first request of the client that holds least. Where every client holds its share, the first request of all
+   * is called, or none with `only`. Answers the client of the request that was called.
+   */
+  call(why: Call, taken: ShareOf | null = null, only = false): RequestClient | undefined {
     const at = taken === null ? 0 : this.#next(taken, only);
     const called = at === null ? undefined : this.#waiting.splice(at, 1)[0];
     called?.answer(why);
@@ -78,12 +84,12 @@ export class Queue {
   }
 
   /** Whether `call` with the same arguments would find a waiting request. */
-  has(taken: Taken | null, only: boolean): boolean {
+  has(taken: ShareOf | null, only: boolean): boolean {
     return this.#waiting.length > 0 && (taken === null || this.#next(taken, only) !== null);
   }
 
-  #next(taken: Taken, only: boolean): number | null {
-    // Many requests of one client may stand here: it is asked of once.
+  #next(taken: ShareOf, only: boolean): number | null {
+    // Many requests of one client may wait; the client's share is asked for once.
     const asked = new Set<object>();
     let next: number | null = null;
     let least = 1;

@@ -1,15 +1,15 @@
-/** One dial that several requests wait for: N requests at once must not open N connections to a peer of HTTP/2. */
+/** One dial for which several requests wait, so that N requests at once do not open N connections to a peer of HTTP/2. */
 import type { AbandonReason } from "../connect/connect.ts";
 import type { DialResult, PooledConnection } from "./pooled-connection.ts";
 
 export interface SharedDialOptions {
   /** Dials. `accepted` is called when the peer has accepted, before any handshake. */
   readonly open: (signal: AbortSignal, accepted: () => void) => Promise<DialResult>;
-  /** A limit of its own: those who wait come and go, so theirs would never end. */
+  /** The dial's own time limit. Requests come and go while it lasts, so that their limits would never end it. */
   readonly connectMs: number;
-  /** Nobody waits for this connection any more. */
+  /** Takes back a connection for which no request waits any more. */
   readonly abandoned: (pooled: PooledConnection) => void;
-  /** It has ended, or nobody waits for it. */
+  /** The dial has ended, or no request waits for it. */
   readonly over: () => void;
 }
 
@@ -20,7 +20,7 @@ export class SharedDial {
   readonly #listeners: (() => void)[] = [];
   #accepted = false;
   #waiting = 0;
-  /** Open, and nobody's yet. */
+  /** The connection, while no request has it yet. */
   #held: PooledConnection | null = null;
 
   constructor(options: SharedDialOptions) {
@@ -39,7 +39,7 @@ export class SharedDial {
       });
   }
 
-  /** The connection for whoever asked first, null for the others and after an abort; a failure is everyone's. */
+  /** The first to join gets the connection, the others null, as after an abort. Every request gets a failure. */
   join(signal: AbortSignal, accepted: () => void): Promise<DialResult | null> {
     this.#waiting++;
     if (this.#accepted) accepted();

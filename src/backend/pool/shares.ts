@@ -1,6 +1,7 @@
 /**
- * Whose exchanges hold the connections of one key, so that no client keeps them from the others. A client is a connection,
- * and all connections of one address together. Nobody is held to a share while nobody else waits.
+ * Which clients' exchanges hold the connections of one key, so that no client keeps the connections from the others. A
+ * client is one connection to the gateway, and also all connections of one address together. No client is held to its
+ * share while no other client waits.
  */
 import type { RequestClient } from "../exchange.ts";
 
@@ -8,25 +9,25 @@ import type { RequestClient } from "../exchange.ts";
 interface Claim {
   readonly client: RequestClient;
   readonly sinceMs: number;
-  /** It was told to end. */
+  /** The exchange was told to end, and has not ended yet. */
   isCut: boolean;
 }
 
-/** How long a waiting client, and a client that others wait for, is left alone. */
+/** How long a client waits before exchanges of others are cut for it, and which exchanges are. */
 export const SHARE_LIMITS = {
-  /** A client below its share waits so long before requests of others are cut for it, and again after so long. */
+  /** A client below its share waits so long before exchanges of others are cut, and so long again before more are. */
   waitMs: 250,
-  /** A client above its share may keep its request from going on for so long then. */
+  /** An exchange of a client above its share is cut when that client has stalled it for so long. */
   stalledMs: 1_000,
-  /** And one that is not above it, so long. */
+  /** An exchange of a client that is not above its share is cut when that client has stalled it for so long. */
   patienceMs: 2_000,
-  /** A request of a client above its share is left alone for so long, though its client does what it should. */
+  /** An exchange of a client above its share may be cut after so long though its client has not stalled it. */
   oldMs: 5_000,
-  /** Of those one is cut, and the next after so long. */
+  /** Between one cut of an exchange that is only old, and the next. */
   nextOldMs: 1_000,
-  /** So many more are cut than requests wait: others come. */
+  /** Stalled exchanges that are cut beyond the number of waiting requests, for requests that come meanwhile. */
   spare: 16,
-  /** So long after that nobody gets more than a share. */
+  /** After a cut no client gets more than its share for so long. */
   contendedMs: 10_000,
 } as const;
 
@@ -34,7 +35,7 @@ export class Shares {
   readonly #limit: number;
   readonly #connections = new Map<object, Count>();
   readonly #addresses = new Map<string, Count>();
-  /** The oldest first. */
+  /** Exchanges that hold a connection, the oldest first. */
   readonly #claims = new Set<Claim>();
   #contendedUntilMs = Number.NEGATIVE_INFINITY;
   #lookedMs = Number.NEGATIVE_INFINITY;
@@ -48,7 +49,7 @@ export class Shares {
     return nowMs < this.#contendedUntilMs;
   }
 
-  /** Answers how to end it. */
+  /** An exchange of this client's holds a connection from now on; answers the function that ends that. */
   hold(client: RequestClient, nowMs: number): () => void {
     const claim: Claim = { client, sinceMs: nowMs, isCut: false };
     this.#claims.add(claim);
@@ -58,13 +59,13 @@ export class Shares {
     };
   }
 
-  /** Answers how to end it. */
+  /** A request of this client's waits from now on; answers the function that ends that. */
   wait(client: RequestClient): () => void {
     this.#count(client, "waiting", 1);
     return () => this.#count(client, "waiting", -1);
   }
 
-  /** How much of its share of the connections the client holds: from 1 on it has its share. */
+  /** How much of its share of the connections the client holds, in shares: 1 is a whole share. */
   taken({ connection, address }: RequestClient): number {
     const byConnection = taken(this.#connections, connection, this.#limit);
     return address === null ? byConnection : Math.max(byConnection, taken(this.#addresses, address, this.#limit));
@@ -76,8 +77,9 @@ export class Shares {
   }
 
   /**
-   * Somebody below its share waits in vain: cuts requests of those above theirs that they keep from going on themselves;
-   * where there are none, as many as wait of those kept from going on for longest, or the oldest of who is above its share.
+   * Cuts exchanges, because a client below its share waits in vain: those that clients above their shares stall; where
+   * there are none, those that were stalled for longest, about as many as requests wait; where there are none either, the
+   * oldest exchange of a client above its share.
    */
   makeRoom(nowMs: number, waiting: number): void {
     if (nowMs - this.#lookedMs < SHARE_LIMITS.waitMs) return;
@@ -100,7 +102,7 @@ export class Shares {
     }
   }
 
-  /** The one that has been held for longest of what is above a share; or none. */
+  /** The oldest exchange of a client above its share, once a second; empty when there is none. */
   #oldest(staying: readonly Claim[], nowMs: number): readonly Claim[] {
     if (nowMs - this.#cutOldMs < SHARE_LIMITS.nextOldMs) return [];
     const excess = this.#excess();
@@ -110,7 +112,7 @@ export class Shares {
     return [old];
   }
 
-  /** What each holds above its share, to be taken one by one. */
+  /** Counts down what each client holds above its share: `take` answers whether the client holds more than that still. */
   #excess(): { take: (client: RequestClient) => boolean } {
     const above = (counts: ReadonlyMap<unknown, Count>): Map<unknown, number> =>
       new Map([...counts].map(([key, { held }]) => [key, held - shareOf(counts, this.#limit)]));
@@ -142,11 +144,11 @@ interface Count {
   waiting: number;
 }
 
-/** At least one each: a request is answered before others are looked at. */
+/** Connections that are one client's share: at least one, so that every client's first request goes on. */
 const shareOf = (counts: ReadonlyMap<unknown, Count>, limit: number): number =>
   Math.max(1, Math.floor(limit / Math.max(1, counts.size)));
 
-/** Alone, a client may have all there is. */
+/** A client that is alone may hold all connections, so it holds nothing of a share. */
 const taken = <Key>(counts: ReadonlyMap<Key, Count>, key: Key, limit: number): number =>
   counts.size > 1 ? (counts.get(key)?.held ?? 0) / shareOf(counts, limit) : 0;
 

@@ -1,7 +1,8 @@
 /**
- * A connection when none waits in the pool: endpoints are dialled one after the other, and beside each other when one
- * is slow to accept (RFC 8305 §5, with endpoints for addresses). Only the TCP connect is raced: a handshake that takes
- * its time on a busy host would otherwise cause more handshakes. The first verified connection wins, the others close.
+ * A connection for a request that finds none in the pool. Endpoints are dialled one after the other, and a second one
+ * beside the first when that is slow to accept (RFC 8305 §5, with endpoints in place of addresses). Only the TCP connect
+ * is raced, because a handshake that is slow on a busy host would otherwise cause more handshakes. The first verified
+ * connection is used, the others are closed.
  */
 import { abandonedBy, type AbandonReason } from "../connect/connect.ts";
 import type { RequestClient } from "../exchange.ts";
@@ -18,6 +19,7 @@ export interface DialCandidate extends Dialer {
   readonly keyedPool: KeyedPool;
 }
 
+/** A connection to one of the candidates, verified; or why there is none. */
 export type Acquired =
   | {
       readonly kind: "open";
@@ -27,18 +29,21 @@ export type Acquired =
     }
   | { readonly kind: "failed"; readonly endpoint: Endpoint; readonly failure: BackendFailure };
 
-/** How long the caller waits for a connection at all, and of that for room in the pool. */
+/** How long a request waits. `connectMs` is for a connection, `roomMs`, a part of it, for room in the pool. */
 export interface Patience {
   readonly connectMs: number;
   readonly roomMs: number;
-  /** For how long no connection of the pool has come free. */
+  /** How long ago a connection of the pool last came free. */
   readonly stillMs: () => number;
 }
 
-/** A request that waits this many times `roomMs` gives up although connections come free: others get them. */
+/** A request gives up after this many times `roomMs`, although connections come free that others get. */
 const MAX_ROOM_WAITS = 8;
 
-/** `candidates` is never empty. `isFresh`: one from the pool would not do. `signal` aborts when the client has left. */
+/**
+ * Dials, or takes what comes free in the pool meanwhile. `candidates` is never empty. With `isFresh` a connection from the
+ * pool will not do. `signal` aborts when the client has left.
+ */
 export function acquire(
   candidates: readonly DialCandidate[],
   { connectMs, roomMs, stillMs }: Patience,
@@ -68,15 +73,16 @@ export function acquire(
       const whose = keyedPool.isFull ? "to this endpoint" : "of the pool";
       const crowded = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
       const given: Acquired = { kind: "failed", endpoint, failure: isCrowded ? crowded : abandonedBy(reason) };
-      // A client that has left is not waiting for an answer, and answers for its dials until they have ended.
+      // The dials of a client that has left count as its own until they have ended, and it does not wait for this answer.
       if (reason === "gone") void Promise.allSettled(dials).then(() => resolve(given));
       else resolve(given);
     };
-    // A request that waits for a dial's turn has no reason to complain of the pool.
+    // A request that only waits for its turn to dial does not lack room in the pool.
     const isWaiting = (): boolean => first.keyedPool.isShort && [...pending].every((entry) => entry.isWaiting);
     const gone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
-    // A busy pool is worth waiting for, one whose connections are all held is not. A request that dials has its room.
+    // A pool whose connections come free is worth waiting for, and one whose connections are all held is not. A request
+    // that dials has its room already.
     let waits = 0;
     const look = (): void => {
       if (isWaiting() && (stillMs() >= roomMs || ++waits >= MAX_ROOM_WAITS)) giveUp("timeout");

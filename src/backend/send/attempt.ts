@@ -58,7 +58,7 @@ export async function attempt(
     } else {
       acquired = { kind: "open", endpoint: begun, pooled: taken, isReused: true };
     }
-    if (acquired.kind === "failed") return failed(acquired.failure, acquired.endpoint);
+    if (acquired.kind === "failed") return attemptFailed(acquired.failure, acquired.endpoint);
     const { endpoint, pooled, isReused } = acquired;
     if (isReused) {
       if (isDelicate(request) && (await isGone(pooled, pool.clock.monotonicMs()))) continue;
@@ -89,7 +89,7 @@ export async function attempt(
     }
     // Maybe only this request was slow, maybe nothing comes through any more: the next one does not wait to see.
     if (result.kind === "transport" && result.code === "response-timeout") pooled.keyedPool.discard(pooled);
-    const sent = failed(result, endpoint);
+    const sent = attemptFailed(result, endpoint);
     if (isReused && stale <= MAX_STALE && isStale(result) && isRepeatable(sent, request, body)) continue;
     blame(sender, state, endpoint, result);
     const mayRepeat = isHttp2 && isUnprocessed(result) && isRepeatable(sent, request, body);
@@ -99,7 +99,7 @@ export async function attempt(
   }
 }
 
-const failed = (failure: BackendFailure, { address }: Endpoint): Sent => ({
+const attemptFailed = (failure: BackendFailure, { address }: Endpoint): Sent => ({
   kind: "failed",
   failure,
   endpoint: address,
