@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { openDoor } from "../../src/host/node/door.ts";
+import { bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS } from "../../src/host/node/limits.ts";
 import { unfinishedHandshakes, type Unfinished } from "../attacks/handshakes.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
@@ -43,7 +43,7 @@ describe.each(UNDER_TEST)("TLS handshakes that do not end, on %s", (runtime) => 
 describe("a port that is full", () => {
   const open = async (): Promise<{ port: number; close: () => Promise<void> }> => {
     const limits = { ...FRONT_LIMITS, maxConnections: 10 };
-    const door = await openDoor({
+    const boundPort = await bindPort({
       address: "127.0.0.1",
       bind: 0,
       port: 80,
@@ -56,10 +56,10 @@ describe("a port that is full", () => {
           : Promise.resolve({ status: 204, headers: [], body: null, trailers: null, upgrade: null }),
     });
     const close = (): Promise<void> => {
-      door.destroy();
-      return door.close();
+      boundPort.destroy();
+      return boundPort.close();
     };
-    return { port: door.bound, close };
+    return { port: boundPort.bound, close };
   };
   const dial = async (port: number, first: string): Promise<{ closed: () => boolean; close: () => void }> => {
     const socket = connect({ host: "127.0.0.1", port }).on("error", () => undefined);

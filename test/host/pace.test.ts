@@ -5,7 +5,7 @@ import { connect, type Socket } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchange.ts";
-import { type Door, openDoor } from "../../src/host/node/door.ts";
+import { type BoundPort, bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS } from "../../src/host/node/limits.ts";
 import { Paces } from "../../src/host/node/pace.ts";
 
@@ -149,7 +149,7 @@ interface Asked {
   pause(): void;
 }
 
-async function doorTo(answer: Answer): Promise<Door> {
+async function portTo(answer: Answer): Promise<BoundPort> {
   const answered = async (request: ExchangeRequest): Promise<ExchangeResponse> => ({
     status: 200,
     headers: [],
@@ -161,16 +161,16 @@ async function doorTo(answer: Answer): Promise<Door> {
     throw new Error("refused");
   };
   const options = { address: "127.0.0.1", bind: 0, port: 80, tls: null, limits: LIMITS };
-  const door = await openDoor({ ...options, handle: answered, refuse });
+  const boundPort = await bindPort({ ...options, handle: answered, refuse });
   onTestFinished(() => {
-    door.destroy();
-    return door.close();
+    boundPort.destroy();
+    return boundPort.close();
   });
-  return door;
+  return boundPort;
 }
 
 const PROTOCOLS = {
-  async "HTTP/1.1"({ bound }: Door): Promise<Asked> {
+  async "HTTP/1.1"({ bound }: BoundPort): Promise<Asked> {
     const socket: Socket = connect({ host: "127.0.0.1", port: bound, noDelay: true }).on("error", () => undefined);
     let text = "";
     let isClosed = false;
@@ -186,7 +186,7 @@ const PROTOCOLS = {
       pause: () => void socket.pause(),
     };
   },
-  async "HTTP/2"({ bound }: Door): Promise<Asked> {
+  async "HTTP/2"({ bound }: BoundPort): Promise<Asked> {
     const session: ClientHttp2Session = connectHttp2(`http://127.0.0.1:${bound}`).on("error", () => undefined);
     sessions.push(session);
     await once(session, "connect");
@@ -232,11 +232,11 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
   };
 
   it("that sends by the byte is cut", async () => {
-    const door = await doorTo((request) => {
+    const boundPort = await portTo((request) => {
       void reading(request).catch(() => undefined);
       return { body: streaming(new Uint8Array(1), LONG_MS * 2) };
     });
-    const client = await ask(door);
+    const client = await ask(boundPort);
     const startMs = performance.now();
     const sending = setInterval(() => client.write(Buffer.from("a")), 50);
     await expect.poll(client.isCut, { timeout: 5_000 }).toBe(true);
@@ -245,11 +245,11 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
   });
 
   it("that sends by the byte is cut though its answer moves", async () => {
-    const door = await doorTo((request) => {
+    const boundPort = await portTo((request) => {
       void reading(request).catch(() => undefined);
       return { body: streaming(new Uint8Array(64_000), 10) };
     });
-    const client = await ask(door);
+    const client = await ask(boundPort);
     const sending = setInterval(() => client.write(Buffer.from("a")), 50);
     await expect.poll(client.isCut, { timeout: 5_000 }).toBe(true);
     clearInterval(sending);
@@ -257,8 +257,8 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
   });
 
   it("whose upload the backend does not take is not cut", async () => {
-    const door = await doorTo(() => ({ body: streaming(new Uint8Array(1), LONG_MS, 1) }));
-    const client = await ask(door);
+    const boundPort = await portTo(() => ({ body: streaming(new Uint8Array(1), LONG_MS, 1) }));
+    const client = await ask(boundPort);
     client.write(Buffer.alloc(500_000));
     await pause(LONG_MS);
     expect(client.isCut()).toBe(false);
@@ -266,31 +266,31 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
 
   it("that reads is not cut, however little the backend sends", async () => {
     // Nobody waits for the upload.
-    const door = await doorTo(() => ({ body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) }));
-    const client = await ask(door);
+    const boundPort = await portTo(() => ({ body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) }));
+    const client = await ask(boundPort);
     await expect.poll(client.isWhole, { timeout: 5_000 }).toBe(true);
     expect(client.bytes()).toBeGreaterThanOrEqual(16 * 7);
   });
 
   it("whose upload nobody wants any more is not cut while it takes its answer", async () => {
-    const door = await doorTo(({ body }) => {
+    const boundPort = await portTo(({ body }) => {
       const reader = body?.getReader();
       void reader?.read();
       setTimeout(() => void reader?.cancel(), 50);
       return { body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) };
     });
-    const client = await ask(door);
+    const client = await ask(boundPort);
     await expect.poll(client.isWhole, { timeout: 5_000 }).toBe(true);
   });
 
   it("that reads no more is cut though the backend goes on", async () => {
     // A client that reads nothing does not see that it is cut.
     const signals: AbortSignal[] = [];
-    const door = await doorTo(({ signal }) => {
+    const boundPort = await portTo(({ signal }) => {
       signals.push(signal);
       return { body: streaming(new Uint8Array(64_000), 0) };
     });
-    const client = await ask(door);
+    const client = await ask(boundPort);
     client.pause();
     await expect.poll(() => signals.map(({ aborted }) => aborted)).toEqual([true]);
   });

@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeHost } from "../../src/host/node/host.ts";
-import { openDoor } from "../../src/host/node/door.ts";
+import { bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS, type FrontLimits } from "../../src/host/node/limits.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
@@ -270,12 +270,12 @@ describe("a bundle on Node", () => {
     const limits = { ...FRONT_LIMITS, maxConnections: 1 };
     const handle = (): never => expect.unreachable();
     const answering = { handle, refuse: handle };
-    const door = await openDoor({ address: "127.0.0.1", bind: 0, port: 80, tls: null, limits, ...answering });
+    const boundPort = await bindPort({ address: "127.0.0.1", bind: 0, port: 80, tls: null, limits, ...answering });
     // No test can have the kernel run out of memory; this is how Node tells of it.
-    door.server.emit("error", new Error("accept ENOMEM"));
+    boundPort.server.emit("error", new Error("accept ENOMEM"));
     expect(String(await warned)).toContain("port 80: a client's connection failed before it began: accept ENOMEM");
-    expect(door.server.listening).toBe(true);
-    await door.close();
+    expect(boundPort.server.listening).toBe(true);
+    await boundPort.close();
   });
 
   it("binds nothing for a bundle that is refused", async () => {

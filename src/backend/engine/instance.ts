@@ -19,7 +19,7 @@ export class Instance {
   readonly inputCapacity: number;
   #views: Views;
   #trapped: ConnectionError | null = null;
-  readonly #mourners = new Set<() => void>();
+  readonly #trapListeners = new Set<() => void>();
   readonly #idle: () => void;
   #connections = 0;
   #made = 0;
@@ -78,10 +78,10 @@ export class Instance {
     return this.#exports.memory.buffer.byteLength;
   }
 
-  /** Runs `mourn` once when the instance dies. Answers how to take that back. */
-  onTrap(mourn: () => void): () => void {
-    this.#mourners.add(mourn);
-    return () => this.#mourners.delete(mourn);
+  /** Runs `trapped` once when the instance traps. Answers the function that takes it back. */
+  onTrap(trapped: () => void): () => void {
+    this.#trapListeners.add(trapped);
+    return () => this.#trapListeners.delete(trapped);
   }
 
   /** Calls the module; -1 answers stay numbers, see {@link failure}. */
@@ -93,8 +93,8 @@ export class Instance {
       this.#trapped = new ConnectionError("engine-trapped", error instanceof Error ? error.message : String(error), {
         sent: "maybe",
       });
-      for (const mourn of this.#mourners) queueMicrotask(mourn);
-      this.#mourners.clear();
+      for (const trapped of this.#trapListeners) queueMicrotask(trapped);
+      this.#trapListeners.clear();
       throw this.#trapped;
     }
   }

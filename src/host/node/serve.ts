@@ -14,7 +14,7 @@ import type { Bundle, Capability } from "../../bundle/types.ts";
 import type { AccessLog } from "../../gateway/access-log.ts";
 import { createGateway, type Gateway } from "../../gateway/gateway.ts";
 import type { EncodedSlashes } from "../../gateway/match/request.ts";
-import { type Door, openDoor } from "./door.ts";
+import { type BoundPort, bindPort } from "./bound-port.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
 import { type PortTls, portTls } from "./tls.ts";
 
@@ -76,7 +76,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   const { host, address, portMap, log, secrets = NO_SECRETS, onEvent } = options;
   const { http2 = true } = options;
   const limits = { ...FRONT_LIMITS, ...options.limits };
-  const doors = new Map<number, Door>();
+  const boundPorts = new Map<number, BoundPort>();
   const leaving = new Set<Promise<void>>();
   const generation = (loaded: Loaded, backends: Backends, before?: Gateway): Generation => {
     const { bundle } = loaded;
@@ -94,19 +94,19 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   };
 
   /** Doors for ports that have none. All or none. */
-  async function open(ports: Loaded["ports"]): Promise<Door[]> {
+  async function open(ports: Loaded["ports"]): Promise<BoundPort[]> {
     const opening = [...ports].flatMap(([port, tls]) => {
-      if (doors.has(port)) return [];
+      if (boundPorts.has(port)) return [];
       const handle: Gateway["handle"] = (request, front) => current.gateway.handle(request, front);
       const refuse: Gateway["refuse"] = (read, failure) => current.gateway.refuse(read, failure);
       const bind = portMap.get(port) ?? port;
-      return [openDoor({ address, bind, port, tls, limits, http2, handle, refuse })];
+      return [bindPort({ address, bind, port, tls, limits, http2, handle, refuse })];
     });
     const settled = await Promise.allSettled(opening);
     const opened = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
     const failed = settled.find((each) => each.status === "rejected");
     if (failed === undefined) return opened;
-    await Promise.all(opened.map((door) => door.close()));
+    await Promise.all(opened.map((boundPort) => boundPort.close()));
     throw failed.reason;
   }
 
@@ -119,7 +119,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     ...(onEvent === undefined ? {} : { onEvent }),
   });
   let current = generation(first, backends);
-  for (const door of await open(first.ports)) doors.set(door.port, door);
+  for (const boundPort of await open(first.ports)) boundPorts.set(boundPort.port, boundPort);
   // After a burst no further request may come, whose end would close what lies idle; the memory behind it then stays.
   const sweeping = setInterval(() => current.backends.sweep(), DEFAULT_POOL_LIMITS.idleMs / 2).unref();
 
@@ -128,7 +128,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       return current.bundle;
     },
     get ports() {
-      return new Map([...doors].map(([port, door]) => [port, door.bound]));
+      return new Map([...boundPorts].map(([port, boundPort]) => [port, boundPort.bound]));
     },
     stats: () => current.backends.stats(),
     async reload(next, nextSecrets = current.secrets) {
@@ -136,24 +136,24 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       options.examine?.(loaded.bundle);
       const opened = await open(loaded.ports);
       current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets), current.gateway);
-      for (const door of opened) doors.set(door.port, door);
-      for (const [port, door] of doors) {
+      for (const boundPort of opened) boundPorts.set(boundPort.port, boundPort);
+      for (const [port, boundPort] of boundPorts) {
         const tls = loaded.ports.get(port);
         if (tls !== undefined) {
-          door.present(tls);
+          boundPort.present(tls);
           continue;
         }
-        doors.delete(port);
-        const gone = door.close().finally(() => leaving.delete(gone));
+        boundPorts.delete(port);
+        const gone = boundPort.close().finally(() => leaving.delete(gone));
         leaving.add(gone);
       }
     },
     async close(limitMs = Infinity) {
-      const open = [...doors.values()];
+      const open = [...boundPorts.values()];
       const cut = Number.isFinite(limitMs)
-        ? setTimeout(() => open.forEach((door) => door.destroy()), limitMs)
+        ? setTimeout(() => open.forEach((boundPort) => boundPort.destroy()), limitMs)
         : undefined;
-      await Promise.all([...open.map((door) => door.close()), ...leaving]);
+      await Promise.all([...open.map((boundPort) => boundPort.close()), ...leaving]);
       clearTimeout(cut);
       clearInterval(sweeping);
       current.backends.close();

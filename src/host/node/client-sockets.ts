@@ -1,12 +1,13 @@
 /**
- * Who is connected to a port, in the order in which they would go for somebody new when it is full: first those that have
- * not got as far as a request, then those without one in flight, the idlest first. Who has a request in flight stays.
+ * The sockets of a port's clients, in the order in which they are closed for a new client when the port is full: first
+ * those on which no request has begun yet, then those without a request in flight, the idlest first. A socket with a
+ * request in flight stays.
  */
 import type { Socket } from "node:net";
 
-export class Crowd {
+export class ClientSockets {
   readonly #max: number;
-  /** Since when, monotonic; a Map keeps the order in which its keys came. */
+  /** Sockets without a request yet, with the time they were accepted, monotonic; a Map keeps the order of its keys. */
   readonly #arriving = new Map<Socket, number>();
   readonly #idle = new Map<Socket, number>();
   readonly #busy = new Set<Socket>();
@@ -19,7 +20,7 @@ export class Crowd {
     return this.#arriving.size + this.#idle.size + this.#busy.size;
   }
 
-  /** False: everybody has a request in flight, and there is no room for this one. */
+  /** Makes room for a new socket. False when every other one has a request in flight, so that there is none. */
   admit(socket: Socket): boolean {
     if (this.size >= this.#max) {
       const [idlest] = [...first(this.#arriving), ...first(this.#idle)];
@@ -32,14 +33,14 @@ export class Crowd {
     return true;
   }
 
-  /** It has a request in flight from now on, or none any more. */
+  /** The socket has a request in flight from now on, or none any more. */
   set(socket: Socket, isBusy: boolean): void {
     if (!this.#forget(socket)) return;
     if (isBusy) this.#busy.add(socket);
     else this.#idle.set(socket, performance.now());
   }
 
-  /** Cuts who has had no request for so long: a client of HTTP/2 may keep its connection awake without one. */
+  /** Closes sockets without a request for so long: a client of HTTP/2 may keep its connection awake without one. */
   sweep(idleMs: number): void {
     const since = performance.now() - idleMs;
     for (const waiting of [this.#arriving, this.#idle]) {
@@ -54,7 +55,7 @@ export class Crowd {
     for (const socket of [...this.#arriving.keys(), ...this.#idle.keys(), ...this.#busy]) socket.destroy();
   }
 
-  /** Whether it was there. */
+  /** Whether the socket was known. */
   #forget(socket: Socket): boolean {
     return this.#arriving.delete(socket) || this.#idle.delete(socket) || this.#busy.delete(socket);
   }
