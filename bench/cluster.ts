@@ -3,7 +3,9 @@
  * for Host `redirect.example.com`, to which the gateway answers itself.
  */
 import { backendYaml, edgeYaml, policyYaml } from "../test/support/manifests.ts";
-import type { BackendKind } from "./stage.ts";
+
+/** A backend: TLS with HTTP/1.1 or HTTP/2, or plaintext. Requests for Host `KIND.example.com` go to it. */
+export type BackendKind = "h1" | "h2" | "plain";
 
 /** The name in the certificates, which the policies use as hostname. */
 export const SNI = "backend.internal";

@@ -10,7 +10,8 @@ import { type Profile, printProfile } from "./cpuprofile.ts";
 import { serve } from "./gateway.ts";
 import { load, type Load } from "./load.ts";
 import { freePort, type Running } from "./process.ts";
-import { type BackendKind, BODIES, type BodyName, LOAD_CORE, setStage, type Stage } from "./stage.ts";
+import type { BackendKind } from "./cluster.ts";
+import { BODIES, type BodyName, LOAD_CORE, setStage, type Stage } from "./stage.ts";
 import { serveWorkers } from "./worker.ts";
 
 const SECONDS = 5;

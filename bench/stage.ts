@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { mintCa, mintLeaf } from "../test/support/pki.ts";
-import { clusterYaml, SNI } from "./cluster.ts";
+import { type BackendKind, clusterYaml, SNI } from "./cluster.ts";
 import { freePort, start } from "./process.ts";
 
 /** The root of the repository. */
@@ -16,9 +16,6 @@ export const LOAD_CORE = 1;
 export const BODIES = { "100 B": "/100", "100 kB": "/100k" } as const;
 /** The size of a response body. */
 export type BodyName = keyof typeof BODIES;
-
-/** A backend: TLS with HTTP/1.1 or HTTP/2, or plaintext. Requests for Host `KIND.example.com` go to it. */
-export type BackendKind = "h1" | "h2" | "plain";
 
 /** The running surroundings, and their files in `directory`. */
 export interface Stage {

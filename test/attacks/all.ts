@@ -2,6 +2,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
+import type { Attack } from "./attack.ts";
 import { BACKEND_ATTACKS } from "./backends.ts";
 import { MALFORMED } from "./framing.ts";
 import { unfinishedHandshakes } from "./handshakes.ts";
@@ -9,22 +10,6 @@ import { hold, HOLDS } from "./holding.ts";
 import { flood, FLOODS } from "./http2.ts";
 import { pipeline } from "./pipelining.ts";
 import type { Target } from "./target.ts";
-
-export interface Attack {
-  readonly name: string;
-  /** Resolves when it is over, after about `ms`, with the bounds that it saw broken, in words. */
-  readonly run: (target: Target, bounds: Bounds) => Promise<readonly string[]>;
-  /** It takes so long to come about, and others may wait for a second before somebody is cut for them. */
-  readonly isSlow?: true;
-  /** It comes from a backend that only the gateway has: nginx is not compared. */
-  readonly isOfBackend?: true;
-}
-
-export interface Bounds {
-  readonly ms: number;
-  /** A tenth of what the whole form sends. */
-  readonly isShort: boolean;
-}
 
 export const ATTACKS: readonly Attack[] = [
   ...BACKEND_ATTACKS,

@@ -3,7 +3,7 @@ import { Agent, request as ask, type RequestOptions } from "node:http";
 import { request as askSecurely } from "node:https";
 import { setTimeout as pause } from "node:timers/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
-import type { Attack } from "./all.ts";
+import type { Attack } from "./attack.ts";
 import { ANSWER_BYTES, hostOf, type OtherName, type Others } from "./others.ts";
 import type { Target } from "./target.ts";
 

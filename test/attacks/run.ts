@@ -9,7 +9,8 @@
 import { parseArgs } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ServingRuntime } from "../runtimes/hosts.ts";
-import { type Attack, ATTACKS } from "./all.ts";
+import { ATTACKS } from "./all.ts";
+import type { Attack } from "./attack.ts";
 import { startNginx } from "./nginx.ts";
 import { runShort } from "./short.ts";
 import { type Gateway, startGateway, type Target } from "./target.ts";

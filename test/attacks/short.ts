@@ -5,7 +5,7 @@
  * for each place of its pool.
  */
 import { DEFAULT_POOL_LIMITS } from "../../src/backend/limits.ts";
-import type { Attack } from "./all.ts";
+import type { Attack } from "./attack.ts";
 import { startGateway } from "./target.ts";
 import { MEGABYTE, other, probe, watch } from "./watch.ts";
 

@@ -4,7 +4,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { setTimeout as pause } from "node:timers/promises";
-import type { Attack } from "./all.ts";
+import type { Attack } from "./attack.ts";
 import type { Gateway, Target } from "./target.ts";
 
 /** What the other client got, asking one request after the other. */

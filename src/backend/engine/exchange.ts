@@ -7,7 +7,7 @@ import { type Headers, Reader, Writer } from "./codec.ts";
 import { Eager } from "./eager.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
-import { responseBody, upgradedStream } from "./streams.ts";
+import { responseBody, type StreamedExchange, type TakenBytes, upgradedStream } from "./streams.ts";
 import { type RequestBody, Upload } from "./upload.ts";
 
 export interface RequestHead {
@@ -46,13 +46,6 @@ export interface BackendResponse {
   readonly upgrade?: ByteStream;
 }
 
-/** What a reader of the response gets next. */
-export type Taken =
-  | { readonly kind: "data"; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly kind: "nothing" }
-  | { readonly kind: "end" }
-  | { readonly kind: "failed"; readonly error: ConnectionError };
-
 /** Body bytes taken before anyone asks, so that a small response frees its connection at once, and is no stream. */
 const EAGER_BYTES = 128 * 1024;
 /**
@@ -77,7 +70,7 @@ interface Gathered {
   timer: ReturnType<typeof setTimeout> | undefined;
 }
 
-export class Exchange {
+export class Exchange implements StreamedExchange {
   readonly #pump: Pump;
   readonly #request: number;
   readonly #options: RequestOptions;
@@ -139,7 +132,7 @@ export class Exchange {
   }
 
   /** The next bytes; `nothing` means: wait for {@link changed}. */
-  take(): Taken {
+  take(): TakenBytes {
     const bytes = this.#eager.shift();
     if (bytes !== null) return { kind: "data", bytes };
     for (;;) {

@@ -1,11 +1,34 @@
 /** A response as streams: the body pulled by its reader, and the duplex after an upgrade. */
 import type { ByteStream } from "../host.ts";
 import { ConnectionError } from "./errors.ts";
-import type { Exchange } from "./exchange.ts";
 import type { Pump } from "./pump.ts";
 
+/**
+ * What the module has of a body: a piece of it, valid until its buffer is given away; its end; the failure that broke it
+ * off; or nothing yet.
+ */
+export type TakenBytes =
+  | { readonly kind: "data"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "end" }
+  | { readonly kind: "failed"; readonly error: ConnectionError }
+  | { readonly kind: "nothing" };
+
+/** The exchange that a stream reads, as far as the stream needs it. */
+export interface StreamedExchange {
+  take(): TakenBytes;
+  /** Has the module go on with what was taken. */
+  proceed(): void;
+  /** Resolves when there may be more to take. */
+  changed(): Promise<void>;
+  /** The same for a body that is read as a stream. */
+  bodyChanged(): Promise<void>;
+  /** False when the upgraded connection is over. */
+  write(bytes: Uint8Array): Promise<boolean>;
+  cancel(error: ConnectionError): void;
+}
+
 /** Nothing is taken from the module before someone reads, so an unread body stops the backend. */
-export function responseBody(exchange: Exchange): ReadableStream<Uint8Array> {
+export function responseBody(exchange: StreamedExchange): ReadableStream<Uint8Array> {
   const source = new ResponseBody(exchange);
   return new ReadableStream({
     type: "bytes",
@@ -15,11 +38,11 @@ export function responseBody(exchange: Exchange): ReadableStream<Uint8Array> {
 }
 
 class ResponseBody {
-  readonly #exchange: Exchange;
+  readonly #exchange: StreamedExchange;
   /** What a caller's own buffer had no room for. */
   #rest: Uint8Array<ArrayBuffer> | null = null;
 
-  constructor(exchange: Exchange) {
+  constructor(exchange: StreamedExchange) {
     this.#exchange = exchange;
   }
 
@@ -91,7 +114,7 @@ class ResponseBody {
 const PULL_BYTES = 64 * 1024;
 
 /** The connection after 101, as bytes. */
-export function upgradedStream(exchange: Exchange, pump: Pump): ByteStream {
+export function upgradedStream(exchange: StreamedExchange, pump: Pump): ByteStream {
   return {
     async read() {
       for (;;) {

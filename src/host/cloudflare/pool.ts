@@ -4,7 +4,7 @@ import { BundleError } from "../../bundle/refusal.ts";
 import { failureOf, failureResponse } from "../../gateway/failures.ts";
 import { cloudflareHost } from "./host.ts";
 import { POOL_FULL_FIELD, respond } from "./respond.ts";
-import type { Background } from "./serving.ts";
+import type { Background } from "../../gateway/front.ts";
 import type { SourceEnv } from "./source.ts";
 
 export interface PoolEnv {

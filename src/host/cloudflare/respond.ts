@@ -2,7 +2,7 @@
 import { dropBody, type ExchangeResponse } from "../../backend/index.ts";
 import { toWorkerd } from "./fields.ts";
 import { HANDED_OVER } from "../../gateway/gateway.ts";
-import type { Background } from "./serving.ts";
+import type { Background } from "../../gateway/front.ts";
 import { respondWebSocket } from "./websocket.ts";
 
 /** Responses without content, whatever their fields say (RFC 9110 §6.4.1). */

@@ -14,15 +14,12 @@ import type { Bundle, Capability } from "../../bundle/types.ts";
 import { createApp } from "../../gateway/app.ts";
 import { failureResponse, requestFailure } from "../../gateway/failures.ts";
 import { createGateway, type Gateway } from "../../gateway/gateway.ts";
-import type { Front } from "../../gateway/front.ts";
+import type { Background, Front } from "../../gateway/front.ts";
 import type { EncodedSlashes } from "../../gateway/match/request.ts";
 import { fromWorkerd } from "./fields.ts";
 import { respond } from "./respond.ts";
 import type { Release, Source } from "./source.ts";
 import { openingWebSockets } from "./websocket.ts";
-
-/** Keeps work alive that outlives its response: mirrors, a WebSocket's messages. */
-export type Background = (work: Promise<void>) => void;
 
 export interface ServingOptions {
   readonly source: Source;

@@ -8,14 +8,8 @@ import { join } from "node:path";
 import { loadAll } from "js-yaml";
 import type { Json } from "../../../src/compile/schema/structural.ts";
 import { metadataCases } from "./metadata.ts";
-import type { Definition, KubeObject, Object_ } from "./parts.ts";
+import type { AdmissionCase, Definition, KubeObject, Object_ } from "./parts.ts";
 import { written } from "./written.ts";
-
-export interface AdmissionCase {
-  /** Unique; names the base, the field and the change. */
-  readonly name: string;
-  readonly object: KubeObject;
-}
 
 /** The CRDs of Gateway API v1.7.0 (experimental channel, which has every field), without descriptions and status. */
 export function readDefinitions(): Definition[] {

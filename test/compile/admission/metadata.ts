@@ -1,7 +1,6 @@
 /** `metadata`, which the API machinery checks: no CRD has a schema of it. */
 import type { Json } from "../../../src/compile/schema/structural.ts";
-import type { AdmissionCase } from "./cases.ts";
-import { object, type Object_ } from "./parts.ts";
+import { type AdmissionCase, object, type Object_ } from "./parts.ts";
 
 const NAMES: readonly Json[] = [
   "a.b",

@@ -1,7 +1,6 @@
 /** A CustomResourceDefinition that no checks of lasthop's own know: what a CEL library and Kubernetes' functions must do. */
 import type { Json } from "../../../src/compile/schema/structural.ts";
-import type { AdmissionCase } from "./cases.ts";
-import type { Definition, Object_ } from "./parts.ts";
+import type { AdmissionCase, Definition, Object_ } from "./parts.ts";
 
 interface Field {
   readonly schema: Object_;

@@ -55,3 +55,10 @@ export const AUTH: Readonly<Record<string, string>> = {
     Object.entries(BACKENDS).map(([name, ref]) => [`ref-${name}`, `{ protocol: GRPC, grpc: {}, backendRef: ${ref} }`]),
   ),
 };
+
+/** One object that an API server is asked about. */
+export interface AdmissionCase {
+  /** Unique; names the base, the field and the change. */
+  readonly name: string;
+  readonly object: KubeObject;
+}

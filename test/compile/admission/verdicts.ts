@@ -7,8 +7,7 @@ import { type RawObject } from "../../../src/compile/kubernetes/raw-object.ts";
 import { load } from "../../../src/compile/load/load.ts";
 import { Memory } from "../../../src/compile/memory/memory.ts";
 import { type Definitions, readDefinitions } from "../../../src/compile/schema/definitions.ts";
-import type { AdmissionCase } from "./cases.ts";
-import type { Definition, KubeObject } from "./parts.ts";
+import type { AdmissionCase, Definition, KubeObject } from "./parts.ts";
 
 /** Reason and field of one cause: `FieldValueRequired spec.targetRefs[0].name`. Of build: the code and the field. */
 export type Refusal = `${string} ${string}`;

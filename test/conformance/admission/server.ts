@@ -2,7 +2,7 @@
 import type { OutgoingHttpHeaders } from "node:http";
 import { Agent, request, type RequestOptions } from "node:https";
 import { KubeConfig } from "@kubernetes/client-node";
-import type { AdmissionCase } from "../../compile/admission/cases.ts";
+import type { AdmissionCase } from "../../compile/admission/parts.ts";
 import type { Definition } from "../../compile/admission/parts.ts";
 import type { Refusal, Verdict, Verdicts } from "../../compile/admission/verdicts.ts";
 
