@@ -47,7 +47,7 @@ export interface CompileResult {
   readonly skipped: readonly Skipped[];
   /** The backends of the bundle that get plaintext, by their id. */
   readonly plaintext: readonly PlaintextBackend[];
-  /** Nothing may be written, because an input cannot be read, or because no Gateway can be chosen. */
+  /** The bundle may not be written, because an input cannot be read, or because no Gateway can be chosen. */
   readonly fatal: boolean;
 }
 

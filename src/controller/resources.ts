@@ -43,7 +43,7 @@ export const RESOURCES: readonly Resource[] = [
   gatewayApi("HTTPRoute", "httproutes"),
   gatewayApi("BackendTLSPolicy", "backendtlspolicies"),
   gatewayApi("ReferenceGrant", "referencegrants"),
-  // These routes are not served; their status says so.
+  // Routes of these kinds are not served; their status says so.
   gatewayApi("GRPCRoute", "grpcroutes", "v1", true),
   gatewayApi("TLSRoute", "tlsroutes", "v1", true),
   gatewayApi("TCPRoute", "tcproutes", "v1", true),

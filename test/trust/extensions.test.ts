@@ -1,33 +1,21 @@
 /** The extensions of a certificate, and its unique identifiers. */
 import { describe, expect, it } from "vitest";
-import { type Certificate, parseCertificate } from "../../src/trust/x509/certificate.ts";
-import { HOST, type Spec, ca, dirName, dns, ext, extension, mint, name, uri } from "../support/certificates.ts";
+import { dirName, dns, extension, name, uri } from "../support/certificates.ts";
 import { type Bytes, bytes, int, oid, seq, tlv, utf8 } from "../support/der.ts";
+import { parsed, whyNotParsed } from "../support/parsed.ts";
 
-const root = ca("root");
 const NULL = bytes(5, 0);
-const SAN = ext.san(dns(HOST));
-
-const parsed = (spec: Spec): Certificate | string => {
-  const answer = parseCertificate(mint({ extensions: [SAN], ...spec }, root).der);
-  return answer.kind === "parsed" ? answer.value : answer.why;
-};
-
-const why = (spec: Spec): string => {
-  const answer = parsed(spec);
-  return typeof answer === "string" ? answer : "parsed";
-};
 
 describe("extensions", () => {
   it("may be 32", () => {
     const list = (count: number): Bytes[] =>
       Array.from({ length: count }, (_, at) => extension(`1.2.3.${at}`, false, NULL));
-    expect(why({ extensions: list(32) })).toBe("parsed");
-    expect(why({ extensions: list(33) })).toBe("more than 32 extensions");
+    expect(whyNotParsed({ extensions: list(32) })).toBe("parsed");
+    expect(whyNotParsed({ extensions: list(33) })).toBe("more than 32 extensions");
   });
   it("hold policy qualifiers that are DER, and nothing else", () => {
     const qualified = (qualifiers: Bytes): string =>
-      why({ extensions: [extension("2.5.29.32", false, seq(seq(oid("1.2.3"), qualifiers)))] });
+      whyNotParsed({ extensions: [extension("2.5.29.32", false, seq(seq(oid("1.2.3"), qualifiers)))] });
     expect(qualified(seq(seq(oid("1.2.4"), utf8("x"))))).toBe("parsed");
     expect(qualified(seq(bytes(0x30, 9)))).toBe("certificatePolicies is truncated");
   });
@@ -64,9 +52,9 @@ describe("extensions", () => {
   });
   it("and unique identifiers stand in version 2 or 3", () => {
     const uniqueIds = tlv(0x81, bytes(0, 1));
-    expect(why({ uniqueIds })).toBe("parsed");
-    expect(why({ uniqueIds, version: tlv(0xa0, int(1)), rawExtensions: bytes() })).toBe("parsed");
-    expect(why({ uniqueIds, version: bytes(), rawExtensions: bytes() })).toBe(
+    expect(whyNotParsed({ uniqueIds })).toBe("parsed");
+    expect(whyNotParsed({ uniqueIds, version: tlv(0xa0, int(1)), rawExtensions: bytes() })).toBe("parsed");
+    expect(whyNotParsed({ uniqueIds, version: bytes(), rawExtensions: bytes() })).toBe(
       "a version 1 certificate has a unique identifier",
     );
   });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { readCrl } from "../../src/trust/revocation/crl.ts";
 import { parseOcspResponse } from "../../src/trust/revocation/ocsp-response.ts";
-import { type Certificate, parseCertificate } from "../../src/trust/x509/certificate.ts";
+import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import {
   HOST,
   NOW,
@@ -19,6 +19,7 @@ import {
 } from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
 import { type Bytes, TRUE, bytes, concat, generalizedTime, int, oid, seq, tlv, utcTime, utf8 } from "../support/der.ts";
+import { whyNotParsed } from "../support/parsed.ts";
 import { ecKey } from "../support/keys.ts";
 import { byKey, byName, staple, stapleAnswer, tlsFeature } from "../support/staples.ts";
 
@@ -176,16 +177,6 @@ function split(content: Bytes): Bytes[] | null {
 const NULL = bytes(5, 0);
 const SAN = ext.san(dns(HOST));
 
-const parsed = (spec: Spec): Certificate | string => {
-  const answer = parseCertificate(mint({ extensions: [SAN], ...spec }, root).der);
-  return answer.kind === "parsed" ? answer.value : answer.why;
-};
-
-const why = (spec: Spec): string => {
-  const answer = parsed(spec);
-  return typeof answer === "string" ? answer : "parsed";
-};
-
 describe("bytes after the last field", () => {
   it.each<[string, Spec, string]>([
     ["in version", { version: tlv(0xa0, int(2), NULL) }, "version has trailing bytes"],
@@ -246,6 +237,6 @@ describe("bytes after the last field", () => {
       "subject has trailing bytes",
     ],
   ])("%s", (_, spec, expected) => {
-    expect(why(spec)).toBe(expected);
+    expect(whyNotParsed(spec)).toBe(expected);
   });
 });

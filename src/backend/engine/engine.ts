@@ -33,7 +33,7 @@ export class Engine {
     return this.#instance?.connections ?? 0;
   }
 
-  /** Those that are gone too. */
+  /** How many connections this engine has had in all, closed ones too. */
   get made(): number {
     return this.#instance?.made ?? 0;
   }

@@ -1,6 +1,6 @@
 /**
  * The room that the connections of all keys share: how many may be open, and whose is the next when there is none left.
- * It knows nothing of keys but what waits for room.
+ * Room knows of a key only which of its requests wait.
  */
 import type { PooledConnection } from "./pooled-connection.ts";
 

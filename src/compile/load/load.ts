@@ -86,7 +86,7 @@ export type Cluster = { readonly [K in Kind]: ReadonlyMap<string, Entry<Types[K]
 interface Loaded {
   readonly cluster: Cluster;
   readonly skipped: readonly Skipped[];
-  /** Nothing may be built, because nobody can tell which Services some policy protects: one could be sent plaintext. */
+  /** The bundle may not be built, because a policy does not tell which Services it protects: one could be sent plaintext. */
   readonly fatal: boolean;
 }
 

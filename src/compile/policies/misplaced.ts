@@ -22,7 +22,7 @@ export interface ClosedService {
 interface Misplacements {
   /** All of them, as `namespace/name`. */
   readonly named: readonly string[];
-  /** Those with ports that no policy covers. */
+  /** Services with ports that no policy covers. */
   readonly closed: readonly ClosedService[];
 }
 

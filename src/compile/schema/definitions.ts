@@ -37,7 +37,7 @@ export function readDefinitions(
   for (const raw of raws.filter(isDefinition)) byName.set(raw.ref.name, [...(byName.get(raw.ref.name) ?? []), raw]);
   for (const [first, ...others] of byName.values()) {
     if (first === undefined) continue;
-    // Nobody knows which of the copies the API server has.
+    // The API server has one of the copies, and the input does not tell which.
     if (others.some(({ value }) => canonicalJson(value) !== canonicalJson(first.value)))
       for (const raw of [first, ...others]) report(raw, DIFFERENT_COPIES);
     else for (const [key, entry] of versionsOf(first, report)) byKind.set(key, entry);

@@ -29,7 +29,7 @@ export interface SignerSearch {
   readonly checkPath: (path: readonly SourcedCertificate[]) => Problem | null;
 }
 
-/** Who signed a CRL, as `CrlSigners.signedBy` answers. */
+/** The signer of a CRL, as `CrlSigners.signedBy` answers. */
 type CrlSignature =
   /** `period` is when the signer is known to be valid and not revoked. */
   | { readonly kind: "signed"; readonly period: Period }
@@ -60,7 +60,7 @@ export class CrlSigners {
     this.#status = status;
   }
 
-  /** Who signed this CRL. The answer means nothing once the budget is exceeded. */
+  /** The signer of this CRL. The answer means nothing once the budget is exceeded. */
   async signedBy(crl: Crl): Promise<CrlSignature> {
     const found = this.#found.get(crl);
     if (found !== undefined) return found;
