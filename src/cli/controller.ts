@@ -17,6 +17,7 @@ import {
   type Publisher,
   runController,
 } from "../controller/index.ts";
+import { COMPILE_OPTIONS } from "./compile-options.ts";
 import { closeEndpoint, type HostPort, openEndpoint, parseHostPort } from "./endpoint.ts";
 
 const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-kv) [options]
@@ -113,10 +114,7 @@ function parseControllerArgs(args: readonly string[]): ControllerSettings | stri
         health: { type: "string", default: "127.0.0.1:9465" },
         lease: { type: "string", default: "lasthop-system/lasthop-controller" },
         kubeconfig: { type: "string" },
-        "allow-loopback": { type: "boolean", default: false },
-        "allow-address-annotation": { type: "boolean", default: false },
-        "allow-external-name": { type: "boolean", default: false },
-        "require-backend-tls": { type: "boolean", default: false },
+        ...COMPILE_OPTIONS,
         help: { type: "boolean", short: "h", default: false },
       },
     });

@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { CompileOptions, InputsRead, Target } from "../../compile/index.ts";
+import { COMPILE_OPTIONS } from "../compile-options.ts";
 
 /** The help text. */
 export const BUILD_USAGE = `usage: lasthop build -f PATH… [options]
@@ -55,10 +56,7 @@ export function parseBuildArgs(args: readonly string[]): Omit<BuildOptions, "pri
         format: { type: "string", default: "text" },
         gateway: { type: "string" },
         target: { type: "string" },
-        "allow-loopback": { type: "boolean", default: false },
-        "allow-address-annotation": { type: "boolean", default: false },
-        "allow-external-name": { type: "boolean", default: false },
-        "require-backend-tls": { type: "boolean", default: false },
+        ...COMPILE_OPTIONS,
         help: { type: "boolean", short: "h", default: false },
       },
     });
