@@ -11,7 +11,7 @@ import { PLAIN_REQUEST } from "../src/backend/exchange.ts";
 import { NO_REUSE } from "../src/backend/limits.ts";
 import { compile } from "../src/compile/index.ts";
 import { decodeBundle } from "../src/bundle/codec.ts";
-import { nodeHost } from "../src/host/node/host.ts";
+import { nodeRuntime } from "../src/host/node/runtime.ts";
 import { clusterYaml, SNI } from "./cluster.ts";
 
 /** A function that makes one request, and resolves when its response has been read to the end. */
@@ -50,15 +50,15 @@ const CHUNK = new Uint8Array(CHUNK_BYTES);
 /** The flow control windows of lasthop's HTTP/2 (wasm/src/limits.rs), in bytes. */
 const WINDOWS = { connection: 1024 * 1024, stream: 512 * 1024 };
 
-const host = nodeHost();
+const runtime = nodeRuntime();
 
 /** lasthop's client. When not `pooled`, each request has a connection of its own; with `uploadBytes` it is a POST. */
 export function lasthop({ port, caPem }: Server, alpn: "h1" | "h2", pooled: boolean, uploadBytes = 0): Client {
   const { text } = compile([{ file: "bench.yaml", text: clusterYaml(caPem, { [alpn]: port }) }], {
     allowLoopback: true,
   });
-  const bundle = decodeBundle(text ?? "", host.sha256);
-  const backends = createBackends({ bundle, host, ...(pooled ? {} : { poolLimits: NO_REUSE }) });
+  const bundle = decodeBundle(text ?? "", runtime.sha256);
+  const backends = createBackends({ bundle, runtime, ...(pooled ? {} : { poolLimits: NO_REUSE }) });
   const upload = uploadBytes > 0;
   return async (target) => {
     const sent = await backends.send(`bench/${alpn}:443`, {

@@ -9,7 +9,7 @@ import { NO_SECRETS } from "../src/bundle/secrets.ts";
 import { clusterCompiler, Diagnostics, type RawObject } from "../src/compile/index.ts";
 import { readObjects } from "../src/compile/document/objects.ts";
 import { createGateway, type Gateway } from "../src/gateway/gateway.ts";
-import { nodeHost } from "../src/host/node/host.ts";
+import { nodeRuntime } from "../src/host/node/runtime.ts";
 import { mintCa } from "../test/support/pki.ts";
 import { generate, type Scale } from "./generate.ts";
 import { format, spread } from "./measure.ts";
@@ -96,23 +96,23 @@ interface Served {
 
 /** A function that loads one bundle after another, as a host does, and returns the CPU ms of both steps. */
 function server(): (text: string) => [decode: number, swap: number] {
-  const host = nodeHost();
+  const runtime = nodeRuntime();
   let served: Served | null = null;
   const swap = (bundle: Bundle, previous: Served | null): Served => {
-    const backends = previous?.backends.succeed(bundle, NO_SECRETS) ?? createBackends({ bundle, host });
+    const backends = previous?.backends.succeed(bundle, NO_SECRETS) ?? createBackends({ bundle, runtime });
     const gateway = createGateway({
       bundle,
       backends,
       log: () => {},
       capabilities: [],
-      monotonicMs: host.monotonicMs,
+      monotonicMs: runtime.monotonicMs,
       random: Math.random,
       previous: previous?.gateway,
     });
     return { bundle, backends, gateway };
   };
   return (text) => {
-    const [decodeMs, bundle] = cpu(() => decodeBundle(text, host.sha256, served?.bundle));
+    const [decodeMs, bundle] = cpu(() => decodeBundle(text, runtime.sha256, served?.bundle));
     const [swapMs, next] = cpu(() => swap(bundle, served));
     served = next;
     return [decodeMs, swapMs];

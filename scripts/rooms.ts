@@ -61,7 +61,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "framing.ts",
     "exchange.ts",
     "failure.ts",
-    "host.ts",
+    "runtime.ts",
     "limits.ts",
     "random.ts",
     "soon.ts",

@@ -9,7 +9,7 @@ import { type BackendStats, codeOf, type OnBackendEvent } from "./events.ts";
 import { dropBody, type ExchangeRequest } from "./exchange.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
 import { requestFault } from "./framing.ts";
-import type { Host } from "./host.ts";
+import type { Runtime } from "./runtime.ts";
 import { DEFAULT_POOL_LIMITS, DEFAULT_TIMEOUTS, type PoolLimits, type Timeouts } from "./limits.ts";
 import { Pool } from "./pool/pool.ts";
 import { createRandom } from "./random.ts";
@@ -40,7 +40,7 @@ export interface Backends {
 
 export interface BackendsOptions {
   readonly bundle: Bundle;
-  readonly host: Host;
+  readonly runtime: Runtime;
   /** Has the key of the certificate that the Gateway presents to backends; createBackends throws a BundleError without it. */
   readonly secrets?: Secrets;
   /** Those not given have their defaults. */
@@ -51,12 +51,12 @@ export interface BackendsOptions {
 }
 
 export function createBackends(options: BackendsOptions): Backends {
-  const { bundle, host, secrets = NO_SECRETS, poolLimits, timeouts, onEvent = null } = options;
-  const random = createRandom(host.randomFill);
-  const pool = new Pool({ ...DEFAULT_POOL_LIMITS, ...poolLimits }, host, random);
-  const lasting: Lasting = { host, pool, random, endpoints: new Map() };
-  const registry = new BackendRegistry(bundle, new Policies(bundle, secrets, host, null), lasting);
-  return generation({ host, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts }, onEvent, lasting, registry });
+  const { bundle, runtime, secrets = NO_SECRETS, poolLimits, timeouts, onEvent = null } = options;
+  const random = createRandom(runtime.randomFill);
+  const pool = new Pool({ ...DEFAULT_POOL_LIMITS, ...poolLimits }, runtime, random);
+  const lasting: Lasting = { runtime, pool, random, endpoints: new Map() };
+  const registry = new BackendRegistry(bundle, new Policies(bundle, secrets, runtime, null), lasting);
+  return generation({ runtime, timeouts: { ...DEFAULT_TIMEOUTS, ...timeouts }, onEvent, lasting, registry });
 }
 
 function generation(sender: Sender): Backends {
@@ -65,7 +65,7 @@ function generation(sender: Sender): Backends {
   return {
     send(id, request, options = NO_OPTIONS) {
       const sending = send(sender, id, request, options);
-      sender.host.keep?.(sending);
+      sender.runtime.keep?.(sending);
       return sending;
     },
     succeed(bundle, secrets) {
@@ -74,7 +74,7 @@ function generation(sender: Sender): Backends {
       return generation({ ...sender, registry: next });
     },
     stats: () => registry.stats(),
-    sweep: () => lasting.pool.sweep(sender.host.monotonicMs()),
+    sweep: () => lasting.pool.sweep(sender.runtime.monotonicMs()),
     close() {
       if (!isSucceeded) lasting.pool.close();
     },
@@ -85,7 +85,7 @@ const NO_OPTIONS: SendOptions = { backendRequestMs: null, retry: null };
 const NONE: ReadonlySet<BundleEndpoint> = new Set();
 
 async function send(sender: Sender, id: BackendId, request: ExchangeRequest, options: SendOptions): Promise<Sent> {
-  const { host, registry, lasting, onEvent } = sender;
+  const { runtime, registry, lasting, onEvent } = sender;
   const state = registry.get(id);
   const { transport } = state.backend;
   if (transport.kind === "refused") {
@@ -99,7 +99,7 @@ async function send(sender: Sender, id: BackendId, request: ExchangeRequest, opt
   const body = request.body === null ? null : new Replay(request.body);
   let tried = NONE;
   for (let retries = 0; ; retries++) {
-    const first = state.endpoints.pick(host.monotonicMs(), tried);
+    const first = state.endpoints.pick(runtime.monotonicMs(), tried);
     if (first === null) return notSent(transportFailure("no-endpoint", `${id} has no ready endpoint`, "nothing"));
     const next = retry !== null && retries < retry.attempts ? retry : null;
     const sent = await attempt(sender, state, first, request, { body, keepsBody: next !== null, backendRequestMs });

@@ -2,7 +2,7 @@
  * The exchange: one request and its response as gateway/ and backend/ speak of them. Hosts adapt it to what their
  * runtime has, because a web `Response` carries no trailers and, outside workerd, no 101.
  */
-import type { ByteStream } from "./host.ts";
+import type { ByteStream } from "./runtime.ts";
 
 /** In order; names lower case, values as latin-1 strings without CR, LF or NUL. A name may stand more than once. */
 export type HeaderList = readonly (readonly [name: string, value: string])[];

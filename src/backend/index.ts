@@ -17,7 +17,7 @@ export {
   type RequestClient,
 } from "./exchange.ts";
 export { type BackendFailure, type TransportCode, transportFailure } from "./failure.ts";
-export { type ByteStream, type Dial, DialError, type Host, type HostAead } from "./host.ts";
+export { type ByteStream, type Dial, DialError, type Runtime, type RuntimeAead } from "./runtime.ts";
 export { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "./limits.ts";
 export type { ConnectionFacts, Sent } from "./send/sent.ts";
 export { afterMicrotasks } from "./soon.ts";

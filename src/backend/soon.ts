@@ -1,4 +1,4 @@
-/** `Host.soon` where a runtime has nothing between its microtasks and its I/O. */
+/** `Runtime.soon` where a runtime has nothing between its microtasks and its I/O. */
 
 /** Enough for a stream that has its next chunk, or its end, to say so. About a microsecond. */
 const MICROTASKS = 12;

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { BundleError } from "../bundle/codec.ts";
 import type { OnBackendEvent } from "../backend/index.ts";
 import type { AccessLog, AccessRecord } from "../gateway/access-log.ts";
-import { nodeHost } from "../host/node/host.ts";
+import { nodeRuntime } from "../host/node/runtime.ts";
 import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";
 import { FileRefused } from "../host/node/regular-file.ts";
@@ -73,7 +73,7 @@ async function startServing(
 ): Promise<Running> {
   const { path, portMap } = settings;
   const options = {
-    host: nodeHost(),
+    runtime: nodeRuntime(),
     portMap,
     log,
     encodedSlashes: settings.encodedSlashes,

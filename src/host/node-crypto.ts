@@ -7,7 +7,7 @@ import {
   type CipherGCMTypes,
   type KeyObject,
 } from "node:crypto";
-import type { HostAead } from "../backend/index.ts";
+import type { RuntimeAead } from "../backend/index.ts";
 
 const TAG_BYTES = 16;
 
@@ -17,7 +17,7 @@ interface AeadKey {
 }
 
 /** A cipher of its own: handles mean nothing to another one. */
-export function nodeAead(): HostAead {
+export function nodeAead(): RuntimeAead {
   const keys = new Map<number, AeadKey>();
   let next = 1;
   return {

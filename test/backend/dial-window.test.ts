@@ -1,12 +1,12 @@
 /** A burst of requests to one backend: how many connections are dialled at a time, and what the others do meanwhile. */
 import { expect, test } from "vitest";
 import { DialWindow } from "../../src/backend/pool/dial-window.ts";
-import { type Dial, DialError } from "../../src/backend/host.ts";
+import { type Dial, DialError } from "../../src/backend/runtime.ts";
 import { DIAL_LIMITS } from "../../src/backend/limits.ts";
 import type { Connected } from "../../src/backend/connect/connect.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import { plainRequest } from "../support/request.ts";
-import { bundleTo, clientOf, failedWith, host, textOf } from "./fixtures/last-hop.ts";
+import { bundleTo, clientOf, failedWith, runtime, textOf } from "./fixtures/last-hop.ts";
 import { secureHttp1 } from "./fixtures/servers.ts";
 
 const { atOnce } = DIAL_LIMITS;
@@ -18,13 +18,13 @@ function heldDial(port?: number) {
   const held: (() => void)[] = [];
   let begun = 0;
   const dial: Dial = async (endpoint, signal) => {
-    if (port !== undefined && endpoint.port !== port) return host.dial(endpoint, signal);
+    if (port !== undefined && endpoint.port !== port) return runtime.dial(endpoint, signal);
     begun++;
     await new Promise<void>((resolve, reject) => {
       held.push(resolve);
       signal.addEventListener("abort", () => reject(new DialError("timeout", "aborted")));
     });
-    return host.dial(endpoint, signal);
+    return runtime.dial(endpoint, signal);
   };
   return {
     dial,
@@ -42,7 +42,7 @@ test("a burst dials a few, and the others take what comes free", async () => {
   const { dial, begun, letGo, letAllGo } = heldDial();
   // The clock stands still, so each connection counts as opened in the time that the network took.
   const { text } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: ["http/1.1"] } }), {
-    host: { dial, monotonicMs: () => 0 },
+    runtime: { dial, monotonicMs: () => 0 },
     timeouts: { connectMs: 20_000 },
   });
   let answered = 0;
@@ -62,7 +62,7 @@ test("who leaves gives its place to the next, and who left while it waited takes
   const server = await secureHttp1(ok);
   const { dial, begun, letAllGo } = heldDial();
   const { ask, text } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: ["http/1.1"] } }), {
-    host: { dial },
+    runtime: { dial },
   });
   const dialling = new AbortController();
   const waiting = new AbortController();
@@ -88,7 +88,7 @@ test("a backend that accepts and is silent keeps no other from being dialled, an
   const [first, second] = [0, 1].map((at) => ({ ...both, endpoints: both.endpoints.slice(at, at + 1) }));
   const backends = createBackends({
     bundle: { ...bundle, backends: { "test/silent:443": first ?? both, "test/good:443": second ?? both } },
-    host: { ...host, dial },
+    runtime: { ...runtime, dial },
     timeouts: { connectMs: 1_500 },
   });
   const burst = asked(2 * atOnce, () => backends.send("test/silent:443", plainRequest()));

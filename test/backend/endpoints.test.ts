@@ -1,12 +1,12 @@
 /** Several endpoints: raced when one is slow to accept, left out when one fails, chosen by load. */
 import { expect, onTestFinished, test } from "vitest";
-import { DialError, type Host } from "../../src/backend/host.ts";
+import { DialError, type Runtime } from "../../src/backend/runtime.ts";
 import { Endpoint } from "../../src/backend/send/endpoints.ts";
 import { transportFailure } from "../../src/backend/failure.ts";
 import { DEFAULT_POOL_LIMITS, HEALTH_LIMITS } from "../../src/backend/limits.ts";
 import { Pool } from "../../src/backend/pool/pool.ts";
 import { silentPort } from "../last-hop/hostile-servers.ts";
-import { bundleTo, clientOf, failedWith, host } from "./fixtures/last-hop.ts";
+import { bundleTo, clientOf, failedWith, runtime } from "./fixtures/last-hop.ts";
 import { plain, secure } from "./fixtures/servers.ts";
 
 const PLAINTEXT = { transport: { kind: "plaintext" } } as const;
@@ -17,15 +17,15 @@ test("an endpoint that does not accept is overtaken by the next, and its dial cl
   onTestFinished(() => silent.close());
   const server = await secure(ok);
   const pending = new Set<number>();
-  const dial: Host["dial"] = async (endpoint, signal) => {
+  const dial: Runtime["dial"] = async (endpoint, signal) => {
     pending.add(endpoint.port);
     try {
-      return await host.dial(endpoint, signal);
+      return await runtime.dial(endpoint, signal);
     } finally {
       pending.delete(endpoint.port);
     }
   };
-  const { text } = clientOf(bundleTo({ ports: [silent.port, server.port] }), { host: { dial } });
+  const { text } = clientOf(bundleTo({ ports: [silent.port, server.port] }), { runtime: { dial } });
   const startMs = performance.now();
   for (let asked = 0; asked < 4; asked++) expect(await text()).toBe("ok");
   expect(performance.now() - startMs).toBeLessThan(2_500);
@@ -34,14 +34,14 @@ test("an endpoint that does not accept is overtaken by the next, and its dial cl
 
 test("no more endpoints are dialled than three, and none once one has accepted", async () => {
   const dialled: number[] = [];
-  const never: Host["dial"] = (endpoint, signal) => {
+  const never: Runtime["dial"] = (endpoint, signal) => {
     dialled.push(endpoint.port);
     return new Promise((_, reject) => {
       signal.addEventListener("abort", () => reject(new DialError("timeout", "aborted")));
     });
   };
   const hanging = clientOf(bundleTo({ ports: [1, 2, 3, 4, 5] }), {
-    host: { dial: never },
+    runtime: { dial: never },
     timeouts: { connectMs: 1_000 },
   });
   expect(await hanging.ask()).toMatchObject(failedWith("connection-timeout"));
@@ -49,9 +49,9 @@ test("no more endpoints are dialled than three, and none once one has accepted",
 
   dialled.length = 0;
   const server = await secure(ok);
-  const mute: Host["dial"] = async (endpoint, signal) => {
+  const mute: Runtime["dial"] = async (endpoint, signal) => {
     dialled.push(endpoint.port);
-    const stream = await host.dial({ ...endpoint, port: server.port }, signal);
+    const stream = await runtime.dial({ ...endpoint, port: server.port }, signal);
     return {
       ...stream,
       read: () => new Promise(() => undefined),
@@ -59,7 +59,7 @@ test("no more endpoints are dialled than three, and none once one has accepted",
       close: () => stream.close(),
     };
   };
-  const slow = clientOf(bundleTo({ ports: [1, 2, 3] }), { host: { dial: mute }, timeouts: { connectMs: 1_000 } });
+  const slow = clientOf(bundleTo({ ports: [1, 2, 3] }), { runtime: { dial: mute }, timeouts: { connectMs: 1_000 } });
   expect(await slow.ask(), "a handshake is waited for").toMatchObject(failedWith("connection-timeout"));
   expect(dialled).toHaveLength(1);
 });
@@ -73,7 +73,7 @@ test("an endpoint that fails is left out, asked again after a time, and taken ba
   const other = await plain(ok);
   let nowMs = 0;
   const { ask, text, events, backends } = clientOf(bundleTo({ ports: [server.port, other.port], backend: PLAINTEXT }), {
-    host: { monotonicMs: () => nowMs },
+    runtime: { monotonicMs: () => nowMs },
   });
   for (let asked = 0; asked < 10; asked++) await ask({ method: "POST" });
   expect(server.requests).toHaveLength(5);
@@ -137,7 +137,7 @@ test("a slow endpoint gets fewer requests, an idle pair takes turns", async () =
 });
 
 test("an ejected endpoint is asked again although a request never ended, once that is long ago", () => {
-  const keyedPool = new Pool(DEFAULT_POOL_LIMITS, host, Math.random).keyedPool("it", false);
+  const keyedPool = new Pool(DEFAULT_POOL_LIMITS, runtime, Math.random).keyedPool("it", false);
   const endpoint = new Endpoint({ host: "127.0.0.1", port: 1 }, keyedPool, null);
   const refused = transportFailure("connection-refused", "", "nothing");
   let ejectedMs = 0;

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openPlain } from "../../src/backend/engine/connection.ts";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
-import type { ByteStream } from "../../src/backend/host.ts";
+import type { ByteStream } from "../../src/backend/runtime.ts";
 import { nodeAead } from "../../src/host/node-crypto.ts";
 import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { BIG_BYTES, dial, distorted, portOf, tlsBackend, type Backend, type Distortion } from "./fixtures/backend.ts";

@@ -4,7 +4,7 @@ import { openPlain, type Connection } from "../../src/backend/engine/connection.
 import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { dial, h2cBackend, plainBackend, tlsBackend, type Backend } from "./fixtures/backend.ts";
 import type { BackendResponse } from "../../src/backend/engine/exchange.ts";
-import type { ByteStream } from "../../src/backend/host.ts";
+import type { ByteStream } from "../../src/backend/runtime.ts";
 import { accept, connectionOf, get, newConfig, newEngine, open, SNI, streamOf, text } from "./fixtures/client.ts";
 
 let ca: Minted;

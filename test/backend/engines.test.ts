@@ -3,11 +3,11 @@ import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { Engines } from "../../src/backend/connect/engines.ts";
 import { ENGINE_LIMITS } from "../../src/backend/limits.ts";
-import { bundleTo, clientOf, host } from "./fixtures/last-hop.ts";
+import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
 import { secureHttp1 } from "./fixtures/servers.ts";
 
 test("an instance that is full is left alone until connections of it are gone", () => {
-  const engines = new Engines(host);
+  const engines = new Engines(runtime);
   const first = engines.get();
   for (let made = 0; made < ENGINE_LIMITS.connections; made++) first.instance.connectionMade();
   const second = engines.get();
@@ -19,7 +19,7 @@ test("an instance that is full is left alone until connections of it are gone", 
 });
 
 test("a small idle instance stays, with its tickets", () => {
-  const engines = new Engines(host);
+  const engines = new Engines(runtime);
   const engine = engines.get();
   engine.instance.connectionMade();
   engine.instance.connectionFreed();
@@ -27,7 +27,7 @@ test("a small idle instance stays, with its tickets", () => {
 });
 
 test("where connections may end unheard, an instance is replaced after so many, though they count as open", () => {
-  const engines = new Engines({ ...host, keep: () => undefined });
+  const engines = new Engines({ ...runtime, keep: () => undefined });
   const first = engines.get();
   for (let made = 0; made < ENGINE_LIMITS.lifetimeConnections; made++) {
     expect(engines.get()).toBe(first);
@@ -45,10 +45,10 @@ test("memory that a burst took is given back, and the next burst is served", asy
   const sizes = new Set<number>();
   const { text, backends } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: ["http/1.1"] } }), {
     timeouts: { connectMs: 25_000, responseMs: 25_000 },
-    host: {
+    runtime: {
       dial(endpoint, signal) {
         sizes.add(backends.stats().engineBytes);
-        return host.dial(endpoint, signal);
+        return runtime.dial(endpoint, signal);
       },
     },
   });

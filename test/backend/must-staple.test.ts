@@ -7,7 +7,7 @@ import { expect, test } from "vitest";
 import { type Minted, mintLeaf } from "../support/pki.ts";
 import { bytes, generalizedTime, int, oid, seq, tlv } from "../support/der.ts";
 import { SNI } from "./fixtures/client.ts";
-import { bundleTo, type Client, clientOf, host, root } from "./fixtures/last-hop.ts";
+import { bundleTo, type Client, clientOf, runtime, root } from "./fixtures/last-hop.ts";
 import { type Handled, secure } from "./fixtures/servers.ts";
 
 const MINUTE_MS = 60_000;
@@ -25,7 +25,7 @@ function staple(forMs: number, status = tlv(0x80)): Buffer {
     sha1(new Uint8Array(publicKey.rawData).slice(-65)),
     tlv(2, new Uint8Array(Buffer.from(leaf.certificate.serialNumber, "hex"))),
   );
-  const now = host.now();
+  const now = runtime.now();
   const next = tlv(0xa0, generalizedTime(now + forMs));
   const data = seq(
     tlv(0xa1, new Uint8Array(subjectName.toArrayBuffer())),
@@ -54,9 +54,9 @@ async function stapling(minted: Minted, first: Buffer | null, tls: "1.2" | "1.3"
   );
   const client = clientOf(bundleTo({ ports: [server.port], policy: H1 }), {
     poolLimits: { idlePerKey: 0 },
-    host: { now: () => state.nowMs },
+    runtime: { now: () => state.nowMs },
   });
-  const state: Stapling = { server, client, current: first, nowMs: host.now() };
+  const state: Stapling = { server, client, current: first, nowMs: runtime.now() };
   return state;
 }
 
@@ -72,7 +72,7 @@ test.each(["1.2", "1.3"] as const)("TLS %s: needs the staple, and no byte leaves
   );
   expect(await without.client.ask()).toMatchObject(UNKNOWN);
   expect([without.server.requests.length, bytesSeen]).toEqual([0, 0]);
-  const revoked = await stapling(leaf, staple(MINUTE_MS, tlv(0xa1, generalizedTime(host.now()))), tls);
+  const revoked = await stapling(leaf, staple(MINUTE_MS, tlv(0xa1, generalizedTime(runtime.now()))), tls);
   expect(await revoked.client.ask()).toMatchObject(REVOKED);
   const good = await stapling(leaf, staple(MINUTE_MS), tls);
   expect(await good.client.text()).toBe("ok");

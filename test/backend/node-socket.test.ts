@@ -4,7 +4,7 @@ import { createServer, type AddressInfo, type Server, Socket } from "node:net";
 import { Readable } from "node:stream";
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
-import type { ByteStream } from "../../src/backend/host.ts";
+import type { ByteStream } from "../../src/backend/runtime.ts";
 import { nodeDial } from "../../src/host/node/socket.ts";
 
 let server: Server | undefined;

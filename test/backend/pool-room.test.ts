@@ -8,7 +8,7 @@ import type { PoolLimits } from "../../src/backend/limits.ts";
 import { Queue, type QueueEntry } from "../../src/backend/pool/queue.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { plainRequest } from "../support/request.ts";
-import { bundleTo, failedWith, host, textOf } from "./fixtures/last-hop.ts";
+import { bundleTo, failedWith, runtime, textOf } from "./fixtures/last-hop.ts";
 import { type Beyond, type Platform, platform } from "../support/platform.ts";
 import { type Handled, secure } from "./fixtures/servers.ts";
 
@@ -31,7 +31,7 @@ interface SetUp {
 
 interface Client {
   readonly servers: readonly Handled[];
-  readonly runtime: Platform;
+  readonly sockets: Platform;
   readonly backends: Backends;
   readonly ask: (name: string, signal?: AbortSignal, target?: string) => Promise<Sent>;
   readonly text: (name: string, signal?: AbortSignal, target?: string) => Promise<string>;
@@ -45,17 +45,17 @@ async function setUp({ count, alpn = ["h2", "http/1.1"], limits, ...more }: SetU
   if (one === undefined) throw new Error("unreachable");
   const each = names.map((name, at) => [`test/${name}:443`, { ...one, endpoints: one.endpoints.slice(at, at + 1) }]);
   const bundle: Bundle = { ...made, backends: Object.fromEntries(each) };
-  const runtime = platform(host.dial, more.most ?? Number.POSITIVE_INFINITY, more.beyond ?? "queued");
+  const sockets = platform(runtime.dial, more.most ?? Number.POSITIVE_INFINITY, more.beyond ?? "queued");
   const backends = createBackends({
     bundle,
-    host: { ...host, dial: runtime.dial, monotonicMs: more.monotonicMs ?? host.monotonicMs },
+    runtime: { ...runtime, dial: sockets.dial, monotonicMs: more.monotonicMs ?? runtime.monotonicMs },
     poolLimits: limits,
     // Long, so that a loaded machine is no reason to fail: whoever waits for ever still fails.
     timeouts: { connectMs: more.connectMs ?? 20_000, responseMs: 20_000 },
   });
   const ask: Client["ask"] = (name, signal, target = "/") =>
     backends.send(`test/${name}:443`, plainRequest({ target, ...(signal !== undefined && { signal }) }));
-  return { servers, runtime, backends, ask, text: async (...asked) => textOf(await ask(...asked)) };
+  return { servers, sockets, backends, ask, text: async (...asked) => textOf(await ask(...asked)) };
 }
 
 /** Answers only when it is told to, in the order asked. */
@@ -76,7 +76,7 @@ describe.each(PROTOCOLS)("%s", (alpn) => {
     for (const name of "bacdefa") expect(await client.text(name)).toBe("ok");
     expect(await client.text("g")).toBe("ok");
     await expect.poll(() => openOf(client.servers)).toEqual([1, 0, 1, 1, 1, 1, 1]);
-    expect(client.runtime).toMatchObject({ open: 6, peak: 6, beyond: 0 });
+    expect(client.sockets).toMatchObject({ open: 6, peak: 6, beyond: 0 });
   });
 
   test("many requests for a backend without a connection have one closed for them, not all", async () => {
@@ -102,7 +102,7 @@ describe.each(PROTOCOLS)("%s", (alpn) => {
     await expect.poll(() => answered).toBeGreaterThan(before + 20);
     over.abort();
     await Promise.all(busy);
-    expect(client.runtime).toMatchObject({ peak: 1, beyond: 0 });
+    expect(client.sockets).toMatchObject({ peak: 1, beyond: 0 });
   });
 
   test("whatever is asked and left, no more are open than allowed, and in the end nobody waits", async () => {
@@ -125,10 +125,10 @@ describe.each(PROTOCOLS)("%s", (alpn) => {
     );
     outcomes.delete("cut");
     expect(outcomes).toEqual(new Set(["ok", "client-gone"]));
-    expect(client.runtime).toMatchObject({ peak: 3, beyond: 0 });
+    expect(client.sockets).toMatchObject({ peak: 3, beyond: 0 });
     for (const name of "abcdef") expect(await client.text(name)).toBe("ok");
     await expect
-      .poll(() => [client.backends.stats(), client.runtime.open], { timeout: 10_000 })
+      .poll(() => [client.backends.stats(), client.sockets.open], { timeout: 10_000 })
       .toMatchObject([{ open: 3, idle: 3 }, 3]);
   });
 });
@@ -148,7 +148,7 @@ describe("when all are in use", () => {
     await expect.poll(() => waiting.length).toBe(1);
     free();
     expect(await second).toBe("ok");
-    expect(client.runtime).toMatchObject({ open: 1, peak: 1, beyond: 0 });
+    expect(client.sockets).toMatchObject({ open: 1, peak: 1, beyond: 0 });
   });
 
   test("who came first is served first, whatever the backend", async () => {

@@ -104,7 +104,7 @@ test("the connection used last is used first, and the others grow old", async ()
   let nowMs = 0;
   const { text, backends } = clientOf(
     bundleTo({ ports: [server.port], backend: { transport: { kind: "plaintext" } } }),
-    { host: { monotonicMs: () => nowMs } },
+    { runtime: { monotonicMs: () => nowMs } },
   );
   const together = Promise.all([text(), text()]);
   await expect.poll(() => waiting.length).toBe(2);
@@ -125,7 +125,7 @@ test.each(["h2", "http/1.1"] as const)("a connection of %s is renewed after its 
   const server = await secure(ok);
   let nowMs = 0;
   const { text } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: [alpn] } }), {
-    host: { monotonicMs: () => nowMs },
+    runtime: { monotonicMs: () => nowMs },
   });
   for (; nowMs < 480_000; nowMs += 20_000) await text();
   expect(server.connections).toBe(1);
@@ -221,7 +221,7 @@ test("a WASM trap fails what was on the engine, and a new engine serves the next
   const bystander = await secure(handle);
   let isBroken = false;
   const { text, ask, events } = clientOf(bundleTo({ ports: [server.port] }), {
-    host: {
+    runtime: {
       randomFill: (bytes) => {
         if (isBroken) throw new Error("no randomness");
         crypto.getRandomValues(bytes);

@@ -6,7 +6,7 @@ import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import { tlsBackend, type TlsBackend } from "./fixtures/backend.ts";
 import { SNI } from "./fixtures/client.ts";
-import { bundleTo, type Client, clientOf, failedWith, host, leaf } from "./fixtures/last-hop.ts";
+import { bundleTo, type Client, clientOf, failedWith, runtime, leaf } from "./fixtures/last-hop.ts";
 import { secure } from "./fixtures/servers.ts";
 
 const stranger = await mintLeaf({ issuer: await mintCa({ name: "another" }), dns: [SNI] });
@@ -25,12 +25,12 @@ async function untrusted(more: { readonly ports?: readonly number[] } = {}): Pro
   const dials: number[] = [];
   let nowMs = 0;
   const client = clientOf(bundleTo({ ports: [server.port, ...(more.ports ?? [])] }), {
-    host: {
+    runtime: {
       monotonicMs: () => nowMs,
-      now: () => host.now() + nowMs,
+      now: () => runtime.now() + nowMs,
       dial: (endpoint, signal) => {
         dials.push(endpoint.port);
-        return host.dial(endpoint, signal);
+        return runtime.dial(endpoint, signal);
       },
     },
   });
@@ -134,9 +134,9 @@ test("a dial that never ends, as of an invocation that the platform ended, is wa
   const client = clientOf(bundleTo({ ports: [server.port] }), {
     poolLimits: NO_REUSE,
     timeouts: { connectMs: 500 },
-    host: {
+    runtime: {
       monotonicMs: () => nowMs,
-      dial: (endpoint, signal) => (++dials === 2 ? new Promise(() => undefined) : host.dial(endpoint, signal)),
+      dial: (endpoint, signal) => (++dials === 2 ? new Promise(() => undefined) : runtime.dial(endpoint, signal)),
     },
   });
   expect(await client.ask()).toMatchObject(UNKNOWN_CA);

@@ -248,7 +248,7 @@ test("a POST on a connection that was closed while it lay idle is answered", asy
   const { port } = await elsewhere();
   let pausedMs = 0;
   const { text, events } = clientOf(bundleTo({ ports: [port] }), {
-    host: { monotonicMs: () => performance.now() + pausedMs },
+    runtime: { monotonicMs: () => performance.now() + pausedMs },
   });
   for (let asked = 0; asked < 5; asked++) {
     expect(await text({ method: "POST", body: bodyOf("first") })).toBe("first");

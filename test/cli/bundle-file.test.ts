@@ -8,13 +8,13 @@ import { encodeBundle } from "../../src/bundle/codec.ts";
 import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { type Running, serveBundleFile } from "../../src/cli/serve/bundle-file.ts";
 import { UsageError } from "../../src/cli/serve/port-map.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
-const host = nodeHost();
+const runtime = nodeRuntime();
 const rule = ruleOf("shop/site", [matchOf({})]);
-const versionOf = (hostname: string) => encodeBundle(bundleOf([{ hostname, seniority: 0, rule }]), host.sha256);
+const versionOf = (hostname: string) => encodeBundle(bundleOf([{ hostname, seniority: 0, rule }]), runtime.sha256);
 const first = versionOf("v0.example");
 const next = versionOf("v1.example");
 
@@ -37,7 +37,7 @@ afterEach(async () => {
 async function start(at = path, secrets: string | null = null, portMap = new Map([[80, 0]])): Promise<void> {
   running = await serveBundleFile(
     { path: at, secrets, address: "127.0.0.1", watch: true },
-    { host, portMap, log: () => undefined },
+    { runtime, portMap, log: () => undefined },
     (line) => messages.push(line),
   );
 }
@@ -158,7 +158,7 @@ describe("--port-map", () => {
   });
 
   it("a bundle without listeners says that nothing is bound", async () => {
-    await writeFile(path, encodeBundle(EMPTY, host.sha256).text);
+    await writeFile(path, encodeBundle(EMPTY, runtime.sha256).text);
     await start(path, null, new Map());
     expect(messages).toEqual(["the bundle has no listener, so nothing is bound"]);
   });

@@ -7,7 +7,7 @@ import * as consumers from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
@@ -51,9 +51,9 @@ describe("lasthop serve DIRECTORY", () => {
 
 describe("lasthop serve BUNDLE", () => {
   const rule = ruleOf("shop/site", [matchOf({})]);
-  const { text } = encodeBundle(bundleOf([{ hostname: "*", seniority: 0, rule }]), nodeHost().sha256);
+  const { text } = encodeBundle(bundleOf([{ hostname: "*", seniority: 0, rule }]), nodeRuntime().sha256);
 
-  const { text: empty } = encodeBundle(EMPTY, nodeHost().sha256);
+  const { text: empty } = encodeBundle(EMPTY, nodeRuntime().sha256);
 
   const mistakes: readonly (readonly [args: readonly string[], code: number, texts: readonly string[]])[] = [
     [["nowhere.json"], 2, ["nowhere.json", "lasthop build"]],

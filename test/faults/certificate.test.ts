@@ -5,7 +5,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
 import { REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { faultyBackend, type FaultyBackend, type Speak } from "./backend.ts";
@@ -47,10 +47,10 @@ describe.each([
     const bundle = routed(
       bundleTo(backend.port, root, { alpn: [alpn], minTlsVersion: version, maxTlsVersion: version }),
     );
-    const host = nodeHost();
+    const runtime = nodeRuntime();
     const backends = createBackends({
       bundle,
-      host: { ...host, monotonicMs: () => host.monotonicMs() + leapMs },
+      runtime: { ...runtime, monotonicMs: () => runtime.monotonicMs() + leapMs },
     });
     const options = { log: () => undefined, capabilities: [], monotonicMs: () => 0, random: () => 0 };
     try {

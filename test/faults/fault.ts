@@ -8,7 +8,7 @@ import { REFUSED_PEER_LIMITS, type Timeouts } from "../../src/backend/limits.ts"
 import type { Bundle, BundleBackend, BundlePolicy, BundleRule } from "../../src/bundle/types.ts";
 import type { FailureCode } from "../../src/gateway/failures.ts";
 import { createGateway, type Gateway } from "../../src/gateway/gateway.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { type Distortion, distorted } from "../backend/fixtures/backend.ts";
 import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { plainRequest } from "../support/request.ts";
@@ -59,7 +59,7 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
   describe(title, () => {
     let root: Minted;
     let leaf: Minted;
-    const host = nodeHost();
+    const runtime = nodeRuntime();
     beforeAll(async () => {
       root = await mintCa({ name: "fault root" });
       leaf = await mintLeaf({ issuer: root, dns: [SNI] });
@@ -76,11 +76,11 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
       let leapMs = 0;
       const backends = createBackends({
         bundle,
-        host: {
-          ...host,
-          monotonicMs: () => host.monotonicMs() + leapMs,
+        runtime: {
+          ...runtime,
+          monotonicMs: () => runtime.monotonicMs() + leapMs,
           async dial(endpoint, signal) {
-            const stream = await host.dial(endpoint, signal);
+            const stream = await runtime.dial(endpoint, signal);
             return dials++ === 0 && distortion !== undefined ? distorted(stream, distortion) : stream;
           },
         },

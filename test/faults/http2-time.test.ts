@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { faultyBackend, type Speak } from "./backend.ts";
@@ -204,7 +204,7 @@ describe("several requests on one connection", () => {
   async function together(speak: Speak, requests: readonly { readonly method: string }[]): Promise<unknown> {
     const backend = await faultyBackend(leaf, { speak, good: first(okFrames), tls: { ALPNProtocols: ["h2"] } });
     const bundle = routed(bundleTo(backend.port, root, { alpn: ["h2"] }));
-    const backends = createBackends({ bundle, host: nodeHost(), timeouts: IMPATIENT });
+    const backends = createBackends({ bundle, runtime: nodeRuntime(), timeouts: IMPATIENT });
     const options = { log: () => undefined, capabilities: [], monotonicMs: () => 0, random: () => 0 };
     const gateway = createGateway({ bundle, backends, ...options });
     try {

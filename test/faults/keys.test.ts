@@ -12,7 +12,7 @@ import type { Sent } from "../../src/backend/send/sent.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { freePort } from "../../src/cli/demo/check.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { plainRequest } from "../support/request.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { bundleTo } from "./fault.ts";
@@ -40,7 +40,7 @@ const SHARES_NOTHING = "no version, no cipher suite, no group or no signature sc
 
 describe.skipIf(WITHOUT)("openssl s_server", () => {
   const directory = mkdtempSync(join(tmpdir(), "lasthop-keys-"));
-  const host = nodeHost();
+  const runtime = nodeRuntime();
   const running: ChildProcessWithoutNullStreams[] = [];
   const openssl = (...more: readonly string[]): void => void execFileSync("openssl", more, { stdio: "pipe" });
   const file = (name: string): string => join(directory, name);
@@ -77,7 +77,7 @@ describe.skipIf(WITHOUT)("openssl s_server", () => {
   async function ask(port: number, policy: Parameters<typeof bundleTo>[2] = {}): Promise<Sent> {
     const root = { der: derOf(file("root.pem")) };
     const bundle = bundleTo(port, root, policy);
-    const backends = createBackends({ bundle, host, poolLimits: NO_REUSE });
+    const backends = createBackends({ bundle, runtime, poolLimits: NO_REUSE });
     try {
       return await backends.send("test/backend:443", plainRequest({ target: "/secret" }));
     } finally {

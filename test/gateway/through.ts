@@ -7,7 +7,7 @@ import type { Bundle, BundleBackend, BundleFilter, BundleListener, BundleRule } 
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
 import type { Front } from "../../src/gateway/front.ts";
-import { bundleTo, host, ID } from "../backend/fixtures/last-hop.ts";
+import { bundleTo, runtime, ID } from "../backend/fixtures/last-hop.ts";
 import { plain } from "../backend/fixtures/servers.ts";
 import { plainRequest } from "../support/request.ts";
 import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
@@ -73,7 +73,7 @@ export function gatewayOf(setup: Setup) {
   const work: Promise<void>[] = [];
   const draws = [...points];
   const bundle = bundleThrough(setup);
-  const backends = createBackends({ bundle, host, timeouts: { connectMs: 3_000, responseMs } });
+  const backends = createBackends({ bundle, runtime, timeouts: { connectMs: 3_000, responseMs } });
   onTestFinished(() => backends.close());
   const gateway = createGateway({
     bundle,

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { decodeSecrets } from "../../src/bundle/secrets.ts";
 import { compile } from "../../src/compile/index.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { serve } from "../../src/host/node/serve.ts";
 import { backendYaml, edgeYaml } from "../support/manifests.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
@@ -43,7 +43,7 @@ data: { tls.crt: ${base64(leaf.chainPem)}, tls.key: ${base64(leaf.keyPem)} }
   if (compiled.text === null || compiled.secrets === null)
     throw new Error(compiled.diagnostics.map(({ message }) => message).join("\n"));
   const serving = await serve(compiled.text, {
-    host: nodeHost(),
+    runtime: nodeRuntime(),
     address: "127.0.0.1",
     portMap: new Map([
       [80, 0],

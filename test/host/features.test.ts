@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { decodeSecrets } from "../../src/bundle/secrets.ts";
 import { compile } from "../../src/compile/index.ts";
 import { SUPPORTED_FEATURES } from "../../src/compile/status/features.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
@@ -18,7 +18,7 @@ import { SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 
 let servers: Awaited<ReturnType<typeof startServers>>;
-const host = nodeHost();
+const runtime = nodeRuntime();
 const open: Serving[] = [];
 const started: Server[] = [];
 beforeAll(async () => {
@@ -35,7 +35,7 @@ async function run(text: string): Promise<ReadonlyMap<number, number>> {
   const built = compile([{ file: "cluster.yaml", text }], { allowLoopback: true });
   if (built.text === null || built.diagnostics.length > 0) throw new Error(JSON.stringify(built.diagnostics));
   const serving = await serve(built.text, {
-    host,
+    runtime,
     address: "127.0.0.1",
     portMap: new Map([80, 443].map((port) => [port, 0])),
     ...(built.secrets === null ? {} : { secrets: decodeSecrets(built.secrets) }),

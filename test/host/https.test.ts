@@ -10,13 +10,13 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { decodeSecrets, encodeSecrets, type Secrets } from "../../src/bundle/secrets.ts";
 import type { Bundle, BundleCertificate, BundleClientValidation } from "../../src/bundle/types.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { judgeAnchor } from "../../src/trust/index.ts";
 import { EMPTY, matchOf, PLAIN_RULE } from "../gateway/bundles.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 
-const host = nodeHost();
+const runtime = nodeRuntime();
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString("base64");
 const MOVED = { kind: "redirect", scheme: null, hostname: null, path: null, port: 443, statusCode: 302 } as const;
@@ -67,7 +67,7 @@ function bundleOf(
     anchors: { [anchorSet]: base64(anchor) },
   };
   delete fields.digest;
-  const { text } = encodeBundle(fields, host.sha256);
+  const { text } = encodeBundle(fields, runtime.sha256);
   return { text, secrets: decodeSecrets(encodeSecrets(keys)) };
 }
 
@@ -79,7 +79,7 @@ async function start({
   secrets: Secrets;
 }): Promise<{ serving: Serving; port: number }> {
   const portMap = new Map([[443, 0]]);
-  const serving = await serve(text, { host, address: "127.0.0.1", portMap, log: () => undefined, secrets });
+  const serving = await serve(text, { runtime, address: "127.0.0.1", portMap, log: () => undefined, secrets });
   open.push(serving);
   return { serving, port: serving.ports.get(443) ?? 0 };
 }

@@ -7,7 +7,7 @@ import { createServer as createTlsServer } from "node:tls";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { compile, type CompileOptions } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { createMetrics } from "../../src/host/node/metrics.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { mintCa } from "../support/pki.ts";
@@ -47,7 +47,7 @@ async function post(
   const built = compile([{ file: "cluster.yaml", text: yaml }], { allowLoopback: true, ...options });
   if (built.text === null) throw new Error(JSON.stringify(built.diagnostics));
   serving = await serve(built.text, {
-    host: nodeHost(),
+    runtime: nodeRuntime(),
     address: "127.0.0.1",
     portMap: new Map([[80, 0]]),
     log: (record) => log.push(record),

@@ -8,15 +8,15 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { acknowledgementKey, bundleKey, pointerKey, secretsKey } from "../../src/bundle/publication.ts";
 import { encodeSecrets } from "../../src/bundle/secrets.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { type ServedPublication, servePublication } from "../../src/host/node/publication.ts";
 import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const ADDRESS = "127.0.0.1";
-const host = nodeHost();
+const runtime = nodeRuntime();
 const rule = ruleOf("shop/site", [matchOf({})]);
-const { bundle, text } = encodeBundle(bundleOf([{ hostname: "*", seniority: 0, rule }]), host.sha256);
+const { bundle, text } = encodeBundle(bundleOf([{ hostname: "*", seniority: 0, rule }]), runtime.sha256);
 
 let directory: string;
 let published: ServedPublication;
@@ -29,7 +29,7 @@ beforeEach(async () => {
   await write(pointerKey("shop/edge"), pointerOf("shop/edge"));
   published = await servePublication({
     directory,
-    host,
+    runtime,
     portMap: new Map([[80, 0]]),
     log: () => undefined,
     say: (line) => said.push(line),
@@ -83,7 +83,7 @@ it.each([
 });
 
 describe("a publication that is not what its pointer says changes nothing", () => {
-  const other = encodeBundle(bundleOf([{ hostname: "other.example", seniority: 0, rule }]), host.sha256);
+  const other = encodeBundle(bundleOf([{ hostname: "other.example", seniority: 0, rule }]), runtime.sha256);
   const secrets = encodeSecrets(new Map());
   const secretsDigest = createHash("sha256").update(secrets).digest("hex");
 
@@ -155,7 +155,7 @@ describe("a publication that is not what its pointer says changes nothing", () =
 });
 
 it("links that stay inside are followed, as those of a mounted volume", async () => {
-  const other = encodeBundle(bundleOf([{ hostname: "other.example", seniority: 0, rule }]), host.sha256);
+  const other = encodeBundle(bundleOf([{ hostname: "other.example", seniority: 0, rule }]), runtime.sha256);
   await write("..v2/gateways/shop/edge.json", pointerOf("shop/edge", other.bundle.digest));
   await write(bundleKey(other.bundle.digest), other.text);
   await rm(join(directory, "gateways"), { recursive: true });

@@ -8,7 +8,7 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { compile } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS, type FrontLimits } from "../../src/host/node/limits.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
@@ -17,7 +17,7 @@ import { startServers } from "../last-hop/servers.ts";
 
 describe("a bundle on Node", () => {
   let servers: Awaited<ReturnType<typeof startServers>>;
-  const host = nodeHost();
+  const runtime = nodeRuntime();
   const log: AccessRecord[] = [];
   const open: Serving[] = [];
   beforeAll(async () => {
@@ -39,7 +39,7 @@ describe("a bundle on Node", () => {
   async function start(text: string, limits: Partial<FrontLimits> = {}): Promise<{ serving: Serving; port: number }> {
     const serving = await serve(text, {
       limits,
-      host,
+      runtime,
       address: "127.0.0.1",
       portMap: new Map([[80, 0]]),
       log: (record) => log.push(record),

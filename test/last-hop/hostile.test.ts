@@ -4,9 +4,9 @@ import { type Backends, type BackendsOptions, createBackends } from "../../src/b
 import type { Sent } from "../../src/backend/send/sent.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { plainRequest } from "../support/request.ts";
-import { DialError, type Host } from "../../src/backend/host.ts";
+import { DialError, type Runtime } from "../../src/backend/runtime.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { type Hostile, http2Backend, rawBackend, silentPort } from "./hostile-servers.ts";
 import { bundleFor, SNI } from "./suite.ts";
@@ -14,7 +14,7 @@ import { bundleFor, SNI } from "./suite.ts";
 const OK = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 describe("hostile", () => {
-  const host = nodeHost();
+  const runtime = nodeRuntime();
   let root: Minted;
   let leaf: Minted;
   beforeAll(async () => {
@@ -33,7 +33,7 @@ describe("hostile", () => {
   };
   function backendsOf(bundle: Bundle, options: Partial<BackendsOptions> = {}): Backends {
     const timeouts = { connectMs: 2_000, responseMs: 2_000 };
-    const backends = createBackends({ bundle, host, timeouts, ...options });
+    const backends = createBackends({ bundle, runtime, timeouts, ...options });
     open.unshift(backends);
     return backends;
   }
@@ -302,7 +302,7 @@ describe("hostile", () => {
       });
       open.push(server);
       let nowMs = 0;
-      const clocked = backendsOf(bundleTo(server.port), { host: { ...host, monotonicMs: () => nowMs } });
+      const clocked = backendsOf(bundleTo(server.port), { runtime: { ...runtime, monotonicMs: () => nowMs } });
       await textOf(await ask(clocked));
       nowMs = 31_000;
       await textOf(await ask(clocked));
@@ -314,22 +314,22 @@ describe("hostile", () => {
       const silent = await silentPort();
       onTestFinished(() => silent.close());
       const { server } = await raw(() => undefined);
-      const stalled: Host["dial"] = async (endpoint, signal) => {
-        const stream = await host.dial(endpoint, signal);
+      const stalled: Runtime["dial"] = async (endpoint, signal) => {
+        const stream = await runtime.dial(endpoint, signal);
         return { read: () => new Promise(() => undefined), write: async () => undefined, close: () => stream.close() };
       };
       const options = { timeouts: { connectMs: 300, responseMs: 300 } };
       const backends =
         stage === "its SYN"
           ? backendsOf(bundleTo(silent.port), options)
-          : backendsOf(bundleTo(server.port), { ...options, host: { ...host, dial: stalled } });
+          : backendsOf(bundleTo(server.port), { ...options, runtime: { ...runtime, dial: stalled } });
       expect(await ask(backends)).toMatchObject(failedWith("connection-timeout"));
     });
   });
 
   it("takes a backend's endpoints in turn, whatever other backends are asked", async () => {
     const dialled: string[] = [];
-    const dial: Host["dial"] = (endpoint) => {
+    const dial: Runtime["dial"] = (endpoint) => {
       dialled.push(endpoint.host);
       return Promise.reject(new DialError("prohibited", "a test"));
     };
@@ -339,7 +339,7 @@ describe("hostile", () => {
     const at = (...hosts: string[]) => ({ ...backend, endpoints: hosts.map((name) => ({ host: name, port: 1 })) });
     const backends = backendsOf(
       { ...bundle, backends: { a: at("a1", "a2"), b: at("b1", "b2") } },
-      { host: { ...host, dial } },
+      { runtime: { ...runtime, dial } },
     );
     for (let asked = 0; asked < 4; asked++) for (const id of ["a", "b"]) await ask(backends, {}, id);
     expect(dialled.sort()).toEqual(["a1", "a1", "a2", "a2", "b1", "b1", "b2", "b2"]);

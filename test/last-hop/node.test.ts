@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe } from "vitest";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { startServers } from "./servers.ts";
 import { type Fixtures, lastHopSuite } from "./suite.ts";
 
@@ -9,5 +9,5 @@ describe("the last hop on Node", () => {
     servers = await startServers();
   });
   afterAll(() => servers.close());
-  lastHopSuite(nodeHost(), (): Fixtures => servers.fixtures);
+  lastHopSuite(nodeRuntime(), (): Fixtures => servers.fixtures);
 });

@@ -3,7 +3,7 @@ import { plainRequest } from "../support/request.ts";
 import { describe, expect, it } from "vitest";
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import type { Sent } from "../../src/backend/send/sent.ts";
-import type { Host } from "../../src/backend/host.ts";
+import type { Runtime } from "../../src/backend/runtime.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { bundleFor, SNI } from "./suite.ts";
 
@@ -15,7 +15,7 @@ export interface OpensslFixtures {
   readonly anchor: string;
 }
 
-export function opensslSuite(host: Host, fixtures: OpensslFixtures | null): void {
+export function opensslSuite(runtime: Runtime, fixtures: OpensslFixtures | null): void {
   // Skips where openssl is missing, see openssl-servers.ts.
   describe.skipIf(fixtures === null).each(["-tls1_2", "-tls1_3"])("openssl s_server %s", (version) => {
     if (fixtures === null) return;
@@ -36,7 +36,7 @@ export function opensslSuite(host: Host, fixtures: OpensslFixtures | null): void
       const more = { controlPort: 0, anchorPem: "", goodNotAfterMs: 0, nowMs: 0 };
       return createBackends({
         bundle: bundleFor({ ports, anchor, ...more }, server, {}),
-        host,
+        runtime,
         poolLimits: NO_REUSE,
       });
     };

@@ -1,5 +1,5 @@
 import { afterAll, describe } from "vitest";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { startOpenssl } from "./openssl-servers.ts";
 import { opensslSuite } from "./openssl-suite.ts";
 
@@ -7,5 +7,5 @@ const servers = await startOpenssl();
 
 describe("the last hop on Node", () => {
   afterAll(() => servers.close());
-  opensslSuite(nodeHost(), servers.fixtures);
+  opensslSuite(nodeRuntime(), servers.fixtures);
 });

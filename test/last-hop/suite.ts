@@ -8,7 +8,7 @@ import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import type { Sent } from "../../src/backend/send/sent.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { plainRequest } from "../support/request.ts";
-import type { Host } from "../../src/backend/host.ts";
+import type { Runtime } from "../../src/backend/runtime.ts";
 import type { Bundle, BundlePolicy, BundleTransport, TlsVersion } from "../../src/bundle/types.ts";
 import type { RefusalCode } from "../../src/trust/index.ts";
 import { EMPTY } from "../gateway/bundles.ts";
@@ -49,7 +49,7 @@ const REFUSALS: Readonly<Record<string, RefusalCode>> = {
   substituted: "unknown-ca",
 };
 
-export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
+export function lastHopSuite(runtime: Runtime, getFixtures: () => Fixtures): void {
   let fixtures: Fixtures;
   let now = 0;
   const open: Backends[] = [];
@@ -62,8 +62,8 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
 
   function backendsFor(server: string, policy: Partial<BundlePolicy> = {}): Backends {
     now = fixtures.nowMs;
-    const clocked: Host = { ...host, now: () => now };
-    const backends = createBackends({ bundle: bundleFor(fixtures, server, policy), host: clocked });
+    const clocked: Runtime = { ...runtime, now: () => now };
+    const backends = createBackends({ bundle: bundleFor(fixtures, server, policy), runtime: clocked });
     open.push(backends);
     return backends;
   }
@@ -159,10 +159,10 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
     const bundle = bundleFor(fixtures, "good", {});
     const backend = bundle.backends["test/backend:443"];
     if (backend === undefined) throw new Error("unreachable");
-    const dial: Host["dial"] = () => Promise.reject(new Error("dialled"));
+    const dial: Runtime["dial"] = () => Promise.reject(new Error("dialled"));
     const backends = createBackends({
       bundle: { ...bundle, backends: { "test/backend:443": { ...backend, transport } } },
-      host: { ...host, dial },
+      runtime: { ...runtime, dial },
     });
     expect(await ask(backends)).toMatchObject({
       kind: "failed",
@@ -184,7 +184,7 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
 
   it("gives up on a body that stalls, but not on a client that reads slowly", async () => {
     const patient = (bodyIdleMs: number): Backends => {
-      const backends = createBackends({ bundle: bundleFor(fixtures, "good", {}), host, timeouts: { bodyIdleMs } });
+      const backends = createBackends({ bundle: bundleFor(fixtures, "good", {}), runtime, timeouts: { bodyIdleMs } });
       open.push(backends);
       return backends;
     };
@@ -210,13 +210,13 @@ export function lastHopSuite(host: Host, getFixtures: () => Fixtures): void {
     const endpoints = [{ host: "127.0.0.1", port: 1 }, ...backend.endpoints];
     const backends = createBackends({
       bundle: { ...bundle, backends: { "test/backend:443": { ...backend, endpoints } } },
-      host,
+      runtime,
     });
     open.push(backends);
     expect(await textOf(await ask(backends))).toContain("good");
     const dead = createBackends({
       bundle: { ...bundle, backends: { "test/backend:443": { ...backend, endpoints: endpoints.slice(0, 1) } } },
-      host,
+      runtime,
     });
     const failed = await ask(dead);
     expect(failed).toMatchObject({ kind: "failed", failure: { kind: "transport", sent: "nothing" } });

@@ -4,7 +4,7 @@
  */
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import { plainRequest } from "../support/request.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { bundleFor } from "../last-hop/suite.ts";
 
@@ -48,14 +48,14 @@ const KINDS: readonly Kind[] = [
 const servers = await startServers();
 // No process listens on port 1 of loopback.
 const fixtures = { ...servers.fixtures, ports: { ...servers.fixtures.ports, nobody: 1 } };
-const host = nodeHost();
+const runtime = nodeRuntime();
 const clients = new Map<Kind, Backends>();
 const shared = new Map<string, Backends>();
 for (const kind of KINDS) {
   const { server, bodyIdleMs = 300_000 } = kind;
   const name = `${server} ${bodyIdleMs}`;
   const backends =
-    shared.get(name) ?? createBackends({ bundle: bundleFor(fixtures, server, {}), host, timeouts: { bodyIdleMs } });
+    shared.get(name) ?? createBackends({ bundle: bundleFor(fixtures, server, {}), runtime, timeouts: { bodyIdleMs } });
   shared.set(name, backends);
   clients.set(kind, backends);
 }

@@ -1,5 +1,5 @@
 /** A runtime that lets only so many sockets be open at a time, as Cloudflare documents of a worker's invocation. */
-import { type Dial, DialError } from "../../src/backend/host.ts";
+import { type Dial, DialError } from "../../src/backend/runtime.ts";
 
 /** What becomes of one socket more: it waits until another closes, as the platform has it, or is refused. */
 export type Beyond = "queued" | "refused";

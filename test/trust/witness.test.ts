@@ -4,7 +4,7 @@ import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { Exports } from "../../src/backend/engine/abi.ts";
 import { Instance } from "../../src/backend/engine/instance.ts";
 import { witnessOf } from "../../src/backend/engine/witness.ts";
-import { nodeHost } from "../../src/host/node/host.ts";
+import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import {
   type TrustIdentifier,
   type TrustPolicy,
@@ -328,7 +328,7 @@ describe("no witness", () => {
   it("a module that traps, or answers what it does not answer", () => {
     const question: WitnessQuestion = { kind: "verify-signatures", path: der(server(root), root), asked: [true] };
     const answering = (answer: () => number): Instance => {
-      const instance = new Instance(nodeHost());
+      const instance = new Instance(nodeRuntime());
       const call = instance.call.bind(instance);
       instance.call = () => call((exports: Exports) => (exports.abi_version() > 0 ? answer() : 0));
       return instance;

@@ -1,7 +1,7 @@
 import { describe, inject } from "vitest";
-import { cloudflareHost } from "../../src/host/cloudflare/host.ts";
+import { cloudflareRuntime } from "../../src/host/cloudflare/runtime.ts";
 import { lastHopSuite } from "../last-hop/suite.ts";
 
 describe("the last hop in workerd", () => {
-  lastHopSuite(cloudflareHost, () => inject("fixtures"));
+  lastHopSuite(cloudflareRuntime, () => inject("fixtures"));
 });

@@ -1,7 +1,7 @@
 import { describe, inject } from "vitest";
-import { cloudflareHost } from "../../src/host/cloudflare/host.ts";
+import { cloudflareRuntime } from "../../src/host/cloudflare/runtime.ts";
 import { opensslSuite } from "../last-hop/openssl-suite.ts";
 
 describe("the last hop in workerd", () => {
-  opensslSuite(cloudflareHost, inject("openssl"));
+  opensslSuite(cloudflareRuntime, inject("openssl"));
 });

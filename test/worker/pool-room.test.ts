@@ -3,7 +3,7 @@ import { expect, inject, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
-import { cloudflareHost } from "../../src/host/cloudflare/host.ts";
+import { cloudflareRuntime } from "../../src/host/cloudflare/runtime.ts";
 import { connectionsOf } from "../../src/host/cloudflare/pool.ts";
 import { Serving } from "../../src/host/cloudflare/serving.ts";
 import { platform } from "../support/platform.ts";
@@ -31,11 +31,11 @@ function sevenBackends(): Bundle {
 }
 
 it("serves seven backends with the six connections that Cloudflare allows", async () => {
-  const runtime = platform(cloudflareHost.dial, 6, "queued");
+  const sockets = platform(cloudflareRuntime.dial, 6, "queued");
   const poolLimits = { idlePerKey: 4, connections: connectionsOf({}) };
   const backends = createBackends({
     bundle: sevenBackends(),
-    host: { ...cloudflareHost, dial: runtime.dial },
+    runtime: { ...cloudflareRuntime, dial: sockets.dial },
     poolLimits,
   });
   const ask = async (name: string, target = "/"): Promise<Response> => {
@@ -44,17 +44,17 @@ it("serves seven backends with the six connections that Cloudflare allows", asyn
     return new Response(sent.response.body);
   };
   for (const name of [...NAMES, ...NAMES]) expect(await (await ask(name)).text()).toContain("good");
-  expect(runtime).toMatchObject({ open: 6, peak: 6, beyond: 0 });
+  expect(sockets).toMatchObject({ open: 6, peak: 6, beyond: 0 });
 
   // All six in use: the seventh waits for the first that ends.
   const stalled = [];
   for (const name of NAMES.slice(0, 6)) stalled.push(await ask(name, "/stall"));
   const seventh = ask("g");
   await new Promise((resolve) => void setTimeout(resolve, 100));
-  expect(runtime).toMatchObject({ open: 6, peak: 6, beyond: 0 });
+  expect(sockets).toMatchObject({ open: 6, peak: 6, beyond: 0 });
   await stalled[3]?.body?.cancel();
   expect(await (await seventh).text()).toContain("good");
-  expect(runtime).toMatchObject({ peak: 6, beyond: 0 });
+  expect(sockets).toMatchObject({ peak: 6, beyond: 0 });
   for (const response of stalled) await response.body?.cancel();
   backends.close();
 });
@@ -66,10 +66,10 @@ it("leaves one of them to the bundles in Workers KV, and takes another number fr
 });
 
 it.each(["", "0", "six", "-1", "1.5", "6 ", "1e3"])("serves nothing under a number that is none: %j", async (asked) => {
-  const { text } = encodeBundle(bundleFor(inject("fixtures"), "good", {}), cloudflareHost.sha256);
+  const { text } = encodeBundle(bundleFor(inject("fixtures"), "good", {}), cloudflareRuntime.sha256);
   const read = async () => ({ bundle: text, secrets: null });
   const serving = new Serving({
-    host: cloudflareHost,
+    runtime: cloudflareRuntime,
     source: { holdsMs: Number.POSITIVE_INFINITY, candidates: async () => [{ id: "it", read }] },
     poolLimits: () => ({ connections: connectionsOf({ LASTHOP_POOL_CONNECTIONS: asked }) }),
     capabilities: [],

@@ -1,5 +1,5 @@
 import { expect, inject, it } from "vitest";
-import { DialError } from "../../src/backend/host.ts";
+import { DialError } from "../../src/backend/runtime.ts";
 import { cloudflareDial } from "../../src/host/cloudflare/socket.ts";
 
 it("gives a dial up when it is aborted, although nobody answers", async () => {

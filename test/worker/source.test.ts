@@ -5,7 +5,7 @@ import { NO_REUSE } from "../../src/backend/limits.ts";
 import { decodeBundle } from "../../src/bundle/codec.ts";
 import { bundleKey, pointerKey } from "../../src/bundle/publication.ts";
 import { type KeyValue, kvPublisher } from "../../src/controller/kv.ts";
-import { cloudflareHost, invocationHost } from "../../src/host/cloudflare/host.ts";
+import { cloudflareRuntime, invocationRuntime } from "../../src/host/cloudflare/runtime.ts";
 import { Serving } from "../../src/host/cloudflare/serving.ts";
 import { sourceOf } from "../../src/host/cloudflare/source.ts";
 import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
@@ -60,7 +60,7 @@ describe("bundles published to KV", () => {
     // Every request looks for news, and waits for none that it can do without.
     const source = { ...sourceOf(bindings, ""), holdsMs: 0 };
     const capabilities = ["client-certificates", "websocket", "listener-certificates"] as const;
-    const serving = new Serving({ source, host: invocationHost, poolLimits: () => NO_REUSE, capabilities });
+    const serving = new Serving({ source, runtime: invocationRuntime, poolLimits: () => NO_REUSE, capabilities });
     const front = { clientAddress: null, scheme: "http", port: 80, sni: null } as const;
     return {
       kv,
@@ -75,7 +75,7 @@ describe("bundles published to KV", () => {
   }
 
   async function publish(kv: KVNamespace, text: string, secrets: string | null = null): Promise<string> {
-    const { digest } = decodeBundle(text, cloudflareHost.sha256);
+    const { digest } = decodeBundle(text, cloudflareRuntime.sha256);
     const named = secrets === null ? null : { digest: "5".repeat(64), text: secrets };
     const publisher = kvPublisher(storeOf(kv), SEALING_KEY);
     await publisher.publish(
@@ -118,7 +118,7 @@ describe("bundles published to KV", () => {
     const other = btoa(String.fromCharCode(...new Uint8Array(32).fill(8)));
     expect(await setUp({ LASTHOP_SEALING_KEY: other }).ask("mutual")).toEqual([500, "bundle-refused"]);
     const source = sourceOf({ LASTHOP_BUNDLES: kv }, "");
-    const nameless = new Serving({ source, host: invocationHost, poolLimits: () => NO_REUSE, capabilities: [] });
+    const nameless = new Serving({ source, runtime: invocationRuntime, poolLimits: () => NO_REUSE, capabilities: [] });
     const front = { clientAddress: null, scheme: "http", port: 80, sni: null } as const;
     const asked = nameless.fetch(new Request("http://mutual.example.com/"), front, () => undefined);
     expect(await answerOf(asked)).toEqual([500, "bundle-refused"]);

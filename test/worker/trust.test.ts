@@ -2,11 +2,11 @@
 import { expect, inject, it } from "vitest";
 import { Instance } from "../../src/backend/engine/instance.ts";
 import { witnessOf } from "../../src/backend/engine/witness.ts";
-import { cloudflareHost } from "../../src/host/cloudflare/host.ts";
+import { cloudflareRuntime } from "../../src/host/cloudflare/runtime.ts";
 import { judge } from "../trust/judge.ts";
 
 it("gives Node's verdict in workerd", async () => {
-  const instance = new Instance(cloudflareHost);
+  const instance = new Instance(cloudflareRuntime);
   const witness = witnessOf(() => instance);
   const rows = inject("trustRows");
   expect(rows.length).toBeGreaterThan(150);

@@ -1,7 +1,7 @@
 /** WebSockets through the worker, on a connection of its own and through the pool: real frames at a real TLS backend. */
 import { createExecutionContext, env } from "cloudflare:test";
 import { beforeAll, describe, expect, inject, it } from "vitest";
-import type { ByteStream } from "../../src/backend/host.ts";
+import type { ByteStream } from "../../src/backend/runtime.ts";
 import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
 import { MAX_MESSAGE_BYTES, MAX_WAITING_BYTES, relay } from "../../src/host/cloudflare/relay.ts";
 import { usePoolOf } from "./main.ts";

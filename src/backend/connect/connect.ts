@@ -3,7 +3,7 @@ import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
 import { type Connection, type Opened, openPlain, openTls } from "../engine/connection.ts";
 import { ConnectionError } from "../engine/errors.ts";
 import { type BackendFailure, transportFailure } from "../failure.ts";
-import { type ByteStream, DialError, type Host } from "../host.ts";
+import { type ByteStream, DialError, type Runtime } from "../runtime.ts";
 import { failureOf } from "./failures.ts";
 import type { Policies, Protocols } from "./policies.ts";
 
@@ -24,7 +24,7 @@ export interface ConnectOptions {
   readonly endpoint: BundleEndpoint;
   readonly protocols: Protocols;
   readonly policies: Policies;
-  readonly host: Host;
+  readonly runtime: Runtime;
   /** Aborts with an {@link AbandonReason}. */
   readonly signal: AbortSignal;
   /** Called when the peer has accepted. */
@@ -56,10 +56,10 @@ interface SessionRefused {
 }
 
 async function dialAndOpen(options: ConnectOptions): Promise<Connected | SessionRefused> {
-  const { backend, endpoint, protocols, policies, host, signal, accepted } = options;
+  const { backend, endpoint, protocols, policies, runtime, signal, accepted } = options;
   let stream: ByteStream;
   try {
-    stream = await host.dial(endpoint, signal);
+    stream = await runtime.dial(endpoint, signal);
   } catch (error) {
     if (error instanceof DialError) {
       return notConnected(transportFailure(`connection-${error.reason}`, error.message, "nothing"));
@@ -83,7 +83,7 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
         let resumed = false;
         const judge: Parameters<typeof openTls>[2]["judge"] = (presented) => {
           ({ resumed } = presented);
-          return verifier.verify(presented.chain, host.now(), { ocspResponse: presented.ocspResponse, resumed });
+          return verifier.verify(presented.chain, runtime.now(), { ocspResponse: presented.ocspResponse, resumed });
         };
         const result = opened(await openTls(engine, stream, { config, sni, policyDigest, judge, signal }));
         if (!resumed || result.kind !== "failed" || result.failure.kind !== "chain-refused") return result;

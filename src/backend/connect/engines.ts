@@ -4,7 +4,7 @@
  * is given up whole.
  */
 import { Engine, type TlsConfig, type TlsConfigSpec } from "../engine/engine.ts";
-import type { Host } from "../host.ts";
+import type { Runtime } from "../runtime.ts";
 import { ENGINE_LIMITS } from "../limits.ts";
 
 /** An engine and the configurations in it: tickets live there, one configuration for a policy, client identity and ALPN. */
@@ -20,12 +20,12 @@ export interface Configured {
 
 /** Bundles that succeed each other share them, so a policy that stays keeps its tickets. */
 export class Engines {
-  readonly #host: Host;
+  readonly #runtime: Runtime;
   /** In the order they are filled, so that the last ones fall idle and go. */
   #slots: readonly Slot[] = [];
 
-  constructor(host: Host) {
-    this.#host = host;
+  constructor(runtime: Runtime) {
+    this.#runtime = runtime;
   }
 
   /** An engine with room for a connection. A trapped one is replaced, and with it every configuration it held. */
@@ -70,7 +70,7 @@ export class Engines {
     this.#slots = this.#slots.filter(({ engine }) => !engine.dead && !this.#isSpent(engine));
     const free = this.#slots.find(({ engine }) => engine.connections < ENGINE_LIMITS.connections);
     if (free !== undefined) return free;
-    const engine = new Engine(this.#host, () => this.#retire(engine));
+    const engine = new Engine(this.#runtime, () => this.#retire(engine));
     const slot = { engine, configs: new Map() };
     this.#slots = [...this.#slots, slot];
     return slot;
@@ -81,7 +81,7 @@ export class Engines {
    * after so many, and goes with its last connection: what such ends cost is bounded.
    */
   #isSpent({ made }: Engine): boolean {
-    return this.#host.keep !== undefined && made >= ENGINE_LIMITS.lifetimeConnections;
+    return this.#runtime.keep !== undefined && made >= ENGINE_LIMITS.lifetimeConnections;
   }
 
   /** `engine` has no connection left. */

@@ -5,7 +5,7 @@ import type { Bundle, BundlePolicy, Sha256Hex } from "../../bundle/types.ts";
 import { CertificateStore, createVerifier, type Verifier } from "../../trust/index.ts";
 import type { Engine, TlsConfig, TlsConfigSpec } from "../engine/engine.ts";
 import { witnessOf } from "../engine/witness.ts";
-import type { Host } from "../host.ts";
+import type { Runtime } from "../runtime.ts";
 import { Engines } from "./engines.ts";
 
 /** What ALPN offers: all that the policy has, or only what an upgrade can be asked on. */
@@ -21,7 +21,7 @@ export interface ReadyPolicy {
 
 export class Policies {
   readonly #bundle: Bundle;
-  readonly #host: Host;
+  readonly #runtime: Runtime;
   readonly #engines: Engines;
   readonly #identity: TlsConfigSpec["clientIdentity"];
   readonly #verifiers = new Map<Sha256Hex, Verifier>();
@@ -29,12 +29,12 @@ export class Policies {
   readonly #certificates: CertificateStore;
 
   /** Throws a BundleError when `secrets` has no key for the bundle's client certificate. `before`: of the last bundle. */
-  constructor(bundle: Bundle, secrets: Secrets, host: Host, before: Policies | null) {
+  constructor(bundle: Bundle, secrets: Secrets, runtime: Runtime, before: Policies | null) {
     this.#bundle = bundle;
-    this.#host = host;
+    this.#runtime = runtime;
     this.#identity = clientIdentity(bundle, secrets);
-    this.#engines = before === null ? new Engines(host) : before.#engines;
-    this.#certificates = before === null ? new CertificateStore(host.sha256) : before.#certificates;
+    this.#engines = before === null ? new Engines(runtime) : before.#engines;
+    this.#certificates = before === null ? new CertificateStore(runtime.sha256) : before.#certificates;
     for (const [digest, verifier] of before === null ? [] : before.#verifiers) {
       if (digest in bundle.policies) this.#verifiers.set(digest, verifier);
     }
@@ -108,7 +108,7 @@ export class Policies {
         maxChainDepth: policy.maxChainDepth,
       },
       cache: this.#certificates,
-      sha256: this.#host.sha256,
+      sha256: this.#runtime.sha256,
       witness: witnessOf(() => this.#engines.get().instance),
     });
     this.#verifiers.set(digest, verifier);

@@ -2,7 +2,7 @@
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Sha256Hex, TlsVersion } from "../../bundle/types.ts";
 import { type Refusal, refuseEndEntity, type Verdict, VerifiedPeer } from "../../trust/index.ts";
-import type { ByteStream } from "../host.ts";
+import type { ByteStream } from "../runtime.ts";
 import { PHASE } from "./abi.ts";
 import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
 import { type PresentedChain, readPresented, Writer } from "./codec.ts";

@@ -1,7 +1,7 @@
 /** The TLS and HTTP engine: an instance of wasm/ and the TLS configurations in it. */
 import type { TlsVersion } from "../../bundle/types.ts";
 import { Writer } from "./codec.ts";
-import { type EngineHost, Instance } from "./instance.ts";
+import { type EngineRuntime, Instance } from "./instance.ts";
 import { type Offering, type Offers, readOffers } from "./offers.ts";
 
 export interface TlsConfigSpec {
@@ -18,13 +18,13 @@ export interface TlsConfigSpec {
  * many connections; a trap kills them all, then `dead` is true and the owner makes a new engine.
  */
 export class Engine {
-  readonly #host: EngineHost;
+  readonly #runtime: EngineRuntime;
   readonly #idle: () => void;
   #instance: Instance | null = null;
 
   /** `idle` is called whenever the engine's last connection is gone. */
-  constructor(host: EngineHost, idle: () => void = () => undefined) {
-    this.#host = host;
+  constructor(runtime: EngineRuntime, idle: () => void = () => undefined) {
+    this.#runtime = runtime;
     this.#idle = idle;
   }
 
@@ -49,7 +49,7 @@ export class Engine {
 
   /** For connections of this room. */
   get instance(): Instance {
-    this.#instance ??= new Instance(this.#host, this.#idle);
+    this.#instance ??= new Instance(this.#runtime, this.#idle);
     return this.#instance;
   }
 

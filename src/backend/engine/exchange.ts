@@ -1,7 +1,7 @@
 /** One request and its response, between the caller's streams and the module's queues. */
 import type { ExchangeBody } from "../exchange.ts";
 import { announcedLength, trailerFields } from "../framing.ts";
-import type { ByteStream } from "../host.ts";
+import type { ByteStream } from "../runtime.ts";
 import { EVENT } from "./abi.ts";
 import { type Headers, Reader, Writer } from "./codec.ts";
 import { Eager } from "./eager.ts";

@@ -1,5 +1,5 @@
 /** What a backend said first on a plaintext connection: one that speaks TLS answers with a record of it, or says nothing and ends. */
-import type { ByteStream } from "../host.ts";
+import type { ByteStream } from "../runtime.ts";
 
 export type Heard = "nothing" | "tls" | "other";
 

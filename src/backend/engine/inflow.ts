@@ -1,5 +1,5 @@
 /** The read half of a connection: from the stream into the module, no faster than the module takes it. */
-import type { ByteStream } from "../host.ts";
+import type { ByteStream } from "../runtime.ts";
 
 /** The connection, as its read half sees it. */
 export interface Sink {

@@ -1,10 +1,10 @@
 /** One instance of the module: its imports, its memory, and its death. */
-import type { Host, HostAead } from "../host.ts";
+import type { Runtime, RuntimeAead } from "../runtime.ts";
 import { ABI_VERSION, type Exports, REPORT, REPORT_WORDS } from "./abi.ts";
 import { ConnectionError, fromReport } from "./errors.ts";
 import { Spares } from "./spares.ts";
 
-export type EngineHost = Pick<Host, "tlsModule" | "aead" | "now" | "monotonicMs" | "randomFill" | "soon">;
+export type EngineRuntime = Pick<Runtime, "tlsModule" | "aead" | "now" | "monotonicMs" | "randomFill" | "soon">;
 
 /**
  * Calls into the module. Any exception that comes out of one is a trap: Rust's panic aborts, the instance's state is
@@ -12,7 +12,7 @@ export type EngineHost = Pick<Host, "tlsModule" | "aead" | "now" | "monotonicMs"
  */
 export class Instance {
   readonly #exports: Exports;
-  readonly soon: EngineHost["soon"];
+  readonly soon: EngineRuntime["soon"];
   readonly spares = new Spares();
   readonly #inputPointer: number;
   readonly #reportPointer: number;
@@ -25,24 +25,24 @@ export class Instance {
   #made = 0;
 
   /** `idle` is called whenever the last connection is gone. */
-  constructor(host: EngineHost, idle: () => void = () => undefined) {
-    this.soon = host.soon;
+  constructor(runtime: EngineRuntime, idle: () => void = () => undefined) {
+    this.soon = runtime.soon;
     this.#idle = idle;
     let exports: Exports | null = null;
     const memory = (): ArrayBuffer => {
       if (exports === null) throw new TypeError("the module called out before it was there");
       return exports.memory.buffer;
     };
-    const instance = new WebAssembly.Instance(host.tlsModule, {
-      wasi_snapshot_preview1: wasiImports(host, memory),
-      lasthop: aeadImports(host.aead?.() ?? null, memory),
+    const instance = new WebAssembly.Instance(runtime.tlsModule, {
+      wasi_snapshot_preview1: wasiImports(runtime, memory),
+      lasthop: aeadImports(runtime.aead?.() ?? null, memory),
     });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own module; its ABI version is checked below
     exports = instance.exports as unknown as Exports;
     exports._initialize();
     if (exports.abi_version() !== ABI_VERSION)
       throw new TypeError("wasm/dist/lasthop_tls.wasm is of another ABI: run `npm run wasm`");
-    exports.init(host.aead === null ? 0 : 1);
+    exports.init(runtime.aead === null ? 0 : 1);
     this.#exports = exports;
     this.#inputPointer = exports.input_pointer();
     this.#reportPointer = exports.report_pointer();
@@ -153,9 +153,9 @@ interface Views {
 type Imports = Record<string, (...args: number[]) => number | void>;
 
 /** Nothing throws through Rust's frames here: a cipher's failure is an answer. */
-function aeadImports(aead: HostAead | null, memory: () => ArrayBuffer): Imports {
+function aeadImports(aead: RuntimeAead | null, memory: () => ArrayBuffer): Imports {
   const view = (pointer: number, length: number) => new Uint8Array(memory(), pointer, length);
-  const attempt = (run: (cipher: HostAead) => boolean): number => {
+  const attempt = (run: (cipher: RuntimeAead) => boolean): number => {
     try {
       return aead !== null && run(aead) ? 1 : 0;
     } catch {
@@ -176,14 +176,14 @@ const WASI_CLOCK_MONOTONIC = 1;
 const WASI_ERRNO_BADF = 8;
 
 /** The part of WASI preview 1 that Rust's std needs here: randomness, two clocks, an empty environment. */
-function wasiImports(host: EngineHost, memory: () => ArrayBuffer): Record<string, (...args: never[]) => number> {
+function wasiImports(runtime: EngineRuntime, memory: () => ArrayBuffer): Record<string, (...args: never[]) => number> {
   return {
     random_get: (pointer: number, length: number) => {
-      host.randomFill(new Uint8Array(memory(), pointer, length));
+      runtime.randomFill(new Uint8Array(memory(), pointer, length));
       return 0;
     },
     clock_time_get: (clock: number, _precision: bigint, out: number) => {
-      const ms = clock === WASI_CLOCK_MONOTONIC ? host.monotonicMs() : host.now();
+      const ms = clock === WASI_CLOCK_MONOTONIC ? runtime.monotonicMs() : runtime.now();
       new DataView(memory()).setBigUint64(out, BigInt(Math.round(ms * 1000)) * 1000n, true);
       return 0;
     },

@@ -1,5 +1,5 @@
 /** The write half of a connection: from the module to the stream, one write at a time. */
-import type { ByteStream } from "../host.ts";
+import type { ByteStream } from "../runtime.ts";
 
 /** The connection, as its write half sees it. */
 export interface Source {

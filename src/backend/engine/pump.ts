@@ -2,7 +2,7 @@
  * Moves bytes between one ByteStream and one connection in the module ({@link Inflow}, {@link Outflow}), and tells the
  * connection's requests that something is new. No timers: every step follows a read, a write or a call.
  */
-import type { ByteStream } from "../host.ts";
+import type { ByteStream } from "../runtime.ts";
 import { CODES, PHASE, PHASE_MASK, REPORT, STATUS, type StatusExports } from "./abi.ts";
 import { ConnectionError } from "./errors.ts";
 import { Inflow } from "./inflow.ts";
@@ -115,7 +115,7 @@ export class Pump {
     return answer;
   }
 
-  /** Lets the module act on what was queued, once for all that callers queue until `Host.soon`. */
+  /** Lets the module act on what was queued, once for all that callers queue until `Runtime.soon`. */
   schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;

@@ -1,5 +1,5 @@
 /** A response as streams: the body pulled by its reader, and the duplex after an upgrade. */
-import type { ByteStream } from "../host.ts";
+import type { ByteStream } from "../runtime.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
 

@@ -3,7 +3,7 @@ import type { Witness, WitnessAnswer, WitnessQuestion } from "../../trust/index.
 import { WITNESS } from "./abi.ts";
 import { Writer } from "./codec.ts";
 import { ConnectionError } from "./errors.ts";
-import { type EngineHost, Instance } from "./instance.ts";
+import { type EngineRuntime, Instance } from "./instance.ts";
 
 /** A witness that speaks through whichever instance is alive. A trap, or a path that does not fit, is a refusal. */
 export function witnessOf(instance: () => Instance): Witness {
@@ -18,13 +18,13 @@ export function witnessOf(instance: () => Instance): Witness {
 }
 
 /**
- * A witness with an instance of its own, for callers that judge chains without connections. `host` is asked for the
+ * A witness with an instance of its own, for callers that judge chains without connections. `runtime` is asked for the
  * module at the first question; after a trap there is another instance.
  */
-export function standaloneWitness(host: () => EngineHost): Witness {
+export function standaloneWitness(runtime: () => EngineRuntime): Witness {
   let instance: Instance | null = null;
   return witnessOf(() => {
-    if (instance === null || instance.trapped !== null) instance = new Instance(host());
+    if (instance === null || instance.trapped !== null) instance = new Instance(runtime());
     return instance;
   });
 }

@@ -37,7 +37,7 @@ export async function attempt(
   request: ExchangeRequest,
   { body, keepsBody, backendRequestMs }: AttemptOptions,
 ): Promise<Sent> {
-  const { host, timeouts, lasting, onEvent } = sender;
+  const { runtime, timeouts, lasting, onEvent } = sender;
   const { pool } = lasting;
   // An upgrade begins where a request ends, so one with a body is none; where nothing can be upgraded it is dropped.
   const upgrade = request.body === null && first.upgrades !== null ? request.upgrade : null;
@@ -51,7 +51,7 @@ export async function attempt(
     if (taken === null) {
       begun.inFlight++;
       const candidates = candidatesFor(sender, state, begun, upgrade);
-      const stillMs = (): number => host.monotonicMs() - pool.freedMs;
+      const stillMs = (): number => runtime.monotonicMs() - pool.freedMs;
       const patience = { connectMs: timeouts.connectMs, roomMs: pool.limits.roomMs, stillMs };
       const acquiring = acquire(candidates, patience, request.signal, isFresh, request.client);
       acquired = await acquiring.finally(() => begun.inFlight--);
@@ -68,7 +68,7 @@ export async function attempt(
     pool.inFlight++;
     const unhold = request.client === undefined ? null : pooled.keyedPool.hold(request.client);
     const over = Promise.withResolvers<void>();
-    host.keep?.(over.promise);
+    runtime.keep?.(over.promise);
     const isHttp2 = pooled.connection.protocol !== "http/1.1";
     const result = await exchangeOn(pooled.connection, request, {
       body: body?.source(keepsBody || isReused || isHttp2) ?? null,
@@ -95,7 +95,7 @@ export async function attempt(
     const mayRepeat = isHttp2 && isUnprocessed(result) && isRepeatable(sent, request, body);
     if (!mayRepeat || unprocessed++ >= MAX_UNPROCESSED) return sent;
     onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "retried", code: codeOf(result) });
-    next = state.endpoints.pick(host.monotonicMs(), new Set([endpoint.address])) ?? next;
+    next = state.endpoints.pick(runtime.monotonicMs(), new Set([endpoint.address])) ?? next;
   }
 }
 
@@ -114,15 +114,15 @@ function candidatesFor(
   first: Endpoint,
   upgrade: string | null,
 ): readonly DialCandidate[] {
-  const { host, lasting, registry, timeouts, onEvent } = sender;
+  const { runtime, lasting, registry, timeouts, onEvent } = sender;
   const { id: backend, endpoints } = state;
-  return endpoints.inOrder(first, host.monotonicMs()).map((endpoint) => {
+  return endpoints.inOrder(first, runtime.monotonicMs()).map((endpoint) => {
     const keyedPool = keyedPoolOf(endpoint, upgrade);
     const open: Dialer["open"] = async (signal, accepted) => {
-      const permit = await endpoint.refusedPeer.permit(host.monotonicMs, signal);
+      const permit = await endpoint.refusedPeer.permit(runtime.monotonicMs, signal);
       if (permit.kind === "aborted") return { kind: "failed", failure: abandonedBy(signal.reason), leavesOut: false };
       if (permit.kind === "refused") return { kind: "failed", failure: permit.failure, leavesOut: true };
-      const startMs = host.monotonicMs();
+      const startMs = runtime.monotonicMs();
       let outcome: DialOutcome = { kind: "unknown" };
       let connected: Connected;
       try {
@@ -131,7 +131,7 @@ function candidatesFor(
           endpoint: endpoint.address,
           protocols: keyedPool === endpoint.keyedPool ? "any" : "http/1.1",
           policies: registry.policies,
-          host,
+          runtime,
           signal,
           accepted,
         });
@@ -143,8 +143,8 @@ function candidatesFor(
       }
       if (connected.kind === "open") {
         const { protocol, security, closed } = connected.connection;
-        host.keep?.(closed);
-        const durationMs = host.monotonicMs() - startMs;
+        runtime.keep?.(closed);
+        const durationMs = runtime.monotonicMs() - startMs;
         const resumed = security.kind === "tls" ? security.resumed : null;
         onEvent?.({ backend, endpoint: endpoint.address, kind: "connected", protocol, resumed, durationMs });
       } else if (codeOf(connected.failure) !== "client-gone") {
@@ -161,7 +161,7 @@ function candidatesFor(
       connectMs: timeouts.connectMs,
       open(...dialling) {
         const opening = open(...dialling);
-        host.keep?.(opening);
+        runtime.keep?.(opening);
         return opening;
       },
     };
@@ -183,12 +183,12 @@ function tellOfRefusal(
 
 /** Puts a failure on the endpoint's record. */
 function blame(
-  { host, lasting, onEvent }: Sender,
+  { runtime, lasting, onEvent }: Sender,
   state: BackendState,
   endpoint: Endpoint,
   failure: BackendFailure,
 ): void {
-  const durationMs = endpoint.failed(failure, host.monotonicMs(), lasting.random());
+  const durationMs = endpoint.failed(failure, runtime.monotonicMs(), lasting.random());
   if (durationMs === 0) return;
   const code = codeOf(failure);
   onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "ejected", code, durationMs });

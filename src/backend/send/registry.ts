@@ -3,7 +3,7 @@ import type { Secrets } from "../../bundle/secrets.ts";
 import type { BackendId, Bundle, BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
 import { Policies } from "../connect/policies.ts";
 import type { BackendStats } from "../events.ts";
-import type { Host } from "../host.ts";
+import type { Runtime } from "../runtime.ts";
 import type { KeyedPool } from "../pool/keyed-pool.ts";
 import { type Pool, type PoolKey, poolKey } from "../pool/pool.ts";
 import { Endpoint, Endpoints } from "./endpoints.ts";
@@ -16,7 +16,7 @@ export interface BackendState {
 
 /** What outlives a bundle. */
 export interface Lasting {
-  readonly host: Host;
+  readonly runtime: Runtime;
   readonly pool: Pool;
   readonly random: () => number;
   readonly endpoints: Map<PoolKey, Endpoint>;
@@ -50,8 +50,8 @@ export class BackendRegistry {
    * lacks a key, and then nothing has changed.
    */
   succeed(bundle: Bundle, secrets: Secrets): BackendRegistry {
-    const { host, endpoints, pool } = this.#lasting;
-    const next = new BackendRegistry(bundle, new Policies(bundle, secrets, host, this.policies), this.#lasting);
+    const { runtime, endpoints, pool } = this.#lasting;
+    const next = new BackendRegistry(bundle, new Policies(bundle, secrets, runtime, this.policies), this.#lasting);
     const keyedPools = new Set<KeyedPool | null>();
     const kept = new Set<Endpoint>();
     for (const id of this.#made.keys()) {

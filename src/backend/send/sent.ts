@@ -3,7 +3,7 @@ import type { BundleEndpoint, BundleRetry } from "../../bundle/types.ts";
 import type { OnBackendEvent } from "../events.ts";
 import type { ExchangeResponse } from "../exchange.ts";
 import type { BackendFailure } from "../failure.ts";
-import type { Host } from "../host.ts";
+import type { Runtime } from "../runtime.ts";
 import type { Timeouts } from "../limits.ts";
 import type { BackendRegistry, Lasting } from "./registry.ts";
 
@@ -36,7 +36,7 @@ export interface SendOptions {
 
 /** What sending needs. */
 export interface Sender {
-  readonly host: Host;
+  readonly runtime: Runtime;
   readonly timeouts: Timeouts;
   readonly onEvent: OnBackendEvent | null;
   readonly lasting: Lasting;

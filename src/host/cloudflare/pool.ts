@@ -2,7 +2,7 @@
 import { isIdempotent, transportFailure } from "../../backend/index.ts";
 import { BundleError } from "../../bundle/refusal.ts";
 import { failureOf, failureResponse } from "../../gateway/failures.ts";
-import { cloudflareHost } from "./host.ts";
+import { cloudflareRuntime } from "./runtime.ts";
 import { POOL_FULL_FIELD, respond } from "./respond.ts";
 import type { Background } from "../../gateway/front.ts";
 import type { SourceEnv } from "./source.ts";
@@ -81,14 +81,14 @@ export class PoolHop {
       return { kind: "answered", response: respond(failureResponse(failure), request, background) };
     }
     if (!response.headers.has(POOL_FULL_FIELD)) return { kind: "answered", response };
-    this.#fullUntilMs.set(name, cloudflareHost.monotonicMs() + FULL_MS);
+    this.#fullUntilMs.set(name, cloudflareRuntime.monotonicMs() + FULL_MS);
     return { kind: "own", request: again() };
   }
 
   /** The name of an object of the client's data centre, so that the hop stays short. Null: all of them are full. */
   #nameWithRoom({ cf }: Request, objects: number): string | null {
     const colo = typeof cf?.["colo"] === "string" ? cf["colo"] : "local";
-    const nowMs = cloudflareHost.monotonicMs();
+    const nowMs = cloudflareRuntime.monotonicMs();
     const names =
       objects > 1 ? Array.from({ length: objects }, (_, index) => `lasthop-${colo}-${index}`) : [`lasthop-${colo}`];
     const free = names.filter((name) => nowMs >= (this.#fullUntilMs.get(name) ?? 0));

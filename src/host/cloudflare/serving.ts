@@ -4,7 +4,7 @@ import {
   type Backends,
   type BackendStats,
   createBackends,
-  type Host,
+  type Runtime,
   type PoolLimits,
 } from "../../backend/index.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
@@ -23,7 +23,7 @@ import { openingWebSockets } from "./websocket.ts";
 
 export interface ServingOptions {
   readonly source: Source;
-  readonly host: Host;
+  readonly runtime: Runtime;
   /** Throws a BundleError when the deployment asks for what cannot be; then nothing is served. */
   readonly poolLimits: () => Partial<PoolLimits>;
   /** What this deployment can do; a bundle that needs more is refused. */
@@ -56,8 +56,8 @@ export class Serving {
 
   async fetch(request: Request, front: Front, background: Background): Promise<Response> {
     const isServing = this.#state.kind === "serving";
-    if (this.#state.kind === "cold" || this.#options.host.monotonicMs() >= this.#againMs) {
-      this.#againMs = this.#options.host.monotonicMs() + this.#options.source.holdsMs;
+    if (this.#state.kind === "cold" || this.#options.runtime.monotonicMs() >= this.#againMs) {
+      this.#againMs = this.#options.runtime.monotonicMs() + this.#options.source.holdsMs;
       const followed = this.#follow();
       // Who serves goes on meanwhile; who does not has nothing else to do.
       if (isServing) background(followed);
@@ -118,7 +118,7 @@ export class Serving {
   #keep(error: unknown): void {
     const detail = error instanceof Error ? error.message : String(error);
     // KV itself may fail for a while; a bug of ours looks the same to clients, and is in the log.
-    if (!(error instanceof BundleError)) this.#againMs = this.#options.host.monotonicMs() + RETRY_MS;
+    if (!(error instanceof BundleError)) this.#againMs = this.#options.runtime.monotonicMs() + RETRY_MS;
     console.error(JSON.stringify({ code: "bundle-refused", detail }));
     if (this.#state.kind !== "serving") this.#state = { kind: "refused", detail };
   }
@@ -136,9 +136,9 @@ function generationOf(
   id: string,
   release: Release,
   before: Generation | null,
-  { host, poolLimits, capabilities, encodedSlashes }: ServingOptions,
+  { runtime, poolLimits, capabilities, encodedSlashes }: ServingOptions,
 ): Generation {
-  const bundle = decodeBundle(release.bundle, host.sha256, before?.bundle);
+  const bundle = decodeBundle(release.bundle, runtime.sha256, before?.bundle);
   demandCapabilities(bundle, capabilities);
   const secrets = release.secrets === null ? NO_SECRETS : decodeSecrets(release.secrets);
   const log = (record: object): void => console.log(JSON.stringify(record));
@@ -148,13 +148,13 @@ function generationOf(
   };
   const backends =
     before?.backends.succeed(bundle, secrets) ??
-    createBackends({ bundle, secrets, host, poolLimits: poolLimits(), onEvent });
+    createBackends({ bundle, secrets, runtime, poolLimits: poolLimits(), onEvent });
   const gateway = createGateway({
     bundle,
     backends: { ...backends, send: openingWebSockets((...asked) => backends.send(...asked)) },
     log,
     capabilities,
-    monotonicMs: host.monotonicMs,
+    monotonicMs: runtime.monotonicMs,
     random: Math.random,
     previous: before?.gateway,
     encodedSlashes,

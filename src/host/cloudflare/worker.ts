@@ -1,9 +1,15 @@
 /** The worker: a bundle, embedded by the deployment or published to KV, behind a fetch handler. */
 import { DurableObject } from "cloudflare:workers";
-import { type BackendStats, DEFAULT_POOL_LIMITS, type Host, NO_REUSE, type PoolLimits } from "../../backend/index.ts";
+import {
+  type BackendStats,
+  DEFAULT_POOL_LIMITS,
+  type Runtime,
+  NO_REUSE,
+  type PoolLimits,
+} from "../../backend/index.ts";
 import type { Capability } from "../../bundle/types.ts";
 import type { Front } from "../../gateway/front.ts";
-import { cloudflareHost, invocationHost } from "./host.ts";
+import { cloudflareRuntime, invocationRuntime } from "./runtime.ts";
 import { connectionsOf, POOL_ROOM_MS, type PoolEnv, PoolHop } from "./pool.ts";
 import { Serving } from "./serving.ts";
 import { type SourceEnv, sourceOf } from "./source.ts";
@@ -49,12 +55,12 @@ export function createWorker(embedded: string): LasthopWorker {
         const background = (work: Promise<void>): void => context.waitUntil(work);
         const pooled = await hop.ask(env, request, background);
         if (pooled.kind === "answered") return pooled.response;
-        direct ??= servingOf(env, embedded, invocationHost, () => NO_REUSE);
+        direct ??= servingOf(env, embedded, invocationRuntime, () => NO_REUSE);
         return direct.fetch(pooled.request, frontOf(pooled.request, env), background);
       },
     },
     Pool: class Pool extends DurableObject<Env> {
-      readonly #serving = servingOf(this.env, embedded, cloudflareHost, () => ({
+      readonly #serving = servingOf(this.env, embedded, cloudflareRuntime, () => ({
         connections: connectionsOf(this.env),
         roomMs: POOL_ROOM_MS,
       }));
@@ -79,12 +85,12 @@ export function createWorker(embedded: string): LasthopWorker {
   };
 }
 
-function servingOf(env: Env, embedded: string, host: Host, poolLimits: () => Partial<PoolLimits>): Serving {
+function servingOf(env: Env, embedded: string, runtime: Runtime, poolLimits: () => Partial<PoolLimits>): Serving {
   const capabilities: Capability[] = ["client-certificates", "websocket"];
   if (env.LASTHOP_FRONT_TLS === "platform") capabilities.push("listener-certificates");
   return new Serving({
     source: sourceOf(env, embedded),
-    host,
+    runtime,
     poolLimits,
     capabilities,
     encodedSlashes: env.LASTHOP_ENCODED_SLASHES === "keep" ? "keep" : "refuse",

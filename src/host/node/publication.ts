@@ -193,7 +193,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
     if (published.secrets === null) return { text, secrets: NO_SECRETS };
     const keys = secretsKey(published.secrets);
     const secrets = await read(keys, true);
-    const found = hex(options.host.sha256(new TextEncoder().encode(secrets)));
+    const found = hex(options.runtime.sha256(new TextEncoder().encode(secrets)));
     if (found !== published.secrets) throw mismatch(keys, found);
     return { text, secrets: decodeSecrets(secrets) };
   }

@@ -4,7 +4,7 @@ import {
   type BackendStats,
   createBackends,
   DEFAULT_POOL_LIMITS,
-  type Host,
+  type Runtime,
   type OnBackendEvent,
 } from "../../backend/index.ts";
 import { demandCapabilities } from "../../bundle/capabilities.ts";
@@ -19,7 +19,7 @@ import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
 import { type PortTls, portTls } from "./tls.ts";
 
 export interface ServeOptions {
-  readonly host: Host;
+  readonly runtime: Runtime;
   /** The address to bind; nothing else is. */
   readonly address: string;
   /** Listener port → bound port. A port without an entry is bound as it is; matching always sees the listener's. */
@@ -73,7 +73,7 @@ interface Generation extends Loaded {
 
 /** Rejects with a BundleError for a bundle that is refused, and with what `listen` fails with. */
 export async function serve(text: string, options: ServeOptions): Promise<Serving> {
-  const { host, address, portMap, log, secrets = NO_SECRETS, onEvent } = options;
+  const { runtime, address, portMap, log, secrets = NO_SECRETS, onEvent } = options;
   const { http2 = true } = options;
   const limits = { ...FRONT_LIMITS, ...options.limits };
   const boundPorts = new Map<number, BoundPort>();
@@ -85,7 +85,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       backends,
       log,
       capabilities: CAPABILITIES,
-      monotonicMs: host.monotonicMs,
+      monotonicMs: runtime.monotonicMs,
       random: Math.random,
       previous: before,
       encodedSlashes: options.encodedSlashes,
@@ -110,11 +110,11 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     throw failed.reason;
   }
 
-  const first = load(text, secrets, host, null);
+  const first = load(text, secrets, runtime, null);
   options.examine?.(first.bundle);
   const backends = createBackends({
     bundle: first.bundle,
-    host,
+    runtime,
     secrets,
     ...(onEvent === undefined ? {} : { onEvent }),
   });
@@ -132,7 +132,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     },
     stats: () => current.backends.stats(),
     async reload(next, nextSecrets = current.secrets) {
-      const loaded = load(next, nextSecrets, host, current.bundle);
+      const loaded = load(next, nextSecrets, runtime, current.bundle);
       options.examine?.(loaded.bundle);
       const opened = await open(loaded.ports);
       current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets), current.gateway);
@@ -162,8 +162,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
 }
 
 /** Everything that can be refused is refused here, before anything changes. */
-function load(text: string, secrets: Secrets, host: Host, before: Bundle | null): Loaded {
-  const bundle = decodeBundle(text, host.sha256, before);
+function load(text: string, secrets: Secrets, runtime: Runtime, before: Bundle | null): Loaded {
+  const bundle = decodeBundle(text, runtime.sha256, before);
   demandCapabilities(bundle, CAPABILITIES);
   demandKeys(bundle, secrets);
   const ports = [...new Set(bundle.listeners.map(({ port }) => port))];

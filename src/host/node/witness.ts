@@ -1,10 +1,10 @@
 /** The witness for callers that judge chains without connections: x509-limbo, PKITS, fuzzing, benchmarks, tests. */
 import { standaloneWitness } from "../../backend/index.ts";
 import type { Witness } from "../../trust/index.ts";
-import { nodeHost } from "./host.ts";
+import { nodeRuntime } from "./runtime.ts";
 
 /** Compiles the module at the first question. */
 export function nodeWitness(): Witness {
-  let host: ReturnType<typeof nodeHost> | null = null;
-  return standaloneWitness(() => (host ??= nodeHost()));
+  let runtime: ReturnType<typeof nodeRuntime> | null = null;
+  return standaloneWitness(() => (runtime ??= nodeRuntime()));
 }

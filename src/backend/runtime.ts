@@ -28,7 +28,7 @@ export class DialError extends Error {
  * AES-GCM in place and synchronous, for large records (ring in WASM has no AES-NI: a host call is ten times faster).
  * Every host we know has it through node:crypto; without it ChaCha20-Poly1305 is offered first.
  */
-export interface HostAead {
+export interface RuntimeAead {
   /** A key of 16 or 32 bytes (copied); answers a handle. */
   newKey(key: Uint8Array): number;
   freeKey(handle: number): void;
@@ -38,12 +38,12 @@ export interface HostAead {
   seal(handle: number, nonce: Uint8Array, aad: Uint8Array, buffer: Uint8Array): boolean;
 }
 
-export interface Host {
+export interface Runtime {
   /** "workerd", "node", "deno", "bun": for logs. */
   readonly name: string;
   readonly tlsModule: WebAssembly.Module;
   /** Makes a cipher for one instance of the module: the keys in it go with the instance, also when nobody frees them. */
-  readonly aead: (() => HostAead) | null;
+  readonly aead: (() => RuntimeAead) | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** Milliseconds from some start, never backwards. */

@@ -1,13 +1,13 @@
 /** What Node gives backend/. */
 import { readFileSync } from "node:fs";
-import type { Host } from "../../backend/index.ts";
+import type { Runtime } from "../../backend/index.ts";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { nodeDial } from "./socket.ts";
 
 const MODULE = new URL("../../../wasm/dist/lasthop_tls.wasm", import.meta.url);
 
 /** Compiles the TLS module; call it once a process. */
-export function nodeHost(): Host {
+export function nodeRuntime(): Runtime {
   return {
     name: "node",
     tlsModule: new WebAssembly.Module(readFileSync(MODULE)),
