@@ -20,7 +20,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   cli: ["bundle", "trust", "compile", "gateway", "backend", "host", "controller"],
 };
 /** Rooms of which others import index.ts alone. That of trust/ also makes trust/ the only maker of a VerifiedPeer. */
-const DOORS = new Set(["backend", "compile", "trust"]);
+const DOORS = new Set(["backend", "compile", "gateway", "trust"]);
 /**
  * Folders (`emit/`) and files of a room in the order in which they may import each other: each imports itself and those
  * below it, types too. Whatever stands in the room must stand in its list.
@@ -65,6 +65,21 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "limits.ts",
     "random.ts",
     "soon.ts",
+  ],
+  gateway: [
+    "index.ts",
+    "gateway.ts",
+    "accept.ts",
+    "forward.ts",
+    "filters/",
+    "deadline.ts",
+    "access-log.ts",
+    "answer.ts",
+    "headers.ts",
+    "failures.ts",
+    "failure-table/",
+    "front.ts",
+    "match/",
   ],
   bundle: [
     "codec.ts",

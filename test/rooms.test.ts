@@ -7,8 +7,9 @@ const at = (path: string): string => resolve(import.meta.dirname, "../src", path
 
 it.each([
   ["a room that may not be imported", "trust/x.ts", `import { app } from "../gateway/index.ts";`, "must not import"],
-  ["a type of such a room", "backend/x.ts", `import type { App } from "../gateway/app.ts";`, "must not import"],
+  ["a type of such a room", "backend/x.ts", `import type { Front } from "../gateway/front.ts";`, "must not import"],
   ["another room past its door", "cli/x.ts", `import { emit } from "../compile/emit/emit.ts";`, "compile/index.ts"],
+  ["gateway/ past its door", "host/x.ts", `import type { Front } from "../gateway/front.ts";`, "gateway/index.ts"],
   ["trust/ past its door", "compile/x.ts", `import { f } from "../trust/verifier.ts";`, "trust/index.ts"],
   ["a folder above", "compile/load/load.ts", `import type { Model } from "../model.ts";`, "stands above"],
   ["a folder above, later", "compile/load/load.ts", `const m = await import("../emit/emit.ts");`, "stands above"],

@@ -2,7 +2,7 @@
 import { statSync } from "node:fs";
 import { BundleError } from "../bundle/codec.ts";
 import type { OnBackendEvent } from "../backend/index.ts";
-import type { AccessLog, AccessRecord } from "../gateway/access-log.ts";
+import type { AccessLog, AccessRecord } from "../gateway/index.ts";
 import { nodeRuntime } from "../host/node/runtime.ts";
 import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";

@@ -1,7 +1,7 @@
 /** The command line of `lasthop serve`. */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { EncodedSlashes } from "../../gateway/match/request.ts";
+import type { EncodedSlashes } from "../../gateway/index.ts";
 import { type HostPort, MAX_PORT, parseHostPort } from "../endpoint.ts";
 
 /** The help text. */

@@ -1,10 +1,9 @@
 /** The hop from the worker to the object that pools connections, and what happens when the object is not there. */
 import { isIdempotent, transportFailure } from "../../backend/index.ts";
 import { BundleError } from "../../bundle/refusal.ts";
-import { failureOf, failureResponse } from "../../gateway/failures.ts";
+import { type Background, failureOf, failureResponse } from "../../gateway/index.ts";
 import { cloudflareRuntime } from "./runtime.ts";
 import { POOL_FULL_FIELD, respond } from "./respond.ts";
-import type { Background } from "../../gateway/front.ts";
 import type { SourceEnv } from "./source.ts";
 
 export interface PoolEnv {

@@ -1,8 +1,7 @@
 /** An exchange's response as a workerd Response. */
 import { dropBody, type ExchangeResponse } from "../../backend/index.ts";
 import { toWorkerd } from "./fields.ts";
-import { HANDED_OVER } from "../../gateway/gateway.ts";
-import type { Background } from "../../gateway/front.ts";
+import { type Background, HANDED_OVER } from "../../gateway/index.ts";
 import { respondWebSocket } from "./websocket.ts";
 
 /** Responses without content, whatever their fields say (RFC 9110 §6.4.1). */

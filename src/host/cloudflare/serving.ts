@@ -11,11 +11,16 @@ import { demandCapabilities } from "../../bundle/capabilities.ts";
 import { BundleError, decodeBundle } from "../../bundle/codec.ts";
 import { decodeSecrets, NO_SECRETS } from "../../bundle/secrets.ts";
 import type { Bundle, Capability } from "../../bundle/types.ts";
-import { createApp } from "../../gateway/app.ts";
-import { failureResponse, requestFailure } from "../../gateway/failures.ts";
-import { createGateway, type Gateway } from "../../gateway/gateway.ts";
-import type { Background, Front } from "../../gateway/front.ts";
-import type { EncodedSlashes } from "../../gateway/match/request.ts";
+import {
+  type Background,
+  createGateway,
+  type EncodedSlashes,
+  failureResponse,
+  type Front,
+  type Gateway,
+  requestFailure,
+} from "../../gateway/index.ts";
+import { createApp } from "./app.ts";
 import { fromWorkerd } from "./fields.ts";
 import { respond } from "./respond.ts";
 import type { Release, Source } from "./source.ts";

@@ -8,7 +8,7 @@ import {
   type PoolLimits,
 } from "../../backend/index.ts";
 import type { Capability } from "../../bundle/types.ts";
-import type { Front } from "../../gateway/front.ts";
+import type { Front } from "../../gateway/index.ts";
 import { cloudflareRuntime, invocationRuntime } from "./runtime.ts";
 import { connectionsOf, POOL_ROOM_MS, type PoolEnv, PoolHop } from "./pool.ts";
 import { Serving } from "./serving.ts";

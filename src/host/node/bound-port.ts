@@ -2,7 +2,7 @@
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
 import { isBun } from "./bun.ts";
-import type { Front } from "../../gateway/front.ts";
+import { failureResponse, type Front } from "../../gateway/index.ts";
 import { Admission } from "./admission.ts";
 import { onClientHello } from "./client-hello.ts";
 import { type Answering, type Client, Clients, type Join } from "./clients.ts";
@@ -10,7 +10,6 @@ import { ClientSockets } from "./client-sockets.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
 import type { FrontLimits } from "./limits.ts";
-import { failureResponse } from "../../gateway/failures.ts";
 import { Paces } from "./pace.ts";
 import { onPreface } from "./preface.ts";
 import { lastMessage, LATE } from "./refusals.ts";

@@ -1,7 +1,6 @@
 /** The clients connected to a port: who has a request in flight, and how each is asked to leave. */
 import type { RequestClient } from "../../backend/index.ts";
-import type { Front } from "../../gateway/front.ts";
-import type { Gateway } from "../../gateway/gateway.ts";
+import type { Front, Gateway } from "../../gateway/index.ts";
 import type { Pace } from "./pace.ts";
 
 /** Answers a request; never rejects. */

@@ -2,8 +2,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ExchangeRequest, ExchangeResponse, HeaderList } from "../../backend/index.ts";
-import { failureResponse } from "../../gateway/failures.ts";
-import type { RefusedRequest } from "../../gateway/gateway.ts";
+import { failureResponse, type RefusedRequest } from "../../gateway/index.ts";
 import { BunConnection, isBun } from "./bun.ts";
 import { type Answering, type Client, type Handle, requestClient } from "./clients.ts";
 import { pairs } from "./fields.ts";

@@ -9,7 +9,7 @@ import {
 } from "node:http2";
 import type { Duplex } from "node:stream";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/index.ts";
-import type { Front } from "../../gateway/front.ts";
+import type { Front } from "../../gateway/index.ts";
 import { isBun } from "./bun.ts";
 import { type Client, type Handle, type Join, requestClient } from "./clients.ts";
 import { pairs } from "./fields.ts";

@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { BackendEvent } from "../../backend/index.ts";
 import type { Bundle } from "../../bundle/types.ts";
-import type { AccessRecord } from "../../gateway/access-log.ts";
+import type { AccessRecord } from "../../gateway/index.ts";
 import type { Serving } from "./serve.ts";
 
 export interface Metrics {

@@ -1,7 +1,7 @@
 /** Requests that are refused before anybody is asked: by the parser, for their framing, or because they do not come. */
 import type { IncomingMessage } from "node:http";
 import { type ExchangeResponse, transportFailure } from "../../backend/index.ts";
-import { type Failure, failureOf, requestFailure } from "../../gateway/failures.ts";
+import { type Failure, failureOf, requestFailure } from "../../gateway/index.ts";
 import { headText } from "./upgrade.ts";
 
 /** Why nobody can be sure where this request ends, or null. Its connection closes with the answer. */

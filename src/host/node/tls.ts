@@ -14,7 +14,7 @@ import {
 import { BundleError } from "../../bundle/codec.ts";
 import type { Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, BundleClientValidation, BundleListenerTls, Sha256Hex } from "../../bundle/types.ts";
-import { candidateHostnames } from "../../gateway/match/router.ts";
+import { candidateHostnames } from "../../gateway/index.ts";
 
 export interface PortTls {
   /** Changes when anything does that a handshake shows. */

@@ -1,9 +1,7 @@
-/** The Hono app around a gateway, for hosts that serve through a fetch handler. */
+/** The Hono app around a gateway: web Requests as exchanges, and back. */
 import { Hono } from "hono";
-import type { ExchangeRequest, ExchangeResponse } from "../backend/index.ts";
-import { failureResponse, internalFailure } from "./failures.ts";
-import type { Background, Front } from "./front.ts";
-import type { Gateway } from "./gateway.ts";
+import type { ExchangeRequest, ExchangeResponse } from "../../backend/index.ts";
+import { type Background, failureResponse, type Front, type Gateway, internalFailure } from "../../gateway/index.ts";
 
 /** Values that the host hands to the app with each request, as Hono's `env`. */
 interface AppBindings {
