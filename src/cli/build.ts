@@ -1,14 +1,13 @@
 /** `lasthop build`: compiles manifests into a bundle, statuses and diagnostics. */
-import { compile, type Diagnostic, readInputs, reportJson, reportText } from "../compile/index.ts";
+import { compile, type Diagnostic, type ObjectStatus, readInputs, reportJson, reportText } from "../compile/index.ts";
 import { BUILD_USAGE, type BuildOptions, parseBuildArgs } from "./build/args.ts";
 import { writeOutputs } from "./build/outputs.ts";
-import { type StatusSummary, summarize } from "./build/summary.ts";
 
 /** The result of one build. */
 export interface BuildResult {
   /** The exit status that {@link BUILD_USAGE} explains. */
   readonly exitCode: 0 | 1 | 2;
-  readonly statuses: readonly StatusSummary[];
+  readonly statuses: readonly ObjectStatus[];
   readonly diagnostics: readonly Diagnostic[];
   /** The bundle's digest; empty when no bundle was written. */
   readonly digest: string;
@@ -45,7 +44,7 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
     faults.length > 0 ? compiled.diagnostics.filter(({ code }) => code !== "gateway-not-found") : compiled.diagnostics;
   const diagnostics = [...faults, ...compileDiagnostics];
   if (compiled.secrets !== null && options.secrets === undefined) diagnostics.push(SECRETS_NOT_WRITTEN);
-  const writeFaults = fatal ? [] : writeOutputs(options, compiled);
+  const writeFaults = fatal ? [] : await writeOutputs(options, compiled);
   diagnostics.push(...writeFaults);
   const exitCode =
     fatal || writeFaults.length > 0 ? 2 : diagnostics.some(({ severity }) => severity === "error") ? 1 : 0;
@@ -55,7 +54,7 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   return {
     exitCode,
     diagnostics,
-    statuses: compiled.statuses.map((status) => ({ ...status, summary: summarize(status) })),
+    statuses: compiled.statuses,
     digest: exitCode === 2 ? "" : (compiled.bundle?.digest ?? ""),
     listenerPort: compiled.bundle?.listeners.find(({ protocol }) => protocol === "HTTP")?.port ?? 80,
   };

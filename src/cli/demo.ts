@@ -7,6 +7,7 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 import type { BuildResult } from "./build.ts";
+import { summarize } from "./build/summary.ts";
 import { type DemoBackends, startBackends } from "./demo/backends.ts";
 import { check, freePort } from "./demo/check.ts";
 import { clusterYaml } from "./demo/cluster.ts";
@@ -115,7 +116,7 @@ function startDemo(
 
 /** The conditions of every object, one line per condition. */
 function summary({ statuses, digest }: BuildResult, changed: boolean): string {
-  const lines = statuses.flatMap((status) => status.summary);
+  const lines = statuses.flatMap(summarize);
   if (!changed)
     lines.unshift("(The errors above belong to the demo: policy no-ca names a ConfigMap that is not there.)\n");
   return `\n${changed ? "Compiled again" : "Compiled"}: bundle ${digest.slice(0, 12)}\n${lines.join("\n")}\n`;

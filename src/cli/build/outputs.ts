@@ -4,7 +4,6 @@ import { basename, dirname, join } from "node:path";
 import { encodeSecrets } from "../../bundle/secrets.ts";
 import type { CompileResult, Diagnostic, ObjectStatus } from "../../compile/index.ts";
 import type { BuildOptions } from "./args.ts";
-import { toYaml } from "../yaml.ts";
 
 interface OutputFile {
   readonly path: string;
@@ -27,13 +26,13 @@ function outputAt(path: string, contents: string, mode = 0o666): OutputFile {
  * Writes all files, or none, and returns the faults. Each is written beside its place and then renamed, so that a reader sees the
  * old file or the new one.
  */
-export function writeOutputs(
+export async function writeOutputs(
   { output, secrets, status }: BuildOptions,
   { text, secrets: keys, statuses }: CompileResult,
-): Diagnostic[] {
+): Promise<Diagnostic[]> {
   const outputs: OutputFile[] = [];
   try {
-    if (status !== undefined) outputs.push(outputAt(status, statusYaml(statuses)));
+    if (status !== undefined) outputs.push(outputAt(status, await statusYaml(statuses)));
     // The keys are renamed into place before the bundle that needs them.
     if (secrets !== undefined) outputs.push(outputAt(secrets, keys ?? encodeSecrets(new Map()), 0o600));
     if (text !== null) outputs.push(outputAt(output, text));
@@ -67,6 +66,8 @@ export function writeOutputs(
 }
 
 /** The statuses as YAML, one document per object: apiVersion, kind, metadata and the whole status. */
-function statusYaml(statuses: readonly ObjectStatus[]): string {
+async function statusYaml(statuses: readonly ObjectStatus[]): Promise<string> {
+  // Loading the library that writes YAML costs as much CPU as a small build, so only a build with --status does it.
+  const { toYaml } = await import("../yaml.ts");
   return toYaml(statuses);
 }

@@ -1,12 +1,6 @@
 /** Statuses as lines for people. */
 import type { ObjectStatus } from "../../compile/index.ts";
 
-/** A status, with its conditions as lines. */
-export interface StatusSummary extends ObjectStatus {
-  /** One line per condition: `BackendTLSPolicy shop/ledger under shop/edge: Accepted=False Invalid: …`. */
-  readonly summary: readonly string[];
-}
-
 interface ConditionLike {
   readonly type: string;
   readonly status: string;
@@ -14,7 +8,10 @@ interface ConditionLike {
   readonly message: string;
 }
 
-/** The lines of one status. A condition that is False has its message. */
+/**
+ * The lines of one status, one for each condition: `BackendTLSPolicy shop/ledger under shop/edge: Accepted=False Invalid: …`.
+ * A condition that is False has its message.
+ */
 export function summarize({ kind, metadata, status }: ObjectStatus): string[] {
   const name = `${kind} ${metadata.namespace === undefined ? "" : `${metadata.namespace}/`}${metadata.name}`;
   const lines: string[] = [];

@@ -2,6 +2,7 @@
  * The CRLs of one BackendTLSPolicy. The policy is refused unless every list can be used: without one of them, an older list
  * of the same issuer would decide which certificates are revoked.
  */
+import { fromBase64 } from "../../bundle/bytes.ts";
 import { formatTime } from "../clock.ts";
 import {
   compareStrings,
@@ -11,6 +12,7 @@ import {
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
 import type { Cluster } from "../load/load.ts";
+import type { AnchorSource } from "../references/anchor-source.ts";
 import { type CrlFault, crlFaults, type CrlList, type CrlSource, readCrls } from "../references/crls.ts";
 import { noCrls, unusableCrl } from "./problems.ts";
 
@@ -23,10 +25,10 @@ interface PolicyCrls {
   readonly fault: string | null;
 }
 
-/** Reads the CRLs that a policy names: `names` are ConfigMaps of its namespace, `anchors` the DER of its CAs. */
+/** Reads the CRLs that a policy names: `names` are ConfigMaps of its namespace, `sources` hold its CA certificates. */
 export function judgeCrls(
   object: SourceObject,
-  { names, anchors }: { readonly names: readonly string[]; readonly anchors: readonly Uint8Array[] },
+  { names, sources: cas }: { readonly names: readonly string[]; readonly sources: readonly AnchorSource[] },
   cluster: Cluster,
   diagnostics: Diagnostics,
 ): PolicyCrls {
@@ -38,6 +40,7 @@ export function judgeCrls(
     else problems.push(noCrls(name, result));
   }
   const all = sources.flatMap(({ lists }) => lists);
+  const anchors = cas.flatMap(({ certificates }) => [...certificates.values()].map(fromBase64));
   const faults = crlFaults(all, anchors);
   for (const source of sources) for (const fault of inOrder(source, faults)) problems.push(unusableCrl(source, fault));
   for (const problem of problems) diagnostics.report(object, problem);

@@ -1,5 +1,4 @@
 /** What one BackendTLSPolicy means for TLS connections, or why it is refused (`BackendTLSPolicyValidation`). */
-import { fromBase64 } from "../../bundle/bytes.ts";
 import type { BundlePolicy, ConfigCode, ReferenceIdentifier, Sha256Hex } from "../../bundle/types.ts";
 import type { PolicyReason, Unresolved, UnresolvedReason } from "../diagnostics/conditions.ts";
 import {
@@ -62,9 +61,8 @@ export function judgePolicy(
   for (const problem of problems) diagnostics.report(object, problem);
   const certificates = judgeCertificates(object, cluster, diagnostics);
   const { sources } = certificates;
-  const anchors = sources.flatMap((source) => [...source.certificates.values()].map(fromBase64));
   const crls =
-    options.crlRefs === null ? null : judgeCrls(object, { names: options.crlRefs, anchors }, cluster, diagnostics);
+    options.crlRefs === null ? null : judgeCrls(object, { names: options.crlRefs, sources }, cluster, diagnostics);
   const crlFault = crls?.fault ?? null;
   const unresolved =
     certificates.unresolved ?? (crlFault === null ? null : ({ reason: "InvalidCRLRef", message: crlFault } as const));

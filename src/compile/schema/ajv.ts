@@ -27,12 +27,14 @@ const regExp = Object.assign(
   { code: "regExp" },
 );
 
-/** An ajv of its own. With `useDefaults`, its validators set defaults in the value. */
-export function createAjv(useDefaults: boolean): Ajv {
+/** An ajv of its own. With `useDefaults`, its validators set defaults in the value; with `validateSchema`, it throws on what is no schema. */
+export function createAjv({ useDefaults, validateSchema }: Record<"useDefaults" | "validateSchema", boolean>): Ajv {
   const ajv = new Ajv({
     allErrors: true,
     strict: false,
     useDefaults,
+    validateSchema,
+    meta: validateSchema,
     unicodeRegExp: false,
     formats: {
       ipv4: isFormatIpv4,

@@ -1,24 +1,9 @@
 /**
  * `x-kubernetes-validations`: the CEL rules of a structural schema, evaluated as an API server does when an object is
- * created. A library implements CEL; the functions that Kubernetes adds to it are defined here.
+ * created.
  */
-import {
-  type CelEnv,
-  type CelInput,
-  celEnv,
-  celFunc,
-  type CelMap,
-  celMethod,
-  CelScalar,
-  isCelError,
-  mapType,
-  parse,
-  plan,
-} from "@bufbuild/cel";
-import { strings } from "@bufbuild/cel/ext";
 import type { FieldPath } from "../diagnostics/diagnostics.ts";
-import { FORMATS } from "./formats.ts";
-import { isCelCidr, isCelIp } from "./ip.ts";
+import { programOf } from "./cel-programs.ts";
 import type { Json } from "./structural.ts";
 
 /** A rule that an object breaks, or that cannot be evaluated. */
@@ -108,24 +93,6 @@ function messageOf({ message, messageExpression, rule }: Rule, context: Record<s
   }
 }
 
-type Program = (context: Record<string, unknown>) => unknown;
-const programs = new Map<string, Program>();
-
-/** The program of an expression. Throws on a text that is no CEL; the program throws on what it cannot evaluate. */
-function programOf(expression: string): Program {
-  let program = programs.get(expression);
-  if (program === undefined) {
-    const planned = plan(ENVIRONMENT, parse(expression));
-    program = (context) => {
-      const result = planned({ ...(context as Record<string, CelInput>), format: {} });
-      if (isCelError(result)) throw result;
-      return result;
-    };
-    programs.set(expression, program);
-  }
-  return program;
-}
-
 /** A value as CEL takes it: integers are BigInt, and field names are escaped (`apiextensions`, "CEL property name escaping"). */
 function celValue(value: unknown, schema: Json): unknown {
   if (!isSchema(schema)) return typeof value === "number" && Number.isInteger(value) ? BigInt(value) : value;
@@ -162,31 +129,3 @@ function escaped(name: string): string {
 
 const isSchema = (value: Json): value is { [key: string]: Json } =>
   value !== null && typeof value === "object" && !Array.isArray(value);
-
-const ENVIRONMENT = kubernetes();
-
-/**
- * CEL with the functions of Kubernetes that rules of CRDs use: `isIP`, `isCIDR`, `isURL` and `format`. A named format, the
- * optional list of faults that `validate` gives, and the optional `oldSelf` are maps here: rules ask nothing of them but
- * `hasValue()`.
- */
-function kubernetes(): CelEnv {
-  const map = mapType(CelScalar.STRING, CelScalar.DYN);
-  const formats = Object.keys(FORMATS).map((name) => celMethod(name, map, [], map, () => ({ name })));
-  return celEnv({
-    funcs: [
-      ...strings,
-      ...formats,
-      celMethod("validate", map, [CelScalar.STRING], map, function (this: CelMap, text) {
-        return { faults: FORMATS[this.get("name") as string]?.(text) !== true };
-      }),
-      celMethod("hasValue", map, [], CelScalar.BOOL, function (this: CelMap) {
-        return this.get("faults") === true;
-      }),
-      celMethod("orValue", map, [CelScalar.DYN], CelScalar.DYN, (other) => other),
-      celFunc("isIP", [CelScalar.STRING], CelScalar.BOOL, isCelIp),
-      celFunc("isCIDR", [CelScalar.STRING], CelScalar.BOOL, isCelCidr),
-      celFunc("isURL", [CelScalar.STRING], CelScalar.BOOL, (text) => FORMATS["uri"]?.(text) === true),
-    ],
-  });
-}

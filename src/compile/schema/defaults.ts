@@ -50,8 +50,12 @@ export function defaultsOf(schema: unknown): Fill | null {
 }
 
 function fillItems(items: readonly unknown[], fill: Fill): readonly unknown[] {
-  const filled = items.map(fill);
-  return filled.every((item, index) => item === items[index]) ? items : filled;
+  let filled: unknown[] | null = null;
+  for (const [index, before] of items.entries()) {
+    const after = fill(before);
+    if (after !== before) (filled ??= [...items])[index] = after;
+  }
+  return filled ?? items;
 }
 
 const cloned = (value: unknown): unknown =>

@@ -1,6 +1,6 @@
 /** Structural validation: what the schemas of the API server refuse is refused here, by field; and the defaults of the schemas. */
 import { field, type Kind } from "../kubernetes/kinds.ts";
-import type { ErrorObject, ValidateFunction } from "ajv";
+import type { Ajv, ErrorObject, ValidateFunction } from "ajv";
 import {
   compareStrings,
   type DiagnosticCode,
@@ -14,8 +14,8 @@ import { createAjv } from "./ajv.ts";
 import { defaultsOf } from "./defaults.ts";
 import gatewayApi from "./gateway-api.json" with { type: "json" };
 
-const checker = createAjv(false);
-const definitionAjv = createAjv(true);
+const checker = createAjv({ useDefaults: false, validateSchema: false });
+let definitionAjv: Ajv | null = null;
 
 interface Validator {
   readonly validate: ValidateFunction;
@@ -69,7 +69,10 @@ export function validateStructure(kind: Kind, given: unknown): { value: unknown;
 }
 
 /** A validator for a schema that is among the inputs; it sets defaults in the value. Throws on a value that is no schema. */
-export const compileSchema = (schema: object): ValidateFunction => definitionAjv.compile(schema);
+export function compileSchema(schema: object): ValidateFunction {
+  definitionAjv ??= createAjv({ useDefaults: true, validateSchema: true });
+  return definitionAjv.compile(schema);
+}
 
 /**
  * The structural problems that a validator finds, ordered by field. `kind` decides which codes they have, and which values are
