@@ -16,7 +16,7 @@ interface AeadKey {
   readonly key: KeyObject;
 }
 
-/** A cipher of its own: handles mean nothing to another one. */
+/** AES-GCM of node:crypto. Handles of one are unknown to another. */
 export function nodeAead(): RuntimeAead {
   const keys = new Map<number, AeadKey>();
   let next = 1;
@@ -44,7 +44,7 @@ export function nodeAead(): RuntimeAead {
       try {
         decipher.final();
       } catch {
-        return false; // The tag is wrong; `buffer` still holds the ciphertext.
+        return false; // The tag is wrong, and `buffer` still holds the ciphertext.
       }
       buffer.set(plain);
       release(plain);
@@ -67,14 +67,15 @@ export function nodeAead(): RuntimeAead {
 }
 
 /**
- * Frees a cipher's output at once, when it has its memory to itself. A record each is memory outside the heap that only
- * full collections would free: over a large download they cost more than the cipher.
+ * Frees a cipher's output at once, when its memory holds nothing else. Outputs are memory outside the heap that only full
+ * garbage collections would free, and over a large download those collections would cost more than the cipher.
  */
 function release(output: Uint8Array): void {
   const { buffer } = output;
   if (buffer instanceof ArrayBuffer && buffer.byteLength === output.byteLength) buffer.transfer(0);
 }
 
+/** SHA-256 of node:crypto. */
 export function nodeSha256(bytes: Uint8Array): Uint8Array {
   return hash("sha256", bytes, "buffer");
 }

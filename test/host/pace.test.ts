@@ -17,25 +17,25 @@ describe("a pace", () => {
     let nowMs = 5;
     const paces = new Paces(FRONT_LIMITS, () => nowMs);
     const its = { cut: 0 };
-    const { upload, answer, ...pace } = paces.begin(() => its.cut++);
+    const { upload, download, ...pace } = paces.begin(() => its.cut++);
     const pass = (ms: number): void => {
       for (let left = ms; left > 0; left -= 1_000) {
         nowMs += Math.min(left, 1_000);
         paces.sweep();
       }
     };
-    return { upload, answer, pace, its, pass, paces };
+    return { upload, download, pace, its, pass, paces };
   }
 
   it("cuts an upload by the byte, once, when its time is over", () => {
     const { upload, its, pass } = paced();
     for (let passedMs = 0; passedMs < paceMs; passedMs += 4_000) {
       expect(its.cut).toBe(0);
-      upload.wait(0);
+      upload.waitBegan(0);
       pass(4_000);
-      upload.moved(1);
+      upload.waitEnded(1);
     }
-    upload.wait(0);
+    upload.waitBegan(0);
     pass(1_000);
     expect(its.cut).toBe(1);
     pass(60_000);
@@ -45,47 +45,47 @@ describe("a pace", () => {
   it("gives an upload its time again when it keeps the rate", () => {
     const { upload, its, pass } = paced();
     for (let count = 0; count < 30; count++) {
-      upload.wait(0);
+      upload.waitBegan(0);
       pass(10_000);
-      upload.moved(10_000 * paceBytesPerMs);
+      upload.waitEnded(10_000 * paceBytesPerMs);
     }
     expect(its.cut).toBe(0);
   });
 
   it("does not count the time that the backend is waited for", () => {
-    const { upload, answer, its, pass } = paced();
+    const { upload, download, its, pass } = paced();
     for (let count = 0; count < 30; count++) {
-      upload.wait(0);
+      upload.waitBegan(0);
       pass(500);
-      upload.moved(1);
-      answer.wait(1);
+      upload.waitEnded(1);
+      download.waitBegan(1);
       pass(5);
-      answer.moved(0);
+      download.waitEnded(0);
       pass(60_000);
     }
-    expect([its.cut, upload.stalledSinceMs, answer.stalledSinceMs]).toEqual([0, null, null]);
+    expect([its.cut, upload.stalledSinceMs, download.stalledSinceMs]).toEqual([0, null, null]);
   });
 
   it("never cuts an answer of tiny pieces that are taken at once, nor says that it stalls", () => {
-    const { answer, its, pass, paces } = paced();
+    const { download, its, pass, paces } = paced();
     for (let count = 0; count < 50_000; count++) {
-      const left = answer.handed();
-      answer.wait(1);
+      const left = download.pieceWritten();
+      download.waitBegan(1);
       pass(3);
       left();
-      answer.moved(0);
+      download.waitEnded(0);
       pass(997);
     }
-    answer.wait(1);
+    download.waitBegan(1);
     pass(1_000);
-    expect(answer.stalledSinceMs).toBe(50_000_000 + 5);
+    expect(download.stalledSinceMs).toBe(50_000_000 + 5);
     paces.sweep();
     expect(its.cut).toBe(0);
   });
 
   it("cuts a client that takes nothing though the backend goes on, and not before its time", () => {
-    const { answer, its, pass } = paced();
-    answer.wait(16_000);
+    const { download, its, pass } = paced();
+    download.waitBegan(16_000);
     pass(paceMs + 16_000 / paceBytesPerMs);
     expect(its.cut).toBe(0);
     pass(1_000);
@@ -94,16 +94,16 @@ describe("a pace", () => {
 
   it("judges an upload that stands still though its answer moves, and the other way round", () => {
     for (const [still, moving] of [
-      ["upload", "answer"],
-      ["answer", "upload"],
+      ["upload", "download"],
+      ["download", "upload"],
     ] as const) {
       const { its, pass, ...directions } = paced();
-      directions[still].wait(0);
+      directions[still].waitBegan(0);
       for (let count = 0; count <= paceMs / 1_000; count++) {
         expect(its.cut).toBe(0);
-        directions[moving].wait(0);
+        directions[moving].waitBegan(0);
         pass(1_000);
-        directions[moving].moved(64_000);
+        directions[moving].waitEnded(64_000);
       }
       expect(its.cut).toBe(1);
     }
@@ -113,21 +113,21 @@ describe("a pace", () => {
     let nowMs = 100;
     const pace = new Paces(FRONT_LIMITS, () => nowMs).begin(() => undefined);
     expect(pace.stalledSinceMs).toBe(null);
-    const [first, second] = [pace.answer.handed(), pace.answer.handed()];
+    const [first, second] = [pace.download.pieceWritten(), pace.download.pieceWritten()];
     nowMs = 200;
     expect(pace.stalledSinceMs).toBe(100);
     first();
     expect(pace.stalledSinceMs).toBe(200);
-    pace.upload.wait(0);
+    pace.upload.waitBegan(0);
     second();
     nowMs = 300;
-    pace.answer.wait(1);
+    pace.download.waitBegan(1);
     expect(pace.stalledSinceMs).toBe(200);
-    pace.upload.moved(1);
-    pace.answer.moved(0);
+    pace.upload.waitEnded(1);
+    pace.download.waitEnded(0);
     expect(pace.stalledSinceMs).toBe(null);
     nowMs = 400;
-    pace.upload.wait(0);
+    pace.upload.waitBegan(0);
     // As if it had been waited for without a pause: 100 ms of it were before.
     expect(pace.stalledSinceMs).toBe(300);
   });

@@ -1,40 +1,41 @@
 /**
- * Which clients begin their TLS handshake, and when. A handshake costs this process a millisecond, and a connection then
- * holds some 40 kB: of thousands of clients that come at once a few begin, and the others wait as sockets, until those
- * have been answered and the event loop's turns are short again. Without it, all of them would be under way at once,
- * and a client of the same process would wait in each turn for what all of them send.
+ * The admission of clients to their TLS handshakes. A handshake takes a millisecond of this process, and a TLS connection
+ * some 40 kB. When thousands of clients connect at once, a few handshakes begin, and the other clients wait as sockets
+ * until the event loop's turns are short again. If all handshakes began at once, every turn would be as long as the work
+ * for all of them, and the clients of open connections would wait that long for each response.
  */
 
-/** A turn of the event loop that took no longer has room for more. */
+/** The longest turn of the event loop after which further handshakes begin. */
 export const SHORT_TURN_MS = 3;
-/** Handshakes begun in one turn, at most. */
+/** The number of handshakes that may begin in one turn. */
 export const MAX_A_TURN = 4;
-/** However long turns are, one handshake begins after so long: what keeps them long may never end. */
+/** The time after which one handshake begins however long turns are, since other work may keep them long for ever. */
 export const LONGEST_WAIT_MS = 10;
 
-/** What turns are measured and made with. */
-export interface AdmissionLoop {
+/** The clock and the event loop that turns are measured with. */
+interface AdmissionLoop {
   readonly nowMs: () => number;
-  /** Runs `act` in the next turn, when sockets have been looked at. */
+  /** Runs `act` in the next turn, after the sockets that are ready. */
   readonly nextTurn: (act: () => void) => void;
 }
 
-const NODE_LOOP: AdmissionLoop = { nowMs: () => performance.now(), nextTurn: (act) => void setImmediate(act) };
+const LOOP_OF_ADMISSION: AdmissionLoop = { nowMs: () => performance.now(), nextTurn: (act) => void setImmediate(act) };
 
+/** The admission of one port. */
 export class Admission {
   readonly #loop: AdmissionLoop;
-  /** By address, the next address first; none is empty. One address with a thousand clients does not keep the others. */
+  /** Waiting clients by address, the next address first. One address with a thousand clients does not delay other addresses. */
   readonly #waiting = new Map<string, (() => void)[]>();
   #isRunning = false;
-  /** When the turn under way began. */
+  /** The time at which the turn under way began. */
   #turnMs = 0;
   #admittedMs = 0;
 
-  constructor(loop: AdmissionLoop = NODE_LOOP) {
+  constructor(loop: AdmissionLoop = LOOP_OF_ADMISSION) {
     this.#loop = loop;
   }
 
-  /** Calls `begin` soon, and at once when no client waits. */
+  /** Calls `begin` when the client is admitted: at once when no client waits. */
   add(address: string, begin: () => void): void {
     const clients = this.#waiting.get(address);
     if (clients === undefined) this.#waiting.set(address, [begin]);
@@ -52,7 +53,7 @@ export class Admission {
     this.#turnMs = nowMs;
     if (isShort) this.#admit(MAX_A_TURN);
     else if (nowMs - this.#admittedMs >= LONGEST_WAIT_MS) this.#admit(1);
-    // One more turn than there are clients: it is known then that turns are short, and the next client begins at once.
+    // The last turn has no client to admit. It shows that turns are short, so the next client may begin at once.
     if (this.#waiting.size === 0 && isShort) this.#isRunning = false;
     else this.#loop.nextTurn(this.#turn);
   };

@@ -1,59 +1,62 @@
 /**
- * What Bun's node:http leaves out on a connection that is handed to a server (measured: Bun 1.4.5): it reads on when
- * nobody reads the request's body, and enforces no time limit.
+ * What Bun's node:http does not do on a connection that is handed to a server (measured: Bun 1.4.5): stop reading the
+ * socket while the request's body is not read, and enforce time limits.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { FrontLimits } from "./limits.ts";
 import type { Tap } from "./streams.ts";
 
+/** Whether this process is Bun. */
 export const isBun: boolean = "bun" in process.versions;
 
-const NOTHING = Buffer.alloc(0);
+/** The farewell of a connection that is closed without a response. */
+const NO_RESPONSE = Buffer.alloc(0);
 
 /**
- * One connection, made after its server has it. As the tap of a request's body it reads only what somebody waits for: Bun
- * reads up to 512 kB at a time.
+ * One connection; made after the server has the socket. As the tap of a request's body it lets Bun read the socket only
+ * while a reader waits for bytes of the body, because Bun reads up to 512 kB at a time.
  */
 export class BunConnection implements Tap {
   readonly #socket: Duplex;
   readonly #limits: FrontLimits;
   readonly #late: () => Buffer;
-  readonly #heard = (): void => this.#onBytes();
+  readonly #onData = (): void => this.#onBytes();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #request: IncomingMessage | null = null;
-  /** Somebody waits for the request's body, or wants none of it. */
+  /** Whether a reader waits for the request's body, or the body is being dropped. */
   #isOpen = false;
-  /** Of a request whose fields are not complete. */
+  /** Whether bytes of a request have come whose head is not whole. */
   #hasBegun = true;
 
-  /** `late`: what a client is told whose request does not come in time. */
+  /** `late` makes the response to a request that does not come in time. */
   constructor(socket: Duplex, limits: FrontLimits, late: () => Buffer) {
     this.#socket = socket;
     this.#limits = limits;
     this.#late = late;
-    socket.on("data", this.#heard);
+    socket.on("data", this.#onData);
     socket.once("close", () => clearTimeout(this.#timer));
     this.#limit(limits.headersMs, this.#late);
   }
 
-  asked(request: IncomingMessage, response: ServerResponse): void {
+  /** Says that the parser has a request's head. */
+  requestBegan(request: IncomingMessage, response: ServerResponse): void {
     this.#request = request;
     clearTimeout(this.#timer);
     const { "content-length": length = "0", "transfer-encoding": coding } = request.headers;
     if (length !== "0" || coding !== undefined) {
-      this.#limit(this.#limits.requestMs, () => (response.headersSent ? NOTHING : this.#late()));
+      this.#limit(this.#limits.requestMs, () => (response.headersSent ? NO_RESPONSE : this.#late()));
       request.once("end", () => clearTimeout(this.#timer));
     }
-    response.once("close", () => this.#answered());
-    // It would read on as soon as a chunk is taken; open() does once somebody waits for the next.
+    response.once("close", () => this.#responseEnded());
+    // Bun would read the socket as soon as a chunk is taken. open() reads it once a reader waits for the next chunk.
     request._read = () => undefined;
   }
 
   open(): void {
     this.#isOpen = true;
     const request = this.#request;
-    // What is there comes first; when nobody wants it, more may come at once.
+    // Bytes that the request holds already are read first, unless the body is being dropped.
     if (request === null || request.readableLength === 0 || request.readableFlowing === true) this.#socket.resume();
   }
 
@@ -61,17 +64,17 @@ export class BunConnection implements Tap {
     this.#isOpen = false;
   }
 
-  /** It is no HTTP any more. */
-  upgraded(): void {
+  /** Ends the limits, because the connection changes its protocol. */
+  end(): void {
     clearTimeout(this.#timer);
-    this.#socket.off("data", this.#heard);
+    this.#socket.off("data", this.#onData);
   }
 
-  #answered(): void {
+  #responseEnded(): void {
     this.#request = null;
     this.#hasBegun = false;
     this.#socket.resume();
-    this.#limit(this.#limits.idleMs, () => NOTHING);
+    this.#limit(this.#limits.idleMs, () => NO_RESPONSE);
   }
 
   #onBytes(): void {

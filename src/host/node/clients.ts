@@ -1,31 +1,32 @@
-/** The clients connected to a port: who has a request in flight, and how each is asked to leave. */
+/** The clients connected to a port: which have a request in flight, and how each connection is closed in good order. */
 import type { RequestClient } from "../../backend/index.ts";
 import type { Front, Gateway } from "../../gateway/index.ts";
 import type { Pace } from "./pace.ts";
 
-/** Answers a request; never rejects. */
+/** A function that answers a request, and never rejects. */
 export type Handle = Gateway["handle"];
 
-/** What answers a port's clients. */
+/** The two functions that answer a port's clients. */
 export interface Answering {
   readonly handle: Handle;
   readonly refuse: Gateway["refuse"];
 }
 
-/** One connection. */
+/** The client of one connection. */
 export interface Client {
   readonly front: Front;
-  /** Requests in flight. */
-  begin(): void;
-  end(): void;
-  readonly busy: boolean;
-  /** It was asked to leave: the response under way is the last. */
-  readonly leaving: boolean;
-  /** The connection is closed. */
-  gone(): void;
+  /** Counts a request in flight; `requestEnded` follows for each. */
+  requestBegan(): void;
+  requestEnded(): void;
+  /** Whether a request is in flight. */
+  readonly isBusy: boolean;
+  /** Whether the connection closes after the responses under way. */
+  readonly isClosing: boolean;
+  /** Says that the connection is closed. */
+  closed(): void;
 }
 
-/** As the pool knows it: whose a request is, and how it gets on. */
+/** The client of a request as the pool knows it: whose request it is, and how its bodies get on. */
 export function requestClient(client: Client, pace: Pace): RequestClient {
   return {
     connection: client,
@@ -37,72 +38,74 @@ export function requestClient(client: Client, pace: Pace): RequestClient {
   };
 }
 
-export interface Joining {
+/** What a client is made of. */
+interface ClientOptions {
   readonly front: Front;
-  /** `leave` tells the client at once that no more is served (HTTP/2), or is called when it is idle (HTTP/1.1). */
-  readonly when: "idle" | "at-once";
-  readonly leave: () => void;
-  /** Called when the first request begins, and when the last ends. */
-  readonly moved: (isBusy: boolean) => void;
+  /** When `close` is called: once the connection is idle (HTTP/1.1), or at once, since HTTP/2 finishes its streams itself. */
+  readonly closesWhen: "idle" | "at-once";
+  readonly close: () => void;
+  /** A callback for the first request that begins, and for the last that ends. */
+  readonly busyChanged: (isBusy: boolean) => void;
 }
 
-/** How a protocol lets a connection in: with what is its own of {@link Joining}. */
-export type Join = (joining: Pick<Joining, "when" | "leave">) => Client;
+/** A function that registers the client of a new connection; the protocol says how the connection is closed. */
+export type AddClient = (closing: Pick<ClientOptions, "closesWhen" | "close">) => Client;
 
+/** The clients of one port that were admitted under the same rules. */
 export class Clients {
-  readonly #clients = new Set<Connected>();
-  #leaving = false;
+  readonly #clients = new Set<ConnectedClient>();
+  #isDraining = false;
 
-  add({ front, when, leave, moved }: Joining): Client {
-    const client = new Connected({ front, when, leave, moved }, () => this.#clients.delete(client));
+  add(options: ClientOptions): Client {
+    const client = new ConnectedClient(options, () => this.#clients.delete(client));
     this.#clients.add(client);
-    // A handshake that was under way when the others were asked.
-    if (this.#leaving) client.leave();
+    // The client's handshake was under way when drain() was called.
+    if (this.#isDraining) client.drain();
     return client;
   }
 
-  /** Everybody leaves once their requests are answered, and whoever comes later too. */
-  askToLeave(): void {
-    this.#leaving = true;
-    for (const client of this.#clients) client.leave();
+  /** Closes every connection once its requests are answered, also connections that are added later. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const client of this.#clients) client.drain();
   }
 }
 
-class Connected implements Client {
-  readonly #joining: Joining;
-  readonly gone: () => void;
+class ConnectedClient implements Client {
+  readonly #options: ClientOptions;
+  readonly closed: () => void;
   #inFlight = 0;
-  #leaving = false;
+  #isClosing = false;
 
-  constructor(joining: Joining, gone: () => void) {
-    this.#joining = joining;
-    this.gone = gone;
+  constructor(options: ClientOptions, closed: () => void) {
+    this.#options = options;
+    this.closed = closed;
   }
 
   get front(): Front {
-    return this.#joining.front;
+    return this.#options.front;
   }
 
-  get busy(): boolean {
+  get isBusy(): boolean {
     return this.#inFlight > 0;
   }
 
-  get leaving(): boolean {
-    return this.#leaving;
+  get isClosing(): boolean {
+    return this.#isClosing;
   }
 
-  begin(): void {
-    if (this.#inFlight++ === 0) this.#joining.moved(true);
+  requestBegan(): void {
+    if (this.#inFlight++ === 0) this.#options.busyChanged(true);
   }
 
-  end(): void {
+  requestEnded(): void {
     if (--this.#inFlight > 0) return;
-    this.#joining.moved(false);
-    if (this.#leaving && this.#joining.when === "idle") this.#joining.leave();
+    this.#options.busyChanged(false);
+    if (this.#isClosing && this.#options.closesWhen === "idle") this.#options.close();
   }
 
-  leave(): void {
-    this.#leaving = true;
-    if (this.#inFlight === 0 || this.#joining.when === "at-once") this.#joining.leave();
+  drain(): void {
+    this.#isClosing = true;
+    if (this.#inFlight === 0 || this.#options.closesWhen === "at-once") this.#options.close();
   }
 }

@@ -1,39 +1,44 @@
 /**
- * Follows files that others replace: in place, by rename, or by the exchange of a link to their directory, as Kubernetes
- * does in mounted ConfigMaps and Secrets. Events of the file system miss some of these, so the files are looked at.
+ * Files that other processes replace: in place, by rename, or by exchanging a link to their directory, as Kubernetes does
+ * in mounted ConfigMaps and Secrets. Events of the file system miss some of these changes, so the files are polled.
  */
 import { stat } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** What became of one look. `failed`: it is tried again, also when nothing changes any more. */
+/** The outcome of one call of `look`. After `failed` it is called again, also when the files do not change any more. */
 export type Outcome = "done" | "failed";
 
-export interface Followed {
-  /** Resolves when a look that is under way has ended. */
+/** Files that are followed. */
+interface FollowedFiles {
+  /** Stops; resolves when a call of `look` that is under way has ended. */
   close(): Promise<void>;
 }
 
 const POLL_MS = 250;
-/** How long a file must have stayed as it is: a writer may be between two writes. */
+/** The time for which files must have stayed as they are, because a writer may be between two writes. */
 const SETTLED_MS = 100;
-/** File systems tell times in steps of up to two seconds: within them, a second change may look like the first. */
+/** The time after a change when the files are looked at once more: file systems tell times in steps of up to 2 s. */
 const STEP_MS = 2_500;
 const FIRST_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
 /**
- * Calls `look` after `identify` gives another text, and again while it says `failed`, ever more seldom, up to half a
- * minute. One call at a time. `look` compares contents itself: it is also called when nothing but a time has changed.
- * `known` is what `identify` gave before the first reading, so that no change falls in between.
+ * Calls `look` after `identify` resolves to another text, and again after each `failed`, at intervals that grow up to half
+ * a minute. One call runs at a time. `look` must compare contents itself, since it is also called when only a file's time
+ * has changed. `known` is the text of `identify` from before the caller's first reading, so that no change is missed.
  */
-export function followFiles(identify: () => Promise<string>, look: () => Promise<Outcome>, known: string): Followed {
+export function followFiles(
+  identify: () => Promise<string>,
+  look: () => Promise<Outcome>,
+  known: string,
+): FollowedFiles {
   const stop = new AbortController();
   const { signal } = stop;
   const wait = (ms: number): Promise<void> => sleep(ms, undefined, { signal }).catch(() => undefined);
 
   async function follow(): Promise<void> {
     let seen = known;
-    /** When to look though nothing seems to have changed; Infinity: never. */
+    /** The time to call `look` although nothing seems to have changed; Infinity for never. */
     let again = performance.now() + STEP_MS;
     let retryMs = FIRST_RETRY_MS;
     for (;;) {
@@ -65,7 +70,7 @@ export function followFiles(identify: () => Promise<string>, look: () => Promise
   };
 }
 
-/** A text that changes with the content of any of the files, whatever way they are replaced; links are followed. */
+/** A text that changes with the content of any of the files, however they are replaced. Links are followed. */
 export async function identifyFiles(paths: readonly string[]): Promise<string> {
   const each = await Promise.all(
     paths.map((path) =>

@@ -1,4 +1,4 @@
-/** HTTP/2 from clients: Node's streams as exchanges, and back. */
+/** HTTP/2 from clients: a stream of node:http2 becomes an exchange, whose response is written to the stream. */
 import {
   constants,
   createServer,
@@ -9,23 +9,25 @@ import {
 } from "node:http2";
 import type { Duplex } from "node:stream";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/index.ts";
-import type { Front } from "../../gateway/index.ts";
 import { isBun } from "./bun.ts";
-import { type Client, type Handle, type Join, requestClient } from "./clients.ts";
+import { type AddClient, type Client, type Handle, requestClient } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { Load } from "./load.ts";
 import type { Pace, Paces } from "./pace.ts";
 import { bodyOf, writeBody } from "./streams.ts";
 
+/** The HTTP/2 side of a bound port. */
 export interface Http2 {
-  serve(socket: Duplex, join: Join): void;
+  /** Serves one connection; `addClient` registers its client with the port. */
+  serve(socket: Duplex, addClient: AddClient): void;
 }
 
-/** What one stream and one connection may have under way to us. */
+/** The flow-control windows: how many bytes of bodies a client may send ahead of us, on one stream and on a connection. */
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 
+/** Serves connections handed to it within `limits`; `handle` answers each request. */
 export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): Http2 {
   const server = createServer({
     settings: {
@@ -34,33 +36,33 @@ export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): 
       initialWindowSize: STREAM_WINDOW_BYTES,
     },
   });
-  // A peer that breaks the protocol loses its session, and nobody else's is touched.
+  // node:http2 has destroyed the session of the client that broke the protocol; other sessions go on.
   server.on("sessionError", () => undefined);
   return {
-    serve(socket, join) {
-      server.once("session", (session) => begin(session, join));
+    serve(socket, addClient) {
+      server.once("session", (session) => begin(session, addClient));
       server.emit("connection", socket);
     },
   };
 
-  function begin(session: ServerHttp2Session, join: Join): void {
-    // Bun's uploads stall after it (measured: Bun 1.4.5).
+  function begin(session: ServerHttp2Session, addClient: AddClient): void {
+    // On Bun, uploads stall once the window has been set (measured: Bun 1.4.5).
     if (!isBun) session.setLocalWindowSize(CONNECTION_WINDOW_BYTES);
-    const client = join({ when: "at-once", leave: () => session.close() });
-    session.once("close", () => client.gone());
+    const client = addClient({ closesWhen: "at-once", close: () => session.close() });
+    session.once("close", () => client.closed());
     session.setTimeout(limits.idleMs, () => {
-      if (!client.busy) session.close();
+      if (!client.isBusy) session.close();
     });
     const load = new Load(limits.maxStreams);
     session.on("stream", (stream, headers, flags, raw) => {
-      stream.on("error", () => undefined); // Its close says the same.
+      stream.on("error", () => undefined); // The event "close", which follows, is the one that is handled.
       stream.once("close", () => {
         if (load.closed(stream) || session.destroyed) return;
         // RFC 9113 §7: "its peer is exhibiting a behavior that might be generating excessive load".
         session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM);
         session.destroy();
       });
-      // RFC 9113 §8.7: nothing of it was processed, so its client may ask again.
+      // RFC 9113 §8.7: REFUSED_STREAM says that nothing was processed, so the client may send the request again.
       if (!load.begin()) {
         stream.close(constants.NGHTTP2_REFUSED_STREAM);
         return;
@@ -68,93 +70,92 @@ export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): 
       stream.setTimeout(limits.sendMs, () => {
         if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
       });
-      // Node resets a stream that nobody reads once its answer is written, and that may overtake the answer's end.
+      // Node resets a stream that is not read once its response is written, and the reset may overtake the response's end.
       if ((flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0) stream.resume();
-      // Listened for now, as they may come with the head.
-      const trailers = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 ? trailersOf(stream) : null;
-      // What came with it in one read is known then: a request that was cancelled at once is none.
+      // The listener is added now, because trailers may come in the same read as the head.
+      const trailers = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0 ? trailersOfStream(stream) : null;
+      // By the next turn a reset that came in the same read is known, and such a request goes to no backend.
       setImmediate(() => {
         if (stream.destroyed) return load.end();
         const pace = paces.begin(() => stream.close(constants.NGHTTP2_CANCEL));
-        void answer(handle, client, stream, { headers, raw, trailers }, pace).finally(() => load.end());
+        void answerStream({ handle, client, stream, head: { headers, raw, trailers }, pace }).finally(() => load.end());
       });
     });
   }
 }
 
+/** The head of a request. */
 interface Head {
   readonly headers: IncomingHttpHeaders;
   readonly raw: readonly string[];
-  /** Null: neither body nor trailers follow. */
+  /** The trailers that will follow the body; null when the request has neither body nor trailers. */
   readonly trailers: Promise<HeaderList> | null;
 }
 
-/** Resolves when the response has left or the client has; never rejects. */
-async function answer(
-  handle: Handle,
-  client: Client,
-  stream: ServerHttp2Stream,
-  head: Head,
-  pace: Pace,
-): Promise<void> {
-  client.begin();
-  const left = new AbortController();
-  stream.once("close", () => {
-    // Before the response has ended, a closed stream is a client that has left.
-    if (!stream.writableFinished) left.abort();
-    client.end();
-  });
-  const body = head.trailers === null ? null : bodyOf(stream, pace);
-  const asked = exchangeOf(stream, head, body, client.front, left.signal);
-  const exchange = await handle({ ...asked, client: requestClient(client, pace) }, client.front);
-  await respond(stream, exchange, pace);
+/** One request under way. */
+interface StreamRequest {
+  readonly handle: Handle;
+  readonly client: Client;
+  readonly stream: ServerHttp2Stream;
+  readonly head: Head;
+  readonly pace: Pace;
 }
 
-function exchangeOf(
-  stream: ServerHttp2Stream,
-  { headers, raw, trailers }: Head,
-  body: ExchangeRequest["body"],
-  { scheme }: Front,
-  signal: AbortSignal,
-): ExchangeRequest {
+/** Answers the request; resolves when the response is sent or the client has closed the stream, and never rejects. */
+async function answerStream(request: StreamRequest): Promise<void> {
+  const { handle, client, stream, pace } = request;
+  client.requestBegan();
+  const aborted = new AbortController();
+  stream.once("close", () => {
+    // A stream that closes before its response has ended was reset by the client.
+    if (!stream.writableFinished) aborted.abort();
+    client.requestEnded();
+  });
+  const exchange = await handle(exchangeOfStream(request, aborted.signal), client.front);
+  await respondOnStream(stream, exchange, pace);
+}
+
+function exchangeOfStream({ client, stream, head, pace }: StreamRequest, signal: AbortSignal): ExchangeRequest {
+  const { headers, raw, trailers } = head;
   const { ":authority": authority, ":path": target = "", ":method": method = "GET", host, cookie } = headers;
   const fields = pairs(raw).filter(([name]) => !name.startsWith(":") && name !== "host" && name !== "cookie");
-  // RFC 9113 §8.2.3: crumbs MUST be joined before they leave HTTP/2; Node has.
+  // RFC 9113 §8.2.3: the parts of a split Cookie MUST be joined before they leave HTTP/2; Node has joined them.
   if (cookie !== undefined) fields.push(["cookie", cookie]);
   return {
     method,
-    scheme,
+    scheme: client.front.scheme,
     // RFC 9113 §8.3.1: a Host that differs makes the request malformed; an empty authority is answered 400.
     authority: host !== undefined && authority !== undefined && host !== authority ? "" : (authority ?? host ?? ""),
     target,
     headers: fields,
-    body,
+    body: trailers === null ? null : bodyOf(stream, pace),
     trailers,
     upgrade: null,
     informational: (status, hints) => {
       if (!stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ...fieldsOf(hints), ":status": status });
     },
     signal,
+    client: requestClient(client, pace),
   };
 }
 
-function trailersOf(stream: ServerHttp2Stream): Promise<HeaderList> {
+function trailersOfStream(stream: ServerHttp2Stream): Promise<HeaderList> {
   return new Promise((resolve) => {
     stream.once("trailers", (_trailers: unknown, _flags: number, raw: readonly string[]) => resolve(pairs(raw)));
-    // Trailers come before the end; nothing changes after the first answer.
+    // Trailers come before the event "end"; a promise that has resolved ignores the later events.
     for (const over of ["end", "close"]) stream.once(over, () => resolve([]));
   });
 }
 
-async function respond(
+async function respondOnStream(
   stream: ServerHttp2Stream,
   { status, headers, body, trailers }: ExchangeResponse,
   pace: Pace,
 ): Promise<void> {
-  if (stream.destroyed) return void dropBody(body).catch(() => undefined); // Nobody is left to hear of it.
+  if (stream.destroyed) return void dropBody(body).catch(() => undefined); // A failure to drop the body concerns no client any more.
   try {
     const more = body === null || trailers === null ? null : trailers;
-    // After the body nothing else is known to be right: a failure there cuts the stream below.
+    // A rejection is handled below, once the body is sent; without this handler it would be unhandled until then.
     more?.catch(() => undefined);
     stream.respond(
       { ...fieldsOf(headers), ":status": status },
@@ -170,15 +171,15 @@ async function respond(
     }
     if (body instanceof Uint8Array) stream.end(body);
     else stream.end();
-    // RFC 9113 §8.1: what is left of the request is not wanted, and its client must not wait to send it.
+    // RFC 9113 §8.1: NO_ERROR asks the client to send no more of a request that is answered already.
     if (!stream.readableEnded) stream.once("finish", () => stream.close(constants.NGHTTP2_NO_ERROR));
   } catch {
-    // The status has gone out: only a reset says that the body is not whole.
+    // The status is sent, so only a reset can tell the client that the body is not whole.
     stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 }
 
-/** A name that stands more than once becomes a list. */
+/** The fields as node:http2 takes them: the values of a repeated name in a list. */
 function fieldsOf(headers: HeaderList): OutgoingHttpHeaders {
   const fields: Record<string, string | string[]> = {};
   for (const [name, value] of headers) {

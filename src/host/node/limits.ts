@@ -1,27 +1,34 @@
-/** What a client may take. docs/operations.md says what each means to an operator. */
+/** The limits of what a client may take of a port. docs/operations.md explains each to operators. */
 export interface FrontLimits {
-  /** Connections at once on one port; the idlest goes for one more, which is closed unanswered when none is idle. */
+  /**
+   * The number of connections on one port. For one more, the longest idle connection is closed; when none is idle, the new
+   * one is closed without a response.
+   */
   readonly maxConnections: number;
-  /** All fields of a request; more is answered 431. */
+  /** The size of all header fields of a request; larger ones are answered 431. */
   readonly maxHeaderBytes: number;
-  /** From the connection, or the first byte of a request, to the end of its fields: 408. */
+  /** The time from the connection, or from the first byte of a request, to the end of its fields; later ones get 408. */
   readonly headersMs: number;
-  /** From the first byte of a request to the end of its body: 408. Long uploads need long. */
+  /** The time from the first byte of a request to the end of its body; later ones get 408. Long uploads need it long. */
   readonly requestMs: number;
-  /** A connection without a request in flight. */
+  /** The time that a connection may be without a request in flight. */
   readonly idleMs: number;
-  /** A client that takes nothing of what is written to it. */
+  /** The time in which a client must take some of the bytes that are written to it. */
   readonly sendMs: number;
-  /** A body in either direction, while the client is waited for: so long, and longer by what has moved, as Apache's mod_reqtimeout has it. */
+  /**
+   * The time that a client may be waited for within one body, in either direction. Bytes that have moved make it longer, by
+   * `paceBytesPerMs`, as in Apache's mod_reqtimeout.
+   */
   readonly paceMs: number;
-  /** What a body moves at least, beyond that time. */
+  /** The rate that a body must keep beyond `paceMs`. */
   readonly paceBytesPerMs: number;
-  /** From the connection to the end of its TLS handshake. */
+  /** The time from the connection to the end of its TLS handshake. */
   readonly handshakeMs: number;
-  /** Requests in flight on one HTTP/2 connection. */
+  /** The number of requests in flight on one HTTP/2 connection. */
   readonly maxStreams: number;
 }
 
+/** The limits of `lasthop serve`. */
 export const FRONT_LIMITS: FrontLimits = {
   maxConnections: 10_000,
   maxHeaderBytes: 16 * 1024,

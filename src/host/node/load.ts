@@ -1,15 +1,16 @@
 /**
- * What one HTTP/2 connection has us do: work that goes on when its stream is closed, and requests that are cancelled
- * (CVE-2023-44487: a client may open and reset streams without end, and never have many open).
+ * The load that one HTTP/2 connection causes. Open streams do not measure it, because a client may open and reset streams
+ * without end (CVE-2023-44487) while the work for each goes on.
  */
 import type { ServerHttp2Stream } from "node:http2";
 
-/** Cancelled requests beyond as many as were answered: somebody who leaves a page, or stops a hundred downloads. */
+/** The number of requests that a client may cancel beyond as many as were answered: a hundred downloads stopped at once. */
 const CANCELLED = 100;
 
+/** The load of one connection, of which `max` requests may be in work at a time. */
 export class Load {
   readonly #max: number;
-  /** Requests begun whose work has not ended, open streams or not. */
+  /** The number of requests whose work has begun and not ended, whether their streams are open or closed. */
   #working = 0;
   #cancelled = 0;
   #answered = 0;
@@ -18,19 +19,19 @@ export class Load {
     this.#max = max;
   }
 
-  /** False: so much goes on for it that no further request is begun. */
+  /** Counts a request whose work begins; false when `max` are in work, and then the request must be refused. */
   begin(): boolean {
     if (this.#working >= this.#max) return false;
     this.#working++;
     return true;
   }
 
-  /** All that was done for one request has ended. */
+  /** Counts a request whose work has ended. */
   end(): void {
     this.#working--;
   }
 
-  /** A stream has. False: its client cancels more than it lets us answer. */
+  /** Counts a stream that has closed; false when the client has cancelled more requests than it may. */
   closed({ aborted, rstCode }: ServerHttp2Stream): boolean {
     if (aborted || rstCode !== 0) this.#cancelled++;
     else this.#answered++;

@@ -5,7 +5,8 @@ import type { Bundle } from "../../bundle/types.ts";
 import type { AccessRecord } from "../../gateway/index.ts";
 import type { Serving } from "./serve.ts";
 
-export interface Metrics {
+/** The metrics of a process, and the callbacks that count. */
+interface Metrics {
   readonly registry: Registry;
   readonly onRecord: (record: AccessRecord) => void;
   readonly onEvent: (event: BackendEvent) => void;
@@ -13,7 +14,10 @@ export interface Metrics {
 
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Labels are names of the bundle and codes of ours, never what a client sent: their number is bounded. */
+/**
+ * The metrics of `servings`. Labels are names of the bundle and our codes, and never what a client has sent, so that
+ * their number is bounded.
+ */
 export function createMetrics(servings: () => readonly Serving[], droppedLines = (): number => 0): Metrics {
   const registry = new Registry();
   const registers = [registry];
@@ -114,7 +118,7 @@ export function createMetrics(servings: () => readonly Serving[], droppedLines =
   return {
     registry,
     onRecord({ listener, route, backend, status, code, durationMs, mirror, protocol, tls }) {
-      // The connection is known once the backend has answered.
+      // `protocol` and `tls` are known once the backend has answered.
       if (backend !== null && protocol !== null && tls === null) plaintext.inc({ backend });
       if (mirror) return mirrors.inc({ backend: backend ?? "", code: code ?? "" });
       const labels = { listener: listener ?? "", route: route ?? "", status: `${Math.floor(status / 100)}xx` };

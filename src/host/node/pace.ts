@@ -1,38 +1,38 @@
 /**
- * How a client gets on with the bodies of its request: a byte now and then would keep a backend's connection for as long
- * as a client likes. Each direction is judged by itself, and only by the time that the client is waited for.
+ * The minimum rate of bodies. A client that sent or took a byte now and then could otherwise keep a backend's connection
+ * as long as it likes. Each direction is judged by itself, and only by the time in which the client was waited for.
  */
 import type { FrontLimits } from "./limits.ts";
 
-export type PaceLimits = Pick<FrontLimits, "paceMs" | "paceBytesPerMs">;
+type PaceLimits = Pick<FrontLimits, "paceMs" | "paceBytesPerMs">;
 
-/** An answer's bytes that are taken so soon were not waited for: what is slow then is the backend that sends so few. */
+/** A shorter wait for a client to take bytes of a response does not count: the backend is slow then, not the client. */
 const SOON_MS = 1_000;
 
-/** All of a port's that wait for their client. */
+/** The paces of all requests on one port. */
 export class Paces {
   readonly #slow = new Set<Direction>();
   readonly #limits: PaceLimits;
   readonly #nowMs: () => number;
   #sweeping: ReturnType<typeof setInterval> | null = null;
 
-  /** `nowMs`: monotonic. */
+  /** `nowMs` is a monotonic clock. */
   constructor(limits: PaceLimits, nowMs: () => number = () => performance.now()) {
     this.#limits = limits;
     this.#nowMs = nowMs;
   }
 
-  /** Of one request; `cut` ends it. */
+  /** The pace of a request that begins; `cut` ends the request. */
   begin(cut: () => void): Pace {
     return new Pace((soonMs) => new Direction(this.#slow, cut, { ...this.#limits, soonMs, nowMs: this.#nowMs }), cut);
   }
 
-  /** Until `close`. */
-  watch(): void {
+  /** Calls `sweep` again and again, until `close`. */
+  startSweeping(): void {
     this.#sweeping = setInterval(() => this.sweep(), Math.min(this.#limits.paceMs / 4, 1_000)).unref();
   }
 
-  /** Cuts whoever has been waited for too long. */
+  /** Cuts the requests whose clients have been waited for too long. */
   sweep(): void {
     for (const direction of this.#slow) direction.cutIfOver();
   }
@@ -42,46 +42,46 @@ export class Paces {
   }
 }
 
-/** Of one request. */
+/** The pace of one request: of its body, and of its response's. */
 export class Pace {
   readonly upload: Direction;
-  readonly answer: Direction;
+  readonly download: Direction;
   /** Ends the request. */
   readonly cut: () => void;
 
   constructor(direction: (soonMs: number) => Direction, cut: () => void) {
     this.upload = direction(0);
-    this.answer = direction(SOON_MS);
+    this.download = direction(SOON_MS);
     this.cut = cut;
   }
 
-  /** Since when the client keeps either direction from going on, the longer one; null: something else is waited for. */
+  /** The time since which the client has kept a direction waiting, the earlier of both; null when neither waits for it. */
   get stalledSinceMs(): number | null {
-    const since = [this.upload, this.answer].map(({ stalledSinceMs }) => stalledSinceMs ?? Number.POSITIVE_INFINITY);
+    const since = [this.upload, this.download].map(({ stalledSinceMs }) => stalledSinceMs ?? Number.POSITIVE_INFINITY);
     const firstMs = Math.min(...since);
     return Number.isFinite(firstMs) ? firstMs : null;
   }
 }
 
 interface DirectionOptions extends PaceLimits {
-  /** A wait that is shorter counts for nothing. */
+  /** A wait that is shorter does not count. */
   readonly soonMs: number;
   readonly nowMs: () => number;
 }
 
-/** One body on its way from the client, or to it. */
-export class Direction {
+/** The pace of one body, on its way from the client or to the client. */
+class Direction {
   readonly #slow: Set<Direction>;
   readonly #cut: () => void;
   readonly #options: DirectionOptions;
-  /** How long it was waited for since it last kept the rate, and the bytes that have moved since or are about to. */
+  /** The time waited since the body last kept the rate, and the bytes that have moved since then or wait to be taken. */
   #waitedMs = 0;
   #bytes = 0;
-  /** Since when it is waited for now; null: it is not. */
+  /** The time since which the client is waited for; null when it is not. */
   #sinceMs: number | null = null;
-  /** Pieces that the connection has not taken yet. */
+  /** The number of pieces that the connection has not taken yet. */
   #unsent = 0;
-  /** Since when none of them has left; null: all have. */
+  /** The time since which no piece was taken; null when all were. */
   #unsentSinceMs: number | null = null;
 
   constructor(slow: Set<Direction>, cut: () => void, options: DirectionOptions) {
@@ -90,16 +90,16 @@ export class Direction {
     this.#options = options;
   }
 
-  /** Since when the client keeps it from going on, as if it had been waited for without a pause; null: it does not. */
+  /** The time since which the client has kept the body waiting, as if all waits were one; null when it does not wait. */
   get stalledSinceMs(): number | null {
     return this.#sinceMs === null ? this.#unsentSinceMs : this.#sinceMs - this.#waitedMs;
   }
 
   /**
-   * A piece is on its way; the callback says that it has left. What fits into the stream's buffer is not waited for, but
-   * a client that takes none of it keeps its request from going on all the same.
+   * Notes that a piece was written; the callback says that the connection has taken it. A piece that fits into the
+   * stream's buffer is not waited for, but a client that takes none of it keeps its request waiting all the same.
    */
-  handed(): () => void {
+  pieceWritten(): () => void {
     const { nowMs } = this.#options;
     if (this.#unsent++ === 0) this.#unsentSinceMs = nowMs();
     return () => {
@@ -107,15 +107,15 @@ export class Direction {
     };
   }
 
-  /** From now on the client is waited for: to send, or to take `bytes`. */
-  wait(bytes: number): void {
+  /** Begins to wait for the client: to send, or to take `bytes`. */
+  waitBegan(bytes: number): void {
     this.#sinceMs = this.#options.nowMs();
     this.#bytes += bytes;
     this.#slow.add(this);
   }
 
-  /** It has; `bytes` that it sent. */
-  moved(bytes: number): void {
+  /** Ends the wait; `bytes` is what the client has sent. */
+  waitEnded(bytes: number): void {
     const { nowMs, soonMs, paceBytesPerMs } = this.#options;
     this.#slow.delete(this);
     const waitedMs = this.#sinceMs === null ? 0 : nowMs() - this.#sinceMs;
@@ -127,7 +127,7 @@ export class Direction {
     this.#bytes = 0;
   }
 
-  /** Once: its request ends. */
+  /** Cuts the request when its client has been waited for too long. */
   cutIfOver(): void {
     const { nowMs, paceMs, paceBytesPerMs } = this.#options;
     if (this.#sinceMs === null) return;

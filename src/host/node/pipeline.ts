@@ -1,90 +1,91 @@
 /**
- * One request under way on an HTTP/1.1 connection. Node's parser makes a request and a response of everything that one
- * read brings, however much a client pipelines (RFC 9112 §9.3.2): so the parser is given one message at a time, and the
- * rest of a read waits, with the socket paused.
+ * One request at a time on an HTTP/1.1 connection. Node's parser makes a request and a response of every message in the
+ * bytes of one read, however many a client pipelines (RFC 9112 §9.3.2). Therefore the parser is given one message at a
+ * time; the rest of the bytes waits, and the socket is paused meanwhile.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 
 type Parse = (bytes: Buffer) => void;
 
-/** Which part of a message the next bytes are. Framing itself is the parser's: here only the ends of messages matter. */
+/** The part of a message that the next bytes belong to. Only the ends of messages matter here; the parser checks framing. */
 type Part =
-  /** It ends with an empty line. */
+  /** A head ends with an empty line. */
   | { readonly kind: "head" }
-  | { readonly kind: "length"; left: number }
+  /** A body with Content-Length. */
+  | { readonly kind: "length"; remaining: number }
   /** The last chunk and the trailers end with an empty line (RFC 9112 §7.1). */
   | { readonly kind: "chunks"; readonly request: IncomingMessage }
-  /** The message is whole, and its response is not. */
-  | { readonly kind: "answer" };
+  /** No part: the message is whole, and its response has not ended. */
+  | { readonly kind: "response" };
 
 const EMPTY_LINE = Buffer.from("\r\n\r\n", "latin1");
-const NOTHING = Buffer.alloc(0);
+const NO_BYTES = Buffer.alloc(0);
 const HEAD: Part = { kind: "head" };
-const ANSWER: Part = { kind: "answer" };
+const RESPONSE: Part = { kind: "response" };
 
-/** Made once the server has the socket: from then on it hears the socket in the server's place. */
+/** The pipeline of one connection. Made after the server has the socket: its `data` listener replaces the server's. */
 export class Pipeline {
   readonly #socket: Duplex;
   readonly #parse: readonly Parse[];
   readonly #resume: () => Duplex;
-  readonly #hear = (bytes: Buffer): void => this.#heard(bytes);
+  readonly #onData = (bytes: Buffer): void => this.#received(bytes);
   #part: Part = HEAD;
-  /** Read, and not parsed before there is an answer; null: nothing is, and the socket may be read. */
+  /** Bytes that were read and wait for the response to end; null when the socket may be read. */
   #held: Buffer | null = null;
-  /** Of the bytes that are being parsed, what follows. */
-  #rest: Buffer = NOTHING;
-  /** The last bytes parsed, where an empty line may have begun in them. */
-  #tail: Buffer = NOTHING;
+  /** The bytes that follow those which the parser has now. */
+  #rest: Buffer = NO_BYTES;
+  /** The last three bytes that were parsed, because an empty line may begin in them. */
+  #tail: Buffer = NO_BYTES;
   #response: ServerResponse | null = null;
-  /** Since the last message ended, some of another has come. */
+  /** Whether bytes of a message have come since the last message ended. */
   hasBegun = false;
-  #over = false;
+  #hasEnded = false;
 
   constructor(socket: Duplex) {
     this.#socket = socket;
     this.#parse = socket.listeners("data") as Parse[];
-    socket.on("data", this.#hear);
+    socket.on("data", this.#onData);
     for (const listener of this.#parse) socket.off("data", listener);
     this.#resume = socket.resume.bind(socket);
-    // node:http resumes it when a body is dropped, though there is more than may be parsed.
+    // node:http resumes a socket when it drops a body, even though bytes wait here.
     socket.resume = () => (this.#held === null ? this.#resume() : socket);
   }
 
-  /** To the request under way. */
+  /** The response to the request under way, or null. */
   get response(): ServerResponse | null {
     return this.#response;
   }
 
-  /** The parser has a request's head. */
-  asked(request: IncomingMessage, response: ServerResponse): void {
+  /** Says that the parser has a request's head. */
+  requestBegan(request: IncomingMessage, response: ServerResponse): void {
     this.#response = response;
     this.hasBegun = false;
     const { "content-length": length, "transfer-encoding": coding } = request.headers;
     const bytes = Number(length ?? 0);
     if (coding !== undefined || !Number.isSafeInteger(bytes)) this.#part = { kind: "chunks", request };
-    else this.#part = bytes > 0 ? { kind: "length", left: bytes } : ANSWER;
+    else this.#part = bytes > 0 ? { kind: "length", remaining: bytes } : RESPONSE;
     response.once("close", () => {
       this.#response = null;
-      if (this.#part.kind === "answer") this.#part = HEAD;
-      // A turn of its own: a client that pipelines must not keep others from theirs.
-      if (this.#held !== null) setImmediate(() => this.#goOn());
+      if (this.#part.kind === "response") this.#part = HEAD;
+      // In the next turn of the event loop, so that a client that pipelines does not delay other clients.
+      if (this.#held !== null) setImmediate(() => this.#parseHeld());
     });
   }
 
-  /** No further message is parsed: the connection is no HTTP any more, or ends. What was read comes next from the socket. */
+  /** Parses no further message, because the connection changes its protocol or closes. The socket gets unparsed bytes back. */
   end(): void {
-    if (this.#over) return;
-    this.#over = true;
-    this.#socket.off("data", this.#hear);
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#socket.off("data", this.#onData);
     this.#socket.resume = this.#resume;
     const rest = this.#held ?? this.#rest;
     this.#held = null;
     if (rest.length > 0 && !this.#socket.destroyed) this.#socket.unshift(rest);
   }
 
-  #heard(bytes: Buffer): void {
-    if (this.#held === null) this.#take(bytes);
+  #received(bytes: Buffer): void {
+    if (this.#held === null) this.#parseMessages(bytes);
     else this.#hold(Buffer.concat([this.#held, bytes]));
   }
 
@@ -93,40 +94,40 @@ export class Pipeline {
     this.#socket.pause();
   }
 
-  #goOn(): void {
+  #parseHeld(): void {
     const held = this.#held;
-    if (held === null || this.#over) return;
+    if (held === null || this.#hasEnded) return;
     this.#held = null;
-    this.#take(held);
-    if (this.#held === null && !this.#over) this.#socket.resume();
+    this.#parseMessages(held);
+    if (this.#held === null && !this.#hasEnded) this.#socket.resume();
   }
 
-  #take(bytes: Buffer): void {
+  #parseMessages(bytes: Buffer): void {
     this.#rest = bytes;
-    while (this.#rest.length > 0 && !this.#over && !this.#socket.destroyed) {
+    while (this.#rest.length > 0 && !this.#hasEnded && !this.#socket.destroyed) {
       const part = this.#part;
-      if (part.kind === "answer") {
+      if (part.kind === "response") {
         this.#hold(this.#rest);
         break;
       }
-      const some = this.#rest.subarray(0, this.#lengthOf(this.#rest));
-      this.#rest = this.#rest.subarray(some.length);
+      const piece = this.#rest.subarray(0, this.#lengthOf(this.#rest));
+      this.#rest = this.#rest.subarray(piece.length);
       if (part.kind === "head") this.hasBegun = true;
-      for (const parse of this.#parse) parse.call(this.#socket, some);
-      // A head brings the part that follows it.
+      for (const parse of this.#parse) parse.call(this.#socket, piece);
+      // The end of a head was parsed, and requestBegan() has set the part that follows.
       if (this.#part !== part) continue;
-      if (part.kind === "length") part.left -= some.length;
-      const isWhole = part.kind === "length" ? part.left === 0 : part.kind === "chunks" && part.request.complete;
-      if (isWhole) this.#part = this.#response !== null ? ANSWER : HEAD;
+      if (part.kind === "length") part.remaining -= piece.length;
+      const isWhole = part.kind === "length" ? part.remaining === 0 : part.kind === "chunks" && part.request.complete;
+      if (isWhole) this.#part = this.#response !== null ? RESPONSE : HEAD;
     }
-    this.#rest = NOTHING;
+    this.#rest = NO_BYTES;
   }
 
-  /** Up to the end of what the parser may have now. */
+  /** The number of `bytes` that the parser may have now: up to the end of the message, as far as that is known. */
   #lengthOf(bytes: Buffer): number {
-    if (this.#part.kind === "length") return Math.min(this.#part.left, bytes.length);
+    if (this.#part.kind === "length") return Math.min(this.#part.remaining, bytes.length);
     const tail = this.#tail;
-    this.#tail = NOTHING;
+    this.#tail = NO_BYTES;
     if (tail.length > 0) {
       const seam = Buffer.concat([tail, bytes.subarray(0, EMPTY_LINE.length - 1)]).indexOf(EMPTY_LINE);
       if (seam >= 0) return seam + EMPTY_LINE.length - tail.length;

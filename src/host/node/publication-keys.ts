@@ -1,12 +1,12 @@
-/** Which files a publication's directory has. */
+/** The files in a publication's directory. */
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { demandInside } from "./regular-file.ts";
 
 /**
  * The keys of all files under a folder of the publication, such as `gateways/shop/edge.json`. Links to directories are
- * followed inside the publication; `faults` gets, by path, those that lead out of it or to a folder that they are in, and
- * folders that cannot be read.
+ * followed inside the publication. `faults` gets a reason by path: for links that lead out of the publication or back to a
+ * folder above them, and for folders that cannot be read.
  */
 export async function keysUnder(directory: string, folder: string, faults: Map<string, string>): Promise<string[]> {
   const root = await realpath(directory);
@@ -23,7 +23,7 @@ export async function keysUnder(directory: string, folder: string, faults: Map<s
         if (above.includes(real)) throw new Error("a link that leads back to itself");
         await walk(child, [...above, real]);
       } catch (error) {
-        // Removed meanwhile.
+        // A file that was removed meanwhile is no fault.
         if (!isAbsent(error)) faults.set(child, error instanceof Error ? error.message : String(error));
       }
     }
@@ -32,6 +32,6 @@ export async function keysUnder(directory: string, folder: string, faults: Map<s
   return keys.sort();
 }
 
-/** What the file system says of what was removed meanwhile. */
+/** Whether an error of the file system says that the file does not exist. */
 export const isAbsent = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "ENOENT";

@@ -1,10 +1,10 @@
-/** Requests that are refused before anybody is asked: by the parser, for their framing, or because they do not come. */
+/** Requests that are refused before the gateway sees them: by the parser, for their framing, or for coming too late. */
 import type { IncomingMessage } from "node:http";
 import { type ExchangeResponse, transportFailure } from "../../backend/index.ts";
 import { type Failure, failureOf, requestFailure } from "../../gateway/index.ts";
 import { headText } from "./upgrade.ts";
 
-/** Why nobody can be sure where this request ends, or null. Its connection closes with the answer. */
+/** The failure of a request whose end is ambiguous, or null. Its connection must close after the response. */
 export function framingFault({ httpVersion, headers, rawHeaders }: IncomingMessage): Failure | null {
   const { "transfer-encoding": coding, "content-length": length } = headers;
   if (coding === undefined)
@@ -21,7 +21,7 @@ export function framingFault({ httpVersion, headers, rawHeaders }: IncomingMessa
   return codings.length > 1 ? requestFailure("unsupported-coding", `the transfer coding ${coding}`) : null;
 }
 
-/** What a parser's error means; null: the connection broke, and nobody is there to be answered. */
+/** The failure that a parser's error stands for; null when the connection broke, so that no response can be sent. */
 export function parserFailure(error: Error): Failure | null {
   const code = "code" in error ? String(error.code) : "";
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return LATE;
@@ -30,10 +30,10 @@ export function parserFailure(error: Error): Failure | null {
   return code.startsWith("HPE_") ? malformed(`what is no HTTP/1.1 (${code})`) : null;
 }
 
-/** RFC 9110 §15.5.9. */
+/** The failure of a request that did not come whole in time (RFC 9110 §15.5.9). */
 export const LATE: Failure = requestFailure("client-timeout", "the request did not come whole in time");
 
-/** As the last message on a connection. */
+/** The bytes of a response that is the last message on its connection. */
 export function lastMessage({ status, headers, body }: ExchangeResponse): Buffer {
   return Buffer.concat([headText(status, headers, "close"), body instanceof Uint8Array ? body : Buffer.alloc(0)]);
 }

@@ -1,22 +1,24 @@
-/** Reads of files that something else writes: never a pipe, never through a link that leads out, keys only their owner's. */
+/** Safe reads of files that another process writes: no pipes, no links that lead out, and keys that only their owner can read. */
 import { constants } from "node:fs";
 import { open, realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { BundleError } from "../../bundle/refusal.ts";
 
-export interface ReadRules {
-  /** The file holds private keys: refused when the group or others may do anything with it. */
+/** The rules for one read. */
+interface ReadRules {
+  /** Whether the file holds private keys: then it is refused when its group or others may read, write or execute it. */
   readonly isSecret?: boolean;
-  /** A directory by its real path: a link that leads out of it is refused. */
+  /** The real path of a directory; a link that leads out of it is refused. */
   readonly within?: string;
 }
 
-/** What a path leads to is not read, whatever it holds. */
+/** The refusal of a file for what it is or where it lies; its content was not read. */
 export class FileRefused extends Error {}
 
 /**
- * The text of a regular file. Rejects with a BundleError for a mode, with FileRefused for what is no such file or
- * lies elsewhere, and with what the file system answers. What is judged is the file that was opened, so that an exchange in between changes nothing.
+ * The text of a regular file. Rejects with a BundleError for a mode that is too open, with FileRefused for a file of
+ * another type or outside `within`, and with errors of the file system. The rules are checked on the file that is open,
+ * so an exchange of the file between check and read changes nothing.
  */
 export async function readRegularFile(path: string, { isSecret = false, within }: ReadRules = {}): Promise<string> {
   const real = within === undefined ? path : await demandInside(path, within);
@@ -32,14 +34,14 @@ export async function readRegularFile(path: string, { isSecret = false, within }
   }
 }
 
-/** Throws a BundleError for a file of keys that its owner alone could not read, `stat`'s mode given. */
+/** Throws a BundleError when `mode` (of `stat`) lets others than the owner use the file of keys. */
 export function demandOwnerOnly(path: string, mode: number): void {
   if ((mode & 0o077) === 0) return;
   const octal = (mode & 0o777).toString(8);
   throw new BundleError("bad-secrets", "", `${path} has mode ${octal}: only its owner may read it (chmod 600)`);
 }
 
-/** Where the path leads. Rejects with FileRefused when that is outside the directory `within`, a real path itself. */
+/** The real path of `path`. Rejects with FileRefused when the real path is outside `within`, the real path of a directory. */
 export async function demandInside(path: string, within: string): Promise<string> {
   const real = await realpath(path);
   if (real === within || real.startsWith(within.endsWith(sep) ? within : `${within}${sep}`)) return real;

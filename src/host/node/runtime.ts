@@ -1,4 +1,4 @@
-/** What Node gives backend/. */
+/** The `Runtime` of Node, and of Deno and Bun: what backend/ needs of a runtime. */
 import { readFileSync } from "node:fs";
 import type { Runtime } from "../../backend/index.ts";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
@@ -6,7 +6,7 @@ import { nodeDial } from "./socket.ts";
 
 const MODULE = new URL("../../../wasm/dist/lasthop_tls.wasm", import.meta.url);
 
-/** Compiles the TLS module; call it once a process. */
+/** The runtime of this process. Each call compiles the TLS module, so call it once. */
 export function nodeRuntime(): Runtime {
   return {
     name: "node",
@@ -16,7 +16,7 @@ export function nodeRuntime(): Runtime {
     monotonicMs: () => performance.now(),
     randomFill: (bytes) => void crypto.getRandomValues(bytes),
     sha256: nodeSha256,
-    // After all sockets with something to read were read: a backend woken by the first write finds the others' too.
+    // After all sockets that are ready have been read: a backend that wakes for the first write then gets all writes.
     soon: (act) => void setImmediate(act),
     dial: nodeDial,
   };

@@ -1,4 +1,4 @@
-/** Serves one bundle on Node: its listeners, one pool for all its generations, reload and shutdown without a cut. */
+/** One bundle, served on Node: its ports, one pool for all its generations, reload and shutdown without a lost request. */
 import {
   type Backends,
   type BackendStats,
@@ -16,40 +16,42 @@ import { type BoundPort, bindPort } from "./bound-port.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
 import { type PortTls, portTls } from "./tls.ts";
 
+/** What a bundle is served with. */
 export interface ServeOptions {
   readonly runtime: Runtime;
-  /** The address to bind; nothing else is. */
+  /** The only address that is bound. */
   readonly address: string;
-  /** Listener port → bound port. A port without an entry is bound as it is; matching always sees the listener's. */
+  /** Listener port → port to bind. A port without an entry is bound as it is. Requests are matched by the listener's port. */
   readonly portMap: ReadonlyMap<number, number>;
   readonly log: AccessLog;
   readonly secrets?: Secrets;
   readonly onEvent?: OnBackendEvent;
-  /** Sees each bundle before one of its ports is bound; what it throws refuses the bundle. */
+  /** A callback for each bundle before its ports are bound; the bundle is refused when it throws. */
   readonly examine?: (bundle: Bundle) => void;
-  /** Those not given have their defaults. */
+  /** Limits other than `FRONT_LIMITS`. */
   readonly limits?: Partial<FrontLimits>;
   readonly encodedSlashes?: EncodedSlashes | undefined;
   /** Whether clients may speak HTTP/2; by default they may. */
   readonly http2?: boolean;
 }
 
+/** A bundle that is served. */
 export interface Serving {
-  /** What is served now. */
+  /** The bundle that is served now. */
   readonly bundle: Bundle;
   /** Listener port → bound port. */
   readonly ports: ReadonlyMap<number, number>;
   stats(): BackendStats;
   /**
    * Serves another bundle from the next request on; requests in flight finish under the old one. Rejects with a
-   * BundleError, or with what `listen` fails with, and then nothing has changed.
+   * BundleError, or with the error of `listen`, and then nothing has changed.
    */
   reload(text: string, secrets?: Secrets): Promise<void>;
-  /** Takes no more connections; resolves when the last request has been answered, or cut after `limitMs`. */
+  /** Accepts no more connections; resolves when the last request has been answered, or cut off after `limitMs`. */
   close(limitMs?: number): Promise<void>;
 }
 
-/** What Node, Deno and Bun can do: everything. */
+/** The capabilities of Node, Deno and Bun: all that there are. */
 const CAPABILITIES: readonly Capability[] = [
   "client-certificates",
   "listener-certificates",
@@ -57,10 +59,11 @@ const CAPABILITIES: readonly Capability[] = [
   "websocket",
 ];
 
+/** A bundle that can be served, with what its ports present. */
 interface Loaded {
   readonly bundle: Bundle;
   readonly secrets: Secrets;
-  /** By listener port; null: HTTP. */
+  /** The TLS of each listener port; null for HTTP. */
   readonly ports: ReadonlyMap<number, PortTls | null>;
 }
 
@@ -69,13 +72,13 @@ interface Generation extends Loaded {
   readonly gateway: Gateway;
 }
 
-/** Rejects with a BundleError for a bundle that is refused, and with what `listen` fails with. */
+/** Serves a bundle. Rejects with a BundleError when the bundle is refused, and with the error of `listen`. */
 export async function serve(text: string, options: ServeOptions): Promise<Serving> {
   const { runtime, address, portMap, log, secrets = NO_SECRETS, onEvent } = options;
   const { http2 = true } = options;
   const limits = { ...FRONT_LIMITS, ...options.limits };
   const boundPorts = new Map<number, BoundPort>();
-  const leaving = new Set<Promise<void>>();
+  const closing = new Set<Promise<void>>();
   const generation = (loaded: Loaded, backends: Backends, before?: Gateway): Generation => {
     const { bundle } = loaded;
     const gateway = createGateway({
@@ -91,7 +94,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     return { ...loaded, backends, gateway };
   };
 
-  /** Doors for ports that have none. All or none. */
+  /** Binds those of `ports` that are not bound yet: all of them, or none. */
   async function open(ports: Loaded["ports"]): Promise<BoundPort[]> {
     const opening = [...ports].flatMap(([port, tls]) => {
       if (boundPorts.has(port)) return [];
@@ -118,7 +121,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   });
   let current = generation(first, backends);
   for (const boundPort of await open(first.ports)) boundPorts.set(boundPort.port, boundPort);
-  // After a burst no further request may come, whose end would close what lies idle; the memory behind it then stays.
+  // Idle connections are closed when a request ends. After a burst no request may come for long, so they are swept too.
   const sweeping = setInterval(() => current.backends.sweep(), DEFAULT_POOL_LIMITS.idleMs / 2).unref();
 
   return {
@@ -142,8 +145,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
           continue;
         }
         boundPorts.delete(port);
-        const gone = boundPort.close().finally(() => leaving.delete(gone));
-        leaving.add(gone);
+        const closed = boundPort.close().finally(() => closing.delete(closed));
+        closing.add(closed);
       }
     },
     async close(limitMs = Infinity) {
@@ -151,7 +154,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       const cut = Number.isFinite(limitMs)
         ? setTimeout(() => open.forEach((boundPort) => boundPort.destroy()), limitMs)
         : undefined;
-      await Promise.all([...open.map((boundPort) => boundPort.close()), ...leaving]);
+      await Promise.all([...open.map((boundPort) => boundPort.close()), ...closing]);
       clearTimeout(cut);
       clearInterval(sweeping);
       current.backends.close();
@@ -159,7 +162,7 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   };
 }
 
-/** Everything that can be refused is refused here, before anything changes. */
+/** Decodes and checks a bundle. Whatever can be refused is refused here, before anything that is served changes. */
 function load(text: string, secrets: Secrets, runtime: Runtime, before: Bundle | null): Loaded {
   const bundle = decodeBundle(text, runtime.sha256, before);
   demandCapabilities(bundle, CAPABILITIES);

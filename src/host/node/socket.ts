@@ -1,18 +1,18 @@
-/** Dialling over node:net. */
+/** Connections to backends over node:net. */
 import { connect, type OnReadOpts, type Socket } from "node:net";
 import { type ByteStream, type Dial, DialError } from "../../backend/index.ts";
 import { Turns } from "./turns.ts";
 
-/** Enough for a handshake and a small response; a connection that fills it gets large ones. */
+/** The size of the first buffers: enough for a handshake and a small response. When one is filled, larger ones follow. */
 const FIRST_READ_BYTES = 8 * 1024;
 const READ_BYTES = 64 * 1024;
-/** For the last bytes to leave, once nobody waits for the connection any more. */
+/** The time that the last bytes have to leave after close(). */
 const LINGER_MS = 1_000;
 
-/** Of the process, which has one event loop. */
+/** One for the process, which has one event loop. */
 const turns = new Turns();
 
-/** Dials over TCP; a socket that nobody reads stops its peer. Rejects with a DialError that says why. */
+/** Dials over TCP. The peer is stopped while the stream is not read. Rejects with a DialError that has the reason. */
 export const nodeDial: Dial = (endpoint, signal) =>
   new Promise((resolve, reject) => {
     if (signal.aborted) return reject(new DialError("timeout", "aborted before dialling"));
@@ -51,8 +51,8 @@ function reasonOf(code = ""): DialError["reason"] {
 }
 
 /**
- * Two buffers that take turns: a buffer a read would be garbage outside the heap. The kernel fills one while the reader
- * has the other; with neither free the socket stops, and so does its peer.
+ * Two buffers for the reads of one socket, in turn, since a new buffer for each read would be garbage outside the heap.
+ * The kernel fills one while the reader has the other. While neither is free the socket is paused.
  */
 class Reads {
   #bytes = FIRST_READ_BYTES;
@@ -66,14 +66,14 @@ class Reads {
     callback: (length, buffer) => this.#arrived(buffer.subarray(0, length)),
   };
 
-  /** What came while nobody waited; reading may go on once it is taken. */
+  /** The bytes that came while no reader waited, or null. The socket may be resumed once they are taken. */
   take(): Uint8Array | null {
     const filled = this.#filled;
     this.#filled = null;
     return filled;
   }
 
-  /** The next bytes, or null when woken for another reason. */
+  /** Waits for the next bytes; null when wake() was called for another reason. */
   wait(): Promise<Uint8Array | null> {
     return new Promise((resolve) => (this.#waiting = resolve));
   }
@@ -84,7 +84,7 @@ class Reads {
     waiting?.(bytes);
   }
 
-  /** Asked for at the start and after every callback. */
+  /** The buffer for the next read. Node asks for one at the start and after every callback. */
   #nextBuffer(): Uint8Array {
     this.#turn = 1 - this.#turn;
     let buffer = this.#buffers[this.#turn];
@@ -95,7 +95,7 @@ class Reads {
     return buffer;
   }
 
-  /** False stops the socket. */
+  /** Takes the bytes of a read; false pauses the socket. */
   #arrived(bytes: Uint8Array): boolean {
     if (bytes.length >= FIRST_READ_BYTES) this.#bytes = READ_BYTES;
     if (this.#waiting === null) {
@@ -119,11 +119,11 @@ class SocketStream implements ByteStream {
     this.#socket = socket;
     this.#reads = reads;
     this.#backend = backend;
-    socket.on("end", () => this.#over());
-    socket.on("close", () => this.#over());
+    socket.on("end", () => this.#end());
+    socket.on("close", () => this.#end());
     socket.on("error", (error) => {
       this.#failure = error;
-      this.#over();
+      this.#end();
     });
   }
 
@@ -148,7 +148,7 @@ class SocketStream implements ByteStream {
     if (this.#failure !== null) throw this.#failure;
     if (this.#socket.destroyed) throw new Error("the socket is closed");
     this.#socket.write(bytes, this.#written);
-    // What the kernel took at once is gone when write() returns.
+    // Bytes that the kernel took at once are not in writableLength any more.
     while (this.#socket.writableLength > 0 && this.#failure === null && !this.#socket.destroyed) {
       await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     }
@@ -158,16 +158,16 @@ class SocketStream implements ByteStream {
   readonly #written = (): void => this.#wakeWriterUp();
 
   close(): void {
-    this.#over();
-    // Lets written bytes leave (an alert, close_notify), then ends both directions even when the peer does not.
-    // A peer that takes none is not waited for.
+    this.#end();
+    // Written bytes may leave (an alert, close_notify), then both directions end even when the peer does not end its own.
+    // A peer that takes no bytes is not waited for.
     if (this.#socket.writableNeedDrain) return void this.#socket.destroy();
     this.#socket.end(() => this.#socket.destroy());
-    // The same peer may have left less than what Node calls full.
+    // Such a peer may also have left so few bytes that writableNeedDrain is false.
     if (this.#socket.writableLength > 0) this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy());
   }
 
-  #over(): void {
+  #end(): void {
     this.#ended = true;
     this.#reads.wake(null);
     this.#wakeWriterUp();

@@ -1,16 +1,16 @@
-/** Node's streams as bodies, and back; HTTP/1.1 and HTTP/2 alike. */
+/** Node's streams as the bodies of exchanges, and back, for HTTP/1.1 and HTTP/2. */
 import type { Readable, Writable } from "node:stream";
 import type { Pace } from "./pace.ts";
 
-/** Lets bytes into a stream, or keeps them out. */
+/** A tap: `open` lets bytes into a stream, `shut` keeps them out. */
 export interface Tap {
   open(): void;
   shut(): void;
 }
 
 /**
- * Chunks as they came; nothing is read ahead of its reader, so a body that nobody reads stops its client. With a `tap`
- * not even what a stream buffers comes in before it is asked for.
+ * The body of a request, in the chunks in which it comes. Nothing is read before the reader asks, so a backend that does
+ * not read stops the client. With a `tap`, not even the stream's own buffer fills before the reader asks.
  */
 export function bodyOf(
   source: Readable,
@@ -22,19 +22,19 @@ export function bodyOf(
     {
       async pull(controller) {
         tap?.open();
-        upload.wait(0);
-        const next = await chunks.next().finally(() => upload.moved(0));
+        upload.waitBegan(0);
+        const next = await chunks.next().finally(() => upload.waitEnded(0));
         tap?.shut();
         if (next.done === true) controller.close();
         else {
-          upload.moved(next.value.length);
+          upload.waitEnded(next.value.length);
           controller.enqueue(next.value);
         }
       },
-      // A backend may answer before it has read everything (413, 401). The client must still get that answer, so the
-      // connection stays; the rest is read and dropped, as a client that is not heard would wait for ever.
+      // A backend may answer before it has read the whole body (413, 401). The client must still get that response, so the
+      // connection stays, and the rest is read and dropped: many clients read no response before they have sent all.
       async cancel() {
-        upload.moved(0);
+        upload.waitEnded(0);
         await chunks.return?.();
         source.resume();
         tap?.open();
@@ -44,27 +44,27 @@ export function bodyOf(
   );
 }
 
-/** Resolves when all of `body` has been handed over or the client has left; rejects as the body does. */
+/** Writes `body`; resolves when all of it is written or the client has disconnected, and rejects as the body does. */
 export async function writeBody(
   body: ReadableStream<Uint8Array>,
   out: Writable,
-  pace: Pick<Pace, "answer"> | null = null,
+  pace: Pick<Pace, "download"> | null = null,
 ): Promise<void> {
   const reader = body.getReader();
-  const gone = (): void => void reader.cancel().catch(() => undefined); // The failure of a body that nobody wants.
-  if (out.destroyed) return gone();
-  out.once("close", gone);
+  const cancel = (): void => void reader.cancel().catch(() => undefined); // A failure of the body concerns no client now.
+  if (out.destroyed) return cancel();
+  out.once("close", cancel);
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      if (out.write(value, pace?.answer.handed())) continue;
-      pace?.answer.wait(value.length);
+      if (out.write(value, pace?.download.pieceWritten())) continue;
+      pace?.download.waitBegan(value.length);
       await drained(out);
-      pace?.answer.moved(0);
+      pace?.download.waitEnded(0);
     }
   } finally {
-    out.off("close", gone);
+    out.off("close", cancel);
   }
 }
 

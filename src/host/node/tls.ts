@@ -1,6 +1,7 @@
 /**
- * What HTTPS listeners of one port present, and to whom. One certificate a handshake, the same on every runtime: of the
- * listener that SNI chooses, the one whose names match best, and of those the first of `certificateRefs`.
+ * The TLS of one port's HTTPS listeners: which certificate a handshake presents, and which clients it admits. SNI selects
+ * the listener. Of the listener's certificates the one whose names match best is presented, the first of `certificateRefs`
+ * among equals, on every runtime alike.
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import {
@@ -16,25 +17,26 @@ import type { Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, BundleClientValidation, BundleListenerTls, Sha256Hex } from "../../bundle/types.ts";
 import { candidateHostnames } from "../../gateway/index.ts";
 
+/** The TLS state of a port. */
 export interface PortTls {
-  /** Changes when anything does that a handshake shows. */
+  /** A text that changes when a handshake would present or ask for something else. */
   readonly fingerprint: string;
-  /** Changes when clients that were let in might not be any more. */
+  /** A text that changes when clients that were admitted before might be refused now. */
   readonly admission: string;
-  /** Whom clients must show themselves to be; null: nobody asks. */
+  /** How client certificates are validated; null when clients are not asked for one. */
   readonly mode: BundleClientValidation["mode"] | null;
-  /** For a server name in lower case; null: for a client that sends none. Null where no listener is meant. */
+  /** The certificate for a server name in lower case, or for a client without SNI (null). Null when no listener matches. */
   presentable(sni: string | null): Presentable | null;
 }
 
-/** A certificate with its key, and the anchors for the client's. */
-export interface Presentable {
+/** A certificate with its key, and with the anchors for client certificates. */
+interface Presentable {
   readonly certificate: X509Certificate;
   readonly options: SecureContextOptions;
   readonly context: SecureContext;
 }
 
-/** Forward secrecy and authenticated encryption only (RFC 9325 §4.2). */
+/** Ciphers with forward secrecy and authenticated encryption (RFC 9325 §4.2). */
 const CIPHERS = [
   "TLS_AES_128_GCM_SHA256",
   "TLS_AES_256_GCM_SHA384",
@@ -47,21 +49,21 @@ const CIPHERS = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
-/** Null for a port of HTTP listeners. Throws a BundleError for a certificate or key that cannot be used. */
+/** The TLS state of a port, null for HTTP listeners. Throws a BundleError for a certificate or key that cannot be used. */
 export function portTls(bundle: Bundle, secrets: Secrets, port: number): PortTls | null {
-  const listeners = bundle.listeners.flatMap(({ port: its, name, hostname, tls }) =>
-    its === port && tls !== null ? [{ name, hostname, tls }] : [],
+  const listeners = bundle.listeners.flatMap(({ port: listenerPort, name, hostname, tls }) =>
+    listenerPort === port && tls !== null ? [{ name, hostname, tls }] : [],
   );
   const [first, ...others] = listeners;
   if (first === undefined) return null;
   const validation = first.tls.clientValidation;
   const admission = JSON.stringify([validation, validation && bundle.anchorSets[validation.anchorSet]]);
   // `Gateway.spec.tls.frontend` configures ports: a handshake asks for a certificate before it knows the listener.
-  const odd = others.find(({ tls }) => JSON.stringify(tls.clientValidation) !== JSON.stringify(validation));
-  if (odd !== undefined)
-    throw new BundleError("wrong-type", `listener ${odd.name}`, `port ${port} has one client validation for all`);
-  // Who is let in whatever they present is not held against anchors: an RSA signature that does not verify leaves an
-  // error in OpenSSL's queue, and Node cuts the connection for it after the handshake.
+  const different = others.find(({ tls }) => JSON.stringify(tls.clientValidation) !== JSON.stringify(validation));
+  if (different !== undefined)
+    throw new BundleError("wrong-type", `listener ${different.name}`, `port ${port} has one client validation for all`);
+  // `AllowInsecureFallback` admits every client, so certificates are not compared with anchors: an RSA signature that does
+  // not verify would leave an error in OpenSSL's queue, for which Node destroys the connection after the handshake.
   const ca =
     validation === null
       ? null
@@ -85,13 +87,14 @@ export function portTls(bundle: Bundle, secrets: Secrets, port: number): PortTls
 }
 
 /**
- * Shakes hands on connections handed to it, offering HTTP/2 or not, for as long as those last. A server for each state of a port's TLS: its tickets die with it, so no
- * client resumes what would be refused now.
+ * A server that makes the TLS handshake on connections handed to it; `http2` says whether it offers HTTP/2. Each TLS state
+ * of a port has a server of its own: session tickets of an earlier one are useless with it, so no client resumes a session
+ * that would be refused now.
  */
 export function createTlsServer(tls: PortTls, http2: boolean, secured: (socket: TLSSocket) => void): Server {
   const server = createServer(
     {
-      // For clients without SNI. Without a listener for them there is no certificate, and the handshake fails.
+      // The certificate for clients without SNI. Where no listener matches them there is none, and the handshake fails.
       ...tls.presentable(null)?.options,
       minVersion: "TLSv1.2",
       ciphers: CIPHERS,
@@ -106,7 +109,7 @@ export function createTlsServer(tls: PortTls, http2: boolean, secured: (socket: 
   return server;
 }
 
-/** As listeners' hostnames are written; null: none was sent. */
+/** The server name in the form of listeners' hostnames; null when the client has sent none. */
 export const sniOf = (name: string | false | null | undefined): string | null =>
   typeof name !== "string" || name === "" ? null : name.toLowerCase().replace(/\.$/, "");
 
@@ -141,19 +144,19 @@ function certificatesOf(
   });
 }
 
-/** The longest name that matches, an exact one before a wildcard; where none does, the first. */
+/** The certificate with the longest name that matches, an exact one before a wildcard; the first when none matches. */
 function best(certificates: readonly Presentable[], sni: string | null): Presentable | null {
   let found: { readonly presentable: Presentable; readonly rank: number } | null = null;
   for (const presentable of certificates) {
     const name = sni === null ? undefined : presentable.certificate.checkHost(sni, { subject: "never" });
-    const rank = name === undefined ? 0 : name.startsWith("*") ? name.length : MAX_NAME + name.length;
+    const rank = name === undefined ? 0 : name.startsWith("*") ? name.length : MAX_NAME_LENGTH + name.length;
     if (found === null || rank > found.rank) found = { presentable, rank };
   }
   return found?.presentable ?? null;
 }
 
-/** Longer than any name that DNS allows. */
-const MAX_NAME = 255;
+/** A length above that of any name in DNS. */
+const MAX_NAME_LENGTH = 255;
 
 const anchorsOf = ({ anchorSets, anchors }: Bundle, set: Sha256Hex): string[] =>
   (anchorSets[set]?.anchors ?? []).map((digest) => pem(anchors[digest] ?? ""));

@@ -1,50 +1,51 @@
 /**
- * What backends say is taken a little in each turn of the event loop when there is much. Their bytes cost handshakes,
- * decryption, and what follows from them; were all that is there taken in one turn, a client of another backend would wait
- * for all of it. After some time the rest waits for the next turn, and in between whatever else is ready is served. Bytes
- * that wait go in a circle, one connection of each backend, so that a backend with a thousand does not keep the others.
+ * The turns in which bytes from backends are processed. Bytes cost a handshake or decryption, and the work that follows.
+ * If all bytes that have come were processed in one turn of the event loop, clients of other backends would wait for all
+ * of that work. So after some time the remaining bytes wait for the next turn, and other events come in between. Waiting
+ * backends take turns with one connection each, so that a backend with a thousand connections does not delay the others.
  */
 
-/** How long a turn takes bytes before others wait. Short turns cost throughput, so those of usual load stay whole. */
+/** The time for which a turn processes bytes before the rest waits. Short turns cost throughput; usual load stays below. */
 export const CROWDED_MS = 16;
-/** How long it does while others wait already. A handshake takes longer: then it is one connection a turn. */
+/** The same time while connections wait already. A handshake takes longer, so it is the only one of its turn. */
 export const TURN_MS = 0.5;
-/** So many backends may have the bytes of one connection taken in each turn, whoever waits. */
+/** The number of backends that may have the bytes of one connection processed in a turn though others wait. */
 export const MAX_BEFORE_OTHERS = 8;
 
-/** What a turn is measured and made with. */
-export interface Loop {
+/** The clock and the event loop that turns are measured with. */
+interface Loop {
   readonly nowMs: () => number;
-  /** Runs `act` in the next turn, when sockets have been looked at. */
+  /** Runs `act` in the next turn, after the sockets that are ready. */
   readonly nextTurn: (act: () => void) => void;
-  /** Runs `act` in this turn, when what follows from the bytes taken last is done. */
+  /** Runs `act` in this turn, after the work that follows from the bytes processed last. */
   readonly afterwards: (act: () => void) => void;
 }
 
 const NODE_LOOP: Loop = {
   nowMs: () => performance.now(),
   nextTurn: (act) => void setImmediate(act),
-  // Ticks come when no microtask is left, in the order in which they were asked for: what the bytes led to comes before.
+  // Ticks run when no microtask is left, in the order of their requests, so the work for the bytes comes before `act`.
   afterwards: (act) => queueMicrotask(() => process.nextTick(act)),
 };
 
+/** The turns of one event loop. */
 export class Turns {
   readonly #loop: Loop;
-  /** Connections by backend, the next first; none is empty. */
+  /** Waiting connections by backend, the next backend first; no list is empty. */
   readonly #waiting = new Map<string, (() => void)[]>();
-  /** Backends whose bytes this turn took though others wait. */
+  /** Backends whose bytes were processed in this turn though others wait. */
   readonly #before = new Set<string>();
-  /** When this turn took the first bytes; null: it has taken none. */
+  /** The time of the first bytes of this turn; null before. */
   #sinceMs: number | null = null;
 
   constructor(loop: Loop = NODE_LOOP) {
     this.#loop = loop;
   }
 
-  /** Null when bytes of this backend may be taken now; otherwise resolves when they may be. */
+  /** Null when bytes of this backend may be processed now, otherwise a promise that resolves when they may. */
   wait(backend: string): Promise<void> | null {
     if (this.#sinceMs === null) this.#begin();
-    if (this.#waiting.size === 0 && this.#lasts() < CROWDED_MS) return null;
+    if (this.#waiting.size === 0 && this.#elapsedMs() < CROWDED_MS) return null;
     const connections = this.#waiting.get(backend);
     if (connections === undefined && !this.#before.has(backend) && this.#before.size < MAX_BEFORE_OTHERS) {
       this.#before.add(backend);
@@ -62,7 +63,7 @@ export class Turns {
     this.#loop.nextTurn(this.#turn);
   }
 
-  #lasts(): number {
+  #elapsedMs(): number {
     return this.#sinceMs === null ? 0 : this.#loop.nowMs() - this.#sinceMs;
   }
 
@@ -81,7 +82,7 @@ export class Turns {
     connections.shift()?.();
     if (connections.length > 0) this.#waiting.set(backend, connections);
     this.#loop.afterwards(() => {
-      if (this.#lasts() < TURN_MS) this.#next();
+      if (this.#elapsedMs() < TURN_MS) this.#next();
     });
   };
 }

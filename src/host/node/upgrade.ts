@@ -1,44 +1,47 @@
-/** A client's connection that becomes a byte stream to its backend (RFC 9110 §7.8), or is refused that. */
+/** Upgrade (RFC 9110 §7.8): a client's connection becomes a byte stream to its backend, when the backend agrees. */
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
 import type { ByteStream, ExchangeResponse } from "../../backend/index.ts";
 import { writeBody } from "./streams.ts";
 
-/** How long one side may go on after the other has ended: a ByteStream ends both ways at once. */
-const LINGER_MS = 5_000;
+/** The time that one side has after the other has ended, because a ByteStream cannot end a single direction. */
+const OTHER_SIDE_MS = 5_000;
 
-/** Asks, and does what the answer says; resolves when the connection is over, never rejects. `head`: bytes read ahead. */
+/**
+ * Sends the request by `ask` and does what the response says; resolves when the connection has closed, and never rejects.
+ * `head` are bytes that were read behind the request's head.
+ */
 export async function upgrade(
   socket: Duplex,
   head: Uint8Array,
   ask: (signal: AbortSignal) => Promise<ExchangeResponse>,
 ): Promise<void> {
-  const left = new AbortController();
-  const gone = (): void => left.abort();
-  socket.on("error", gone);
-  socket.once("close", gone);
+  const aborted = new AbortController();
+  const abort = (): void => aborted.abort();
+  socket.on("error", abort);
+  socket.once("close", abort);
   if (head.length > 0) socket.unshift(head);
-  const exchange = await ask(left.signal);
+  const exchange = await ask(aborted.signal);
   try {
-    if (exchange.upgrade === null) await refuse(socket, exchange);
-    else await change(socket, exchange, exchange.upgrade);
+    if (exchange.upgrade === null) await respondAndClose(socket, exchange);
+    else await switchProtocols(socket, exchange, exchange.upgrade);
   } catch {
-    // One side broke: the other learns it from the cut.
+    // One side has broken off. The other side sees that its connection is closed, below.
   } finally {
     exchange.upgrade?.close();
     socket.destroy();
   }
 }
 
-async function change(socket: Duplex, { headers }: ExchangeResponse, backend: ByteStream): Promise<void> {
+async function switchProtocols(socket: Duplex, { headers }: ExchangeResponse, backend: ByteStream): Promise<void> {
   await write(socket, headText(101, headers, "upgrade"));
   const up = upwards(socket, backend);
   const down = downwards(backend, socket);
   await Promise.race([up, down]);
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const linger = new Promise<void>((resolve) => (timer = setTimeout(resolve, LINGER_MS)));
+  const linger = new Promise<void>((resolve) => (timer = setTimeout(resolve, OTHER_SIDE_MS)));
   await Promise.race([Promise.all([up, down]), linger]).finally(() => clearTimeout(timer));
-  // Whichever is left ends with the streams; nobody waits for it any more.
+  // The other direction rejects when the streams are closed; that rejection is expected.
   for (const rest of [up, down]) rest.catch(() => undefined);
 }
 
@@ -52,22 +55,22 @@ async function downwards(backend: ByteStream, socket: Duplex): Promise<void> {
   await new Promise<void>((resolve) => socket.end(resolve));
 }
 
-/** Resolves when nothing refers to `bytes` any more. */
+/** Writes `bytes`; resolves when the socket no longer refers to them. */
 function write(socket: Duplex, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     socket.write(bytes, (error) => (error ? reject(error) : resolve()));
   });
 }
 
-/** An ordinary response, which is the connection's last: its end is the body's. */
-async function refuse(socket: Duplex, { status, headers, body }: ExchangeResponse): Promise<void> {
+/** Writes an ordinary response and closes the connection, whose end is the end of the body. */
+async function respondAndClose(socket: Duplex, { status, headers, body }: ExchangeResponse): Promise<void> {
   await write(socket, headText(status, headers, "close"));
   if (body instanceof Uint8Array) await write(socket, body);
   else if (body !== null) await writeBody(body, socket);
   await new Promise<void>((resolve) => socket.end(resolve));
 }
 
-/** Status line and fields of a message. */
+/** The head of a response: status line and fields, with `Connection`. */
 export const headText = (status: number, headers: ExchangeResponse["headers"], connection: string): Buffer =>
   Buffer.from(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n` +

@@ -3,7 +3,7 @@ import { standaloneWitness } from "../../backend/index.ts";
 import type { Witness } from "../../trust/index.ts";
 import { nodeRuntime } from "./runtime.ts";
 
-/** Compiles the module at the first question. */
+/** The witness on Node. The module is compiled at the first question. */
 export function nodeWitness(): Witness {
   let runtime: ReturnType<typeof nodeRuntime> | null = null;
   return standaloneWitness(() => (runtime ??= nodeRuntime()));

@@ -1,0 +1,48 @@
+/** The TLS handshakes under way on one port: when each begins, and how long each may take. */
+import type { Socket } from "node:net";
+import { Admission } from "./admission.ts";
+import { onClientHello } from "./client-hello.ts";
+
+interface Handshake {
+  readonly socket: Socket;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+/** The handshakes of one port. */
+export class Handshakes {
+  readonly #limitMs: number;
+  readonly #admission = new Admission();
+  /** By the address and port of the client. */
+  readonly #byPeer = new Map<string, Handshake>();
+
+  /** `limitMs`: from the connection to the end of its handshake. */
+  constructor(limitMs: number) {
+    this.#limitMs = limitMs;
+  }
+
+  /**
+   * Calls `begin` once the client's ClientHello is whole and its turn has come. The time limit is kept here, because
+   * Node's own begins anew with every byte, and is not kept on connections that are handed to a server.
+   */
+  add(socket: Socket, begin: () => void): void {
+    const peer = peerOf(socket);
+    const timer = setTimeout(() => socket.destroy(), this.#limitMs);
+    this.#byPeer.set(peer, { socket, timer });
+    socket.once("close", () => {
+      clearTimeout(timer);
+      if (this.#byPeer.get(peer)?.socket === socket) this.#byPeer.delete(peer);
+    });
+    onClientHello(socket, () => this.#admission.add(socket.remoteAddress ?? "", begin));
+  }
+
+  /** The socket below a finished handshake, whose time limit ends here; null when that socket has closed meanwhile. */
+  finish(secured: Socket): Socket | null {
+    const handshake = this.#byPeer.get(peerOf(secured));
+    if (handshake === undefined) return null;
+    clearTimeout(handshake.timer);
+    return handshake.socket;
+  }
+}
+
+/** The key of a client: equal for a connection and for the TLS on it, and unique among the open connections of a port. */
+const peerOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`;
