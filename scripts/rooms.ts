@@ -115,8 +115,21 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "budget.ts",
   ],
 };
-/** Rooms in which a name is declared in one file only, so that it means one thing. */
-const ONE_MEANING = new Set(["compile", "bundle", "trust", "gateway", "controller", "cli", "backend"]);
+/**
+ * Rooms in which a name is declared in one file only, so that it means one thing. Folders of host/ are apart: each is a
+ * host of its own, and no process loads two.
+ */
+const ONE_MEANING = new Set([
+  "compile",
+  "bundle",
+  "trust",
+  "gateway",
+  "controller",
+  "cli",
+  "backend",
+  "host/node",
+  "host/cloudflare",
+]);
 /** Rooms that run on Web APIs alone: no `node:` or `cloudflare:` module. */
 const WEB_ONLY = new Set(["bundle", "trust", "backend", "gateway"]);
 /** Packages the worker's rooms must not carry: they need Node, or are too large for a worker. */
@@ -166,14 +179,14 @@ function breachesOfOrder(room: string, name: string, target: string): string[] {
   return [`src/${name}: imports ${target}, which stands above it in ORDER of scripts/rooms.ts`];
 }
 
-/** Names that several files of one of `rooms` declare at their top level, exported or not. `files`: path below src/ → text. */
+/** Names that several files of one of `rooms` (or `room/folder`) declare at their top level, exported or not. `files`: path below src/ → text. */
 export function repeatedNames(files: ReadonlyMap<string, string>, rooms: ReadonlySet<string> = ONE_MEANING): string[] {
   const declared = new Map<string, string[]>();
   const declaration =
     /^(?:export )?(?:declare )?(?:abstract )?(?:async )?(?:function\*?|const|let|class|interface|type|enum) (\w+)/gm;
   for (const [file, text] of files) {
-    const [room = ""] = file.split("/");
-    if (!rooms.has(room)) continue;
+    const room = [...rooms].find((each) => file.startsWith(`${each}/`));
+    if (room === undefined) continue;
     // Overloads repeat a name in one file.
     for (const name of new Set([...text.matchAll(declaration)].map(([, found]) => found))) {
       const key = `${room}/ ${name}`;

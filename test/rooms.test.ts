@@ -43,10 +43,14 @@ it("refuses a name that two files of a room declare, exported or not, and no oth
       "export interface Claim {}\nconst key = 1;\nexport function over(): void;\nexport function over() {}",
     ],
     ["compile/b/c.ts", "type Claim = string;\nfunction f() {\n  const key = 2;\n}\nexport { Other } from './a.ts';"],
+    ["host/node/a.ts", "const read = 1;"],
+    ["host/node/b.ts", "const read = 1;"],
+    ["host/cloudflare/a.ts", "const read = 1;"],
     ["trust/a.ts", "export async function key() {}\nexport class Other {}"],
     ["trust/b.ts", "abstract class Other {}"],
   ]);
-  expect(repeatedNames(files, new Set(["compile"]))).toEqual([
+  expect(repeatedNames(files, new Set(["compile", "host/node", "host/cloudflare"]))).toEqual([
     "compile/ Claim is declared in src/compile/a.ts and src/compile/b/c.ts; one name has one meaning in a room",
+    "host/node/ read is declared in src/host/node/a.ts and src/host/node/b.ts; one name has one meaning in a room",
   ]);
 });

@@ -11,6 +11,11 @@ interface Ended {
   readonly reason: string;
 }
 
+it("cannot see how far its client has read: when this fails, relay.ts can wait for a slow client", () => {
+  const { 0: client } = new WebSocketPair();
+  expect("bufferedAmount" in client).toBe(false);
+});
+
 describe("a WebSocket on which nothing is sent", () => {
   const IDLE_MS = 200;
   const CLOSE_OPCODE = 0x88;

@@ -1,13 +1,13 @@
 /**
- * Field values between workerd and an exchange. Everywhere else a string in Headers is latin-1, one character a byte;
- * workerd reads and writes UTF-8.
+ * Field values between workerd and an exchange. An exchange has them in latin-1, one character a byte, as Headers have them
+ * by the Fetch standard; workerd decodes and encodes them as UTF-8.
  */
 import type { HeaderList } from "../../backend/index.ts";
 
 const ASCII = /^[\0-\x7f]*$/;
 const LOST = "\ufffd";
 
-/** The bytes that came, one character each; null when they were no UTF-8, and workerd has lost them. */
+/** The value in latin-1; null when its bytes were no UTF-8, because workerd has replaced them then. */
 export function fromWorkerd(value: string): string | null {
   if (ASCII.test(value)) return value;
   if (value.includes(LOST)) return null;
@@ -16,7 +16,7 @@ export function fromWorkerd(value: string): string | null {
   return text;
 }
 
-/** Fields of an exchange as Headers; `set-cookie` and others may repeat. Bytes that are no UTF-8 cannot be carried. */
+/** The fields of an exchange as Headers; names may repeat, as `set-cookie` does. Values that are no UTF-8 are dropped. */
 export function toWorkerd(headers: HeaderList): Headers {
   const fields = new Headers();
   for (const [name, value] of headers) {

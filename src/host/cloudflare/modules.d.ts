@@ -2,7 +2,7 @@ declare module "*.wasm" {
   const module: WebAssembly.Module;
   export default module;
 }
-/** wrangler.toml's Text rule: the bundle's digest is checked over the very bytes that were built. */
+/** A text, by a rule in wrangler.toml, because the bundle's digest covers the bytes that were built. */
 declare module "*/bundle.json" {
   const text: string;
   export default text;

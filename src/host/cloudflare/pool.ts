@@ -1,4 +1,4 @@
-/** The hop from the worker to the object that pools connections, and what happens when the object is not there. */
+/** The hop from the worker to the Durable Object that pools connections, and the ways round an object that is full or lost. */
 import { isIdempotent, transportFailure } from "../../backend/index.ts";
 import { BundleError } from "../../bundle/refusal.ts";
 import { type Background, failureOf, failureResponse } from "../../gateway/index.ts";
@@ -6,27 +6,29 @@ import { cloudflareRuntime } from "./runtime.ts";
 import { POOL_FULL_FIELD, respond } from "./respond.ts";
 import type { SourceEnv } from "./source.ts";
 
+/** The variables of a deployment that configure its pool. */
 export interface PoolEnv {
-  /** The object that keeps backend connections; without it each request has one of its own. */
+  /** The namespace of the pool's objects. Without it each request gets a backend connection of its own. */
   readonly LASTHOP_POOL?: DurableObjectNamespace;
   /**
-   * Objects a data centre, 1 by default. An object is one thread, and what the platform lets it connect to at a time is
-   * little: a busy data centre wants several.
+   * The number of objects per data centre, 1 by default. An object is one thread with few connections, so a busy data
+   * centre needs several.
    */
   readonly LASTHOP_POOL_OBJECTS?: string;
-  /** Connections that an object may have open at a time, to all backends together; see {@link connectionsOf}. */
+  /** The number of connections that an object may have open at a time, to all backends together; see {@link connectionsOf}. */
   readonly LASTHOP_POOL_CONNECTIONS?: string;
 }
 
 /**
- * What Cloudflare documents of an invocation; those of an object share one. Its page on limits counts a socket while it
- * opens, its page on sockets as long as it is open: the latter is meant here, and so is right in both cases.
+ * The number of connections that Cloudflare allows an invocation; all requests of an object are one. Its page on limits
+ * counts a socket only while it opens, its page on sockets as long as it is open. The second is kept here, which is safe
+ * in both cases.
  */
 const PLATFORM_CONNECTIONS = 6;
 
 /**
- * The limit for an object's pool: what the platform allows, less one for reading bundles from Workers KV, which counts
- * too. Throws a BundleError when LASTHOP_POOL_CONNECTIONS is no whole number above 0.
+ * The number of connections in an object's pool: those that the platform allows, less one for reading bundles from
+ * Workers KV. Throws a BundleError when LASTHOP_POOL_CONNECTIONS is no whole number above 0.
  */
 export function connectionsOf({
   LASTHOP_POOL_CONNECTIONS: asked,
@@ -38,31 +40,32 @@ export function connectionsOf({
   throw new BundleError("wrong-type", "LASTHOP_POOL_CONNECTIONS", detail);
 }
 
-/** How long a request waits for room in a full object before it is sent another way. */
+/** The time that a request waits for room in a full object before it is sent another way. */
 export const POOL_ROOM_MS = 250;
-/** After an object was full, its requests go another way for so long, without waiting for room first. */
+/** The time for which requests avoid an object that was full, without waiting for room in it. */
 const FULL_MS = 1_000;
-/** A longer body, or one of unknown length, is sent over a connection of the worker's own. */
+/** The longest body that goes to an object. A longer one, or one of unknown length, goes over a connection of the worker's. */
 const MAX_POOLED_BODY_BYTES = 64 * 1024;
 
-/** What became of a request on its way to the object. */
+/** The outcome of asking an object. */
 export type Pooled =
   | { readonly kind: "answered"; readonly response: Response }
-  /** There is no object, or it is full or lost, or the request is not for it: the worker sends it itself. */
+  /** No object has taken the request (none is bound, or it is full or lost, or may not take it): the worker sends it itself. */
   | { readonly kind: "own"; readonly request: Request };
 
-/** The way to the objects. It remembers for a moment which of them were full. */
+/** The hop to the objects. It remembers for a moment which objects were full. */
 export class PoolHop {
   readonly #fullUntilMs = new Map<string, number>();
 
   /**
-   * An object has few connections, so it gets only what leaves soon: no upgrades, and bodies that are small and there.
-   * A client that sends its body slowly then holds nothing that others wait for.
+   * Asks an object to answer the request. An object has few connections, so it gets only requests that end soon: no
+   * upgrades, and only small bodies that have come whole. So a client that sends its body slowly occupies no connection
+   * that others wait for.
    */
   async ask(env: PoolEnv, request: Request, background: Background): Promise<Pooled> {
     const { LASTHOP_POOL: pool, LASTHOP_POOL_OBJECTS: objects } = env;
     const own = { kind: "own", request } as const;
-    // No object is asked for a Host that makes no URL: the worker refuses it.
+    // A request whose Host makes no URL cannot be passed to an object; the worker refuses it.
     if (pool === undefined || !isPoolable(request) || !URL.canParse(request.url)) return own;
     const name = this.#nameWithRoom(request, Number(objects ?? 1));
     if (name === null) return own;
@@ -84,7 +87,7 @@ export class PoolHop {
     return { kind: "own", request: again() };
   }
 
-  /** The name of an object of the client's data centre, so that the hop stays short. Null: all of them are full. */
+  /** The name of an object in the client's data centre, so that the hop stays short; null when all objects are full. */
   #nameWithRoom({ cf }: Request, objects: number): string | null {
     const colo = typeof cf?.["colo"] === "string" ? cf["colo"] : "local";
     const nowMs = cloudflareRuntime.monotonicMs();
@@ -97,6 +100,6 @@ export class PoolHop {
 
 function isPoolable({ headers, body }: Request): boolean {
   if (headers.get("upgrade")?.toLowerCase() === "websocket") return false;
-  // A negated comparison, so that no length and one that is no number are too long.
+  // NaN stands for a missing length; no comparison with NaN holds, so such a body is too long.
   return body === null || Number(headers.get("content-length") ?? Number.NaN) <= MAX_POOLED_BODY_BYTES;
 }

@@ -1,19 +1,22 @@
-/** An exchange's response as a workerd Response. */
+/** The response of an exchange as a Response of workerd. */
 import { dropBody, type ExchangeResponse } from "../../backend/index.ts";
 import { toWorkerd } from "./fields.ts";
 import { type Background, HANDED_OVER } from "../../gateway/index.ts";
 import { respondWebSocket } from "./websocket.ts";
 
-/** Responses without content, whatever their fields say (RFC 9110 §6.4.1). */
+/** The statuses of responses that never have content (RFC 9110 §6.4.1). */
 const BODILESS = new Set([204, 205, 304]);
 const PIECE_BYTES = 128 * 1024;
-/** On the response of an object that is full (pool.ts); one that a backend sends is dropped. */
+/** The field on the response of an object that is full (pool.ts). A backend's field of this name is dropped. */
 export const POOL_FULL_FIELD = "lasthop-pool-full";
 
-/** How long a client may take for one piece of a response: a slower one is cut, since it holds a connection. */
+/** The time that a client has for one piece of a response. A slower client is cut off, since it holds a connection. */
 const SEND_MS = 60_000;
 
-/** `background` keeps a WebSocket's messages alive. `sendMs`: how long a client may take for `PIECE_BYTES`. */
+/**
+ * The response for the client. `background` keeps a WebSocket's messages going after the response; `sendMs` is the time
+ * that the client has for `PIECE_BYTES`.
+ */
 export function respond(
   response: ExchangeResponse,
   request: Request,
@@ -25,25 +28,25 @@ export function respond(
   if (upgrade !== null) return respondWebSocket(headers, upgrade, background);
   const fields = toWorkerd(headers);
   fields.delete(POOL_FULL_FIELD);
-  // `manual`: the body is already in the encoding that content-encoding names.
+  // "manual", because the body is already in the encoding that content-encoding names.
   const init: ResponseInit = { status, headers: fields, encodeBody: "manual" };
   if (body === null || BODILESS.has(status) || request.method === "HEAD") {
     void dropBody(body).catch(() => undefined);
     return new Response(null, init);
   }
-  // workerd counts the bytes itself; a length that is not theirs has failed the exchange.
+  // workerd writes content-length itself. A body of another length than its field has failed before.
   if (body instanceof Uint8Array) return new Response(body, init);
-  // Repeated ("5, 5") or above what workerd counts to, it is left out, and the body sent in chunks.
+  // A length that is repeated ("5, 5"), or above what workerd can count, is left out, and the body sent in chunks.
   const length = Number(fields.get("content-length") ?? Number.NaN);
   const isKnown = Number.isSafeInteger(length);
   if (!isKnown) fields.delete("content-length");
-  // A stream of known length keeps its content-length, and breaks when the backend sends less.
+  // A stream of known length keeps its content-length, and breaks off when the backend sends less.
   const { readable, writable } = isKnown ? new FixedLengthStream(length) : new IdentityTransformStream();
-  pump(body, writable, isKnown ? Math.min(length, PIECE_BYTES) : PIECE_BYTES, sendMs).catch(told);
+  pump(body, writable, isKnown ? Math.min(length, PIECE_BYTES) : PIECE_BYTES, sendMs).catch(ignoreBreak);
   return new Response(readable, init);
 }
 
-/** As `pipeTo`, in as few and as large pieces as there are bytes for; it ends when one is not taken within `sendMs`. */
+/** Copies as `pipeTo` does, in the largest pieces that there are bytes for; ends when one is not taken within `sendMs`. */
 async function pump(
   body: ReadableStream<Uint8Array>,
   to: WritableStream<Uint8Array>,
@@ -53,11 +56,11 @@ async function pump(
   const reader = body.getReader({ mode: "byob" });
   const writer = to.getWriter();
   let waitsSinceMs: number | null = null;
-  // One timer a body: one for each piece would cost more than the piece.
+  // One timer for the whole body, because one for each piece would cost more than the piece.
   const watch = setInterval(() => {
     if (waitsSinceMs === null || performance.now() - waitsSinceMs < sendMs) return;
     const slow = new Error(`the client took no ${pieceBytes} bytes within ${sendMs} ms`);
-    void writer.abort(slow).catch(told);
+    void writer.abort(slow).catch(ignoreBreak);
   }, sendMs / 2);
   try {
     let buffer = new ArrayBuffer(Math.max(pieceBytes, 1));
@@ -76,7 +79,7 @@ async function pump(
   }
 }
 
-/** The client sees that its body is not whole; so does the exchange that it came from. */
-function told(): void {
+/** The handler for a body that broke off: the client sees that it is not whole, and the exchange knows already. */
+function ignoreBreak(): void {
   // See above.
 }

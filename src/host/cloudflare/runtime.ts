@@ -1,16 +1,16 @@
-/** What workerd gives backend/. */
+/** The `Runtime` of workerd: what backend/ needs of a runtime. */
 import { waitUntil } from "cloudflare:workers";
 import { afterMicrotasks, type Runtime } from "../../backend/index.ts";
 import tlsModule from "../../../wasm/dist/lasthop_tls.wasm";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { cloudflareDial } from "./socket.ts";
 
-/** For an object: its sockets and promises live as long as the object, whatever becomes of a request. */
+/** The runtime of a Durable Object, whose sockets and promises outlive the request that began them. */
 export const cloudflareRuntime: Runtime = {
   name: "workerd",
   tlsModule,
   aead: nodeAead,
-  // Both stand still while the worker computes, and move on with I/O.
+  // Both clocks stand still while the worker computes, and advance with I/O.
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   randomFill: (bytes) => void crypto.getRandomValues(bytes),
@@ -20,7 +20,7 @@ export const cloudflareRuntime: Runtime = {
 };
 
 /**
- * For the worker itself: workerd ends an invocation when its response has left or its client is gone, but for what it
- * was asked to wait for. Cloudflare waits for at most 30 s.
+ * The runtime of the worker itself. workerd ends an invocation when its response is sent or its client disconnects, except
+ * for promises given to `waitUntil`. Cloudflare waits for these for at most 30 s.
  */
 export const invocationRuntime: Runtime = { ...cloudflareRuntime, keep: waitUntil };

@@ -1,4 +1,4 @@
-/** What a worker or its object serves: the newest release that loads, each the successor of the one before. */
+/** The releases that a worker or its Durable Object serves, one after the other: always the newest that loads. */
 import {
   type BackendEvent,
   type Backends,
@@ -23,19 +23,21 @@ import {
 import { createApp } from "./app.ts";
 import { fromWorkerd } from "./fields.ts";
 import { respond } from "./respond.ts";
-import type { Release, Source } from "./source.ts";
+import type { Candidate, Release, Source } from "./source.ts";
 import { openingWebSockets } from "./websocket.ts";
 
-export interface ServingOptions {
+/** What releases are loaded from and served with. */
+interface ServingOptions {
   readonly source: Source;
   readonly runtime: Runtime;
-  /** Throws a BundleError when the deployment asks for what cannot be; then nothing is served. */
+  /** Throws a BundleError when the deployment's settings are malformed; then nothing is served. */
   readonly poolLimits: () => Partial<PoolLimits>;
-  /** What this deployment can do; a bundle that needs more is refused. */
+  /** The capabilities of this deployment; a bundle that needs more is refused. */
   readonly capabilities: readonly Capability[];
   readonly encodedSlashes?: EncodedSlashes;
 }
 
+/** What was made of one release. */
 interface Generation {
   readonly id: string;
   readonly bundle: Bundle;
@@ -49,11 +51,12 @@ type State =
   | { readonly kind: "serving"; readonly generation: Generation }
   | { readonly kind: "refused"; readonly detail: string };
 
+/** The releases of one worker or Durable Object. Nothing is loaded before the first request. */
 export class Serving {
   readonly #options: ServingOptions;
   #state: State = { kind: "cold" };
-  /** When to look for another release. */
-  #againMs = 0;
+  /** The time at which to look for another release. */
+  #nextLookMs = 0;
 
   constructor(options: ServingOptions) {
     this.#options = options;
@@ -61,10 +64,10 @@ export class Serving {
 
   async fetch(request: Request, front: Front, background: Background): Promise<Response> {
     const isServing = this.#state.kind === "serving";
-    if (this.#state.kind === "cold" || this.#options.runtime.monotonicMs() >= this.#againMs) {
-      this.#againMs = this.#options.runtime.monotonicMs() + this.#options.source.holdsMs;
+    if (this.#state.kind === "cold" || this.#options.runtime.monotonicMs() >= this.#nextLookMs) {
+      this.#nextLookMs = this.#options.runtime.monotonicMs() + this.#options.source.holdsMs;
       const followed = this.#follow();
-      // Who serves goes on meanwhile; who does not has nothing else to do.
+      // A worker that already serves a release answers while the next one loads; any other has to wait for it.
       if (isServing) background(followed);
       else await followed;
     }
@@ -74,19 +77,19 @@ export class Serving {
     return respond(failureResponse(requestFailure("bundle-refused", detail)), request, background);
   }
 
-  /** Null while nothing is loaded. */
+  /** The connections of the release that is served; null while none is. */
   stats(): BackendStats | null {
     return this.#serving()?.backends.stats() ?? null;
   }
 
-  /** Closes connections that nobody has used for a while; answers how many stay open. */
+  /** Closes connections that have been idle for too long; returns how many stay open. */
   sweep(): number {
     const backends = this.#serving()?.backends;
     const closed = backends?.sweep() ?? 0;
     return (backends?.stats().open ?? 0) - closed;
   }
 
-  /** A host that serves keeps what it has until the next release loads; one that does not takes the first that does. */
+  /** Loads the newest release. While none is served yet, older ones are tried after it. */
   async #follow(): Promise<void> {
     const before = this.#serving();
     try {
@@ -94,23 +97,23 @@ export class Serving {
       if (current === undefined) return this.#refuse("no bundle is published for this Gateway");
       if (current.id === before?.id) return;
       for (const candidate of before === null ? [current, ...others] : [current]) {
-        if (await this.#load(candidate.id, () => candidate.read())) return;
+        if (await this.#load(candidate)) return;
       }
     } catch (error) {
-      this.#keep(error);
+      this.#keepCurrent(error);
     }
   }
 
-  async #load(id: string, read: () => Promise<Release>): Promise<boolean> {
+  async #load({ id, read }: Candidate): Promise<boolean> {
     try {
       const release = await read();
       const before = this.#serving();
-      // Another request was faster.
+      // Another request may have loaded the same release meanwhile.
       if (before?.id !== id)
         this.#state = { kind: "serving", generation: generationOf(id, release, before, this.#options) };
       return true;
     } catch (error) {
-      this.#keep(error);
+      this.#keepCurrent(error);
       return false;
     }
   }
@@ -119,11 +122,11 @@ export class Serving {
     return this.#state.kind === "serving" ? this.#state.generation : null;
   }
 
-  /** A release that does not load: said, and nothing is served in part. */
-  #keep(error: unknown): void {
+  /** Logs why a release does not load, and keeps the release that is served; without one, requests get the refusal. */
+  #keepCurrent(error: unknown): void {
     const detail = error instanceof Error ? error.message : String(error);
-    // KV itself may fail for a while; a bug of ours looks the same to clients, and is in the log.
-    if (!(error instanceof BundleError)) this.#againMs = this.#options.runtime.monotonicMs() + RETRY_MS;
+    // An error that is no BundleError is KV's, which may pass soon, or a bug of ours; it is in the log either way.
+    if (!(error instanceof BundleError)) this.#nextLookMs = this.#options.runtime.monotonicMs() + RETRY_MS;
     console.error(JSON.stringify({ code: "bundle-refused", detail }));
     if (this.#state.kind !== "serving") this.#state = { kind: "refused", detail };
   }
@@ -135,6 +138,7 @@ export class Serving {
   }
 }
 
+/** The time after which a look for a release is repeated when it failed. */
 const RETRY_MS = 1_000;
 
 function generationOf(
@@ -147,7 +151,7 @@ function generationOf(
   demandCapabilities(bundle, capabilities);
   const secrets = release.secrets === null ? NO_SECRETS : decodeSecrets(release.secrets);
   const log = (record: object): void => console.log(JSON.stringify(record));
-  // A reused connection stands in the access record.
+  // A reused connection is in the access record, so it has no line of its own.
   const onEvent = (event: BackendEvent): void => {
     if (event.kind !== "reused") log(event);
   };

@@ -1,13 +1,14 @@
-/** Sockets of workerd, read into a buffer of ours: half the cost of large bodies against default reads. */
+/** Connections to backends over workerd's sockets, read into buffers of our own: large bodies cost half of default reads. */
 import { connect } from "cloudflare:sockets";
 import { type ByteStream, type Dial, DialError } from "../../backend/index.ts";
 
 /**
- * Every read costs workerd a buffer of the size that was asked for, and a wake-up: answers that fit into a small one get
- * no larger ones, and those that fill it are read in large pieces from then on.
+ * The sizes of reads. Every read costs workerd a buffer of that size, and a wake-up. So a connection begins with small
+ * reads, and gets large ones while reads are filled.
  */
 const READ_BYTES = { small: 16 * 1024, large: 128 * 1024 } as const;
 
+/** Dials over TCP. Rejects with a DialError that has the reason, as far as workerd says one. */
 export const cloudflareDial: Dial = async (endpoint, signal) => {
   const hostname = endpoint.host.includes(":") ? `[${endpoint.host}]` : endpoint.host;
   let socket: Socket;
@@ -17,7 +18,7 @@ export const cloudflareDial: Dial = async (endpoint, signal) => {
     throw dialError(error);
   }
   let abort = (): void => undefined;
-  // Raced, because close() leaves `opened` pending while the peer does not answer its SYN.
+  // A race, because close() leaves `opened` pending while the peer does not answer its SYN.
   const aborted = new Promise<never>((_, reject) => {
     abort = () => {
       socket.close().catch(ignoreClosed);
@@ -51,7 +52,7 @@ function byteStream(socket: Socket): ByteStream {
         const { value, done } = await reader.read(new Uint8Array(buffer));
         if (done || value === undefined) return null;
         const size = value.length < READ_BYTES.small ? READ_BYTES.small : READ_BYTES.large;
-        // The same again: who reads has done with it by then.
+        // The buffer is used again: a reader is done with the bytes when it reads on (ByteStream.read).
         buffer = value.buffer.byteLength === size ? value.buffer : new ArrayBuffer(size);
         return value;
       } catch (error) {
@@ -68,14 +69,14 @@ function byteStream(socket: Socket): ByteStream {
   };
 }
 
-/** A socket that breaks while we close it, or after, tells its reader; there is nobody else to tell. */
+/** The handler for a socket that breaks while it closes: reads report that, too. */
 function ignoreClosed(): void {
   // See above.
 }
 
 /**
- * workerd says why only in words, and "cannot connect to the specified address" alike for a closed port, a missing
- * route and, deployed, an address that Cloudflare blocks: that is `unreachable`.
+ * The error of a dial. workerd gives its reason only in words, and says "cannot connect to the specified address" for a
+ * closed port, a missing route and, deployed, an address that Cloudflare blocks; all of these are `unreachable`.
  */
 function dialError(error: unknown): DialError {
   const message = error instanceof Error ? error.message : String(error);

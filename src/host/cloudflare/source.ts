@@ -1,4 +1,4 @@
-/** Where a worker's bundle comes from: embedded by the deployment, or published to Workers KV. */
+/** The source of a worker's bundle: embedded by the deployment, or published to Workers KV. */
 import {
   type Pointer,
   bundleKey,
@@ -10,40 +10,43 @@ import {
 import { BundleError } from "../../bundle/refusal.ts";
 import { unseal } from "../../bundle/sealing.ts";
 
-/** Texts of a bundle and of the secrets file beside it. */
+/** The texts of a bundle and of its secrets file. */
 export interface Release {
   readonly bundle: string;
   readonly secrets: string | null;
 }
 
+/** A release that may be served. Two with equal ids are the same. */
 export interface Candidate {
-  /** Equal ids: the same release. */
   readonly id: string;
-  /** Throws a BundleError for what can be read but not used. */
-  read(): Promise<Release>;
+  /** Reads the release; rejects with a BundleError for texts that can be read but not used. */
+  readonly read: () => Promise<Release>;
 }
 
+/** A source of releases. */
 export interface Source {
-  /** How long an answer holds; then somebody looks again. */
+  /** The time for which `candidates` need not be called again. */
   readonly holdsMs: number;
-  /** Best first: the others are for a host that serves nothing yet and cannot load those before. Empty: serve nothing. */
+  /** The releases, best first. Later ones are for a host that serves nothing yet. None when nothing is published. */
   candidates(): Promise<readonly Candidate[]>;
 }
 
+/** The variables of a deployment that say where its bundle comes from. */
 export interface SourceEnv {
-  /** The secrets file's text, as a Worker secret: keys of an embedded bundle's certificates. */
+  /** The text of the secrets file, as a Worker secret, with the keys of an embedded bundle's certificates. */
   readonly LASTHOP_SECRETS?: string;
-  /** Where a controller publishes. With it, the embedded bundle is not used. */
+  /** The KV namespace to which a controller publishes. With it, the embedded bundle is not used. */
   readonly LASTHOP_BUNDLES?: Pick<KVNamespace, "get">;
   /** `namespace/name` of the Gateway to serve from LASTHOP_BUNDLES. */
   readonly LASTHOP_GATEWAY?: string;
-  /** Worker secret: 32 bytes in base64, under which the secrets in LASTHOP_BUNDLES are sealed. */
+  /** The key under which the secrets in LASTHOP_BUNDLES are sealed, as a Worker secret: 32 bytes in base64. */
   readonly LASTHOP_SEALING_KEY?: string;
 }
 
-/** KV itself remembers a value for so long in each location, at least. */
+/** The shortest time for which KV caches a value in each location. */
 const KV_HOLDS_MS = 30_000;
 
+/** The source that a deployment's variables name. `embedded` is the text of the bundle in the deployment. */
 export function sourceOf(env: SourceEnv, embedded: string): Source {
   const { LASTHOP_BUNDLES: kv, LASTHOP_GATEWAY: gateway, LASTHOP_SEALING_KEY: key, LASTHOP_SECRETS: secrets } = env;
   if (kv !== undefined) return published(kv, gateway, key);
@@ -54,7 +57,7 @@ export function sourceOf(env: SourceEnv, embedded: string): Source {
 function published(kv: Pick<KVNamespace, "get">, gateway: string | undefined, key: string | undefined): Source {
   const candidate = ({ bundle, secrets }: Published): Candidate => ({
     id: `${bundle} ${secrets}`,
-    async read() {
+    read: async () => {
       const text = await demand(kv, bundleKey(bundle));
       if (secrets === null) return { bundle: text, secrets };
       if (key === undefined) throw new BundleError("bad-secrets", "", "there is no LASTHOP_SEALING_KEY");
@@ -75,7 +78,7 @@ function published(kv: Pick<KVNamespace, "get">, gateway: string | undefined, ke
   };
 }
 
-/** What the pointer names was written before it; KV may still take a minute to have it everywhere. */
+/** The value of a key that a pointer names. It was written before the pointer, but KV may take a minute to have it everywhere. */
 async function demand(kv: Pick<KVNamespace, "get">, name: string): Promise<string> {
   const text = await kv.get(name);
   if (text !== null) return text;

@@ -1,6 +1,6 @@
 /**
- * WebSockets in workerd. The client's side is a WebSocketPair, which shows messages and hides the wire; the backend's is
- * the byte stream behind a 101. So the handshake with the backend is ours, and messages are framed anew (RFC 6455).
+ * WebSockets in workerd. The client's side is a WebSocketPair, which gives messages and no bytes; the backend's side is the
+ * byte stream behind a 101. So the worker makes a handshake of its own with the backend, and frames messages anew (RFC 6455).
  */
 import { createHash, randomBytes } from "node:crypto";
 import {
@@ -14,24 +14,24 @@ import {
 import { relay } from "./relay.ts";
 import { toWorkerd } from "./fields.ts";
 
-/** RFC 6455 §1.3. */
+/** The text that is hashed behind the client's key (RFC 6455 §1.3). */
 const ACCEPT_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-/** Of the handshake alone; `sec-websocket-protocol` is the application's, and passes. */
-const HANDSHAKE = new Set([
+/** The fields of one handshake. `sec-websocket-protocol` belongs to the application, and is forwarded. */
+const HANDSHAKE_FIELDS = new Set([
   "sec-websocket-key",
   "sec-websocket-version",
   "sec-websocket-extensions",
   "sec-websocket-accept",
 ]);
 
-/** Sends as `send` does; a WebSocket is opened by a handshake of ours, and refused when the backend's answer to it is wrong. */
+/** A `send` that opens WebSockets by a handshake of its own, and fails when the backend's answer to the handshake is wrong. */
 export function openingWebSockets(send: Backends["send"]): Backends["send"] {
   return async (id, request, options) => {
     if (request.upgrade !== "websocket") return send(id, request, options);
     const key = randomBytes(16).toString("base64");
     const sent = await send(
       id,
-      { ...request, headers: [...withoutHandshake(request.headers), ...fields(key)] },
+      { ...request, headers: [...withoutHandshake(request.headers), ...handshakeFields(key)] },
       options,
     );
     if (sent.kind === "failed" || sent.response.status !== 101) return sent;
@@ -49,7 +49,7 @@ export function openingWebSockets(send: Backends["send"]): Backends["send"] {
   };
 }
 
-/** The 101 for the client, and the messages behind it; `background` keeps them alive. */
+/** The 101 for the client. `background` keeps passing messages on after the response. */
 export function respondWebSocket(
   headers: HeaderList,
   backend: ByteStream,
@@ -57,19 +57,19 @@ export function respondWebSocket(
 ): Response {
   const { 0: client, 1: server } = new WebSocketPair();
   background(relay(server, backend));
-  // workerd writes these itself.
+  // workerd writes these two fields itself.
   const kept = headers.filter(([name]) => name !== "upgrade" && name !== "connection");
   return new Response(null, { status: 101, webSocket: client, headers: toWorkerd(kept) });
 }
 
-const fields = (key: string): HeaderList => [
+const handshakeFields = (key: string): HeaderList => [
   ["sec-websocket-version", "13"],
   ["sec-websocket-key", key],
 ];
 
-const withoutHandshake = (headers: HeaderList): HeaderList => headers.filter(([name]) => !HANDSHAKE.has(name));
+const withoutHandshake = (headers: HeaderList): HeaderList => headers.filter(([name]) => !HANDSHAKE_FIELDS.has(name));
 
-/** RFC 6455 §4.1: what makes a client fail the connection. */
+/** The reason for which a client MUST fail the connection (RFC 6455 §4.1), or null. */
 function openingFault({ headers }: ExchangeRequest, response: ExchangeResponse, key: string): string | null {
   const accept = createHash("sha1")
     .update(key + ACCEPT_SUFFIX)
@@ -77,7 +77,7 @@ function openingFault({ headers }: ExchangeRequest, response: ExchangeResponse, 
   if (response.upgrade === null || valueOf(response.headers, "upgrade")?.toLowerCase() !== "websocket")
     return "another protocol";
   if (valueOf(response.headers, "sec-websocket-accept") !== accept) return "a wrong Sec-WebSocket-Accept";
-  // Extensions would stay between the backend and us: the client negotiates its own with workerd.
+  // The worker offers no extension: the client negotiates its own with workerd.
   if (valueOf(response.headers, "sec-websocket-extensions") !== null) return "an extension nobody asked for";
   const protocol = valueOf(response.headers, "sec-websocket-protocol");
   const offered = (valueOf(headers, "sec-websocket-protocol") ?? "").split(",").map((each) => each.trim());

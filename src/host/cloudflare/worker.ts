@@ -14,38 +14,40 @@ import { connectionsOf, POOL_ROOM_MS, type PoolEnv, PoolHop } from "./pool.ts";
 import { Serving } from "./serving.ts";
 import { type SourceEnv, sourceOf } from "./source.ts";
 
+/** The variables and bindings of a deployment (wrangler.toml). */
 export interface Env extends PoolEnv, SourceEnv {
   /**
-   * The listener's port that this deployment stands for; without it 80 for http and 443 for https. A worker cannot see
-   * the port it was reached on, and a client could write any into Host.
+   * The port of the listener that this deployment serves; 80 for http and 443 for https by default. A worker cannot see
+   * the port that a client has connected to, and a client could write any port into Host.
    */
   readonly LASTHOP_LISTENER_PORT?: string;
   /**
-   * `platform`: clients' TLS ends before the worker, with certificates of the platform, whatever the listeners name.
-   * Without it HTTPS listeners are refused.
+   * `platform` accepts that the platform terminates clients' TLS before the worker, with certificates of its own instead of
+   * the listeners'. Without it HTTPS listeners are refused.
    */
   readonly LASTHOP_FRONT_TLS?: string;
-  /** `keep`: see docs/operations.md. */
+  /** `keep` accepts `%2F` in paths (docs/operations.md). */
   readonly LASTHOP_ENCODED_SLASHES?: string;
 }
 
+/** A worker: its fetch handler, and the class of its Durable Object. */
 export interface LasthopWorker {
   readonly worker: ExportedHandler<Env>;
   /**
-   * In workerd a socket belongs to the request that opened it, but a Durable Object's outlive its requests: one near
-   * the client holds the pool. The entry exports this class.
+   * The Durable Object that holds the pool. In workerd a socket ends with the request that opened it, but the sockets of
+   * an object outlive its requests. The entry module exports this class.
    */
   readonly Pool: new (state: DurableObjectState, env: Env) => DurableObject<Env>;
-  /** Of this isolate's own connections, those of no object; null before the first. For tests. */
+  /** The connections of this isolate outside of objects; null before the first. For tests. */
   readonly stats: () => BackendStats | null;
 }
 
-/** Between two looks for connections that have been idle for too long. */
+/** The interval of looks for connections that have been idle for too long. */
 const SWEEP_MS: number = DEFAULT_POOL_LIMITS.idleMs + 1_000;
 
-/** `embedded`: the text of the bundle, where none is published (`LASTHOP_BUNDLES`). */
+/** A worker that serves `embedded`, the text of a bundle, or the bundles in `LASTHOP_BUNDLES` where that is bound. */
 export function createWorker(embedded: string): LasthopWorker {
-  // Made by the first request that needs it: nothing is done before, so that a cold start pays for what it serves.
+  // Made by the first request that needs it, so that a cold start does no work for requests that go to the object.
   let direct: Serving | null = null;
   const hop = new PoolHop();
   return {
@@ -72,7 +74,7 @@ export function createWorker(embedded: string): LasthopWorker {
         return this.#serving.fetch(request, front, (work) => this.ctx.waitUntil(work));
       }
 
-      /** An open socket keeps an object in memory, and its duration on the bill, after its last request. */
+      /** Closes idle connections some time after the last request: an open socket keeps an object in memory, and billed. */
       #sweepLater(): void {
         if (this.#isSweeping) return;
         this.#isSweeping = true;
@@ -97,7 +99,7 @@ function servingOf(env: Env, embedded: string, runtime: Runtime, poolLimits: () 
   });
 }
 
-/** The same in the worker and in its object, which gets the client's request as it came. */
+/** The client's side of a request, equal in the worker and in its object, because the object gets the request unchanged. */
 function frontOf(request: Request, env: Env): Front {
   const scheme = request.url.startsWith("https:") ? "https" : "http";
   return {
