@@ -9,7 +9,7 @@ import { emitBundle } from "./emit/emit.ts";
 import type { GatewayState } from "./gateways/gateways.ts";
 import type { Skipped } from "./diagnostics/skipped.ts";
 import { load } from "./load/load.ts";
-import { Memory } from "./memory/memory.ts";
+import { SingleRunMemory } from "./memory/single-run.ts";
 import { type Model, resolveModel } from "./model.ts";
 import type { PlaintextBackend } from "./emit/plaintext.ts";
 import { selectGateway } from "./emit/select.ts";
@@ -65,7 +65,7 @@ export function compileObjects(
   diagnostics: Diagnostics,
   unreadable = false,
 ): CompileResult {
-  const memory = new Memory();
+  const memory = new SingleRunMemory();
   const { cluster, skipped, fatal } = load(objects, "inputs", memory, diagnostics);
   if (unreadable || fatal) return failed(diagnostics, skipped);
   const { allowExternalName = false, requireBackendTls = false } = options;
@@ -104,7 +104,7 @@ function failed(
   model: Model | null = null,
   nowMs?: number,
 ): CompileResult {
-  const statuses = model === null ? [] : computeStatuses(model, new Memory(), nowMs ?? null);
+  const statuses = model === null ? [] : computeStatuses(model, new SingleRunMemory(), nowMs ?? null);
   const nothing = { bundle: null, text: null, secrets: null, plaintext: [] };
   return { ...nothing, statuses, diagnostics: diagnostics.sorted(), skipped, fatal: true };
 }

@@ -1,7 +1,17 @@
 /** What passes remember from one compilation to the next, and what they refuse. */
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { Diagnostics } from "../../src/compile/diagnostics/diagnostics.ts";
+import { readObjects } from "../../src/compile/document/objects.ts";
+import { emitBundle } from "../../src/compile/emit/emit.ts";
+import type { RawObject } from "../../src/compile/kubernetes/raw-object.ts";
+import { load } from "../../src/compile/load/load.ts";
 import { Memory } from "../../src/compile/memory/memory.ts";
+import { SingleRunMemory } from "../../src/compile/memory/single-run.ts";
+import { resolveModel } from "../../src/compile/model.ts";
+import { computeStatuses } from "../../src/compile/status/statuses.ts";
+import { mintPlaceholders } from "./minted.ts";
 
 const silent = new Diagnostics();
 const [a, b] = [{ name: "a" }, { name: "b" }];
@@ -24,9 +34,10 @@ describe("a name that is used a second time", () => {
   ];
 
   it.each(uses)("throws in the same run: %s", (_what, use) => {
-    const memory = new Memory();
-    use(memory);
-    expect(() => use(memory)).toThrow('"twice" is used twice in one run');
+    for (const memory of [new Memory(), new SingleRunMemory()]) {
+      use(memory);
+      expect(() => use(memory)).toThrow('"twice" is used twice in one run');
+    }
   });
 
   it.each(uses)("is used again in the next run: %s", (_what, use) => {
@@ -63,5 +74,33 @@ describe("a result", () => {
     const memory = new Memory();
     const nested = () => memory.once("inner", [], silent, () => 1);
     expect(() => memory.once("outer", [], silent, nested)).toThrow("inside of another pass");
+  });
+});
+
+describe("the memory of a single run", () => {
+  const DIRECTORY = join(import.meta.dirname, "golden");
+  const inputs = readdirSync(DIRECTORY).filter((name) => name.endsWith(".in.yaml"));
+
+  const run = (objects: readonly RawObject[], memory: Memory): unknown => {
+    const diagnostics = new Diagnostics();
+    const { cluster } = load(objects, "inputs", memory, diagnostics);
+    const options = { allowExternalName: true, requireBackendTls: false };
+    const model = resolveModel(cluster, options, memory, diagnostics);
+    const endpoints = { ...options, allowLoopback: false, allowAddressAnnotation: true, publicOnly: false };
+    const bundles = [...model.gateways.values()].map((gateway) => {
+      const { text, secrets, plaintext, covered } = emitBundle(
+        { model, gateway, options: endpoints },
+        memory,
+        diagnostics,
+      );
+      return { text, secrets, plaintext, covered };
+    });
+    return { bundles, statuses: computeStatuses(model, memory, 0), diagnostics: diagnostics.all };
+  };
+
+  it.each(inputs)("gives what a new memory gives: %s", async (name) => {
+    const text = await mintPlaceholders(readFileSync(join(DIRECTORY, name), "utf8"));
+    const { objects } = readObjects([{ file: name, text }], new Diagnostics());
+    expect(run(objects, new SingleRunMemory())).toStrictEqual(run(objects, new Memory()));
   });
 });

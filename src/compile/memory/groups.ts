@@ -15,6 +15,9 @@ export interface Grouping<I> {
   readonly groups: ReadonlyMap<string, Group<I>>;
 }
 
+/** The grouping of no items. */
+export const NO_GROUPS: Grouping<never> = { items: [], groups: new Map() };
+
 /** The grouping of `items`, in which groups of `before` are kept where nothing has changed; `before` itself if nothing has. */
 export function regroup<I>(
   before: Grouping<I>,
@@ -26,13 +29,17 @@ export function regroup<I>(
   const { added, removed } = difference(before.items, items);
   if (added.length === 0 && removed.length === 0) return before;
   // The difference of two lists may have an item on both sides: it has moved, and its groups are as before.
-  const [now, then] = [new Set(added), new Set(removed)];
+  const then = new Set(removed);
+  const now = new Set(removed.length === 0 ? [] : added);
   const isGone = (item: I): boolean => then.has(item) && !now.has(item);
   const changed = new Map<string, I[]>();
   const groupsToChange = (item: I): I[][] =>
     keysOf(item).map((key) => {
       let own = changed.get(key);
-      if (own === undefined) changed.set(key, (own = (groups.get(key)?.items ?? []).filter((each) => !isGone(each))));
+      if (own === undefined) {
+        own = groups.get(key)?.items.filter((each) => !isGone(each)) ?? [];
+        changed.set(key, own);
+      }
       return own;
     });
   for (const item of removed) if (isGone(item)) groupsToChange(item);
@@ -51,8 +58,10 @@ function replaceGroups<I>(
     if (items.length === 0) next.delete(key);
     else {
       isSorted &&= next.has(key);
-      next.set(key, { key, items: items.sort(compare) });
+      next.set(key, { key, items: items.length > 1 ? items.sort(compare) : items });
     }
   }
-  return isSorted ? next : new Map([...next].sort(([a], [b]) => compareStrings(a, b)));
+  if (isSorted) return next;
+  const sorted = [...next.values()].sort((a, b) => compareStrings(a.key, b.key));
+  return new Map(sorted.map((group) => [group.key, group]));
 }

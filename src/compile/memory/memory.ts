@@ -5,11 +5,11 @@
  * before, and every lookup finds the same object as before.
  *
  * Whatever has not changed must therefore stay the same object, in the store of the controller and in the results of every
- * pass. A new memory remembers nothing: with it, the same passes compile from scratch, as `build` does.
+ * pass. A new memory remembers nothing: with it, the same passes compile from scratch.
  */
 import type { Texts } from "../../bundle/lines.ts";
 import { type Diagnostic, Diagnostics } from "../diagnostics/diagnostics.ts";
-import { type Group, type Grouping, regroup } from "./groups.ts";
+import { type Group, type Grouping, NO_GROUPS, regroup } from "./groups.ts";
 import { difference, sameItems } from "./lists.ts";
 import { type Lookup, Source } from "./source.ts";
 import { RememberedTexts } from "./texts.ts";
@@ -34,7 +34,7 @@ interface Pass {
 }
 
 /** What a pass makes its results from, besides lookups. All are compared by identity. */
-interface PassInputs<I> {
+export interface PassInputs<I> {
   /** One result is made for each item. No item may appear twice. */
   readonly items: readonly I[];
   /** Inputs of all results: when one of them changes, every result is made again. */
@@ -58,7 +58,7 @@ export class Memory {
 
   /** Wraps a map, so that lookups in it are noted. Passes must read it through the wrapper alone. */
   source<V>(name: string, map: ReadonlyMap<string, V>): ReadonlyMap<string, V> {
-    this.#use("source", name);
+    this.use("source", name);
     let source = this.#sources.get(name);
     if (source === undefined) this.#sources.set(name, (source = new Source((lookup) => this.#lookups?.push(lookup))));
     source.map = map;
@@ -81,7 +81,7 @@ export class Memory {
     diagnostics: Diagnostics,
     make: (item: I, own: Diagnostics) => R,
   ): readonly R[] {
-    this.#use("pass", name);
+    this.use("pass", name);
     const last = this.#passes.get(name);
     const before = last !== undefined && sameItems(last.given, given) ? last : { ...NOTHING, given };
     const changed = new Set([...before.sources].flatMap(([source, map]) => (source.map === map ? [] : [source])));
@@ -126,7 +126,7 @@ export class Memory {
     keysOf: (item: I) => readonly string[],
     compare: (a: I, b: I) => number,
   ): ReadonlyMap<string, Group<I>> {
-    this.#use("group", name);
+    this.use("group", name);
     const before = (this.#groupings.get(name) ?? NO_GROUPS) as Grouping<I>;
     const next = regroup(before, items, keysOf, compare);
     this.#groupings.set(name, next);
@@ -142,7 +142,8 @@ export class Memory {
       for (const name of map.keys()) if (name.startsWith(prefix)) map.delete(name);
   }
 
-  #use(what: "source" | "pass" | "group", name: string): void {
+  /** Notes that a name is used in this run. Throws when it has been used in this run before. */
+  protected use(what: "source" | "pass" | "group", name: string): void {
     const key = `${what} ${name}`;
     if (this.#used.has(key)) throw new RangeError(`the ${what} ${JSON.stringify(name)} is used twice in one run`);
     this.#used.add(key);
@@ -164,7 +165,6 @@ export class Memory {
 /** The only item of a pass with one result. */
 const SINGLE: object = {};
 
-const NO_GROUPS: Grouping<object> = { items: [], groups: new Map() };
 const NOTHING: Omit<Pass, "given"> = { items: [], made: [], results: [], reported: [], sources: new Map() };
 
 /** The run of a pass that follows `before`. `fresh` are those of `made` that were not kept. */

@@ -76,7 +76,13 @@ function readSource(cluster: Cluster, kind: AnchorKind, name: string, use: Ancho
       continue;
     }
     ders.push(der);
-    facts.push({ where, line, subject: subjectOf(der), ...judged });
+    // Only a warning names the subject, and reading it costs as much as judging the certificate.
+    const lazy = {
+      get subject() {
+        return subjectOf(der);
+      },
+    };
+    facts.push(Object.assign(lazy, { where, line, ...judged }));
   }
   unusable.sort((a, b) => a.line - b.line);
   const source = { name: `${kind} ${name}`, ...digests(ders), place: text.note, unusable, facts };

@@ -2,12 +2,6 @@
 
 type Fill = (value: unknown) => unknown;
 
-interface Property {
-  readonly name: string;
-  readonly fallback: unknown;
-  readonly fill: Fill | null;
-}
-
 /**
  * A function that sets the defaults of a schema: it gives the value itself when all are set, and else a copy of what contains
  * them. Null: the schema has no defaults. As in ajv, `properties`, `items` and `additionalProperties` may have defaults, and
@@ -19,30 +13,31 @@ interface Property {
 export function defaultsOf(schema: unknown): Fill | null {
   if (schema === null || typeof schema !== "object") return null;
   const { properties = {}, items, additionalProperties } = schema as Readonly<Record<string, object | undefined>>;
-  const known = Object.entries(properties).map(([name, own]: [string, unknown]): Property => ({
-    name,
-    fallback: (own as { readonly default?: unknown }).default,
-    fill: defaultsOf(own),
-  }));
-  const withDefaults = known.filter(({ fallback, fill }) => fallback !== undefined || fill !== null);
+  const known = Object.entries(properties);
+  /** What sets the defaults inside of each known property; null: there are none. */
+  const inner = new Map(known.map(([name, own]) => [name, defaultsOf(own)]));
+  const missing = known.flatMap(([name, own]: [string, unknown]) => {
+    const { default: fallback } = own as { readonly default?: unknown };
+    return fallback === undefined ? [] : [{ name, fallback: inner.get(name)?.(fallback) ?? fallback }];
+  });
   const fillItem = defaultsOf(items);
   const fillOther = defaultsOf(additionalProperties);
-  if (withDefaults.length === 0 && fillItem === null && fillOther === null) return null;
-  const names = new Set(known.map(({ name }) => name));
+  const fillsChildren = fillOther !== null || [...inner.values()].some((fill) => fill !== null);
+  if (missing.length === 0 && fillItem === null && !fillsChildren) return null;
   return (value) => {
-    if (Array.isArray(value)) return fillItem === null ? value : fillItems(value, fillItem);
     if (value === null || typeof value !== "object") return value;
+    if (Array.isArray(value)) return fillItem === null ? value : fillItems(value, fillItem);
     const given = value as Readonly<Record<string, unknown>>;
     let filled: Record<string, unknown> | null = null;
-    for (const { name, fallback, fill } of withDefaults) {
-      const before = given[name];
-      const own = before === undefined ? cloned(fallback) : before;
-      const after = fill === null || own === undefined ? own : fill(own);
-      if (after !== before) (filled ??= { ...given })[name] = after;
-    }
-    if (fillOther !== null)
-      for (const [name, before] of Object.entries(given)) {
-        const after = names.has(name) ? before : fillOther(before);
+    for (const { name, fallback } of missing)
+      if (given[name] === undefined) (filled ??= { ...given })[name] = cloned(fallback);
+    if (fillsChildren)
+      for (const name of Object.keys(given)) {
+        const fill = inner.get(name);
+        const own = fill === undefined ? fillOther : fill;
+        if (own === null) continue;
+        const before = given[name];
+        const after = own(before);
         if (after !== before) (filled ??= { ...given })[name] = after;
       }
     return filled ?? value;
@@ -51,7 +46,8 @@ export function defaultsOf(schema: unknown): Fill | null {
 
 function fillItems(items: readonly unknown[], fill: Fill): readonly unknown[] {
   let filled: unknown[] | null = null;
-  for (const [index, before] of items.entries()) {
+  for (let index = 0; index < items.length; index++) {
+    const before = items[index];
     const after = fill(before);
     if (after !== before) (filled ??= [...items])[index] = after;
   }

@@ -68,9 +68,9 @@ export function validityOf(model: Model, now: Clock): string {
 /** Text for a condition: the CAs of the sources that are not valid now. Empty: all are, or there is no clock. */
 export function describeDates(sources: readonly AnchorSource[], now: Clock): string {
   const faults = sources.flatMap(({ name, facts }) =>
-    facts.flatMap(({ where, subject, ...dates }) => {
-      const fault = dateFault(dates, now);
-      return fault === null ? [] : [`${where} of ${name}, ${subject}, ${fault.what} (${fault.date})`];
+    facts.flatMap((anchor) => {
+      const fault = dateFault(anchor, now);
+      return fault === null ? [] : [`${anchor.where} of ${name}, ${anchor.subject}, ${fault.what} (${fault.date})`];
     }),
   );
   if (faults.length === 0) return "";
