@@ -25,7 +25,7 @@ interface ForwardContext {
  * The outcome of forwarding. `backend` is null when the chosen backendRef is refused, `sent` is null when no request
  * went to the backend.
  */
-export interface ForwardResult {
+interface ForwardResult {
   readonly answer: Answer;
   readonly backend: BackendId | null;
   readonly sent: Sent | null;

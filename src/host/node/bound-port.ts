@@ -144,9 +144,8 @@ export class BoundPort {
     const client = addHttp1Client(socket, addClient);
     const late = (hasBegun: boolean): Buffer => lastMessage(hasBegun ? this.#refuse({}, LATE) : failureResponse(LATE));
     onPreface(socket, this.#limits.headersMs, late, (protocol, first) => {
-      // HTTP/1.1, and HTTP/2 on Bun, read by the event `data`, so the first bytes are emitted once more. Putting them back
-      // instead would make Deno emit them after the bytes that follow, now and then.
-      // Where clients may not speak HTTP/2, the parser of HTTP/1.1 refuses the preface of HTTP/2.
+      // HTTP/1.1, and HTTP/2 on Bun, read by the event `data`, so the first bytes are emitted once more: put back, they
+      // would now and then come after the bytes that follow on Deno. http1 refuses the preface where HTTP/2 is off.
       if (protocol === "http/1.1" || this.#http2 === null) {
         this.#http1.serve(socket, client);
         socket.emit("data", first);
