@@ -2,22 +2,26 @@
  * Checks that a parsed value is a bundle as types.ts describes it: every field is there and no other, and every
  * reference leads somewhere.
  */
-import { isSha256Hex } from "./bytes.ts";
-import { BundleError } from "./refusal.ts";
+import {
+  byKind,
+  type Check,
+  integer,
+  list,
+  map,
+  nullable,
+  nullableString,
+  object,
+  oneOf,
+  sha256Hex,
+  string,
+  wrong,
+} from "./checks.ts";
 import { type Checked, checkReferences } from "./references.ts";
 import { type Bundle, CONFIG_CODES } from "./types.ts";
 
-/** Checks one value. Throws a BundleError that names the field. */
-type Check = (value: unknown, at: Path) => void;
-/**
- * The field names and indices from the root to a value. Each check restores the path, so that descending allocates
- * nothing.
- */
-type Path = (string | number)[];
-
 /**
  * Checks a parsed value and answers it as a bundle. `checked` tells what need not be checked again; null: everything
- * is checked. Throws {@link BundleError}.
+ * is checked. Throws BundleError.
  */
 export function checkBundle(value: unknown, checked: Checked | null): Bundle {
   const unlessKnown = (check: Check): Check =>
@@ -28,87 +32,9 @@ export function checkBundle(value: unknown, checked: Checked | null): Bundle {
   return bundle;
 }
 
-const string: Check = (value, at) => {
-  if (typeof value !== "string") wrong(value, at, "a string");
-};
-const nullableString: Check = (value, at) => {
-  if (value !== null && typeof value !== "string") wrong(value, at, "a string or null");
-};
-const sha256Hex: Check = (value, at) => {
-  if (!isSha256Hex(value)) wrong(value, at, "64 lower-case hex digits");
-};
-const integer =
-  (low: number, high: number): Check =>
-  (value, at) => {
-    if (!Number.isInteger(value) || (value as number) < low || (value as number) > high)
-      wrong(value, at, `an integer from ${low} to ${high}`);
-  };
-const oneOf = (...allowed: readonly unknown[]): Check => {
-  const set = new Set(allowed);
-  return (value, at) => {
-    if (!set.has(value)) wrong(value, at, `one of ${allowed.map((item) => JSON.stringify(item)).join(", ")}`);
-  };
-};
-const list =
-  (item: Check, least = 0): Check =>
-  (value, at) => {
-    if (!Array.isArray(value) || value.length < least) return wrong(value, at, `a list of at least ${least}`);
-    for (let index = 0; index < value.length; index++) {
-      at.push(index);
-      item(value[index], at);
-      at.pop();
-    }
-  };
-const nullable =
-  (inner: Check): Check =>
-  (value, at) => {
-    if (value !== null) inner(value, at);
-  };
-const map =
-  (key: Check, item: Check): Check =>
-  (value, at) => {
-    const entries = record(value, at);
-    for (const name of Object.keys(entries)) {
-      at.push(name);
-      key(name, at);
-      item(entries[name], at);
-      at.pop();
-    }
-  };
-const object = (fields: Readonly<Record<string, Check>>): Check => {
-  const checks = Object.entries(fields);
-  return (value, at) => {
-    const entries = record(value, at);
-    for (const [name, check] of checks) {
-      const child = entries[name];
-      at.push(name);
-      // A parsed JSON object has no value undefined, and inherits no property with the name of a field.
-      if (child === undefined) throw new BundleError("missing-field", format(at), "it is required");
-      check(child, at);
-      at.pop();
-    }
-    const names = Object.keys(entries);
-    if (names.length === checks.length) return;
-    at.push(names.find((name) => !Object.hasOwn(fields, name)) ?? "");
-    throw new BundleError("unknown-field", format(at), "this version does not know it");
-  };
-};
 /** Whether a value is the variant with the field `refused`, of a target or of a backendRef. */
 const isRefused = (value: unknown): boolean =>
   value !== null && typeof value === "object" && Object.hasOwn(value, "refused");
-/** Checks a union whose variants differ in the field `kind`. */
-const byKind = (variants: Readonly<Record<string, Check>>): Check => {
-  const checks = new Map(Object.entries(variants));
-  return (value, at) => {
-    const { kind } = record(value, at);
-    const check = typeof kind === "string" ? checks.get(kind) : undefined;
-    if (check === undefined) {
-      at.push("kind");
-      return wrong(kind, at, `one of ${[...checks.keys()].join(", ")}`);
-    }
-    check(value, at);
-  };
-};
 
 const PORT = integer(1, 65_535);
 const CODE = oneOf(...CONFIG_CODES);
@@ -243,19 +169,3 @@ const bundleOf = (entry: (check: Check) => Check): Check =>
     anchorSets: map(sha256Hex, entry(ANCHOR_SET)),
     anchors: map(sha256Hex, entry(string)),
   });
-
-function record(value: unknown, at: Path): Record<string, unknown> {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return wrong(value, at, "an object");
-  return value as Record<string, unknown>;
-}
-
-function wrong(value: unknown, at: Path, expected: string): never {
-  const found = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
-  throw new BundleError("wrong-type", format(at), `expected ${expected}, found ${found}`);
-}
-
-function format(path: Path): string {
-  let text = "";
-  for (const step of path) text += typeof step === "number" ? `[${step}]` : `${text === "" ? "" : "."}${step}`;
-  return text;
-}

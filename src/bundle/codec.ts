@@ -6,7 +6,8 @@
 import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
 import { canonicalJson } from "./canonical.ts";
-import { layOut, type Layout, readLines, TEXTS, type Texts } from "./lines.ts";
+import { layOut, TEXTS, type Texts } from "./lines.ts";
+import { type Layout, readLines } from "./read-lines.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
 

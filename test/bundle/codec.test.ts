@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { BUNDLE_REFUSALS, BundleError, canonicalJson, decodeBundle, encodeBundle } from "../../src/bundle/codec.ts";
-import { readLines } from "../../src/bundle/lines.ts";
+import { readLines } from "../../src/bundle/read-lines.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 
 const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();

@@ -22,7 +22,8 @@ import type {
   HTTPRequestRedirectFilter,
   HTTPRouteFilter,
 } from "../kubernetes/objects.ts";
-import { FILTER_FIELDS, pathFault } from "../schema/route-rules.ts";
+import { FILTER_FIELDS } from "../schema/filter-rules.ts";
+import { pathFault } from "../schema/route-rules.ts";
 
 /** The answer of a RequestRedirect filter. */
 type Redirect = Extract<BundleAction, { kind: "redirect" }>;

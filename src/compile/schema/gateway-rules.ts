@@ -2,7 +2,7 @@
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { FrontendTLS, Gateway, Listener, ListenerSet } from "../kubernetes/objects.ts";
 import { isSloppyIp } from "./ip.ts";
-import { authRules } from "./route-rules.ts";
+import { authRules } from "./filter-rules.ts";
 import { rule } from "./rule.ts";
 
 /** The rules that a Gateway breaks. */

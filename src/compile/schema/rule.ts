@@ -1,5 +1,6 @@
 /** What the checks of the CRDs' rules have in common. */
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
+import type { BackendObjectReference } from "../kubernetes/objects.ts";
 
 /** The problem of an object that breaks a rule of its CRD. The message states the rule, so it also is what was expected. */
 export function rule(path: FieldPath, message: string, remedy: string, found?: string): Problem {
@@ -45,4 +46,39 @@ export function distinctRefs(at: FieldPath, refs: readonly DistinctRef[]): Probl
     }
   }
   return problems;
+}
+
+/** A union of the API: the value of one field says which other field, its member, must be present. */
+interface Union {
+  /** The field that chooses a member. */
+  readonly field: string;
+  readonly chosen: string | undefined;
+  /** The members by choice; a member has the name of its choice in lower case. */
+  readonly members: Readonly<Record<string, unknown>>;
+  /** Added to the remedy for a member that is missing. */
+  readonly hint?: string;
+}
+
+/** The rules of a union: the member that is chosen must be present, and no other. */
+export function unionRules({ field, chosen, members, hint = "" }: Union, at: FieldPath): Problem[] {
+  const problems: Problem[] = [];
+  for (const [choice, member] of Object.entries(members)) {
+    const name = choice.toLowerCase();
+    if ((chosen === choice) === (member !== undefined)) continue;
+    problems.push(
+      member === undefined
+        ? rule([...at, name], `${field} ${choice} needs ${name}`, `add ${name}${hint}`)
+        : rule([...at, name], `${name} is for ${field} ${choice} alone`, `remove ${name}, or correct ${field}`),
+    );
+  }
+  return problems;
+}
+
+/** "Must have port for Service reference", "Must not have port for Backend reference" */
+export function portRule({ group, kind, port }: BackendObjectReference, at: FieldPath): Problem[] {
+  if (group === "" && kind === "Service" && port === undefined)
+    return [rule([...at, "port"], "a Service reference must have a port", "add the Service's port")];
+  return group === "gateway.networking.x-k8s.io" && kind === "XBackend" && port !== undefined
+    ? [rule([...at, "port"], "a Backend reference must not have a port", "remove port")]
+    : [];
 }

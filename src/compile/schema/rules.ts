@@ -1,6 +1,6 @@
 /**
  * The cross-field rules of the CRDs (CEL, `x-kubernetes-validations`) for the fields that lasthop accepts, as typed checks.
- * gateway-rules.ts has those of Gateways and ListenerSets, route-rules.ts those of HTTPRoutes.
+ * gateway-rules.ts has those of Gateways and ListenerSets, route-rules.ts those of HTTPRoutes, filter-rules.ts those of filters.
  */
 import { type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { BackendTLSPolicy, Gateway, HTTPRoute, ListenerSet } from "../kubernetes/objects.ts";
