@@ -51,12 +51,23 @@ describe("RSA in JavaScript", () => {
     const key = { kind: "rsa", bits, modulus, exponent: bytes(1, 0, 1) } as const;
     for (const hash of ["SHA-256", "SHA-384", "SHA-512"] as const) {
       const pkcs1 = new Uint8Array(sign(hash.replace("-", ""), message, privateKey));
-      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pkcs1, message, subtle)).toBe(true);
-      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pkcs1, other, subtle)).toBe(false);
-      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pkcs1.subarray(1), message, subtle)).toBe(false);
-      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, concat(bytes(0), pkcs1), message, subtle)).toBe(
+      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pkcs1, data: message }, subtle)).toBe(
+        true,
+      );
+      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pkcs1, data: other }, subtle)).toBe(
         false,
       );
+      expect(
+        await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pkcs1.subarray(1), data: message }, subtle),
+      ).toBe(false);
+      expect(
+        await verifyLargeRsa(
+          key,
+          { kind: "rsa-pkcs1", hash },
+          { signature: concat(bytes(0), pkcs1), data: message },
+          subtle,
+        ),
+      ).toBe(false);
       // The same representative modulo the modulus is another signature (RFC 8017 §5.2.2).
       const sum = (
         BigInt(`0x${Buffer.from(pkcs1).toString("hex")}`) + BigInt(`0x${Buffer.from(modulus).toString("hex")}`)
@@ -64,19 +75,30 @@ describe("RSA in JavaScript", () => {
       const size = 2 * modulus.length;
       if (sum.length <= size) {
         const shifted = new Uint8Array(Buffer.from(sum.padStart(size, "0"), "hex"));
-        expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, shifted, message, subtle)).toBe(false);
+        expect(
+          await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: shifted, data: message }, subtle),
+        ).toBe(false);
       }
       for (const saltLength of [0, 20, 64]) {
         const padding = constants.RSA_PKCS1_PSS_PADDING;
         const pss = new Uint8Array(sign(hash.replace("-", ""), message, { key: privateKey, padding, saltLength }));
         const algorithm = { kind: "rsa-pss", hash, saltLength, usual: false } as const;
-        expect(await verifyLargeRsa(key, algorithm, pss, message, subtle)).toBe(true);
-        expect(await verifyLargeRsa(key, algorithm, pss, other, subtle)).toBe(false);
-        expect(await verifyLargeRsa(key, { ...algorithm, saltLength: saltLength + 1 }, pss, message, subtle)).toBe(
+        expect(await verifyLargeRsa(key, algorithm, { signature: pss, data: message }, subtle)).toBe(true);
+        expect(await verifyLargeRsa(key, algorithm, { signature: pss, data: other }, subtle)).toBe(false);
+        expect(
+          await verifyLargeRsa(
+            key,
+            { ...algorithm, saltLength: saltLength + 1 },
+            { signature: pss, data: message },
+            subtle,
+          ),
+        ).toBe(false);
+        expect(
+          await verifyLargeRsa(key, { ...algorithm, saltLength: 250 }, { signature: pss, data: message }, subtle),
+        ).toBe(false);
+        expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pss, data: message }, subtle)).toBe(
           false,
         );
-        expect(await verifyLargeRsa(key, { ...algorithm, saltLength: 250 }, pss, message, subtle)).toBe(false);
-        expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, pss, message, subtle)).toBe(false);
       }
     }
   });
@@ -84,7 +106,9 @@ describe("RSA in JavaScript", () => {
     // The modulus itself encodes to zero; only its size is at fault, and size is what must be checked first.
     const modulus = new Uint8Array(256).fill(0xff);
     const key = { kind: "rsa", bits: 2048, modulus, exponent: bytes(3) } as const;
-    expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash: "SHA-256" }, modulus, message, subtle)).toBe(false);
+    expect(
+      await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash: "SHA-256" }, { signature: modulus, data: message }, subtle),
+    ).toBe(false);
   });
 });
 
@@ -165,8 +189,7 @@ async function verifies({ bits, n, d }: Pair, wrong: Wrong = {}, saltLength = SA
     return verifyLargeRsa(
       key,
       { kind: "rsa-pss", hash: "SHA-256", saltLength, usual: false },
-      signature,
-      message,
+      { signature, data: message },
       subtle,
     );
   }

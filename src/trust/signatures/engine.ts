@@ -103,7 +103,7 @@ class TrustEngine extends CryptoEngine {
       case "rsa-pkcs1":
       case "rsa-pss": {
         if (key.kind !== "rsa") return false;
-        if (key.bits > WEBCRYPTO_RSA_BITS) return verifyLargeRsa(key, algorithm, signature, data, this.subtle);
+        if (key.bits > WEBCRYPTO_RSA_BITS) return verifyLargeRsa(key, algorithm, { signature, data }, this.subtle);
         const name = algorithm.kind === "rsa-pss" ? "RSA-PSS" : "RSASSA-PKCS1-v1_5";
         const imported = await this.import(known, { name, hash: algorithm.hash });
         const parameters = algorithm.kind === "rsa-pss" ? { name, saltLength: algorithm.saltLength } : { name };

@@ -19,12 +19,17 @@ const DIGEST_INFO: Readonly<Record<Hash, readonly number[]>> = {
   "SHA-512": [0x30, 0x51, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03, 5, 0, 4, 0x40],
 };
 
+/** A signature, and the data over which it should be. */
+interface Signed {
+  readonly signature: Uint8Array;
+  readonly data: BufferSource;
+}
+
 /** RSASSA-PKCS1-v1_5 (RFC 8017 §8.2.2) and RSASSA-PSS (§8.1.2) verification of a signature over `data`. */
 export async function verifyLargeRsa(
   key: RsaKey,
   algorithm: RsaAlgorithm,
-  signature: Uint8Array,
-  data: BufferSource,
+  { signature, data }: Signed,
   subtle: Digest,
 ): Promise<boolean> {
   const size = Math.ceil(key.bits / 8);
@@ -36,7 +41,7 @@ export async function verifyLargeRsa(
   const digest = new Uint8Array(await subtle.digest(algorithm.hash, data));
   return algorithm.kind === "rsa-pkcs1"
     ? sameBytes(encoded, pkcs1(digest, algorithm.hash, size))
-    : pss(encoded, digest, algorithm, key.bits - 1, subtle);
+    : pss({ block: encoded, bits: key.bits - 1 }, digest, algorithm, subtle);
 }
 
 /** Multiplications for an exponent of 65,537. */
@@ -57,15 +62,14 @@ function pkcs1(digest: Uint8Array, hash: Hash, size: number): Uint8Array {
   return encoded;
 }
 
-/** EMSA-PSS-VERIFY (§9.1.2). */
+/** EMSA-PSS-VERIFY (§9.1.2). `bits` is the length of the encoded message, which `block` holds. */
 async function pss(
-  block: Uint8Array,
+  { block, bits }: { readonly block: Uint8Array; readonly bits: number },
   digest: Uint8Array,
   algorithm: { readonly hash: Hash; readonly saltLength: number },
-  encodedBits: number,
   subtle: Digest,
 ): Promise<boolean> {
-  const size = Math.ceil(encodedBits / 8);
+  const size = Math.ceil(bits / 8);
   // When the modulus is one bit longer than whole octets, the encoded message is one octet shorter and that octet is 0.
   if (block.length > size && block[0] !== 0) return false;
   const encoded = block.subarray(block.length - size);
@@ -75,7 +79,7 @@ async function pss(
   const seed = encoded.subarray(masked, size - 1);
   const mask = await mgf1(seed, masked, algorithm.hash, subtle);
   const db = encoded.slice(0, masked).map((octet, index) => octet ^ (mask[index] ?? 0));
-  const topMask = 0xff >> (8 * size - encodedBits);
+  const topMask = 0xff >> (8 * size - bits);
   if (((encoded[0] ?? 0) & ~topMask) !== 0) return false;
   db[0] = (db[0] ?? 0) & topMask;
   if (db.subarray(0, zeros).some((octet) => octet !== 0) || db[zeros] !== 0x01) return false;
