@@ -84,11 +84,13 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   bundle: [
     "codec.ts",
     "check.ts",
+    "checks.ts",
     "references.ts",
     "capabilities.ts",
     "publication.ts",
     "secrets.ts",
     "sealing.ts",
+    "read-lines.ts",
     "lines.ts",
     "canonical.ts",
     "refusal.ts",

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import packageJson from "../package.json" with { type: "json" };
 import { TRANSPORT_CODES } from "../src/backend/failure.ts";
 import { CONFIG_CODES } from "../src/bundle/types.ts";
-import { INPUT_CODES } from "../src/compile/diagnostics/diagnostics.ts";
+import { INPUT_CODES } from "../src/compile/diagnostics/codes.ts";
 import { OPTION_KEYS } from "../src/compile/policies/options.ts";
 import { REFUSAL_CODES } from "../src/trust/index.ts";
 import { CHECKS } from "./runtimes/checks/all.ts";

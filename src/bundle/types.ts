@@ -2,7 +2,8 @@
  * The bundle: what `lasthop build` emits and every host loads. Format 1.
  *
  * Plain JSON. Every map's keys and every set-like list are sorted by the emitter, so that the same objects in any
- * order give the same bytes (see codec.ts). It never holds a private key.
+ * order give the same bytes (see codec.ts). It never holds a private key. The contract of every room stands in this
+ * one file, however long it is, so that it can be read as a whole.
  */
 
 /** Lower-case hex SHA-256, 64 characters. */

@@ -1,6 +1,6 @@
 /** Compilation of a whole cluster, again and again: statuses of every object, and a bundle for each Gateway. */
 import type { BackendId, Bundle, NamespacedName } from "../bundle/types.ts";
-import type { EndpointOptions } from "./backends/endpoints.ts";
+import type { EndpointOptions } from "./backends/found-endpoints.ts";
 import type { Clock } from "./clock.ts";
 import { type Diagnostic, Diagnostics } from "./diagnostics/diagnostics.ts";
 import { emitBundle } from "./emit/emit.ts";

@@ -9,13 +9,8 @@ export {
 } from "./cluster.ts";
 export { compile, type CompileOptions, compileObjects, type CompileResult } from "./compile.ts";
 export type { Condition } from "./diagnostics/conditions.ts";
-export {
-  type Diagnostic,
-  type DiagnosticCode,
-  Diagnostics,
-  type Location,
-  type ObjectRef,
-} from "./diagnostics/diagnostics.ts";
+export { type Diagnostic, Diagnostics, type Location, type ObjectRef } from "./diagnostics/diagnostics.ts";
+export { type DiagnosticCode } from "./diagnostics/codes.ts";
 export type { Skipped } from "./diagnostics/skipped.ts";
 export type { InputDocument } from "./document/parse.ts";
 export { inputFiles, type InputsRead, readInputs } from "./document/read.ts";

@@ -10,7 +10,7 @@ import { describe, expect, test } from "vitest";
 import { parseBuildArgs } from "../../src/cli/build/args.ts";
 import { CONFIG_CODES } from "../../src/bundle/types.ts";
 import { CONFLICTED, NOT_ACCEPTED, UNRESOLVED } from "../../src/compile/diagnostics/conditions.ts";
-import { INPUT_CODES } from "../../src/compile/diagnostics/diagnostics.ts";
+import { INPUT_CODES } from "../../src/compile/diagnostics/codes.ts";
 import { compile, type ObjectStatus } from "../../src/compile/index.ts";
 import { mintPlaceholders } from "./minted.ts";
 

@@ -1,7 +1,7 @@
 /** Problems of BackendTLSPolicies that show only when it is known who uses their Services. */
 import type { Problem } from "../diagnostics/diagnostics.ts";
 import { nameServices } from "../policies/likely-services.ts";
-import type { PolicyState } from "../policies/policies.ts";
+import type { PolicyState } from "../policies/state.ts";
 
 /** A policy that no Gateway uses. `likely` are Services without a policy that routes use, and that may be meant. */
 export function unusedPolicy({ targets }: PolicyState, likely: readonly string[]): Problem {

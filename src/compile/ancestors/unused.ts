@@ -12,7 +12,7 @@ import type { Cluster, Entry } from "../load/load.ts";
 import type { Group } from "../memory/groups.ts";
 import type { Memory } from "../memory/memory.ts";
 import { likelyServices, type ServiceIndex } from "../policies/likely-services.ts";
-import type { PolicyState } from "../policies/policies.ts";
+import type { PolicyState } from "../policies/state.ts";
 import { parentKind } from "../routes/parents.ts";
 import type { RouteState } from "../routes/routes.ts";
 import { backendRefsOf } from "../routes/rules.ts";

@@ -4,7 +4,9 @@ import { type FieldPath, namespacedName, type SourceObject } from "../diagnostic
 import type { BackendObjectReference } from "../kubernetes/objects.ts";
 import type { Service, ServicePort } from "../kubernetes/core-objects.ts";
 import type { Cluster } from "../load/load.ts";
-import { type Policies, type PolicyState, policyTransport } from "../policies/policies.ts";
+import type { Policies } from "../policies/policies.ts";
+import { policyTransport } from "../policies/coverage.ts";
+import type { PolicyState } from "../policies/state.ts";
 import { absent } from "../references/absent.ts";
 import { type Grants, notPermitted, type Referrer } from "../references/grants.ts";
 import {

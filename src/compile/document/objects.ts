@@ -1,16 +1,10 @@
 /** The objects in texts: documents are parsed, lists unpacked, nulls removed, and documents that are no objects reported. */
 import type { RawObject } from "../kubernetes/raw-object.ts";
-import {
-  type Diagnostic,
-  type Diagnostics,
-  type FieldPath,
-  inputDiagnostic,
-  type Location,
-  show,
-} from "../diagnostics/diagnostics.ts";
+import { type Diagnostics, type FieldPath, type Location, show } from "../diagnostics/diagnostics.ts";
 import { field, KINDS } from "../kubernetes/kinds.ts";
 import type { Locate } from "./locate.ts";
 import { type InputDocument, type ParsedDocument, parseText } from "./parse.ts";
+import { emptyInput, malformed, typeOf, UNPACK } from "./problems.ts";
 
 /**
  * The objects of all texts. `fatal`: one of the texts cannot be read, so nothing may be built from the others. `namespace` is
@@ -191,34 +185,3 @@ export function pruneNulls<T extends object>(value: T): T {
   }
   return value;
 }
-
-const emptyInput = (file: string): Diagnostic =>
-  inputDiagnostic({
-    severity: "warning",
-    code: "input-empty",
-    message: `${file} holds no object`,
-    location: { file, line: 1, column: 1, length: 1, sourceLine: null },
-    expected: "Kubernetes objects",
-    remedy: "remove the file, or add the objects",
-  });
-
-const UNPACK =
-  'put the list under `items` of an object with `apiVersion: v1` and `kind: List`: jq \'{apiVersion: "v1", kind: "List", items: .}\'';
-
-/** The type of a value in terms of YAML. The value itself may be a secret, and is not shown. */
-function typeOf(value: unknown): string {
-  if (Array.isArray(value)) return "a list (array)";
-  if (value === null) return "null";
-  return typeof value === "object" ? "a mapping (object)" : `a ${typeof value}`;
-}
-
-const malformed = (
-  location: Location,
-  fault: Pick<Diagnostic, "message" | "expected" | "found"> & { readonly remedy?: string },
-): Diagnostic =>
-  inputDiagnostic({
-    code: "object-malformed",
-    location,
-    remedy: "write one Kubernetes object per YAML document, separated by `---`",
-    ...fault,
-  });

@@ -9,11 +9,12 @@ import {
   parseEvents,
   YAMLException,
 } from "js-yaml";
-import { type Diagnostic, inputDiagnostic, type Location } from "../diagnostics/diagnostics.ts";
+import { type Diagnostic, inputDiagnostic } from "../diagnostics/diagnostics.ts";
 import { DEFICIENT, type Indented, indentFlow, unchanged } from "./flow-indent.ts";
 import { itemLocators, type Lines, linesOf, type Locate, locationAt, locator, type Part } from "./locate.ts";
 import { jsonValues, partsOf, type TextRange } from "./parts.ts";
 import { markNear, type Template, templateIn, withoutMarks } from "./templates.ts";
+import { aliasFault, expandsTooFar, MAX_DEPTH } from "./aliases.ts";
 
 /** The text of a file; diagnostics name the file as `file`. */
 export interface InputDocument {
@@ -31,10 +32,6 @@ export interface ParsedDocument {
 
 /** The YAML of Kubernetes: booleans (`on`, `yes`) and merge keys of YAML 1.1, all other scalars of YAML 1.2. */
 const SCHEMA = CORE_SCHEMA.withTags(boolYaml11Tag, mergeTag);
-const MAX_DEPTH = 100;
-/** Nodes that one document may have when its aliases are expanded. */
-const MAX_EXPANDED_NODES = 1_000_000;
-
 /** Every document of a text, or why the text as a whole cannot be read. Never throws on input. */
 export function parseText({ file, text }: InputDocument): { documents: ParsedDocument[] } | { fault: Diagnostic } {
   const source = text.startsWith("\uFEFF") ? text.slice(1) : text;
@@ -138,39 +135,6 @@ function hasAlias(events: readonly Event[], start: number, end: number): boolean
   return false;
 }
 
-/**
- * Whether a value is too large or too deep, or a cycle. Aliases share values, so a short text can mean any of these. No value
- * is walked twice here; later passes may walk the whole of what this accepts.
- */
-function expandsTooFar(root: unknown): boolean {
-  const measured = new Map<object, Measure>();
-  const visit = (value: unknown): Measure => {
-    if (value === null || typeof value !== "object") return LEAF;
-    const known = measured.get(value);
-    if (known !== undefined) return known;
-    measured.set(value, ENDLESS);
-    let nodes = 1;
-    let depth = 0;
-    for (const child of Object.values(value)) {
-      const inner = visit(child);
-      nodes += inner.nodes;
-      depth = Math.max(depth, inner.depth);
-    }
-    const own = { nodes, depth: depth + 1 };
-    measured.set(value, own);
-    return own;
-  };
-  const { nodes, depth } = visit(root);
-  return nodes > MAX_EXPANDED_NODES || depth > MAX_DEPTH;
-}
-
-interface Measure {
-  readonly nodes: number;
-  readonly depth: number;
-}
-const LEAF: Measure = { nodes: 1, depth: 0 };
-const ENDLESS: Measure = { nodes: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
-
 function syntaxFault(lines: Lines, { reason, at }: PartFault, [from, to]: TextRange): Diagnostic {
   const source = lines.source.slice(from, to);
   const template = templateFault(source, at ?? 0);
@@ -208,12 +172,3 @@ function mayHoldSecret({ source }: Lines, offset: number): boolean {
   const document = source.slice(Math.max(0, from), to < 0 ? source.length : to);
   return /Secret|PRIVATE KEY/.test(document);
 }
-
-const aliasFault = (location: Location): Diagnostic =>
-  inputDiagnostic({
-    code: "yaml-aliases",
-    message: "YAML aliases expand this document without bound",
-    location,
-    expected: `at most ${MAX_EXPANDED_NODES} nodes, ${MAX_DEPTH} deep`,
-    remedy: "write the repeated parts out",
-  });

@@ -5,32 +5,29 @@ import {
   type BackendId,
   type Bundle,
   BUNDLE_FORMAT,
-  type BundleAnchorSet,
   type BundleBackend,
   type BundleCertificate,
-  type BundleHost,
-  type BundleListener,
-  type BundleListenerTls,
-  type BundlePolicy,
   type BundleTransport,
   type Capability,
   type NamespacedName,
   type Sha256Hex,
 } from "../../bundle/types.ts";
-import type { AnchorSource } from "../references/anchor-source.ts";
 import type { BackendTarget } from "../backends/backends.ts";
 import type { Certificate } from "../references/certificates.ts";
 import { compareStrings, type Diagnostics, namespacedName } from "../diagnostics/diagnostics.ts";
-import { digestJson, sha256 } from "../digest.ts";
-import { emitRules, type ListenerHost } from "./rules.ts";
-import { type EndpointOptions, resolveEndpoints } from "../backends/endpoints.ts";
+import { sha256 } from "../digest.ts";
+import { emitRules } from "./rules.ts";
+import type { EndpointOptions } from "../backends/found-endpoints.ts";
+import { resolveEndpoints } from "../backends/endpoints.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
-import { listenerName, type ListenerState, type ListenerTls } from "../gateways/listeners.ts";
+import type { ListenerState } from "../gateways/listener-state.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { Model } from "../model.ts";
 import { type PlaintextBackend, plaintextOf } from "./plaintext.ts";
-import { policyTransport } from "../policies/policies.ts";
+import { policyTransport } from "../policies/coverage.ts";
 import { fullPolicy } from "../ancestors/ancestors.ts";
+import { emitPolicies, sorted } from "./policies.ts";
+import { emitListeners } from "./listeners.ts";
 
 /** What {@link emitBundle} gives. */
 interface Emitted {
@@ -166,38 +163,6 @@ function emitCertificates(certificates: readonly Certificate[]): Map<Sha256Hex, 
   return new Map(byName.map(({ digest, entry }) => [digest, entry]));
 }
 
-function emitListeners(listeners: readonly ListenerState[], hosts: readonly ListenerHost[]): BundleListener[] {
-  const hostsOf = listeners.map((): BundleHost[] => []);
-  for (const { listener, host } of hosts) hostsOf[listener]?.push(host);
-  return listeners
-    .map((listener, index) => emitListener(listener, hostsOf[index] ?? []))
-    .sort((a, b) => a.port - b.port || compareStrings(a.name, b.name));
-}
-
-function emitListener(listener: ListenerState, hosts: readonly BundleHost[]): BundleListener {
-  const { spec, hostname, verdict, filters } = listener;
-  const tls = verdict.kind === "accepted" ? verdict.tls : null;
-  return {
-    name: listenerName(listener),
-    port: spec.port,
-    protocol: tls === null ? "HTTP" : "HTTPS",
-    hostname,
-    tls: tls === null ? null : emitTls(tls),
-    filters,
-    hosts,
-  };
-}
-
-function emitTls({ certificates, clientValidation }: ListenerTls): BundleListenerTls {
-  return {
-    certificates: certificates.map(({ digest }) => digest),
-    clientValidation:
-      clientValidation.kind === "none"
-        ? null
-        : { anchorSet: digestJson(clientValidation.anchors), mode: clientValidation.mode },
-  };
-}
-
 /** How the gateway connects to a backend, or why it does not. */
 function transportOf(
   { service, port, policy }: BackendTarget,
@@ -213,55 +178,4 @@ function transportOf(
   return closed && covered.transport.kind === "tls"
     ? { kind: "refused", code: "gateway-client-certificate", policies: [] }
     : covered.transport;
-}
-
-/** The policies that some backend uses, and the trust anchors of these policies and of listeners. Equal ones share an entry. */
-function emitPolicies(
-  { policies }: Model,
-  used: ReadonlySet<Sha256Hex>,
-  listeners: readonly ListenerState[],
-): Pick<Bundle, "anchors" | "anchorSets" | "policies"> {
-  const found = new Map<Sha256Hex, BundlePolicy>();
-  const sets: AnchorSet[] = [];
-  for (const { effect } of policies.all.values()) {
-    if (effect.kind !== "enforced" || !used.has(effect.digest)) continue;
-    found.set(effect.digest, effect.policy);
-    sets.push({ ...effect, digest: effect.policy.anchorSet });
-  }
-  for (const { verdict } of listeners) {
-    const validation = verdict.kind === "accepted" ? verdict.tls?.clientValidation : undefined;
-    if (validation?.kind === "valid") sets.push({ ...validation, digest: digestJson(validation.anchors) });
-  }
-  return { policies: sorted(found), ...emitAnchors(sets) };
-}
-
-/** The trust anchors of one policy or listener. */
-interface AnchorSet {
-  readonly digest: Sha256Hex;
-  readonly anchors: readonly Sha256Hex[];
-  readonly sources: readonly AnchorSource[];
-}
-
-function emitAnchors(sets: readonly AnchorSet[]): Pick<Bundle, "anchors" | "anchorSets"> {
-  const names = new Map<Sha256Hex, Set<string>>();
-  const anchorSets = new Map<Sha256Hex, BundleAnchorSet>();
-  const used = new Map<Sha256Hex, string>();
-  for (const { digest, anchors, sources } of sets) {
-    const own = names.get(digest) ?? new Set();
-    names.set(digest, own);
-    for (const { name, certificates } of sources) {
-      if (own.has(name)) continue;
-      own.add(name);
-      for (const [anchor, certificate] of certificates) used.set(anchor, certificate);
-    }
-    anchorSets.set(digest, { source: [], anchors });
-  }
-  for (const [digest, { anchors }] of anchorSets)
-    anchorSets.set(digest, { source: [...(names.get(digest) ?? [])].sort(compareStrings), anchors });
-  return { anchorSets: sorted(anchorSets), anchors: sorted(used) };
-}
-
-/** A record with the entries of a map, sorted by key. */
-function sorted<T>(map: ReadonlyMap<string, T>): Record<string, T> {
-  return Object.fromEntries([...map].sort(([a], [b]) => compareStrings(a, b)));
 }

@@ -3,7 +3,7 @@ import type { BundleAction, BundleBackendRef, BundleHost, BundleMatch, BundleRul
 import type { BackendTarget, ResolvedBackendRef } from "../backends/backends.ts";
 import { compareStrings, type Diagnostics, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
-import type { ListenerState } from "../gateways/listeners.ts";
+import type { ListenerState } from "../gateways/listener-state.ts";
 import { compareMatches } from "../routes/matches.ts";
 import type { Group } from "../memory/groups.ts";
 import type { Memory } from "../memory/memory.ts";

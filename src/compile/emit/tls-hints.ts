@@ -3,7 +3,7 @@ import type { BackendTarget } from "../backends/backends.ts";
 import { PLAINTEXT_PROTOCOL } from "../backends/problems.ts";
 import { namespacedName, type Note, type Problem, show, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { EndpointSlice } from "../kubernetes/core-objects.ts";
-import type { PolicyState } from "../policies/policies.ts";
+import type { PolicyState } from "../policies/state.ts";
 import { field } from "../kubernetes/kinds.ts";
 
 /** Something that suggests TLS. */

@@ -2,9 +2,8 @@
 import type { BackendContext } from "../backends/backends.ts";
 import type { GatewayReason } from "../diagnostics/conditions.ts";
 import { type Diagnostics, explain, type Problem, type SourceObject } from "../diagnostics/diagnostics.ts";
-import { CONTROLLER_NAME } from "../kubernetes/names.ts";
-import type { Gateway, GatewayClass, ListenerSet } from "../kubernetes/objects.ts";
-import type { Cluster, Entry } from "../load/load.ts";
+import type { Gateway, ListenerSet } from "../kubernetes/objects.ts";
+import type { Entry } from "../load/load.ts";
 import type { Memory } from "../memory/memory.ts";
 import { absent, absentFrom } from "../references/absent.ts";
 import type { CertificateContext } from "../references/certificates.ts";
@@ -20,23 +19,17 @@ import {
   setsByGateway,
   type SetRefusal,
 } from "./listener-sets.ts";
-import { type ListenerOwner, type ListenerState, resolveListeners } from "./listeners.ts";
+import type { ListenerOwner, ListenerState } from "./listener-state.ts";
+import { resolveListeners } from "./listeners.ts";
 import {
   addressRoutability,
   addressType,
   badListenersSelector,
-  classParameters,
   defaultGateway,
   gatewayParameters,
   missingClass,
 } from "./problems.ts";
-
-/** A GatewayClass with lasthop's controllerName. */
-export interface ClassState {
-  readonly object: SourceObject<GatewayClass>;
-  /** Why the class is not accepted; null: it is. */
-  readonly refusal: string | null;
-}
+import type { ClassState } from "./classes.ts";
 
 /** A Gateway of a class that lasthop serves, or of a class that does not exist. */
 export type GatewayState =
@@ -71,33 +64,6 @@ export interface Gateways {
   readonly gateways: ReadonlyMap<string, GatewayState>;
   /** The ListenerSets whose parent is one of the Gateways. */
   readonly listenerSets: ReadonlyMap<string, ListenerSetState>;
-}
-
-/** The GatewayClasses with lasthop's controllerName, by name. */
-export function resolveClasses(
-  cluster: Cluster,
-  memory: Memory,
-  diagnostics: Diagnostics,
-): ReadonlyMap<string, ClassState> {
-  const classes = memory.once("classes", [], diagnostics, (own) => readClasses(cluster, own));
-  return memory.source("classes", classes);
-}
-
-function readClasses(cluster: Cluster, diagnostics: Diagnostics): Map<string, ClassState> {
-  const classes = new Map<string, ClassState>();
-  for (const [name, entry] of cluster.GatewayClass) {
-    if (entry.kind === "refused" || entry.object.value.spec.controllerName !== CONTROLLER_NAME) continue;
-    const { object } = entry;
-    const { parametersRef } = object.value.spec;
-    if (parametersRef === undefined) {
-      classes.set(name, { object, refusal: null });
-      continue;
-    }
-    const problem = classParameters(parametersRef);
-    diagnostics.report(object, problem);
-    classes.set(name, { object, refusal: explain(object, problem) });
-  }
-  return classes;
 }
 
 /** What Gateways are resolved with. */

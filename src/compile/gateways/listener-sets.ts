@@ -9,7 +9,7 @@ import { compareSeniority, seniorityOf } from "../kubernetes/seniority.ts";
 import type { Cluster, Entry } from "../load/load.ts";
 import { absent } from "../references/absent.ts";
 import { allowsNamespace } from "../references/namespaces.ts";
-import type { ListenerState } from "./listeners.ts";
+import type { ListenerState } from "./listener-state.ts";
 import { missingSetParent, setNotAllowed, wrongSetParent } from "./problems.ts";
 
 /** A ListenerSet whose parent is a Gateway that lasthop serves. */

@@ -1,22 +1,16 @@
 /** Listeners of a Gateway and of the ListenerSets attached to it: what each can serve, or why it serves nothing. */
-import type { BundleExternalAuth, NamespacedName } from "../../bundle/types.ts";
+import type { BundleExternalAuth } from "../../bundle/types.ts";
 import { type BackendContext, type ResolvedBackendRef, resolveBackendRef } from "../backends/backends.ts";
-import type { ConflictReason, ListenerReason, Unresolved } from "../diagnostics/conditions.ts";
-import {
-  type Diagnostics,
-  explain,
-  type FieldPath,
-  type Problem,
-  type SourceObject,
-} from "../diagnostics/diagnostics.ts";
+import type { ListenerReason, Unresolved } from "../diagnostics/conditions.ts";
+import { type Diagnostics, explain, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
 import { resolveExternalAuth } from "../filters/filters.ts";
 import { intersectHostnames, isIpAddress } from "../kubernetes/hostnames.ts";
 import { GATEWAY_GROUP } from "../kubernetes/names.ts";
-import type { Gateway, Listener, ListenerSet } from "../kubernetes/objects.ts";
+import type { Listener } from "../kubernetes/objects.ts";
 import { remarksOf, warningOf } from "../references/certificate-facts.ts";
 import { type Certificate, type CertificateContext, resolveCertificate } from "../references/certificates.ts";
 import { selectorFault } from "../references/namespaces.ts";
-import type { ClientValidation, ValidationByPort } from "./client-validation.ts";
+import type { ValidationByPort } from "./client-validation.ts";
 import { conflictOf } from "./conflicts.ts";
 import {
   badRoutesSelector,
@@ -28,45 +22,7 @@ import {
   missingCertificate,
   unservedRouteKinds,
 } from "./problems.ts";
-
-/** The object in which a listener stands. */
-export interface ListenerOwner {
-  readonly kind: "Gateway" | "ListenerSet";
-  readonly name: NamespacedName;
-  readonly namespace: string;
-  readonly object: SourceObject<Gateway | ListenerSet>;
-}
-
-/** What an HTTPS listener presents to its clients, and asks of them. */
-export interface ListenerTls {
-  readonly certificates: readonly Certificate[];
-  readonly clientValidation: Exclude<ClientValidation, { kind: "refused" }>;
-}
-
-/** Whether a listener is served; `tls` is null for HTTP. */
-type ListenerVerdict =
-  | { readonly kind: "accepted"; readonly tls: ListenerTls | null }
-  | { readonly kind: "refused"; readonly reason: ListenerReason; readonly message: string }
-  | { readonly kind: "conflicted"; readonly reason: ConflictReason; readonly message: string };
-
-/** A listener, and everything that is decided about it. */
-export interface ListenerState {
-  readonly owner: ListenerOwner;
-  readonly spec: Listener;
-  /** Place in `spec.listeners` of its owner. */
-  readonly index: number;
-  /** In lower case; null: every host. */
-  readonly hostname: string | null;
-  readonly verdict: ListenerVerdict;
-  readonly takesHttpRoutes: boolean;
-  /** Why `ResolvedRefs` is False; empty: it is True. */
-  readonly unresolved: readonly Unresolved[];
-  readonly filters: readonly BundleExternalAuth[];
-  /** The backendRefs of the filters. */
-  readonly backendRefs: readonly ResolvedBackendRef[];
-  /** Names of other HTTPS listeners of the port with which the listener shares a hostname (`OverlappingTLSConfig`). */
-  readonly overlaps: readonly string[];
-}
+import { listenerName, type ListenerOwner, type ListenerState, type ListenerVerdict } from "./listener-state.ts";
 
 /** What listeners are resolved with. */
 interface ListenerContext extends BackendContext, CertificateContext {
@@ -102,10 +58,6 @@ export function resolveListeners(
   });
   return states.map((state) => ({ ...state, overlaps: overlapsOf(state, states) }));
 }
-
-/** Name of a listener in its Gateway: `https`, or `shop/extra/https` for one of ListenerSet `shop/extra`. */
-export const listenerName = ({ owner, spec }: Pick<ListenerState, "owner" | "spec">): string =>
-  owner.kind === "Gateway" ? spec.name : `${owner.name}/${spec.name}`;
 
 /** A listener that is being resolved. */
 interface Resolving {

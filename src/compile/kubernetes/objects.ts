@@ -1,6 +1,7 @@
 /**
  * Types of the Gateway API's objects that have passed their schema: fields that the schema requires or defaults are present.
- * A field that lasthop refuses whenever it is present has the type `unknown`. Names are those of the API.
+ * A field that lasthop refuses whenever it is present has the type `unknown`. Names are those of the API. One file, though it
+ * is long: the types refer to each other, and are looked up by the name of the API.
  */
 import type { LabelSelector, Metadata } from "./core-objects.ts";
 

@@ -1,11 +1,6 @@
 /** Problems that load/ finds in objects of any kind, one constructor for each. */
-import {
-  type DiagnosticCode,
-  type FieldPath,
-  type Problem,
-  show,
-  type SourceObject,
-} from "../diagnostics/diagnostics.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import { type FieldPath, type Problem, show, type SourceObject } from "../diagnostics/diagnostics.ts";
 import { field, type Kind, KINDS } from "../kubernetes/kinds.ts";
 import { GATEWAY_GROUP } from "../kubernetes/names.ts";
 

@@ -2,7 +2,7 @@
 import { explain, type Problem, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { WrittenTarget } from "../load/policy-targets.ts";
 import { type ClosedService, misplacedProblem, misplacements } from "./misplaced.ts";
-import { policyConflict } from "./problems.ts";
+import { policyConflict } from "./target-problems.ts";
 import { type TargetContext, targetKey } from "./target-context.ts";
 import { targetFault } from "./target-faults.ts";
 

@@ -7,7 +7,7 @@
 import type { FieldPath, Problem, SourceObject } from "../diagnostics/diagnostics.ts";
 import type { WrittenTarget } from "../load/policy-targets.ts";
 import { nameServices, sameNameElsewhere } from "./likely-services.ts";
-import { misplacedPolicy, missingNamespace } from "./problems.ts";
+import { misplacedPolicy, missingNamespace } from "./target-problems.ts";
 import { type TargetContext, targetKey } from "./target-context.ts";
 
 /** A Service with ports that a policy of another namespace closes. */

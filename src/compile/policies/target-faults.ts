@@ -3,7 +3,7 @@ import type { Problem, SourceObject } from "../diagnostics/diagnostics.ts";
 import type { PolicyTarget } from "../kubernetes/objects.ts";
 import { nearNames } from "../kubernetes/spelling.ts";
 import { likelyServices } from "./likely-services.ts";
-import { missingSection, missingTarget, refusedTarget, wrongTargetKind } from "./problems.ts";
+import { missingSection, missingTarget, refusedTarget, wrongTargetKind } from "./target-problems.ts";
 import type { TargetContext } from "./target-context.ts";
 
 /** Why a target attaches to nothing. */

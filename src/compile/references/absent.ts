@@ -1,5 +1,6 @@
 /** Message and remedy for a reference to an object that does not exist, worded for a build or for a cluster. */
-import type { Cluster, Origin } from "../load/load.ts";
+import type { Cluster } from "../load/load.ts";
+import type { Origin } from "../load/admission.ts";
 import { exportCommand } from "../load/generated.ts";
 import { isNear } from "../kubernetes/spelling.ts";
 import type { Kind } from "../kubernetes/kinds.ts";

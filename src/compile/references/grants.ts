@@ -1,5 +1,6 @@
 /** ReferenceGrants: which references may cross from one namespace into another. */
-import type { DiagnosticCode, Diagnostics, Problem } from "../diagnostics/diagnostics.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import type { Diagnostics, Problem } from "../diagnostics/diagnostics.ts";
 import type { Cluster } from "../load/load.ts";
 import type { Memory } from "../memory/memory.ts";
 import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "../kubernetes/names.ts";

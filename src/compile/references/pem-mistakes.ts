@@ -1,4 +1,7 @@
-/** What was found where PEM was expected: known mistakes, each with its remedy. Messages never quote the text. */
+/**
+ * What was found where PEM was expected: known mistakes, each with its remedy. Messages never quote the text. The file is as
+ * long as its lists of mistakes, in which the order counts.
+ */
 import { X509Certificate } from "node:crypto";
 
 /** A known mistake. */

@@ -1,5 +1,6 @@
 /** Problems of references, and of the certificates that they lead to, one constructor for each. */
-import { type DiagnosticCode, type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
+import type { DiagnosticCode } from "../diagnostics/codes.ts";
+import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { ConfigCode } from "../../bundle/types.ts";
 import type { AnchorFacts, UnusableAnchor } from "./anchor-source.ts";
 import type { Invalid } from "./config-data.ts";

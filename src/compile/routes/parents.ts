@@ -9,7 +9,7 @@ import {
   type SourceObject,
 } from "../diagnostics/diagnostics.ts";
 import type { Gateways } from "../gateways/gateways.ts";
-import type { ListenerState } from "../gateways/listeners.ts";
+import type { ListenerState } from "../gateways/listener-state.ts";
 import { intersectHostnames, type SharedHostname } from "../kubernetes/hostnames.ts";
 import { field } from "../kubernetes/kinds.ts";
 import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "../kubernetes/names.ts";

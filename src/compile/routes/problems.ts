@@ -1,7 +1,7 @@
 /** Problems of routes, their parentRefs and their rules, one constructor for each. */
 import { causeOf, type FieldPath, type ObjectRef, type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { Absence } from "../references/absent.ts";
-import type { ListenerState } from "../gateways/listeners.ts";
+import type { ListenerState } from "../gateways/listener-state.ts";
 
 /** A route without parentRefs. */
 export const NO_PARENTS: Problem = {

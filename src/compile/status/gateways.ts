@@ -15,9 +15,10 @@ import {
   unresolvedRefs,
 } from "../diagnostics/conditions.ts";
 import { SUPPORTED_FEATURES } from "./features.ts";
-import type { ClassState, GatewayState } from "../gateways/gateways.ts";
+import type { ClassState } from "../gateways/classes.ts";
+import type { GatewayState } from "../gateways/gateways.ts";
 import { listenerFaults, type ListenerSetState } from "../gateways/listener-sets.ts";
-import type { ListenerState } from "../gateways/listeners.ts";
+import type { ListenerState } from "../gateways/listener-state.ts";
 import type { Model } from "../model.ts";
 import { GATEWAY_GROUP } from "../kubernetes/names.ts";
 import { generationOf, type ObjectStatus, statusOf } from "./object-status.ts";

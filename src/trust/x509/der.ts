@@ -1,4 +1,7 @@
-/** A strict DER reader (X.690 §10, §11). It reads in one pass, and allocates only its results. */
+/**
+ * A strict DER reader (X.690 §10, §11). It reads in one pass, and allocates only its results. The file is long because
+ * one class reads every primitive type, so that all of X.690 that trust/ relies on stands in one place.
+ */
 
 /**
  * Thrown by the readers of trust/ for bytes that are not DER. It never leaves the room: `parseCertificate`,
