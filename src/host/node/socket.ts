@@ -1,16 +1,15 @@
 /** Connections to backends over node:net. */
 import { connect, type OnReadOpts, type Socket } from "node:net";
 import { type ByteStream, type Dial, DialError } from "../../backend/index.ts";
+import { ReadBuffers } from "./read-buffers.ts";
 import { Turns } from "./turns.ts";
 
-/** The size of the first buffers: enough for a handshake and a small response. When one is filled, larger ones follow. */
-const FIRST_READ_BYTES = 8 * 1024;
-const READ_BYTES = 64 * 1024;
 /** The time that the last bytes have to leave after close(). */
 const LINGER_MS = 1_000;
 
 /** One for the process, which has one event loop. */
 const turns = new Turns();
+const readBuffers = new ReadBuffers();
 
 /** Dials over TCP. The peer is stopped while the stream is not read. Rejects with a DialError that has the reason. */
 export const nodeDial: Dial = (endpoint, signal) =>
@@ -51,26 +50,36 @@ function reasonOf(code = ""): DialError["reason"] {
 }
 
 /**
- * Two buffers for the reads of one socket, in turn, since a new buffer for each read would be garbage outside the heap.
- * The kernel fills one while the reader has the other. While neither is free the socket is paused.
+ * The reads of one socket. The kernel fills one buffer while the reader has another; while the reader has not taken the
+ * bytes of the last read the socket is paused.
  */
 class Reads {
-  #bytes = FIRST_READ_BYTES;
-  readonly #buffers = [Buffer.allocUnsafeSlow(this.#bytes), Buffer.allocUnsafeSlow(this.#bytes)];
-  #turn = 0;
-  #filled: Uint8Array | null = null;
+  /** The buffer that the kernel fills. */
+  #current: Buffer | null = null;
+  /** The buffer whose bytes the reader has until it reads again. */
+  #lent: Buffer | null = null;
+  /** The bytes that came while no reader waited, and their buffer. */
+  #filled: { readonly bytes: Uint8Array; readonly buffer: Buffer } | null = null;
+  #next: "small" | "large" = "small";
+  #isAbandoned = false;
   #waiting: ((bytes: Uint8Array | null) => void) | null = null;
 
   readonly options: OnReadOpts = {
-    buffer: () => this.#nextBuffer(),
-    callback: (length, buffer) => this.#arrived(buffer.subarray(0, length)),
+    // All runtimes ask for a buffer at the start and after every callback, and fill no other (tried with each).
+    buffer: () => (this.#current = readBuffers.take(this.#next)),
+    callback: (length) => this.#arrived(length),
   };
 
-  /** The bytes that came while no reader waited, or null. The socket may be resumed once they are taken. */
+  /**
+   * The bytes that came while no reader waited, or null. The socket may be resumed once they are taken. The buffer of
+   * the read before goes to another connection.
+   */
   take(): Uint8Array | null {
-    const filled = this.#filled;
+    if (this.#lent !== null) readBuffers.give(this.#lent);
+    this.#lent = this.#filled?.buffer ?? null;
+    const bytes = this.#filled?.bytes ?? null;
     this.#filled = null;
-    return filled;
+    return bytes;
   }
 
   /** Waits for the next bytes; null when wake() was called for another reason. */
@@ -84,24 +93,36 @@ class Reads {
     waiting?.(bytes);
   }
 
-  /** The buffer for the next read. Node asks for one at the start and after every callback. */
-  #nextBuffer(): Uint8Array {
-    this.#turn = 1 - this.#turn;
-    let buffer = this.#buffers[this.#turn];
-    if (buffer === undefined || buffer.length < this.#bytes) {
-      buffer = Buffer.allocUnsafeSlow(this.#bytes);
-      this.#buffers[this.#turn] = buffer;
-    }
-    return buffer;
+  /** Gives the kernel's buffer back, once the socket has closed. */
+  closed(): void {
+    if (this.#current !== null) readBuffers.give(this.#current);
+    this.#current = null;
+  }
+
+  /** Ends reading. The reader may still look at the bytes of its last read, so their buffer goes to nobody. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    if (this.#lent !== null) readBuffers.drop(this.#lent);
+    if (this.#filled !== null) readBuffers.give(this.#filled.buffer);
+    this.#lent = this.#filled = null;
   }
 
   /** Takes the bytes of a read; false pauses the socket. */
-  #arrived(bytes: Uint8Array): boolean {
-    if (bytes.length >= FIRST_READ_BYTES) this.#bytes = READ_BYTES;
-    if (this.#waiting === null) {
-      this.#filled = bytes;
+  #arrived(length: number): boolean {
+    const buffer = this.#current;
+    if (buffer === null) return false;
+    this.#current = null;
+    if (this.#isAbandoned) {
+      readBuffers.give(buffer);
       return false;
     }
+    this.#next = length === buffer.length ? "large" : "small";
+    const bytes = buffer.subarray(0, length);
+    if (this.#waiting === null) {
+      this.#filled = { bytes, buffer };
+      return false;
+    }
+    this.#lent = buffer;
     this.wake(bytes);
     return true;
   }
@@ -120,7 +141,10 @@ class SocketStream implements ByteStream {
     this.#reads = reads;
     this.#backend = backend;
     socket.on("end", () => this.#end());
-    socket.on("close", () => this.#end());
+    socket.on("close", () => {
+      reads.closed();
+      this.#end();
+    });
     socket.on("error", (error) => {
       this.#failure = error;
       this.#end();
@@ -159,6 +183,7 @@ class SocketStream implements ByteStream {
 
   close(): void {
     this.#end();
+    this.#reads.abandon();
     // Written bytes may leave (an alert, close_notify), then both directions end even when the peer does not end its own.
     // A peer that takes no bytes is not waited for.
     if (this.#socket.writableNeedDrain) return void this.#socket.destroy();
