@@ -135,7 +135,7 @@ export class BoundPort {
       this.#handshakes.add(socket, () => {
         // The certificates of this moment: a reload may have changed them since the client connected.
         if (this.#tls === null) socket.destroy();
-        else if (!socket.destroyed) this.#tls.server.emit("connection", socket);
+        else this.#tls.server.emit("connection", socket);
       });
       return;
     }
@@ -160,8 +160,12 @@ export class BoundPort {
     });
   }
 
-  #adderOf(socket: Socket, front: Front, clients: Clients): AddClient {
-    const busyChanged = (isBusy: boolean): void => this.#sockets.set(socket, isBusy);
+  /** `answered` is called whenever the client has no request in flight any more. */
+  #adderOf(socket: Socket, front: Front, clients: Clients, answered = (): void => undefined): AddClient {
+    const busyChanged = (isBusy: boolean): void => {
+      this.#sockets.set(socket, isBusy);
+      if (!isBusy) answered();
+    };
     return (closing) => clients.add({ ...closing, front, busyChanged });
   }
 
@@ -169,11 +173,11 @@ export class BoundPort {
   #tlsServer(tls: PortTls, clients: Clients): TlsServer {
     return createTlsServer(tls, this.#http2 !== null, (socket) => {
       socket.on("error", () => socket.destroy());
-      const below = this.#handshakes.finish(socket);
-      if (below === null) return void socket.destroy();
+      const handshake = this.#handshakes.finish(socket);
+      if (handshake === null) return void socket.destroy();
       const sni = sniOf(socket.servername);
       const front = { clientAddress: socket.remoteAddress ?? null, scheme: "https", port: this.port, sni } as const;
-      const addClient = this.#adderOf(below, front, clients);
+      const addClient = this.#adderOf(handshake.socket, front, clients, handshake.answered);
       if (socket.alpnProtocol === "h2") this.#http2?.serve(socket, addClient);
       else this.#http1.serve(socket, addHttp1Client(socket, addClient));
     });

@@ -3,9 +3,13 @@ import type { Socket } from "node:net";
 import { Admission } from "./admission.ts";
 import { onClientHello } from "./client-hello.ts";
 
-interface Handshake {
+/** One handshake of a client. */
+export interface Handshake {
+  /** The connection below TLS. */
   readonly socket: Socket;
   readonly timer: ReturnType<typeof setTimeout>;
+  /** Lets another client begin: this one has the answer to its first request. */
+  answered: () => void;
 }
 
 /** The handshakes of one port. */
@@ -27,20 +31,28 @@ export class Handshakes {
   add(socket: Socket, begin: () => void): void {
     const peer = peerOf(socket);
     const timer = setTimeout(() => socket.destroy(), this.#limitMs);
-    this.#byPeer.set(peer, { socket, timer });
+    const handshake: Handshake = { socket, timer, answered: () => undefined };
+    this.#byPeer.set(peer, handshake);
     socket.once("close", () => {
       clearTimeout(timer);
       if (this.#byPeer.get(peer)?.socket === socket) this.#byPeer.delete(peer);
     });
-    onClientHello(socket, () => this.#admission.add(socket.remoteAddress ?? "", begin));
+    onClientHello(socket, () =>
+      this.#admission.add(socket.remoteAddress ?? "", (answered) => {
+        if (socket.destroyed) return answered();
+        handshake.answered = answered;
+        socket.once("close", answered);
+        begin();
+      }),
+    );
   }
 
-  /** The socket below a finished handshake, whose time limit ends here; null when that socket has closed meanwhile. */
-  finish(secured: Socket): Socket | null {
+  /** The handshake that `secured` has finished, whose time limit ends here; null when its connection has closed meanwhile. */
+  finish(secured: Socket): Handshake | null {
     const handshake = this.#byPeer.get(peerOf(secured));
     if (handshake === undefined) return null;
     clearTimeout(handshake.timer);
-    return handshake.socket;
+    return handshake;
   }
 }
 
