@@ -103,7 +103,7 @@ function record(value: unknown, at: Path): Record<string, unknown> {
   return value as Record<string, unknown>;
 }
 
-/** A failed check. Throws the BundleError that says what was expected at the path. */
+/** A failed check. Always throws the BundleError that says what was expected at the path `at`. */
 export function wrong(value: unknown, at: Path, expected: string): never {
   const found = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
   throw new BundleError("wrong-type", format(at), `expected ${expected}, found ${found}`);

@@ -41,8 +41,9 @@ export function digestOf(value: unknown, sha256: Sha256): string {
 const layouts = new WeakMap<Bundle, Layout>();
 
 /**
- * Decodes a bundle from its text or its UTF-8 bytes. Throws {@link BundleError} and nothing else. Entries whose
- * lines `before`, a bundle decoded here, has too are not parsed again: both bundles share the values.
+ * Decodes a bundle from its text or its UTF-8 bytes. Throws {@link BundleError} and nothing else. `before` is a
+ * bundle that was decoded here earlier: entries whose lines it has, too, are not parsed again, and both bundles
+ * share their values.
  */
 export function decodeBundle(input: string | Uint8Array, sha256: Sha256, before: Bundle | null = null): Bundle {
   const text = typeof input === "string" ? input : decodeUtf8(input);

@@ -2,7 +2,10 @@
 import { BundleError } from "./refusal.ts";
 import type { Bundle, BundleFilter } from "./types.ts";
 
-/** What was checked with the bundle before: all values but the fresh ones. */
+/**
+ * What need not be checked again: `before` is a bundle that passed, and all values but those in `fresh` are shared
+ * with it.
+ */
 export interface Checked {
   readonly before: Bundle;
   readonly fresh: ReadonlySet<unknown>;

@@ -20,7 +20,7 @@ export const BUNDLE_REFUSALS = [
 /** One of `BUNDLE_REFUSALS`. */
 export type BundleRefusal = (typeof BUNDLE_REFUSALS)[number];
 
-/** Thrown for a bundle, a pointer or an acknowledgement that is refused. `path` names the field at fault. */
+/** An error for a bundle, a pointer or an acknowledgement that is refused. `path` names the field at fault. */
 export class BundleError extends Error {
   readonly reason: BundleRefusal;
   readonly path: string;

@@ -38,8 +38,8 @@ export interface CompiledCluster {
 }
 
 /**
- * Compiles the objects of a cluster. `now`, in milliseconds since the epoch, decides only about warnings and conditions that
- * concern dates; without it there are none.
+ * A function that compiles the objects of a cluster. `now`, in milliseconds since the epoch, decides only about warnings
+ * and conditions that concern dates; without it there are none.
  */
 export type ClusterCompiler = (objects: readonly RawObject[], now?: Clock) => CompiledCluster;
 

@@ -66,7 +66,8 @@ export function kvPublisher(kv: KeyValue, sealingKey: string | null): Publisher 
       signal.throwIfAborted();
       await kv.put(pointerKey(gateway), `${JSON.stringify(next)}\n`);
       pointers.set(gateway, next);
-      // The new pointer no longer names the bundle before the previous one. Other Gateways may share its secrets, though.
+      // The new pointer does not name the bundle before the previous one any more, so its bundle and its secrets
+      // can be deleted, unless the pointer of another Gateway names them.
       const old = current?.previous ?? null;
       const kept = namedBy(pointers);
       if (old !== null && kept !== null) {

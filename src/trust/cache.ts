@@ -19,7 +19,7 @@ const MAX_VERDICT_BYTES = 4 * 1024 * 1024;
  */
 export const REFUSAL_MS = 1_000;
 
-/** Remembers verdicts, the oldest out first. */
+/** A cache of verdicts, the oldest out first. */
 export class VerdictCache {
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;

@@ -65,7 +65,8 @@ function readAnchors(trust: TrustPolicy, store: CertificateStore): SourcedCertif
     if (anchors.some(({ known }) => sameBytes(known.certificate.der, der))) continue;
     const strict = store.read(der);
     if (strict.kind === "parsed") store.remember(strict.value);
-    // A certificate that only an anchor may be stays out of the store: presented, the same bytes are refused.
+    // The store holds certificates that may be presented. An anchor that was read with the leniency for anchors is
+    // not put there, so that a backend that presents the same bytes is refused.
     const parsed = strict.kind === "parsed" ? strict : parseAnchor(der.slice());
     if (parsed.kind === "malformed") continue;
     const known = parsed.value instanceof KnownCertificate ? parsed.value : new KnownCertificate(parsed.value);

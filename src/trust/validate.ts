@@ -65,7 +65,10 @@ interface ValidationContext {
   readonly staple: Uint8Array | null;
 }
 
-/** Why a step of the validation fails. `index` is the certificate's place in the path; null: no single one's. */
+/**
+ * Why a step of the validation fails. `index` is the place in the path of the certificate at fault; null: no single
+ * certificate is.
+ */
 interface Fault {
   readonly problem: Problem;
   readonly index: number | null;

@@ -24,11 +24,11 @@ interface VerifierOptions {
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
   /** The second verifier: every accepted path is put before it, and without it there is no verdict. */
   readonly witness: Witness;
-  /** Told the work charged for each verdict that was not remembered, in the units of `Budgets.work`. */
+  /** A callback with the work charged for each verdict that was not remembered, in the units of `Budgets.work`. */
   readonly onWork?: (units: number) => void;
 }
 
-/** Judges the chains that backends present, under one policy. */
+/** The verifier of the chains that backends present under one policy. */
 export interface Verifier {
   /**
    * `presented` is the chain in the order of the handshake, end entity first, as DER. `nowMs` is the time of the
@@ -132,7 +132,8 @@ class PolicyVerifier implements Verifier {
     const endEntity = path[0];
     const anchor = path.at(-1);
     if (endEntity === undefined || anchor === undefined) throw new Error("an accepted path has certificates");
-    // The store got the policy's anchors when they were read. A certificate that only an anchor may be is never in it.
+    // The store got the policy's anchors when they were read, except for anchors that were read with the leniency
+    // for anchors: such a certificate is never in it.
     for (const { known, source } of path.slice(1)) if (source === null) this.#store.remember(known);
     const peer = mintVerifiedPeer(this.#options.policy, {
       path: path.map(({ known }) => known.certificate.der),

@@ -29,7 +29,8 @@ export function nearMiss(
     return notReady({ object: first, name: `EndpointSlice ${namespacedName(first.ref)}`, path: ["endpoints"] });
   const endpoints = cluster.Endpoints.get(namespacedName(service.ref));
   if (endpoints?.kind === "valid") return endpointsMiss(endpoints.object, port);
-  // A cluster labels its slices itself. And a pass that looks at all of them would run whenever one of them changes.
+  // In a cluster, Kubernetes writes the label, so it is never wrong there. And a pass that reads every slice would be
+  // made again after each change of any slice.
   if (cluster.source.origin === "cluster") return null;
   for (const entry of cluster.EndpointSlice.values()) {
     const miss = entry.kind === "valid" ? labelMiss(entry.object, service) : null;

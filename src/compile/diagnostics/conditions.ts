@@ -25,7 +25,7 @@ const MAX_MESSAGE = 32_768;
 const boundedMessage = (message: string): string =>
   message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 1)}…`;
 
-/** `Accepted` is True. `message` says what is served. */
+/** Condition `Accepted` is True. `message` says what is served. */
 export const accepted = (generation: Generation, message: string): Condition =>
   condition(generation, { type: "Accepted", status: "True", reason: "Accepted", message });
 

@@ -7,8 +7,8 @@ export const MAX_DEPTH = 100;
 const MAX_EXPANDED_NODES = 1_000_000;
 
 /**
- * Whether a value is too large or too deep, or a cycle. Aliases share values, so a short text can mean any of these. No value
- * is walked twice here; later passes may walk the whole of what this accepts.
+ * Whether a value is too large or too deep, or contains itself. Aliases share values, so a short text can mean any of
+ * these. This function walks no value twice; later passes may walk every value that it accepts.
  */
 export function expandsTooFar(root: unknown): boolean {
   const measured = new Map<object, Measure>();
@@ -39,7 +39,7 @@ interface Measure {
 const LEAF: Measure = { nodes: 1, depth: 0 };
 const ENDLESS: Measure = { nodes: Number.POSITIVE_INFINITY, depth: Number.POSITIVE_INFINITY };
 
-/** The fault of a document with such a value. */
+/** The fault of a document that aliases make too large, too deep or endless. */
 export const aliasFault = (location: Location): Diagnostic =>
   inputDiagnostic({
     code: "yaml-aliases",

@@ -59,7 +59,7 @@ export interface Part {
   readonly events: () => readonly Event[];
 }
 
-/** Locates a field of one document or object; `secret`: its line must not be shown. */
+/** A function that locates a field of one document or object; `secret`: its line must not be shown. */
 export type Locate = (path: FieldPath, secret: boolean) => Location;
 
 /**

@@ -64,7 +64,7 @@ export function emitRules(
 ): EmittedRules {
   const pass = (name: string): string => `${gateway.name}: ${name}`;
   const numbers = new Map(listeners.map((listener, index) => [listener, index]));
-  // The listeners change only together with their Gateway, so it stands for them among what is given.
+  // `given` has the Gateway and not its listeners, because the listeners never change without the Gateway.
   const found = memory.each(pass("served routes"), { items: routes, given: [gateway] }, diagnostics, (route) =>
     serveRoute(route, gateway.name, numbers),
   );

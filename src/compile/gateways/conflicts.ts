@@ -11,8 +11,9 @@ interface ListenerPlace {
 
 /**
  * Why a listener conflicts with others; null: it does not. `all` are the listeners of the Gateway in order of precedence.
- * Between objects "the first Listener in the precedence list MUST be accepted" (GEP-1713). Within one object, "ALL indistinct
- * Listeners must not be accepted"; the rules of the CRD leave only protocols that cannot share a port to be found there.
+ * Between objects "the first Listener in the precedence list MUST be accepted" (GEP-1713). Within one object, "ALL
+ * indistinct Listeners must not be accepted". The CRD already refuses two listeners of one port, protocol and hostname in
+ * one object, so only protocols that cannot share a port remain to be found.
  */
 export function conflictOf<T extends ListenerPlace>(
   own: T,

@@ -29,7 +29,7 @@ function isWithin(a: string, b: string, most: number): boolean {
       const change = (last[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
       row.push(Math.min(change, swap, (last[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
     }
-    // A swap uses the row before the last, so both rows must be out of reach before the search can end.
+    // A swap reads the row before the last one, so the search ends only when every distance in both rows is above `most`.
     if (Math.min(...row) > most && Math.min(...last) > most) return false;
     [beforeLast, last] = [last, row];
   }

@@ -23,7 +23,7 @@ import { moreProblems, unknownVersion } from "./problems.ts";
 /** Where the objects come from: the files of a build, or a Kubernetes API server. */
 export type Origin = "inputs" | "cluster";
 
-/** What an object counts as. */
+/** What an object counts as: ignored, skipped with a note in the report, or admitted under its name. */
 export type Admission =
   | { readonly kind: "ignored" }
   | { readonly kind: "skipped"; readonly skipped: Skipped }

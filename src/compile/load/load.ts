@@ -79,7 +79,7 @@ export function load(raws: readonly RawObject[], origin: Origin, memory: Memory,
   const definitions = memory.once("definitions", raws.filter(isDefinition), diagnostics, (own) =>
     readDefinitions(raws, (raw, problem) => own.report(asSourceObject(raw), problem)),
   );
-  // A pass of its own, because it depends on nothing but the object.
+  // Validation is a pass of its own, because its result depends on nothing but the object.
   const validated = memory.each("structure", { items: raws }, diagnostics, validate);
   const admitted = memory.each("admission", { items: validated, given: [definitions] }, diagnostics, (each, own) =>
     admit(each, definitions, origin, own),

@@ -167,7 +167,7 @@ const SINGLE: object = {};
 
 const NOTHING: Omit<Pass, "given"> = { items: [], made: [], results: [], reported: [], sources: new Map() };
 
-/** The run of a pass that follows `before`. `fresh` are those of `made` that were not kept. */
+/** The run of a pass that follows the run `before`. `fresh` are the items of `made` that were made in this run. */
 function passOf(before: Pass, items: readonly object[], made: readonly Made[], fresh: readonly Made[]): Pass {
   const results = made.map(({ result }) => result);
   const sources = new Map([...before.sources.keys()].map((source) => [source, source.map]));

@@ -38,7 +38,10 @@ export const sameNameElsewhere = (
   name: string,
 ): readonly SourceObject<Service>[] => (byName.get(name)?.items ?? []).filter(({ ref }) => ref.namespace !== namespace);
 
-/** Services that are compared for one reference, and those that it may mean: its cost must not grow with the cluster. */
+/**
+ * Bounds on the Services that one reference is compared with, and on those that it may mean: the cost of a reference must
+ * not grow with the cluster.
+ */
 const MAX_COMPARED_SERVICES = 1_000;
 const MAX_LIKELY = 100;
 

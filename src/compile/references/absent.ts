@@ -37,7 +37,7 @@ export function absent(cluster: Cluster, kind: Kind, name: string): Absence {
 export const absentFrom = (origin: Origin): string =>
   origin === "cluster" ? "not in the cluster" : "not among the inputs";
 
-/** Existing names that are compared with the one that is missing, and likely names that the remedy lists. */
+/** Bounds on the existing names that a missing name is compared with, and on the names that a remedy lists. */
 const MAX_COMPARED_NAMES = 10_000;
 const MAX_LISTED = 3;
 

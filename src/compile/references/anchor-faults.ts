@@ -39,7 +39,7 @@ export function describeUnusable(sources: readonly AnchorSource[]): string {
 export function describeAnchor({ where, line, subject, code, expected, found }: UnusableAnchor): string {
   const place = where.startsWith("line") ? where : `line ${line}, ${where}`;
   const owner = subject === null ? "" : `, ${subject}`;
-  // The fault of a block says what was expected by itself.
+  // The text about an unreadable block says by itself what was expected.
   const reason = expected === PEM ? found : `${code}: expected ${expected}, found ${found}`;
   return `${place}${owner}: ${reason}`;
 }

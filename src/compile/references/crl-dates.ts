@@ -39,7 +39,10 @@ export function describeCrlDates(sources: readonly CrlSource[], now: Clock): str
   return firstFew(faults);
 }
 
-/** One text for each list that is stale, due soon or not valid yet: while they are equal, so are the conditions. */
+/**
+ * One text for each list that is stale, due soon or not valid yet. As long as these texts are the same, conditions about
+ * the lists stay right.
+ */
 export function crlDates({ name, lists }: CrlSource, now: Clock): string[] {
   return lists.flatMap((list) => {
     const fault = crlDateFault(list, now);

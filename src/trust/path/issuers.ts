@@ -50,10 +50,11 @@ export class IssuerSearch {
   }
 
   /**
-   * The issuers of the last certificate of a path that may extend it. No certificate is used twice, and no CA's
-   * subject and key twice: whatever such a loop reaches, the shorter path reaches too. The end entity issues
-   * nothing, so a CA may have the same subject and key. A certificate with them that is no CA is another issue of a
-   * self-signed backend's certificate, and is left out.
+   * The certificates that may have issued the last one of a path, as far as they may extend the path. A certificate
+   * that the path already has is left out, and so is a CA with the subject and key of a CA of the path: an anchor
+   * that can be reached through it can be reached from the shorter path, too. A CA may have the subject and key of
+   * the end entity, because the end entity issues nothing. But a certificate with this subject and key that is no
+   * CA is left out: it is a renewed certificate of a self-signed backend, and no issuer.
    */
   candidatesFor(path: readonly SourcedCertificate[]): SourcedCertificate[] {
     const [endEntity, ...cas] = path.map(({ known }) => known);

@@ -40,13 +40,13 @@ type CrlSignature =
   | { readonly kind: "other-anchor" }
   | { readonly kind: "no-signer"; readonly why: string };
 
-/** When a certificate is known not to be revoked, or the problem that refuses it. */
+/** The time in which a certificate is known not to be revoked, or the problem that refuses it. */
 export type RevocationStatus = Period | Problem;
 
 /** How many signers may be validated inside one another: the CRL for each signer is signed by the next one. */
 const MAX_NESTED = 3;
 
-/** Finds and remembers the signers of the CRLs that one path needs. */
+/** The signers of the CRLs that one path needs: found when first asked for, and remembered. */
 export class CrlSigners {
   readonly #search: SignerSearch;
   readonly #status: (signer: KnownCertificate) => Promise<RevocationStatus>;

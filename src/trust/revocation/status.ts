@@ -23,7 +23,7 @@ interface RevocationRules extends SignerSearch {
   readonly budget: Budget;
 }
 
-/** Checks the certificates of one path. */
+/** The revocation check of the certificates of one path. */
 export class RevocationCheck {
   readonly #rules: RevocationRules;
   readonly #signers: CrlSigners;

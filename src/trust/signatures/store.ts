@@ -99,7 +99,7 @@ export function signatureCost({ key }: Certificate): number {
 const MAX_STORED_BYTES = 512 * 1024;
 
 /**
- * Remembers parsed certificates by their SHA-256, the least recently used out first. Verifiers of several policies
+ * A store of parsed certificates by their SHA-256, the least recently used out first. Verifiers of several policies
  * may share one store.
  */
 export class CertificateStore {

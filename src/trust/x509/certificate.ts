@@ -1,6 +1,6 @@
 /**
- * Reads one certificate strictly (RFC 5280 §4.1). What it is worth in a path is decided in path/build.ts and
- * checks/profile.ts.
+ * Reads one certificate strictly (RFC 5280 §4.1). Whether the certificate may stand in a path is decided in
+ * path/build.ts and checks/profile.ts.
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import { DerError, DerReader, TAG, context } from "./der.ts";
@@ -15,7 +15,7 @@ import { readTime } from "./time.ts";
 
 /** A parsed certificate. Every byte string in it shares memory with `der`. */
 export interface Certificate extends Extensions {
-  /** The certificate as it was read. Never written to. */
+  /** The certificate as it was read. Nobody may write to it. */
   readonly der: Uint8Array;
   /** The tbsCertificate, which the issuer signed. */
   readonly tbs: Uint8Array;

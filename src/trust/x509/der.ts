@@ -4,8 +4,8 @@
  */
 
 /**
- * Thrown by the readers of trust/ for bytes that are not DER. It never leaves the room: `parseCertificate`,
- * `readCrl` and `parseOcspResponse` catch it and answer with its message.
+ * An error that the readers of trust/ throw for bytes that are not DER. It never leaves the room:
+ * `parseCertificate`, `readCrl` and `parseOcspResponse` catch it and answer with its message.
  */
 export class DerError extends Error {
   override readonly name = "DerError";
@@ -43,8 +43,8 @@ interface Element {
 }
 
 /**
- * Reads elements one after the other from `bytes[pos, end)`. Every method that takes `what`, the name of a field,
- * throws a DerError that begins with it. Example: `new DerReader(der).enter(TAG.sequence, "Certificate")`.
+ * A reader of elements, one after the other, from `bytes[pos, end)`. Every method that takes `what`, the name of a
+ * field, throws a DerError that begins with it. Example: `new DerReader(der).enter(TAG.sequence, "Certificate")`.
  */
 export class DerReader {
   readonly bytes: Uint8Array;
