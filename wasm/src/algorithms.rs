@@ -1,15 +1,15 @@
-//! What certificates are signed with, for the witness: ring's algorithms, which remember what they have verified.
+//! The signature algorithms of certificates, for the witness: ring's, with a memory of verified signatures.
 //!
-//! ring in WebAssembly takes half a millisecond for a P-256 or RSA-2048 signature, and six for P-384. The CAs of a path
-//! are the same from verdict to verdict: what was verified once is not verified again with the same key, octets and
-//! signature. A refusal is never remembered.
+//! ring in WebAssembly takes half a millisecond for a P-256 or RSA-2048 signature, and six for P-384. Verdicts on one
+//! backend see the same CA certificates again, so a signature that was verified once with the same key and message is
+//! not verified again. A refusal is never remembered.
 
 use ring::digest::{Context, SHA256};
 use rustls::pki_types::{AlgorithmIdentifier, InvalidSignature, SignatureVerificationAlgorithm};
 use std::cell::RefCell;
 use std::collections::VecDeque;
 
-/// Every algorithm of `src/trust/algorithms.ts` that ring has.
+/// The algorithms of `src/trust/x509/signature-algorithms.ts` that ring has.
 pub static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     &Remembering(webpki::ring::ECDSA_P256_SHA256),
     &Remembering(webpki::ring::ECDSA_P256_SHA384),
@@ -27,7 +27,7 @@ pub static ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
     &Remembering(webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY),
 ];
 
-/// Signatures remembered; those that were not asked about for longest go first.
+/// The number of remembered signatures. The one that was used longest ago is forgotten first.
 const MAX_VERIFIED: usize = 256;
 
 type Digest = [u8; 32];
@@ -65,7 +65,7 @@ impl SignatureVerificationAlgorithm for Remembering {
     }
 }
 
-/// Each part after its length, so that no two lists of parts are one.
+/// The digest of a list. Each part follows its length, so that different lists have different digests.
 fn digest(parts: &[&[u8]]) -> Digest {
     let mut context = Context::new(&SHA256);
     for part in parts {

@@ -1,10 +1,10 @@
-//! The binary forms that cross the border, little-endian, every string with its length: a header value may hold any
-//! byte, so nothing here is separated by characters.
+//! The binary encodings between the host and the module: little-endian numbers, and every string after its length,
+//! because a header value may hold any byte and so no byte can separate strings.
 
 use crate::error::{Code, Failure};
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 
-/// Reads what the host wrote; every read is bounded by what is there.
+/// A reader of the host's bytes. A read beyond their end fails.
 pub struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -16,6 +16,7 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
+    /// The next `count` bytes.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], Failure> {
         let (head, rest) =
             self.0.split_at_checked(count).ok_or_else(|| Failure::new(Code::BadArgument, "message is cut short"))?;
@@ -37,17 +38,20 @@ impl<'a> Reader<'a> {
         Ok(u32::from_le_bytes([b[0], b[1], b[2], b[3]]) as usize)
     }
 
+    /// A string after its length as u16.
     pub fn short(&mut self) -> Result<&'a [u8], Failure> {
         let count = self.u16()?;
         self.take(count)
     }
 
+    /// A string after its length as u32.
     pub fn long(&mut self) -> Result<&'a [u8], Failure> {
         let count = self.u32()?;
         self.take(count)
     }
 
-    /// `count:u16 (name:short value:short)*`. Refuses what is no header: pseudo-headers, CR, LF, NUL.
+    /// Header fields, as `count:u16 (name:short value:short)*`. Refuses names and values that are none, such as
+    /// pseudo-headers and values with CR, LF or NUL.
     pub fn headers(&mut self) -> Result<HeaderMap, Failure> {
         let count = self.u16()?;
         if count > crate::limits::MAX_HEADERS {
@@ -64,6 +68,7 @@ impl<'a> Reader<'a> {
         Ok(headers)
     }
 
+    /// Fails when bytes are left.
     pub fn end(&self) -> Result<(), Failure> {
         if self.is_empty() {
             Ok(())
@@ -73,7 +78,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// `count:u16 (name:short value:short)*`. Lengths fit: hyper bounds a head far below 64 kB a field.
+/// Writes header fields as [`Reader::headers`] reads them. Every length fits into u16, because hyper refuses a head
+/// above [`crate::limits::HEAD_BYTES`].
 pub fn write_headers(headers: &HeaderMap, out: &mut Vec<u8>) {
     push_u16(out, headers.len());
     for (name, value) in headers {

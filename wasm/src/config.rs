@@ -1,4 +1,5 @@
-//! One TLS configuration: a policy's wire settings and a client identity. Tickets belong to it.
+//! A TLS configuration: the TLS versions and protocols of one policy, a client identity, and the session tickets that
+//! connections of this configuration got.
 
 use crate::codec::{push_u16, Reader};
 use crate::error::{Code, Failure};
@@ -12,15 +13,16 @@ use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, SupportedCipherSuite, SupportedProtocolVersion};
 use std::sync::Arc;
 
+/// A configuration, shared by its connections.
 pub struct Config {
     pub tls: Arc<ClientConfig>,
-    /// Minimum and maximum: 2 or 3, for TLS 1.2 or 1.3.
+    /// The minimum and the maximum: 2 for TLS 1.2, 3 for TLS 1.3.
     versions: (u8, u8),
 }
 
 impl Config {
-    /// `min:u8 max:u8` (2 or 3, for TLS 1.2 or 1.3), `alpn:u8 (short)*`, `chain:u8 (long)*`, `pkcs8:long` (empty: no
-    /// client identity).
+    /// Reads `min:u8 max:u8` (2 for TLS 1.2, 3 for TLS 1.3), `alpn:u8 (short)*`, `chain:u8 (long)*`, `pkcs8:long`.
+    /// Without a client identity the chain and the key are empty. `host_aead`: whether the host offers AES-GCM.
     pub fn parse(bytes: &[u8], host_aead: bool) -> Result<Self, Failure> {
         let mut reader = Reader::new(bytes);
         let (min, max) = (reader.u8()?, reader.u8()?);
@@ -34,13 +36,13 @@ impl Config {
         let builder = ClientConfig::builder_with_details(provider, Arc::new(WasiClock))
             .with_protocol_versions(versions(min, max)?)
             .map_err(|error| bad(&error.to_string()))?
-            .dangerous() // rustls' word for any verifier that is not its own; see verifier.rs.
+            .dangerous() // rustls' name for setting a verifier that is not its own; see verifier.rs.
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut tls = match (chain.is_empty(), key.is_empty()) {
             (true, true) => builder.with_no_client_auth(),
             (false, false) => {
                 let chain = chain.into_iter().map(|der| CertificateDer::from(der.to_vec())).collect();
-                // pki_types wipes this copy when it is dropped; the host wipes the input buffer (see engine.rs).
+                // pki_types zeroes this copy when it is dropped, and engine.rs the input buffer.
                 let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec()));
                 builder.with_client_auth_cert(chain, key).map_err(|_| bad("client key or chain is unusable"))?
             }
@@ -48,12 +50,12 @@ impl Config {
         };
         tls.alpn_protocols = alpn.into_iter().map(<[u8]>::to_vec).collect();
         tls.resumption = Resumption::store(Arc::new(Sessions::default()));
-        tls.enable_early_data = false; // A request byte before a verdict; also rustls' default.
+        tls.enable_early_data = false; // Early data would be request bytes before a verdict. Also rustls' default.
         Ok(Self { tls: Arc::new(tls), versions: (min, max) })
     }
 
-    /// What a ClientHello offers that a server must share: `(count:u16 (number:u16)*)`, three times, for the cipher
-    /// suites of the configured versions, the groups, and the signature schemes, in order of preference.
+    /// The lists of a ClientHello from which a server must support one entry each: the cipher suites of the configured
+    /// versions, the groups, and the signature schemes, each as `count:u16 (number:u16)*` in order of preference.
     pub fn offers(&self) -> Vec<u8> {
         let provider = self.tls.crypto_provider();
         let (min, max) = self.versions;
@@ -101,6 +103,7 @@ fn bad(detail: &str) -> Failure {
     Failure::new(Code::BadArgument, detail)
 }
 
+/// The clock that WASI reads from the host. rustls uses it for the age of tickets.
 #[derive(Debug)]
 struct WasiClock;
 

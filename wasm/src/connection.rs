@@ -1,8 +1,9 @@
-//! A connection as the host sees it: the states of `tls.rs`, then `http.rs`, then closed.
+//! A connection as the host sees it: first in the states of `tls.rs`, then open (`http.rs`), then closed.
 
 use crate::config::Config;
 use crate::error::{Code, Failure};
-use crate::http::{Open, Protocol};
+use crate::http::Open;
+use crate::http_client::Protocol;
 use crate::tls::{AwaitingVerdict, Completing, Completion, Handshake, Handshaking};
 use crate::wire::Wire;
 
@@ -14,7 +15,7 @@ enum State {
     Closed(Failure),
 }
 
-/// The numbers are part of the ABI.
+/// The state of a connection, as a number of the ABI.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Phase {
@@ -25,21 +26,22 @@ pub enum Phase {
     Closed = 4,
 }
 
+/// A connection in any state.
 pub struct Connection {
     state: State,
-    /// Handshake bytes and alerts that have left their state already.
-    out: Vec<u8>,
+    /// Bytes of the handshake, and alerts, that wait for the socket.
+    output: Vec<u8>,
 }
 
 impl Connection {
     pub fn tls(config: &Config, sni: &[u8]) -> Result<Self, Failure> {
         let mut handshaking = Handshaking::start(config, sni)?;
-        let out = handshaking.output();
-        Ok(Self { state: State::Handshaking(handshaking), out })
+        let output = handshaking.output();
+        Ok(Self { state: State::Handshaking(handshaking), output })
     }
 
     pub fn plain(protocol: Protocol) -> Self {
-        Self { state: State::Open(Open::start(Wire::plain(), protocol, "http")), out: Vec::new() }
+        Self { state: State::Open(Open::start(Wire::plain(), protocol, "http")), output: Vec::new() }
     }
 
     pub fn phase(&self) -> Phase {
@@ -47,21 +49,22 @@ impl Connection {
             State::Handshaking(_) => Phase::Handshaking,
             State::AwaitingVerdict(_) => Phase::AwaitingVerdict,
             State::Completing(_) => Phase::Completing,
-            State::Open(open) if open.over().is_some() => Phase::Closed,
+            State::Open(open) if open.ended().is_some() => Phase::Closed,
             State::Open(_) => Phase::Open,
             State::Closed(_) => Phase::Closed,
         }
     }
 
-    /// Why the connection is closed.
+    /// The reason why the connection is closed; None while it is not.
     pub fn failure(&self) -> Option<Failure> {
         match &self.state {
-            State::Open(open) => open.over(),
+            State::Open(open) => open.ended(),
             State::Closed(failure) => Some(failure.clone()),
             _ => None,
         }
     }
 
+    /// The open connection, or why there is none.
     pub fn open(&mut self) -> Result<&mut Open, Failure> {
         match &mut self.state {
             State::Open(open) => Ok(open),
@@ -78,8 +81,8 @@ impl Connection {
         }
     }
 
-    /// Takes from the front of `input`; answers how much it took. It stops when the chain is presented, and when
-    /// response bytes wait for the host.
+    /// Takes bytes from the front of `input`. Answers how many were taken: fewer than given once the chain is
+    /// presented, and while response bytes wait for the host.
     pub fn feed(&mut self, input: &[u8]) -> usize {
         let mut taken = 0;
         while taken < input.len() {
@@ -98,7 +101,7 @@ impl Connection {
         taken
     }
 
-    /// One step of the handshake.
+    /// Takes one step of the handshake. Answers how many bytes were taken.
     fn advance(&mut self, input: &[u8]) -> usize {
         let moved = State::Closed(Failure::new(Code::Internal, "a handshake step was interrupted"));
         let (taken, state) = match std::mem::replace(&mut self.state, moved) {
@@ -107,13 +110,13 @@ impl Connection {
                 (
                     taken,
                     match next {
-                        Handshake::Going(mut handshaking) => {
-                            self.out.append(&mut handshaking.output());
+                        Handshake::Continues(mut handshaking) => {
+                            self.output.append(&mut handshaking.output());
                             State::Handshaking(handshaking)
                         }
                         Handshake::Presented(awaiting) => State::AwaitingVerdict(awaiting),
                         Handshake::Failed(failure, mut alert) => {
-                            self.out.append(&mut alert);
+                            self.output.append(&mut alert);
                             State::Closed(failure)
                         }
                     },
@@ -124,8 +127,8 @@ impl Connection {
                 (
                     taken,
                     match next {
-                        Completion::Going(mut completing) => {
-                            self.out.append(&mut completing.output());
+                        Completion::Continues(mut completing) => {
+                            self.output.append(&mut completing.output());
                             State::Completing(completing)
                         }
                         Completion::Done(verified) => {
@@ -133,7 +136,7 @@ impl Connection {
                             State::Open(Open::start(Wire::tls(verified), protocol, "https"))
                         }
                         Completion::Failed(failure, mut alert) => {
-                            self.out.append(&mut alert);
+                            self.output.append(&mut alert);
                             State::Closed(failure)
                         }
                     },
@@ -150,7 +153,7 @@ impl Connection {
         taken
     }
 
-    /// The socket's end; `broken`: not in order.
+    /// Says that the socket has ended. `broken`: after an error of the socket.
     pub fn end(&mut self, broken: bool) {
         match &mut self.state {
             State::Open(open) => open.end(broken),
@@ -159,7 +162,7 @@ impl Connection {
         }
     }
 
-    /// Runs what the last calls made possible.
+    /// Runs hyper on what earlier calls made possible.
     pub fn turn(&mut self) {
         if let State::Open(open) = &mut self.state {
             open.turn();
@@ -167,17 +170,18 @@ impl Connection {
     }
 
     pub fn has_output(&self) -> bool {
-        !self.out.is_empty() || self.as_open().is_some_and(Open::has_output)
+        !self.output.is_empty() || self.as_open().is_some_and(Open::has_output)
     }
 
     /// Moves the bytes for the socket to the end of `out`.
     pub fn drain(&mut self, out: &mut Vec<u8>) {
-        out.append(&mut self.out);
+        out.append(&mut self.output);
         if let State::Open(open) = &mut self.state {
             open.drain(out);
         }
     }
 
+    /// The presented chain ([`AwaitingVerdict::presented`]).
     pub fn presented(&self) -> Result<Vec<u8>, Failure> {
         match &self.state {
             State::AwaitingVerdict(awaiting) => Ok(awaiting.presented()),
@@ -185,17 +189,19 @@ impl Connection {
         }
     }
 
+    /// Accepts the presented chain.
     pub fn approve(&mut self) -> Result<(), Failure> {
         let mut completing = self.take_awaiting()?.approve();
-        self.out.append(&mut completing.output());
+        self.output.append(&mut completing.output());
         self.state = State::Completing(completing);
-        self.advance(&[]); // In TLS 1.3 the handshake is done already.
+        self.advance(&[]); // In TLS 1.3 the handshake is complete by now.
         Ok(())
     }
 
+    /// Refuses the presented chain, with a TLS alert for the peer.
     pub fn refuse(&mut self, alert: u8) -> Result<(), Failure> {
         let mut alert = self.take_awaiting()?.refuse(alert);
-        self.out.append(&mut alert);
+        self.output.append(&mut alert);
         self.state = State::Closed(Failure::new(Code::Refused, "the verdict was no"));
         Ok(())
     }

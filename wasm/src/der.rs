@@ -1,6 +1,7 @@
-//! The few DER elements (X.690 §8.1, §10.1) that this crate reads itself: an outer frame, never a field's meaning.
+//! DER elements (X.690 §8.1, §10.1), as far as this crate reads certificates itself: to find the signed part, the
+//! signature and the key. trust/ reads all other fields.
 
-/// One element: its tag, its contents, and all of it.
+/// One element: its tag, its contents, and its whole encoding.
 pub struct Element<'a> {
     pub tag: u8,
     pub contents: &'a [u8],
@@ -11,8 +12,8 @@ pub const BIT_STRING: u8 = 0x03;
 pub const INTEGER: u8 = 0x02;
 pub const SEQUENCE: u8 = 0x30;
 
-/// Takes the next element from the front of `bytes`. None when there is none, when its length is not the shortest
-/// definite form, or when its tag takes more than one octet.
+/// Takes the next element from the front of `bytes`. None at the end, for a length that is not the shortest definite
+/// form, and for a tag of more than one octet.
 pub fn next<'a>(bytes: &mut &'a [u8]) -> Option<Element<'a>> {
     let (&tag, rest) = bytes.split_first()?;
     let (&first, rest) = rest.split_first()?;
@@ -32,29 +33,30 @@ pub fn next<'a>(bytes: &mut &'a [u8]) -> Option<Element<'a>> {
     (tag & 0x1f != 0x1f).then_some(Element { tag, contents, whole })
 }
 
-/// As [`next`], for one tag.
+/// Takes the next element as [`next`] does; None when its tag is another.
 pub fn expect<'a>(bytes: &mut &'a [u8], tag: u8) -> Option<Element<'a>> {
     next(bytes).filter(|element| element.tag == tag)
 }
 
-/// A certificate taken apart where RFC 5280 §4.1 says what is signed, how, and with what key it signs itself.
+/// The parts of a certificate (RFC 5280 §4.1) that signatures need.
 pub struct Parts<'a> {
-    /// tbsCertificate, all of it: what the issuer signed.
+    /// The encoding of tbsCertificate, which the issuer signed.
     pub tbs: &'a [u8],
     /// The contents of signatureAlgorithm.
     pub algorithm: &'a [u8],
     pub signature: &'a [u8],
-    /// subjectPublicKeyInfo, all of it.
+    /// The encoding of subjectPublicKeyInfo.
     pub spki: &'a [u8],
 }
 
 impl<'a> Parts<'a> {
+    /// The parts of a certificate; None when its outer structure is not that of RFC 5280 §4.1.
     pub fn of(certificate: &'a [u8]) -> Option<Self> {
         let mut file = certificate;
         let mut outer = expect(&mut file, SEQUENCE)?.contents;
         let tbs = expect(&mut outer, SEQUENCE)?;
         let algorithm = expect(&mut outer, SEQUENCE)?.contents;
-        // Every signature here is whole octets: no unused bits.
+        // No signature algorithm that ring has leaves unused bits in the BIT STRING.
         let (&0, signature) = expect(&mut outer, BIT_STRING)?.contents.split_first()? else { return None };
         if !file.is_empty() || !outer.is_empty() {
             return None;

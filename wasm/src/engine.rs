@@ -1,81 +1,32 @@
-//! Everything one instance holds, behind handles. Safe code: `ffi.rs` is the thin layer over it.
+//! The state of one instance of the module: configurations and connections, which the host names by handles. The
+//! functions of the ABI (`ffi.rs`) call the methods of the same names here.
 
 use crate::config::Config;
 use crate::connection::Connection;
 use crate::error::{Code, Failure};
 use crate::exchange::Event;
-use crate::http::{Open, Protocol};
+use crate::http_client::Protocol;
 use crate::limits;
+use crate::report::{status, EventKind, Report};
 use crate::table::{Handle, Table};
 use crate::witness;
 use bytes::Bytes;
 use std::rc::Rc;
 use zeroize::Zeroize;
 
-/// What a call answers besides its number. The layout is part of the ABI: eight u32.
-#[derive(Default)]
-#[repr(C)]
-pub struct Report {
-    /// [`status`] of the connection the call was about.
-    pub status: u32,
-    /// Bytes that stay valid until the next call.
-    pub pointer: u32,
-    pub length: u32,
-    /// After a failure: [`Code`], its aux and [`crate::error::Sent`]; the bytes are its detail.
-    pub code: u32,
-    pub aux: u32,
-    pub sent: u32,
-    /// Requests that may be in flight together, and that are.
-    pub capacity: u32,
-    pub in_flight: u32,
-}
-
-/// Kinds of events, part of the ABI; 0 is "nothing new".
-#[derive(Clone, Copy)]
-#[repr(i32)]
-enum Kind {
-    Informational = 1,
-    Head = 2,
-    Data = 3,
-    Trailers = 4,
-    Upgraded = 5,
-    End = 6,
-    Failed = 7,
-}
-
-const STATUS_OUTPUT: u32 = 8;
-const STATUS_READY: u32 = 16;
-const STATUS_ACCEPTS: u32 = 32;
-const STATUS_HTTP2: u32 = 64;
-const STATUS_DRAINING: u32 = 128;
-
-/// Phase in the low 3 bits; bytes wait for the socket; requests have something new; a request can start; HTTP/2;
-/// the peer is going away.
-fn status(connection: &Connection) -> u32 {
-    let mut bits = connection.phase() as u32;
-    let flags = connection.as_open().map_or(0, |open| {
-        let flag = |on: bool, bit: u32| if on { bit } else { 0 };
-        flag(open.has_ready(), STATUS_READY)
-            | flag(open.accepts(), STATUS_ACCEPTS)
-            | flag(open.protocol() == Protocol::Http2, STATUS_HTTP2)
-            | flag(open.is_draining(), STATUS_DRAINING)
-    });
-    if connection.has_output() {
-        bits |= STATUS_OUTPUT;
-    }
-    bits | flags
-}
-
+/// The state of one instance.
 pub struct Engine {
     host_aead: bool,
     configs: Table<Rc<Config>>,
     connections: Table<Connection>,
+    /// The bytes that the host passes to the next call.
     pub input: Box<[u8]>,
     pub report: Box<Report>,
-    /// What `report.pointer` points into.
-    out: Vec<u8>,
-    held: Bytes,
-    /// The module's memory when [`Engine::reserve`] last looked.
+    /// Bytes that `report` points to, unless it points to `event_bytes`.
+    output: Vec<u8>,
+    /// Bytes of the last event, which `report` points to.
+    event_bytes: Bytes,
+    /// The size of the module's memory at the last call of [`Engine::reserve`].
     memory_bytes: usize,
 }
 
@@ -87,8 +38,8 @@ impl Default for Engine {
             connections: Table::new(limits::MAX_CONNECTIONS),
             input: vec![0; limits::INPUT_BYTES].into(),
             report: Box::default(),
-            out: Vec::new(),
-            held: Bytes::new(),
+            output: Vec::new(),
+            event_bytes: Bytes::new(),
             memory_bytes: 0,
         }
     }
@@ -100,12 +51,13 @@ fn memory_bytes() -> usize {
     core::arch::wasm32::memory_size(0) * PAGE_BYTES
 }
 
-/// Elsewhere memory grows by itself.
+/// 0, so that native tests, whose allocator needs no help, never reserve.
 #[cfg(not(target_arch = "wasm32"))]
 fn memory_bytes() -> usize {
     0
 }
 
+/// The number that a call answers, at or above 0, or why it failed.
 type Answer = Result<i32, Failure>;
 
 impl Engine {
@@ -121,14 +73,15 @@ impl Engine {
         match call(self) {
             Ok(number) => number,
             Err(failure) => {
-                self.tell(failure);
+                self.report_failure(failure);
                 -1
             }
         }
     }
 
-    /// The allocator grows memory in steps of 64 kB, and each step makes the host count all of it anew: a burst of
-    /// connections then spends its time there. So a small step is followed by one in proportion, allocated and freed.
+    /// Grows the memory in proportion to its size, by an allocation that is freed at once. The allocator itself grows
+    /// it by 64 kB at a time, and V8 accounts for the whole memory at each growth: a burst of connections would spend
+    /// most of its time on that.
     fn reserve(&mut self) {
         if memory_bytes() == self.memory_bytes {
             return;
@@ -139,27 +92,26 @@ impl Engine {
     }
 
     pub fn new_config(&mut self, length: usize) -> Answer {
-        let parsed = self.given(length).and_then(|bytes| Config::parse(bytes, self.host_aead));
-        self.input[..length.min(limits::INPUT_BYTES)].zeroize(); // It may hold a private key.
-        let handle = self.configs.insert(Rc::new(parsed?)).ok_or_else(|| full("configurations"))?;
+        let parsed = self.input(length).and_then(|bytes| Config::parse(bytes, self.host_aead));
+        self.input[..length.min(limits::INPUT_BYTES)].zeroize(); // The configuration may hold a private key.
+        let handle = self.configs.insert(Rc::new(parsed?)).ok_or_else(|| too_many("configurations"))?;
         Ok(handle as i32)
     }
 
-    /// What its ClientHellos offer ([`Config::offers`]).
+    /// Reports [`Config::offers`].
     pub fn offers(&mut self, config: Handle) -> Answer {
-        self.out = self.configs.get(config).ok_or_else(|| missing("configuration"))?.offers();
-        self.show();
-        Ok(self.out.len() as i32)
+        self.output = self.configs.get(config).ok_or_else(|| no_such("configuration"))?.offers();
+        Ok(self.report_output())
     }
 
-    /// Connections made with it keep what they need.
+    /// Forgets a configuration. Connections made with it go on.
     pub fn free_config(&mut self, config: Handle) -> Answer {
-        self.configs.remove(config).map(|_| 0).ok_or_else(|| missing("configuration"))
+        self.configs.remove(config).map(|_| 0).ok_or_else(|| no_such("configuration"))
     }
 
     pub fn connect_tls(&mut self, config: Handle, sni_length: usize) -> Answer {
-        let config = self.configs.get(config).cloned().ok_or_else(|| missing("configuration"))?;
-        let connection = Connection::tls(&config, self.given(sni_length)?)?;
+        let config = self.configs.get(config).cloned().ok_or_else(|| no_such("configuration"))?;
+        let connection = Connection::tls(&config, self.input(sni_length)?)?;
         self.add(connection)
     }
 
@@ -169,123 +121,124 @@ impl Engine {
 
     fn add(&mut self, connection: Connection) -> Answer {
         self.report.status = status(&connection);
-        let handle = self.connections.insert(connection).ok_or_else(|| full("connections"))?;
+        let handle = self.connections.insert(connection).ok_or_else(|| too_many("connections"))?;
         Ok(handle as i32)
     }
 
     pub fn free_connection(&mut self, connection: Handle) -> Answer {
-        self.connections.remove(connection).map(|_| 0).ok_or_else(|| missing("connection"))
+        self.connections.remove(connection).map(|_| 0).ok_or_else(|| no_such("connection"))
     }
 
     pub fn feed(&mut self, connection: Handle, length: usize) -> Answer {
-        self.on(connection, |connection, input| Ok(connection.feed(prefix(input, length)?) as i32))
+        self.with_connection(connection, |connection, input| Ok(connection.feed(prefix(input, length)?) as i32))
     }
 
     pub fn end(&mut self, connection: Handle, broken: bool) -> Answer {
-        self.on(connection, |connection, _| {
+        self.with_connection(connection, |connection, _| {
             connection.end(broken);
             Ok(0)
         })
     }
 
     pub fn turn(&mut self, connection: Handle) -> Answer {
-        self.on(connection, |connection, _| {
+        self.with_connection(connection, |connection, _| {
             connection.turn();
             Ok(0)
         })
     }
 
     pub fn drain(&mut self, connection: Handle) -> Answer {
-        let mut out = std::mem::take(&mut self.out);
-        out.clear();
-        out.shrink_to(limits::OUTBOUND_BYTES * 2);
-        let answer = self.on(connection, |connection, _| {
-            connection.drain(&mut out);
-            Ok(out.len() as i32)
+        let mut output = std::mem::take(&mut self.output);
+        output.clear();
+        output.shrink_to(limits::OUTBOUND_BYTES * 2);
+        let answer = self.with_connection(connection, |connection, _| {
+            connection.drain(&mut output);
+            Ok(output.len() as i32)
         });
-        self.out = out;
-        self.show();
+        self.output = output;
+        self.report_output();
         answer
     }
 
     pub fn presented(&mut self, connection: Handle) -> Answer {
-        self.out = self.connections.get(connection).ok_or_else(|| missing("connection"))?.presented()?;
-        self.show();
-        Ok(self.out.len() as i32)
+        self.output = self.connections.get(connection).ok_or_else(|| no_such("connection"))?.presented()?;
+        Ok(self.report_output())
     }
 
     pub fn approve(&mut self, connection: Handle) -> Answer {
-        self.on(connection, |connection, _| connection.approve().map(|()| 0))
+        self.with_connection(connection, |connection, _| connection.approve().map(|()| 0))
     }
 
     pub fn refuse(&mut self, connection: Handle, alert: u8) -> Answer {
-        self.on(connection, |connection, _| connection.refuse(alert).map(|()| 0))
+        self.with_connection(connection, |connection, _| connection.refuse(alert).map(|()| 0))
     }
 
-    /// Why the connection is closed; 0 when it is not.
+    /// Fails with the reason why the connection is closed; 0 when it is not closed.
     pub fn failure(&mut self, connection: Handle) -> Answer {
-        match self.connections.get(connection).ok_or_else(|| missing("connection"))?.failure() {
+        match self.connections.get(connection).ok_or_else(|| no_such("connection"))?.failure() {
             Some(failure) => Err(failure),
             None => Ok(0),
         }
     }
 
-    /// What belongs to the failure of a closed connection ([`Failure::evidence`]).
+    /// Reports the [`Failure::evidence`] of a closed connection.
     pub fn evidence(&mut self, connection: Handle) -> Answer {
-        let failure = self.connections.get(connection).ok_or_else(|| missing("connection"))?.failure();
-        self.out = failure.map_or_else(Vec::new, |failure| failure.evidence);
-        self.show();
-        Ok(self.out.len() as i32)
+        let failure = self.connections.get(connection).ok_or_else(|| no_such("connection"))?.failure();
+        self.output = failure.map_or_else(Vec::new, |failure| failure.evidence);
+        Ok(self.report_output())
     }
 
     pub fn close(&mut self, connection: Handle) -> Answer {
-        self.on(connection, |connection, _| {
+        self.with_connection(connection, |connection, _| {
             connection.close();
             Ok(0)
         })
     }
 
     pub fn request(&mut self, connection: Handle, length: usize, has_body: bool) -> Answer {
-        self.on(
-            connection,
-            |connection, input| Ok(connection.open()?.request(prefix(input, length)?, has_body)? as i32),
-        )
+        self.with_connection(connection, |connection, input| {
+            Ok(connection.open()?.request(prefix(input, length)?, has_body)? as i32)
+        })
     }
 
     pub fn write(&mut self, connection: Handle, request: Handle, length: usize) -> Answer {
-        self.on(connection, |connection, input| Ok(connection.open()?.write(request, prefix(input, length)?)? as i32))
+        self.with_connection(connection, |connection, input| {
+            Ok(connection.open()?.write(request, prefix(input, length)?)? as i32)
+        })
     }
 
     pub fn finish(&mut self, connection: Handle, request: Handle, length: usize) -> Answer {
-        self.on(connection, |connection, input| connection.open()?.finish(request, prefix(input, length)?).map(|()| 0))
+        self.with_connection(connection, |connection, input| {
+            connection.open()?.finish(request, prefix(input, length)?).map(|()| 0)
+        })
     }
 
     pub fn cancel(&mut self, connection: Handle, request: Handle) -> Answer {
-        self.on(connection, |connection, _| connection.open()?.cancel(request).map(|()| 0))
+        self.with_connection(connection, |connection, _| connection.open()?.cancel(request).map(|()| 0))
     }
 
-    /// The next request with something new, or 0.
+    /// The next request that has events, or 0.
     pub fn next_ready(&mut self, connection: Handle) -> Answer {
-        self.on(connection, |connection, _| Ok(connection.open()?.next_ready().unwrap_or(0) as i32))
+        self.with_connection(connection, |connection, _| Ok(connection.open()?.next_ready().unwrap_or(0) as i32))
     }
 
     pub fn next_event(&mut self, connection: Handle, request: Handle) -> Answer {
         let mut event = None;
-        self.on(connection, |connection, _| {
+        self.with_connection(connection, |connection, _| {
             event = connection.open()?.next_event(request)?;
             Ok(0)
         })?;
         let kind = match event {
             None => return Ok(0),
-            Some(Event::Informational(bytes)) => self.hold(Kind::Informational, bytes.into()),
-            Some(Event::Head(bytes)) => self.hold(Kind::Head, bytes.into()),
-            Some(Event::Data(bytes)) => self.hold(Kind::Data, bytes),
-            Some(Event::Trailers(bytes)) => self.hold(Kind::Trailers, bytes.into()),
-            Some(Event::Upgraded) => Kind::Upgraded,
-            Some(Event::End) => Kind::End,
+            Some(Event::Informational(bytes)) => self.report_event(EventKind::Informational, bytes.into()),
+            Some(Event::Head(bytes)) => self.report_event(EventKind::Head, bytes.into()),
+            Some(Event::Data(bytes)) => self.report_event(EventKind::Data, bytes),
+            Some(Event::Trailers(bytes)) => self.report_event(EventKind::Trailers, bytes.into()),
+            Some(Event::Upgraded) => EventKind::Upgraded,
+            Some(Event::End) => EventKind::End,
             Some(Event::Failed(failure)) => {
-                self.tell(failure);
-                Kind::Failed
+                self.report_failure(failure);
+                EventKind::Failed
             }
         };
         Ok(kind as i32)
@@ -293,56 +246,50 @@ impl Engine {
 
     /// 1 when rustls-webpki accepts the path of the question.
     pub fn witness(&mut self, length: usize) -> Answer {
-        witness::answer(self.given(length)?).map(|()| 1)
+        witness::answer(self.input(length)?).map(|()| 1)
     }
 
-    fn on(&mut self, handle: Handle, call: impl FnOnce(&mut Connection, &[u8]) -> Answer) -> Answer {
-        let connection = self.connections.get_mut(handle).ok_or_else(|| missing("connection"))?;
+    /// Calls `call` with a connection and the input buffer, and reports the connection's state after it.
+    fn with_connection(&mut self, handle: Handle, call: impl FnOnce(&mut Connection, &[u8]) -> Answer) -> Answer {
+        let connection = self.connections.get_mut(handle).ok_or_else(|| no_such("connection"))?;
         let answer = call(connection, &self.input);
-        self.report.status = status(connection);
-        self.report.capacity = connection.as_open().map_or(0, Open::capacity) as u32;
-        self.report.in_flight = connection.as_open().map_or(0, Open::in_flight) as u32;
+        self.report.set_connection(connection);
         answer
     }
 
-    fn given(&self, length: usize) -> Result<&[u8], Failure> {
+    fn input(&self, length: usize) -> Result<&[u8], Failure> {
         prefix(&self.input, length)
     }
 
-    fn hold(&mut self, kind: Kind, bytes: Bytes) -> Kind {
-        self.held = bytes;
-        self.report.pointer = address(&self.held);
-        self.report.length = self.held.len() as u32;
+    fn report_event(&mut self, kind: EventKind, bytes: Bytes) -> EventKind {
+        self.event_bytes = bytes;
+        self.report.set_bytes(&self.event_bytes);
         kind
     }
 
-    fn show(&mut self) {
-        self.report.pointer = address(&self.out);
-        self.report.length = self.out.len() as u32;
+    /// The length of the output.
+    fn report_output(&mut self) -> i32 {
+        self.report.set_bytes(&self.output);
+        self.output.len() as i32
     }
 
-    fn tell(&mut self, failure: Failure) {
+    fn report_failure(&mut self, failure: Failure) {
         self.report.code = failure.code as u32;
         self.report.aux = failure.aux;
         self.report.sent = failure.sent as u32;
-        self.out = failure.detail.into_bytes();
-        self.show();
+        self.output = failure.detail.into_bytes();
+        self.report_output();
     }
-}
-
-/// WASM has 32-bit addresses; natively only tests look, and they look at the bytes.
-fn address(bytes: &[u8]) -> u32 {
-    bytes.as_ptr() as usize as u32
 }
 
 fn prefix(input: &[u8], length: usize) -> Result<&[u8], Failure> {
     input.get(..length).ok_or_else(|| Failure::new(Code::BadArgument, "longer than the input buffer"))
 }
 
-fn full(what: &str) -> Failure {
+fn too_many(what: &str) -> Failure {
     Failure::new(Code::Busy, &format!("too many {what}"))
 }
 
-fn missing(what: &str) -> Failure {
+fn no_such(what: &str) -> Failure {
     Failure::new(Code::BadHandle, &format!("no such {what}"))
 }

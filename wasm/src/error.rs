@@ -1,55 +1,57 @@
-//! Why something failed: a closed list of codes, so that the host never reads a sentence to decide.
+//! Failures: a closed list of codes, so that the host decides by a number and never by a text.
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
 
-/// The numbers are part of the ABI (`src/backend/engine/abi.ts` repeats them); never renumber one.
+/// The code of a failure. Its number is part of the ABI (`src/backend/engine/abi.ts` repeats the list) and never
+/// changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Code {
-    /// The caller passed something malformed: a head, a configuration, a length.
+    /// The host passed a malformed head, configuration or length.
     BadArgument = 1,
-    /// No such configuration, connection or request (any more).
+    /// The host passed a handle that names no configuration, connection or request, or no longer does.
     BadHandle = 2,
-    /// Legal handle, wrong moment: a request before the verdict, a verdict twice.
+    /// The connection's state does not allow the call, such as a request before the verdict, or a second verdict.
     WrongState = 3,
-    /// A table is full, or the connection takes no further request now.
+    /// A table is full, or the connection accepts no further request now.
     Busy = 4,
-    /// The peer (or the caller) went over a bound.
+    /// The peer or the host exceeded a limit.
     TooLarge = 5,
-    /// The caller cancelled the request or closed the connection.
+    /// The host cancelled the request or closed the connection.
     Cancelled = 6,
-    /// The peer broke TLS; `aux` is the alert we sent, or 0.
+    /// The peer violated TLS.
     TlsProtocol = 7,
     /// The peer sent a fatal alert; `aux` is its description (RFC 8446 §6).
     TlsAlert = 8,
-    /// The certificate's own signature over the handshake failed, or it could not be parsed.
+    /// The signature over the handshake does not verify with the end-entity certificate's key, or no certificate was
+    /// sent.
     CertificateRejected = 9,
-    /// The verdict was no.
+    /// The host refused the presented chain.
     Refused = 10,
-    /// The peer ended the connection in good order.
+    /// The peer ended the connection in order.
     PeerClosed = 11,
-    /// The transport ended without close_notify, or in the middle of something.
+    /// The connection ended without close_notify, or by an error of the socket.
     PeerTruncated = 12,
-    /// The peer broke HTTP/1.1.
+    /// The peer violated HTTP/1.1.
     Http1Protocol = 13,
-    /// The peer broke HTTP/2; `aux` is the HTTP/2 error code.
+    /// The peer violated HTTP/2; `aux` is the HTTP/2 error code.
     Http2Protocol = 14,
-    /// The response stopped before its declared or framed end.
+    /// The response ended before the end that its framing declares.
     ResponseIncomplete = 15,
     /// The peer reset the stream; `aux` is the HTTP/2 error code.
     StreamReset = 16,
-    /// The peer is going away; `aux` is the HTTP/2 error code.
+    /// The peer accepts no further request (GOAWAY); `aux` is the HTTP/2 error code.
     GoAway = 17,
-    /// The request body did not hold what its head promised.
+    /// The request body was shorter or longer than its head declares.
     RequestBody = 18,
-    /// Our own bug.
+    /// A bug of ours.
     Internal = 19,
-    /// The end-entity certificate, in `evidence`, cannot be read or has a key with which no handshake can be verified.
+    /// The end-entity certificate, which is in `evidence`, cannot be read, or ring cannot verify signatures of its key.
     UnusableEndEntity = 20,
 }
 
-/// Whether the peer can have seen the request: `Nothing` is safe to retry for any method.
+/// Whether the peer may have seen the request. With `Nothing` a request of any method may be sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Sent {
@@ -57,21 +59,23 @@ pub enum Sent {
     Maybe = 1,
 }
 
-/// hyper's words; its predicate for them exists in servers only. A test notices when they change.
+/// The text of hyper's error for a head above the limit. hyper has a predicate for that error in servers only. A test
+/// fails when a later hyper has another text.
 const HEAD_TOO_LARGE: &str = "message head is too large";
 
-/// Longest detail handed to the host.
+/// The length of the longest detail.
 const MAX_DETAIL_BYTES: usize = 200;
 
+/// The reason why a call, a request or a connection failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub code: Code,
-    /// Its meaning depends on the code.
+    /// A number, whose meaning depends on the code.
     pub aux: u32,
     pub sent: Sent,
-    /// For people: printable ASCII, bounded.
+    /// A text for people, of at most 200 printable ASCII characters.
     pub detail: String,
-    /// What the host needs to name the fault; empty for most codes.
+    /// Bytes with which the host can name the fault; empty for most codes.
     pub evidence: Vec<u8>,
 }
 
@@ -92,7 +96,7 @@ impl Failure {
         Self { sent, ..self }
     }
 
-    /// What rustls refused, or was told.
+    /// The failure for an error of rustls'.
     pub fn from_tls(error: &rustls::Error) -> Self {
         use rustls::Error as E;
         let code = match error {
@@ -107,7 +111,7 @@ impl Failure {
         Self::new(code, &error.to_string())
     }
 
-    /// What hyper says about an exchange or a connection; `http2` decides whose fault a protocol error is.
+    /// The failure for an error of hyper's. `http2`: whether the connection speaks HTTP/2.
     pub fn from_http(error: &hyper::Error, http2: bool) -> Self {
         if let Some(reset) = find::<h2::Error>(error) {
             return Self::from_h2(reset);
@@ -116,7 +120,7 @@ impl Failure {
             if let Some(own) = io.get_ref().and_then(|inner| inner.downcast_ref::<WireError>()) {
                 return own.0.clone();
             }
-            // hyper's decoder of chunks speaks through these.
+            // hyper's decoder of chunks reports malformed chunks as I/O errors of these kinds.
             let code = match io.kind() {
                 ErrorKind::InvalidData | ErrorKind::InvalidInput => Code::Http1Protocol,
                 _ => Code::PeerTruncated,
@@ -162,7 +166,8 @@ impl Failure {
         Self::new(code, &error.to_string()).with_aux(reason.into())
     }
 
-    /// RFC 9113 §8.7: REFUSED_STREAM, and streams above the last id of a graceful GOAWAY, were not processed.
+    /// Whether the peer says that it has not processed the request. RFC 9113 §8.7: after REFUSED_STREAM, and on streams
+    /// above the last id of a GOAWAY with NO_ERROR.
     pub fn is_unprocessed(&self) -> bool {
         match self.code {
             Code::StreamReset => self.aux == u32::from(h2::Reason::REFUSED_STREAM),
@@ -172,7 +177,7 @@ impl Failure {
     }
 }
 
-/// Carries a [`Failure`] through hyper as an `io::Error`.
+/// A [`Failure`] as the `io::Error` that hyper passes on.
 #[derive(Debug)]
 pub struct WireError(pub Failure);
 

@@ -1,4 +1,4 @@
-//! One request and its response: two bounded queues between the host and hyper.
+//! One request and its response: two bounded queues between the host and hyper, one for each direction.
 
 use crate::codec::{push_u16, write_headers};
 use crate::error::Failure;
@@ -12,42 +12,47 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-/// What the host reads of a response, in order.
+/// A part of a response, or its end, as the host reads them in order.
 pub enum Event {
-    /// `status:u16` and headers, as [`head`] writes them.
+    /// A 1xx response: `status:u16` and headers, as [`head`] writes them.
     Informational(Vec<u8>),
     Head(Vec<u8>),
     Data(Bytes),
     Trailers(Vec<u8>),
-    /// From here on both directions are raw bytes.
+    /// The answer 101: from here on the connection carries raw bytes in both directions.
     Upgraded,
     End,
     Failed(Failure),
 }
 
-/// Requests with something new for the host, each once.
+/// The requests that have new events for the host, each once.
 pub type Ready = Arc<Mutex<VecDeque<Handle>>>;
 
 #[derive(Default)]
 struct State {
-    up: VecDeque<Bytes>,
-    up_bytes: usize,
-    up_trailers: Option<HeaderMap>,
-    up_ended: bool,
-    up_waker: Option<Waker>,
-    /// The host found no room and waits for some.
-    up_blocked: bool,
-    down: VecDeque<Event>,
-    down_bytes: usize,
+    /// The part of the request body that hyper has not taken yet.
+    body: VecDeque<Bytes>,
+    body_bytes: usize,
+    body_trailers: Option<HeaderMap>,
+    body_ended: bool,
+    body_waker: Option<Waker>,
+    /// Whether the host waits for room in `body`.
+    body_blocked: bool,
+    /// The events that the host has not taken yet.
+    events: VecDeque<Event>,
+    /// The bytes of response body in `events`.
+    data_bytes: usize,
+    /// The number of informational responses so far.
     informational: usize,
-    down_waker: Option<Waker>,
+    response_waker: Option<Waker>,
     cancelled: bool,
+    /// Whether the request is in the list of ready ones.
     announced: bool,
     handle: Handle,
 }
 
-/// Shared by the host's side, the task and hyper's body. Locked, not a `RefCell`, because hyper wants the callback for
-/// informational responses to be `Send`; one thread uses it, so nothing ever waits.
+/// A request and its response, shared by the host's calls, the request's task and hyper's body. The state has a lock,
+/// because hyper demands a `Send` callback for informational responses. Only one thread takes the lock.
 #[derive(Clone)]
 pub struct Exchange {
     state: Arc<Mutex<State>>,
@@ -70,132 +75,138 @@ impl Exchange {
         }
     }
 
-    // The host's side.
+    // What the host's calls use.
 
-    pub fn name(&self, handle: Handle) {
+    pub fn set_handle(&self, handle: Handle) {
         self.state().handle = handle;
     }
 
-    /// The host was told; the next event tells it again.
-    pub fn acknowledge(&self) {
+    /// Records that the host knows of the events so far. The next event makes the request ready again.
+    pub fn mark_seen(&self) {
         self.state().announced = false;
     }
 
-    /// Takes request bytes, fewer than given when the queue is full.
+    /// Takes bytes of the request body. Answers how many were taken: fewer than given when the queue is full.
     pub fn write(&self, bytes: &[u8]) -> usize {
         let mut state = self.state();
-        if state.up_ended {
+        if state.body_ended {
             return 0;
         }
-        let taken = bytes.len().min(limits::UP_BYTES.saturating_sub(state.up_bytes));
-        state.up_blocked = taken < bytes.len();
+        let taken = bytes.len().min(limits::REQUEST_QUEUE_BYTES.saturating_sub(state.body_bytes));
+        state.body_blocked = taken < bytes.len();
         if taken > 0 {
-            state.up.push_back(Bytes::copy_from_slice(&bytes[..taken]));
-            state.up_bytes += taken;
-            wake(&mut state.up_waker);
+            state.body.push_back(Bytes::copy_from_slice(&bytes[..taken]));
+            state.body_bytes += taken;
+            wake(&mut state.body_waker);
         }
         taken
     }
 
+    /// Ends the request body.
     pub fn end(&self, trailers: HeaderMap) {
         let mut state = self.state();
-        state.up_trailers = (!trailers.is_empty()).then_some(trailers);
-        state.up_ended = true;
-        wake(&mut state.up_waker);
+        state.body_trailers = (!trailers.is_empty()).then_some(trailers);
+        state.body_ended = true;
+        wake(&mut state.body_waker);
     }
 
     pub fn is_uploading(&self) -> bool {
-        !self.state().up_ended
+        !self.state().body_ended
     }
 
     pub fn cancel(&self) {
         let mut state = self.state();
         state.cancelled = true;
-        wake(&mut state.up_waker);
-        wake(&mut state.down_waker);
+        wake(&mut state.body_waker);
+        wake(&mut state.response_waker);
     }
 
+    /// Takes the next event.
     pub fn next(&self) -> Option<Event> {
         let mut state = self.state();
-        let event = state.down.pop_front()?;
+        let event = state.events.pop_front()?;
         if let Event::Data(data) = &event {
-            state.down_bytes -= data.len();
-            if state.down_bytes < limits::DOWN_BYTES {
-                wake(&mut state.down_waker);
+            state.data_bytes -= data.len();
+            if state.data_bytes < limits::RESPONSE_QUEUE_BYTES {
+                wake(&mut state.response_waker);
             }
         }
         Some(event)
     }
 
-    // The task's side.
+    // What the request's task and hyper use.
 
     pub fn push(&self, event: Event) {
         let mut state = self.state();
         if let Event::Data(data) = &event {
-            state.down_bytes += data.len();
+            state.data_bytes += data.len();
         }
-        state.down.push_back(event);
+        state.events.push_back(event);
         self.announce(&mut state);
     }
 
-    /// Called by hyper for a 1xx. One too many ends the exchange: hyper would read them for ever.
+    /// Adds an informational response, for hyper's callback. One above the limit ends the exchange, because hyper
+    /// itself has no limit.
     pub fn push_informational(&self, status: u16, headers: &HeaderMap) {
         let mut state = self.state();
         state.informational += 1;
         if state.informational <= limits::MAX_INFORMATIONAL && headers.len() <= limits::MAX_HEADERS {
-            state.down.push_back(Event::Informational(head(status, headers)));
+            state.events.push_back(Event::Informational(head(status, headers)));
             self.announce(&mut state);
         } else {
-            wake(&mut state.down_waker);
+            wake(&mut state.response_waker);
         }
     }
 
+    /// Whether the peer has sent more informational responses than the limit.
     pub fn is_flooded(&self) -> bool {
         self.state().informational > limits::MAX_INFORMATIONAL
     }
 
-    /// Ready when the response may go on: `true` for room, `false` for cancelled.
+    /// Ready with `true` when the queue has room for response bytes, and with `false` when the request is cancelled.
     pub fn poll_room(&self, context: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.state();
         if state.cancelled {
             return Poll::Ready(false);
         }
-        if state.down_bytes < limits::DOWN_BYTES {
+        if state.data_bytes < limits::RESPONSE_QUEUE_BYTES {
             return Poll::Ready(true);
         }
-        state.down_waker = Some(context.waker().clone());
+        state.response_waker = Some(context.waker().clone());
         Poll::Pending
     }
 
-    /// Ready when cancelled, or flooded with 1xx. The caller must not hold room's waker at the same time: there is one.
+    /// Ready when the request is cancelled, or flooded with informational responses. It stores its waker where
+    /// `poll_room` does, so a task waits for one of the two at a time.
     pub fn poll_cancelled(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.cancelled || state.informational > limits::MAX_INFORMATIONAL {
             return Poll::Ready(());
         }
-        state.down_waker = Some(context.waker().clone());
+        state.response_waker = Some(context.waker().clone());
         Poll::Pending
     }
 
-    /// Request bytes after an upgrade; None once the host ended them.
-    pub fn poll_up(&self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+    /// Ready with the next request bytes after an upgrade, and with None after the host has ended them.
+    pub fn poll_body(&self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut state = self.state();
-        match state.up.pop_front() {
+        match state.body.pop_front() {
             Some(data) => {
-                self.taken(&mut state, data.len());
+                self.release(&mut state, data.len());
                 Poll::Ready(Some(data))
             }
-            None if state.up_ended || state.cancelled => Poll::Ready(None),
+            None if state.body_ended || state.cancelled => Poll::Ready(None),
             None => {
-                state.up_waker = Some(context.waker().clone());
+                state.body_waker = Some(context.waker().clone());
                 Poll::Pending
             }
         }
     }
 
-    fn taken(&self, state: &mut State, bytes: usize) {
-        state.up_bytes -= bytes;
-        if std::mem::take(&mut state.up_blocked) {
+    /// Counts bytes of the request body that left the queue.
+    fn release(&self, state: &mut State, bytes: usize) {
+        state.body_bytes -= bytes;
+        if std::mem::take(&mut state.body_blocked) {
             self.announce(state);
         }
     }
@@ -207,6 +218,7 @@ fn wake(waker: &mut Option<Waker>) {
     }
 }
 
+/// `status:u16` and headers.
 pub fn head(status: u16, headers: &HeaderMap) -> Vec<u8> {
     let mut out = Vec::with_capacity(512);
     push_u16(&mut out, status.into());
@@ -214,7 +226,7 @@ pub fn head(status: u16, headers: &HeaderMap) -> Vec<u8> {
     out
 }
 
-/// The request body hyper reads.
+/// The request body that hyper reads.
 pub enum RequestBody {
     Empty,
     Queued(Exchange),
@@ -222,7 +234,7 @@ pub enum RequestBody {
 
 impl Body for RequestBody {
     type Data = Bytes;
-    /// hyper resets an HTTP/2 stream with the reason it finds in the error.
+    /// The error of a cancelled request: hyper resets an HTTP/2 stream with the reason that the error holds.
     type Error = h2::Error;
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
@@ -231,14 +243,14 @@ impl Body for RequestBody {
         if state.cancelled {
             return Poll::Ready(Some(Err(h2::Reason::CANCEL.into())));
         }
-        if let Some(data) = state.up.pop_front() {
-            exchange.taken(&mut state, data.len());
+        if let Some(data) = state.body.pop_front() {
+            exchange.release(&mut state, data.len());
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        if state.up_ended {
-            return Poll::Ready(state.up_trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+        if state.body_ended {
+            return Poll::Ready(state.body_trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
         }
-        state.up_waker = Some(context.waker().clone());
+        state.body_waker = Some(context.waker().clone());
         Poll::Pending
     }
 
@@ -247,19 +259,19 @@ impl Body for RequestBody {
             Self::Empty => true,
             Self::Queued(exchange) => {
                 let state = exchange.state();
-                state.up_ended && state.up.is_empty() && state.up_trailers.is_none() && !state.cancelled
+                state.body_ended && state.body.is_empty() && state.body_trailers.is_none() && !state.cancelled
             }
         }
     }
 
-    /// Exact when the whole body is here already: then hyper writes content-length instead of chunks.
+    /// An exact size when the queue holds the whole body: then hyper writes content-length and no chunks.
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Empty => SizeHint::with_exact(0),
             Self::Queued(exchange) => {
                 let state = exchange.state();
-                if state.up_ended && state.up_trailers.is_none() {
-                    SizeHint::with_exact(state.up_bytes as u64)
+                if state.body_ended && state.body_trailers.is_none() {
+                    SizeHint::with_exact(state.body_bytes as u64)
                 } else {
                     SizeHint::default()
                 }

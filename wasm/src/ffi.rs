@@ -1,20 +1,20 @@
-//! The C ABI. The host writes into the input buffer, calls, and reads the report; no pointer comes from outside, so
-//! there is none to distrust: a length is checked, a handle is looked up, and a wrong one answers -1 with a code.
+//! The C ABI. The host writes into the input buffer, calls a function, and reads the report (`report.rs`).
 //!
-//! Numbers at or above 0 are a call's answer; -1 is a failure, described in the report (`engine.rs`).
+//! Each function answers a number: at or above 0 when it succeeds, -1 when it fails, and the report then has the code.
+//! The host passes lengths and handles, which are checked, and never a pointer, which could not be.
 
 use crate::engine::Engine;
 use std::cell::RefCell;
 
-/// Raised when a signature or a layout changes; the host refuses another.
+/// The version of the ABI, raised when a signature or a layout changes. The host refuses a module of another version.
 const ABI_VERSION: u32 = 4;
 
 thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
 }
 
-/// A host import that called back into the module would find the engine borrowed: that is our bug, answered with -1
-/// and whatever the report held, not with a trap.
+/// Runs a call on the engine. The engine is already borrowed when a host import calls back into the module: a bug of
+/// ours, which answers -1 with the earlier report and does not trap.
 fn call(run: impl FnOnce(&mut Engine) -> Result<i32, crate::error::Failure>) -> i32 {
     ENGINE.with(|engine| match engine.try_borrow_mut() {
         Ok(mut engine) => engine.answer(run),
@@ -27,7 +27,8 @@ pub extern "C" fn abi_version() -> u32 {
     ABI_VERSION
 }
 
-/// Once, first. `host_aead`: 1 when the host gives AES-GCM.
+/// Sets the module up; the host calls it once, before any other function. `host_aead`: 1 when the host offers AES-GCM
+/// (`host.rs`).
 #[no_mangle]
 pub extern "C" fn init(host_aead: u32) -> i32 {
     call(|engine| {
@@ -36,7 +37,7 @@ pub extern "C" fn init(host_aead: u32) -> i32 {
     })
 }
 
-/// Where the host writes what it passes; it never moves.
+/// The address of the input buffer, which never moves.
 #[no_mangle]
 pub extern "C" fn input_pointer() -> *mut u8 {
     ENGINE.with(|engine| engine.try_borrow_mut().map_or(std::ptr::null_mut(), |mut engine| engine.input.as_mut_ptr()))
@@ -47,7 +48,7 @@ pub extern "C" fn input_capacity() -> u32 {
     crate::limits::INPUT_BYTES as u32
 }
 
-/// Eight u32 that every call may write; it never moves.
+/// The address of the report, eight u32, which never moves. Every call may change the report.
 #[no_mangle]
 pub extern "C" fn report_pointer() -> *const u32 {
     ENGINE.with(|engine| {
@@ -55,130 +56,139 @@ pub extern "C" fn report_pointer() -> *const u32 {
     })
 }
 
+/// Makes a configuration (`Config::parse`) of `length` bytes. Answers its handle.
 #[no_mangle]
 pub extern "C" fn config_new(length: u32) -> i32 {
     call(|engine| engine.new_config(length as usize))
 }
 
+/// Forgets a configuration. Connections made with it go on.
 #[no_mangle]
 pub extern "C" fn config_free(config: u32) -> i32 {
     call(|engine| engine.free_config(config))
 }
 
-/// What a ClientHello of this configuration offers, in the report (`config.rs`).
+/// Reports what a ClientHello of this configuration offers (`Config::offers`).
 #[no_mangle]
 pub extern "C" fn offers(config: u32) -> i32 {
     call(|engine| engine.offers(config))
 }
 
+/// Starts a TLS connection with an SNI of `sni_length` bytes. Answers its handle.
 #[no_mangle]
 pub extern "C" fn connect_tls(config: u32, sni_length: u32) -> i32 {
     call(|engine| engine.connect_tls(config, sni_length as usize))
 }
 
+/// Starts a plaintext connection. `http2`: 1 for HTTP/2 with prior knowledge. Answers its handle.
 #[no_mangle]
 pub extern "C" fn connect_plain(http2: u32) -> i32 {
     call(|engine| engine.connect_plain(http2 == 1))
 }
 
+/// Forgets a connection and its requests.
 #[no_mangle]
 pub extern "C" fn connection_free(connection: u32) -> i32 {
     call(|engine| engine.free_connection(connection))
 }
 
-/// Bytes from the socket; answers how many were taken.
+/// Passes bytes from the socket. Answers how many were taken.
 #[no_mangle]
 pub extern "C" fn feed(connection: u32, length: u32) -> i32 {
     call(|engine| engine.feed(connection, length as usize))
 }
 
-/// The socket's end; `broken`: 1 when it was no orderly one.
+/// Says that the socket has ended. `broken`: 1 after an error of the socket, 0 after an orderly end.
 #[no_mangle]
 pub extern "C" fn end(connection: u32, broken: u32) -> i32 {
     call(|engine| engine.end(connection, broken == 1))
 }
 
-/// Lets hyper see what `request*` and `response_next` changed.
+/// Runs hyper on what earlier calls of `request*` and `response_next` made possible.
 #[no_mangle]
 pub extern "C" fn turn(connection: u32) -> i32 {
     call(|engine| engine.turn(connection))
 }
 
-/// Bytes for the socket, in the report.
+/// Reports bytes for the socket.
 #[no_mangle]
 pub extern "C" fn drain(connection: u32) -> i32 {
     call(|engine| engine.drain(connection))
 }
 
-/// The presented chain and what was negotiated, in the report.
+/// Reports the presented chain and what was negotiated (`AwaitingVerdict::presented`).
 #[no_mangle]
 pub extern "C" fn presented(connection: u32) -> i32 {
     call(|engine| engine.presented(connection))
 }
 
+/// Accepts the presented chain.
 #[no_mangle]
 pub extern "C" fn approve(connection: u32) -> i32 {
     call(|engine| engine.approve(connection))
 }
 
-/// `alert`: a TLS alert description.
+/// Refuses the presented chain. `alert`: the TLS alert description for the peer.
 #[no_mangle]
 pub extern "C" fn refuse(connection: u32, alert: u32) -> i32 {
     call(|engine| engine.refuse(connection, alert as u8))
 }
 
+/// Fails with the reason why the connection is closed; answers 0 when it is not closed.
 #[no_mangle]
 pub extern "C" fn failure(connection: u32) -> i32 {
     call(|engine| engine.failure(connection))
 }
 
-/// The end-entity certificate of a connection that failed because of it, or nothing; in the report.
+/// Reports the end-entity certificate because of which a connection failed; no bytes after any other failure.
 #[no_mangle]
 pub extern "C" fn evidence(connection: u32) -> i32 {
     call(|engine| engine.evidence(connection))
 }
 
+/// Closes the connection from our side.
 #[no_mangle]
 pub extern "C" fn close(connection: u32) -> i32 {
     call(|engine| engine.close(connection))
 }
 
-/// A head (`request.rs`) of `length` bytes; answers the request's handle.
+/// Starts a request with a head (`request.rs`) of `length` bytes. Answers the request's handle.
 #[no_mangle]
 pub extern "C" fn request(connection: u32, length: u32, has_body: u32) -> i32 {
     call(|engine| engine.request(connection, length as usize, has_body == 1))
 }
 
-/// Body bytes; answers how many were taken.
+/// Passes bytes of the request body. Answers how many were taken.
 #[no_mangle]
 pub extern "C" fn request_write(connection: u32, request: u32, length: u32) -> i32 {
     call(|engine| engine.write(connection, request, length as usize))
 }
 
-/// The body's end; `length` bytes of trailers, or 0.
+/// Ends the request body. `length`: the number of bytes of trailers, or 0.
 #[no_mangle]
 pub extern "C" fn request_end(connection: u32, request: u32, length: u32) -> i32 {
     call(|engine| engine.finish(connection, request, length as usize))
 }
 
+/// Cancels a request. On HTTP/1.1 that closes the connection.
 #[no_mangle]
 pub extern "C" fn request_cancel(connection: u32, request: u32) -> i32 {
     call(|engine| engine.cancel(connection, request))
 }
 
-/// A request with something new, each once, or 0.
+/// Answers the handle of a request that has new events, or 0. A request is answered once until it has more.
 #[no_mangle]
 pub extern "C" fn next_ready(connection: u32) -> i32 {
     call(|engine| engine.next_ready(connection))
 }
 
-/// The kind of the request's next event, or 0.
+/// Answers the kind of the request's next event, or 0 when it has none. The report has the event's bytes.
 #[no_mangle]
 pub extern "C" fn response_next(connection: u32, request: u32) -> i32 {
     call(|engine| engine.next_event(connection, request))
 }
 
-/// A question about a path (`witness.rs`) of `length` bytes; 1 when rustls-webpki accepts, -1 with its reason otherwise.
+/// Asks about a path (`witness.rs`) in `length` bytes. Answers 1 when rustls-webpki accepts the path, and otherwise -1.
 #[no_mangle]
 pub extern "C" fn witness(length: u32) -> i32 {
     call(|engine| engine.witness(length as usize))

@@ -1,5 +1,5 @@
-//! What hyper tells nobody of an HTTP/2 peer's frames, noticed as they pass: that it goes away, since hyper takes
-//! requests that can then only fail; and that it sends header blocks without end, which h2 reads and drops one by one.
+//! A check of an HTTP/2 peer's frames for two things that hyper does not report: GOAWAY, after which hyper still takes
+//! requests that can only fail; and too many header blocks, of which h2 reads and drops any number.
 
 use crate::limits;
 
@@ -7,51 +7,55 @@ const FRAME_HEADER_BYTES: usize = 9;
 const HEADERS: u8 = 1;
 const GOAWAY: u8 = 7;
 
-/// Header blocks that one request may be answered with: informational ones, the head, and trailers.
+/// The header blocks of one response: informational ones, the head, and trailers.
 const BLOCKS_PER_REQUEST: usize = limits::MAX_INFORMATIONAL + 2;
 const MAX_BLOCKS: usize = BLOCKS_PER_REQUEST * limits::MAX_REQUESTS;
 
-/// Follows frame boundaries and nothing else; h2 checks the frames.
+/// The check of one connection. It finds the frames' headers; h2 checks the frames.
 #[derive(Default)]
-pub struct Watch {
+pub struct FrameCheck {
     header: [u8; FRAME_HEADER_BYTES],
-    have: usize,
-    skip: usize,
+    /// The number of bytes in `header`.
+    header_bytes: usize,
+    /// The number of bytes until the next frame's header.
+    payload_bytes: usize,
     going_away: bool,
-    /// Header blocks that requests so far still leave; bounded, so that an old connection has no endless credit.
-    blocks: usize,
+    /// The number of header blocks that the peer may still send. It has a maximum, so that many requests of the past do
+    /// not permit a flood.
+    allowed_blocks: usize,
 }
 
-/// The peer sent more header blocks than its requests leave.
+/// The refusal of a peer that sends more header blocks than its responses may have.
 #[derive(Debug, PartialEq, Eq)]
 pub struct TooMany;
 
-impl Watch {
+impl FrameCheck {
     pub fn is_going_away(&self) -> bool {
         self.going_away
     }
 
-    /// A request leaves.
-    pub fn expect(&mut self) {
-        self.blocks = MAX_BLOCKS.min(self.blocks + BLOCKS_PER_REQUEST);
+    /// Expects the header blocks of one more response, because a request was written.
+    pub fn expect_response(&mut self) {
+        self.allowed_blocks = MAX_BLOCKS.min(self.allowed_blocks + BLOCKS_PER_REQUEST);
     }
 
-    pub fn pass(&mut self, mut bytes: &[u8]) -> Result<(), TooMany> {
+    /// Checks the next bytes of the connection.
+    pub fn check(&mut self, mut bytes: &[u8]) -> Result<(), TooMany> {
         while !bytes.is_empty() {
-            let skipped = self.skip.min(bytes.len());
-            self.skip -= skipped;
+            let skipped = self.payload_bytes.min(bytes.len());
+            self.payload_bytes -= skipped;
             bytes = &bytes[skipped..];
-            let count = (FRAME_HEADER_BYTES - self.have).min(bytes.len());
-            self.header[self.have..self.have + count].copy_from_slice(&bytes[..count]);
-            self.have += count;
+            let count = (FRAME_HEADER_BYTES - self.header_bytes).min(bytes.len());
+            self.header[self.header_bytes..self.header_bytes + count].copy_from_slice(&bytes[..count]);
+            self.header_bytes += count;
             bytes = &bytes[count..];
-            if self.have == FRAME_HEADER_BYTES {
+            if self.header_bytes == FRAME_HEADER_BYTES {
                 let [high, middle, low, kind, ..] = self.header;
-                self.skip = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
-                self.have = 0;
+                self.payload_bytes = usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low);
+                self.header_bytes = 0;
                 self.going_away |= kind == GOAWAY;
                 if kind == HEADERS {
-                    self.blocks = self.blocks.checked_sub(1).ok_or(TooMany)?;
+                    self.allowed_blocks = self.allowed_blocks.checked_sub(1).ok_or(TooMany)?;
                 }
             }
         }

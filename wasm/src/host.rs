@@ -1,9 +1,9 @@
-//! What the host gives: AES-GCM, synchronously. Everything else it gives comes through WASI (clock, randomness).
+//! The host's AES-GCM, which the module calls synchronously. WASI gives the clock and the randomness.
 
-/// A key the host holds. Dropping it tells the host.
+/// A key that the host holds until this value is dropped.
 pub struct HostKey(u32);
 
-/// The host answered no: a wrong tag, or its own failure.
+/// The host's refusal to open or seal a record: for a wrong tag, or by an error of its own.
 pub struct HostRefused;
 
 impl HostKey {
@@ -89,7 +89,7 @@ mod imports {
     }
 }
 
-/// Outside WASM (the crate's own tests) ring plays the host, and counts.
+/// The host of native tests: ring's AES-GCM, with a count of the calls.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod imports {
     use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_256_GCM};
@@ -97,51 +97,51 @@ pub mod imports {
     use std::collections::HashMap;
 
     #[derive(Default)]
-    pub struct Double {
+    pub struct TestHost {
         keys: HashMap<u32, LessSafeKey>,
         next: u32,
         pub calls: u32,
     }
 
-    impl Double {
+    impl TestHost {
         pub fn live_keys(&self) -> usize {
             self.keys.len()
         }
     }
 
     thread_local! {
-        pub static DOUBLE: RefCell<Double> = RefCell::default();
+        pub static TEST_HOST: RefCell<TestHost> = RefCell::default();
     }
 
     pub fn new_key(key: &[u8]) -> u32 {
         let algorithm = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
         let key = LessSafeKey::new(UnboundKey::new(algorithm, key).expect("16 or 32 bytes"));
-        DOUBLE.with_borrow_mut(|d| {
-            d.next += 1;
-            d.keys.insert(d.next, key);
-            d.next
+        TEST_HOST.with_borrow_mut(|host| {
+            host.next += 1;
+            host.keys.insert(host.next, key);
+            host.next
         })
     }
 
     pub fn free_key(handle: u32) {
-        // Ignored while the thread ends and the table is already gone.
-        let _ = DOUBLE.try_with(|d| d.borrow_mut().keys.remove(&handle));
+        // At the end of a thread the table may be dropped before the keys.
+        let _ = TEST_HOST.try_with(|host| host.borrow_mut().keys.remove(&handle));
     }
 
     pub fn open(handle: u32, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> bool {
-        DOUBLE.with_borrow_mut(|d| {
-            d.calls += 1;
+        TEST_HOST.with_borrow_mut(|host| {
+            host.calls += 1;
             let nonce = Nonce::assume_unique_for_key(*nonce);
-            d.keys[&handle].open_in_place(nonce, Aad::from(aad), buffer).is_ok()
+            host.keys[&handle].open_in_place(nonce, Aad::from(aad), buffer).is_ok()
         })
     }
 
     pub fn seal(handle: u32, nonce: &[u8; 12], aad: &[u8], buffer: &mut [u8]) -> bool {
-        DOUBLE.with_borrow_mut(|d| {
-            d.calls += 1;
+        TEST_HOST.with_borrow_mut(|host| {
+            host.calls += 1;
             let (plain, tag_room) = buffer.split_at_mut(buffer.len() - 16);
             let nonce = Nonce::assume_unique_for_key(*nonce);
-            match d.keys[&handle].seal_in_place_separate_tag(nonce, Aad::from(aad), plain) {
+            match host.keys[&handle].seal_in_place_separate_tag(nonce, Aad::from(aad), plain) {
                 Ok(tag) => {
                     tag_room.copy_from_slice(tag.as_ref());
                     true

@@ -1,49 +1,30 @@
-//! An open connection: hyper over a [`Wire`], and the requests in flight.
+//! A connection that carries requests: hyper over a [`Wire`], and the requests in flight.
 
 use crate::codec::Reader;
 use crate::error::{Code, Failure, Sent};
 use crate::exchange::{Event, Exchange, Ready, RequestBody};
+use crate::http_client::{Ended, Protocol, Sender};
 use crate::limits;
 use crate::request::Head;
-use crate::response::{self, Call};
+use crate::response::{self, RequestTask};
 use crate::table::{Handle, Table};
-use crate::tasks::{Spawner, Tasks};
+use crate::tasks::Tasks;
 use crate::upgrade::Upgrade;
-use crate::wire::{Io, Wire};
+use crate::wire::Wire;
 use http::HeaderMap;
-use hyper::client::conn::{http1, http2};
 use std::cell::RefCell;
-use std::future::{poll_fn, Future};
-use std::pin::{pin, Pin};
 use std::rc::Rc;
 use std::sync::PoisonError;
-use std::task::{Context, Poll, Waker};
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Protocol {
-    Http1,
-    Http2,
-}
-
-enum Sender {
-    Http1(http1::SendRequest<RequestBody>),
-    Http2(http2::SendRequest<RequestBody>, Http2Connection),
-}
-
-/// Shared with the task that drives it, to ask it for the peer's SETTINGS.
-type Http2Connection = Rc<RefCell<http2::Connection<Io, RequestBody, Spawner>>>;
-
-/// How hyper's connection ended; `None` while it lives.
-pub type Over = Rc<RefCell<Option<Failure>>>;
-
+/// A connection that carries requests.
 pub struct Open {
     wire: Rc<RefCell<Wire>>,
     tasks: Tasks,
-    /// None once closed, or when hyper's connection could not even start.
+    /// None after the connection was closed, and when hyper's client could not start.
     sender: Option<Sender>,
     protocol: Protocol,
     scheme: &'static str,
-    over: Over,
+    ended: Ended,
     upgrade: Upgrade,
     exchanges: Table<Exchange>,
     ready: Ready,
@@ -53,59 +34,46 @@ impl Open {
     pub fn start(wire: Wire, protocol: Protocol, scheme: &'static str) -> Self {
         let wire = Rc::new(RefCell::new(wire));
         let mut tasks = Tasks::default();
-        let over = Over::default();
+        let ended = Ended::default();
         let upgrade = Upgrade::default();
-        let sender = match protocol {
-            Protocol::Http1 => start_http1(&wire, &tasks, &over, &upgrade),
-            Protocol::Http2 => start_http2(&wire, &tasks, &over),
-        };
+        let sender = Sender::start(protocol, &wire, &tasks, &ended, &upgrade);
         tasks.run_until_stalled();
         let exchanges = Table::new(limits::MAX_REQUESTS);
-        Self { wire, tasks, sender, protocol, scheme, over, upgrade, exchanges, ready: Ready::default() }
+        Self { wire, tasks, sender, protocol, scheme, ended, upgrade, exchanges, ready: Ready::default() }
     }
 
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }
 
-    /// Why no further request can be made; requests in flight may still have events.
-    pub fn over(&self) -> Option<Failure> {
+    /// The reason why no further request can start; None while one can. Requests in flight may still have events.
+    pub fn ended(&self) -> Option<Failure> {
         if let Some(failure) = self.wire.borrow().failure() {
             return Some(failure.clone());
         }
         if self.upgrade.is_claimed() {
-            return None; // hyper is done, the duplex is not.
+            return None; // hyper's connection has ended, and the upgraded one has not.
         }
-        if let Some(failure) = &*self.over.borrow() {
+        if let Some(failure) = &*self.ended.borrow() {
             return Some(failure.clone());
         }
-        let closed = match &self.sender {
-            Some(Sender::Http1(sender)) => sender.is_closed(),
-            Some(Sender::Http2(sender, _)) => sender.is_closed(),
-            None => true,
-        };
-        closed.then(|| Failure::new(Code::PeerClosed, "the connection is closed"))
+        let is_closed = self.sender.as_ref().is_none_or(Sender::is_closed);
+        is_closed.then(|| Failure::new(Code::PeerClosed, "the connection is closed"))
     }
 
-    /// How many requests may be in flight together: for HTTP/2 what the peer's SETTINGS allow.
+    /// The number of requests that may be in flight together ([`Sender::capacity`]).
     pub fn capacity(&self) -> usize {
-        match &self.sender {
-            Some(Sender::Http1(_)) => 1,
-            // RFC 9113 §6.5.2; before the peer's first SETTINGS h2 assumes 100.
-            Some(Sender::Http2(_, connection)) => {
-                connection.borrow().current_max_send_streams().min(limits::MAX_REQUESTS)
-            }
-            None => 0,
-        }
+        self.sender.as_ref().map_or(0, Sender::capacity)
     }
 
-    /// The peer takes no further request, but finishes those in flight (GOAWAY).
+    /// Whether the peer accepts no further request and only finishes the requests in flight (GOAWAY).
     pub fn is_draining(&self) -> bool {
         self.wire.borrow().is_going_away()
     }
 
+    /// Whether a request can start now.
     pub fn accepts(&self) -> bool {
-        self.over().is_none()
+        self.ended().is_none()
             && !self.is_draining()
             && !self.upgrade.is_claimed()
             && self.exchanges.len() < self.capacity()
@@ -124,10 +92,11 @@ impl Open {
         self.wire.borrow().has_output()
     }
 
-    /// Takes bytes from the socket; 0 means: not now, response bytes wait for the host.
+    /// Takes bytes from the socket. Answers how many were taken: fewer than given when response bytes wait for the
+    /// host.
     pub fn feed(&mut self, input: &[u8]) -> usize {
-        if self.over().is_some() {
-            return input.len(); // Nobody will read them.
+        if self.ended().is_some() {
+            return input.len(); // Nothing reads the bytes of an ended connection.
         }
         let mut taken = 0;
         while taken < input.len() {
@@ -151,7 +120,7 @@ impl Open {
     }
 
     pub fn drain(&mut self, out: &mut Vec<u8>) {
-        // hyper may have more to write when there is room again; the bound keeps one call's output bounded.
+        // hyper may write more when the wire has room again. One call answers a bounded number of bytes.
         loop {
             let before = out.len();
             self.wire.borrow_mut().drain(out);
@@ -162,9 +131,9 @@ impl Open {
         }
     }
 
-    /// Starts a request; hyper sees it in the next turn, so that what the host adds until then leaves together.
+    /// Starts a request. hyper sees it in the next turn, so that a body given before the turn shares the head's record.
     pub fn request(&mut self, head: &[u8], has_body: bool) -> Result<Handle, Failure> {
-        if let Some(failure) = self.over() {
+        if let Some(failure) = self.ended() {
             return Err(failure.with_sent(Sent::Nothing));
         }
         if self.is_draining() {
@@ -179,13 +148,13 @@ impl Open {
         if !has_body && !head.wants_upgrade() {
             exchange.end(HeaderMap::new());
         }
-        let call = Call {
+        let task = RequestTask {
             exchange: exchange.clone(),
             wire: self.wire.clone(),
             accepted: self.wire.borrow().accepted(),
             delivered: self.wire.borrow().delivered(),
             protocol: self.protocol,
-            over: self.over.clone(),
+            ended: self.ended.clone(),
             upgrade: head.wants_upgrade().then(|| self.upgrade.clone()),
         };
         self.wire.borrow_mut().expect_response();
@@ -193,29 +162,30 @@ impl Open {
         match &mut self.sender {
             Some(Sender::Http1(sender)) => {
                 let mut request = head.into_http1(body)?;
-                response::listen_informational(&mut request, &exchange);
-                spawner.spawn(call.run(sender.try_send_request(request)));
+                response::forward_informational(&mut request, &exchange);
+                spawner.spawn(task.run(sender.try_send_request(request)));
             }
             Some(Sender::Http2(sender, _)) => {
                 let request = head.into_http2(body, self.scheme)?;
-                spawner.spawn(call.run(sender.try_send_request(request)));
+                spawner.spawn(task.run(sender.try_send_request(request)));
             }
             None => return Err(Failure::new(Code::Busy, "no further request now")),
         }
         let Some(handle) = self.exchanges.insert(exchange.clone()) else {
-            exchange.cancel(); // Unreachable while `accepts` counts the same table.
+            exchange.cancel(); // Unreachable, because `accepts` has found room in this table.
             return Err(Failure::new(Code::Busy, "no further request now"));
         };
-        exchange.name(handle);
+        exchange.set_handle(handle);
         Ok(handle)
     }
 
-    /// Takes request bytes; fewer than given means: the request is announced as ready when there is room.
+    /// Takes bytes of a request body. Answers how many were taken; when that is fewer than given, the request becomes
+    /// ready as soon as there is room.
     pub fn write(&mut self, request: Handle, bytes: &[u8]) -> Result<usize, Failure> {
         Ok(self.exchange(request)?.write(bytes))
     }
 
-    /// Ends the request body; `trailers` as headers are encoded, or empty.
+    /// Ends the request body. `trailers`: encoded as headers are, or empty.
     pub fn finish(&mut self, request: Handle, trailers: &[u8]) -> Result<(), Failure> {
         let exchange = self.exchange(request)?;
         let mut reader = Reader::new(trailers);
@@ -225,7 +195,8 @@ impl Open {
         Ok(())
     }
 
-    /// HTTP/2 resets the stream; HTTP/1.1 has nothing but closing the connection.
+    /// Cancels a request: by a reset of its stream on HTTP/2, and on HTTP/1.1, which has none, by closing the
+    /// connection.
     pub fn cancel(&mut self, request: Handle) -> Result<(), Failure> {
         let exchange = self.exchanges.remove(request).ok_or_else(no_request)?;
         exchange.cancel();
@@ -235,24 +206,24 @@ impl Open {
         Ok(())
     }
 
-    /// The next request with something new.
+    /// The next request that has new events.
     pub fn next_ready(&mut self) -> Option<Handle> {
         loop {
             let handle = self.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front()?;
             if let Some(exchange) = self.exchanges.get(handle) {
-                exchange.acknowledge();
+                exchange.mark_seen();
                 return Some(handle);
             }
         }
     }
 
-    /// The request's next event; its last one forgets the request.
+    /// The request's next event. With the last one the request is forgotten.
     pub fn next_event(&mut self, request: Handle) -> Result<Option<Event>, Failure> {
         let exchange = self.exchange(request)?;
         let event = exchange.next();
         if matches!(event, Some(Event::End | Event::Failed(_))) {
             if exchange.is_uploading() {
-                self.cancel(request)?; // The peer has answered without wanting the rest.
+                self.cancel(request)?; // The response is complete, so the rest of the body is of no use.
             } else {
                 self.exchanges.remove(request);
             }
@@ -260,9 +231,9 @@ impl Open {
         Ok(event)
     }
 
-    /// Closes in good order when nothing is in flight (GOAWAY, close_notify), at once otherwise.
+    /// Closes the connection: with GOAWAY and close_notify when no request is in flight, and at once otherwise.
     pub fn close(&mut self) {
-        if self.exchanges.len() == 0 && self.over().is_none() {
+        if self.exchanges.len() == 0 && self.ended().is_none() {
             self.sender = None;
             self.turn();
         }
@@ -271,7 +242,7 @@ impl Open {
 
     fn abort(&mut self) {
         let closed = Failure::new(Code::Cancelled, "closed by us");
-        self.over.borrow_mut().get_or_insert(closed.clone());
+        self.ended.borrow_mut().get_or_insert(closed.clone());
         self.upgrade.finish(closed);
         self.sender = None;
         self.tasks.clear();
@@ -285,55 +256,4 @@ impl Open {
 
 fn no_request() -> Failure {
     Failure::new(Code::BadHandle, "no such request")
-}
-
-fn start_http1(wire: &Rc<RefCell<Wire>>, tasks: &Tasks, over: &Over, upgrade: &Upgrade) -> Option<Sender> {
-    let mut builder = http1::Builder::new();
-    builder.max_headers(limits::MAX_HEADERS).max_header_size(limits::HEAD_BYTES).max_buf_size(limits::HEAD_BYTES);
-    wire.borrow_mut().watch_heads();
-    let (sender, mut connection) = now(builder.handshake(Io(wire.clone())))?;
-    let (over, upgrade) = (over.clone(), upgrade.clone());
-    tasks.spawner().spawn(async move {
-        match poll_fn(|context| connection.poll_without_shutdown(context)).await {
-            Ok(()) => {
-                over.borrow_mut().get_or_insert(Failure::new(Code::PeerClosed, "the connection ended"));
-                upgrade.offer(connection.into_parts());
-            }
-            Err(error) => {
-                let failure = Failure::from_http(&error, false);
-                over.borrow_mut().get_or_insert(failure.clone());
-                upgrade.finish(failure);
-            }
-        }
-    });
-    Some(Sender::Http1(sender))
-}
-
-fn start_http2(wire: &Rc<RefCell<Wire>>, tasks: &Tasks, over: &Over) -> Option<Sender> {
-    let mut builder = http2::Builder::new(tasks.spawner());
-    builder
-        .initial_stream_window_size(limits::STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
-        .max_header_list_size(limits::HEAD_BYTES as u32)
-        .max_send_buf_size(limits::UP_BYTES);
-    wire.borrow_mut().watch_frames();
-    let (sender, connection) = now(builder.handshake(Io(wire.clone())))?;
-    let connection = Rc::new(RefCell::new(connection));
-    let (over, driven) = (over.clone(), connection.clone());
-    tasks.spawner().spawn(async move {
-        let failure = match poll_fn(|context| Pin::new(&mut *driven.borrow_mut()).poll(context)).await {
-            Ok(()) => Failure::new(Code::PeerClosed, "the connection ended"),
-            Err(error) => Failure::from_http(&error, true),
-        };
-        over.borrow_mut().get_or_insert(failure);
-    });
-    Some(Sender::Http2(sender, connection))
-}
-
-/// hyper's client handshakes write into our buffers and wait for nothing.
-fn now<T>(handshake: impl Future<Output = hyper::Result<T>>) -> Option<T> {
-    match pin!(handshake).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(result) => result.ok(),
-        Poll::Pending => None,
-    }
 }

@@ -1,11 +1,12 @@
-//! Which keys ring verifies handshake signatures with, told from the key alone: what else a certificate's key may be,
-//! `src/trust/algorithms.ts` names.
+//! The keys of which ring can verify handshake signatures. `src/trust/x509/signature-algorithms.ts` has the names of
+//! others.
 
 use crate::der::{expect, BIT_STRING, INTEGER, SEQUENCE};
 use rustls::pki_types::alg_id;
 
-/// Whether a handshake signature by the key of this SubjectPublicKeyInfo can be verified. A key that is not: RSA below
-/// 2048 or above 8192 bits or with an exponent that trust/ refuses, another curve, an algorithm ring has not.
+/// Whether ring can verify a handshake signature of the key in this SubjectPublicKeyInfo. It cannot for RSA below 2048
+/// or above 8192 bits, RSA exponents that trust/ refuses, curves other than P-256 and P-384, and any other algorithm
+/// but Ed25519.
 pub fn is_usable(spki: &[u8]) -> bool {
     read(spki).is_some_and(|(algorithm, key)| match algorithm {
         _ if algorithm == &*alg_id::RSA_ENCRYPTION => is_usable_rsa(key).unwrap_or(false),
@@ -24,12 +25,12 @@ fn read(mut spki: &[u8]) -> Option<(&[u8], &[u8])> {
     (spki.is_empty() && fields.is_empty()).then_some((algorithm, key))
 }
 
-/// SEC 1 §2.3.3.
+/// Whether the point is in the uncompressed form (SEC 1 §2.3.3).
 fn is_uncompressed(point: &[u8], coordinate: usize) -> bool {
     point.len() == 1 + 2 * coordinate && point[0] == 0x04
 }
 
-/// RFC 8017 §A.1.1.
+/// Whether ring accepts the RSAPublicKey (RFC 8017 §A.1.1); None when it cannot be read.
 fn is_usable_rsa(mut key: &[u8]) -> Option<bool> {
     let mut numbers = expect(&mut key, SEQUENCE)?.contents;
     let modulus = magnitude(expect(&mut numbers, INTEGER)?.contents);
@@ -40,7 +41,7 @@ fn is_usable_rsa(mut key: &[u8]) -> Option<bool> {
     Some((2048..=8192).contains(&bits) && is_odd(modulus) && is_good_exponent)
 }
 
-/// Without the sign octet.
+/// The octets of a positive integer without the sign octet.
 fn magnitude(integer: &[u8]) -> &[u8] {
     integer.strip_prefix(&[0]).unwrap_or(integer)
 }

@@ -1,7 +1,8 @@
-//! A sans-IO TLS and HTTP client for lasthop: bytes in, bytes out, events out.
+//! A TLS and HTTP client without I/O: its host, the JavaScript that loads the module, gives bytes to it and takes bytes
+//! and events from it.
 //!
-//! Read `tls.rs` for the one promise that matters: no request byte before the host's verdict on the presented chain.
-//! Then `connection.rs` (states), `http.rs` and `response.rs` (hyper), `ffi.rs` (the border).
+//! `tls.rs` keeps the rule that matters most: no request byte leaves before the host's verdict on the presented chain.
+//! README.md beside `src/` draws how the files use each other.
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod algorithms;
@@ -17,16 +18,22 @@ mod frames;
 mod head;
 pub mod host;
 pub mod http;
+pub mod http_client;
 mod key;
 pub mod limits;
+mod record_key;
 mod refusal;
+mod report;
 mod request;
 mod response;
+mod response_check;
 mod sessions;
 mod suites;
 mod table;
 mod tasks;
 mod tls;
+mod tls12_records;
+mod tls13_records;
 mod upgrade;
 mod verifier;
 mod wire;

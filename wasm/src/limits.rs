@@ -1,30 +1,31 @@
-//! Every bound in one place. What a peer can make us hold is the sum of these.
+//! The limits of this crate. The memory that a peer can occupy follows from them.
 
-/// The buffer through which the host passes bytes in; the longest feed, head or configuration.
+/// The size of the input buffer, and so of the longest feed, head or configuration.
 pub const INPUT_BYTES: usize = 128 * 1024;
-/// Plaintext or ciphertext that waits for the socket, per connection.
+/// Plaintext or ciphertext of one connection that waits for the socket.
 pub const OUTBOUND_BYTES: usize = 256 * 1024;
 /// Bytes of a plaintext connection that hyper has not read yet.
 pub const PLAIN_INBOUND_BYTES: usize = 64 * 1024;
-/// Response bytes of one request that the host has not taken yet (plus one frame).
-pub const DOWN_BYTES: usize = 128 * 1024;
+/// Response bytes of one request that the host has not taken yet; one frame more may be there.
+pub const RESPONSE_QUEUE_BYTES: usize = 128 * 1024;
 /// Request bytes of one request that hyper has not taken yet.
-pub const UP_BYTES: usize = 64 * 1024;
-/// HTTP/2 flow control: one stream, and all of a connection.
+pub const REQUEST_QUEUE_BYTES: usize = 64 * 1024;
+/// The flow-control windows of HTTP/2 for one stream, and for all streams of a connection.
 pub const STREAM_WINDOW_BYTES: u32 = 512 * 1024;
 pub const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
-/// A response head (and an HTTP/2 header list), and its fields.
+/// The size of a response head, or of an HTTP/2 header list, and the number of its fields.
 pub const HEAD_BYTES: usize = 64 * 1024;
 pub const MAX_HEADERS: usize = 128;
-/// Informational responses to one request (RFC 9110 §15.2 sets no limit; a peer must not stall us with them).
+/// Informational responses to one request. RFC 9110 §15.2 sets no limit, so a peer could send them and never answer.
 pub const MAX_INFORMATIONAL: usize = 16;
-/// Requests of one HTTP/2 connection; the peer's SETTINGS may say less.
+/// Requests in flight on one HTTP/2 connection. The peer's SETTINGS may allow fewer.
 pub const MAX_REQUESTS: usize = 128;
 pub const MAX_CONNECTIONS: usize = 4096;
 pub const MAX_CONFIGS: usize = 4096;
-/// A presented chain: certificates are counted and weighed again by trust/, this bounds what we copy.
+/// Protocol names that a configuration offers by ALPN.
 pub const MAX_ALPN: usize = 4;
+/// Certificates of a client identity's chain.
 pub const MAX_CLIENT_CHAIN: usize = 16;
-/// Memory grows by a quarter, and by this at least.
+/// The module's memory grows by at least this much, and by its size divided by the divisor.
 pub const MIN_GROWTH_BYTES: usize = 1024 * 1024;
 pub const GROWTH_DIVISOR: usize = 4;

@@ -1,4 +1,4 @@
-//! A request head as the host gives it, made into what the protocol wants.
+//! The request head, from the host's encoding to a request of hyper's for either protocol.
 
 use crate::codec::Reader;
 use crate::error::{Code, Failure};
@@ -6,7 +6,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::uri::Authority;
 use http::{Method, Request, Uri, Version};
 
-/// `method:short authority:short path:short headers`.
+/// A head, encoded as `method:short authority:short path:short headers`.
 pub struct Head {
     method: Method,
     authority: Authority,
@@ -39,7 +39,7 @@ impl Head {
         self.headers.contains_key(header::UPGRADE)
     }
 
-    /// `Host` is `authority`, and only that (RFC 9112 §3.2); framing is hyper's.
+    /// The HTTP/1.1 request. RFC 9112 §3.2: `Host` is the authority, and stands once. hyper writes the framing fields.
     pub fn into_http1<B>(mut self, body: B) -> Result<Request<B>, Failure> {
         for name in [
             HeaderName::from_static("keep-alive"),
@@ -49,7 +49,7 @@ impl Head {
             self.headers.remove(name);
         }
         let host = HeaderValue::try_from(self.authority.as_str()).map_err(|_| bad("not an authority"))?;
-        // Parsed here, because hyper writes the path as it is.
+        // The path is parsed here, because hyper writes any path unchanged.
         let uri = Uri::try_from(self.path).map_err(|_| bad("not a path"))?;
         if uri.scheme().is_some() || uri.authority().is_some() && uri.path() != "*" {
             return Err(bad("the path is not in origin form"));
@@ -63,7 +63,8 @@ impl Head {
         Ok(request)
     }
 
-    /// No `host` beside `:authority` (nginx answers 400), no connection-specific field (RFC 9113 §8.2.2).
+    /// The HTTP/2 request: without `host`, since nginx answers 400 when it stands beside `:authority`, and without
+    /// connection-specific fields (RFC 9113 §8.2.2).
     pub fn into_http2<B>(mut self, body: B, scheme: &str) -> Result<Request<B>, Failure> {
         if self.wants_upgrade() {
             return Err(bad("HTTP/2 has no upgrade"));

@@ -1,9 +1,9 @@
-//! The task of one request: from hyper's response to events for the host.
+//! The task of one request, which makes events for the host from hyper's response.
 
 use crate::codec::write_headers;
 use crate::error::{Code, Failure, Sent};
 use crate::exchange::{head, Event, Exchange, RequestBody};
-use crate::http::{Over, Protocol};
+use crate::http_client::{Ended, Protocol};
 use crate::limits;
 use crate::upgrade::{self, Upgrade};
 use crate::wire::Wire;
@@ -17,34 +17,38 @@ use std::pin::{pin, Pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-pub struct Call {
+/// What the task of one request needs.
+pub struct RequestTask {
     pub exchange: Exchange,
     pub wire: Rc<RefCell<Wire>>,
-    /// What the wire had accepted before this request: still the same means that nothing of it was written.
+    /// The number of bytes that the wire had accepted before this request. While it has accepted no more, nothing of
+    /// this request was written.
     pub accepted: u64,
-    /// What it had delivered: on HTTP/1.1 any more is a part of the response.
+    /// The number of bytes that the wire had delivered before this request. On HTTP/1.1 every later byte is a part of
+    /// the response.
     pub delivered: u64,
     pub protocol: Protocol,
-    pub over: Over,
-    /// Present when the request asked for an upgrade.
+    pub ended: Ended,
+    /// Present when the request asks for an upgrade.
     pub upgrade: Option<Upgrade>,
 }
 
 type Outcome = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
-/// Forwards 1xx responses; hyper gives them on HTTP/1.1 only.
-pub fn listen_informational(request: &mut Request<RequestBody>, exchange: &Exchange) {
+/// Makes events of 1xx responses, which hyper reports on HTTP/1.1 only.
+pub fn forward_informational(request: &mut Request<RequestBody>, exchange: &Exchange) {
     let exchange = exchange.clone();
     hyper::ext::on_informational(request, move |response| {
         exchange.push_informational(response.status().as_u16(), response.headers());
     });
 }
 
-impl Call {
+impl RequestTask {
+    /// Sends the request and pushes its events, the last one included.
     pub async fn run(self, sending: impl Future<Output = Outcome>) {
         let Some(outcome) = self.unless_cancelled(sending).await else {
             if let Err(failure) = self.check_interim() {
-                self.over.borrow_mut().get_or_insert(failure.clone());
+                self.ended.borrow_mut().get_or_insert(failure.clone());
                 self.exchange.push(Event::Failed(failure.with_sent(Sent::Maybe)));
             }
             return;
@@ -66,8 +70,8 @@ impl Call {
 
     async fn answer(&self, response: Response<Incoming>) -> Result<(), Failure> {
         if let Err(failure) = self.check(&response) {
-            // The framing cannot be trusted, so nothing after it can.
-            self.over.borrow_mut().get_or_insert(failure.clone());
+            // With wrong framing the next response's first byte is unknown: the connection carries no further request.
+            self.ended.borrow_mut().get_or_insert(failure.clone());
             return Err(failure);
         }
         self.exchange.push(Event::Head(head(response.status().as_u16(), response.headers())));
@@ -75,7 +79,7 @@ impl Call {
             Some(upgrade) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let parts = upgrade.claim().await?;
                 self.exchange.push(Event::Upgraded);
-                let failure = upgrade::pump(parts, &self.exchange).await;
+                let failure = upgrade::relay(parts, &self.exchange).await;
                 upgrade.finish(failure.clone());
                 self.exchange.push(if failure.code == Code::PeerClosed {
                     Event::End
@@ -85,7 +89,7 @@ impl Call {
                 Ok(())
             }
             Some(_) => {
-                self.exchange.end(HeaderMap::new()); // No upgrade, so nothing more to send.
+                self.exchange.end(HeaderMap::new()); // The peer refused the upgrade: nothing follows the head.
                 self.body(response.into_body()).await
             }
             None => self.body(response.into_body()).await,
@@ -106,7 +110,7 @@ impl Call {
         Ok(())
     }
 
-    /// What hyper lets pass and RFC 9112 does not.
+    /// Refuses what hyper accepts although RFC 9110, 9112 or 9113 forbids it, and more fields than the limit.
     fn check(&self, response: &Response<Incoming>) -> Result<(), Failure> {
         self.check_interim()?;
         let protocol_error = self.protocol_error();
@@ -114,13 +118,14 @@ impl Call {
         if headers.len() > limits::MAX_HEADERS {
             return Err(Failure::new(Code::TooLarge, "too many header fields"));
         }
-        // RFC 9112 §6.3: both together "ought to be handled as an error": it smells of response splitting.
+        // RFC 9112 §6.3: both together "ought to be handled as an error", since they might be an attempt at response
+        // splitting. §6.1: a server must not send transfer-encoding in HTTP/1.0.
         if headers.contains_key(TRANSFER_ENCODING)
             && (headers.contains_key(CONTENT_LENGTH) || response.version() == Version::HTTP_10)
         {
             return Err(Failure::new(protocol_error, "transfer-encoding beside content-length, or in HTTP/1.0"));
         }
-        // RFC 9110 §15.2.2 and RFC 9113 §8.6: never unasked, never on HTTP/2.
+        // RFC 9110 §15.2.2: 101 only answers a request for an upgrade. RFC 9113 §8.6: never in HTTP/2.
         if response.status() == StatusCode::SWITCHING_PROTOCOLS && self.upgrade.is_none() {
             return Err(Failure::new(protocol_error, "101 without an upgrade request"));
         }
@@ -143,8 +148,8 @@ impl Call {
                     }
                 },
                 Step::Frame(Err(error)) => return Err(self.explain(&error)),
-                // hyper takes RST_STREAM(NO_ERROR) for the end, wherever it comes (RFC 9113 §8.1 allows it after a
-                // complete response): the declared length must have come too.
+                // hyper ends the body at any RST_STREAM with NO_ERROR. RFC 9113 §8.1 allows that frame only after a
+                // complete response, so the declared length must have arrived.
                 Step::End if !body.is_end_stream() && body.size_hint().exact().is_some_and(|left| left > 0) => {
                     return Err(Failure::new(Code::ResponseIncomplete, "the stream ended before its content-length"));
                 }
@@ -156,8 +161,9 @@ impl Call {
         }
     }
 
-    /// RFC 9209 §2.3: a connection that ends before any part of the response is terminated, after some part the
-    /// response is incomplete. hyper does not tell one from the other.
+    /// The failure of a request without a response head. hyper does not distinguish what RFC 9209 §2.3 does: a
+    /// connection that ended before any byte of the response (connection_terminated), and one that ended in the head
+    /// (http_response_incomplete).
     fn before_head(&self, failure: Failure) -> Failure {
         let code = match (failure.code, self.protocol, self.wire.borrow().delivered() > self.delivered) {
             (Code::ResponseIncomplete, Protocol::Http1, false) => Code::PeerClosed,
@@ -167,7 +173,8 @@ impl Call {
         Failure { code, ..failure }
     }
 
-    /// h2 keeps an I/O error's words and drops the error, so what broke the wire is asked of the wire.
+    /// The failure for an error of hyper's. The wire has the cause of its own failures, of which h2 keeps only the
+    /// text.
     fn explain(&self, error: &hyper::Error) -> Failure {
         let failure = Failure::from_http(error, self.protocol == Protocol::Http2);
         match self.wire.borrow().failure() {
@@ -199,6 +206,7 @@ impl Call {
     }
 }
 
+/// What ends a wait for the response's body.
 enum Step {
     Frame(Result<Frame<Bytes>, hyper::Error>),
     End,

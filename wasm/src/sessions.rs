@@ -1,7 +1,7 @@
-//! Session tickets of one configuration, bounded.
+//! The session tickets of one configuration.
 //!
-//! rustls' own memory store keeps 8 TLS 1.3 tickets a name. Each is used once, so 32 connections opened at a time
-//! found a ticket only now and then; this one keeps [`MAX_TICKETS`].
+//! rustls' own store keeps 8 TLS 1.3 tickets for each name. A ticket is used once, so of 32 connections that open
+//! together most would find none. This store keeps [`MAX_TICKETS`].
 
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
@@ -9,11 +9,12 @@ use rustls::NamedGroup;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A configuration belongs to one policy, which has one SNI; a few more do no harm.
+/// The number of names with tickets. A configuration belongs to one policy, which has one SNI.
 const MAX_NAMES: usize = 8;
-/// Tickets of one name, about 2 kB each with the chain they remember.
+/// The number of tickets of one name. A ticket takes about 2 kB, as it holds the presented chain.
 const MAX_TICKETS: usize = 64;
 
+/// The store of one configuration. The entry changed last is at the end.
 #[derive(Default)]
 pub struct Sessions(Mutex<VecDeque<Entry>>);
 
@@ -21,7 +22,7 @@ struct Entry {
     name: ServerName<'static>,
     group: Option<NamedGroup>,
     tls12: Option<Tls12ClientSessionValue>,
-    /// Newest last.
+    /// The newest ticket is the last one.
     tls13: VecDeque<Tls13ClientSessionValue>,
 }
 
@@ -30,11 +31,11 @@ impl Sessions {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn find<T>(&self, name: &ServerName<'_>, use_it: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
-        self.entries().iter_mut().find(|entry| entry.name == *name).and_then(use_it)
+    fn find<T>(&self, name: &ServerName<'_>, read: impl FnOnce(&mut Entry) -> Option<T>) -> Option<T> {
+        self.entries().iter_mut().find(|entry| entry.name == *name).and_then(read)
     }
 
-    /// Changes the entry of `name`, made when it is new; the name used least lately makes room.
+    /// Changes the entry of `name`, or makes one. Above [`MAX_NAMES`] the entry changed longest ago is dropped.
     fn update(&self, name: ServerName<'static>, change: impl FnOnce(&mut Entry)) {
         let mut entries = self.entries();
         let mut entry = match entries.iter().position(|entry| entry.name == name).and_then(|at| entries.remove(at)) {

@@ -1,11 +1,14 @@
-//! Handles for the host: a slot and its generation, so that a handle kept too long names nothing, never another thing.
+//! Handles for the host: the number of a slot and its generation, so that the handle of a removed entry never names a
+//! later entry of the same slot.
 
-/// Never 0: that is "no handle" in the ABI.
+/// A handle. It is never 0, which means "no handle" in the ABI.
 pub type Handle = u32;
 
-/// Generations run from 1, so that no handle is 0, to here, so that none is negative as an i32.
+/// The last generation of a slot. Generations begin at 1, so that no handle is 0, and end here, so that no handle is
+/// negative as an i32.
 const MAX_GENERATION: u16 = 0x7fff;
 
+/// Entries by handle.
 pub struct Table<T> {
     slots: Vec<(u16, Option<T>)>,
     free: Vec<u16>,
@@ -13,7 +16,7 @@ pub struct Table<T> {
 }
 
 impl<T> Table<T> {
-    /// At most `max` live entries (below 65,536).
+    /// A table of at most `max` entries, below 65,536.
     pub fn new(max: usize) -> Self {
         Self { slots: Vec::new(), free: Vec::new(), max: max.min(usize::from(u16::MAX)) }
     }
@@ -22,7 +25,7 @@ impl<T> Table<T> {
         self.slots.len() - self.free.len()
     }
 
-    /// None when the table is full.
+    /// Adds an entry and answers its handle; None when the table is full.
     pub fn insert(&mut self, value: T) -> Option<Handle> {
         let at = match self.free.pop() {
             Some(at) => at,

@@ -1,4 +1,4 @@
-//! A single-threaded executor for one connection: hyper's connection future and one future a request.
+//! A single-threaded executor for the futures of one connection: hyper's, and one for each request.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -12,7 +12,8 @@ use std::task::{Context, Poll, Wake, Waker};
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 type Queue = Arc<Mutex<VecDeque<usize>>>;
 
-/// Wakers must be `Send`, so the queue of woken tasks is locked although nothing contends for it.
+/// The waker of one task. Wakers must be `Send`, so the queue of woken tasks has a lock, though only one thread takes
+/// it.
 struct TaskWaker {
     slot: usize,
     queued: AtomicBool,
@@ -32,7 +33,7 @@ struct Slot {
     waker: Arc<TaskWaker>,
 }
 
-/// Starts tasks; also what hyper is given for HTTP/2.
+/// A handle that starts tasks, for requests and for hyper's HTTP/2.
 #[derive(Clone, Default)]
 pub struct Spawner(Rc<RefCell<Vec<Task>>>);
 
@@ -48,6 +49,7 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Spawner {
     }
 }
 
+/// The tasks of one connection.
 #[derive(Default)]
 pub struct Tasks {
     slots: Vec<Option<Slot>>,
@@ -64,9 +66,10 @@ impl Tasks {
     /// Polls woken tasks until none is left.
     pub fn run_until_stalled(&mut self) {
         loop {
-            self.adopt();
+            self.add_spawned();
             let Some(at) = self.woken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else { return };
-            // A waker may outlive its task: then the slot is empty, or another task is polled once too often.
+            // A waker may outlive its task. Its slot is then empty, or holds another task, which one extra poll does
+            // not harm.
             let Some(slot) = self.slots.get_mut(at).and_then(Option::as_mut) else { continue };
             slot.waker.queued.store(false, Ordering::Relaxed);
             let waker = Waker::from(slot.waker.clone());
@@ -84,7 +87,7 @@ impl Tasks {
         self.spawner.0.borrow_mut().clear();
     }
 
-    fn adopt(&mut self) {
+    fn add_spawned(&mut self) {
         let spawned = std::mem::take(&mut *self.spawner.0.borrow_mut());
         for task in spawned {
             let at = self.free.pop().unwrap_or_else(|| {

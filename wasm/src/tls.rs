@@ -1,13 +1,14 @@
-//! TLS up to the verdict, a type per state.
+//! TLS until the verdict, with a type for each state.
 //!
 //! ```text
 //! Handshaking ──chain presented──▶ AwaitingVerdict ──approve──▶ Completing ──finished──▶ Verified
 //!      │                                 └──refuse──▶ (an alert)
 //!      └──error──▶ (an alert)
 //! ```
-//! Only [`AwaitingVerdict::approve`] makes a [`Completing`], only that a [`Verified`], and only a [`Verified`] can be
-//! written to (see `wire.rs`). An [`AwaitingVerdict`] has no way to give out a byte: what rustls queued since the
-//! chain was presented (in TLS 1.3 the client's Certificate and Finished) stays inside.
+//! Only [`AwaitingVerdict::approve`] makes a [`Completing`], only a [`Completing`] becomes a [`Verified`], and only a
+//! [`Verified`] carries requests (see `wire.rs`). An [`AwaitingVerdict`] has no function that answers bytes for the
+//! socket. So the messages that rustls has queued since the chain was presented do not leave before the verdict; in TLS
+//! 1.3 these are the client's Certificate and Finished.
 
 use crate::codec::{push_u16, push_u32};
 use crate::config::Config;
@@ -17,7 +18,8 @@ use crate::verifier;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, HandshakeKind, ProtocolVersion};
 
-/// Before the peer's chain is known. What it gives out is a ClientHello, perhaps two, or an alert.
+/// The state before the peer has presented its chain. Its output is one ClientHello, a second one after a
+/// HelloRetryRequest, or an alert.
 pub struct Handshaking {
     tls: Box<ClientConnection>,
     alert: Option<AlertSeal>,
@@ -25,16 +27,19 @@ pub struct Handshaking {
     staple: Vec<u8>,
 }
 
+/// The state after a step of the handshake.
 pub enum Handshake {
-    /// More input is needed.
-    Going(Handshaking),
-    /// The peer's chain, its signature over this handshake checked; the host must judge it.
+    /// The handshake needs more input.
+    Continues(Handshaking),
+    /// The peer has presented a chain and signed this handshake with its end-entity certificate's key. The host judges
+    /// it.
     Presented(AwaitingVerdict),
-    /// With the bytes of our alert, if any.
+    /// The handshake failed. The bytes are our alert, or empty.
     Failed(Failure, Vec<u8>),
 }
 
 impl Handshaking {
+    /// Starts a handshake. `sni`: a DNS name.
     pub fn start(config: &Config, sni: &[u8]) -> Result<Self, Failure> {
         let name = std::str::from_utf8(sni).ok().and_then(|name| ServerName::try_from(name.to_owned()).ok());
         let Some(name @ ServerName::DnsName(_)) = name else {
@@ -45,23 +50,24 @@ impl Handshaking {
         Ok(Self { tls: Box::new(tls), alert: None, staple: Vec::new() })
     }
 
-    /// Takes from the front of `input`; answers how much it took.
+    /// Takes bytes from the front of `input`. Answers how many were taken.
     pub fn feed(mut self, input: &[u8]) -> (usize, Handshake) {
         let mut rest = input;
-        // A short slice cannot fail to be read; a full deframer ends the handshake below.
+        // Reading a slice fails only when rustls' buffer is full. Then nothing is taken, which ends the handshake
+        // below.
         let taken = self.tls.read_tls(&mut rest).unwrap_or(0);
-        let ((step, noted), seal) =
-            refusal::noting_first_write_key(|| verifier::noting(|| self.tls.process_new_packets()));
-        if !noted.staple.is_empty() {
-            self.staple = noted.staple;
+        let ((step, observed), seal) =
+            refusal::capture_first_write_key(|| verifier::observe(|| self.tls.process_new_packets()));
+        if !observed.staple.is_empty() {
+            self.staple = observed.staple;
         }
         self.alert = self.alert.take().or(seal);
         (
             taken,
             match step {
-                Err(_) if !noted.unusable.is_empty() => {
+                Err(_) if !observed.unusable.is_empty() => {
                     let failure = Failure::new(Code::UnusableEndEntity, "an end entity that cannot be used");
-                    Handshake::Failed(failure.with_evidence(noted.unusable), self.output())
+                    Handshake::Failed(failure.with_evidence(observed.unusable), self.output())
                 }
                 Err(error) => Handshake::Failed(Failure::from_tls(&error), self.output()),
                 Ok(_) if self.tls.peer_certificates().is_some() => {
@@ -73,7 +79,7 @@ impl Handshaking {
                 Ok(_) if taken == 0 && !input.is_empty() => {
                     Handshake::Failed(Failure::new(Code::TooLarge, "handshake message is too large"), Vec::new())
                 }
-                Ok(_) => Handshake::Going(self),
+                Ok(_) => Handshake::Continues(self),
             },
         )
     }
@@ -84,7 +90,7 @@ impl Handshaking {
     }
 }
 
-/// The chain is with the host. Nothing goes in, nothing comes out.
+/// The state while the host judges the chain. It neither takes bytes nor answers any for the socket.
 pub struct AwaitingVerdict {
     tls: Box<ClientConnection>,
     alert: Option<AlertSeal>,
@@ -93,8 +99,8 @@ pub struct AwaitingVerdict {
 }
 
 impl AwaitingVerdict {
-    /// `version:u8 resumed:u8 suite:u16 alpn:short chain:u16 (long)* ocsp:long`. On a resumed connection the chain is that of
-    /// the original handshake.
+    /// `version:u8 resumed:u8 suite:u16 alpn:short chain:u16 (long)* ocsp:long`. On a resumed connection the chain is
+    /// that of the original handshake.
     pub fn presented(&self) -> Vec<u8> {
         let mut out = vec![version(&self.tls), u8::from(self.tls.handshake_kind() == Some(HandshakeKind::Resumed))];
         push_u16(&mut out, self.tls.negotiated_cipher_suite().map_or(0, |s| u16::from(s.suite())).into());
@@ -112,11 +118,12 @@ impl AwaitingVerdict {
         out
     }
 
+    /// The next state when the host has accepted the chain.
     pub fn approve(self) -> Completing {
         Completing(self.tls)
     }
 
-    /// Answers the alert to send.
+    /// The bytes of the alert that tells the peer.
     pub fn refuse(self, alert: u8) -> Vec<u8> {
         match (version(&self.tls), self.alert) {
             (3, Some(seal)) => seal.seal(alert),
@@ -126,23 +133,24 @@ impl AwaitingVerdict {
     }
 }
 
-/// The verdict was yes; in TLS 1.2 the peer's Finished may be outstanding.
+/// The state after the host has accepted the chain. In TLS 1.2 the peer's Finished may not have arrived yet.
 pub struct Completing(Box<ClientConnection>);
 
+/// The state after a step of the handshake's completion.
 pub enum Completion {
-    Going(Completing),
+    Continues(Completing),
     Done(Verified),
     Failed(Failure, Vec<u8>),
 }
 
 impl Completing {
-    /// Takes from the front of `input` (it may be empty); answers how much it took.
+    /// Takes bytes from the front of `input`, which may be empty. Answers how many were taken.
     pub fn feed(mut self, input: &[u8]) -> (usize, Completion) {
         if !self.0.is_handshaking() {
             return (0, Completion::Done(Verified(self.0)));
         }
         if input.is_empty() {
-            return (0, Completion::Going(self)); // rustls would take an empty read for the end.
+            return (0, Completion::Continues(self)); // rustls would take an empty read as the end of the stream.
         }
         let mut rest = input;
         let taken = self.0.read_tls(&mut rest).unwrap_or(0);
@@ -150,7 +158,7 @@ impl Completing {
             taken,
             match self.0.process_new_packets() {
                 Err(error) => Completion::Failed(Failure::from_tls(&error), drain(&mut self.0)),
-                Ok(_) if self.0.is_handshaking() => Completion::Going(self),
+                Ok(_) if self.0.is_handshaking() => Completion::Continues(self),
                 Ok(_) => Completion::Done(Verified(self.0)),
             },
         )
@@ -161,7 +169,7 @@ impl Completing {
     }
 }
 
-/// A connection whose peer was judged and whose handshake is done: the only kind that carries requests.
+/// A connection with an accepted chain and a complete handshake: the only kind of TLS connection that carries requests.
 pub struct Verified(Box<ClientConnection>);
 
 impl Verified {
@@ -185,7 +193,7 @@ fn version(tls: &ClientConnection) -> u8 {
 fn drain(tls: &mut ClientConnection) -> Vec<u8> {
     let mut out = Vec::new();
     while tls.wants_write() {
-        // Writing to a Vec cannot fail.
+        // Writing to a Vec never fails.
         if tls.write_tls(&mut out).unwrap_or(0) == 0 {
             break;
         }

@@ -1,4 +1,4 @@
-//! After 101: the connection as a raw byte duplex.
+//! The connection after the answer 101: raw bytes in both directions.
 
 use crate::error::{Code, Failure, WireError};
 use crate::exchange::{Event, Exchange};
@@ -15,97 +15,104 @@ use std::task::{ready, Context, Poll, Waker};
 
 const READ_BYTES: usize = 16 * 1024;
 
-/// Where hyper's finished connection leaves its pipe for the request that was answered 101.
+/// The handover of the connection's bytes from hyper, whose connection ends at 101, to the request that 101 answered.
 #[derive(Clone, Default)]
-pub struct Upgrade(Rc<RefCell<Slot>>);
+pub struct Upgrade(Rc<RefCell<Handover>>);
 
 #[derive(Default)]
-enum Slot {
+enum Handover {
     #[default]
     Idle,
-    Wanted(Waker),
+    /// The request waits for the connection.
+    Awaited(Waker),
+    /// hyper's connection waits for the request.
     Offered(Parts<Io>),
     Claimed,
-    Over(Failure),
+    /// hyper's connection ended in an error, or the upgraded one has ended.
+    Failed(Failure),
 }
 
 impl Upgrade {
+    /// Gives the connection to the request.
     pub fn offer(&self, parts: Parts<Io>) {
-        if let Slot::Wanted(waker) = self.0.replace(Slot::Offered(parts)) {
+        if let Handover::Awaited(waker) = self.0.replace(Handover::Offered(parts)) {
             waker.wake();
         }
     }
 
-    /// The duplex is running: hyper's connection is over, ours is not.
+    /// Whether the request has the connection, which then outlives hyper's.
     pub fn is_claimed(&self) -> bool {
-        matches!(*self.0.borrow(), Slot::Claimed)
+        matches!(*self.0.borrow(), Handover::Claimed)
     }
 
-    /// hyper's connection ended in an error, so there will be no pipe.
+    /// Ends the handover with a failure.
     pub fn finish(&self, failure: Failure) {
-        if let Slot::Wanted(waker) = self.0.replace(Slot::Over(failure)) {
+        if let Handover::Awaited(waker) = self.0.replace(Handover::Failed(failure)) {
             waker.wake();
         }
     }
 
+    /// Waits for the connection and takes it.
     pub async fn claim(&self) -> Result<Parts<Io>, Failure> {
-        poll_fn(|context| match self.0.replace(Slot::Claimed) {
-            Slot::Offered(parts) => Poll::Ready(Ok(parts)),
-            Slot::Over(failure) => {
-                self.0.replace(Slot::Over(failure.clone()));
+        poll_fn(|context| match self.0.replace(Handover::Claimed) {
+            Handover::Offered(parts) => Poll::Ready(Ok(parts)),
+            Handover::Failed(failure) => {
+                self.0.replace(Handover::Failed(failure.clone()));
                 Poll::Ready(Err(failure))
             }
-            Slot::Idle | Slot::Wanted(_) => {
-                self.0.replace(Slot::Wanted(context.waker().clone()));
+            Handover::Idle | Handover::Awaited(_) => {
+                self.0.replace(Handover::Awaited(context.waker().clone()));
                 Poll::Pending
             }
-            Slot::Claimed => Poll::Ready(Err(Failure::new(Code::Internal, "upgraded twice"))),
+            Handover::Claimed => Poll::Ready(Err(Failure::new(Code::Internal, "upgraded twice"))),
         })
         .await
     }
 }
 
-/// Moves bytes both ways until the peer ends, the host cancels, or something breaks.
-pub async fn pump(parts: Parts<Io>, exchange: &Exchange) -> Failure {
-    let mut pump = Pump { io: parts.io, up: Bytes::new(), up_ended: false };
+/// Relays bytes in both directions until the peer ends, the host cancels, or the wire fails.
+pub async fn relay(parts: Parts<Io>, exchange: &Exchange) -> Failure {
+    let mut relay = Relay { io: parts.io, to_peer: Bytes::new(), ended: false };
     if !parts.read_buf.is_empty() {
         exchange.push(Event::Data(parts.read_buf));
     }
-    poll_fn(|context| match (pump.poll_up(exchange, context), pump.poll_down(exchange, context)) {
+    poll_fn(|context| match (relay.poll_to_peer(exchange, context), relay.poll_from_peer(exchange, context)) {
         (_, Poll::Ready(failure)) | (Poll::Ready(failure), _) => Poll::Ready(failure),
         _ => Poll::Pending,
     })
     .await
 }
 
-struct Pump {
+struct Relay {
     io: Io,
-    up: Bytes,
-    up_ended: bool,
+    /// Bytes for the peer that the wire has not taken yet.
+    to_peer: Bytes,
+    /// Whether the host has ended its direction.
+    ended: bool,
 }
 
-impl Pump {
-    fn poll_up(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> Poll<Failure> {
-        while !self.up_ended {
-            if self.up.is_empty() {
-                match ready!(exchange.poll_up(context)) {
-                    Some(data) => self.up = data,
+impl Relay {
+    fn poll_to_peer(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> Poll<Failure> {
+        while !self.ended {
+            if self.to_peer.is_empty() {
+                match ready!(exchange.poll_body(context)) {
+                    Some(data) => self.to_peer = data,
                     None => {
-                        self.up_ended = true;
-                        let _ = Pin::new(&mut self.io).poll_shutdown(context); // Infallible, see wire.rs.
+                        self.ended = true;
+                        let _ = Pin::new(&mut self.io).poll_shutdown(context); // wire.rs never fails here.
                     }
                 }
                 continue;
             }
-            match ready!(Pin::new(&mut self.io).poll_write(context, &self.up)) {
-                Ok(written) => self.up.advance(written),
+            match ready!(Pin::new(&mut self.io).poll_write(context, &self.to_peer)) {
+                Ok(written) => self.to_peer.advance(written),
                 Err(error) => return Poll::Ready(broken(&error)),
             }
         }
         Poll::Pending
     }
 
-    fn poll_down(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> Poll<Failure> {
+    fn poll_from_peer(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> Poll<Failure> {
         loop {
             if !ready!(exchange.poll_room(context)) {
                 return Poll::Ready(Failure::new(Code::Cancelled, "cancelled"));

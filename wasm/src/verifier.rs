@@ -1,10 +1,9 @@
-//! The certificate verifier: real handshake signatures, borrowed trust.
+//! The certificate verifier for rustls. It verifies the handshake's signature and leaves the chain to the host.
 //!
-//! The end-entity certificate's key must have signed this handshake: that is checked here, by the key alone, so that
-//! what else the certificate holds stays the host's to judge. Whether the chain may be trusted is the host's verdict,
-//! which comes later; until then nothing leaves (see `tls.rs`). An end entity that cannot be read, or whose key ring
-//! cannot verify a signature with (`key.rs`), is refused here: no handshake goes on with a signature that was not
-//! verified.
+//! The end-entity certificate's key must have signed this handshake. The verifier reads only the key for that, because
+//! the host judges all other fields. The host's verdict on the chain comes later, and until then no request byte leaves
+//! (`tls.rs`). A handshake whose signature cannot be verified ends here: when the end-entity certificate cannot be
+//! read, and when ring cannot verify signatures of its key (`key.rs`).
 
 use crate::der::Parts;
 use crate::key;
@@ -16,28 +15,29 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use webpki::RawPublicKeyEntity;
 
-/// What one step of a handshake told the verifier. rustls tells nobody else, and all connections of a configuration
-/// share the verifier.
+/// What the verifier saw in one step of a handshake. rustls shows it to the verifier alone, which all connections of a
+/// configuration share.
 #[derive(Default)]
-pub struct Noted {
-    /// The OCSP response stapled to the chain, or nothing.
+pub struct Observed {
+    /// The stapled OCSP response, or empty.
     pub staple: Vec<u8>,
-    /// The end-entity certificate, when the step was refused because of it alone; or nothing.
+    /// The end-entity certificate that the verifier refused as unusable, or empty.
     pub unusable: Vec<u8>,
 }
 
 thread_local! {
-    static NOTED: RefCell<Noted> = RefCell::default();
+    static OBSERVED: RefCell<Observed> = RefCell::default();
 }
 
-/// Runs one step of a handshake and answers what the verifier noted in it.
-pub fn noting<T>(step: impl FnOnce() -> T) -> (T, Noted) {
-    NOTED.take();
+/// Runs one step of a handshake. Answers its result and what the verifier saw in it.
+pub fn observe<T>(step: impl FnOnce() -> T) -> (T, Observed) {
+    OBSERVED.take();
     let result = step();
-    (result, NOTED.take())
+    (result, OBSERVED.take())
 }
 
-/// Refuses an end entity that cannot be read, or whose key cannot be used. rustls answers `certificate_unknown`.
+/// The error for an end-entity certificate that cannot be read, or whose key ring cannot use. rustls sends the alert
+/// `certificate_unknown` for it.
 #[derive(Debug)]
 struct Unusable;
 
@@ -53,6 +53,7 @@ fn unusable() -> Error {
     Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Unusable))))
 }
 
+/// The verifier of one configuration.
 pub struct HostVerifier {
     algorithms: WebPkiSupportedAlgorithms,
 }
@@ -78,12 +79,12 @@ impl ServerCertVerifier for HostVerifier {
         ocsp_response: &[u8],
         _: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        NOTED.with_borrow_mut(|noted| noted.staple = ocsp_response.to_vec());
+        OBSERVED.with_borrow_mut(|observed| observed.staple = ocsp_response.to_vec());
         if !Parts::of(end_entity).is_some_and(|parts| key::is_usable(parts.spki)) {
-            NOTED.with_borrow_mut(|noted| noted.unusable = end_entity.to_vec());
+            OBSERVED.with_borrow_mut(|observed| observed.unusable = end_entity.to_vec());
             return Err(unusable());
         }
-        // Not trust: `tls.rs` lets nothing out until the host's verdict.
+        // This accepts no chain: `tls.rs` sends no request byte before the host's verdict.
         Ok(ServerCertVerified::assertion())
     }
 
@@ -93,7 +94,8 @@ impl ServerCertVerifier for HostVerifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        // RFC 5246 §7.4.1.4.1: a scheme names no curve, so each algorithm that it may mean is tried with this key.
+        // RFC 5246 §7.4.1.4.1: in TLS 1.2 a scheme names no curve, so every algorithm of the scheme is tried with this
+        // key.
         let spki = spki(certificate)?;
         let key = RawPublicKeyEntity::try_from(&spki).map_err(|_| unusable())?;
         let scheme = self.algorithms.mapping.iter().find(|(scheme, _)| *scheme == signed.scheme);
@@ -121,7 +123,7 @@ impl ServerCertVerifier for HostVerifier {
     }
 }
 
-/// The key of a certificate that [`HostVerifier::verify_server_cert`] let pass.
+/// The key of a certificate that [`HostVerifier::verify_server_cert`] has accepted.
 fn spki<'a>(certificate: &'a CertificateDer<'_>) -> Result<SubjectPublicKeyInfoDer<'a>, Error> {
     Parts::of(certificate).map(|parts| SubjectPublicKeyInfoDer::from(parts.spki)).ok_or_else(unusable)
 }

@@ -1,9 +1,10 @@
-//! The byte pipe between the host's socket and hyper: plaintext, or TLS whose peer was judged.
+//! The bytes between the host's socket and hyper: plaintext, or TLS with a verified peer.
 
 use crate::error::{Code, Failure, WireError};
-use crate::frames;
-use crate::head;
+use crate::frames::FrameCheck;
+use crate::head::HeadCheck;
 use crate::limits;
+use crate::response_check::ResponseCheck;
 use crate::tls::Verified;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use rustls::ClientConnection;
@@ -19,44 +20,26 @@ enum Transport {
     Plain { inbound: VecDeque<u8>, outbound: Vec<u8> },
 }
 
-/// Looks at what hyper gets before hyper does.
-enum Watch {
-    None,
-    Http1(head::Watch),
-    Http2(frames::Watch),
-}
-
-impl Watch {
-    fn pass(&mut self, bytes: &[u8]) -> Result<(), Failure> {
-        match self {
-            Self::None => Ok(()),
-            Self::Http1(watch) => watch.pass(bytes).map_err(|head::Malformed| {
-                Failure::new(Code::Http1Protocol, "a line of the head that does not end in CRLF")
-            }),
-            Self::Http2(watch) => watch
-                .pass(bytes)
-                .map_err(|frames::TooMany| Failure::new(Code::Http2Protocol, "header blocks without end")),
-        }
-    }
-}
-
+/// One connection's bytes, in both directions.
 pub struct Wire {
     transport: Transport,
-    /// The peer ended its direction (for TLS: with or without close_notify).
+    /// Whether the peer has ended its direction, in TLS with or without close_notify.
     ended: bool,
-    /// Set once; later reads and writes answer it.
+    /// The first failure, which every later read and write answers.
     failure: Option<Failure>,
-    /// Request bytes taken from hyper since the start.
+    /// The number of request bytes taken from hyper.
     accepted: u64,
-    /// Response bytes given to hyper since the start.
+    /// The number of response bytes given to hyper.
     delivered: u64,
-    watch: Watch,
+    check: ResponseCheck,
+    /// The waker of hyper's pending read.
     reader: Option<Waker>,
+    /// The waker of hyper's pending write.
     writer: Option<Waker>,
 }
 
 impl Wire {
-    /// Only a judged peer's connection can carry TLS requests.
+    /// The wire of a TLS connection, which only a verified peer has.
     pub fn tls(verified: Verified) -> Self {
         Self::over(Transport::Tls(verified.into_inner()))
     }
@@ -72,32 +55,30 @@ impl Wire {
             failure: None,
             accepted: 0,
             delivered: 0,
-            watch: Watch::None,
+            check: ResponseCheck::default(),
             reader: None,
             writer: None,
         }
     }
 
-    /// What will pass.
-    pub fn watch_heads(&mut self) {
-        self.watch = Watch::Http1(head::Watch::default());
+    /// Checks responses as heads of HTTP/1.1 (`head.rs`).
+    pub fn check_heads(&mut self) {
+        self.check = ResponseCheck::Http1(HeadCheck::default());
     }
 
-    pub fn watch_frames(&mut self) {
-        self.watch = Watch::Http2(frames::Watch::default());
+    /// Checks responses as frames of HTTP/2 (`frames.rs`).
+    pub fn check_frames(&mut self) {
+        self.check = ResponseCheck::Http2(FrameCheck::default());
     }
 
-    /// A request leaves, so a response may come.
+    /// Tells the check that a request was written, which a response may answer.
     pub fn expect_response(&mut self) {
-        match &mut self.watch {
-            Watch::None => {}
-            Watch::Http1(watch) => watch.expect(),
-            Watch::Http2(watch) => watch.expect(),
-        }
+        self.check.expect_response();
     }
 
+    /// Whether the peer has sent GOAWAY.
     pub fn is_going_away(&self) -> bool {
-        matches!(&self.watch, Watch::Http2(watch) if watch.is_going_away())
+        self.check.is_going_away()
     }
 
     pub fn accepted(&self) -> u64 {
@@ -112,10 +93,11 @@ impl Wire {
         self.failure.as_ref()
     }
 
-    /// Takes bytes from the socket, fewer when hyper has not read the last ones yet.
+    /// Takes bytes from the socket. Answers how many were taken: fewer than given while hyper has not read earlier
+    /// ones.
     pub fn feed(&mut self, input: &[u8]) -> usize {
         if self.ended || self.failure.is_some() {
-            return input.len(); // Nobody will read them.
+            return input.len(); // Nothing reads the bytes of an ended wire.
         }
         let taken = match &mut self.transport {
             Transport::Tls(tls) => {
@@ -140,10 +122,11 @@ impl Wire {
         taken
     }
 
-    /// The socket's end: in order, or `broken` (then nothing that came before counts as a complete message).
+    /// Ends the peer's direction. `broken`: after an error of the socket, so that a response framed by the connection's
+    /// end is not complete.
     pub fn end(&mut self, broken: bool) {
         if let Transport::Tls(tls) = &mut self.transport {
-            // Nothing to read and nothing to decrypt: this only tells rustls, which knows whether close_notify came.
+            // An empty read tells rustls of the end. rustls then knows whether close_notify came before it.
             let _ = tls.read_tls(&mut io::empty());
         }
         if broken && !self.ended {
@@ -171,7 +154,7 @@ impl Wire {
         }
     }
 
-    /// Says close_notify; the socket is the host's to close.
+    /// Sends close_notify. The host closes the socket.
     pub fn shutdown(&mut self) {
         if let Transport::Tls(tls) = &mut self.transport {
             tls.send_close_notify();
@@ -194,7 +177,7 @@ impl Wire {
             Transport::Tls(tls) => match tls.reader().fill_buf() {
                 Ok(chunk) => {
                     let count = chunk.len().min(buffer.remaining());
-                    match self.watch.pass(&chunk[..count]) {
+                    match self.check.check(&chunk[..count]) {
                         Ok(()) => {
                             buffer.put_slice(&chunk[..count]);
                             self.delivered += count as u64;
@@ -214,7 +197,7 @@ impl Wire {
                 let (front, _) = inbound.as_slices();
                 let count = front.len().min(buffer.remaining());
                 if count > 0 || self.ended && self.failure.is_none() {
-                    match self.watch.pass(&front[..count]) {
+                    match self.check.check(&front[..count]) {
                         Ok(()) => {
                             buffer.put_slice(&front[..count]);
                             self.delivered += count as u64;
@@ -259,7 +242,7 @@ impl Wire {
     }
 }
 
-/// hyper's end of the wire.
+/// The wire as hyper reads and writes it.
 pub struct Io(pub Rc<RefCell<Wire>>);
 
 impl Read for Io {

@@ -1,9 +1,8 @@
-//! The witness: rustls-webpki's opinion of exactly one path, which trust/ has accepted before.
+//! The witness: rustls-webpki as a second validator of one path, which trust/ has accepted before.
 //!
-//! trust/ decides before it asks whether webpki can judge the path (`src/trust/witness.ts` has the closed list of
-//! reasons why not). Then it asks for one of two things: to judge the path, or to verify its signatures alone.
-//! Nothing here searches: webpki gets the anchor and the intermediates of that path and no others, and the path it
-//! verified is compared with it, certificate by certificate.
+//! trust/ asks one of two questions: to judge the path, or, when webpki lacks a feature that the path needs
+//! (`src/trust/witness.ts` has the list), to verify its signatures alone. webpki gets the anchor and the intermediates
+//! of that path and no others, and the path that webpki verifies must be that path, certificate by certificate.
 
 use crate::algorithms::ALGORITHMS;
 use crate::codec::Reader;
@@ -17,12 +16,12 @@ use webpki::{anchor_from_trusted_cert, EndEntityCert, Error, KeyUsage, RawPublic
 const JUDGE: usize = 1;
 const VERIFY_SIGNATURES: usize = 2;
 
-/// Answers one question: `kind:u8 …`, then what the kind has. Ok means that webpki accepts.
+/// Answers one question, which begins with `kind:u8`. Ok means that webpki accepts.
 ///
-/// - [`JUDGE`]: `seconds:u32 seconds-high:u32 name`, then `count:u8 (certificate:long)*`, end entity first, anchor
-///   last. `name` is `0`, `1 dns:short` or `2 octets:short`.
-/// - [`VERIFY_SIGNATURES`]: `count:u8 (ask:u8 certificate:long)*`; `ask` is 1 where the next certificate's key must
-///   have signed this one.
+/// - [`JUDGE`]: `seconds:u32 seconds-high:u32 name`, then `count:u8 (certificate:long)*`, with the end-entity
+///   certificate first and the anchor last. `name` is `0`, `1 dns:short` or `2 octets:short`.
+/// - [`VERIFY_SIGNATURES`]: `count:u8 (ask:u8 certificate:long)*`. `ask` is 1 where the next certificate's key must
+///   have signed this certificate.
 pub fn answer(question: &[u8]) -> Result<(), Failure> {
     let mut reader = Reader::new(question);
     match usize::from(reader.u8()?) {
@@ -67,7 +66,7 @@ fn read_name<'a>(reader: &mut Reader<'a>) -> Result<Option<ServerName<'a>>, Fail
     }
 }
 
-/// RFC 5280 §6 as webpki has it, and RFC 9525 for the name.
+/// Path validation as webpki implements it (RFC 5280 §6), and the name's check (RFC 9525).
 fn judge(path: &[CertificateDer<'_>], time: UnixTime, name: Option<&ServerName<'_>>) -> Result<(), Error> {
     let [end_entity, intermediates @ .., anchor] = path else { return Err(Error::UnknownIssuer) };
     let anchors = [anchor_from_trusted_cert(anchor)?];
@@ -85,13 +84,13 @@ fn judge(path: &[CertificateDer<'_>], time: UnixTime, name: Option<&ServerName<'
         intermediates,
         time,
         KeyUsage::server_auth(),
-        None, // trust/ has the policy's CRLs.
+        None, // trust/ checks revocation.
         Some(&is_this_path),
     )?;
     name.map_or(Ok(()), |name| certificate.verify_is_valid_for_subject_name(name))
 }
 
-/// Whether `issuer`'s key signed `child`, whatever else the two are.
+/// Verifies that `issuer`'s key signed `child`. No other field of the two is read.
 fn verify_link(child: &[u8], issuer: &[u8]) -> Result<(), Failure> {
     let (Some(child), Some(issuer)) = (Parts::of(child), Parts::of(issuer)) else {
         return Err(refused("a certificate that cannot be taken apart"));

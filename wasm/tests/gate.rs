@@ -1,9 +1,10 @@
-//! The promise: no request byte before the verdict. In TLS 1.2 and 1.3, new and resumed, cut at every byte.
+//! The rule that no request byte leaves before the verdict, in TLS 1.2 and 1.3, on new and resumed connections, with
+//! the stream cut at every byte.
 mod peer;
 
 use lasthop_tls::connection::{Connection, Phase};
 use lasthop_tls::error::Code;
-use lasthop_tls::host::imports::DOUBLE;
+use lasthop_tls::host::imports::TEST_HOST;
 use peer::{identity, opened, parsed, server, shuttle, Peer, SNI};
 use rustls::version::{TLS12, TLS13};
 use rustls::{AlertDescription, Error, SupportedProtocolVersion};
@@ -26,14 +27,14 @@ fn nothing_leaves_while_the_verdict_is_open() {
             connection.drain(&mut out);
             assert!(!connection.has_output() && out.is_empty());
             assert_eq!(connection.open().err().unwrap().code, Code::WrongState);
-            assert_eq!(connection.feed(b"more"), 0, "input waits too");
-            assert!(peer.tls.is_handshaking(), "the client's Finished is still inside");
+            assert_eq!(connection.feed(b"more"), 0, "it takes no input either");
+            assert!(peer.tls.is_handshaking(), "the client's Finished has not left");
 
             connection.approve().unwrap();
             shuttle(&mut connection, &mut peer, usize::MAX);
             assert_eq!(connection.phase(), Phase::Open, "{:?} {:?}", connection.failure(), peer.error);
             assert!(!peer.tls.is_handshaking());
-            // The tickets arrived with the last shuttle; the next round resumes.
+            // The last call of shuttle has brought tickets, so the next round resumes.
         }
     }
 }
@@ -86,7 +87,7 @@ fn handshakes_survive_single_bytes() {
     for (number, version) in VERSIONS {
         let (config, server) = (parsed(number, number, &["h2"]), server(&identity(), &[version], &["h2"]));
         opened(&config, &server, 1);
-        opened(&config, &server, 1); // Resumed.
+        opened(&config, &server, 1); // A resumed handshake.
     }
 }
 
@@ -133,7 +134,7 @@ fn a_flipped_byte_anywhere_in_the_flight_never_opens() {
             if flipped >= peer.to_client.len() {
                 break;
             }
-            // A record's version number is authenticated by nothing before keys exist (RFC 8446 §5.1: ignored).
+            // Nothing authenticates a record's version number before there are keys. RFC 8446 §5.1: it must be ignored.
             if record_versions(&peer.to_client).contains(&flipped) {
                 flipped += 1;
                 continue;
@@ -141,7 +142,8 @@ fn a_flipped_byte_anywhere_in_the_flight_never_opens() {
             peer.to_client[flipped] ^= 0x40;
             shuttle(&mut connection, &mut peer, usize::MAX);
             if connection.phase() == Phase::AwaitingVerdict {
-                // A flip that TLS 1.2 notices only in Finished: the chain's signature does not cover it.
+                // TLS 1.2 detects this flip only in Finished, because the signature of the key exchange does not cover
+                // it.
                 connection.approve().unwrap();
                 shuttle(&mut connection, &mut peer, usize::MAX);
             }
@@ -152,7 +154,7 @@ fn a_flipped_byte_anywhere_in_the_flight_never_opens() {
     }
 }
 
-/// Where the record headers' version bytes are.
+/// The offsets of the version numbers in the headers of records.
 fn record_versions(records: &[u8]) -> Vec<usize> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -196,7 +198,7 @@ fn bad_configurations_and_names_are_refused() {
 
 #[test]
 fn host_keys_are_given_back() {
-    let live = || DOUBLE.with_borrow(|double| double.live_keys());
+    let live = || TEST_HOST.with_borrow(|host| host.live_keys());
     for (number, version) in VERSIONS {
         let (config, server) = (parsed(number, number, &[]), server(&identity(), &[version], &[]));
         let (mut connection, mut peer) = opened(&config, &server, usize::MAX);
@@ -205,7 +207,7 @@ fn host_keys_are_given_back() {
         peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{}", "x".repeat(1000)).as_bytes());
         shuttle(&mut connection, &mut peer, usize::MAX);
         assert_eq!(peer::events(&mut connection, request).last().unwrap(), "end");
-        assert!(live() > 0, "large records went to the host");
+        assert!(live() > 0, "the host has a key after large records");
         drop(connection);
         assert_eq!(live(), 0);
     }

@@ -1,9 +1,9 @@
-//! HTTP over a judged connection: HTTP/1.1 by hand, HTTP/2 against the `h2` server, and peers that break the rules.
+//! HTTP/1.1 over a connection with a verified peer: what a response may be, what is refused, and the limits.
 mod peer;
 
 use lasthop_tls::connection::{Connection, Phase};
 use lasthop_tls::error::Code;
-use lasthop_tls::http::Protocol;
+use lasthop_tls::http_client::Protocol;
 use lasthop_tls::limits;
 use peer::{events, head, identity, opened, parsed, server, shuttle, Peer};
 use rustls::version::TLS13;
@@ -16,7 +16,7 @@ fn ask(connection: &mut Connection, head: &[u8], has_body: bool) -> u32 {
     connection.open().unwrap().request(head, has_body).unwrap()
 }
 
-/// One GET answered with `response`, which the peer sends `piece` bytes at a time.
+/// A connection, its peer, and the events of one GET that the peer answers with `response`, `piece` bytes at a time.
 fn answered(response: &[u8], piece: usize) -> (Connection, Peer, Vec<String>) {
     let (mut connection, mut peer) = http1();
     let request = ask(&mut connection, &head("GET", "/", &[]), false);
@@ -54,7 +54,7 @@ fn bodies_trailers_and_reuse() {
         assert_eq!(shown.first().unwrap(), "head 200");
         assert_eq!(shown[1..shown.len() - 2].concat().replace("data ", ""), "hello");
         assert_eq!(shown[shown.len() - 2..], ["trailers 1", "end"]);
-        // The connection takes the next request.
+        // The connection accepts the next request.
         let request = ask(&mut connection, &head("GET", "/2", &[]), false);
         shuttle(&mut connection, &mut peer, usize::MAX);
         peer.say(b"HTTP/1.1 204 No Content\r\n\r\n");
@@ -163,7 +163,7 @@ fn an_unread_response_stops_the_peer() {
     let before = peer.to_client.len();
     shuttle(&mut connection, &mut peer, usize::MAX);
     let taken = before - peer.to_client.len();
-    assert!(taken < 512 * 1024, "took {taken} bytes that nobody read");
+    assert!(taken < 512 * 1024, "took {taken} bytes, none of which was read");
 
     let mut read = 0;
     loop {
@@ -192,7 +192,7 @@ fn a_stopped_peer_stops_the_upload() {
         }
         assert!(accepted < 4 << 20, "unbounded upload");
     }
-    assert!(accepted <= limits::OUTBOUND_BYTES + limits::UP_BYTES + limits::HEAD_BYTES * 2, "{accepted}");
+    assert!(accepted <= limits::OUTBOUND_BYTES + limits::REQUEST_QUEUE_BYTES + limits::HEAD_BYTES * 2, "{accepted}");
     assert_eq!(connection.open().unwrap().next_ready(), None);
     shuttle(&mut connection, &mut peer, usize::MAX);
     assert_eq!(connection.open().unwrap().next_ready(), Some(request), "there is room again");

@@ -1,10 +1,10 @@
-//! HTTP/2 against frames written by hand, in plaintext: what a peer may say, and what it may not.
+//! HTTP/2 in plaintext, with a peer's frames written here byte by byte: those that are allowed, and those that are not.
 mod peer;
 
 use lasthop_tls::connection::{Connection, Phase};
 use lasthop_tls::error::{Code, Sent};
 use lasthop_tls::exchange::Event;
-use lasthop_tls::http::Protocol;
+use lasthop_tls::http_client::Protocol;
 use lasthop_tls::limits;
 use peer::{events, head};
 
@@ -15,7 +15,7 @@ const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
-/// HPACK: `:status: 200` (RFC 7541 §A, index 8).
+/// The indexed field `:status: 200` (HPACK, RFC 7541 §A, index 8).
 const STATUS_200: u8 = 0x88;
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -26,7 +26,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     out
 }
 
-/// HPACK: a literal field without indexing.
+/// A literal field without indexing (HPACK, RFC 7541 §6.2.2).
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let mut out = vec![0, name.len() as u8];
     out.extend_from_slice(name.as_bytes());
@@ -64,7 +64,7 @@ fn written(connection: &mut Connection) -> Vec<u8> {
     out
 }
 
-/// Kinds and streams of the frames written.
+/// The kinds and streams of the frames in `bytes`.
 fn frames(bytes: &[u8]) -> Vec<(u8, u32)> {
     let mut found = Vec::new();
     let mut rest = bytes.strip_prefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap_or(bytes);
@@ -83,7 +83,7 @@ fn the_peers_settings_bound_the_requests() {
     assert_eq!(open.capacity(), 2);
     assert!(!open.accepts());
     assert_eq!(open.request(&head("GET", "/", &[]), false).unwrap_err().code, Code::Busy);
-    // More than our own bound is not more.
+    // A peer that allows more than our own limit does not raise it.
     let (mut generous, _) = asked(&[0, 3, 0, 1, 0, 0], 0);
     assert_eq!(generous.open().unwrap().capacity(), limits::MAX_REQUESTS);
 }
@@ -103,7 +103,7 @@ fn responses_trailers_and_resets() {
     say(&mut connection, &frame(HEADERS, END_HEADERS, 7, &[STATUS_200]));
     say(&mut connection, &reset(7, 2)); // INTERNAL_ERROR
     assert_eq!(events(&mut connection, requests[3]), ["head 200", "failed StreamReset Maybe"]);
-    assert_eq!(connection.phase(), Phase::Open, "a stream's trouble is its own");
+    assert_eq!(connection.phase(), Phase::Open, "a reset ends one stream and not the connection");
 }
 
 #[test]
@@ -127,7 +127,7 @@ fn goaway_says_which_requests_may_be_sent_again() {
     assert_eq!(events(&mut connection, requests[1]), ["failed GoAway Nothing"], "above the last stream");
     assert!(!connection.open().is_ok_and(|open| open.accepts()), "no further request");
     say(&mut connection, &frame(HEADERS, END_HEADERS | END_STREAM, 1, &[STATUS_200]));
-    assert_eq!(events(&mut connection, requests[0]), ["head 200", "end"], "the other one finishes");
+    assert_eq!(events(&mut connection, requests[0]), ["head 200", "end"], "the request on stream 1 finishes");
 
     let (mut connection, requests) = asked(&[], 1);
     say(&mut connection, &goaway(0, 1)); // PROTOCOL_ERROR
@@ -175,24 +175,23 @@ fn an_answer_before_the_upload_ends_stops_the_upload() {
 
 #[test]
 fn unread_streams_hold_at_most_the_windows() {
-    let (mut connection, requests) = asked(&[], 1);
+    let (mut connection, _) = asked(&[], 1);
     say(&mut connection, &frame(HEADERS, END_HEADERS, 1, &[STATUS_200]));
     let data = frame(DATA, 0, 1, &vec![b'x'; 16_384]);
     let mut sent = 0;
-    // A peer that ignores flow control is cut off (RFC 9113 §6.9: FLOW_CONTROL_ERROR).
+    // RFC 9113 §6.9.1: a peer that exceeds a window gets RST_STREAM or GOAWAY with FLOW_CONTROL_ERROR.
     while connection.phase() == Phase::Open && sent < 8 << 20 {
         connection.feed(&data);
         sent += 16_384;
-        let stopped = events_without_data(&mut connection, requests[0]);
-        if stopped {
+        if writes_reset(&mut connection) {
             break;
         }
     }
-    assert!(sent <= 2 * (limits::STREAM_WINDOW_BYTES as usize + limits::DOWN_BYTES), "took {sent} bytes");
+    assert!(sent <= 2 * (limits::STREAM_WINDOW_BYTES as usize + limits::RESPONSE_QUEUE_BYTES), "took {sent} bytes");
 }
 
-/// Looks for a reset of stream 1 in what was written, reading no event.
-fn events_without_data(connection: &mut Connection, _: u32) -> bool {
+/// Whether the connection now writes RST_STREAM or GOAWAY. No event is read.
+fn writes_reset(connection: &mut Connection) -> bool {
     frames(&written(connection)).iter().any(|(kind, _)| *kind == RST_STREAM || *kind == GOAWAY)
 }
 
@@ -221,7 +220,7 @@ fn broken_frames_end_the_connection() {
                 assert!(matches!(failure.code, Code::Http2Protocol | Code::TooLarge), "{name}: {failure:?}");
                 assert_eq!(failure.sent, Sent::Maybe, "{name}");
             }
-            _ => panic!("{name} was believed"),
+            _ => panic!("{name} was accepted"),
         }
     }
 }

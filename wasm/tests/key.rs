@@ -1,4 +1,5 @@
-//! The end entity's key: what ring cannot verify a handshake with is named, and no such handshake goes on.
+//! The end-entity certificate's key: a handshake with a key of which ring verifies no signatures fails, and the failure
+//! has the certificate.
 mod peer;
 
 use lasthop_tls::connection::{Connection, Phase};
@@ -15,7 +16,8 @@ use std::sync::Arc;
 
 const VERSIONS: [(u8, &SupportedProtocolVersion); 2] = [(2, &TLS12), (3, &TLS13)];
 
-/// The failure of a handshake in which `certificate` is presented and `signer` signs; None when it awaits a verdict.
+/// The failure of a handshake in which the peer presents `certificate` and `signer` signs; None when the handshake
+/// waits for a verdict.
 fn handshake(number: u8, certificate: &[u8], signer: &KeyPair) -> Option<lasthop_tls::error::Failure> {
     let version = VERSIONS[usize::from(number - 2)].1;
     let mut connection = Connection::tls(&parsed(number, number, &[]), SNI).unwrap();
@@ -61,7 +63,7 @@ fn what_cannot_be_read_ends_it_as_well() {
 fn the_key_alone_decides_about_the_signature() {
     let (own, other) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     for (number, _) in VERSIONS {
-        // All else in it is the host's to judge.
+        // The certificate has no other field, and waits for the host's verdict all the same.
         assert_eq!(handshake(number, &certificate(&own.subject_public_key_info()), &own), None);
         let forged = handshake(number, &certificate(&other.subject_public_key_info()), &own).expect("a failure");
         assert_eq!(forged.code, Code::CertificateRejected, "{}", forged.detail);
@@ -102,7 +104,7 @@ fn tlv(tag: u8, contents: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The frame of a certificate around a key; every other field is empty.
+/// A certificate that holds a key, with every other field empty.
 fn certificate(spki: &[u8]) -> Vec<u8> {
     let empty = tlv(0x30, &[]);
     let tbs = [&tlv(0xa0, &[2, 1, 2])[..], &[2, 1, 1], &empty, &empty, &empty, &empty, spki].concat();
@@ -117,7 +119,7 @@ fn spki(algorithm: &[&[u8]], key: &[u8]) -> Vec<u8> {
 const RSA: &[u8] = &[6, 9, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 const EC: &[u8] = &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
 
-/// Octets of a modulus with its top bit set, and an exponent.
+/// The SubjectPublicKeyInfo of an RSA key: a modulus of so many octets with its top bit set, and an exponent.
 fn rsa(octets: usize, exponent: &[u8]) -> Vec<u8> {
     let modulus = [&[0, 0x80][..], &vec![1; octets - 1]].concat();
     spki(&[RSA, &[5, 0]], &tlv(0x30, &[tlv(2, &modulus), tlv(2, exponent)].concat()))

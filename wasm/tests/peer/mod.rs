@@ -1,5 +1,6 @@
-//! An in-process TLS server and the pump between it and a connection: no sockets, no threads.
-#![allow(dead_code)] // Each test file uses a part.
+//! A TLS server in the same process, and functions that move bytes between the server and a connection without a
+//! socket.
+#![allow(dead_code)] // Each test file uses some of the functions.
 
 use lasthop_tls::config::Config;
 use lasthop_tls::connection::{Connection, Phase};
@@ -28,7 +29,7 @@ pub fn identity() -> Identity {
     Identity { chain: vec![leaf.der().clone()], key: key.serialize_der() }
 }
 
-/// `versions`: as rustls has them; `alpn`: what the server offers.
+/// The configuration of a server. `alpn`: the protocols that the server supports.
 pub fn server(identity: &Identity, versions: &[&'static SupportedProtocolVersion], alpn: &[&str]) -> Arc<ServerConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key.clone()));
@@ -43,7 +44,7 @@ pub fn server(identity: &Identity, versions: &[&'static SupportedProtocolVersion
     Arc::new(config)
 }
 
-/// The binary configuration the host would write.
+/// A configuration without a client identity, as the host encodes it.
 pub fn config(min: u8, max: u8, alpn: &[&str]) -> Vec<u8> {
     let mut out = vec![min, max, alpn.len() as u8];
     for name in alpn {
@@ -59,7 +60,7 @@ pub fn parsed(min: u8, max: u8, alpn: &[&str]) -> Rc<Config> {
     Rc::new(Config::parse(&config(min, max, alpn), true).unwrap())
 }
 
-/// A request head as the host would write it.
+/// A request head, as the host encodes it.
 pub fn head(method: &str, path: &str, headers: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for text in [method, "backend.internal", path] {
@@ -76,7 +77,7 @@ pub fn head(method: &str, path: &str, headers: &[(&str, &[u8])]) -> Vec<u8> {
     out
 }
 
-/// What an event says, for comparing.
+/// The text of an event, for comparisons.
 pub fn show(event: Event) -> String {
     match event {
         Event::Informational(bytes) => format!("informational {}", u16::from_le_bytes([bytes[0], bytes[1]])),
@@ -89,6 +90,7 @@ pub fn show(event: Event) -> String {
     }
 }
 
+/// The texts of all events that a request has now.
 pub fn events(connection: &mut Connection, request: u32) -> Vec<String> {
     let mut shown = Vec::new();
     connection.turn();
@@ -99,12 +101,13 @@ pub fn events(connection: &mut Connection, request: u32) -> Vec<String> {
     shown
 }
 
+/// The server's side of one connection.
 pub struct Peer {
     pub tls: ServerConnection,
-    /// Decrypted bytes, all of them.
+    /// All decrypted bytes so far.
     pub received: Vec<u8>,
     pub error: Option<rustls::Error>,
-    /// Bytes on their way to the client.
+    /// Bytes that the client has not received yet.
     pub to_client: Vec<u8>,
 }
 
@@ -143,7 +146,8 @@ impl Peer {
     }
 }
 
-/// Moves bytes both ways, `piece` at a time to the client, until neither side has any. Answers how many the client sent.
+/// Moves bytes in both directions until neither side has any, `piece` bytes at a time to the client. Answers how many
+/// the client sent.
 pub fn shuttle(connection: &mut Connection, peer: &mut Peer, piece: usize) -> usize {
     let mut sent = 0;
     loop {
@@ -168,7 +172,7 @@ pub fn shuttle(connection: &mut Connection, peer: &mut Peer, piece: usize) -> us
     }
 }
 
-/// A connection past its verdict.
+/// A connection with an accepted chain, and its peer.
 pub fn opened(config: &Rc<Config>, server: &Arc<ServerConfig>, piece: usize) -> (Connection, Peer) {
     let mut connection = Connection::tls(&config, SNI).unwrap();
     let mut peer = Peer::new(server.clone());
