@@ -1,4 +1,4 @@
-/** The border to wasm/: the numbers of `wasm/src/ffi.rs`, `engine.rs`, `error.rs` and `connection.rs`. */
+/** The border to wasm/: the numbers of `wasm/src/ffi.rs`, `report.rs`, `error.rs` and `connection.rs`. */
 
 export const ABI_VERSION = 4;
 
