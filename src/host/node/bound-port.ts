@@ -193,7 +193,7 @@ const BACKLOG = 4_096;
 /** The time that a client has to close a connection which we have ended, and the period of sweeps for idle ones. */
 const GRACE_MS = 1_000;
 
-/** Registers the client of an HTTP/1.1 connection, which is closed as soon as it is idle. */
+/** Registers the client of an HTTP/1.1 connection. When the port drains, the connection is closed as soon as it is idle. */
 function addHttp1Client(socket: Socket, addClient: AddClient): Client {
   const client = addClient({ closesWhen: "idle", close: () => endBothWays(socket) });
   socket.once("close", () => client.closed());

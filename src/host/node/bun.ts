@@ -5,19 +5,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import type { FrontLimits } from "./limits.ts";
-import type { Tap } from "./streams.ts";
+import type { FlowControl } from "./streams.ts";
 
 /** Whether this process is Bun. */
 export const isBun: boolean = "bun" in process.versions;
 
-/** The farewell of a connection that is closed without a response. */
+/** The last bytes on a connection that is closed without a response. */
 const NO_RESPONSE = Buffer.alloc(0);
 
 /**
- * One connection; made after the server has the socket. As the tap of a request's body it lets Bun read the socket only
- * while a reader waits for bytes of the body, because Bun reads up to 512 kB at a time.
+ * One connection; made after the server has the socket. As the flow control of a request's body it lets Bun read the
+ * socket only while a reader waits for bytes of the body, because Bun reads up to 512 kB at a time.
  */
-export class BunConnection implements Tap {
+export class BunConnection implements FlowControl {
   readonly #socket: Duplex;
   readonly #limits: FrontLimits;
   readonly #late: () => Buffer;
@@ -25,7 +25,7 @@ export class BunConnection implements Tap {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #request: IncomingMessage | null = null;
   /** Whether a reader waits for the request's body, or the body is being dropped. */
-  #isOpen = false;
+  #isReading = false;
   /** Whether bytes of a request have come whose head is not whole. */
   #hasBegun = true;
 
@@ -49,19 +49,19 @@ export class BunConnection implements Tap {
       request.once("end", () => clearTimeout(this.#timer));
     }
     response.once("close", () => this.#responseEnded());
-    // Bun would read the socket as soon as a chunk is taken. open() reads it once a reader waits for the next chunk.
+    // Bun would read the socket as soon as a chunk is taken. resume() reads it once a reader waits for the next chunk.
     request._read = () => undefined;
   }
 
-  open(): void {
-    this.#isOpen = true;
+  resume(): void {
+    this.#isReading = true;
     const request = this.#request;
     // Bytes that the request holds already are read first, unless the body is being dropped.
     if (request === null || request.readableLength === 0 || request.readableFlowing === true) this.#socket.resume();
   }
 
-  shut(): void {
-    this.#isOpen = false;
+  pause(): void {
+    this.#isReading = false;
   }
 
   /** Ends the limits, because the connection changes its protocol. */
@@ -79,15 +79,15 @@ export class BunConnection implements Tap {
 
   #onBytes(): void {
     if (this.#request !== null) {
-      if (!this.#isOpen || this.#request.readableLength > 0) this.#socket.pause();
+      if (!this.#isReading || this.#request.readableLength > 0) this.#socket.pause();
       return;
     }
     if (!this.#hasBegun) this.#limit(this.#limits.headersMs, this.#late);
     this.#hasBegun = true;
   }
 
-  #limit(ms: number, farewell: () => Buffer): void {
+  #limit(ms: number, lastBytes: () => Buffer): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#socket.end(farewell(), () => this.#socket.destroy()), ms);
+    this.#timer = setTimeout(() => this.#socket.end(lastBytes(), () => this.#socket.destroy()), ms);
   }
 }

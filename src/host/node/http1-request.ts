@@ -4,14 +4,14 @@ import type { ExchangeRequest, HeaderList } from "../../backend/index.ts";
 import type { RefusedRequest } from "../../gateway/index.ts";
 import { pairs } from "./fields.ts";
 import type { Pace } from "./pace.ts";
-import { bodyOf, type Tap } from "./streams.ts";
+import { bodyOf, type FlowControl } from "./streams.ts";
 
 /** The exchange of a request. Its body is read from the socket as the backend takes it. */
 export function exchangeOfRequest(
   request: IncomingMessage,
   scheme: "http" | "https",
   signal: AbortSignal,
-  { pace, tap }: { readonly pace: Pace; readonly tap: Tap | null },
+  { pace, flow }: { readonly pace: Pace; readonly flow: FlowControl | null },
 ): ExchangeRequest {
   const { rawHeaders, url = "" } = request;
   const headers: [string, string][] = [];
@@ -33,7 +33,7 @@ export function exchangeOfRequest(
     authority: absolute?.[1] ?? host ?? "",
     target: absolute === null || path.startsWith("/") ? path : `/${path}`,
     headers,
-    body: hasTrailers || hasLength(request) ? bodyOf(request, pace, tap) : null,
+    body: hasTrailers || hasLength(request) ? bodyOf(request, pace, flow) : null,
     trailers: hasTrailers ? trailersOfRequest(request) : null,
     upgrade: null,
     informational: null,

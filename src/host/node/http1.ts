@@ -12,7 +12,7 @@ import type { FrontLimits } from "./limits.ts";
 import type { Paces } from "./pace.ts";
 import { Pipeline } from "./pipeline.ts";
 import { framingFault, lastMessage, LATE, parserFailure } from "./refusals.ts";
-import type { Tap } from "./streams.ts";
+import type { FlowControl } from "./streams.ts";
 import { upgrade } from "./upgrade.ts";
 
 /** The HTTP/1.1 side of a bound port. */
@@ -56,7 +56,7 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
     bun?.requestBegan(request, response);
     const fault = framingFault(request);
     if (fault === null)
-      return void answerRequest({ handle, client, request, response, expectsContinue, tap: bun, paces });
+      return void answerRequest({ handle, client, request, response, expectsContinue, flow: bun, paces });
     pipeline.end();
     client.requestBegan();
     response.once("close", () => client.requestEnded());
@@ -76,7 +76,7 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
     client.requestBegan();
     const pace = paces.begin(() => socket.destroy());
     const exchangeOf = (signal: AbortSignal): ExchangeRequest => ({
-      ...exchangeOfRequest(request, client.front.scheme, signal, { pace, tap: null }),
+      ...exchangeOfRequest(request, client.front.scheme, signal, { pace, flow: null }),
       upgrade: protocol,
       client: requestClient(client, pace),
     });
@@ -124,13 +124,13 @@ interface RequestUnderWay {
   readonly response: ServerResponse;
   /** Whether the client sends its body only after a 100. */
   readonly expectsContinue: boolean;
-  readonly tap: Tap | null;
+  readonly flow: FlowControl | null;
   readonly paces: Paces;
 }
 
 /** Answers the request; resolves when the response is sent or the client has disconnected, and never rejects. */
 async function answerRequest(underWay: RequestUnderWay): Promise<void> {
-  const { handle, client, request, response, expectsContinue, tap, paces } = underWay;
+  const { handle, client, request, response, expectsContinue, flow, paces } = underWay;
   client.requestBegan();
   const aborted = new AbortController();
   response.once("close", () => {
@@ -142,7 +142,7 @@ async function answerRequest(underWay: RequestUnderWay): Promise<void> {
   const awaited = expectsContinue ? new Continue(response) : null;
   const exchange = await handle(
     {
-      ...exchangeOfRequest(request, client.front.scheme, aborted.signal, { pace, tap }),
+      ...exchangeOfRequest(request, client.front.scheme, aborted.signal, { pace, flow }),
       informational: informationalWriter(response, awaited),
       client: requestClient(client, pace),
     },

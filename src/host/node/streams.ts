@@ -2,29 +2,29 @@
 import type { Readable, Writable } from "node:stream";
 import type { Pace } from "./pace.ts";
 
-/** A tap: `open` lets bytes into a stream, `shut` keeps them out. */
-export interface Tap {
-  open(): void;
-  shut(): void;
+/** The flow control of a request's body on a runtime that reads its socket unasked: `resume` reads it, `pause` stops. */
+export interface FlowControl {
+  resume(): void;
+  pause(): void;
 }
 
 /**
  * The body of a request, in the chunks in which it comes. Nothing is read before the reader asks, so a backend that does
- * not read stops the client. With a `tap`, not even the stream's own buffer fills before the reader asks.
+ * not read stops the client. With `flow`, not even the stream's own buffer fills before the reader asks.
  */
 export function bodyOf(
   source: Readable,
   { upload }: Pick<Pace, "upload">,
-  tap: Tap | null = null,
+  flow: FlowControl | null = null,
 ): ReadableStream<Uint8Array> {
   const chunks: AsyncIterator<Uint8Array> = source.iterator({ destroyOnReturn: false });
   return new ReadableStream(
     {
       async pull(controller) {
-        tap?.open();
+        flow?.resume();
         upload.waitBegan(0);
         const next = await chunks.next().finally(() => upload.waitEnded(0));
-        tap?.shut();
+        flow?.pause();
         if (next.done === true) controller.close();
         else {
           upload.waitEnded(next.value.length);
@@ -37,7 +37,7 @@ export function bodyOf(
         upload.waitEnded(0);
         await chunks.return?.();
         source.resume();
-        tap?.open();
+        flow?.resume();
       },
     },
     { highWaterMark: 0 },
