@@ -123,5 +123,5 @@ test("closing does not wait for the last bytes that a peer does not take", async
   for (; socket.writableLength === 0; await turn()) void stream.write(new Uint8Array(1_000));
   expect(socket.writableNeedDrain).toBe(false);
   stream.close();
-  await expect.poll(() => socket.destroyed, { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => socket.destroyed).toBe(true);
 });

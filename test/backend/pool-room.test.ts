@@ -127,9 +127,7 @@ describe.each(PROTOCOLS)("%s", (alpn) => {
     expect(outcomes).toEqual(new Set(["ok", "client-gone"]));
     expect(client.sockets).toMatchObject({ peak: 3, beyond: 0 });
     for (const name of "abcdef") expect(await client.text(name)).toBe("ok");
-    await expect
-      .poll(() => [client.backends.stats(), client.sockets.open], { timeout: 10_000 })
-      .toMatchObject([{ open: 3, idle: 3 }, 3]);
+    await expect.poll(() => [client.backends.stats(), client.sockets.open]).toMatchObject([{ open: 3, idle: 3 }, 3]);
   });
 });
 

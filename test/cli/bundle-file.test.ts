@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { appendFile, chmod, mkdir, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { type Running, serveBundleFile } from "../../src/cli/serve/bundle-file.ts";
@@ -43,8 +43,7 @@ async function start(at = path, secrets: string | null = null, portMap = new Map
 }
 
 const served = (): string | undefined => running?.servings[0]?.bundle.digest;
-const expectServed = (digest: string): Promise<void> =>
-  vi.waitFor(() => expect(served()).toBe(digest), { timeout: 8_000, interval: 20 });
+const expectServed = (digest: string): Promise<void> => expect.poll(() => served()).toBe(digest);
 
 describe("a changed bundle is loaded", () => {
   it("20 times of 20, written over in two steps", { timeout: 60_000 }, async () => {
@@ -82,15 +81,13 @@ describe("a changed bundle is loaded", () => {
     },
     "unreadable at first": async () => {
       await writeFile(path, "{");
-      await vi.waitFor(() => expect(messages.at(-1)).toContain("the last good bundle keeps serving"), {
-        timeout: 5_000,
-      });
+      await expect.poll(() => messages.at(-1)).toContain("the last good bundle keeps serving");
       await writeFile(path, next.text);
     },
     "a pipe in between": async () => {
       await rm(path);
       execFileSync("mkfifo", [path]);
-      await vi.waitFor(() => expect(messages.at(-1)).toContain("is no regular file"), { timeout: 5_000 });
+      await expect.poll(() => messages.at(-1)).toContain("is no regular file");
       await rm(path);
       await writeFile(path, next.text);
     },
@@ -127,7 +124,7 @@ describe("a changed bundle is loaded", () => {
     await start(path, secrets);
     await chmod(secrets, 0o644);
     await writeFile(path, next.text);
-    await vi.waitFor(() => expect(messages.join("\n")).toContain("has mode 644"), { timeout: 5_000 });
+    await expect.poll(() => messages.join("\n")).toContain("has mode 644");
     await setTimeout(1_200);
     expect(messages.filter((line) => line.includes("has mode 644"))).toHaveLength(1);
     expect(served()).toBe(first.bundle.digest);

@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it, vi } from "vitest";
+import { expect, it } from "vitest";
 import { startDev } from "../../src/cli/dev.ts";
 import { startMutual } from "../last-hop/mutual.ts";
 
@@ -36,7 +36,7 @@ it(
       // The file is written in place and in two steps, the first of which is not YAML.
       await writeFile(file, manifests.replace("mutual.example.com", "other.example.com: ["));
       await writeFile(file, manifests.replaceAll("mutual.example.com", "other.example.com"));
-      await vi.waitFor(() => expect(digests).toHaveLength(1), { timeout: 10_000 });
+      await expect.poll(() => digests).toHaveLength(1);
       const { keys } = JSON.parse(await readFile(join(directory, "dev/secrets.json"), "utf8")) as { keys: object };
       const [key = "", ...others] = Object.values(keys) as string[];
       expect(key.length, `one key, and ${others.length} others`).toBeGreaterThan(100);

@@ -2,7 +2,7 @@
 import { readdir, readFile, rm, writeFile, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { acknowledgementKey, decodePointer, type Pointer, pointerKey } from "../../src/bundle/publication.ts";
 import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
 import { type Controller, runController } from "../../src/controller/controller.ts";
@@ -14,7 +14,6 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const GROUP = "gateway.networking.k8s.io/v1";
 const CONTROLLER = "lasthop.dev/gateway-controller";
-const WAIT = { timeout: 10_000, interval: 20 };
 
 const GATEWAY_CLASS: KubeObject = {
   apiVersion: GROUP,
@@ -133,26 +132,18 @@ const parentsOf = (name: string): { controllerName: string; conditions: Conditio
 describe("a controller", () => {
   it("publishes, and sets Programmed only once the host has acknowledged this bundle on these addresses", async () => {
     start();
-    const { current, addresses } = await vi.waitFor(
-      async () => (await pointer()) ?? Promise.reject(new Error("none")),
-      WAIT,
-    );
+    await expect.poll(() => pointer()).not.toBeNull();
+    const { current, addresses } = (await pointer()) as Pointer;
     expect(addresses).toEqual(["127.2.0.1"]);
-    await vi.waitFor(
-      () => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "False", reason: "Pending" }),
-      WAIT,
-    );
+    await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject({ status: "False", reason: "Pending" });
     await acknowledge("shop/edge", "0".repeat(64), addresses);
-    await vi.waitFor(() => expect(server.writes.length).toBeGreaterThan(0), WAIT);
+    await expect.poll(() => server.writes.length).toBeGreaterThan(0);
     expect(conditionOf(edge(), "Programmed")?.status).toBe("False");
     await acknowledge("shop/edge", current.bundle, addresses);
-    await vi.waitFor(
-      () => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "True", observedGeneration: 1 }),
-      WAIT,
-    );
+    await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject({ status: "True", observedGeneration: 1 });
     expect(edge()?.status).toHaveProperty("addresses", [{ type: "IPAddress", value: "127.2.0.1" }]);
     await acknowledge("shop/edge", current.bundle, [], ["port 80: EADDRNOTAVAIL"]);
-    await vi.waitFor(() => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "False" }), WAIT);
+    await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject({ status: "False" });
   });
 
   it("keeps foreign entries and conditions, and lastTransitionTime until a status changes", async () => {
@@ -173,35 +164,35 @@ describe("a controller", () => {
     };
     server.apply("gateways", { ...gatewayOf("edge"), status: { conditions: [own] } });
     start();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(2), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(2);
     expect(parentsOf("site")[0]).toEqual(foreign);
-    await vi.waitFor(() => expect(conditionOf(edge(), "Accepted")?.status).toBe("True"), WAIT);
+    await expect.poll(() => conditionOf(edge(), "Accepted")?.status).toBe("True");
     expect(conditionOf(edge(), "example.com/Mine")).toEqual(own);
     const before = parentsOf("site")[1]?.conditions[0];
     server.apply("httproutes", { ...routeOf("site", "/other"), status: { parents: parentsOf("site") } });
-    await vi.waitFor(() => expect(parentsOf("site")[1]?.conditions[0]?.observedGeneration).toBe(2), WAIT);
+    await expect.poll(() => parentsOf("site")[1]?.conditions[0]?.observedGeneration).toBe(2);
     expect(parentsOf("site")[1]?.conditions[0]?.lastTransitionTime).toBe(before?.lastTransitionTime);
   });
 
   it("removes its entry from a route that no longer names a Gateway of ours", async () => {
     start();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
     const away = routeOf("site", "/");
     server.apply("httproutes", { ...away, spec: { ...(away.spec as object), parentRefs: [] } });
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(0), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(0);
   });
 
   it("writes again after a conflict, over the current object", async () => {
     server.faults.push({ method: "PUT", path: /httproutes\/site\/status$/, status: 409 });
     start();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
   });
 
   it("repeats a write that the API server refused", async () => {
     for (const status of [500, 503, 429])
       server.faults.push({ method: "PUT", path: /gateways\/edge\/status$/, status });
     start();
-    await vi.waitFor(() => expect(conditionOf(edge(), "Accepted")?.status).toBe("True"), WAIT);
+    await expect.poll(() => conditionOf(edge(), "Accepted")?.status).toBe("True");
     expect(server.faults).toEqual([]);
   });
 
@@ -216,8 +207,8 @@ describe("a controller", () => {
     };
     server.apply("gateways", { ...gatewayOf("edge"), status: { conditions: [newer] } });
     start();
-    await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await expect.poll(() => pointer()).not.toBeNull();
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
     expect(conditionOf(edge(), "Accepted")).toEqual(newer);
   });
 
@@ -230,19 +221,18 @@ describe("a controller", () => {
       await setTimeout(200);
     };
     start();
-    await vi.waitFor(() => expect(parentsOf("site")[0]?.conditions[0]?.observedGeneration).toBe(2), WAIT);
+    await expect.poll(() => parentsOf("site")[0]?.conditions[0]?.observedGeneration).toBe(2);
   });
 
   it("writes nothing until every list has been read", async () => {
     server.faults.push(...Array.from({ length: 2 }, () => ({ method: "GET", path: /\/services$/, status: 500 })));
     const controller = start();
-    await vi.waitFor(() => expect(controller.faults.some((fault) => fault.startsWith("Service"))).toBe(true), WAIT);
+    await expect.poll(() => controller.faults.some((fault) => fault.startsWith("Service"))).toBe(true);
     // With the Services unread, the route's status would be BackendNotFound.
     expect(server.writes).toEqual([]);
-    await vi.waitFor(
-      () => expect(parentsOf("site")[0]?.conditions.find(({ type }) => type === "ResolvedRefs")?.status).toBe("True"),
-      WAIT,
-    );
+    await expect
+      .poll(() => parentsOf("site")[0]?.conditions.find(({ type }) => type === "ResolvedRefs")?.status)
+      .toBe("True");
   });
 
   it("writes nothing when a list fails between its pages, and reads it again", async () => {
@@ -251,28 +241,28 @@ describe("a controller", () => {
     // The first page of routes is answered, the second fails.
     server.faults.push({ method: "GET", path: /httproutes$/, query: /continue=1/, status: 500 });
     start();
-    await vi.waitFor(() => expect(server.faults).toEqual([]), WAIT);
+    await expect.poll(() => server.faults).toEqual([]);
     expect(server.writes).toEqual([]);
-    for (const name of ["site", "b", "c", "d"]) await vi.waitFor(() => expect(parentsOf(name)).toHaveLength(1), WAIT);
+    for (const name of ["site", "b", "c", "d"]) await expect.poll(() => parentsOf(name)).toHaveLength(1);
   });
 
   it("writes correct statuses with a slow API server", async () => {
     server.delayMs = 150;
     start();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
     server.apply("httproutes", routeOf("site", "/other"));
     server.apply("httproutes", routeOf("late", "/late"));
-    await vi.waitFor(() => expect(parentsOf("site")[0]?.conditions[0]?.observedGeneration).toBe(2), WAIT);
-    await vi.waitFor(() => expect(parentsOf("late")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("site")[0]?.conditions[0]?.observedGeneration).toBe(2);
+    await expect.poll(() => parentsOf("late")).toHaveLength(1);
   });
 
   it("gives up after some conflicts in a row, and writes in a later pass", async () => {
     const conflict = { method: "PUT", path: /httproutes\/site\/status$/, status: 409 };
     server.faults.push(...Array.from({ length: 12 }, () => conflict));
     const controller = start();
-    await vi.waitFor(() => expect(controller.faults.join()).toContain("conflicts in a row"), WAIT);
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
-    await vi.waitFor(() => expect(controller.faults).toEqual([]), WAIT);
+    await expect.poll(() => controller.faults.join()).toContain("conflicts in a row");
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
+    await expect.poll(() => controller.faults).toEqual([]);
   });
 
   it("never points to a bundle written in part, and continues after a restart", async () => {
@@ -281,53 +271,50 @@ describe("a controller", () => {
     await mkdir(dirname(inTheWay));
     await writeFile(inTheWay, "");
     const controller = start();
-    await vi.waitFor(() => expect(controller.faults.join()).toContain("publication failed"), WAIT);
-    await vi.waitFor(
-      () => expect(conditionOf(edge(), "Programmed")).toMatchObject({ status: "False", reason: "Pending" }),
-      WAIT,
-    );
+    await expect.poll(() => controller.faults.join()).toContain("publication failed");
+    await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject({ status: "False", reason: "Pending" });
     expect(await readdir(join(directory, "bundles"))).toHaveLength(1);
     await running?.stop();
     await rm(inTheWay);
     start();
-    await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
+    await expect.poll(() => pointer()).not.toBeNull();
     const found = await pointer();
     expect(await readdir(join(directory, "bundles"))).toEqual([`${found?.current.bundle}.json`]);
   });
 
   it("resumes watches that end, and lists again when its version is too old", async () => {
     start();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
     const before = (await pointer())?.current.bundle;
     server.oldest = 1_000_000;
     server.cutWatches();
     server.apply("httproutes", routeOf("second", "/second"), "silent");
     server.remove("httproutes", "shop", "site");
-    await vi.waitFor(() => expect(parentsOf("second")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("second")).toHaveLength(1);
     server.oldest = 0;
-    await vi.waitFor(async () => expect((await pointer())?.current.bundle).not.toBe(before), WAIT);
+    await expect.poll(async () => (await pointer())?.current.bundle).not.toBe(before);
   });
 
   it("keeps what it has read while the API server is down, and catches up later", async () => {
     start();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
     const before = await pointer();
     server.faults.push(...Array.from({ length: 40 }, () => ({ method: "GET", path: /./, status: 503 })));
     server.cutWatches();
     server.apply("httproutes", routeOf("late", "/late"), "silent");
-    await vi.waitFor(() => expect(server.faults.length).toBeLessThan(40), WAIT);
+    await expect.poll(() => server.faults.length).toBeLessThan(40);
     expect(await pointer()).toEqual(before);
     server.faults.length = 0;
-    await vi.waitFor(() => expect(parentsOf("late")).toHaveLength(1), { ...WAIT, timeout: 20_000 });
+    await expect.poll(() => parentsOf("late")).toHaveLength(1);
   });
 
   it("publishes nothing when a CustomResourceDefinition is deleted with its objects", async () => {
     const controller = start();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("site")).toHaveLength(1);
     const before = await pointer();
     server.remove("customresourcedefinitions", undefined, "httproutes.gateway.networking.k8s.io");
     server.remove("httproutes", "shop", "site");
-    await vi.waitFor(() => expect(controller.faults.join()).toContain("CustomResourceDefinition httproutes"), WAIT);
+    await expect.poll(() => controller.faults.join()).toContain("CustomResourceDefinition httproutes");
     expect(await pointer()).toEqual(before);
   });
 
@@ -335,15 +322,15 @@ describe("a controller", () => {
     server.apply("gateways", gatewayOf("a-new-one"));
     start();
     const pointers = async () => Promise.all([pointer(), pointer("shop/a-new-one")]);
-    await vi.waitFor(async () => expect(await pointers()).not.toContain(null), WAIT);
+    await expect.poll(() => pointers()).not.toContain(null);
     const before = await pointers();
-    await vi.waitFor(() => expect(conditionOf(edge(), "Programmed")).toBeDefined(), WAIT);
+    await expect.poll(() => conditionOf(edge(), "Programmed")).toBeDefined();
     await running?.stop();
     server.writes.length = 0;
     const controller = start();
-    await vi.waitFor(() => expect(controller.synced).toBe(true), WAIT);
+    await expect.poll(() => controller.synced).toBe(true);
     server.apply("httproutes", routeOf("another", "/another"));
-    await vi.waitFor(() => expect(parentsOf("another")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("another")).toHaveLength(1);
     expect(server.writes.map(({ path }) => path).filter((path) => !path.includes("another"))).toEqual(
       expect.not.arrayContaining([expect.stringContaining("gatewayclasses")]),
     );
@@ -352,44 +339,42 @@ describe("a controller", () => {
 
   it("withdraws a deleted Gateway", async () => {
     start();
-    await vi.waitFor(async () => expect(await pointer()).not.toBeNull(), WAIT);
+    await expect.poll(() => pointer()).not.toBeNull();
     server.remove("gateways", "shop", "edge");
-    await vi.waitFor(async () => expect(await pointer()).toBeNull(), WAIT);
+    await expect.poll(() => pointer()).toBeNull();
   });
 
   it("reads a Gateway's ServiceAccount and Service when it or its Service changes, not in every pass", async () => {
     start();
     const service = (): KubeObject | undefined => server.get("services", "shop", "lasthop-edge");
     const asked = (): string[] => server.reads.filter((path) => path.includes("/serviceaccounts/"));
-    await vi.waitFor(() => expect(service()).toBeDefined(), WAIT);
+    await expect.poll(() => service()).toBeDefined();
     // After the event of its Service has arrived, a pass no longer asks for the Gateway's objects.
     for (const name of ["one", "two"]) {
       server.apply("httproutes", routeOf(name, `/${name}`));
-      await vi.waitFor(() => expect(parentsOf(name)).toHaveLength(1), WAIT);
+      await expect.poll(() => parentsOf(name)).toHaveLength(1);
     }
     const before = asked().length;
     server.apply("httproutes", routeOf("three", "/three"));
-    await vi.waitFor(() => expect(parentsOf("three")).toHaveLength(1), WAIT);
+    await expect.poll(() => parentsOf("three")).toHaveLength(1);
     expect(asked()).toHaveLength(before);
     server.remove("services", "shop", "lasthop-edge");
-    await vi.waitFor(() => expect(service()).toBeDefined(), WAIT);
+    await expect.poll(() => service()).toBeDefined();
     server.apply("gateways", gatewayOf("edge", { infrastructure: { labels: { team: "shop" } } }));
-    await vi.waitFor(() => expect(service()?.metadata.labels).toMatchObject({ team: "shop" }), WAIT);
+    await expect.poll(() => service()?.metadata.labels).toMatchObject({ team: "shop" });
   });
 
   it("gives a Gateway the address it requests, or sets AddressNotUsable", async () => {
     server.apply("gateways", gatewayOf("static", { addresses: [{ type: "IPAddress", value: "127.2.0.2" }] }));
     server.apply("gateways", gatewayOf("elsewhere", { addresses: [{ type: "IPAddress", value: "192.0.2.1" }] }));
     start();
-    await vi.waitFor(async () => expect((await pointer("shop/static"))?.addresses).toEqual(["127.2.0.2"]), WAIT);
-    await vi.waitFor(
-      () =>
-        expect(conditionOf(server.get("gateways", "shop", "elsewhere"), "Programmed")).toMatchObject({
-          status: "False",
-          reason: "AddressNotUsable",
-        }),
-      WAIT,
-    );
+    await expect.poll(async () => (await pointer("shop/static"))?.addresses).toEqual(["127.2.0.2"]);
+    await expect
+      .poll(() => conditionOf(server.get("gateways", "shop", "elsewhere"), "Programmed"))
+      .toMatchObject({
+        status: "False",
+        reason: "AddressNotUsable",
+      });
   });
 });
 
@@ -437,7 +422,7 @@ describe("a controller in the middle of a pass", () => {
     if (lease === undefined) throw new Error("no Lease");
     server.apply("leases", { ...lease, spec: { ...(lease.spec as object), holderIdentity: "two" } });
     // The leader must stop at its next renewal, which shows the other holder, and not only at its renewal deadline.
-    await vi.waitFor(() => expect(isLost).toBe(true), { timeout: 5_000, interval: 20 });
+    await expect.poll(() => isLost).toBe(true);
     open();
     await leading;
     expect(await pointer()).toBeNull();
@@ -462,12 +447,9 @@ describe("a controller in the middle of a pass", () => {
     server.remove("gateways", "shop", "edge");
     await setTimeout(100);
     open();
-    await vi.waitFor(() => expect(parentsOf("site")).toHaveLength(0), WAIT);
-    await vi.waitFor(async () => expect(await pointer()).toBeNull(), WAIT);
-    await vi.waitFor(
-      () => expect(conditionOf(server.get("gatewayclasses", undefined, "lasthop"), "Accepted")).toBeDefined(),
-      WAIT,
-    );
+    await expect.poll(() => parentsOf("site")).toHaveLength(0);
+    await expect.poll(() => pointer()).toBeNull();
+    await expect.poll(() => conditionOf(server.get("gatewayclasses", undefined, "lasthop"), "Accepted")).toBeDefined();
     expect(controller.faults).toEqual([]);
     expect(server.writes.filter(({ path }) => path.includes("/edge"))).toEqual([]);
     // Infrastructure of a deleted Gateway would have no owner, so that Kubernetes would never delete it.

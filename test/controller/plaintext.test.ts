@@ -1,7 +1,7 @@
 /** The controller's log and metrics when a policy is deleted, and about policies that attach to nothing. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { decodePointer, pointerKey } from "../../src/bundle/publication.ts";
 import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
 import { runController } from "../../src/controller/controller.ts";
@@ -12,7 +12,6 @@ import { ApiServer } from "./api-server.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const GROUP = "gateway.networking.k8s.io/v1";
-const WAIT = { timeout: 10_000, interval: 20 };
 
 const objectOf = (apiVersion: string, kind: string, name: string, rest: object): KubeObject => ({
   apiVersion,
@@ -108,14 +107,11 @@ const warnings = () => log.filter(({ level }) => level !== "info");
 test("a deleted policy is logged with its backend, and the metric grows by one", async () => {
   server.apply("backendtlspolicies", policyOf("shop", "web"));
   start();
-  await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);
-  await vi.waitFor(
-    async () => expect(await metrics()).toContain('lasthop_controller_plaintext_backends{gateway="shop/edge"} 0'),
-    WAIT,
-  );
+  await expect.poll(() => transport()).toMatchObject({ kind: "tls" });
+  await expect.poll(() => metrics()).toContain('lasthop_controller_plaintext_backends{gateway="shop/edge"} 0');
   expect(log.filter(({ gateway }) => gateway !== undefined)).toEqual([]);
   server.remove("backendtlspolicies", "shop", "web");
-  await vi.waitFor(async () => expect(await transport()).toEqual({ kind: "plaintext" }), WAIT);
+  await expect.poll(() => transport()).toEqual({ kind: "plaintext" });
   expect(log).toContainEqual({
     level: "warning",
     message:
@@ -125,16 +121,13 @@ test("a deleted policy is logged with its backend, and the metric grows by one",
     policy: "shop/web",
   });
   expect(log).toContainEqual(expect.objectContaining({ code: "backend-plaintext", object: "Service shop/web" }));
-  await vi.waitFor(
-    async () => expect(await metrics()).toContain('lasthop_controller_plaintext_backends{gateway="shop/edge"} 1'),
-    WAIT,
-  );
+  await expect.poll(() => metrics()).toContain('lasthop_controller_plaintext_backends{gateway="shop/edge"} 1');
 });
 
 test("a policy in another namespace is logged once, and counted", async () => {
   server.apply("backendtlspolicies", policyOf("infra", "web"));
   start();
-  await vi.waitFor(async () => expect(await metrics()).toContain("lasthop_controller_unattached_targets 1"), WAIT);
+  await expect.poll(() => metrics()).toContain("lasthop_controller_unattached_targets 1");
   const [first, ...more] = warnings().filter(({ code }) => code === "policy-target-not-found");
   expect(first).toMatchObject({ level: "error", object: "BackendTLSPolicy infra/web" });
   expect(first?.["message"]).toContain("Service shop/web may be meant");
@@ -147,26 +140,24 @@ test("a policy in another namespace is logged once, and counted", async () => {
       spec: { type: "ClusterIP", ports: [{ name: "a", protocol: "TCP", port: 80 }] },
     }),
   );
-  await vi.waitFor(async () => expect(await metrics()).toMatch(/lasthop_controller_passes_total [2-9]/), WAIT);
+  await expect.poll(() => metrics()).toMatch(/lasthop_controller_passes_total [2-9]/);
   expect(more).toEqual([]);
   expect(log).toHaveLength(before);
   // The policy attaches once it is in the Service's namespace.
   server.remove("backendtlspolicies", "infra", "web");
   server.apply("backendtlspolicies", policyOf("shop", "web"));
-  await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);
-  await vi.waitFor(async () => expect(await metrics()).toContain("lasthop_controller_unattached_targets 0"), WAIT);
+  await expect.poll(() => transport()).toMatchObject({ kind: "tls" });
+  await expect.poll(() => metrics()).toContain("lasthop_controller_unattached_targets 0");
 });
 
 test("under --require-backend-tls a deleted policy closes the backend", async () => {
   server.apply("backendtlspolicies", policyOf("shop", "web"));
   start(true);
-  await vi.waitFor(async () => expect(await transport()).toMatchObject({ kind: "tls" }), WAIT);
+  await expect.poll(() => transport()).toMatchObject({ kind: "tls" });
   server.remove("backendtlspolicies", "shop", "web");
-  await vi.waitFor(async () => expect(await transport()).toBeUndefined(), WAIT);
-  await vi.waitFor(
-    () =>
-      expect(JSON.stringify(server.get("httproutes", "shop", "site")?.status)).toContain("[backend-plaintext-refused]"),
-    WAIT,
-  );
+  await expect.poll(() => transport()).toBeUndefined();
+  await expect
+    .poll(() => JSON.stringify(server.get("httproutes", "shop", "site")?.status))
+    .toContain("[backend-plaintext-refused]");
   expect(log.some(({ message }) => String(message).includes("gets plaintext"))).toBe(false);
 });

@@ -5,7 +5,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { dump, loadAll } from "js-yaml";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { buildOnce } from "../../src/cli/build.ts";
 import { parseBuildArgs } from "../../src/cli/build/args.ts";
 import type { KubeObject } from "../../src/controller/api.ts";
@@ -19,7 +19,6 @@ import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 const GOLDEN = join(import.meta.dirname, "../compile/golden");
 const CONTROLLER = "lasthop.dev/gateway-controller";
-const WAIT = { timeout: 20_000, interval: 50 };
 
 /** The golden pair of a Gateway without GatewayClass. No controller writes the status of such a Gateway. */
 const NOTHING = "gateway-class-missing";
@@ -62,7 +61,7 @@ describe("the controller writes what build --status says", () => {
         ),
       );
       expect(built).not.toEqual({});
-      await vi.waitFor(() => expect(written(server, stored)).toEqual(built), WAIT);
+      await expect.poll(() => written(server, stored)).toEqual(built);
     } finally {
       stopped.abort();
       await done;

@@ -18,7 +18,7 @@ describe("the store", () => {
     const [route, policy] = [objectOf("HTTPRoute", "site", { rules: [] }), objectOf("BackendTLSPolicy", "web", {})];
     server.apply("httproutes", route);
     server.apply("backendtlspolicies", policy);
-    await expect.poll(() => store.synced && store.objects().length, { timeout: 5_000 }).toBe(2);
+    await expect.poll(() => store.synced && store.objects().length).toBe(2);
     const raw = (kind: string) => store.objects().find(({ ref }) => ref.kind === kind);
     /** The compiler's object of that kind, once the store has the change. */
     const after = async (plural: string, changed: KubeObject) => {

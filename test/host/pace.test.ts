@@ -239,7 +239,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
     const client = await ask(boundPort);
     const startMs = performance.now();
     const sending = setInterval(() => client.write(Buffer.from("a")), 50);
-    await expect.poll(client.isCut, { timeout: 5_000 }).toBe(true);
+    await expect.poll(client.isCut).toBe(true);
     clearInterval(sending);
     expect(performance.now() - startMs).toBeGreaterThan(LIMITS.paceMs);
   });
@@ -251,7 +251,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
     });
     const client = await ask(boundPort);
     const sending = setInterval(() => client.write(Buffer.from("a")), 50);
-    await expect.poll(client.isCut, { timeout: 5_000 }).toBe(true);
+    await expect.poll(client.isCut).toBe(true);
     clearInterval(sending);
     expect(client.bytes()).toBeGreaterThan(0);
   });
@@ -268,7 +268,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
     // Nobody waits for the upload.
     const boundPort = await portTo(() => ({ body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) }));
     const client = await ask(boundPort);
-    await expect.poll(client.isWhole, { timeout: 5_000 }).toBe(true);
+    await expect.poll(client.isWhole).toBe(true);
     expect(client.bytes()).toBeGreaterThanOrEqual(16 * 7);
   });
 
@@ -280,7 +280,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
       return { body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) };
     });
     const client = await ask(boundPort);
-    await expect.poll(client.isWhole, { timeout: 5_000 }).toBe(true);
+    await expect.poll(client.isWhole).toBe(true);
   });
 
   it("that reads no more is cut though the backend goes on", async () => {

@@ -4,7 +4,7 @@ import { request } from "node:http";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { createServer as createTlsServer } from "node:tls";
-import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test } from "vitest";
 import { compile, type CompileOptions } from "../../src/compile/index.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
@@ -112,7 +112,7 @@ test("a policy that covers the port and does not match lets no byte out", async 
 test("a host counts the backends that get plaintext, and what they answer", async () => {
   const metrics = createMetrics(() => (serving === null ? [] : [serving]));
   expect((await post(await cluster(() => ""))).status).toBe(200);
-  await vi.waitFor(() => expect(log).toHaveLength(1));
+  await expect.poll(() => log).toHaveLength(1);
   for (const record of log) metrics.onRecord(record);
   const text = await metrics.registry.metrics();
   expect(text).toContain('lasthop_plaintext_backends{gateway="shop/edge"} 1');
@@ -141,7 +141,7 @@ test.for<[string, string | undefined, Uint8Array | null, string, string]>([
   const answered = await post(await cluster(() => "", appProtocol));
   expect(answered.status).toBe(502);
   if (code !== "") expect(answered.code).toBe(code);
-  await vi.waitFor(() => expect(log).toHaveLength(1));
+  await expect.poll(() => log).toHaveLength(1);
   expect(log[0]?.detail).toContain(hint);
   expect(log[0]?.detail).toContain("no BackendTLSPolicy covers the port");
 });
@@ -154,13 +154,13 @@ test("a real TLS server behind a port without a policy is told from the log", as
   backend.close();
   backend = server;
   expect((await post(await cluster(() => ""))).status).toBe(502);
-  await vi.waitFor(() => expect(log).toHaveLength(1));
+  await expect.poll(() => log).toHaveLength(1);
   expect(log[0]?.detail).toContain("the request went out in plaintext");
 });
 
 test("a plaintext backend that breaks off in its answer is not taken for one that speaks TLS", async () => {
   answer = (socket) => socket.end("HTTP/1.1 200 O");
   expect((await post(await cluster(() => ""))).status).toBe(502);
-  await vi.waitFor(() => expect(log).toHaveLength(1));
+  await expect.poll(() => log).toHaveLength(1);
   expect(log[0]?.detail).not.toContain("TLS");
 });

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { chmod, mkdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { get } from "node:http";
 import { dirname, join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { acknowledgementKey, bundleKey, pointerKey, secretsKey } from "../../src/bundle/publication.ts";
 import { encodeSecrets } from "../../src/bundle/secrets.ts";
@@ -119,7 +119,7 @@ describe("a publication that is not what its pointer says changes nothing", () =
     expect(await follow(other.bundle.digest, secretsDigest)).toContain(`${key} has mode 644`);
     expect(current()).toBe(bundle.digest);
     await chmod(join(directory, key), 0o600);
-    await vi.waitFor(() => expect(current()).toBe(other.bundle.digest), { timeout: 10_000 });
+    await expect.poll(() => current()).toBe(other.bundle.digest);
   });
 
   it.each(["bundles", "gateways/shop"])("a link that leads out, for the folder %s", async (folder) => {
@@ -160,7 +160,7 @@ it("links that stay inside are followed, as those of a mounted volume", async ()
   await write(bundleKey(other.bundle.digest), other.text);
   await rm(join(directory, "gateways"), { recursive: true });
   await symlink("..v2/gateways", join(directory, "gateways"));
-  await vi.waitFor(() => expect(published.servings[0]?.bundle.digest).toBe(other.bundle.digest), { timeout: 10_000 });
+  await expect.poll(() => published.servings[0]?.bundle.digest).toBe(other.bundle.digest);
 });
 
 it("links that lead back to themselves end", async () => {

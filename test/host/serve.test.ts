@@ -120,7 +120,7 @@ describe("a bundle on Node", () => {
       );
       sent.on("error", () => undefined);
     });
-    await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+    await expect.poll(async () => (await seen(servers, "good")).open).toBe(before);
   });
 
   describe("a client that takes nothing of its response", () => {
@@ -133,7 +133,7 @@ describe("a bundle on Node", () => {
       const socket = connect({ host: "127.0.0.1", port }).on("error", () => undefined);
       socket.write("GET /download?mb=500 HTTP/1.1\r\nhost: good.example.com\r\n\r\n");
       await expect.poll(async () => (await seen(servers, "good")).open).toBe(before + 1);
-      await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+      await expect.poll(async () => (await seen(servers, "good")).open).toBe(before);
       socket.destroy();
     });
 
@@ -145,7 +145,7 @@ describe("a bundle on Node", () => {
       await once(stream, "response");
       const closed = once(stream.pause(), "close");
       await expect.poll(async () => (await seen(servers, "good")).open).toBe(before + 1);
-      await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+      await expect.poll(async () => (await seen(servers, "good")).open).toBe(before);
       await closed;
       expect(stream.rstCode).toBe(constants.NGHTTP2_CANCEL);
       const next = session.request({ ...HEAD, ":path": "/" }).resume();
@@ -174,7 +174,7 @@ describe("a bundle on Node", () => {
     socket.write("GET /stall HTTP/1.1\r\nhost: good.example.com\r\n\r\n");
     await once(socket, "data");
     const closed = once(socket.end(), "close");
-    await expect.poll(async () => (await seen(servers, "good")).open, { timeout: 5_000 }).toBe(before);
+    await expect.poll(async () => (await seen(servers, "good")).open).toBe(before);
     await closed;
   });
 
