@@ -1,19 +1,20 @@
 /**
- * Buffers that the kernel fills with what backends send. A buffer a read would be garbage outside the heap, and two
- * large ones a connection stay in the C library's heap where a thousand connections have been: so connections share
- * them. A connection has one while it waits, a small one unless its last read filled the buffer it had, and its reader
- * has another until it reads again.
+ * Buffers that the kernel fills with the bytes of backends. A new buffer for each read would be garbage outside the heap,
+ * and after a thousand connections with two large buffers each, the C library would keep that memory. So connections
+ * share buffers. A connection that waits for bytes has one: a large one when its last read filled its buffer, otherwise a
+ * small one. The reader has another buffer until it reads again.
  */
 
-/** Enough for a handshake, a small response, and what most idle connections ever get. */
+/** The size of small buffers: enough for a handshake and a small response, which is all that most connections get. */
 export const SMALL_BYTES = 8 * 1024;
-/** Four of the longest TLS records. */
+/** The size of large buffers: four of the longest TLS records. */
 export const LARGE_BYTES = 64 * 1024;
-/** Large buffers of a process. A connection that finds none free gets a small one. */
+/** The number of large buffers of a process. A connection that finds none free gets a small one. */
 export const MAX_LARGE = 64;
-/** Small buffers that are kept for the next connections. */
+/** The number of small buffers that are kept for the next connections. */
 const MAX_FREE_SMALL = 64;
 
+/** The buffers that the connections of a process share. */
 export class ReadBuffers {
   readonly #small: Buffer[] = [];
   readonly #large: Buffer[] = [];
@@ -32,12 +33,12 @@ export class ReadBuffers {
     return this.#small.pop() ?? Buffer.allocUnsafeSlow(SMALL_BYTES);
   }
 
-  /** Forgets a buffer that somebody may still read: it is never filled again. */
+  /** Forgets a buffer that a reader may still use, so that the kernel never fills it again. */
   drop(buffer: Buffer): void {
     if (buffer.length === LARGE_BYTES) this.#largeMade--;
   }
 
-  /** Takes back a buffer that nobody reads or fills any more. */
+  /** Takes back a buffer that neither a reader nor the kernel uses any more. */
   give(buffer: Buffer): void {
     if (buffer.length === LARGE_BYTES) this.#large.push(buffer);
     else if (this.#small.length < MAX_FREE_SMALL) this.#small.push(buffer);
