@@ -169,7 +169,12 @@ const NOTHING: Omit<Pass, "given"> = { items: [], made: [], results: [], reporte
 
 /** The run of a pass that follows the run `before`. `fresh` are the items of `made` that were made in this run. */
 function passOf(before: Pass, items: readonly object[], made: readonly Made[], fresh: readonly Made[]): Pass {
-  const results = made.map(({ result }) => result);
+  const results: unknown[] = [];
+  const all: Diagnostic[] = [];
+  for (const { result, reported } of made) {
+    results.push(result);
+    if (reported.length > 0) all.push(...reported);
+  }
   const sources = new Map([...before.sources.keys()].map((source) => [source, source.map]));
   for (const { lookups } of fresh) for (const { source } of lookups) sources.set(source, source.map);
   return {
@@ -177,7 +182,7 @@ function passOf(before: Pass, items: readonly object[], made: readonly Made[], f
     items,
     made,
     results: sameItems(before.results, results) ? before.results : results,
-    reported: made.filter(({ reported }) => reported.length > 0).flatMap(({ reported }) => reported),
+    reported: all,
     sources,
   };
 }
