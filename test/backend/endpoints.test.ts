@@ -25,10 +25,10 @@ test("an endpoint that does not accept is overtaken by the next, and its dial cl
       pending.delete(endpoint.port);
     }
   };
-  const { text } = clientOf(bundleTo({ ports: [silent.port, server.port] }), { runtime: { dial } });
-  const startMs = performance.now();
+  // No dial ends by its own limit within the time of a test, so an answer comes only from the next endpoint.
+  const timeouts = { connectMs: 120_000 };
+  const { text } = clientOf(bundleTo({ ports: [silent.port, server.port] }), { runtime: { dial }, timeouts });
   for (let asked = 0; asked < 4; asked++) expect(await text()).toBe("ok");
-  expect(performance.now() - startMs).toBeLessThan(2_500);
   await expect.poll(() => pending.size).toBe(0);
 });
 

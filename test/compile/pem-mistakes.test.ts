@@ -1,8 +1,9 @@
 /** Text in place of PEM is explained in time proportional to its length, since anybody may have written it. */
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { explainKey, explainText } from "../../src/compile/references/pem-mistakes.ts";
 import { parsePemBundle } from "../../src/trust/index.ts";
 
+// Time proportional to the square of the length would be minutes, more than the time limit of a test.
 test.for([
   ["spaces", " ".repeat(1_000_000) + "!"],
   ["beginnings on one line", "-----BEGIN ".repeat(90_000)],
@@ -15,10 +16,7 @@ test.for([
   ["pairs of digits", "AB:".repeat(300_000)],
   ["quotes", `{{${"}".repeat(900_000)} `],
 ] as const)("a megabyte of %s", ([, text]) => {
-  const started = performance.now();
   parsePemBundle(text);
   explainText(text, "", "CERTIFICATE");
   explainKey(text, "");
-  // It takes some 50 ms on an idle machine. In time proportional to the square of the length it would take minutes.
-  expect(performance.now() - started).toBeLessThan(5_000);
 });

@@ -126,11 +126,10 @@ describe("no input crashes", () => {
 
   test("a pattern that backtracks, on a long string", () => {
     const long = `${"a-".repeat(100_000)}!`;
-    const started = performance.now();
+    // A pattern that backtracks would need more than the time limit of a test.
     survives(
       `apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: { name: ${long} }\nspec: { gatewayClassName: "${long}", listeners: [{ name: "${long}", port: 1, protocol: HTTP, hostname: "${long}" }] }\n`,
     );
-    expect(performance.now() - started).toBeLessThan(5_000);
   });
 });
 

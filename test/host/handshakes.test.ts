@@ -14,7 +14,8 @@ const KINDS: readonly Unfinished[] = ["silent", "half", "dribbled"];
 describe.each(UNDER_TEST)("TLS handshakes that do not end, on %s", (runtime) => {
   let gateway: Gateway;
   beforeAll(async () => {
-    gateway = await startGateway({ runtime });
+    // A shutdown that waits for a connection takes longer than the time limit of a test.
+    gateway = await startGateway({ runtime, args: ["--drain-timeout=600"] });
   });
   afterAll(() => gateway.close());
 
@@ -32,9 +33,7 @@ describe.each(UNDER_TEST)("TLS handshakes that do not end, on %s", (runtime) => 
     const crowd = await unfinishedHandshakes(gateway, { kind: "half", count: 3 });
     const silent = connect({ host: "127.0.0.1", port: gateway.port }).on("error", () => undefined);
     await once(silent, "connect");
-    const start = performance.now();
     expect(await gateway.terminate()).toBe(0);
-    expect(performance.now() - start).toBeLessThan(5_000);
     crowd.close();
     silent.destroy();
   });

@@ -117,27 +117,21 @@ describe("a worker with its pool's object", () => {
   const { workerd, get, webSocket } = workerdOf("object");
   /** More than the six connections that an object may have. */
   const HOLDERS = 8;
-  /** A request waits 250 ms for room in a full object; the rest is for a busy machine. */
-  const SOON_MS = 5_000;
 
   it("answers every route while WebSockets are idle and downloads stand still", async () => {
     const sockets = await Promise.all(Array.from({ length: HOLDERS }, () => webSocket()));
     const downloads: Answer[] = [];
     for (const path of ["/download?mb=256", "/stall"]) {
       for (let count = 0; count < HOLDERS; count++) {
-        const startMs = performance.now();
         const download = await get(path);
         expect(download.status).toBe(200);
-        expect(performance.now() - startMs).toBeLessThan(SOON_MS);
         download.response.pause();
         downloads.push(download);
       }
     }
     for (let round = 0; round < 3; round++) {
       for (const name of Object.keys(NAMES)) {
-        const startMs = performance.now();
         expect(await textOf(await get("/", name))).toContain(NAMES[name as keyof typeof NAMES]);
-        expect(performance.now() - startMs).toBeLessThan(SOON_MS);
       }
     }
     // Each on a connection of the worker's own, and what the object has no room for as well.

@@ -29,7 +29,6 @@ describe("six connections taken by slow downloads", () => {
     const ask = worker();
     while (open.length < CONNECTIONS) open.push(await ask("/stall"));
     const log = vi.spyOn(console, "log");
-    const startMs = performance.now();
     for (const init of [
       {},
       { method: "POST", body: "abc", headers: { "content-length": "3" } },
@@ -41,8 +40,6 @@ describe("six connections taken by slow downloads", () => {
         expect.objectContaining({ bytes: init.body?.length ?? 0 }),
       ]);
     }
-    // The first waited for room, the others knew that there is none.
-    expect(performance.now() - startMs).toBeLessThan(5_000);
     const records = log.mock.calls.map(([text]) => JSON.parse(String(text)) as Record<string, unknown>);
     expect(records.filter(({ path }) => path === "/upload")).toMatchObject([
       { status: 200, code: null },
@@ -69,8 +66,6 @@ it("WebSockets take no connection of the object", async () => {
     webSocket.accept();
     sockets.push(webSocket);
   }
-  const startMs = performance.now();
   for (let count = 0; count < 3; count++) expect((await ask("/")).status).toBe(200);
-  expect(performance.now() - startMs).toBeLessThan(2_000);
   for (const socket of sockets) socket.close(1000);
 });
