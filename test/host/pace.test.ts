@@ -10,6 +10,7 @@ import { FRONT_LIMITS } from "../../src/host/node/limits.ts";
 import { Paces } from "../../src/host/node/pace.ts";
 
 const { paceMs, paceBytesPerMs } = FRONT_LIMITS;
+const CLIENT = { front: { clientAddress: null, scheme: "http", port: 80, sni: null } } as const;
 
 describe("a pace", () => {
   /** Of one request, on a clock that the test moves, with a look at it each second. */
@@ -17,7 +18,8 @@ describe("a pace", () => {
     let nowMs = 5;
     const paces = new Paces(FRONT_LIMITS, () => nowMs);
     const its = { cut: 0 };
-    const { upload, download, ...pace } = paces.begin(() => its.cut++);
+    const pace = paces.begin(CLIENT, () => its.cut++);
+    const { upload, download } = pace;
     const pass = (ms: number): void => {
       for (let left = ms; left > 0; left -= 1_000) {
         nowMs += Math.min(left, 1_000);
@@ -111,7 +113,7 @@ describe("a pace", () => {
 
   it("says since when the client keeps its request from going on, in either direction", () => {
     let nowMs = 100;
-    const pace = new Paces(FRONT_LIMITS, () => nowMs).begin(() => undefined);
+    const pace = new Paces(FRONT_LIMITS, () => nowMs).begin(CLIENT, () => undefined);
     expect(pace.stalledSinceMs).toBe(null);
     const [first, second] = [pace.download.pieceWritten(), pace.download.pieceWritten()];
     nowMs = 200;

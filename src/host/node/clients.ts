@@ -1,7 +1,5 @@
 /** The clients connected to a port: which have a request in flight, and how each connection is closed in good order. */
-import type { RequestClient } from "../../backend/index.ts";
 import type { Front, Gateway } from "../../gateway/index.ts";
-import type { Pace } from "./pace.ts";
 
 /** A function that answers a request, and never rejects. */
 export type Handle = Gateway["handle"];
@@ -24,18 +22,6 @@ export interface Client {
   readonly isClosing: boolean;
   /** Says that the connection is closed. */
   closed(): void;
-}
-
-/** The client of a request as the pool knows it: whose request it is, and how its bodies get on. */
-export function requestClient(client: Client, pace: Pace): RequestClient {
-  return {
-    connection: client,
-    address: client.front.clientAddress,
-    get stalledSinceMs() {
-      return pace.stalledSinceMs;
-    },
-    cut: () => pace.cut(),
-  };
 }
 
 /** What a client is made of. */

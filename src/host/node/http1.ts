@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import type { ExchangeRequest } from "../../backend/index.ts";
 import { failureResponse } from "../../gateway/index.ts";
 import { BunConnection, isBun } from "./bun.ts";
-import { type Answering, type Client, type Handle, requestClient } from "./clients.ts";
+import { type Answering, type Client, type Handle } from "./clients.ts";
 import { keepFromParser, pretendToListen } from "./deno.ts";
 import { exchangeOfRequest, refusedPartsOf, wantsWebSocket } from "./http1-request.ts";
 import { Continue, informationalWriter, writeResponse } from "./http1-response.ts";
@@ -74,11 +74,11 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
     pipeline.end();
     bun?.end();
     client.requestBegan();
-    const pace = paces.begin(() => socket.destroy());
+    const pace = paces.begin(client, () => socket.destroy());
     const exchangeOf = (signal: AbortSignal): ExchangeRequest => ({
       ...exchangeOfRequest(request, client.front.scheme, signal, { pace, flow: null }),
       upgrade: protocol,
-      client: requestClient(client, pace),
+      client: pace,
     });
     const ask = (signal: AbortSignal): ReturnType<Handle> => handle(exchangeOf(signal), client.front);
     void upgrade(socket, head, ask).finally(() => client.requestEnded());
@@ -138,13 +138,13 @@ async function answerRequest(underWay: RequestUnderWay): Promise<void> {
     if (!response.writableFinished) aborted.abort();
     client.requestEnded();
   });
-  const pace = paces.begin(() => request.socket.destroy());
+  const pace = paces.begin(client, () => request.socket.destroy());
   const awaited = expectsContinue ? new Continue(response) : null;
   const exchange = await handle(
     {
       ...exchangeOfRequest(request, client.front.scheme, aborted.signal, { pace, flow }),
       informational: informationalWriter(response, awaited),
-      client: requestClient(client, pace),
+      client: pace,
     },
     client.front,
   );

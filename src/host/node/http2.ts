@@ -10,7 +10,7 @@ import {
 import type { Duplex } from "node:stream";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/index.ts";
 import { isBun } from "./bun.ts";
-import { type AddClient, type Client, type Handle, requestClient } from "./clients.ts";
+import { type AddClient, type Client, type Handle } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { Load } from "./load.ts";
@@ -77,7 +77,7 @@ export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): 
       // By the next turn a reset that came in the same read is known, and such a request goes to no backend.
       setImmediate(() => {
         if (stream.destroyed) return load.end();
-        const pace = paces.begin(() => stream.close(constants.NGHTTP2_CANCEL));
+        const pace = paces.begin(client, () => stream.close(constants.NGHTTP2_CANCEL));
         void answerStream({ handle, client, stream, head: { headers, raw, trailers }, pace }).finally(() => load.end());
       });
     });
@@ -135,7 +135,7 @@ function exchangeOfStream({ client, stream, head, pace }: StreamRequest, signal:
       if (!stream.headersSent && !stream.destroyed) stream.additionalHeaders({ ...fieldsOf(hints), ":status": status });
     },
     signal,
-    client: requestClient(client, pace),
+    client: pace,
   };
 }
 
