@@ -3,7 +3,7 @@ import { connect as connectHttp2, type ClientHttp2Session, constants } from "nod
 import { once } from "node:events";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { ENHANCE_YOUR_CALM, flood, FLOODS } from "../attacks/http2.ts";
+import { flood, FLOODS } from "../attacks/http2.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { ask, askHttp2 } from "../runtimes/clients.ts";
 
@@ -56,7 +56,7 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
     it.skipIf(runtime === "deno" && ENDS_DENO.has(attack.name))(
       `${attack.name}: dials little, holds little, and others are answered`,
       async () => {
-        const { sent, goaway, grownBytes } = await flood(gateway, attack, {
+        const { sent, cut, grownBytes } = await flood(gateway, attack, {
           count: 3_000,
           limitMs: 4_000,
           connections: 5,
@@ -67,7 +67,8 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
         expect(grownBytes).toBeLessThan((runtime === "deno" ? 320 : 128) << 20);
         if (attack.name === "rapid reset") {
           expect(gateway.backend.dialled).toBe(0);
-          if (runtime !== "deno") expect(goaway).toBe(ENHANCE_YOUR_CALM);
+          // Its GOAWAY is ours or nghttp2's, whichever counts so many first, and a reset may overtake it.
+          expect(cut).toBe(true);
         }
         const { status } = await askHttp2(gateway.port, gateway.host, "/");
         expect(status).toBe(200);
