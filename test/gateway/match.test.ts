@@ -13,12 +13,20 @@ const PATHS = ["/", "/a", "/a/b", "/a/bc", "/a/b/c", "/b", "/a/", "/a//b"];
 const arbitraryMatch: fc.Arbitrary<BundleMatch> = fc.record({
   path: fc.record({
     type: fc.constantFrom("Exact" as const, "PathPrefix" as const),
-    value: fc.constantFrom(...PATHS.filter((path) => path === "/" || !path.endsWith("/"))),
+    value: often(
+      "/",
+      PATHS.filter((path) => path === "/" || !path.endsWith("/")),
+    ),
   }),
   method: fc.constantFrom(null, "GET", "POST"),
   headers: values(["x-a", "x-b", "x-c"]),
   queryParams: values(["q", "r"]),
 });
+
+/** Mostly `common`, so that many matches hold for one request and precedence has to decide between them. */
+function often(common: string, all: readonly string[]): fc.Arbitrary<string> {
+  return fc.oneof({ weight: 3, arbitrary: fc.constant(common) }, { weight: 1, arbitrary: fc.constantFrom(...all) });
+}
 
 function values(names: readonly string[]): fc.Arbitrary<BundleMatch["headers"]> {
   return fc.uniqueArray(fc.constantFrom(...names), { maxLength: names.length }).chain((chosen) =>
@@ -35,7 +43,7 @@ function values(names: readonly string[]): fc.Arbitrary<BundleMatch["headers"]> 
 }
 
 const arbitraryRoutes = fc
-  .array(fc.tuple(fc.constantFrom(...HOSTNAMES), fc.array(arbitraryMatch, { minLength: 1, maxLength: 3 })), {
+  .array(fc.tuple(often("*", HOSTNAMES), fc.array(arbitraryMatch, { minLength: 1, maxLength: 3 })), {
     maxLength: 25,
   })
   .map((routes) =>
