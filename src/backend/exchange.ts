@@ -2,11 +2,17 @@
  * The exchange: one request and its response as gateway/ and backend/ speak of them. Hosts adapt it to what their
  * runtime has, because a web `Response` carries no trailers and, outside workerd, no 101.
  */
+import type { BundleEndpoint, BundleRetry } from "../bundle/types.ts";
+import type { BackendFailure } from "./failure.ts";
 import type { ByteStream } from "./runtime.ts";
 
-/** In order; names lower case, values as latin-1 strings without CR, LF or NUL. A name may stand more than once. */
+/**
+ * Header fields in order; names in lower case, values as latin-1 strings without CR, LF or NUL. A name may stand more than
+ * once: `[["accept", "text/html"], ["cookie", "a=1"], ["cookie", "b=2"]]`.
+ */
 export type HeaderList = readonly (readonly [name: string, value: string])[];
 
+/** A request, from a client or to a backend. */
 export interface ExchangeRequest {
   readonly method: string;
   readonly scheme: "http" | "https";
@@ -17,51 +23,82 @@ export interface ExchangeRequest {
   /** Without `host`. */
   readonly headers: HeaderList;
   readonly body: ReadableStream<Uint8Array> | null;
-  /** Settles when the body has ended. Null where the client's side carries none. */
+  /** Settles when the body has ended. Null where the client's side carries no trailers. */
   readonly trailers: Promise<HeaderList> | null;
   /** The protocol the client asks to change to (RFC 9110 §7.8), lower case: `websocket`. Null: none. */
   readonly upgrade: string | null;
-  /** Passes an informational response (103, say; never 101) on at once. Null where the client's side carries none. */
+  /** Passes an informational response (103, for example; never 101) on at once. Null where the client's side carries none. */
   readonly informational: ((status: number, headers: HeaderList) => void) | null;
   /** Aborts when the client has left. */
   readonly signal: AbortSignal;
-  /** Whose it is, where a host tells: the pool gives each its share. */
+  /** The client that sent the request, where the host knows it: the pool gives each client its share of connections. */
   readonly client?: RequestClient;
 }
 
-/** What most requests have none of. */
+/** The fields of an {@link ExchangeRequest} that most requests leave empty. */
 export const PLAIN_REQUEST = { body: null, trailers: null, upgrade: null, informational: null } as const;
 
 /** A response's content: null where there is none, the bytes where all had come with the head, else their stream. */
 export type ExchangeBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null;
 
-/** Nobody reads it. */
+/** Cancels a body that nobody reads. */
 export async function dropBody(body: ExchangeBody): Promise<void> {
   if (body instanceof ReadableStream) await body.cancel();
 }
 
+/** A response, from a backend or to a client. */
 export interface ExchangeResponse {
   readonly status: number;
   readonly headers: HeaderList;
   readonly body: ExchangeBody;
-  /** Settles when the body has ended. Null where there can be none. */
+  /** Resolves when the body has ended, rejects when it breaks off. Null where there can be no trailers. */
   readonly trailers: Promise<HeaderList> | null;
-  /** The byte stream behind a 101. */
+  /** The byte stream behind a 101 response; null for any other response. */
   readonly upgrade: ByteStream | null;
 }
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 
-/** Whether a request that may have arrived can be sent again (RFC 9110 §9.2.2). */
+/** Whether a request with this method can be sent again though it may have arrived (RFC 9110 §9.2.2). */
 export const isIdempotent = (method: string): boolean => IDEMPOTENT.has(method);
 
-/** Whose a request is, and how it gets on with it: a host tells. */
+/** The client that sent a request, as its host knows it, and whether that client keeps the request from going on. */
 export interface RequestClient {
-  /** The connection that it came on; the same object for all its requests. */
+  /** The connection that the request came on; the same object for all requests of one connection. */
   readonly connection: object;
   readonly address: string | null;
-  /** Since when the client keeps its request from going on: it does not send, or does not take. Null: it does. Monotonic. */
+  /** Since when the client neither sends nor takes the bytes that its request waits for, monotonic; null while it does. */
   readonly stalledSinceMs: number | null;
-  /** Ends the request: others need what it holds. */
+  /** Ends the request, because other clients need the connection that it holds. */
   cut(): void;
+}
+
+/** What a route says of its requests (`HTTPRouteRule.timeouts`, `HTTPRouteRule.retry`). */
+export interface SendOptions {
+  /** The limit of one attempt, from its request to the end of its response. 0: no limit; null: the defaults hold. */
+  readonly backendRequestMs: number | null;
+  readonly retry: BundleRetry | null;
+}
+
+/** The outcome of sending a request: the response, or why there is none, with the endpoint that was asked last. */
+export type Sent =
+  | {
+      readonly kind: "response";
+      readonly response: ExchangeResponse;
+      readonly endpoint: BundleEndpoint;
+      readonly connection: ConnectionFacts;
+    }
+  | { readonly kind: "failed"; readonly failure: BackendFailure; readonly endpoint: BundleEndpoint | null };
+
+/** What the access log says of the connection that a response came on. */
+export interface ConnectionFacts {
+  /** "h2", "h2c" or "http/1.1". */
+  readonly protocol: string;
+  /** Null in plaintext. `matched` is the presented identifier that matched the policy's hostname. */
+  readonly tls: {
+    readonly version: string;
+    readonly sni: string;
+    readonly resumed: boolean;
+    readonly matched: string;
+  } | null;
 }

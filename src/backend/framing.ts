@@ -1,4 +1,4 @@
-/** What HTTP forbids in a message and the engine lets pass: checked on the way out and on the way back. */
+/** What HTTP forbids in a message and the engine does not check: in requests before they are sent, and in responses. */
 import type { ExchangeRequest, HeaderList } from "./exchange.ts";
 
 /**
@@ -17,15 +17,15 @@ export function requestFault({ headers, body }: Pick<ExchangeRequest, "headers" 
 export function responseFault(status: number, headers: HeaderList): string | null {
   // RFC 9110 §15: "values outside the range 100..599 are invalid".
   if (status > 599) return `status ${status}`;
-  // RFC 9112 §7: a coding that our TE did not ask for would stay in the body after its field is dropped, and so would
-  // chunks in chunks.
+  // RFC 9112 §7: the field is dropped before the response goes on, so a coding that our TE did not ask for, and a second
+  // layer of chunks, would stay in the body unannounced.
   const [coding, ...others] = valuesOf(headers, "transfer-encoding");
   if (coding === undefined) return null;
   const isChunked = others.length === 0 && coding.trim().toLowerCase() === "chunked";
   return isChunked ? null : "a transfer coding nobody asked for";
 }
 
-/** RFC 9110 §7.8: a server MUST NOT switch to a protocol that the client did not ask for. */
+/** Why this 101 must not be passed on, or null. RFC 9110 §7.8: a server MUST NOT switch to a protocol that was not asked for. */
 export function upgradeFault(
   { status, headers }: { readonly status: number; readonly headers: HeaderList },
   asked: string | null,
@@ -35,13 +35,13 @@ export function upgradeFault(
   return others.length === 0 && protocol?.toLowerCase() === asked ? null : "an upgrade to what nobody asked for";
 }
 
-/** RFC 9110 §8.6: Content-Length MUST NOT be sent in a 1xx or 204; whoever believed it would read the next message. */
-export function withoutLength(status: number, headers: HeaderList): HeaderList {
-  const isBodiless = status < 200 || status === 204;
-  return isBodiless ? headers.filter(([name]) => name !== "content-length") : headers;
-}
+/**
+ * Whether a response must have no Content-Length. RFC 9110 §8.6: it MUST NOT be sent in a 1xx or 204; a client that
+ * believed it would take the next message for the rest of this one.
+ */
+export const mustOmitLength = (status: number): boolean => status < 200 || status === 204;
 
-/** What the first content-length announces; null: nothing does, or it is no number. */
+/** The number in the first content-length; null without one, or when it is no number. */
 export function announcedLength(headers: HeaderList): number | null {
   const length = Number(headers.find(([name]) => name === "content-length")?.[1] ?? Number.NaN);
   return Number.isNaN(length) ? null : length;
@@ -59,7 +59,7 @@ const NO_TRAILERS = new Set([
   "upgrade",
 ]);
 
-/** RFC 9110 §6.5.1: what frames or routes a message, or belongs to one connection, comes too late among trailers. */
+/** The trailers that may be passed on. RFC 9110 §6.5.1: fields that frame or route a message, or are for one connection, may not. */
 export const trailerFields = <Field extends readonly [string, string]>(trailers: readonly Field[]): Field[] =>
   trailers.filter(([name]) => !NO_TRAILERS.has(name));
 

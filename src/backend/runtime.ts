@@ -1,7 +1,7 @@
-/** What a runtime gives backend/: sockets, crypto, clock, and the TLS module. Implemented in host/. */
+/** What a runtime gives backend/: sockets, crypto, clock and the TLS module. host/ implements it. */
 import type { BundleEndpoint } from "../bundle/types.ts";
 
-/** One side of a byte stream. Exactly one read and one write are outstanding at a time. */
+/** One side of a byte stream. At most one read and one write are outstanding at a time. */
 export interface ByteStream {
   /** The next bytes, or null at the peer's end. The view is the caller's until its next read. Rejects when the connection broke. */
   read(): Promise<Uint8Array | null>;
@@ -14,7 +14,7 @@ export interface ByteStream {
 /** Opens a connection. Rejects with a {@link DialError}; an abort closes the attempt. */
 export type Dial = (endpoint: BundleEndpoint, signal: AbortSignal) => Promise<ByteStream>;
 
-/** Why no connection came about. `refused`: the peer answered so; `unreachable`: no route or no such name. */
+/** Why a dial failed. `refused`: the peer refused the connection; `unreachable`: there is no route or no such name. */
 export class DialError extends Error {
   readonly reason: "refused" | "unreachable" | "timeout" | "prohibited";
   constructor(reason: DialError["reason"], message: string) {
@@ -26,7 +26,7 @@ export class DialError extends Error {
 
 /**
  * AES-GCM in place and synchronous, for large records (ring in WASM has no AES-NI: a host call is ten times faster).
- * Every host we know has it through node:crypto; without it ChaCha20-Poly1305 is offered first.
+ * All four runtimes have it through node:crypto; without it ChaCha20-Poly1305 is offered first.
  */
 export interface RuntimeAead {
   /** A key of 16 or 32 bytes (copied); answers a handle. */
@@ -38,6 +38,7 @@ export interface RuntimeAead {
   seal(handle: number, nonce: Uint8Array, aad: Uint8Array, buffer: Uint8Array): boolean;
 }
 
+/** What backend/ needs of a runtime. Clock, randomness and sockets come from here alone. */
 export interface Runtime {
   /** "workerd", "node", "deno", "bun": for logs. */
   readonly name: string;
@@ -58,7 +59,15 @@ export interface Runtime {
   readonly dial: Dial;
   /**
    * Keeps the invocation alive until `work` has settled, also when its client has left. Present where a runtime ends
-   * an invocation with all its sockets and promises, and nothing in them hears of it (workerd, outside of an object).
+   * an invocation with all its sockets and promises, and none of them settles (workerd, outside of a Durable Object).
    */
   readonly keep?: (work: Promise<unknown>) => void;
+}
+
+/** Keeps the invocation alive until the answered function is called; null where no runtime ends invocations. */
+export function keepInvocation({ keep }: Runtime): (() => void) | null {
+  if (keep === undefined) return null;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  keep(promise);
+  return resolve;
 }

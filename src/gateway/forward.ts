@@ -1,5 +1,5 @@
 /** Forwarding: the rule's filters, applied to the request before the backend and to the response after it. */
-import type { Backends, ExchangeRequest, ExchangeResponse, HeaderList, Sent } from "../backend/index.ts";
+import type { RequestSender, ExchangeRequest, ExchangeResponse, HeaderList, Sent } from "../backend/index.ts";
 import type { BackendId, BundleBackendRef, BundleCors, BundleFilter, HeaderEdit } from "../bundle/types.ts";
 import { type Answer, failed, respond } from "./answer.ts";
 import { configurationFailure, type Failure, failureOf } from "./failures.ts";
@@ -13,7 +13,7 @@ import { endToEnd, forwardedHeaders } from "./headers.ts";
 import type { MatchedRule } from "./match/router.ts";
 
 interface ForwardContext {
-  readonly backends: Backends;
+  readonly backends: RequestSender;
   readonly front: Front;
   readonly random: () => number;
   readonly background: Background;

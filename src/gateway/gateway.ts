@@ -1,5 +1,5 @@
 /** The gateway: matches a request, chooses a backend, forwards, answers, and writes one access record per request. */
-import type { Backends, ExchangeRequest, ExchangeResponse } from "../backend/index.ts";
+import type { RequestSender, ExchangeRequest, ExchangeResponse } from "../backend/index.ts";
 import type { Bundle, BundleBackendRef, Capability } from "../bundle/types.ts";
 import { accept } from "./accept.ts";
 import { type AccessLog, NO_PROGRESS, type Progress, recordOf } from "./access-log.ts";
@@ -25,7 +25,7 @@ import { createRouter, type MatchedRule, type Router } from "./match/router.ts";
 /** What a gateway is made of. Clock and randomness are arguments, so that a test can fix both. */
 export interface GatewayOptions {
   readonly bundle: Bundle;
-  readonly backends: Backends;
+  readonly backends: RequestSender;
   readonly log: AccessLog;
   /** What the host can do. Requests to a listener that needs more are refused; other listeners serve. */
   readonly capabilities: readonly Capability[];

@@ -1,7 +1,7 @@
 /** Peers and networks that break: each fault has its code, and nothing hangs. */
 import { createServer } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openPlain } from "../../src/backend/engine/connection.ts";
+import { openPlain } from "../../src/backend/engine/handshake.ts";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { ByteStream } from "../../src/backend/runtime.ts";
 import { nodeAead } from "../../src/host/node-crypto.ts";

@@ -1,9 +1,10 @@
 /** The engine against real Node servers: every protocol it speaks. */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { openPlain, type Connection } from "../../src/backend/engine/connection.ts";
+import type { Connection } from "../../src/backend/engine/connection.ts";
+import { openPlain } from "../../src/backend/engine/handshake.ts";
 import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { dial, h2cBackend, plainBackend, tlsBackend, type Backend } from "./fixtures/backend.ts";
-import type { BackendResponse } from "../../src/backend/engine/exchange.ts";
+import type { ExchangeResponse } from "../../src/backend/exchange.ts";
 import type { ByteStream } from "../../src/backend/runtime.ts";
 import { accept, connectionOf, get, newConfig, newEngine, open, SNI, streamOf, text } from "./fixtures/client.ts";
 
@@ -262,7 +263,7 @@ test("informational responses come before the head", async () => {
 });
 
 describe("a body of known, small length", () => {
-  const answer = (...reads: (string | number)[]): Promise<BackendResponse> => {
+  const answer = (...reads: (string | number)[]): Promise<ExchangeResponse> => {
     const stream: ByteStream = {
       async read() {
         const next = reads.shift();
@@ -314,7 +315,7 @@ test.each(["http/1.1", "plain"] as const)("%s upgrade is a raw duplex", async (k
   ] as const;
   const { status, upgrade } = await connection.request({ ...get("/ws"), headers }, null);
   expect(status).toBe(101);
-  if (upgrade === undefined) throw new Error("no upgrade");
+  if (upgrade === null) throw new Error("no upgrade");
   expect(connection.ready).toBe(false);
   for (const size of [1, 5, 70_000, 300_000]) {
     const sent = crypto.getRandomValues(new Uint8Array(Math.min(size, 65_536)));

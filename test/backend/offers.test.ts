@@ -46,5 +46,5 @@ it.each([
   const told = withOffers(error, newConfig(newEngine()), "a.internal");
   expect(told.expected).toMatch(expected);
   expect(told).toMatchObject({ code: "tls-alert", alert, sent: "nothing" });
-  expect(told.asSeenBy("maybe").expected).toBe(told.expected);
+  expect(told.withSent("maybe").expected).toBe(told.expected);
 });

@@ -2,7 +2,7 @@
 import type { RequestListener } from "node:http";
 import { describe, expect, test } from "vitest";
 import type { Backends } from "../../src/backend/backends.ts";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import type { PoolLimits } from "../../src/backend/limits.ts";
 import { Queue, type QueueEntry } from "../../src/backend/pool/queue.ts";

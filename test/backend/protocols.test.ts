@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { expect, onTestFinished, test } from "vitest";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import type { ByteStream } from "../../src/backend/runtime.ts";
 import { Secrets } from "../../src/bundle/secrets.ts";
 import type { Bundle, BundlePolicy } from "../../src/bundle/types.ts";

@@ -1,6 +1,6 @@
 /** A refused chain or handshake leaves its endpoint out at once: no dial until its time is over, then one, and never an old answer. */
 import { expect, onTestFinished, test } from "vitest";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import { NO_REUSE, REFUSED_PEER_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { Worker } from "node:worker_threads";
 import { describe, expect, onTestFinished, test } from "vitest";
-import type { SendOptions } from "../../src/backend/send/sent.ts";
+import type { SendOptions } from "../../src/backend/exchange.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import type { BundleRetry } from "../../src/bundle/types.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";

@@ -8,7 +8,7 @@ import { type AddressInfo, type Server, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { freePort } from "../../src/cli/demo/check.ts";

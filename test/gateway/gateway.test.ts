@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Backends } from "../../src/backend/backends.ts";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { RequestSender } from "../../src/backend/backends.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import {
   PLAIN_REQUEST,
   type ExchangeRequest,
@@ -45,15 +45,11 @@ async function ask(
 ) {
   const sent: [string, ExchangeRequest][] = [];
   const log: AccessRecord[] = [];
-  const backends: Backends = {
+  const backends: RequestSender = {
     send: (id, exchange) => {
       sent.push([id, exchange]);
       return Promise.resolve(answer(id, exchange));
     },
-    close: () => undefined,
-    sweep: () => 0,
-    succeed: () => backends,
-    stats: () => ({ open: 0, idle: 0, inFlight: 0, ejected: 0, engineBytes: 0 }),
   };
   const gateway = createGateway({
     bundle: bundleWith(action),

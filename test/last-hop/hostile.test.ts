@@ -1,7 +1,7 @@
 /** Backends and clients that break the rules: what they can make the gateway say, keep open, or mix up. */
 import { afterEach, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { type Backends, type BackendsOptions, createBackends } from "../../src/backend/backends.ts";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { plainRequest } from "../support/request.ts";
 import { DialError, type Runtime } from "../../src/backend/runtime.ts";

@@ -2,7 +2,7 @@
 import { plainRequest } from "../support/request.ts";
 import { describe, expect, it } from "vitest";
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import type { Runtime } from "../../src/backend/runtime.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { bundleFor, SNI } from "./suite.ts";

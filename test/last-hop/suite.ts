@@ -5,7 +5,7 @@
  */
 import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
-import type { Sent } from "../../src/backend/send/sent.ts";
+import type { Sent } from "../../src/backend/exchange.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import { plainRequest } from "../support/request.ts";
 import type { Runtime } from "../../src/backend/runtime.ts";

@@ -1,24 +1,27 @@
 /** From an endpoint to a connection that may carry requests: dial, TLS, verdict. */
 import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
-import { type Connection, type Opened, openPlain, openTls } from "../engine/connection.ts";
+import type { Connection } from "../engine/connection.ts";
 import { ConnectionError } from "../engine/errors.ts";
+import { type Opened, openPlain, openTls, type TlsTarget } from "../engine/handshake.ts";
 import { type BackendFailure, transportFailure } from "../failure.ts";
 import { type ByteStream, DialError, type Runtime } from "../runtime.ts";
 import { failureOf } from "./failures.ts";
 import type { Policies, Protocols } from "./policies.ts";
 
+/** The outcome of connecting to one endpoint. */
 export type Connected =
   | { readonly kind: "open"; readonly connection: Connection }
   | {
       readonly kind: "failed";
       readonly failure: BackendFailure;
-      /** What the peer presented, or the rest of its handshake, was not acceptable: a dial now would cost as much to hear it again. */
+      /** Whether the peer's chain or handshake was not acceptable: another dial would cost a handshake to find the same. */
       readonly leavesOut: boolean;
     };
 
-/** Why a dial was given up, as its signal's reason: its time is up, the client has left, or another was faster. */
+/** Why a dial was given up, the reason of its signal: its time is up, the client has left, or another dial was faster. */
 export type AbandonReason = "timeout" | "gone" | "lost";
 
+/** What to connect to, and with what. */
 export interface ConnectOptions {
   readonly backend: BundleBackend;
   readonly endpoint: BundleEndpoint;
@@ -27,36 +30,37 @@ export interface ConnectOptions {
   readonly runtime: Runtime;
   /** Aborts with an {@link AbandonReason}. */
   readonly signal: AbortSignal;
-  /** Called when the peer has accepted. */
-  readonly accepted: () => void;
+  /** Called when the peer has accepted the TCP connection, before any handshake. */
+  readonly onAccepted: () => void;
 }
 
+/** Connects to one endpoint: TCP, and under a policy TLS and the verdict on the presented chain. */
 export async function connect(options: ConnectOptions): Promise<Connected> {
   let connected = await dialAndOpen(options);
   // The certificate or staple of a session may be out of date while the backend has a newer one, which only a full
-  // handshake shows. Its sessions are forgotten by then, so this is one.
-  if (connected.kind === "session-refused") connected = await dialAndOpen({ ...options, accepted: () => undefined });
+  // handshake shows. The sessions are forgotten by now, so the second handshake is a full one.
+  if (connected.kind === "session-refused") connected = await dialAndOpen({ ...options, onAccepted: () => undefined });
   if (connected.kind === "session-refused") connected = notConnected(connected.failure, true);
   return connected.kind === "failed" && options.signal.aborted
     ? notConnected(abandonedBy(options.signal.reason))
     : connected;
 }
 
-/** `reason` is an {@link AbandonReason}. */
+/** The failure of a dial that was given up. `reason` is an {@link AbandonReason}. */
 export function abandonedBy(reason: unknown): BackendFailure {
   return reason === "timeout"
     ? transportFailure("connection-timeout", "no verified connection in time", "nothing")
     : transportFailure("client-gone", "while connecting", "nothing");
 }
 
-/** A resumed session was refused, and with it all sessions of its TLS configuration are forgotten. */
+/** The chain of a resumed session was refused. All sessions of the TLS configuration are forgotten with it. */
 interface SessionRefused {
   readonly kind: "session-refused";
   readonly failure: BackendFailure;
 }
 
 async function dialAndOpen(options: ConnectOptions): Promise<Connected | SessionRefused> {
-  const { backend, endpoint, protocols, policies, runtime, signal, accepted } = options;
+  const { backend, endpoint, protocols, policies, runtime, signal, onAccepted } = options;
   let stream: ByteStream;
   try {
     stream = await runtime.dial(endpoint, signal);
@@ -66,7 +70,7 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
     }
     throw error;
   }
-  accepted();
+  onAccepted();
   const { transport } = backend;
   switch (transport.kind) {
     case "refused":
@@ -81,7 +85,7 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
       try {
         const { engine, config, sni, digest: policyDigest, verifier } = policies.get(transport.policy, protocols);
         let resumed = false;
-        const judge: Parameters<typeof openTls>[2]["judge"] = (presented) => {
+        const judge: TlsTarget["judge"] = (presented) => {
           ({ resumed } = presented);
           return verifier.verify(presented.chain, runtime.now(), { ocspResponse: presented.ocspResponse, resumed });
         };

@@ -3,9 +3,8 @@
  * character below U+0100 here ("latin1", as Fetch has it), never UTF-8.
  */
 import type { TlsVersion } from "../../bundle/types.ts";
+import type { HeaderList } from "../exchange.ts";
 import { ConnectionError } from "./errors.ts";
-
-export type Headers = readonly (readonly [name: string, value: string])[];
 
 /** Writes into the module's input buffer and answers the length written; refuses what does not fit. */
 export class Writer {
@@ -59,7 +58,7 @@ export class Writer {
     }
   }
 
-  headers(headers: Headers): void {
+  headers(headers: HeaderList): void {
     this.u16(headers.length);
     for (const [name, value] of headers) {
       this.short(name);

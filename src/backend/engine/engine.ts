@@ -2,7 +2,7 @@
 import type { TlsVersion } from "../../bundle/types.ts";
 import { Writer } from "./codec.ts";
 import { type EngineRuntime, Instance } from "./instance.ts";
-import { type Offering, type Offers, readOffers } from "./offers.ts";
+import { type OfferSource, type Offers, readOffers } from "./offers.ts";
 
 export interface TlsConfigSpec {
   /** In order of preference. */
@@ -19,13 +19,13 @@ export interface TlsConfigSpec {
  */
 export class Engine {
   readonly #runtime: EngineRuntime;
-  readonly #idle: () => void;
+  readonly #onIdle: () => void;
   #instance: Instance | null = null;
 
-  /** `idle` is called whenever the engine's last connection is gone. */
-  constructor(runtime: EngineRuntime, idle: () => void = () => undefined) {
+  /** `onIdle` is called whenever the engine's last connection was freed. */
+  constructor(runtime: EngineRuntime, onIdle: () => void = () => undefined) {
     this.#runtime = runtime;
-    this.#idle = idle;
+    this.#onIdle = onIdle;
   }
 
   /** Connections that hold memory in this engine. */
@@ -49,7 +49,7 @@ export class Engine {
 
   /** For connections of this room. */
   get instance(): Instance {
-    this.#instance ??= new Instance(this.#runtime, this.#idle);
+    this.#instance ??= new Instance(this.#runtime, this.#onIdle);
     return this.#instance;
   }
 
@@ -67,13 +67,13 @@ export class Engine {
     writer.long(spec.clientIdentity?.pkcs8 ?? new Uint8Array(0));
     return new TlsConfig(
       instance,
-      instance.demand((wasm) => wasm.config_new(writer.length)),
+      instance.callOrThrow((wasm) => wasm.config_new(writer.length)),
       spec,
     );
   }
 }
 
-export class TlsConfig implements Offering {
+export class TlsConfig implements OfferSource {
   readonly instance: Instance;
   readonly handle: number;
   readonly alpn: readonly string[];
@@ -88,7 +88,7 @@ export class TlsConfig implements Offering {
 
   /** What its ClientHellos offer. */
   offers(): Offers {
-    this.instance.demand((wasm) => wasm.offers(this.handle));
+    this.instance.callOrThrow((wasm) => wasm.offers(this.handle));
     return readOffers(this.instance.output, this.#versions.minVersion, this.#versions.maxVersion);
   }
 

@@ -68,15 +68,15 @@ export class ConnectionError extends Error implements ConnectionFailure {
     this.afterHead = more.afterHead ?? false;
   }
 
-  /** The same failure, as a request sees it that had a part of its response. */
+  /** The same failure, for a request of whose response a part has come. */
   asIncomplete(): ConnectionError {
     const { received, alert, http2Error } = this;
     const code = ENDS_OF_PEER.has(this.code) ? "response-incomplete" : this.code;
     return new ConnectionError(code, received, { sent: "maybe", alert, http2Error, afterHead: true });
   }
 
-  /** The same failure of the connection, as a request sees it that had left already, or had not begun. */
-  asSeenBy(sent: "nothing" | "maybe"): ConnectionError {
+  /** The same failure of the connection, for a request of which `sent` tells whether a part of it may have arrived. */
+  withSent(sent: "nothing" | "maybe"): ConnectionError {
     const { alert, http2Error, expected } = this;
     return new ConnectionError(this.code, this.received, { sent, alert, http2Error, expected });
   }

@@ -1,180 +1,123 @@
 /** One request and its response, between the caller's streams and the module's queues. */
-import type { ExchangeBody } from "../exchange.ts";
+import type { ExchangeResponse, HeaderList } from "../exchange.ts";
 import { announcedLength, trailerFields } from "../framing.ts";
-import type { ByteStream } from "../runtime.ts";
 import { EVENT } from "./abi.ts";
-import { type Headers, Reader, Writer } from "./codec.ts";
-import { Eager } from "./eager.ts";
+import { Reader, Writer } from "./codec.ts";
 import { ConnectionError } from "./errors.ts";
-import type { Pump } from "./pump.ts";
-import { responseBody, type StreamedExchange, type TakenBytes, upgradedStream } from "./streams.ts";
-import { type RequestBody, Upload } from "./upload.ts";
+import type { InFlightRequest, Pump } from "./pump.ts";
+import type { RequestHead, RequestOptions } from "./request.ts";
+import { type RequestBody, type SendingExchange, Upload } from "./request-body.ts";
+import { responseBody, type StreamedExchange, type TakenBytes, upgradedStream } from "./response-body.ts";
+import { ResponseStart } from "./response-start.ts";
+import { Wakeup } from "./wakeup.ts";
 
-export interface RequestHead {
-  readonly method: string;
-  /** `Host` or `:authority`; a `host` among the headers is ignored. */
-  readonly authority: string;
-  /** Origin form: path and query. */
-  readonly path: string;
-  /** Latin-1 values. Framing fields are the engine's, except a content-length, which the body must then meet. */
-  readonly headers: Headers;
-}
-
-export interface RequestOptions {
-  /** Asked for after the body ended. HTTP/1.1 sends those that a `trailer` header announced. */
-  readonly trailers?: () => Headers | Promise<Headers>;
-  readonly signal?: AbortSignal;
-  /** How long it may take: to the head, from the request or the last its body moved; or to the response's end. */
-  readonly limit?: { readonly ms: number; readonly to: "head" | "end" } | null;
-  /** The longest a reader of the body waits for its next bytes. */
-  readonly bodyIdleMs?: number;
-  /** Called once, when nothing more comes on this exchange. */
-  readonly onEnd?: () => void;
-  /** 100 and 103 responses; HTTP/1.1 only (hyper gives none on HTTP/2). */
-  readonly onInformational?: (status: number, headers: [string, string][]) => void;
-}
-
-export interface BackendResponse {
-  readonly status: number;
-  /** Lower-case names in the order received, Latin-1 values. */
-  readonly headers: [string, string][];
-  /** A stream is a byte stream, pulled: what is not read stays at the backend. Cancelling it cancels the request. */
-  readonly body: ExchangeBody;
-  /** Resolves at a body's end, with none when there are none; rejects as the body does. Null: there are surely none. */
-  readonly trailers: Promise<[string, string][]> | null;
-  /** After 101: the connection's bytes. */
-  readonly upgrade?: ByteStream;
-}
-
-/** Body bytes taken before anyone asks, so that a small response frees its connection at once, and is no stream. */
-const EAGER_BYTES = 128 * 1024;
 /**
- * How long a head waits for the rest of such a response, or for the first bytes of a longer one; the module still bounds
- * what waits with it. A body that breaks by then is answered as a failure, since no head has left.
+ * How long a head waits for the rest of a small response, or for the first bytes of a longer one; the module bounds what
+ * waits with it. A body that breaks off by then is answered as a failure, since no head has left.
  */
-const GATHER_MS = 10;
+const START_MS = 10;
+const SWITCHING_PROTOCOLS = 101;
 
-/** Settles what the caller of a request waits for. */
-interface AwaitedHead {
-  resolve(response: BackendResponse): void;
-  reject(error: ConnectionError): void;
-}
-
-/** A response whose head has not been handed over yet. */
-interface Gathered {
-  readonly head: AwaitedHead;
-  readonly status: number;
-  readonly headers: [string, string][];
-  /** Wanted whole; of another the first bytes do. */
-  readonly isSmall: boolean;
-  timer: ReturnType<typeof setTimeout> | undefined;
-}
-
-export class Exchange implements StreamedExchange {
+/** One exchange on an open connection. */
+export class Exchange implements InFlightRequest, SendingExchange, StreamedExchange {
+  /** Resolves with the response once its head, and a start of its body, have come. */
+  readonly response: Promise<ExchangeResponse>;
   readonly #pump: Pump;
-  readonly #request: number;
+  /** The request's number in the module. */
+  readonly #number: number;
   readonly #options: RequestOptions;
-  #eager = new Eager(null);
-  #head: AwaitedHead | null;
-  #gathered: Gathered | null = null;
-  readonly #trailers = Promise.withResolvers<[string, string][]>();
-  #receivedTrailers: [string, string][] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #end: "open" | "ended" | ConnectionError = "open";
-  #wakeReader: (() => void) | null = null;
-  /** The request's body, or an upgraded connection's bytes. */
+  /** Sends the request's body, or the bytes of an upgraded connection. */
   readonly #upload: Upload;
-  readonly response: Promise<BackendResponse>;
+  readonly #trailers = Promise.withResolvers<HeaderList>();
+  readonly #reader = new Wakeup();
+  /** Settles {@link response}; null once it is settled. */
+  #pending: Omit<PromiseWithResolvers<ExchangeResponse>, "promise"> | null;
+  /** Null until the head has come. */
+  #start: ResponseStart | null = null;
+  #startTimer: ReturnType<typeof setTimeout> | undefined;
+  #receivedTrailers: HeaderList = [];
+  #limitTimer: ReturnType<typeof setTimeout> | undefined;
+  #end: "open" | "ended" | ConnectionError = "open";
 
   /** Throws a ConnectionError when the request cannot start. */
   constructor(pump: Pump, request: RequestHead, hasBody: boolean, options: RequestOptions) {
+    const { module } = pump;
     this.#pump = pump;
     this.#options = options;
-    const writer = new Writer(pump.instance.input);
+    const writer = new Writer(module.instance.input);
     writer.short(request.method);
     writer.short(request.authority);
     writer.short(request.path);
     writer.headers(request.headers);
-    this.#request = pump.call((wasm) => wasm.request(pump.handle, writer.length, hasBody ? 1 : 0));
-    if (this.#request < 0) throw pump.instance.failure();
+    this.#number = module.call((wasm) => wasm.request(module.handle, writer.length, hasBody ? 1 : 0));
+    if (this.#number < 0) throw module.instance.failure();
     const announced = hasBody ? announcedLength(request.headers) : null;
-    this.#upload = new Upload(pump, this.#request, announced, this);
-    const head = Promise.withResolvers<BackendResponse>();
-    this.#head = head;
-    this.response = head.promise;
-    this.#trailers.promise.catch(() => undefined); // Failures are told by the head and the body too.
-    options.signal?.addEventListener("abort", this.#abort, { once: true });
-    this.#restart();
-    pump.add(this.#request, this);
+    this.#upload = new Upload(pump, this.#number, announced, this);
+    const pending = Promise.withResolvers<ExchangeResponse>();
+    this.#pending = pending;
+    this.response = pending.promise;
+    this.#trailers.promise.catch(() => undefined); // The response and its body report the same failure.
+    options.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    this.#startLimit();
+    pump.add(this.#number, this);
   }
 
-  readonly #abort = (): void => {
+  readonly #onAbort = (): void => {
     this.cancel(new ConnectionError("cancelled", "aborted by the caller", { sent: "maybe" }));
   };
 
-  /** The time runs, again from now. */
-  #restart(): void {
-    const { limit } = this.#options;
-    if (limit === undefined || limit === null) return;
-    clearTimeout(this.#timer);
-    const what = limit.to === "head" ? "response head" : "whole response";
-    this.#timer = setTimeout(
-      () => this.cancel(new ConnectionError("timed-out", `no ${what} within ${limit.ms} ms`, { sent: "maybe" })),
-      limit.ms,
-    );
+  /** Whether nothing has ended the exchange. */
+  get isOpen(): boolean {
+    return this.#end === "open";
   }
 
-  /** From the pump: take the head and a little more, wake whoever waits for the rest. */
+  /** Called by the pump: takes the head and the start of the body, and wakes whoever waits for more or for room. */
   notify(): void {
-    if (this.#head !== null) this.#awaitHead(this.#head);
-    else if (this.#gathered !== null) this.#gather(this.#gathered);
-    this.wake();
+    if (this.#pending !== null && this.#start === null) this.#takeHead();
+    else if (this.#pending !== null) this.#takeStart();
+    this.#wake();
   }
 
-  /** The next bytes; `nothing` means: wait for {@link changed}. */
+  /** Takes the next bytes of the body. After "nothing", wait for {@link changed}. */
   take(): TakenBytes {
-    const bytes = this.#eager.shift();
+    const bytes = this.#start?.take() ?? null;
     if (bytes !== null) return { kind: "data", bytes };
     for (;;) {
       if (this.#end === "ended") return { kind: "end" };
       if (this.#end !== "open") return { kind: "failed", error: this.#end };
-      const event = this.#next();
-      if (event === EVENT.data) return { kind: "data", bytes: this.#pump.instance.output.slice() };
+      const event = this.#takeEvent();
+      if (event === EVENT.data) return { kind: "data", bytes: this.#pump.module.instance.output.slice() };
       if (event === 0 && this.#end === "open") return { kind: "nothing" };
     }
   }
 
   /** Resolves when there may be more to take. One reader at a time. */
   changed(): Promise<void> {
-    return new Promise((resolve) => (this.#wakeReader = resolve));
+    return this.#reader.wait();
   }
 
   /**
-   * As {@link changed}, for a body: a backend that sends nothing for too long fails the exchange. Only a reader that
-   * waits counts, so a slow client is never taken for a silent backend.
+   * As {@link changed}, for a response's body: a backend that sends nothing for too long fails the exchange. The time runs
+   * only while a reader waits, so a slow client is never taken for a silent backend.
    */
   async bodyChanged(): Promise<void> {
     const { bodyIdleMs } = this.#options;
     if (bodyIdleMs === undefined) return this.changed();
-    const stalled = (): void =>
+    const onStall = (): void =>
       this.cancel(new ConnectionError("stalled", `nothing for ${bodyIdleMs} ms`, { sent: "maybe" }));
-    const timer = setTimeout(stalled, bodyIdleMs);
+    const timer = setTimeout(onStall, bodyIdleMs);
     await this.changed();
     clearTimeout(timer);
   }
 
-  get isOpen(): boolean {
-    return this.#end === "open";
+  /** Called when the request's body has moved: a limit to the head starts anew. */
+  onBodyMoved(): void {
+    if (this.#pending !== null && this.#start === null && this.#options.limit?.to === "head") this.#startLimit();
   }
 
-  /** The request's body moved. */
-  moved(): void {
-    if (this.#head !== null && this.#options.limit?.to === "head") this.#restart();
-  }
-
-  /** Sends the whole request body; a source that fails cancels the request. */
+  /** Sends the whole request body; a body that cannot be read cancels the request. */
   upload(body: RequestBody): Promise<void> {
-    return this.#upload.all(body, this.#options.trailers);
+    return this.#upload.sendBody(body, this.#options.trailers);
   }
 
   /** As {@link Upload.write}. */
@@ -182,86 +125,97 @@ export class Exchange implements StreamedExchange {
     return this.#upload.write(bytes);
   }
 
-  /** Call after taking: the module may now read on. */
-  proceed(): void {
+  /** Called after taking: the module may now read on. */
+  resumeReading(): void {
     if (this.#end === "open") this.#pump.schedule();
   }
 
-  /** HTTP/2: RST_STREAM; HTTP/1.1: the connection closes. */
-  cancel(why: ConnectionError): void {
+  /** Cancels the exchange: by RST_STREAM on HTTP/2, by closing the connection on HTTP/1.1. */
+  cancel(reason: ConnectionError): void {
     if (this.#end !== "open") return;
-    this.#finish(why);
-    this.#pump.cancel(this.#request);
+    this.#finish(reason);
+    this.#pump.cancel(this.#number);
   }
 
-  wake(): void {
-    const reader = this.#wakeReader;
-    this.#wakeReader = null;
-    reader?.();
+  /** Starts the time limit, or starts it anew. */
+  #startLimit(): void {
+    const { limit } = this.#options;
+    if (limit === undefined || limit === null) return;
+    clearTimeout(this.#limitTimer);
+    const missing = limit.to === "head" ? "response head" : "whole response";
+    this.#limitTimer = setTimeout(
+      () => this.cancel(new ConnectionError("timed-out", `no ${missing} within ${limit.ms} ms`, { sent: "maybe" })),
+      limit.ms,
+    );
+  }
+
+  #wake(): void {
+    this.#reader.wake();
     this.#upload.wake();
   }
 
-  #awaitHead(head: AwaitedHead): void {
+  #takeHead(): void {
     while (this.#end === "open") {
-      const event = this.#next();
+      const event = this.#takeEvent();
       if (event === 0) return;
-      const reader = new Reader(this.#pump.instance.output);
+      const reader = new Reader(this.#pump.module.instance.output);
       if (event === EVENT.informational) {
         this.#options.onInformational?.(reader.u16(), reader.headers());
       } else if (event === EVENT.head) {
-        return this.#answer(head, reader.u16(), reader.headers());
+        return this.#onHead(reader.u16(), reader.headers());
       }
     }
   }
 
-  #answer(head: AwaitedHead, status: number, headers: [string, string][]): void {
-    this.#head = null;
+  #onHead(status: number, headers: HeaderList): void {
     const isUpgrade = status === SWITCHING_PROTOCOLS;
-    if (isUpgrade || this.#options.limit?.to === "head") clearTimeout(this.#timer);
+    if (isUpgrade || this.#options.limit?.to === "head") clearTimeout(this.#limitTimer);
+    this.#start = new ResponseStart(status, headers);
     if (isUpgrade) {
       const upgrade = upgradedStream(this, this.#pump);
-      return head.resolve({ status, headers, body: null, trailers: null, upgrade });
+      this.#pending?.resolve({ status, headers, body: null, trailers: null, upgrade });
+      this.#pending = null;
+      return;
     }
-    const length = announcedLength(headers);
-    const isSmall = length !== null && length <= EAGER_BYTES;
-    this.#eager = new Eager(isSmall ? length : null);
-    const gathered: Gathered = { head, status, headers, isSmall, timer: undefined };
-    this.#gathered = gathered;
-    this.#gather(gathered);
-    if (this.#gathered !== null) gathered.timer = setTimeout(() => this.#handOver(), GATHER_MS);
+    this.#takeStart();
+    if (this.#pending !== null) this.#startTimer = setTimeout(() => this.#handOver(), START_MS);
   }
 
-  /** Takes what is there of a response, which is handed over when enough has come, or it has ended. */
-  #gather({ isSmall }: Gathered): void {
-    while (this.#eager.length < EAGER_BYTES && this.#end === "open") {
-      const event = this.#next();
+  /** Takes what has come of the body's start, and hands the response over when that is enough. */
+  #takeStart(): void {
+    const start = this.#start;
+    if (start === null) return;
+    while (start.hasRoom && this.#end === "open") {
+      const event = this.#takeEvent();
       if (event === 0) break;
-      if (event === EVENT.data) this.#eager.push(this.#pump.instance.output);
+      if (event === EVENT.data) start.push(this.#pump.module.instance.output);
     }
-    this.proceed();
-    if (!isSmall && this.#eager.length > 0) this.#handOver();
+    this.resumeReading();
+    if (start.isEnough) this.#handOver();
   }
 
   #handOver(): void {
-    if (this.#gathered === null) return;
-    const { head, status, headers, timer } = this.#gathered;
-    this.#gathered = null;
-    clearTimeout(timer);
+    const start = this.#start;
+    if (this.#pending === null || start === null) return;
+    const { status, headers } = start;
+    clearTimeout(this.#startTimer);
     const isWhole = this.#end === "ended";
-    const body = isWhole ? this.#eager.whole() : responseBody(this);
+    const body = isWhole ? start.takeAll() : responseBody(this);
     const trailers = isWhole && this.#receivedTrailers.length === 0 ? null : this.#trailers.promise;
-    head.resolve({ status, headers, body, trailers });
+    this.#pending.resolve({ status, headers, body, trailers, upgrade: null });
+    this.#pending = null;
   }
 
-  /** Takes one event and follows what ends the exchange; answers its kind. */
-  #next(): number {
-    const { instance, handle, over } = this.#pump;
+  /** Takes one event from the module and finishes the exchange where that event ends it; answers the event's kind. */
+  #takeEvent(): number {
+    const { module, endReason } = this.#pump;
+    const { instance, handle } = module;
     if (instance.trapped !== null) return this.#finish(instance.trapped);
-    let event = this.#pump.call((wasm) => wasm.response_next(handle, this.#request));
-    if (event === 0 && over !== null) {
-      // The connection ended, but what it received may not all have come up to the queue.
-      this.#pump.call((wasm) => wasm.turn(handle));
-      event = this.#pump.call((wasm) => wasm.response_next(handle, this.#request));
+    let event = module.call((wasm) => wasm.response_next(handle, this.#number));
+    if (event === 0 && endReason !== null) {
+      // The connection is over, but what it received may not all have come up to the queue.
+      module.call((wasm) => wasm.turn(handle));
+      event = module.call((wasm) => wasm.response_next(handle, this.#number));
     }
     if (event === EVENT.trailers) {
       this.#receivedTrailers = trailerFields(new Reader(instance.output).headers());
@@ -269,8 +223,8 @@ export class Exchange implements StreamedExchange {
       this.#finish("ended");
     } else if (event === EVENT.failed) {
       this.#finish(instance.failure());
-    } else if (event <= 0 && over !== null) {
-      return this.#finish(over.asSeenBy("maybe"));
+    } else if (event <= 0 && endReason !== null) {
+      return this.#finish(endReason.withSent("maybe"));
     }
     return Math.max(event, 0);
   }
@@ -278,25 +232,21 @@ export class Exchange implements StreamedExchange {
   #finish(end: "ended" | ConnectionError): 0 {
     if (this.#end !== "open") return 0;
     this.#end = end;
-    clearTimeout(this.#timer);
-    this.#options.signal?.removeEventListener("abort", this.#abort);
-    this.#pump.remove(this.#request);
+    clearTimeout(this.#limitTimer);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#pump.remove(this.#number);
     if (end === "ended") {
       this.#trailers.resolve(this.#receivedTrailers);
+      this.#handOver();
     } else {
-      this.#head?.reject(end);
-      this.#head = null;
-      clearTimeout(this.#gathered?.timer);
-      this.#gathered?.head.reject(end.asIncomplete());
-      this.#gathered = null;
+      clearTimeout(this.#startTimer);
+      this.#pending?.reject(this.#start === null ? end : end.asIncomplete());
+      this.#pending = null;
       this.#trailers.reject(end);
     }
-    this.#handOver();
-    this.wake();
-    this.#upload.drop();
+    this.#wake();
+    this.#upload.cancelSource();
     this.#options.onEnd?.();
     return 0;
   }
 }
-
-const SWITCHING_PROTOCOLS = 101;

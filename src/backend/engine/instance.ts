@@ -1,9 +1,11 @@
-/** One instance of the module: its imports, its memory, and its death. */
-import type { Runtime, RuntimeAead } from "../runtime.ts";
+/** One instance of the module: calls into it, its memory, and its end by a trap. */
+import type { Runtime } from "../runtime.ts";
 import { ABI_VERSION, type Exports, REPORT, REPORT_WORDS } from "./abi.ts";
 import { ConnectionError, fromReport } from "./errors.ts";
-import { Spares } from "./spares.ts";
+import { aeadImports, wasiImports } from "./imports.ts";
+import { SpareBuffers } from "./spare-buffers.ts";
 
+/** The parts of a {@link Runtime} that an instance needs. */
 export type EngineRuntime = Pick<Runtime, "tlsModule" | "aead" | "now" | "monotonicMs" | "randomFill" | "soon">;
 
 /**
@@ -12,25 +14,26 @@ export type EngineRuntime = Pick<Runtime, "tlsModule" | "aead" | "now" | "monoto
  */
 export class Instance {
   readonly #exports: Exports;
+  /** As {@link Runtime.soon}. */
   readonly soon: EngineRuntime["soon"];
-  readonly spares = new Spares();
+  readonly spareBuffers = new SpareBuffers();
   readonly #inputPointer: number;
   readonly #reportPointer: number;
   readonly inputCapacity: number;
   #views: Views;
   #trapped: ConnectionError | null = null;
   readonly #trapListeners = new Set<() => void>();
-  readonly #idle: () => void;
+  readonly #onIdle: () => void;
   #connections = 0;
   #made = 0;
 
-  /** `idle` is called whenever the last connection is gone. */
-  constructor(runtime: EngineRuntime, idle: () => void = () => undefined) {
+  /** `onIdle` is called whenever the last connection was freed. */
+  constructor(runtime: EngineRuntime, onIdle: () => void = () => undefined) {
     this.soon = runtime.soon;
-    this.#idle = idle;
+    this.#onIdle = onIdle;
     let exports: Exports | null = null;
     const memory = (): ArrayBuffer => {
-      if (exports === null) throw new TypeError("the module called out before it was there");
+      if (exports === null) throw new TypeError("the module called an import before it was instantiated");
       return exports.memory.buffer;
     };
     const instance = new WebAssembly.Instance(runtime.tlsModule, {
@@ -47,14 +50,15 @@ export class Instance {
     this.#inputPointer = exports.input_pointer();
     this.#reportPointer = exports.report_pointer();
     this.inputCapacity = exports.input_capacity();
-    this.#views = this.#look();
+    this.#views = this.#createViews();
   }
 
+  /** Connections that hold memory here. */
   get connections(): number {
     return this.#connections;
   }
 
-  /** All connections so far. */
+  /** Connections made so far, closed ones too. */
   get made(): number {
     return this.#made;
   }
@@ -65,26 +69,28 @@ export class Instance {
     this.#made++;
   }
 
+  /** The memory of a connection was freed. */
   connectionFreed(): void {
-    if (--this.#connections === 0) this.#idle();
+    if (--this.#connections === 0) this.#onIdle();
   }
 
+  /** The error of the trap after which the instance must not be called; null while there was none. */
   get trapped(): ConnectionError | null {
     return this.#trapped;
   }
 
-  /** What the instance holds, for metrics: WASM memory grows and never shrinks. */
+  /** The size of the instance's memory, for metrics: WASM memory grows and never shrinks. */
   get memoryBytes(): number {
     return this.#exports.memory.buffer.byteLength;
   }
 
-  /** Runs `trapped` once when the instance traps. Answers the function that takes it back. */
+  /** Runs `trapped` once when the instance traps. Answers the function that removes this listener. */
   onTrap(trapped: () => void): () => void {
     this.#trapListeners.add(trapped);
     return () => this.#trapListeners.delete(trapped);
   }
 
-  /** Calls the module; -1 answers stay numbers, see {@link failure}. */
+  /** Calls the module. An answer of -1 is answered too, and {@link failure} then says why. */
   call(run: (exports: Exports) => number): number {
     if (this.#trapped !== null) throw this.#trapped;
     try {
@@ -99,14 +105,14 @@ export class Instance {
     }
   }
 
-  /** Calls the module; a failure is thrown. */
-  demand(run: (exports: Exports) => number): number {
+  /** Calls the module and throws its failure instead of answering -1. */
+  callOrThrow(run: (exports: Exports) => number): number {
     const answer = this.call(run);
     if (answer < 0) throw this.failure();
     return answer;
   }
 
-  /** The buffer for what goes in; valid until the next call. */
+  /** The buffer for the bytes of the next call; valid until that call. */
   get input(): Uint8Array {
     return this.#current().input;
   }
@@ -116,7 +122,7 @@ export class Instance {
     return this.#current().report[word] ?? 0;
   }
 
-  /** The last call's bytes, in place: valid until the next call. */
+  /** The bytes that the last call answered, in the module's memory: valid until the next call. */
   get output(): Uint8Array<ArrayBuffer> {
     const views = this.#current();
     return new Uint8Array(views.buffer, views.report[REPORT.pointer] ?? 0, views.report[REPORT.length] ?? 0);
@@ -128,13 +134,13 @@ export class Instance {
     return fromReport(this.report(REPORT.code), this.report(REPORT.aux), this.report(REPORT.sent), detail);
   }
 
-  /** `memory.buffer` is another object after the memory has grown. */
+  /** The views of the memory as it is now: `memory.buffer` is another object after the memory has grown. */
   #current(): Views {
-    if (this.#views.buffer !== this.#exports.memory.buffer) this.#views = this.#look();
+    if (this.#views.buffer !== this.#exports.memory.buffer) this.#views = this.#createViews();
     return this.#views;
   }
 
-  #look(): Views {
+  #createViews(): Views {
     const { buffer } = this.#exports.memory;
     return {
       buffer,
@@ -144,61 +150,9 @@ export class Instance {
   }
 }
 
+/** Views of the module's memory. */
 interface Views {
   readonly buffer: ArrayBuffer;
   readonly input: Uint8Array;
   readonly report: Uint32Array;
-}
-
-type Imports = Record<string, (...args: number[]) => number | void>;
-
-/** Nothing throws through Rust's frames here: a cipher's failure is an answer. */
-function aeadImports(aead: RuntimeAead | null, memory: () => ArrayBuffer): Imports {
-  const view = (pointer: number, length: number) => new Uint8Array(memory(), pointer, length);
-  const attempt = (run: (cipher: RuntimeAead) => boolean): number => {
-    try {
-      return aead !== null && run(aead) ? 1 : 0;
-    } catch {
-      return 0; // The record counts as not authentic, and the connection ends.
-    }
-  };
-  return {
-    aead_new_key: (key = 0, length = 0) => aead?.newKey(view(key, length)) ?? 0,
-    aead_free_key: (handle = 0) => aead?.freeKey(handle),
-    aead_open: (handle = 0, nonce = 0, aad = 0, aadLength = 0, buffer = 0, length = 0) =>
-      attempt((cipher) => cipher.open(handle, view(nonce, 12), view(aad, aadLength), view(buffer, length))),
-    aead_seal: (handle = 0, nonce = 0, aad = 0, aadLength = 0, buffer = 0, length = 0) =>
-      attempt((cipher) => cipher.seal(handle, view(nonce, 12), view(aad, aadLength), view(buffer, length))),
-  };
-}
-
-const WASI_CLOCK_MONOTONIC = 1;
-const WASI_ERRNO_BADF = 8;
-
-/** The part of WASI preview 1 that Rust's std needs here: randomness, two clocks, an empty environment. */
-function wasiImports(runtime: EngineRuntime, memory: () => ArrayBuffer): Record<string, (...args: never[]) => number> {
-  return {
-    random_get: (pointer: number, length: number) => {
-      runtime.randomFill(new Uint8Array(memory(), pointer, length));
-      return 0;
-    },
-    clock_time_get: (clock: number, _precision: bigint, out: number) => {
-      const ms = clock === WASI_CLOCK_MONOTONIC ? runtime.monotonicMs() : runtime.now();
-      new DataView(memory()).setBigUint64(out, BigInt(Math.round(ms * 1000)) * 1000n, true);
-      return 0;
-    },
-    environ_sizes_get: (count: number, size: number) => {
-      const view = new DataView(memory());
-      view.setUint32(count, 0, true);
-      view.setUint32(size, 0, true);
-      return 0;
-    },
-    environ_get: () => 0,
-    // A panic's message; the trap that follows says enough.
-    fd_write: () => WASI_ERRNO_BADF,
-    sched_yield: () => 0,
-    proc_exit: (code: number) => {
-      throw new Error(`the module exited with ${code}`);
-    },
-  };
 }

@@ -11,8 +11,8 @@ export interface Offers {
   readonly signatureSchemes: readonly string[];
 }
 
-/** A configuration, as far as it is offered. */
-export interface Offering {
+/** The configuration of which a ClientHello offers something. */
+export interface OfferSource {
   /** In order of preference. */
   readonly alpn: readonly string[];
   offers(): Offers;
@@ -45,20 +45,24 @@ const NO_APPLICATION_PROTOCOL = 120;
  * The peer's alert in answer to a ClientHello, with what was offered to it. RFC 8446 §6.2: such an alert says that the
  * peer cannot negotiate from that, and not what it has. Any other error is answered as it is.
  */
-export function withOffers(error: ConnectionError, offering: Offering, sni: string): ConnectionError {
-  const told = tell(error.alert, offering, sni);
-  if (told === null) return error;
+export function withOffers(error: ConnectionError, source: OfferSource, sni: string): ConnectionError {
+  const explained = explainAlert(error.alert, source, sni);
+  if (explained === null) return error;
   const { sent, alert, http2Error } = error;
-  const received = `${error.received}: ${told.missing}`;
-  return new ConnectionError(error.code, received, { sent, alert, http2Error, expected: told.expected });
+  const received = `${error.received}: ${explained.missing}`;
+  return new ConnectionError(error.code, received, { sent, alert, http2Error, expected: explained.expected });
 }
 
-function tell(alert: number | null, offering: Offering, sni: string): { expected: string; missing: string } | null {
+function explainAlert(
+  alert: number | null,
+  source: OfferSource,
+  sni: string,
+): { expected: string; missing: string } | null {
   switch (alert) {
     case HANDSHAKE_FAILURE:
     case PROTOCOL_VERSION: // OpenSSL says so too where its key fits no scheme of TLS 1.3
     case INSUFFICIENT_SECURITY: {
-      const { versions, cipherSuites, groups, signatureSchemes } = offering.offers();
+      const { versions, cipherSuites, groups, signatureSchemes } = source.offers();
       const expected =
         `a backend that shares TLS ${versions.join(" or ")}, a cipher suite (${cipherSuites.join(", ")}), ` +
         `a group (${groups.join(", ")}) and a signature scheme (${signatureSchemes.join(", ")})`;
@@ -68,7 +72,7 @@ function tell(alert: number | null, offering: Offering, sni: string): { expected
       return { expected: `a backend that knows the SNI ${sni}`, missing: "it does not" };
     case NO_APPLICATION_PROTOCOL:
       return {
-        expected: `a backend that shares a protocol by ALPN (${offering.alpn.join(", ")})`,
+        expected: `a backend that shares a protocol by ALPN (${source.alpn.join(", ")})`,
         missing: "none is shared",
       };
     case null:

@@ -1,47 +1,48 @@
 /** The write half of a connection: from the module to the stream, one write at a time. */
 import type { ByteStream } from "../runtime.ts";
 
-/** The connection, as its write half sees it. */
-export interface Source {
-  /** The next bytes, which stay as they are until {@link written}; null when there are none. */
-  drain(): Uint8Array<ArrayBuffer> | null;
-  /** The stream has no use for these bytes any more. */
-  written(bytes: Uint8Array<ArrayBuffer>): void;
-  /** The stream rejected, or the module died. */
-  broke(error: unknown): void;
-  /** All is written, or nothing more can be. */
-  rested(): void;
+/** The connection, as its write half needs it. */
+export interface WritingConnection {
+  /** The next bytes to write, unchanged until `onWritten`; null when there are none. */
+  nextBytes(): Uint8Array<ArrayBuffer> | null;
+  /** Called when the stream needs these bytes no longer. */
+  onWritten(bytes: Uint8Array<ArrayBuffer>): void;
+  /** Called when the stream rejected, or the module died. */
+  onBroken(error: unknown): void;
+  /** Called when all is written, or nothing more can be. */
+  onIdle(): void;
 }
 
+/** The loop that writes one connection. */
 export class Outflow {
   readonly #stream: ByteStream;
-  readonly #source: Source;
-  #busy = false;
+  readonly #connection: WritingConnection;
+  #isWriting = false;
 
-  constructor(stream: ByteStream, source: Source) {
+  constructor(stream: ByteStream, connection: WritingConnection) {
     this.#stream = stream;
-    this.#source = source;
+    this.#connection = connection;
   }
 
-  /** A write has not come back yet. */
-  get busy(): boolean {
-    return this.#busy;
+  /** Whether the stream has not finished a write yet. */
+  get isWriting(): boolean {
+    return this.#isWriting;
   }
 
-  /** Writes what waits; a run that is under way takes it along. Never rejects. */
+  /** Writes what waits, unless a run is under way, which then writes that too. Never rejects. */
   async run(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
+    if (this.#isWriting) return;
+    this.#isWriting = true;
     try {
-      for (let bytes = this.#source.drain(); bytes !== null; bytes = this.#source.drain()) {
+      for (let bytes = this.#connection.nextBytes(); bytes !== null; bytes = this.#connection.nextBytes()) {
         await this.#stream.write(bytes);
-        this.#source.written(bytes);
+        this.#connection.onWritten(bytes);
       }
     } catch (error) {
-      this.#source.broke(error);
+      this.#connection.onBroken(error);
     } finally {
-      this.#busy = false;
+      this.#isWriting = false;
     }
-    this.#source.rested();
+    this.#connection.onIdle();
   }
 }

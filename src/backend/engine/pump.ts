@@ -1,295 +1,254 @@
 /**
- * Moves bytes between one ByteStream and one connection in the module ({@link Inflow}, {@link Outflow}), and tells the
- * connection's requests that something is new. No timers: every step follows a read, a write or a call.
+ * The pump of one connection: moves bytes between its ByteStream and the module ({@link Inflow}, {@link Outflow}), and
+ * notifies its requests when the module has something new for them. There are no timers: every step follows a read, a
+ * write or a call.
  */
 import type { ByteStream } from "../runtime.ts";
-import { CODES, PHASE, PHASE_MASK, REPORT, STATUS, type StatusExports } from "./abi.ts";
+import { CODES, PHASE, REPORT, type StatusExports } from "./abi.ts";
 import { ConnectionError } from "./errors.ts";
 import { Inflow } from "./inflow.ts";
 import type { Instance } from "./instance.ts";
+import { ModuleConnection } from "./module-connection.ts";
 import { Outflow } from "./outflow.ts";
+import { Received } from "./received.ts";
 
-/** A request in flight, as the pump sees it. */
-export interface Listener {
-  /** Something is new for this request in the module, or the connection is over. */
+/** A request in flight, as the pump needs it. */
+export interface InFlightRequest {
+  /** Called when the module has something new for this request, or the connection is over. */
   notify(): void;
 }
 
+/** Moves the bytes of one connection until it is over and nobody needs its memory in the module. */
 export class Pump {
-  readonly instance: Instance;
-  readonly handle: number;
+  readonly module: ModuleConnection;
+  /** Read from the stream and given to the module. */
+  readonly received = new Received();
+  /** Resolves when the connection is over and its stream closed. */
+  readonly closed: Promise<void>;
   readonly #stream: ByteStream;
   readonly #inflow: Inflow;
   readonly #outflow: Outflow;
-  readonly #listeners = new Map<number, Listener>();
-  #status = 0;
-  #capacity = 0;
-  #scheduled = false;
-  #freed = false;
-  #over: ConnectionError | null = null;
-  #unusable: Uint8Array | null = null;
-  /** What the stream rejected with. */
-  #broken: string | null = null;
-  #receivedBytes = 0;
-  readonly #unmourn: () => void;
-  #phaseChanged: (() => void) | null = null;
-  readonly closed: Promise<void>;
+  readonly #requests = new Map<number, InFlightRequest>();
+  readonly #removeTrapListener: () => void;
   #resolveClosed: () => void = () => undefined;
+  #isScheduled = false;
+  #isFreed = false;
+  #endReason: ConnectionError | null = null;
+  #unusableEndEntity: Uint8Array | null = null;
+  /** The message of what the stream rejected with. */
+  #streamError: string | null = null;
 
   constructor(instance: Instance, handle: number, stream: ByteStream) {
-    this.instance = instance;
-    this.handle = handle;
+    this.module = new ModuleConnection(instance, handle);
     this.#stream = stream;
     this.closed = new Promise((resolve) => (this.#resolveClosed = resolve));
     instance.connectionMade();
-    this.#unmourn = instance.onTrap(() => this.#trap());
-    this.#inflow = this.#reading();
-    this.#outflow = this.#writing();
+    this.#removeTrapListener = instance.onTrap(() => this.#onTrap());
+    this.#inflow = this.#createInflow();
+    this.#outflow = this.#createOutflow();
     this.flush();
     void this.#inflow.run();
   }
 
+  /** One of `PHASE`. */
   get phase(): number {
-    return this.#over === null ? this.#status & PHASE_MASK : PHASE.closed;
+    return this.#endReason === null ? this.module.phase : PHASE.closed;
   }
 
+  /** Whether a request may start. */
   get accepts(): boolean {
-    return this.#over === null && (this.#status & STATUS.accepts) !== 0;
+    return this.#endReason === null && this.module.accepts;
   }
 
-  get http2(): boolean {
-    return (this.#status & STATUS.http2) !== 0;
-  }
-
-  /** The peer takes no further request, but finishes those in flight. */
-  get draining(): boolean {
-    return (this.#status & STATUS.draining) !== 0;
-  }
-
-  /** Read from the stream and given to the module. */
-  get receivedBytes(): number {
-    return this.#receivedBytes;
-  }
-
-  /** Requests that may be in flight together. */
-  get capacity(): number {
-    return this.#capacity;
-  }
-
+  /** How many requests are in flight. */
   get inFlight(): number {
-    return this.#listeners.size;
+    return this.#requests.size;
   }
 
-  /** Why the connection is over, or null while it lives. */
-  get over(): ConnectionError | null {
-    return this.#over;
+  /** Why the connection is over; null while it is not. */
+  get endReason(): ConnectionError | null {
+    return this.#endReason;
   }
 
-  /** The phase after `phase`, once it is left. One waiter: the opening. */
-  async leaves(phase: number): Promise<number> {
-    while (this.phase === phase) await new Promise<void>((resolve) => (this.#phaseChanged = resolve));
+  /**
+   * The end-entity certificate (DER) whose key cannot verify a handshake; null unless that ended the connection.
+   */
+  get unusableEndEntity(): Uint8Array | null {
+    return this.#unusableEndEntity;
+  }
+
+  /** Waits until `phase` is over; answers the phase after it. One waiter: the handshake. */
+  async phaseAfter(phase: number): Promise<number> {
+    while (this.phase === phase) await this.module.phaseChange();
     return this.phase;
   }
 
-  add(request: number, listener: Listener): void {
-    this.#listeners.set(request, listener);
+  /** Has `request` notified, by its number in the module. */
+  add(number: number, request: InFlightRequest): void {
+    this.#requests.set(number, request);
   }
 
-  remove(request: number): void {
-    this.#listeners.delete(request);
-    this.#freeIfDone();
+  /** The request has ended. */
+  remove(number: number): void {
+    this.#requests.delete(number);
+    this.#freeIfUnused();
   }
 
-  /** Calls the module about this connection and follows what it changed. -1 answers stay numbers. */
-  call(run: (wasm: StatusExports) => number): number {
-    const answer = this.instance.call(run);
-    const status = this.instance.report(REPORT.status);
-    this.#capacity = this.instance.report(REPORT.capacity);
-    const moved = ((status ^ this.#status) & PHASE_MASK) !== 0;
-    this.#status = status;
-    if (moved) {
-      const changed = this.#phaseChanged;
-      this.#phaseChanged = null;
-      changed?.();
-    }
-    return answer;
-  }
-
-  /** Lets the module act on what was queued, once for all that callers queue until `Runtime.soon`. */
+  /** Lets the module act on what was queued, once for all that callers queue until `Runtime.soon` acts. */
   schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    this.instance.soon(this.#act);
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.module.instance.soon(this.flush);
   }
 
-  readonly #act = (): void => {
-    this.#scheduled = false;
-    this.flush();
+  /** Lets the module act now. One that was scheduled then finds nothing to do. */
+  readonly flush = (): void => {
+    this.#isScheduled = false;
+    if (this.#isFreed || this.module.instance.trapped !== null) return;
+    this.#callAndAct((wasm) => wasm.turn(this.module.handle));
+    this.#inflow.resume();
   };
 
-  /** Lets the module act now. */
-  flush(): void {
-    if (this.#freed || this.instance.trapped !== null) return;
-    this.#guard(() => {
-      this.call((wasm) => wasm.turn(this.handle));
-      this.#follow();
-    });
-    this.#inflow.wake();
-  }
-
-  /** The verdict was yes: the gate opens. */
+  /** The chain was verified: requests may be written from now on. */
   approve(): void {
-    this.call((wasm) => wasm.approve(this.handle));
-    this.#follow();
-    this.#inflow.wake();
+    this.module.call((wasm) => wasm.approve(this.module.handle));
+    this.#actOnStatus();
+    this.#inflow.resume();
   }
 
-  /** The verdict was no: `alert` is said and the connection closed. */
+  /** The chain was refused: sends `alert` and closes the connection. */
   refuse(alert: number): void {
-    if (this.#over !== null) return;
-    this.call((wasm) => wasm.refuse(this.handle, alert));
-    this.#follow();
+    if (this.#endReason !== null) return;
+    this.module.call((wasm) => wasm.refuse(this.module.handle, alert));
+    this.#actOnStatus();
   }
 
-  /** The end-entity certificate with which the module could verify no handshake; null unless that ended the connection. */
-  get unusable(): Uint8Array | null {
-    return this.#unusable;
-  }
-
-  /** HTTP/2 resets the stream, HTTP/1.1 closes the connection. */
-  cancel(request: number): void {
-    if (this.#freed || this.instance.trapped !== null) return;
-    this.#guard(() => {
-      this.call((wasm) => wasm.request_cancel(this.handle, request));
-      this.#follow();
-    });
+  /** Cancels one request: HTTP/2 resets the stream, HTTP/1.1 closes the connection. */
+  cancel(number: number): void {
+    if (this.#isFreed || this.module.instance.trapped !== null) return;
+    this.#callAndAct((wasm) => wasm.request_cancel(this.module.handle, number));
     this.schedule();
   }
 
   /** Ends the connection from our side: in good order when idle, at once otherwise. */
   close(): void {
-    if (this.#freed || this.instance.trapped !== null || this.#over !== null) return;
-    this.#guard(() => {
-      this.call((wasm) => wasm.close(this.handle));
-      this.#follow();
-    });
-    this.#inflow.wake();
+    if (this.#isFreed || this.module.instance.trapped !== null || this.#endReason !== null) return;
+    this.#callAndAct((wasm) => wasm.close(this.module.handle));
+    this.#inflow.resume();
   }
 
-  #reading(): Inflow {
-    const { instance, handle } = this;
+  #createInflow(): Inflow {
+    const { instance, handle } = this.module;
     return new Inflow(this.#stream, {
-      over: () => this.#over !== null,
-      capacity: instance.inputCapacity,
+      isOver: () => this.#endReason !== null,
+      maxFeedBytes: instance.inputCapacity,
       feed: (bytes) => {
         instance.input.set(bytes);
-        this.#receivedBytes += bytes.length;
-        return this.call((wasm) => wasm.feed(handle, bytes.length));
+        this.received.note(bytes);
+        return this.module.call((wasm) => wasm.feed(handle, bytes.length));
       },
-      follow: () => this.#follow(),
-      ended: () => this.#end(0),
-      broke: (error) => this.#break(error),
+      onFed: () => this.#actOnStatus(),
+      onEnd: () => this.#endOfStream(0),
+      onBroken: (error) => this.#streamBroke(error),
     });
   }
 
-  #writing(): Outflow {
+  #createOutflow(): Outflow {
+    const { instance, handle } = this.module;
     return new Outflow(this.#stream, {
-      drain: () => {
-        if (this.#freed || (this.#status & STATUS.output) === 0) return null;
-        if (this.call((wasm) => wasm.drain(this.handle)) <= 0) return null;
-        // Copied: the module's memory changes, and may move, while the socket still reads.
-        const bytes = this.instance.spares.copyOf(this.instance.output);
-        this.#tell();
+      nextBytes: () => {
+        if (this.#isFreed || !this.module.hasOutput) return null;
+        if (this.module.call((wasm) => wasm.drain(handle)) <= 0) return null;
+        // Copied, because the module's memory changes, and may move, while the socket still reads.
+        const bytes = instance.spareBuffers.copyOf(instance.output);
+        this.#notifyRequests();
         return bytes;
       },
-      written: (bytes) => this.instance.spares.giveBack(bytes),
-      broke: (error) => this.#break(error),
-      rested: () => {
-        if (this.#over !== null) this.#hangUp();
-        else this.#guard(() => this.#follow());
+      onWritten: (bytes) => instance.spareBuffers.giveBack(bytes),
+      onBroken: (error) => this.#streamBroke(error),
+      onIdle: () => {
+        if (this.#endReason !== null) this.#closeStream();
+        else this.#callAndAct(null);
       },
     });
   }
 
-  /** The stream rejected. A trap is no matter of the stream's; it is told through {@link Instance.onTrap}. */
-  #break(error: unknown): void {
+  /** The stream rejected. A trap is no fault of the stream; {@link Instance.onTrap} reports it. */
+  #streamBroke(error: unknown): void {
     if (error instanceof ConnectionError) return;
-    this.#broken ??= error instanceof Error ? error.message : String(error);
-    this.#end(1);
+    this.#streamError ??= error instanceof Error ? error.message : String(error);
+    this.#endOfStream(1);
   }
 
-  #end(broken: 0 | 1): void {
-    if (this.#over !== null || this.instance.trapped !== null) return;
-    this.#guard(() => {
-      // What was received before is still the requests': the module is over when they have taken it.
-      this.call((wasm) => wasm.end(this.handle, broken));
-      this.#follow();
-    });
+  #endOfStream(isBroken: 0 | 1): void {
+    if (this.#endReason !== null || this.module.instance.trapped !== null) return;
+    // The requests still get what was received before: the module ends the connection when they have taken all of it.
+    this.#callAndAct((wasm) => wasm.end(this.module.handle, isBroken));
   }
 
-  /** After every call: tell the requests, write what waits, notice the end. */
-  #follow(): void {
-    const stuck = this.#outflow.busy;
-    this.#tell();
-    if ((this.#status & STATUS.output) !== 0) void this.#outflow.run();
-    if ((this.#status & PHASE_MASK) === PHASE.closed && this.#over === null) {
-      this.instance.call((wasm) => wasm.failure(this.handle));
-      const why = this.instance.failure();
-      if (this.instance.report(REPORT.code) === CODES.unusableEndEntity) {
-        this.instance.call((wasm) => wasm.evidence(this.handle));
-        this.#unusable = this.instance.output.slice();
-      }
-      this.#finish(why, stuck);
-    }
-  }
-
-  #tell(): void {
-    while ((this.#status & STATUS.ready) !== 0) {
-      const request = this.call((wasm) => wasm.next_ready(this.handle));
-      if (request <= 0) return;
-      this.#listeners.get(request)?.notify();
-    }
-  }
-
-  /** `stuck`: an earlier write is still waiting, maybe for a peer that reads nothing: then nothing is waited for. */
-  #finish(why: ConnectionError, stuck: boolean): void {
-    if (this.#over !== null) return;
-    this.#over = this.#broken === null ? why : new ConnectionError("transport", this.#broken);
-    this.#inflow.wake();
-    // A notified listener may remove itself, which iteration over a Map allows.
-    for (const listener of this.#listeners.values()) listener.notify();
-    const changed = this.#phaseChanged;
-    this.#phaseChanged = null;
-    changed?.();
-    // An alert or close_notify whose write began just now leaves first.
-    if (stuck || !this.#outflow.busy) this.#hangUp();
-  }
-
-  #hangUp(): void {
-    this.#stream.close();
-    this.#resolveClosed();
-    this.#freeIfDone();
-  }
-
-  #freeIfDone(): void {
-    if (this.#freed || this.#over === null || this.#outflow.busy || this.#listeners.size > 0) return;
-    this.#freed = true;
-    this.#unmourn();
-    if (this.instance.trapped === null) this.instance.call((wasm) => wasm.connection_free(this.handle));
-    this.instance.connectionFreed();
-  }
-
-  #trap(): void {
-    if (this.instance.trapped === null) return;
-    this.#finish(this.instance.trapped, true);
-  }
-
-  /** A trap is told to everyone through {@link Instance.onTrap}; here it only must not escape. */
-  #guard(run: () => void): void {
+  /** Calls the module (null: does not) and acts on the status. A trap must not escape: Instance.onTrap reports it. */
+  #callAndAct(run: ((wasm: StatusExports) => number) | null): void {
     try {
-      run();
+      if (run !== null) this.module.call(run);
+      this.#actOnStatus();
     } catch (error) {
       if (!(error instanceof ConnectionError)) throw error;
     }
+  }
+
+  /** Done after every call: notifies the requests, writes what waits, notices the end. */
+  #actOnStatus(): void {
+    const isWriteStuck = this.#outflow.isWriting;
+    this.#notifyRequests();
+    if (this.module.hasOutput) void this.#outflow.run();
+    if (this.module.phase !== PHASE.closed || this.#endReason !== null) return;
+    const { instance, handle } = this.module;
+    instance.call((wasm) => wasm.failure(handle));
+    const reason = instance.failure();
+    if (instance.report(REPORT.code) === CODES.unusableEndEntity) {
+      instance.call((wasm) => wasm.evidence(handle));
+      this.#unusableEndEntity = instance.output.slice();
+    }
+    this.#end(reason, isWriteStuck);
+  }
+
+  #notifyRequests(): void {
+    while (this.module.hasNews) {
+      const number = this.module.call((wasm) => wasm.next_ready(this.module.handle));
+      if (number <= 0) return;
+      this.#requests.get(number)?.notify();
+    }
+  }
+
+  /** The connection is over. With `isWriteStuck` an earlier write, maybe to a peer that reads nothing, is not waited for. */
+  #end(reason: ConnectionError, isWriteStuck: boolean): void {
+    if (this.#endReason !== null) return;
+    this.#endReason = this.#streamError === null ? reason : new ConnectionError("transport", this.#streamError);
+    this.#inflow.resume();
+    // A notified request may remove itself, which iteration over a Map allows.
+    for (const request of this.#requests.values()) request.notify();
+    this.module.endWait();
+    // An alert or close_notify whose write began just now leaves first.
+    if (isWriteStuck || !this.#outflow.isWriting) this.#closeStream();
+  }
+
+  #closeStream(): void {
+    this.#stream.close();
+    this.#resolveClosed();
+    this.#freeIfUnused();
+  }
+
+  #freeIfUnused(): void {
+    if (this.#isFreed || this.#endReason === null || this.#outflow.isWriting || this.#requests.size > 0) return;
+    this.#isFreed = true;
+    this.#removeTrapListener();
+    const { instance, handle } = this.module;
+    if (instance.trapped === null) instance.call((wasm) => wasm.connection_free(handle));
+    instance.connectionFreed();
+  }
+
+  #onTrap(): void {
+    const { trapped } = this.module.instance;
+    if (trapped !== null) this.#end(trapped, true);
   }
 }

@@ -13,13 +13,13 @@ import type { Dialer, PooledConnection } from "../pool/pooled-connection.ts";
 import type { QueueEntry } from "../pool/queue.ts";
 import type { Endpoint } from "./endpoints.ts";
 
-/** One endpoint, and how a connection to it is made. */
+/** One endpoint that may be dialled, and how. */
 export interface DialCandidate extends Dialer {
   readonly endpoint: Endpoint;
   readonly keyedPool: KeyedPool;
 }
 
-/** A connection to one of the candidates, verified; or why there is none. */
+/** The outcome: a verified connection to one of the candidates, or why there is none. */
 export type Acquired =
   | {
       readonly kind: "open";
@@ -29,27 +29,28 @@ export type Acquired =
     }
   | { readonly kind: "failed"; readonly endpoint: Endpoint; readonly failure: BackendFailure };
 
-/** How long a request waits. `connectMs` is for a connection, `roomMs`, a part of it, for room in the pool. */
-export interface Patience {
+/** What a request waits for, and how long. */
+export interface AcquireOptions {
+  /** The longest wait for a connection. */
   readonly connectMs: number;
+  /** The longest wait for room in the pool, as in PoolLimits. */
   readonly roomMs: number;
-  /** How long ago a connection of the pool last came free. */
-  readonly stillMs: () => number;
+  /** How long ago an exchange last ended. */
+  readonly sinceFreedMs: () => number;
+  /** Aborts when the client has left. */
+  readonly signal: AbortSignal;
+  /** Whether a connection from the pool will not do. */
+  readonly isFresh: boolean;
+  readonly client: RequestClient | undefined;
 }
 
 /** A request gives up after this many times `roomMs`, although connections come free that others get. */
 const MAX_ROOM_WAITS = 8;
 
-/**
- * Dials, or takes what comes free in the pool meanwhile. `candidates` is never empty. With `isFresh` a connection from the
- * pool will not do. `signal` aborts when the client has left.
- */
+/** Dials a connection, or takes one that comes free in the pool meanwhile. `candidates` is never empty. */
 export function acquire(
   candidates: readonly DialCandidate[],
-  { connectMs, roomMs, stillMs }: Patience,
-  signal: AbortSignal,
-  isFresh: boolean,
-  client?: RequestClient,
+  { connectMs, roomMs, sinceFreedMs, signal, isFresh, client }: AcquireOptions,
 ): Promise<Acquired> {
   const [first] = candidates;
   if (first === undefined) throw new RangeError("no candidate to dial");
@@ -62,33 +63,33 @@ export function acquire(
     const finish = (reason: AbandonReason): void => {
       clearTimeout(delay);
       clearTimeout(deadline);
-      clearInterval(crowding);
-      signal.removeEventListener("abort", gone);
+      clearInterval(roomCheck);
+      signal.removeEventListener("abort", onClientGone);
       over.abort(reason);
     };
     const giveUp = (reason: AbandonReason): void => {
       const { endpoint, keyedPool } = first;
       finish(reason);
-      const isCrowded = reason === "timeout" && isWaiting();
+      const lacksRoom = reason === "timeout" && waitsForRoom();
       const whose = keyedPool.isFull ? "to this endpoint" : "of the pool";
-      const crowded = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
-      const given: Acquired = { kind: "failed", endpoint, failure: isCrowded ? crowded : abandonedBy(reason) };
-      // The dials of a client that has left count as its own until they have ended, and it does not wait for this answer.
-      if (reason === "gone") void Promise.allSettled(dials).then(() => resolve(given));
-      else resolve(given);
+      const noRoom = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
+      const failed: Acquired = { kind: "failed", endpoint, failure: lacksRoom ? noRoom : abandonedBy(reason) };
+      // The dials of a client that has left count as that client's until they have ended; it waits for no answer.
+      if (reason === "gone") void Promise.allSettled(dials).then(() => resolve(failed));
+      else resolve(failed);
     };
     // A request that only waits for its turn to dial does not lack room in the pool.
-    const isWaiting = (): boolean => first.keyedPool.isShort && [...pending].every((entry) => entry.isWaiting);
-    const gone = (): void => giveUp("gone");
+    const waitsForRoom = (): boolean => first.keyedPool.isShort && [...pending].every((entry) => entry.isWaiting);
+    const onClientGone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
-    // A pool whose connections come free is worth waiting for, and one whose connections are all held is not. A request
+    // A pool whose connections come free is worth waiting for longer than one whose connections are all held. A request
     // that dials has its room already.
-    let waits = 0;
-    const look = (): void => {
-      if (isWaiting() && (stillMs() >= roomMs || ++waits >= MAX_ROOM_WAITS)) giveUp("timeout");
+    let roomWaits = 0;
+    const checkRoom = (): void => {
+      if (waitsForRoom() && (sinceFreedMs() >= roomMs || ++roomWaits >= MAX_ROOM_WAITS)) giveUp("timeout");
     };
-    const crowding = roomMs < connectMs ? setInterval(look, roomMs) : undefined;
-    const ended = (entry: QueueEntry, result: Acquired): void => {
+    const roomCheck = roomMs < connectMs ? setInterval(checkRoom, roomMs) : undefined;
+    const onResult = (entry: QueueEntry, result: Acquired): void => {
       if (over.signal.aborted) {
         if (result.kind === "open") result.pooled.keyedPool.release(result.pooled);
         return;
@@ -108,41 +109,46 @@ export function acquire(
       const entry = candidate.keyedPool.newEntry(client);
       pending.add(entry);
       if (next < candidates.length) delay = setTimeout(launch, DIAL_LIMITS.delayMs);
-      const reaching = reach(candidate, entry, over.signal, isFresh, () => clearTimeout(delay));
+      const onAccepted = (): void => clearTimeout(delay);
+      const reaching = reach(candidate, entry, { signal: over.signal, isFresh, onAccepted });
       dials.push(reaching);
-      const failed = (error: unknown): void => {
+      const onError = (error: unknown): void => {
         finish("lost");
         reject(error);
       };
-      reaching.then((result) => ended(entry, result), failed);
+      reaching.then((result) => onResult(entry, result), onError);
     };
-    signal.addEventListener("abort", gone, { once: true });
-    if (signal.aborted) gone();
+    signal.addEventListener("abort", onClientGone, { once: true });
+    if (signal.aborted) onClientGone();
     else launch();
   });
 }
 
-/** One endpoint: what others leave, or a dial. */
+interface ReachOptions {
+  readonly signal: AbortSignal;
+  readonly isFresh: boolean;
+  readonly onAccepted: () => void;
+}
+
+/** A connection to one endpoint: one that comes free in the pool, or a dialled one. */
 async function reach(
   candidate: DialCandidate,
   entry: QueueEntry,
-  signal: AbortSignal,
-  isFresh: boolean,
-  accepted: () => void,
+  { signal, isFresh, onAccepted }: ReachOptions,
 ): Promise<Acquired> {
   const { endpoint, keyedPool } = candidate;
   for (let mayTake = !isFresh; !signal.aborted; mayTake = true) {
     const pooled = mayTake ? keyedPool.take(entry.client) : null;
     if (pooled !== null) return { kind: "open", endpoint, pooled, isReused: true };
-    const obtained = await keyedPool.obtain(candidate, entry, signal, accepted);
+    const obtained = await keyedPool.obtain(candidate, entry, signal, onAccepted);
     if (obtained?.kind === "open") return { ...obtained, endpoint, isReused: false };
     if (obtained !== null) return { ...obtained, endpoint };
   }
   return { kind: "failed", endpoint, failure: abandonedBy(signal.reason) };
 }
 
-/** No connection came about, so another endpoint may answer. */
-export function isUndialled(failure: BackendFailure): boolean {
+/** Whether no connection came about, so that another endpoint may answer. */
+function isUndialled(failure: BackendFailure): boolean {
   return (
     failure.kind === "transport" && (failure.code === "connection-refused" || failure.code === "connection-unreachable")
   );

@@ -1,225 +1,180 @@
-/** One attempt at a backend: a connection from the pool or a new one, the exchange, and what it says of the endpoint. */
-import { abandonedBy, connect, type Connected } from "../connect/connect.ts";
-import type { Connection } from "../engine/connection.ts";
+/** One attempt at a backend: a connection from the pool or a new one, the exchange, and the endpoint's record. */
 import { codeOf } from "../events.ts";
-import { type ExchangeRequest, isIdempotent } from "../exchange.ts";
+import { type ExchangeRequest, isIdempotent, type Sent } from "../exchange.ts";
 import type { BackendFailure } from "../failure.ts";
 import { RETRY_LIMITS } from "../limits.ts";
-import type { KeyedPool } from "../pool/keyed-pool.ts";
-import type { Dialer, PooledConnection } from "../pool/pooled-connection.ts";
-import { acquire, type Acquired, type DialCandidate } from "./acquire.ts";
+import type { PooledConnection } from "../pool/pooled-connection.ts";
+import { keepInvocation } from "../runtime.ts";
+import { acquire, type Acquired } from "./acquire.ts";
+import { dialCandidates } from "./candidates.ts";
 import type { Endpoint } from "./endpoints.ts";
-import type { Conclusion, DialOutcome } from "./refused-peer.ts";
-import type { BackendState } from "./registry.ts";
+import { recordFailure, recordResponse } from "./record.ts";
+import type { BackendRegistry, BackendState } from "./registry.ts";
 import type { Replay } from "./replay.ts";
 import { isRepeatable, isStale, isUnprocessed } from "./retries.ts";
-import { exchangeOn, type OnOptions } from "./send-on.ts";
-import type { ConnectionFacts, Sender, Sent } from "./sent.ts";
+import { type RequestSending, sendRequest } from "./send-request.ts";
 
+/** What one attempt sends. */
 export interface AttemptOptions {
+  readonly request: ExchangeRequest;
+  /** The request's body; null where it has none. */
   readonly body: Replay | null;
-  /** Another attempt may follow. */
+  /** Whether another attempt may follow, which would need the body again. */
   readonly keepsBody: boolean;
   /** As in SendOptions. */
   readonly backendRequestMs: number | null;
 }
 
-/** Pooled connections tried that turn out to be closed, before one is dialled. */
-const MAX_STALE = 2;
-/** Connections tried after one whose peer says that it has not processed the request. */
-const MAX_UNPROCESSED = 2;
+/**
+ * Why a request is sent again on another connection within one attempt. `closed-while-idle`: before the request, the
+ * pooled connection turned out to be closed; `stale`: a reused connection ended before it took the request;
+ * `unprocessed`: the peer said that it has not processed the request.
+ */
+type RepeatReason = "closed-while-idle" | "stale" | "unprocessed";
 
-/** Begins with the endpoint `first`; another may have answered. */
+/** Connections used before one from the pool will not do any more. */
+const MAX_POOLED = 2;
+/** Repeats after a peer said that it has not processed the request. */
+const MAX_UNPROCESSED = 2;
+const NO_REPEATS: readonly RepeatReason[] = [];
+
+/** Sends the request once, beginning with the endpoint `first`; another may have answered. */
 export async function attempt(
-  sender: Sender,
+  registry: BackendRegistry,
   state: BackendState,
   first: Endpoint,
-  request: ExchangeRequest,
-  { body, keepsBody, backendRequestMs }: AttemptOptions,
+  { request, body, keepsBody, backendRequestMs }: AttemptOptions,
 ): Promise<Sent> {
-  const { runtime, timeouts, lasting, onEvent } = sender;
-  const { pool } = lasting;
-  // An upgrade begins where a request ends, so one with a body is none; where nothing can be upgraded it is dropped.
+  const { context } = registry;
+  const { runtime, timeouts, pool, onEvent } = context;
+  // Only a request without a body can be upgraded. Where nothing can be upgraded, the backend gets a plain request.
   const upgrade = request.body === null && first.upgrades !== null ? request.upgrade : null;
-  let next = first;
-  let unprocessed = 0;
-  for (let stale = 0; ; stale++) {
-    const begun = next;
-    const isFresh = stale >= MAX_STALE;
-    const taken = isFresh ? null : keyedPoolOf(begun, upgrade).take(request.client);
-    let acquired: Acquired;
-    if (taken === null) {
-      begun.inFlight++;
-      const candidates = candidatesFor(sender, state, begun, upgrade);
-      const stillMs = (): number => runtime.monotonicMs() - pool.freedMs;
-      const patience = { connectMs: timeouts.connectMs, roomMs: pool.limits.roomMs, stillMs };
-      const acquiring = acquire(candidates, patience, request.signal, isFresh, request.client);
-      acquired = await acquiring.finally(() => begun.inFlight--);
-    } else {
-      acquired = { kind: "open", endpoint: begun, pooled: taken, isReused: true };
-    }
-    if (acquired.kind === "failed") return attemptFailed(acquired.failure, acquired.endpoint);
-    const { endpoint, pooled, isReused } = acquired;
+  let begun = first;
+  let repeats = NO_REPEATS;
+  for (;;) {
+    const isFresh = repeats.length >= MAX_POOLED;
+    const taken = isFresh ? null : begun.poolFor(upgrade).take(request.client);
+    const acquired: Acquired =
+      taken === null
+        ? await dialOrWait(registry, state, begun, { request, upgrade, isFresh })
+        : { kind: "open", endpoint: begun, pooled: taken, isReused: true };
+    const { endpoint } = acquired;
+    if (acquired.kind === "failed") return { kind: "failed", failure: acquired.failure, endpoint: endpoint.address };
+    const { pooled, isReused } = acquired;
     if (isReused) {
-      if (isDelicate(request) && (await isGone(pooled, pool.clock.monotonicMs()))) continue;
+      if (!canRepeatAnyway(request) && (await wasClosedWhileIdle(pooled, runtime.monotonicMs()))) {
+        repeats = [...repeats, "closed-while-idle"];
+        continue;
+      }
       onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "reused" });
     }
     endpoint.inFlight++;
     pool.inFlight++;
-    const unhold = request.client === undefined ? null : pooled.keyedPool.hold(request.client);
-    const over = Promise.withResolvers<void>();
-    runtime.keep?.(over.promise);
+    const releaseShare = request.client === undefined ? null : pooled.keyedPool.hold(request.client);
+    const releaseInvocation = keepInvocation(runtime);
     const isHttp2 = pooled.connection.protocol !== "http/1.1";
-    const result = await exchangeOn(pooled.connection, request, {
-      body: body?.source(keepsBody || isReused || isHttp2) ?? null,
+    const sent = await sendRequest(pooled.connection, request, {
+      endpoint: endpoint.address,
+      body: body?.reader(keepsBody || isReused || isHttp2) ?? null,
       upgrade,
       bodyIdleMs: timeouts.bodyIdleMs,
       limit: limitOf(backendRequestMs, timeouts.responseMs),
-      release() {
+      onEnd() {
         endpoint.inFlight--;
         pool.inFlight--;
-        unhold?.();
+        releaseShare?.();
         pooled.keyedPool.release(pooled);
-        over.resolve();
+        releaseInvocation?.();
       },
     });
-    if (!("kind" in result)) {
-      if (endpoint.succeeded()) onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "recovered" });
-      return { kind: "response", response: result, endpoint: endpoint.address, connection: facts(pooled.connection) };
+    if (sent.kind === "response") {
+      recordResponse(context, state, endpoint);
+      return sent;
     }
-    // Maybe only this request was slow, maybe nothing comes through any more: the next one does not wait to see.
-    if (result.kind === "transport" && result.code === "response-timeout") pooled.keyedPool.discard(pooled);
-    const sent = attemptFailed(result, endpoint);
-    if (isReused && stale <= MAX_STALE && isStale(result) && isRepeatable(sent, request, body)) continue;
-    blame(sender, state, endpoint, result);
-    const mayRepeat = isHttp2 && isUnprocessed(result) && isRepeatable(sent, request, body);
-    if (!mayRepeat || unprocessed++ >= MAX_UNPROCESSED) return sent;
-    onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "retried", code: codeOf(result) });
-    next = state.endpoints.pick(runtime.monotonicMs(), new Set([endpoint.address])) ?? next;
+    const { failure } = sent;
+    // Maybe only this request was slow, maybe the connection is dead: no further request finds out.
+    if (failure.kind === "transport" && failure.code === "response-timeout") pooled.keyedPool.discard(pooled);
+    const repeat = isRepeatable(sent, request, body)
+      ? repeatAfter(failure, { isReused, isHttp2, repeats, begun, endpoint, state, nowMs: runtime.monotonicMs() })
+      : null;
+    // That a connection ended between two requests is no fault of its endpoint.
+    if (repeat?.reason !== "stale") recordFailure(context, state, endpoint, failure);
+    if (repeat === null) return sent;
+    if (repeat.reason === "unprocessed")
+      onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "retried", code: codeOf(failure) });
+    begun = repeat.endpoint;
+    repeats = [...repeats, repeat.reason];
   }
 }
 
-const attemptFailed = (failure: BackendFailure, { address }: Endpoint): Sent => ({
-  kind: "failed",
-  failure,
-  endpoint: address,
-});
-
-const keyedPoolOf = ({ keyedPool, upgrades }: Endpoint, upgrade: string | null): KeyedPool =>
-  upgrade === null || upgrades === null ? keyedPool : upgrades;
-
-function candidatesFor(
-  sender: Sender,
-  state: BackendState,
-  first: Endpoint,
-  upgrade: string | null,
-): readonly DialCandidate[] {
-  const { runtime, lasting, registry, timeouts, onEvent } = sender;
-  const { id: backend, endpoints } = state;
-  return endpoints.inOrder(first, runtime.monotonicMs()).map((endpoint) => {
-    const keyedPool = keyedPoolOf(endpoint, upgrade);
-    const open: Dialer["open"] = async (signal, accepted) => {
-      const permit = await endpoint.refusedPeer.permit(runtime.monotonicMs, signal);
-      if (permit.kind === "aborted") return { kind: "failed", failure: abandonedBy(signal.reason), leavesOut: false };
-      if (permit.kind === "refused") return { kind: "failed", failure: permit.failure, leavesOut: true };
-      const startMs = runtime.monotonicMs();
-      let outcome: DialOutcome = { kind: "unknown" };
-      let connected: Connected;
-      try {
-        connected = await connect({
-          backend: state.backend,
-          endpoint: endpoint.address,
-          protocols: keyedPool === endpoint.keyedPool ? "any" : "http/1.1",
-          policies: registry.policies,
-          runtime,
-          signal,
-          accepted,
-        });
-        if (connected.kind === "open") outcome = { kind: "verified" };
-        else if (connected.leavesOut) outcome = { kind: "refused", failure: connected.failure };
-      } finally {
-        const conclusion = permit.conclude(outcome, lasting.random());
-        tellOfRefusal(sender, state, endpoint, outcome, conclusion);
-      }
-      if (connected.kind === "open") {
-        const { protocol, security, closed } = connected.connection;
-        runtime.keep?.(closed);
-        const durationMs = runtime.monotonicMs() - startMs;
-        const resumed = security.kind === "tls" ? security.resumed : null;
-        onEvent?.({ backend, endpoint: endpoint.address, kind: "connected", protocol, resumed, durationMs });
-      } else if (codeOf(connected.failure) !== "client-gone") {
-        const code = codeOf(connected.failure);
-        onEvent?.({ backend, endpoint: endpoint.address, kind: "connect-failed", code });
-        // A refused peer is left out already.
-        if (outcome.kind !== "refused") blame(sender, state, endpoint, connected.failure);
-      }
-      return connected;
-    };
-    return {
-      endpoint,
-      keyedPool,
-      connectMs: timeouts.connectMs,
-      open(...dialling) {
-        const opening = open(...dialling);
-        runtime.keep?.(opening);
-        return opening;
-      },
-    };
-  });
+/** The exchange that failed. */
+interface FailedExchange {
+  readonly state: BackendState;
+  /** The endpoint with which the attempt had begun. */
+  readonly begun: Endpoint;
+  /** The endpoint that failed. */
+  readonly endpoint: Endpoint;
+  readonly isReused: boolean;
+  readonly isHttp2: boolean;
+  readonly repeats: readonly RepeatReason[];
+  readonly nowMs: number;
 }
 
-/** Says that the endpoint is left out for its handshake, or is back. */
-function tellOfRefusal(
-  { onEvent }: Sender,
-  { id: backend }: BackendState,
-  { address: endpoint }: Endpoint,
-  outcome: DialOutcome,
-  conclusion: Conclusion,
-): void {
-  if (conclusion.kind === "recovered") onEvent?.({ backend, endpoint, kind: "recovered" });
-  if (conclusion.kind !== "left-out" || outcome.kind !== "refused") return;
-  onEvent?.({ backend, endpoint, kind: "ejected", code: codeOf(outcome.failure), durationMs: conclusion.durationMs });
+/** Why a repeatable request is sent again, and to which endpoint; null when the failure stands. */
+function repeatAfter(
+  failure: BackendFailure,
+  { state, begun, endpoint, isReused, isHttp2, repeats, nowMs }: FailedExchange,
+): { readonly reason: RepeatReason; readonly endpoint: Endpoint } | null {
+  if (isReused && repeats.length <= MAX_POOLED && isStale(failure)) return { reason: "stale", endpoint: begun };
+  if (!isHttp2 || !isUnprocessed(failure)) return null;
+  if (repeats.filter((reason) => reason === "unprocessed").length >= MAX_UNPROCESSED) return null;
+  const other = state.endpoints.pick(nowMs, new Set([endpoint.address]));
+  return { reason: "unprocessed", endpoint: other ?? begun };
 }
 
-/** Puts a failure on the endpoint's record. */
-function blame(
-  { runtime, lasting, onEvent }: Sender,
+interface Wanted {
+  readonly request: ExchangeRequest;
+  readonly upgrade: string | null;
+  readonly isFresh: boolean;
+}
+
+/** A connection for a request that finds none in the pool. Meanwhile the request counts as in flight on its endpoint. */
+function dialOrWait(
+  registry: BackendRegistry,
   state: BackendState,
   endpoint: Endpoint,
-  failure: BackendFailure,
-): void {
-  const durationMs = endpoint.failed(failure, runtime.monotonicMs(), lasting.random());
-  if (durationMs === 0) return;
-  const code = codeOf(failure);
-  onEvent?.({ backend: state.id, endpoint: endpoint.address, kind: "ejected", code, durationMs });
+  { request: { signal, client }, upgrade, isFresh }: Wanted,
+): Promise<Acquired> {
+  const { runtime, timeouts, pool } = registry.context;
+  endpoint.inFlight++;
+  const acquiring = acquire(dialCandidates(registry, state, endpoint, upgrade), {
+    connectMs: timeouts.connectMs,
+    roomMs: pool.limits.roomMs,
+    sinceFreedMs: () => runtime.monotonicMs() - pool.freedMs,
+    signal,
+    isFresh,
+    client,
+  });
+  return acquiring.finally(() => endpoint.inFlight--);
 }
 
-/** `HTTPRouteTimeouts.backendRequest` covers the whole response; our own default only a backend's silence. */
-function limitOf(backendRequestMs: number | null, responseMs: number): OnOptions["limit"] {
+/** `HTTPRouteTimeouts.backendRequest` covers the whole response, our own default only the time until its head. */
+function limitOf(backendRequestMs: number | null, responseMs: number): RequestSending["limit"] {
   if (backendRequestMs === null) return { ms: responseMs, to: "head" };
   return backendRequestMs === 0 ? null : { ms: backendRequestMs, to: "end" };
 }
 
-/** Cannot simply be sent again when the connection turns out to be closed. */
-const isDelicate = ({ method, body }: ExchangeRequest): boolean => body !== null || !isIdempotent(method);
+/** Whether a request can be sent again, whatever became of the connection it was sent on. */
+const canRepeatAnyway = ({ method, body }: ExchangeRequest): boolean => body === null && isIdempotent(method);
 
 /**
- * Whether a connection that lay idle for long was closed meanwhile: the runtime tells only once it has looked at its
- * sockets again, which it does between two timers; the first may come before.
+ * Whether a connection that was idle for long is closed by now: the runtime tells only once it has looked at its sockets
+ * again, which it does between two timers. The first of the two may come before it has.
  */
-async function isGone({ connection, idleSinceMs }: PooledConnection, nowMs: number): Promise<boolean> {
+async function wasClosedWhileIdle({ connection, idleSinceMs }: PooledConnection, nowMs: number): Promise<boolean> {
   if (connection.inflight > 0 || nowMs - idleSinceMs < RETRY_LIMITS.idleMs) return false;
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => void setTimeout(resolve));
   if (connection.alive) return false;
   connection.close();
   return true;
-}
-
-function facts({ protocol, security }: Connection): ConnectionFacts {
-  if (security.kind === "plaintext") return { protocol, tls: null };
-  const { presented } = security.peer.path.matched;
-  return {
-    protocol,
-    tls: { version: security.version, sni: security.sni, resumed: security.resumed, matched: presented },
-  };
 }

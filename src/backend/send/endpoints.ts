@@ -1,4 +1,4 @@
-/** The endpoints of a backend: which is next, and which are left out because they failed. */
+/** The endpoints of a backend: which one gets the next request, and which ones are left out because they failed. */
 import type { BundleEndpoint } from "../../bundle/types.ts";
 import { type BackendCode, codeOf } from "../events.ts";
 import type { BackendFailure } from "../failure.ts";
@@ -6,7 +6,7 @@ import { DIAL_LIMITS, HEALTH_LIMITS } from "../limits.ts";
 import type { KeyedPool } from "../pool/keyed-pool.ts";
 import { RefusedPeer } from "./refused-peer.ts";
 
-/** Failures that say something of the endpoint; the others are the client's, or ours. */
+/** Failures for which the endpoint is to blame; the others are the client's or ours. */
 const ENDPOINT_FAULTS: ReadonlySet<BackendCode> = new Set<BackendCode>([
   "connection-refused",
   "connection-unreachable",
@@ -19,15 +19,15 @@ const ENDPOINT_FAULTS: ReadonlySet<BackendCode> = new Set<BackendCode>([
   "response-incomplete",
 ]);
 
-/** One endpoint under one policy. Succeeding bundles share it while that stays, with its load and its record. */
+/** One endpoint under one policy. Bundles that have both share this object with its load and its record. */
 export class Endpoint {
   readonly address: BundleEndpoint;
   readonly keyedPool: KeyedPool;
-  /** Where ALPN offers HTTP/1.1 alone, because it can be upgraded; null where nothing can be. */
+  /** The pool whose connections offer HTTP/1.1 alone by ALPN, because only HTTP/1.1 can be upgraded; null without it. */
   readonly upgrades: KeyedPool | null;
-  /** Whether its chain was refused, and until when it is not dialled. */
+  /** The record of refused chains: until when the endpoint is not dialled. */
   readonly refusedPeer = new RefusedPeer();
-  /** Requests on it, and those that wait for a connection to it. */
+  /** Requests on connections to this endpoint, and requests that wait for one. */
   inFlight = 0;
   #failures = 0;
   #ejections = 0;
@@ -39,13 +39,19 @@ export class Endpoint {
     this.upgrades = upgrades;
   }
 
+  /** The pool for a request that asks to change to the protocol `upgrade`; null: the request asks for none. */
+  poolFor(upgrade: string | null): KeyedPool {
+    return upgrade === null || this.upgrades === null ? this.keyedPool : this.upgrades;
+  }
+
+  /** Whether so many failures in a row are on record that the endpoint is left out. */
   get isEjected(): boolean {
     return this.#failures >= HEALTH_LIMITS.failures;
   }
 
   /**
-   * May have the next request. When its time out is over, one request at a time asks whether it is back; one that is
-   * still in flight long after (a WebSocket, or what an invocation took along that a platform ended) does not count.
+   * Whether the endpoint may get the next request. When an ejection is over, one request at a time tries the endpoint. A
+   * request that is still in flight long after (a WebSocket, or one whose invocation the platform has ended) does not count.
    */
   isReady(nowMs: number): boolean {
     if (this.refusedPeer.leavesOut(nowMs)) return false;
@@ -53,7 +59,7 @@ export class Endpoint {
     return !this.isEjected || (sinceMs >= 0 && (this.inFlight === 0 || sinceMs >= HEALTH_LIMITS.maxEjectionMs));
   }
 
-  /** True: it was ejected, and is back. */
+  /** Records a response; answers whether that ended an ejection. */
   succeeded(): boolean {
     const wasEjected = this.isEjected;
     this.#failures = 0;
@@ -62,8 +68,8 @@ export class Endpoint {
   }
 
   /**
-   * For how long this failure ejects it: 0 means that it does not. Jittered, so that endpoints do not return together.
-   * A refused chain is on the record of {@link refusedPeer} instead.
+   * Records a failure; answers for how long it ejects the endpoint: 0 when it does not. The time is jittered, so that
+   * endpoints do not return together. A refused chain is on the record of {@link refusedPeer} instead.
    */
   failed(failure: BackendFailure, nowMs: number, random: number): number {
     if (!ENDPOINT_FAULTS.has(codeOf(failure))) return 0;
@@ -76,6 +82,7 @@ export class Endpoint {
   }
 }
 
+/** All endpoints of one backend. */
 export class Endpoints {
   readonly all: readonly Endpoint[];
   readonly #random: () => number;
@@ -89,15 +96,15 @@ export class Endpoints {
   }
 
   /**
-   * The endpoint for the next request: whose turn it is, unless a random other one has fewer requests in flight. Taking
-   * turns alone piles requests up on a slow endpoint; the lesser of two random ones alone is uneven at low load. Those
-   * in `avoid` and those left out come only when there are no others, those with a refused chain last: they answer with
-   * the remembered code.
+   * The endpoint for the next request: the next in turn, unless a random other one has fewer requests in flight. Turns
+   * alone pile requests up on a slow endpoint; the less loaded of two random ones alone is uneven at low load. Endpoints in
+   * `avoid`, and endpoints left out, come only when there are no others; last come those with a refused chain, which
+   * answer with the remembered code.
    */
   pick(nowMs: number, avoid: ReadonlySet<BundleEndpoint>): Endpoint | null {
     const { all } = this;
     const count = all.length;
-    // A further attempt takes no turn: with two endpoints every request would begin with the same one.
+    // Another attempt takes no turn: with two endpoints every request would begin with the same one.
     const turn = (avoid.size === 0 ? this.#turn++ : this.#turn) % Math.max(count, 1);
     const mine = all[turn];
     if (mine === undefined || count === 1) return mine ?? null;
@@ -111,7 +118,7 @@ export class Endpoints {
     return other !== undefined && other.inFlight < mine.inFlight && fit(other) ? other : mine;
   }
 
-  /** `first`, then those to dial when it does not answer. */
+  /** The endpoints to dial in order: `first`, then those for the case that it does not answer. */
   inOrder(first: Endpoint, nowMs: number): readonly Endpoint[] {
     const others = this.#after(this.all.indexOf(first)).filter(
       (each) => each !== first && !each.refusedPeer.leavesOut(nowMs),

@@ -1,13 +1,14 @@
 /**
- * An endpoint whose presented chain was refused, or whose handshake was not acceptable otherwise: until when it is not
- * dialled, what is answered meanwhile, and which request asks again.
+ * The record of an endpoint whose presented chain was refused, or whose handshake was not acceptable otherwise: until when
+ * it is not dialled, what requests are answered meanwhile, and which request dials again.
  */
 import type { BackendFailure } from "../failure.ts";
 import { REFUSED_PEER_LIMITS } from "../limits.ts";
 
+/** A refusal that requests are answered with. */
 interface Remembered {
   readonly failure: BackendFailure;
-  /** Monotonic. */
+  /** Until when, monotonic. */
   readonly untilMs: number;
 }
 
@@ -15,19 +16,20 @@ interface Remembered {
 export type Permit =
   | {
       readonly kind: "dial";
-      /** Call once with how the dial ended, whatever that was; answers what changed for the endpoint. */
+      /** Must be called once with the outcome of the dial, whatever it is; answers what that changed for the endpoint. */
       readonly conclude: (outcome: DialOutcome, random: number) => Conclusion;
     }
   | { readonly kind: "refused"; readonly failure: BackendFailure }
   /** The signal has aborted. */
   | { readonly kind: "aborted" };
 
-/** `unknown`: the peer was not heard, by a failed connection or an abort. */
+/** The outcome of a dial. `unknown`: the connection failed or was abandoned before the peer presented a chain. */
 export type DialOutcome =
   | { readonly kind: "verified" }
   | { readonly kind: "refused"; readonly failure: BackendFailure }
   | { readonly kind: "unknown" };
 
+/** What the outcome of a dial changed for the endpoint. */
 export type Conclusion =
   | { readonly kind: "left-out"; readonly durationMs: number }
   | { readonly kind: "recovered" }
@@ -35,59 +37,60 @@ export type Conclusion =
 
 /**
  * The record of one endpoint under one policy and client identity. Unlike an ejection after transport failures it
- * holds for the only endpoint too: what the peer presents is known, and a further dial would cost a handshake to hear it
- * again.
+ * holds for the only endpoint too: what the peer presents is known, and another dial would cost a handshake to find the
+ * same.
  */
 export class RefusedPeer {
   #remembered: Remembered | null = null;
   /** Refusals in a row; each doubles the time without a dial. */
   #refusals = 0;
-  /** The one dial that asks again after that time, and until when it is waited for: its invocation may have been ended. */
-  #asking: { readonly over: PromiseWithResolvers<void>; readonly untilMs: number } | null = null;
+  /** The one dial after that time, and until when others wait for it: the platform may have ended its invocation. */
+  #probe: { readonly over: PromiseWithResolvers<void>; readonly untilMs: number } | null = null;
 
+  /** Whether a refusal is on record. */
   get isRemembered(): boolean {
     return this.#remembered !== null;
   }
 
-  /** A request that has another endpoint goes there. */
+  /** Whether requests that have another endpoint go there. */
   leavesOut(nowMs: number): boolean {
-    return this.#remembered !== null && (nowMs < this.#remembered.untilMs || this.#isAsking(nowMs));
+    return this.#remembered !== null && (nowMs < this.#remembered.untilMs || this.#isProbing(nowMs));
   }
 
   /**
-   * Asked before each dial. Once the time is over the first caller dials, and the others wait for what it hears, so
-   * that no client gets a refusal older than {@link REFUSED_PEER_LIMITS}.maxMs. The wait is as long as that dial:
-   * its time limit ends both. `signal` ends the caller's own.
+   * Called before each dial. Once the time is over the first caller dials, and the others wait for the outcome of that
+   * dial, so that no client gets a refusal older than {@link REFUSED_PEER_LIMITS}.maxMs. The time limit of the dial ends
+   * their wait too; `signal` ends the wait of this caller alone.
    */
   async permit(monotonicMs: () => number, signal: AbortSignal): Promise<Permit> {
     while (this.#remembered !== null) {
       if (signal.aborted) return { kind: "aborted" };
       const nowMs = monotonicMs();
       if (nowMs < this.#remembered.untilMs) return { kind: "refused", failure: this.#remembered.failure };
-      if (this.#asking === null || !this.#isAsking(nowMs)) {
+      if (this.#probe === null || !this.#isProbing(nowMs)) {
         const over = Promise.withResolvers<void>();
-        const asking = { over, untilMs: nowMs + REFUSED_PEER_LIMITS.askMs };
-        this.#asking = asking;
+        const probe = { over, untilMs: nowMs + REFUSED_PEER_LIMITS.askMs };
+        this.#probe = probe;
         return {
           kind: "dial",
           conclude: (outcome, random) => {
-            if (this.#asking === asking) this.#asking = null;
+            if (this.#probe === probe) this.#probe = null;
             const conclusion = this.#conclude(outcome, monotonicMs(), random);
             over.resolve();
             return conclusion;
           },
         };
       }
-      await settledOrAborted(this.#asking.over.promise, signal);
+      await settledOrAborted(this.#probe.over.promise, signal);
     }
     return { kind: "dial", conclude: (outcome, random) => this.#conclude(outcome, monotonicMs(), random) };
   }
 
-  #isAsking(nowMs: number): boolean {
-    return this.#asking !== null && nowMs < this.#asking.untilMs;
+  #isProbing(nowMs: number): boolean {
+    return this.#probe !== null && nowMs < this.#probe.untilMs;
   }
 
-  /** A changed bundle may have mended what was refused. */
+  /** Forgets the refusal: a changed bundle may accept what was refused. */
   forget(): void {
     this.#remembered = null;
     this.#refusals = 0;
@@ -95,16 +98,16 @@ export class RefusedPeer {
 
   #conclude(outcome: DialOutcome, nowMs: number, random: number): Conclusion {
     if (outcome.kind === "refused") {
-      // Dials that began before the first refusal was known tell nothing new.
+      // A dial that began before the first refusal was known says nothing new.
       if (this.#remembered !== null && nowMs < this.#remembered.untilMs) return { kind: "unchanged" };
       const { firstMs, maxMs } = REFUSED_PEER_LIMITS;
-      // Jittered downwards: the maximum is a promise to clients.
+      // Jittered downwards, because the maximum must hold.
       const durationMs = Math.min(firstMs * 2 ** this.#refusals++, maxMs) * (1 - random / 4);
       this.#remembered = { failure: outcome.failure, untilMs: nowMs + durationMs };
       return { kind: "left-out", durationMs };
     }
     const wasRefused = this.#remembered !== null;
-    // Without a verdict the old refusal is given to nobody either: it would be older than its time.
+    // Without a verdict the old refusal is forgotten all the same, because its time is over.
     if (outcome.kind === "unknown") {
       if (wasRefused && nowMs >= (this.#remembered?.untilMs ?? 0)) this.#remembered = null;
       return { kind: "unchanged" };

@@ -1,73 +1,74 @@
-/** A request body that can be sent again: what an attempt has read is kept for the next one, up to a bound. */
-import type { BodySource } from "../engine/upload.ts";
+/** A request body that can be sent again: what one attempt has read is kept for the next attempt, up to a bound. */
+import type { BodyReader } from "../engine/request-body.ts";
 import { RETRY_LIMITS } from "../limits.ts";
 
+/** One request body for several attempts. */
 export class Replay {
   readonly #body: ReadableStream<Uint8Array>;
   #reader: ReadableStreamDefaultReader<Uint8Array> | null = null;
-  /** Chunks read, the first `#dropped` of them let go. */
+  /** Chunks read, without the first `#dropped` ones. */
   #chunks: Uint8Array[] = [];
   #dropped = 0;
   #bytes = 0;
-  #keeps = true;
-  #ended = false;
+  #isKept = true;
+  #hasEnded = false;
   #filling: Promise<void> | null = null;
-  #cancelled = false;
-  #final = false;
+  #isCancelled = false;
+  #isFinal = false;
 
   constructor(body: ReadableStream<Uint8Array>) {
     this.#body = body;
   }
 
-  /** Another attempt can send the whole body. */
+  /** Whether another attempt can send the whole body. */
   get isWhole(): boolean {
-    return this.#keeps;
+    return this.#isKept;
   }
 
   /**
-   * The body from its start. `keeps`: another source may be asked for. Locks the stream with the first read: a request
-   * that never starts leaves it to its host.
+   * A reader of the body from its start. `isKept`: another reader may be asked for later. The first read locks the stream;
+   * the stream of a request that never starts stays unlocked for its host.
    */
-  source(keeps: boolean): BodySource {
+  reader(isKept: boolean): BodyReader {
     let at = 0;
-    this.#cancelled = false;
+    this.#isCancelled = false;
     return {
       read: async () => {
-        this.#keeps &&= keeps;
+        this.#isKept &&= isKept;
         while (at - this.#dropped >= this.#chunks.length) {
-          if (this.#ended) return { done: true, value: undefined };
+          if (this.#hasEnded) return { done: true, value: undefined };
           await (this.#filling ??= this.#fill());
         }
         const value = this.#chunks[at - this.#dropped];
-        if (value === undefined) throw new RangeError("a chunk that was let go");
+        if (value === undefined) throw new RangeError("a chunk that is no longer kept");
         at++;
-        if (!this.#keeps) this.#drop(at);
+        if (!this.#isKept) this.#drop(at);
         return { done: false, value };
       },
       cancel: async () => {
-        this.#cancelled = true;
-        if (this.#final) await this.#cancel();
+        this.#isCancelled = true;
+        if (this.#isFinal) await this.#cancel();
       },
     };
   }
 
-  /** No further source is asked for. */
+  /** Ends keeping: no further reader is asked for. */
   finish(): void {
-    this.#final = true;
-    this.#keeps = false;
-    // The source's own trouble; nobody reads it any more.
-    if (this.#cancelled) this.#cancel().catch(() => undefined);
+    this.#isFinal = true;
+    this.#isKept = false;
+    // Nobody reads the body any more, so an error of its source concerns nobody.
+    if (this.#isCancelled) this.#cancel().catch(() => undefined);
   }
 
   async #fill(): Promise<void> {
     this.#reader ??= this.#body.getReader();
     try {
       const { done, value } = await this.#reader.read();
-      this.#ended = done;
+      this.#hasEnded = done;
       if (value === undefined) return;
       this.#chunks.push(value);
       this.#bytes += value.length;
-      this.#keeps &&= this.#bytes <= RETRY_LIMITS.bodyBytes;
+      this.#isKept &&= this.#bytes <= RETRY_LIMITS.bodyBytes;
     } finally {
       this.#filling = null;
     }

@@ -1,12 +1,11 @@
 /** When a request is sent again, and after how long. */
 import type { BundleRetry } from "../../bundle/types.ts";
-import { type ExchangeRequest, isIdempotent } from "../exchange.ts";
+import { type ExchangeRequest, isIdempotent, type Sent } from "../exchange.ts";
 import type { BackendFailure, TransportCode } from "../failure.ts";
 import { RETRY_LIMITS } from "../limits.ts";
 import type { Replay } from "./replay.ts";
-import type { Sent } from "./sent.ts";
 
-/** Failures that the same request would meet again, or that are its client's. */
+/** Failures that the same request would meet again, or for which its client is to blame. */
 const FINAL: ReadonlySet<TransportCode> = new Set<TransportCode>([
   "no-endpoint",
   "connection-prohibited",
@@ -14,7 +13,7 @@ const FINAL: ReadonlySet<TransportCode> = new Set<TransportCode>([
   "request-too-large",
   "request-body-failed",
   "client-gone",
-  // Maybe this very request kills engines.
+  // Maybe it was this request that made the module trap.
   "engine-trapped",
   "internal-error",
 ]);
@@ -38,8 +37,8 @@ export function isWorthRetrying(sent: Sent, { codes }: BundleRetry, hasOtherEndp
 }
 
 /**
- * Whether sending it again can do no harm: nothing of it was sent, or it may arrive twice (RFC 9110 §9.2.2: a proxy
- * MUST NOT automatically retry non-idempotent requests), and its body is there once more.
+ * Whether sending the request again does no harm: nothing of it was sent, or it may arrive twice (RFC 9110 §9.2.2: a proxy
+ * MUST NOT automatically retry non-idempotent requests), and its body can be sent again.
  */
 export function isRepeatable(sent: Sent, { method, signal }: ExchangeRequest, body: Replay | null): boolean {
   if (signal.aborted || body?.isWhole === false) return false;
@@ -48,10 +47,10 @@ export function isRepeatable(sent: Sent, { method, signal }: ExchangeRequest, bo
   return sent.failure.kind !== "transport" || sent.failure.sent === "nothing";
 }
 
-/** The peer's end before a response, and before all of its head. */
+/** Failures by which a connection ends before the response's head has come. */
 const ENDED: ReadonlySet<TransportCode> = new Set<TransportCode>(["connection-terminated", "response-incomplete"]);
 
-/** On a reused connection: it was closed meanwhile, or took no further request. The peer may do so at any time. */
+/** Whether a reused connection was closed meanwhile or took no further request, as a peer may do at any time. */
 export function isStale(failure: BackendFailure): boolean {
   if (failure.kind !== "transport" || FINAL.has(failure.code) || failure.afterHead === true) return false;
   return failure.sent === "nothing" || ENDED.has(failure.code);
@@ -59,13 +58,14 @@ export function isStale(failure: BackendFailure): boolean {
 
 /**
  * Whether a peer on HTTP/2 has said that it has not processed the request: by GOAWAY with a lower last stream (RFC 9113
- * §6.8), by REFUSED_STREAM (§8.7), or by an end before any of it was sent. It may be sent again whatever its method.
+ * §6.8), by REFUSED_STREAM (§8.7), or by an end before any of the request was sent. A request with any method may then be
+ * sent again.
  */
 export function isUnprocessed(failure: BackendFailure): boolean {
   return failure.kind === "transport" && failure.code === "connection-terminated" && failure.sent === "nothing";
 }
 
-/** Full jitter over a base that doubles; `retry` counts from 0. */
+/** The pause before a retry, in ms: full jitter over a base that doubles. `retry` counts from 0. */
 export function backoffMs({ backoffMs: base }: BundleRetry, retry: number, random: number): number {
   const baseMs = base ?? RETRY_LIMITS.backoffMs;
   return random * baseMs * Math.min(2 ** retry, RETRY_LIMITS.backoffFactor);

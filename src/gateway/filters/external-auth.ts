@@ -3,7 +3,7 @@
  * pass. "If there is any problem communicating with the external service, this filter MUST fail closed."
  */
 import {
-  type Backends,
+  type RequestSender,
   dropBody,
   type ExchangeRequest,
   type HeaderList,
@@ -38,7 +38,7 @@ const ABOUT_THE_RESPONSE = new Set([
 export async function authorize(
   { target, pathPrefix, requestHeaders, responseHeaders, maxBodyBytes }: BundleExternalAuth,
   request: ExchangeRequest,
-  backends: Backends,
+  backends: RequestSender,
 ): Promise<Authorized> {
   if ("refused" in target) {
     return failed(configurationFailure(target.refused, "the external auth backendRef is refused"));

@@ -2,7 +2,13 @@
  * The RequestMirror filter: sends a copy of a request to another backend and drops the response. A copy never delays the
  * request itself: a mirror backend that reads the body more than a window later than the main backend is cut off.
  */
-import { type Backends, dropBody, type ExchangeRequest, type Sent, transportFailure } from "../../backend/index.ts";
+import {
+  type RequestSender,
+  dropBody,
+  type ExchangeRequest,
+  type Sent,
+  transportFailure,
+} from "../../backend/index.ts";
 import type { BackendId, BundleMirror } from "../../bundle/types.ts";
 import { configurationFailure, type Failure, failureOf } from "../failures.ts";
 
@@ -30,7 +36,7 @@ interface Copy {
 }
 
 interface MirrorContext {
-  readonly backends: Backends;
+  readonly backends: RequestSender;
   readonly load: MirrorLoad;
   /** A callback for each copy that fails. `sent` is null when the copy did not go to its backend. */
   readonly onFailure: (mirrored: MirroredRequest, failure: Failure, sent: Sent | null) => void;

@@ -160,7 +160,7 @@ function generationOf(
     createBackends({ bundle, secrets, runtime, poolLimits: poolLimits(), onEvent });
   const gateway = createGateway({
     bundle,
-    backends: { ...backends, send: openingWebSockets((...asked) => backends.send(...asked)) },
+    backends: { send: openingWebSockets((...asked) => backends.send(...asked)) },
     log,
     capabilities,
     monotonicMs: runtime.monotonicMs,

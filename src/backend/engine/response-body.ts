@@ -1,10 +1,10 @@
-/** A response as streams: the body pulled by its reader, and the duplex after an upgrade. */
+/** A response as streams: its body, which the reader pulls, and the byte stream behind an upgrade. */
 import type { ByteStream } from "../runtime.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Pump } from "./pump.ts";
 
 /**
- * What the module has of a body: a piece of it, valid until its buffer is given away; its end; the failure that broke it
+ * What the module has of a body: a piece of it, whose buffer belongs to the taker; its end; the failure that broke it
  * off; or nothing yet.
  */
 export type TakenBytes =
@@ -13,21 +13,23 @@ export type TakenBytes =
   | { readonly kind: "failed"; readonly error: ConnectionError }
   | { readonly kind: "nothing" };
 
-/** The exchange that a stream reads, as far as the stream needs it. */
+/** The exchange whose response is read as a stream, as the stream needs it. */
 export interface StreamedExchange {
+  /** Takes the next bytes. */
   take(): TakenBytes;
-  /** Has the module go on with what was taken. */
-  proceed(): void;
+  /** Called after taking: the module may read on. */
+  resumeReading(): void;
   /** Resolves when there may be more to take. */
   changed(): Promise<void>;
-  /** The same for a body that is read as a stream. */
+  /** As `changed`, but a backend that sends nothing for too long fails the exchange. */
   bodyChanged(): Promise<void>;
-  /** False when the upgraded connection is over. */
+  /** Writes to an upgraded connection; answers false when that connection is over. */
   write(bytes: Uint8Array): Promise<boolean>;
+  /** Cancels the exchange. */
   cancel(error: ConnectionError): void;
 }
 
-/** Nothing is taken from the module before someone reads, so an unread body stops the backend. */
+/** The body as a stream. Nothing is taken from the module before somebody reads, so an unread body stops the backend. */
 export function responseBody(exchange: StreamedExchange): ReadableStream<Uint8Array> {
   const source = new ResponseBody(exchange);
   return new ReadableStream({
@@ -39,7 +41,7 @@ export function responseBody(exchange: StreamedExchange): ReadableStream<Uint8Ar
 
 class ResponseBody {
   readonly #exchange: StreamedExchange;
-  /** What a caller's own buffer had no room for. */
+  /** Bytes taken that a caller's own buffer had no room for. */
   #rest: Uint8Array<ArrayBuffer> | null = null;
 
   constructor(exchange: StreamedExchange) {
@@ -47,7 +49,7 @@ class ResponseBody {
   }
 
   async pull(controller: ReadableByteStreamController): Promise<void> {
-    while (!this.#give(controller)) await this.#exchange.bodyChanged();
+    while (!this.#deliver(controller)) await this.#exchange.bodyChanged();
   }
 
   cancel(): void {
@@ -55,25 +57,25 @@ class ResponseBody {
     this.#exchange.cancel(new ConnectionError("cancelled", "the reader cancelled the body", { sent: "maybe" }));
   }
 
-  /** True when the reader got something: bytes, the end, or an error. */
-  #give(controller: ReadableByteStreamController): boolean {
+  /** Delivers what there is to the reader; answers false when there is nothing: no bytes, no end, no error. */
+  #deliver(controller: ReadableByteStreamController): boolean {
     const own = controller.byobRequest;
-    const gave = own?.view ? this.#fill(own, own.view) : this.#enqueueAll(controller);
-    this.#exchange.proceed();
-    if (gave) return true;
+    const hasDelivered = own?.view ? this.#fill(own, own.view) : this.#enqueueAll(controller);
+    this.#exchange.resumeReading();
+    if (hasDelivered) return true;
     const end = this.#exchange.take();
     if (end.kind === "failed") {
       controller.error(end.error);
     } else if (end.kind === "end") {
       controller.close();
-      controller.byobRequest?.respond(0); // A pending read of the caller's buffer is answered with nothing.
+      controller.byobRequest?.respond(0); // Settles a pending read into the caller's own buffer.
     } else {
       return false;
     }
     return true;
   }
 
-  /** Copies into the caller's buffer as much as is there. */
+  /** Copies as many bytes into the caller's own buffer as there are, or as fit. */
   #fill(request: ReadableStreamBYOBRequest, view: ArrayBufferView): boolean {
     const room = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     let filled = 0;
@@ -89,11 +91,11 @@ class ResponseBody {
     return filled > 0;
   }
 
-  /** All that is there, as it came: joining chunks would cost a copy. */
+  /** Enqueues what there is, chunk by chunk as it came: joining chunks would cost a copy. */
   #enqueueAll(controller: ReadableByteStreamController): boolean {
     let size = 0;
     for (let bytes = this.#take(); bytes !== null; bytes = size < PULL_BYTES ? this.#take() : null) {
-      size += bytes.length; // Before enqueue() takes the buffer away.
+      size += bytes.length; // Read before enqueue(), which transfers the buffer.
       controller.enqueue(bytes);
     }
     return size > 0;
@@ -113,13 +115,13 @@ class ResponseBody {
 /** Bytes moved by one pull; the module holds about as much for one response. */
 const PULL_BYTES = 64 * 1024;
 
-/** The connection after 101, as bytes. */
+/** The connection after a 101 response, as a byte stream. */
 export function upgradedStream(exchange: StreamedExchange, pump: Pump): ByteStream {
   return {
     async read() {
       for (;;) {
         const taken = exchange.take();
-        exchange.proceed();
+        exchange.resumeReading();
         if (taken.kind === "data") return taken.bytes;
         if (taken.kind === "end") return null;
         if (taken.kind === "nothing") await exchange.changed();
