@@ -12,8 +12,6 @@ export interface Flood {
 export interface Flooded {
   /** Pieces that were sent. */
   readonly sent: number;
-  /** The error code of the GOAWAY that ended the last connection; null: none came. */
-  readonly goaway: number | null;
   /** The gateway ended a connection. */
   readonly cut: boolean;
   /** More than the gateway had before, at the worst moment. */
@@ -28,11 +26,9 @@ const TYPE = {
   reset: 3,
   settings: 4,
   ping: 6,
-  goaway: 7,
   window: 8,
   more: 9,
 } as const;
-export const ENHANCE_YOUR_CALM = 11;
 const END_STREAM = 1;
 const END_HEADERS = 4;
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -120,13 +116,13 @@ export async function flood(
   bounds: { readonly count: number; readonly limitMs: number; readonly connections: number },
 ): Promise<Flooded> {
   const before = target.residentBytes();
-  let [sent, most, cut, goaway]: [number, number, boolean, number | null] = [0, before, false, null];
+  let [sent, most, cut] = [0, before, false];
   const sampling = setInterval(() => (most = Math.max(most, target.residentBytes())), 50);
   const end = performance.now() + bounds.limitMs;
   for (let left = bounds.connections; left > 0 && sent < bounds.count && performance.now() < end; left--) {
     const socket = connect({ host: "127.0.0.1", port: target.http2Port, noDelay: true });
     socket.on("error", () => undefined);
-    const heard = listen(socket);
+    const hasEnded = acknowledge(socket);
     await first(socket, "connect", "close");
     socket.write(Buffer.concat([Buffer.from(PREFACE), frame(TYPE.settings, 0, 0)]));
     for (let n = 0; sent < bounds.count && !socket.destroyed && performance.now() < end;) {
@@ -137,12 +133,11 @@ export async function flood(
       await (name === "late reset" ? pause(2) : turn());
     }
     await Promise.race([pause(300), first(socket, "close")]);
-    goaway = heard.goaway() ?? goaway;
-    cut ||= heard.ended();
+    cut ||= hasEnded();
     socket.destroy();
   }
   clearInterval(sampling);
-  return { sent, goaway, cut, grownBytes: Math.max(most, target.residentBytes()) - before };
+  return { sent, cut, grownBytes: Math.max(most, target.residentBytes()) - before };
 }
 
 /** Resolves with the first of these events, or at once when it is closed. */
@@ -157,10 +152,9 @@ function first(socket: Socket, ...events: readonly string[]): Promise<void> {
   });
 }
 
-/** Acknowledges settings, as a peer that does not is cut for that, and hears GOAWAY. */
-function listen(socket: Socket): { goaway: () => number | null; ended: () => boolean } {
+/** Acknowledges settings, as a peer that does not is cut for that. Returns whether the gateway has ended the connection. */
+function acknowledge(socket: Socket): () => boolean {
   let rest = Buffer.alloc(0);
-  let goaway: number | null = null;
   let isEnded = false;
   for (const over of ["end", "close"]) socket.once(over, () => (isEnded = true));
   socket.on("data", (bytes: Buffer) => {
@@ -169,10 +163,9 @@ function listen(socket: Socket): { goaway: () => number | null; ended: () => boo
       const length = rest.length < 9 ? Number.POSITIVE_INFINITY : rest.readUIntBE(0, 3);
       if (rest.length < 9 + length) return;
       const [type, flags] = [rest.readUInt8(3), rest.readUInt8(4)];
-      if (type === TYPE.goaway) goaway ||= rest.readUInt32BE(13);
       if (type === TYPE.settings && flags === 0) socket.write(frame(TYPE.settings, 1, 0));
       rest = rest.subarray(9 + length);
     }
   });
-  return { goaway: () => goaway, ended: () => isEnded };
+  return () => isEnded;
 }
