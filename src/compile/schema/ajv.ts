@@ -9,16 +9,22 @@ import { isFormatIpv4, isFormatIpv6 } from "./ip.ts";
 const MAX_BACKTRACKING_LENGTH = 512;
 /** Longer texts match no pattern: no field with a pattern may be as long. */
 const MAX_LENGTH = 8192;
+/** A repeated group: a text that almost matches may be divided among its repetitions in exponentially many ways. */
+const REPEATED_GROUP = /\)(?:[*+]|\{)/;
+/** The one repeated group of the CRDs whose repetitions are told apart, by the dot that begins each: labels of a name. */
+const DOTTED_LABELS = "(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*";
 
 const regExp = Object.assign(
   (source: string, flags: string) => {
     const native = new RegExp(source, flags);
-    let linear: RE2JS | null = null;
+    const maxNativeLength = REPEATED_GROUP.test(source.replaceAll(DOTTED_LABELS, "")) ? 0 : MAX_BACKTRACKING_LENGTH;
+    // Compiled here, where a pattern that only backtracking understands is a fault of its schema, as it is for Kubernetes.
+    const linear = RE2JS.compile(source);
     return {
       test: (text: string): boolean => {
         if (text.length > MAX_LENGTH) return false;
-        if (text.length <= MAX_BACKTRACKING_LENGTH) return native.test(text);
-        return (linear ??= RE2JS.compile(source)).matcher(text).find();
+        if (text.length <= maxNativeLength) return native.test(text);
+        return linear.matcher(text).find();
       },
       // ajv tells its patterns apart by their text.
       toString: () => `/${source}/${flags}`,
