@@ -1,4 +1,4 @@
-/** The import rule of scripts/rooms.ts: what it must refuse is refused, and src/ is as it says. */
+/** The import rule of scripts/rooms.ts: what it must refuse is refused, and nothing else. `npm run lint` holds src/ to it. */
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
 import { breaches, repeatedNames } from "../scripts/rooms.ts";

@@ -233,7 +233,17 @@ describe("decode", () => {
       "wrong-type rules[1].action.kind",
     ],
     ["unknown capability", resealed((fields) => (fields["requires"] = ["teleport"])), "wrong-type requires[0]"],
-    ["weight 0", text.replace('"weight":1', '"weight":0'), "digest-mismatch digest"],
+    ["another weight under the same digest", text.replace('"weight":1', '"weight":3'), "digest-mismatch digest"],
+    [
+      "weight 0",
+      resealed(
+        (fields) =>
+          (fields["rules"] = JSON.parse(
+            JSON.stringify(fields["rules"]).replace('"weight":1', '"weight":0'),
+          ) as unknown),
+      ),
+      "wrong-type rules[0].action.backendRefs[0].weight",
+    ],
     [
       "rule that is not there",
       resealed(({ rules }) => (rules as unknown[]).pop()),
