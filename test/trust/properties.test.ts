@@ -209,7 +209,7 @@ describe("sizes", () => {
   it.each([
     ["P-256", "SHA-256"],
     ["P-521", "SHA-512"],
-  ])("fifteen CAs of one name, each signed by the next, by %s", async (curve, hash) => {
+  ] as const)("fifteen CAs of one name, each signed by the next, by %s", async (curve, hash) => {
     const keys = Array.from({ length: 15 }, () => ecKey(curve, hash));
     const loop = keys.map((key, index) =>
       ca("ca", { der: bytes(), subject: name("ca"), key: keys[(index + 1) % 15] ?? key }, { key }),
