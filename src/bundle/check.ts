@@ -15,7 +15,7 @@ import {
   sha256Hex,
   string,
   wrong,
-} from "./checks.ts";
+} from "./value-checks.ts";
 import { type Checked, checkReferences } from "./references.ts";
 import { type Bundle, CONFIG_CODES } from "./types.ts";
 

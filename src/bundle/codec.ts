@@ -6,7 +6,7 @@
 import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
 import { canonicalJson } from "./canonical.ts";
-import { layOut, TEXTS, type Texts } from "./lines.ts";
+import { layOut, TEXTS, type Texts } from "./layout.ts";
 import { type Layout, readLines } from "./read-lines.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
@@ -18,7 +18,7 @@ export { BUNDLE_REFUSALS, BundleError, type BundleRefusal } from "./refusal.ts";
 type Sha256 = (bytes: Uint8Array) => Uint8Array;
 
 /**
- * Encodes a bundle as canonical text (lines.ts), ending in a newline, and computes its digest. `texts` makes the
+ * Encodes a bundle as canonical text (layout.ts), ending in a newline, and computes its digest. `texts` makes the
  * text of entries, from memory where the caller has it.
  */
 export function encodeBundle(

@@ -7,7 +7,7 @@ import { KubeConfig } from "@kubernetes/client-node";
 import type { ClusterOptions } from "../compile/index.ts";
 import {
   type Controller,
-  createHealth,
+  createMetrics,
   directoryPublisher,
   kubeApi,
   kvOverRest,
@@ -18,7 +18,7 @@ import {
   runController,
 } from "../controller/index.ts";
 import { COMPILE_OPTIONS } from "./compile-options.ts";
-import { closeEndpoint, type HostPort, openEndpoint, parseHostPort } from "./endpoint.ts";
+import { closeOperatorServer, type HostPort, openOperatorServer, parseHostPort } from "./operator-server.ts";
 
 const CONTROLLER_USAGE = `usage: lasthop controller (--publish DIR | --publish-kv) [options]
 
@@ -64,10 +64,10 @@ async function run(settings: ControllerSettings, stopped: AbortSignal): Promise<
   const api = kubeApi(config);
   const log = (entry: Readonly<Record<string, unknown>>): void => console.log(JSON.stringify(entry));
   let leading: Controller | null = null;
-  const health = createHealth(() => ({ faults: leading?.faults ?? [], leading: leading !== null }));
+  const health = createMetrics(() => ({ faults: leading?.faults ?? [], leading: leading !== null }));
   // A process that waits for the Lease is ready, too.
   const unready = (): string[] => (leading?.synced === false ? ["not synced", ...leading.faults] : []);
-  const server = await openEndpoint(settings.health, health.registry, unready).catch((error: unknown) => {
+  const server = await openOperatorServer(settings.health, health.registry, unready).catch((error: unknown) => {
     process.stderr.write(
       `lasthop controller: ${error instanceof Error ? error.message : String(error)}; see --health\n`,
     );
@@ -96,7 +96,7 @@ async function run(settings: ControllerSettings, stopped: AbortSignal): Promise<
       log({ level: "error", message: `Lease ${lease.namespace}/${lease.name}: ${fault}` });
     await lead({ api, ...lease, identity, signal: stopped, now: () => Date.now(), onFault }, runWhileLeading);
   }
-  closeEndpoint(server);
+  closeOperatorServer(server);
   if (stopped.aborted) return 0;
   process.stderr.write("lasthop controller: the Lease was lost; another process leads\n");
   return 1;

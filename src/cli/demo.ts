@@ -11,7 +11,7 @@ import { summarize } from "./build/summary.ts";
 import { type DemoBackends, startBackends } from "./demo/backends.ts";
 import { check, freePort } from "./demo/check.ts";
 import { clusterYaml } from "./demo/cluster.ts";
-import { curlLine, expectation, LINES } from "./demo/lines.ts";
+import { curlCommand, expectation, REQUESTS } from "./demo/requests.ts";
 import { type DevServer, startDev, untilStopped } from "./dev.ts";
 import { ROOT } from "./root.ts";
 
@@ -59,7 +59,7 @@ async function interactive(backends: DemoBackends): Promise<number> {
   const server = await startDemo(backends, { directory, manifest, port: PORT, print: console.log });
   if (server === null) return 2;
   console.log(`\nServing on http://127.0.0.1:${PORT}. Ask, in another terminal:\n`);
-  for (const line of LINES) console.log(`# ${line.why}: ${expectation(line)}\n${curlLine(line, PORT)}\n`);
+  for (const each of REQUESTS) console.log(`# ${each.why}: ${expectation(each)}\n${curlCommand(each, PORT)}\n`);
   console.log("Edit routes.yaml while this runs: in policy storefront, write other-ca for shop-ca, and ask the first");
   console.log("line again: 502, code unknown-ca, and no request byte reaches the backend. Stop with Ctrl-C.\n");
   return untilStopped(server);

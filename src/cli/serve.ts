@@ -7,7 +7,7 @@ import { nodeRuntime } from "../host/node/runtime.ts";
 import { createMetrics } from "../host/node/metrics.ts";
 import { servePublication } from "../host/node/publication.ts";
 import { FileRefused } from "../host/node/regular-file.ts";
-import { closeEndpoint, openEndpoint } from "./endpoint.ts";
+import { closeOperatorServer, openOperatorServer } from "./operator-server.ts";
 import { type Running, serveBundleFile } from "./serve/bundle-file.ts";
 import { type Lines, linesTo } from "./serve/lines.ts";
 import { UsageError, unusedEntries } from "./serve/port-map.ts";
@@ -48,12 +48,12 @@ export async function serve(args: readonly string[]): Promise<number> {
   const unready = (): string[] => ((running?.servings.length ?? 0) > 0 ? [] : ["no Gateway is served"]);
   try {
     const server =
-      endpoint === null || metrics === null ? null : await openEndpoint(endpoint, metrics.registry, unready);
+      endpoint === null || metrics === null ? null : await openOperatorServer(endpoint, metrics.registry, unready);
     try {
       running = await startServing(settings, log, metrics?.onEvent);
       await serveUntilStopped(running, settings.drainMs, stopped);
     } finally {
-      if (server !== null) closeEndpoint(server);
+      if (server !== null) closeOperatorServer(server);
     }
   } catch (error) {
     return reportFailure(error, settings);

@@ -3,7 +3,7 @@ export { parsePool } from "./addresses.ts";
 export { kubeApi } from "./api.ts";
 export { type Controller, runController } from "./controller.ts";
 export { directoryPublisher } from "./directory.ts";
-export { createHealth } from "./health.ts";
+export { createMetrics } from "./metrics.ts";
 export { kvOverRest, kvPublisher } from "./kv.ts";
 export { lead } from "./lease.ts";
 export type { Publisher } from "./publisher.ts";

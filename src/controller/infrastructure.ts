@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { ApiError, type KubeApi, type KubeObject } from "./api.ts";
-import { same } from "./merge.ts";
+import { isSameJson } from "./merge.ts";
 import { pathOf } from "./resources.ts";
 import type { Store } from "./store.ts";
 import { keyOf } from "./watch.ts";
@@ -117,13 +117,13 @@ async function ensure(api: KubeApi, plural: string, wanted: Wanted): Promise<voi
       ? {}
       : { spec: { ...(found.spec as object), ...portsIfDifferent(found, wanted.spec) } }),
   };
-  if (!same(found, next)) await api.replace(path, next);
+  if (!isSameJson(found, next)) await api.replace(path, next);
 }
 
 /** The wanted ports if they differ in number from those of `found`: the API server fills in the other fields of a port. */
 function portsIfDifferent({ spec }: KubeObject, wanted: object): object {
   const numbers = (value: object): unknown => (value as { ports?: { port: number }[] }).ports?.map(({ port }) => port);
-  return same(numbers(spec as object), numbers(wanted)) ? {} : { ports: (wanted as { ports: object[] }).ports };
+  return isSameJson(numbers(spec as object), numbers(wanted)) ? {} : { ports: (wanted as { ports: object[] }).ports };
 }
 
 function infrastructureName(gateway: string): string {

@@ -40,7 +40,7 @@ export function mergeStatus(object: KubeObject, computed: Json, serving: Serving
   const current = (object.status ?? {}) as Json;
   const { kind, metadata } = object;
   const merged = mergeKind({ kind, generation: metadata.generation, current, computed, serving, now });
-  return same(current, merged) ? null : merged;
+  return isSameJson(current, merged) ? null : merged;
 }
 
 function mergeKind(merge: Merge): Json {
@@ -129,7 +129,7 @@ function mergeEntries(current: readonly Json[], computed: readonly Json[], ref: 
       merged.push(entry);
       continue;
     }
-    const index = unplaced.findIndex((own) => same(own[ref], entry[ref]));
+    const index = unplaced.findIndex((own) => isSameJson(own[ref], entry[ref]));
     const [own] = index < 0 ? [] : unplaced.splice(index, 1);
     if (own !== undefined) merged.push(timedEntry(own, entry, now));
   }
@@ -155,13 +155,13 @@ function listOf(value: unknown): Json[] {
 }
 
 /** Whether two values are equal as JSON. The order of keys does not matter. */
-export function same(a: unknown, b: unknown): boolean {
+export function isSameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (a === null || b === null || typeof a !== "object" || typeof b !== "object") return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const [left, right] = [a as Json, b as Json];
   const keys = definedKeys(left);
-  return keys.length === definedKeys(right).length && keys.every((key) => same(left[key], right[key]));
+  return keys.length === definedKeys(right).length && keys.every((key) => isSameJson(left[key], right[key]));
 }
 
 const definedKeys = (value: Json): string[] => Object.keys(value).filter((key) => value[key] !== undefined);

@@ -1,7 +1,7 @@
 /** The cluster as the controller has read it: the objects of every watched resource. */
 import type { RawObject } from "../compile/index.ts";
 import type { KubeApi, KubeObject } from "./api.ts";
-import { same } from "./merge.ts";
+import { isSameJson } from "./merge.ts";
 import { type Watched, watchResource } from "./watch.ts";
 import { type Resource, RESOURCES } from "./resources.ts";
 
@@ -83,7 +83,7 @@ function compilesAlike(before: KubeObject, after: KubeObject, { kind, custom }: 
     a.uid === b.uid &&
     a.generation !== undefined &&
     a.generation === b.generation &&
-    same(
+    isSameJson(
       { ...a, resourceVersion: undefined, managedFields: undefined },
       { ...b, resourceVersion: undefined, managedFields: undefined },
     )

@@ -6,7 +6,7 @@ import { decodePointer, pointerKey } from "../../src/bundle/publication.ts";
 import type { KubeApi, KubeObject } from "../../src/controller/api.ts";
 import { runController } from "../../src/controller/controller.ts";
 import { directoryPublisher } from "../../src/controller/directory.ts";
-import { createHealth } from "../../src/controller/health.ts";
+import { createMetrics } from "../../src/controller/metrics.ts";
 import { mintCa } from "../support/pki.ts";
 import { ApiServer } from "./api-server.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -34,7 +34,7 @@ let api: KubeApi;
 let directory: string;
 let stop: () => Promise<void>;
 let log: Readonly<Record<string, unknown>>[];
-let health: ReturnType<typeof createHealth>;
+let health: ReturnType<typeof createMetrics>;
 
 beforeEach(async () => {
   server = new ApiServer();
@@ -67,7 +67,7 @@ beforeEach(async () => {
     }),
   );
   log = [];
-  health = createHealth(() => ({ faults: [], leading: true }));
+  health = createMetrics(() => ({ faults: [], leading: true }));
 });
 
 afterEach(async () => {

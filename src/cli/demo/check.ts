@@ -6,7 +6,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
 import { type AddressInfo, createServer } from "node:net";
 import type { DemoBackends } from "./backends.ts";
-import { curlLine, expectation, type Line, LINES } from "./lines.ts";
+import { curlCommand, expectation, type DemoRequest, REQUESTS } from "./requests.ts";
 
 interface CheckOptions {
   readonly backends: DemoBackends;
@@ -28,14 +28,14 @@ export async function check({ backends, port, manifest }: CheckOptions): Promise
     console.log(problem === null ? `ok      ${name}` : `FAILED  ${name}\n        ${problem}`);
   };
 
-  for (const line of LINES)
-    report(`${curlLine(line, port)} → ${expectation(line)}`, await problemWith(line, port, backends));
+  for (const line of REQUESTS)
+    report(`${curlCommand(line, port)} → ${expectation(line)}`, await problemWith(line, port, backends));
 
-  const [first] = LINES;
+  const [first] = REQUESTS;
   if (first === undefined) throw new RangeError("the demo has no lines");
   const original = readFileSync(manifest, "utf8");
   const swapped = original.replace("name: shop-ca", "name: other-ca");
-  const refused: Line = {
+  const refused: DemoRequest = {
     ...first,
     why: "the first line after its policy's CA was swapped",
     expect: { kind: "refused", status: 502, code: "unknown-ca", silent: "shared" },
@@ -54,7 +54,7 @@ export async function check({ backends, port, manifest }: CheckOptions): Promise
 
 /** What is wrong with the answer to one request, or null. */
 async function problemWith(
-  { host, path, headers, expect }: Line,
+  { host, path, headers, expect }: DemoRequest,
   port: number,
   backends: DemoBackends,
 ): Promise<string | null> {
@@ -78,7 +78,7 @@ async function problemWith(
 }
 
 /** Sends one request until it is answered as expected, because the worker needs time to load a new bundle. Null then. */
-async function eventually(line: Line, port: number, backends: DemoBackends): Promise<string | null> {
+async function eventually(line: DemoRequest, port: number, backends: DemoBackends): Promise<string | null> {
   const deadline = Date.now() + RELOAD_TIMEOUT_MS;
   let problem: string | null;
   do {

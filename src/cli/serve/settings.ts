@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { EncodedSlashes } from "../../gateway/index.ts";
-import { type HostPort, MAX_PORT, parseHostPort } from "../endpoint.ts";
+import { type HostPort, MAX_PORT, parseHostPort } from "../operator-server.ts";
 
 /** The help text. */
 export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]

@@ -7,7 +7,7 @@
  * Whatever has not changed must therefore stay the same object, in the store of the controller and in the results of every
  * pass. A new memory remembers nothing: with it, the same passes compile from scratch.
  */
-import type { Texts } from "../../bundle/lines.ts";
+import type { Texts } from "../../bundle/layout.ts";
 import { type Diagnostic, Diagnostics } from "../diagnostics/diagnostics.ts";
 import { type Group, type Grouping, NO_GROUPS, regroup } from "./groups.ts";
 import { difference, sameItems } from "./lists.ts";

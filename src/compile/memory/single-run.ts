@@ -1,5 +1,5 @@
 /** The memory of a compilation that is never followed by another one: it keeps nothing. */
-import { type Texts, TEXTS } from "../../bundle/lines.ts";
+import { type Texts, TEXTS } from "../../bundle/layout.ts";
 import type { Diagnostics } from "../diagnostics/diagnostics.ts";
 import { type Group, NO_GROUPS, regroup } from "./groups.ts";
 import { Memory, type PassInputs } from "./memory.ts";

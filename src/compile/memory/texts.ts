@@ -1,5 +1,5 @@
 /** Texts of the objects in a bundle, remembered so that the next bundle joins what has not changed. */
-import { type Entries, joinEntries, type Texts, TEXTS } from "../../bundle/lines.ts";
+import { type Entries, joinEntries, type Texts, TEXTS } from "../../bundle/layout.ts";
 import { sameItems } from "./lists.ts";
 
 /** Entries in one chunk of a long text. */

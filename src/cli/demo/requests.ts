@@ -2,7 +2,7 @@
 import type { BackendName } from "./backends.ts";
 
 /** A request and its answer, printed as a line. */
-export interface Line {
+export interface DemoRequest {
   readonly host: string;
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -19,8 +19,8 @@ export interface Line {
       };
 }
 
-const answered = (sni: string): Line["expect"] => ({ kind: "answered", status: 200, sni });
-const refused = (status: number, code: string, silent: BackendName | null): Line["expect"] => ({
+const answered = (sni: string): DemoRequest["expect"] => ({ kind: "answered", status: 200, sni });
+const refused = (status: number, code: string, silent: BackendName | null): DemoRequest["expect"] => ({
   kind: "refused",
   status,
   code,
@@ -28,7 +28,7 @@ const refused = (status: number, code: string, silent: BackendName | null): Line
 });
 
 /** All requests, in the order in which they are printed. */
-export const LINES: readonly Line[] = [
+export const REQUESTS: readonly DemoRequest[] = [
   {
     host: "shop.example.com",
     path: "/",
@@ -93,13 +93,13 @@ export const LINES: readonly Line[] = [
 ];
 
 /** The curl command that sends a request. */
-export function curlLine(line: Line, port: number): string {
+export function curlCommand(line: DemoRequest, port: number): string {
   const headers = Object.entries({ Host: line.host, ...line.headers }).map(([name, value]) => `-H '${name}: ${value}'`);
   return `curl -s -i ${headers.join(" ")} 'http://127.0.0.1:${port}${line.path}'`;
 }
 
 /** The expected answer, in words. */
-export function expectation({ expect }: Line): string {
+export function expectation({ expect }: DemoRequest): string {
   return expect.kind === "answered"
     ? `${expect.status}, the backend saw SNI ${expect.sni}`
     : `${expect.status}, code ${expect.code}${expect.silent === null ? "" : ", no request byte reached the backend"}`;

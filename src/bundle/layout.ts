@@ -67,10 +67,10 @@ function layOutField(name: string, value: unknown, texts: Texts): string[] {
       const keys = Object.keys(entries).sort();
       return { keys, values: keys.map((key) => entries[key]) };
     };
-    return [`${start}{`, ...together(entries, list, texts), "}"];
+    return [`${start}{`, ...joinedEntries(entries, list, texts), "}"];
   }
   if (name === "rules" && Array.isArray(value))
-    return [`${start}[`, ...together(value, () => ({ values: value, keys: null }), texts), "]"];
+    return [`${start}[`, ...joinedEntries(value, () => ({ values: value, keys: null }), texts), "]"];
   if (name === "listeners" && Array.isArray(value)) {
     const listeners = value.map((listener) => layOutListener(listener, texts));
     return [`${start}[`, ...(listeners.length === 0 ? [] : [listeners.join(",\n")]), "]"];
@@ -79,7 +79,7 @@ function layOutField(name: string, value: unknown, texts: Texts): string[] {
 }
 
 /** The entries as one string in a list; an empty list when there are no entries. */
-function together(of: object, list: () => Entries, texts: Texts): string[] {
+function joinedEntries(of: object, list: () => Entries, texts: Texts): string[] {
   const text = texts.entries(of, list);
   return text === "" ? [] : [text];
 }
@@ -91,6 +91,6 @@ function layOutListener(listener: Bundle["listeners"][number], texts: Texts): st
   // string.
   const text = texts.entry({ ...listener, hosts: [] });
   const at = text.indexOf(`${HOSTS}]`) + HOSTS.length;
-  const own = together(hosts, () => ({ values: hosts, keys: null }), texts);
+  const own = joinedEntries(hosts, () => ({ values: hosts, keys: null }), texts);
   return [text.slice(0, at), ...own, text.slice(at)].join("\n");
 }

@@ -1,4 +1,4 @@
-/** The endpoint that `serve` and `controller` open for operators: /healthz, /readyz and Prometheus metrics. */
+/** The HTTP server that `serve` and `controller` open for operators: /healthz, /readyz and Prometheus metrics. */
 import { createServer, type Server } from "node:http";
 import type { Registry } from "prom-client";
 
@@ -19,10 +19,10 @@ export function parseHostPort(text: string): HostPort | null {
 }
 
 /**
- * Opens the endpoint. /readyz answers 503 with the lines of `unready`, or 200 when there are none. Rejects when the
+ * Opens the server. /readyz answers 503 with the lines of `unready`, or 200 when there are none. Rejects when the
  * address cannot be bound.
  */
-export function openEndpoint(
+export function openOperatorServer(
   { host, port }: HostPort,
   registry: Registry,
   unready: () => readonly string[],
@@ -53,8 +53,8 @@ export function openEndpoint(
   });
 }
 
-/** Closes the endpoint and its connections: a scrape in progress must not keep the process alive. */
-export function closeEndpoint(server: Server): void {
+/** Closes the server and its connections: a scrape in progress must not keep the process alive. */
+export function closeOperatorServer(server: Server): void {
   server.close();
   server.closeAllConnections();
 }

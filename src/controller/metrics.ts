@@ -3,20 +3,20 @@ import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom
 import type { PassReport } from "./pass.ts";
 
 /** The state of the controller, read whenever metrics are scraped. */
-interface HealthSource {
+interface MetricsSource {
   readonly faults: readonly string[];
   /** Whether this process holds the Lease. */
   readonly leading: boolean;
 }
 
 /** The metrics, and the callback that counts passes. */
-interface Health {
+interface Metrics {
   readonly registry: Registry;
   readonly onPass: (pass: PassReport) => void;
 }
 
 /** A registry with the controller's metrics, and those of its process. */
-export function createHealth(source: () => HealthSource): Health {
+export function createMetrics(source: () => MetricsSource): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
