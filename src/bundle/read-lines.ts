@@ -1,14 +1,9 @@
 /**
- * Reads a bundle's text by the lines of its layout (lines.ts). Only the lines that differ from those of the bundle before
+ * Reads a bundle's text by the lines of its layout (layout.ts). Only the lines that differ from those of the bundle before
  * are parsed; the values of all other lines are shared with it.
  */
-import { HOSTS, MAPS } from "./lines.ts";
-
-/** The lines of one field and their values, in order: for a map key and value, for a list the value. */
-interface Section {
-  readonly lines: string[];
-  readonly values: unknown[];
-}
+import { HOSTS, MAPS } from "./layout.ts";
+import { type Section, SharedSection } from "./shared-section.ts";
 
 /** The sections of a text by field. `hosts` has the hosts of all listeners. */
 export type Layout = ReadonlyMap<string, Section>;
@@ -149,50 +144,6 @@ class Reader {
     const line = this.#next();
     if (line !== end && line !== `${end},`) throw new SyntaxError(`expected ${end}`);
     return line !== end;
-  }
-}
-
-/**
- * How many lines ahead a line is searched for. After as many lines that were not found there, an index of all lines
- * is made.
- */
-const AHEAD = 8;
-
-class SharedSection implements Section {
-  readonly lines: string[] = [];
-  readonly values: unknown[] = [];
-  /** Whether the last line taken was not in the section before. */
-  isFresh = true;
-  readonly #before: Section | null;
-  #cursor = 0;
-  #misses = 0;
-  #index: Map<string, number> | null = null;
-
-  constructor(before: Section | null) {
-    this.#before = before;
-  }
-
-  take(line: string, parse: (line: string) => unknown): unknown {
-    const at = this.#before === null ? -1 : this.#find(this.#before.lines, line);
-    this.isFresh = at < 0;
-    const value: unknown = at < 0 ? parse(line) : this.#before?.values[at];
-    this.lines.push(line);
-    this.values.push(value);
-    return value;
-  }
-
-  #find(lines: readonly string[], line: string): number {
-    let at = this.#cursor;
-    while (at < this.#cursor + AHEAD && lines[at] !== line) at++;
-    if (at === this.#cursor + AHEAD) {
-      if (++this.#misses <= AHEAD) return -1;
-      this.#index ??= new Map(lines.map((text, index) => [text, index]));
-      at = this.#index.get(line) ?? -1;
-      if (at < 0) return at;
-    }
-    this.#misses = 0;
-    this.#cursor = at + 1;
-    return at;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Checks one complete path: its end entity, constraints, policies, name, revocation and pins, and at last what the
- * witness says.
+ * witness says. The file is long because it has the steps of a validation in their order, each of which refuses the path.
  */
 import type { Budget } from "./budget.ts";
 import { checkPolicies } from "./checks/certificate-policies.ts";

@@ -13,7 +13,7 @@ import type { Group } from "../memory/groups.ts";
 import type { Memory } from "../memory/memory.ts";
 import { likelyServices, type ServiceIndex } from "../policies/likely-services.ts";
 import type { PolicyState } from "../policies/state.ts";
-import { parentKind } from "../routes/parents.ts";
+import { parentKind } from "../routes/named-parent.ts";
 import type { RouteState } from "../routes/routes.ts";
 import { backendRefsOf } from "../routes/rules.ts";
 import { unusedPolicy } from "./problems.ts";

@@ -1,4 +1,7 @@
-/** Diagnostics: the place, object and field of a fault, what was expected and found there, and the remedy. */
+/**
+ * Diagnostics: the place, object and field of a fault, what was expected and found there, and the remedy. The file is long
+ * because a problem, its place and their text are made from each other, and every pass imports them together.
+ */
 import { canonicalJson } from "../../bundle/codec.ts";
 import type { DiagnosticCode } from "./codes.ts";
 

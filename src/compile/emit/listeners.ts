@@ -2,7 +2,7 @@
 import type { BundleHost, BundleListener, BundleListenerTls } from "../../bundle/types.ts";
 import { compareStrings } from "../diagnostics/diagnostics.ts";
 import { digestJson } from "../digest.ts";
-import type { ListenerHost } from "./rules.ts";
+import type { ListenerHost } from "./hosts.ts";
 import { listenerName, type ListenerState, type ListenerTls } from "../gateways/listener-state.ts";
 
 /** Listeners with their hosts, sorted by port, then by name. */

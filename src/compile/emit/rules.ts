@@ -1,15 +1,14 @@
-/** The rules of one Gateway's bundle, and the order in which each of its hostnames tries their matches. */
-import type { BundleAction, BundleBackendRef, BundleHost, BundleMatch, BundleRule } from "../../bundle/types.ts";
+/** The rules of one Gateway's bundle, and the backends to which they send requests. */
+import type { BundleAction, BundleBackendRef, BundleRule } from "../../bundle/types.ts";
 import type { BackendTarget, ResolvedBackendRef } from "../backends/backends.ts";
 import { compareStrings, type Diagnostics, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
 import type { ListenerState } from "../gateways/listener-state.ts";
-import { compareMatches } from "../routes/matches.ts";
 import type { Group } from "../memory/groups.ts";
 import type { Memory } from "../memory/memory.ts";
 import type { RouteState } from "../routes/routes.ts";
 import { isRefused, type RuleState } from "../routes/rules.ts";
-import { compareSeniority } from "../kubernetes/seniority.ts";
+import { emitHost, hostKey, type HostedRoute, type ListenerHost } from "./hosts.ts";
 
 /** Something that sends requests to backends: a route, or the filters of the Gateway's listeners. */
 export interface Sender {
@@ -22,20 +21,8 @@ export interface Sender {
 }
 
 /** A route that some listener of the Gateway serves. */
-interface ServedRoute extends Sender {
-  readonly route: RouteState;
-  /** The rules with at least one match: no other rule can answer a request. */
-  readonly rules: readonly RuleState[];
+interface ServedRoute extends Sender, HostedRoute {
   readonly emitted: readonly BundleRule[];
-  /** The hosts that the route serves, by {@link hostKey}, with the specificity of the route's own hostname. */
-  readonly hosts: ReadonlyMap<string, number>;
-}
-
-/** A hostname of a listener. */
-export interface ListenerHost {
-  /** Place of the listener among those that are served. */
-  readonly listener: number;
-  readonly host: BundleHost;
 }
 
 /** The rules of a bundle. A list stays the same object until something in it changes. */
@@ -91,9 +78,6 @@ const listenersAsSender = (listeners: readonly ListenerState[]): Sender => ({
   uses: listeners.map(({ owner, backendRefs }) => ({ object: owner.object, backendRefs })),
 });
 
-/** Key of a hostname of a listener; sorts by listener, then by hostname. */
-const hostKey = (listener: number, hostname: string): string => `${listener}\0${hostname}`;
-
 /** A route as the Gateway serves it; null: no listener serves it. */
 function serveRoute(
   route: RouteState,
@@ -127,48 +111,6 @@ function firstRules(served: readonly ServedRoute[]): Map<string, number> {
     next += rules.length;
   }
   return numbers;
-}
-
-function emitHost({ key, items }: Group<ServedRoute>, first: ReadonlyMap<string, number>): ListenerHost {
-  const at = key.indexOf("\0");
-  const order = orderOf(key, items, first);
-  return { listener: Number(key.slice(0, at)), host: { hostname: key.slice(at + 1), order } };
-}
-
-/** A match of a rule, with everything that decides about its precedence. */
-interface RankedMatch {
-  readonly match: BundleMatch;
-  /** Place in its rule. */
-  readonly index: number;
-  /** Specificity of the route's own hostname. */
-  readonly specificity: number;
-  readonly route: RouteState;
-  /** Place of the rule among all rules. */
-  readonly number: number;
-}
-
-/**
- * The matches of a host in order of precedence. "Implementations SHOULD evaluate precedence using the original hostnames
- * configured on the Route" (`HTTPRouteSpec.hostnames`); then the match decides, and "if ties still exist across multiple
- * Routes" (`HTTPRouteRule.matches`), the older route, then the name of the route, then the order in the route.
- */
-function orderOf(key: string, served: readonly ServedRoute[], first: ReadonlyMap<string, number>): BundleHost["order"] {
-  const ranked = served.flatMap(({ route, rules, hosts }) => {
-    const specificity = hosts.get(key) ?? 0;
-    const start = first.get(route.name) ?? -1;
-    return rules.flatMap(({ matches }, number) =>
-      matches.map((match, index): RankedMatch => ({ match, index, specificity, route, number: start + number })),
-    );
-  });
-  ranked.sort(
-    (a, b) =>
-      b.specificity - a.specificity ||
-      compareMatches(a.match, b.match) ||
-      compareSeniority(a.route.seniority, b.route.seniority) ||
-      a.number - b.number ||
-      a.index - b.index,
-  );
-  return ranked.map(({ number, index }) => [number, index] as const);
 }
 
 /** A rule in the form of the bundle. The backendRefs by which it sends requests are added to `used`. */

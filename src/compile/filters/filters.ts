@@ -1,22 +1,15 @@
 /** `HTTPRouteRule.filters` and `HTTPBackendRef.filters` in the form of the bundle, in their order. */
-import type {
-  BundleAction,
-  BundleCors,
-  BundleExternalAuth,
-  BundleFilter,
-  BundleMirror,
-  PathModifier,
-} from "../../bundle/types.ts";
+import type { BundleAction, BundleCors, BundleFilter, BundleMirror, PathModifier } from "../../bundle/types.ts";
 import { type BackendContext, type ResolvedBackendRef, resolveBackendRef, targetOf } from "../backends/backends.ts";
 import type { Referrer } from "../references/grants.ts";
 import { compareStrings, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
-import { resolveFieldNames, resolveHeaderEdit } from "./header-edits.ts";
+import { resolveExternalAuth } from "./external-auth.ts";
+import { resolveHeaderEdit } from "./header-edits.ts";
 import { customFilter, unsupportedFilterValue } from "./problems.ts";
 import { isIpAddress } from "../kubernetes/hostnames.ts";
 import type {
   BackendObjectReference,
   HTTPCORSFilter,
-  HTTPExternalAuthFilter,
   HTTPPathModifier,
   HTTPRequestMirrorFilter,
   HTTPRequestRedirectFilter,
@@ -161,43 +154,3 @@ const originOf = (origin: string): string =>
 
 const lowerCaseNames = (names: readonly string[] = []): string[] =>
   [...new Set(names.map((name) => name.toLowerCase()))].sort(compareStrings);
-
-/** An ExternalAuth filter of a route or listener in the form of the bundle. What is wrong with it is added to `problems`. */
-export function resolveExternalAuth(
-  { protocol, http, forwardBody }: HTTPExternalAuthFilter,
-  backendRef: ResolvedBackendRef,
-  at: FieldPath,
-  problems: Problem[],
-): BundleExternalAuth {
-  if (protocol === "GRPC")
-    problems.push(
-      unsupportedFilterValue([...at, "protocol"], "lasthop does not speak ext_authz over gRPC", "HTTP", protocol),
-    );
-  const path = http?.path ?? "";
-  const fault = path === "" ? null : pathFault(path);
-  if (fault !== null)
-    problems.push(unsupportedFilterValue([...at, "http", "path"], fault, "an absolute path of plain segments", path));
-  const copied = resolveFieldNames(
-    http?.allowedResponseHeaders ?? [],
-    [...at, "http", "allowedResponseHeaders"],
-    problems,
-  );
-  return {
-    kind: "external-auth",
-    target: targetOf(backendRef),
-    // The path of the request, which starts with a slash, is appended.
-    pathPrefix: path.replace(/\/$/, ""),
-    requestHeaders: resolveFieldNames(
-      http?.allowedHeaders ?? [],
-      [...at, "http", "allowedHeaders"],
-      problems,
-      ALWAYS_SENT,
-    ),
-    // "If this list is empty, then all headers from the authorization server except Authority or Host must be copied."
-    responseHeaders: copied.length === 0 ? null : copied,
-    maxBodyBytes: forwardBody?.maxSize ?? 0,
-  };
-}
-
-/** "The following headers must always be sent to the authorization server, regardless of this setting" */
-const ALWAYS_SENT = ["authorization", "content-length", "host"];

@@ -1,18 +1,15 @@
 /** GatewayClasses and Gateways that lasthop serves, with the ListenerSets attached to them. */
 import type { BackendContext } from "../backends/backends.ts";
-import type { GatewayReason } from "../diagnostics/conditions.ts";
-import { type Diagnostics, explain, type Problem, type SourceObject } from "../diagnostics/diagnostics.ts";
+import { type Diagnostics, explain, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { Gateway, ListenerSet } from "../kubernetes/objects.ts";
 import type { Entry } from "../load/load.ts";
 import type { Memory } from "../memory/memory.ts";
 import { absent, absentFrom } from "../references/absent.ts";
 import type { CertificateContext } from "../references/certificates.ts";
-import { selectorFault } from "../references/namespaces.ts";
 import { type ClientIdentity, resolveIdentity } from "./client-identity.ts";
 import { resolveClientValidation, type ValidationContext } from "./client-validation.ts";
 import {
   judgeListeners,
-  listenerFaults,
   type ListenerSetState,
   type NamedSet,
   refuseSet,
@@ -21,14 +18,8 @@ import {
 } from "./listener-sets.ts";
 import type { ListenerOwner, ListenerState } from "./listener-state.ts";
 import { resolveListeners } from "./listeners.ts";
-import {
-  addressRoutability,
-  addressType,
-  badListenersSelector,
-  defaultGateway,
-  gatewayParameters,
-  missingClass,
-} from "./problems.ts";
+import { type GatewayRefusal, refuseForListeners, refuseGateway } from "./gateway-refusal.ts";
+import { missingClass } from "./problems.ts";
 import type { ClassState } from "./classes.ts";
 
 /** A Gateway of a class that lasthop serves, or of a class that does not exist. */
@@ -52,12 +43,6 @@ export type GatewayState =
       /** Whether lasthop answers for the Gateway. False: its class does not exist, so nobody knows who does. */
       readonly ours: boolean;
     };
-
-/** Why a Gateway is not accepted. */
-interface GatewayRefusal {
-  readonly reason: GatewayReason;
-  readonly message: string;
-}
 
 /** The Gateways and ListenerSets of the cluster, by `namespace/name`. */
 export interface Gateways {
@@ -167,37 +152,3 @@ const refusedSet = (set: NamedSet, gateway: string, refusal: SetRefusal): Listen
   verdict: { kind: "refused", ...refusal },
   listeners: [],
 });
-
-/** "At least one distinct Listener MUST be present, or else … must be rejected from processing as a whole." */
-function refuseForListeners(listeners: readonly ListenerState[]): GatewayRefusal | null {
-  // "`Accepted` and `Programmed` top-level conditions … reflect the status of the local configuration" (GEP-1713).
-  const own = listeners.filter(({ owner }) => owner.kind === "Gateway");
-  if (own.some(({ verdict }) => verdict.kind === "accepted")) return null;
-  return { reason: "ListenersNotValid", message: listenerFaults(own) };
-}
-
-/** Why the Gateway as a whole is refused, because of its class or of its own fields; null: it is not. */
-function refuseGateway(
-  object: SourceObject<Gateway>,
-  { refusal }: ClassState,
-  diagnostics: Diagnostics,
-): GatewayRefusal | null {
-  const { gatewayClassName, addresses = [], infrastructure, allowedListeners, defaultScope } = object.value.spec;
-  if (refusal !== null)
-    return { reason: "InvalidParameters", message: `GatewayClass ${gatewayClassName} is not accepted: ${refusal}` };
-  const found: [GatewayReason, Problem][] = [];
-  for (const [index, { type, routability = "" }] of addresses.entries()) {
-    // Which addresses a Gateway may have is decided by the controller, which gives them.
-    if (type !== "IPAddress") found.push(["UnsupportedAddress", addressType(index, type)]);
-    if (routability !== "") found.push(["UnsupportedAddress", addressRoutability(index, routability)]);
-  }
-  if (infrastructure?.parametersRef !== undefined)
-    found.push(["InvalidParameters", gatewayParameters(infrastructure.parametersRef)]);
-  const selector = allowedListeners === undefined ? null : selectorFault(allowedListeners.namespaces);
-  if (selector !== null) found.push(["Invalid", badListenersSelector(selector)]);
-  if ((defaultScope ?? "None") !== "None") found.push(["Invalid", defaultGateway(defaultScope)]);
-  for (const [, problem] of found) diagnostics.report(object, problem);
-  const [first] = found;
-  if (first === undefined) return null;
-  return { reason: first[0], message: found.map(([, problem]) => explain(object, problem)).join("; ") };
-}

@@ -3,7 +3,7 @@ import type { BundleExternalAuth } from "../../bundle/types.ts";
 import { type BackendContext, type ResolvedBackendRef, resolveBackendRef } from "../backends/backends.ts";
 import type { ListenerReason, Unresolved } from "../diagnostics/conditions.ts";
 import { type Diagnostics, explain, type FieldPath, type Problem } from "../diagnostics/diagnostics.ts";
-import { resolveExternalAuth } from "../filters/filters.ts";
+import { resolveExternalAuth } from "../filters/external-auth.ts";
 import { intersectHostnames, isIpAddress } from "../kubernetes/hostnames.ts";
 import { GATEWAY_GROUP } from "../kubernetes/names.ts";
 import type { Listener } from "../kubernetes/objects.ts";

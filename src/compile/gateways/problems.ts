@@ -1,4 +1,7 @@
-/** Problems of GatewayClasses, Gateways, ListenerSets and listeners, one constructor for each. */
+/**
+ * Problems of GatewayClasses, Gateways, ListenerSets and listeners, one constructor for each. The file is long because it is
+ * one list, in which the texts of all problems of the folder are compared with each other.
+ */
 import type { ConflictReason } from "../diagnostics/conditions.ts";
 import { causeOf, type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 import { CONTROLLER_NAME, GATEWAY_GROUP } from "../kubernetes/names.ts";

@@ -12,11 +12,12 @@ import type { Gateways } from "../gateways/gateways.ts";
 import type { ListenerState } from "../gateways/listener-state.ts";
 import { intersectHostnames, type SharedHostname } from "../kubernetes/hostnames.ts";
 import { field } from "../kubernetes/kinds.ts";
-import { EXPERIMENTAL_GROUP, GATEWAY_GROUP } from "../kubernetes/names.ts";
+import { GATEWAY_GROUP } from "../kubernetes/names.ts";
 import type { HTTPRoute, ParentReference } from "../kubernetes/objects.ts";
 import type { Cluster } from "../load/load.ts";
 import { absent } from "../references/absent.ts";
 import { allowsNamespace } from "../references/namespaces.ts";
+import { findParent, parentKind } from "./named-parent.ts";
 import {
   missingListener,
   missingParent,
@@ -89,46 +90,6 @@ export function refusedParents(object: SourceObject, context: ParentContext, ref
     const ref = { group: GATEWAY_GROUP, kind, ...(value as Partial<ParentReference>), name };
     return [{ ref, gateway: parent.gateway, verdict: { kind: "detached", ...refusal } }];
   });
-}
-
-/** Kinds of parents to which lasthop attaches routes. */
-type ParentKind = "Gateway" | "ListenerSet";
-
-/** The kind of parent that a parentRef names; null: lasthop attaches no route to it. */
-export function parentKind(ref: unknown): ParentKind | null {
-  const kind = field(ref, "kind") ?? "Gateway";
-  const group = field(ref, "group") ?? GATEWAY_GROUP;
-  // load/ reads an XListenerSet as a ListenerSet.
-  if (group === EXPERIMENTAL_GROUP && kind === "XListenerSet") return "ListenerSet";
-  return group === GATEWAY_GROUP && (kind === "Gateway" || kind === "ListenerSet") ? kind : null;
-}
-
-type Parent =
-  | { readonly kind: "missing" }
-  /** A parent of another controller, or of none. */
-  | { readonly kind: "foreign" }
-  | { readonly kind: "unusable"; readonly gateway: string; readonly message: string }
-  /** A parent with its own listeners: those of ListenerSets are not its Gateway's (GEP-1713). */
-  | { readonly kind: "listeners"; readonly gateway: string; readonly listeners: readonly ListenerState[] };
-
-function findParent(kind: ParentKind, name: string, { cluster, gateways, listenerSets }: ParentContext): Parent {
-  if (kind === "ListenerSet") {
-    const set = listenerSets.get(name);
-    if (set === undefined) return { kind: cluster.ListenerSet.has(name) ? "foreign" : "missing" };
-    const { gateway, verdict, listeners } = set;
-    return verdict.kind === "refused" && listeners.length === 0
-      ? { kind: "unusable", gateway, message: `ListenerSet ${name} is refused: ${verdict.message}` }
-      : { kind: "listeners", gateway, listeners };
-  }
-  const gateway = gateways.get(name);
-  if (gateway === undefined) return { kind: cluster.Gateway.has(name) ? "foreign" : "missing" };
-  if (gateway.kind === "valid") {
-    const listeners = gateway.listeners.filter(({ owner }) => owner.kind === kind);
-    return { kind: "listeners", gateway: name, listeners };
-  }
-  return gateway.ours
-    ? { kind: "unusable", gateway: name, message: `Gateway ${name} is refused: ${gateway.message}` }
-    : { kind: "foreign" };
 }
 
 /** A parentRef that is being resolved. */

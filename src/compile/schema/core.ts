@@ -1,6 +1,7 @@
 /**
  * JSON Schemas of the kinds that are not of the Gateway API: the fields that lasthop reads, with the types and bounds of the
- * API server. Other fields are not checked.
+ * API server. Other fields are not checked. The file is long because it is one list, in which each kind is looked up by its
+ * name.
  */
 
 const NAME = { type: "string", minLength: 1, maxLength: 253 };
