@@ -33,11 +33,15 @@ describe("a name that is used a second time", () => {
     ],
   ];
 
-  it.each(uses)("throws in the same run: %s", (_what, use) => {
-    for (const memory of [new Memory(), new SingleRunMemory()]) {
+  describe.each([
+    ["kept", () => new Memory()],
+    ["of a single run", () => new SingleRunMemory()],
+  ])("in a memory %s", (_memory, make) => {
+    it.each(uses)("throws in the same run: %s", (_what, use) => {
+      const memory = make();
       use(memory);
       expect(() => use(memory)).toThrow('"twice" is used twice in one run');
-    }
+    });
   });
 
   it.each(uses)("is used again in the next run: %s", (_what, use) => {

@@ -139,22 +139,23 @@ describe("hostile", () => {
       expect(server.received()).toContain("content-length: 0\r\n");
     });
 
-    it("is told that its request is at fault", async () => {
+    it.each<[string, Partial<ExchangeRequest>, string]>([
+      [
+        "10,000 fields",
+        { headers: Array.from({ length: 10_000 }, (_, index) => [`x-${index}`, "1"] as const) },
+        "request-too-large",
+      ],
+      ["a long field", { headers: [["x", "a".repeat(70_000)]] }, "request-too-large"],
+      ["a long target", { target: `/${"a".repeat(70_000)}` }, "request-too-large"],
+      ["a line end in a field", { headers: [["x", "a\r\ny: b"]] }, "bad-request"],
+      ["a space in a field's name", { headers: [["x y", "a"]] }, "bad-request"],
+      ["CONNECT", { method: "CONNECT" }, "bad-request"],
+      ["a space in its target", { target: "/a b" }, "bad-request"],
+    ])("is told that its request is at fault: %s", async (_what, more, code) => {
       const { server, backends } = await raw((socket) => socket.write(OK));
-      const many = Array.from({ length: 10_000 }, (_, index) => [`x-${index}`, "1"] as const);
-      for (const [more, code] of [
-        [{ headers: many }, "request-too-large"],
-        [{ headers: [["x", "a".repeat(70_000)]] }, "request-too-large"],
-        [{ target: `/${"a".repeat(70_000)}` }, "request-too-large"],
-        [{ headers: [["x", "a\r\ny: b"]] }, "bad-request"],
-        [{ headers: [["x y", "a"]] }, "bad-request"],
-        [{ method: "CONNECT" }, "bad-request"],
-        [{ target: "/a b" }, "bad-request"],
-      ] as const) {
-        const unread = body("unread");
-        expect(await ask(backends, { body: unread, ...more })).toMatchObject(failedWith(code));
-        expect(unread.locked, "a body of a request that never started").toBe(false);
-      }
+      const unread = body("unread");
+      expect(await ask(backends, { body: unread, ...more })).toMatchObject(failedWith(code));
+      expect(unread.locked, "a body of a request that never started").toBe(false);
       expect(server.received()).toBe("");
     });
 

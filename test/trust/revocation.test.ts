@@ -221,9 +221,9 @@ describe("algorithms and keys", () => {
     expect(algorithm(rsa, int(1))).not.toBe("parsed");
   });
   it("Ed25519 keys have 32 octets", () => {
-    for (const size of [31, 33])
-      expect(key("1.3.101.112", new Uint8Array(size))).toBe("the Ed25519 key has not 32 octets");
-    expect(key("1.3.101.112", new Uint8Array(32))).toBe("parsed");
+    const wrong = "the Ed25519 key has not 32 octets";
+    const answers = [31, 32, 33].map((size) => key("1.3.101.112", new Uint8Array(size)));
+    expect(answers).toEqual([wrong, "parsed", wrong]);
   });
   it("RSA numbers are positive", () => {
     const rsa = (modulus: Bytes, exponent: Bytes): string =>

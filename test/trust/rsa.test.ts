@@ -17,90 +17,79 @@ function inverse(value: bigint, modulus: bigint): bigint {
   return ((x % modulus) + modulus) % modulus;
 }
 
-/** A key of exactly so many bits: OpenSSL rounds down to even ones. */
-function rsaOf(bits: number): { privateKey: KeyObject; modulus: Bytes } {
-  const base64 = (value: bigint): string => {
-    const hex = value.toString(16);
-    return Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex").toString("base64url");
-  };
-  const e = 65537n;
-  for (;;) {
-    const p = generatePrimeSync(Math.ceil(bits / 2), { bigint: true });
-    const q = generatePrimeSync(bits - Math.ceil(bits / 2), { bigint: true });
-    const n = p * q;
-    const phi = (p - 1n) * (q - 1n);
-    if (n.toString(2).length !== bits || phi % e === 0n) continue;
-    const d = inverse(e, phi);
-    const key = { kty: "RSA", n, e, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
-    const jwk = Object.fromEntries(
-      Object.entries(key).map(([name_, value]) => [name_, typeof value === "bigint" ? base64(value) : value]),
-    );
-    return {
-      privateKey: createPrivateKey({ key: jwk, format: "jwk" }),
-      modulus: new Uint8Array(Buffer.from(base64(n), "base64url")),
-    };
-  }
+const E = 65_537n;
+
+interface Pair {
+  readonly bits: number;
+  readonly n: bigint;
+  readonly d: bigint;
+  readonly primes: readonly [bigint, bigint];
 }
 
+/** A key of exactly so many bits: OpenSSL rounds down to even ones. */
+function pairOf(bits: number): Pair {
+  const [first, second] = [Math.ceil(bits / 2), Math.floor(bits / 2)];
+  for (let attempt = 0; attempt < 200; attempt++) {
+    const p = generatePrimeSync(first, { bigint: true });
+    const q = generatePrimeSync(second, { bigint: true });
+    const [n, phi] = [p * q, (p - 1n) * (q - 1n)];
+    if (p !== q && n.toString(2).length === bits && phi % E !== 0n)
+      return { bits, n, d: inverse(E, phi), primes: [p, q] };
+  }
+  throw new Error(`no key of ${bits} bits in 200 attempts`);
+}
+
+/** The key as Node takes it. */
+function privateKeyOf({ n, d, primes: [p, q] }: Pair): KeyObject {
+  const numbers = { n, e: E, d, p, q, dp: d % (p - 1n), dq: d % (q - 1n), qi: inverse(q, p) };
+  const members = Object.entries(numbers).map(([member, value]) => {
+    const hex = value.toString(16);
+    return [member, Buffer.from(hex.padStart(hex.length + (hex.length % 2), "0"), "hex").toString("base64url")];
+  });
+  return createPrivateKey({ key: { kty: "RSA", ...Object.fromEntries(members) }, format: "jwk" });
+}
+
+const { subtle } = globalThis.crypto;
+const message = new TextEncoder().encode("message");
+const other = new TextEncoder().encode("other message");
+
+type Algorithm = Parameters<typeof verifyLargeRsa>[1];
+
 describe("RSA in JavaScript", () => {
-  const message = new Uint8Array(Buffer.from("message"));
-  const other = Uint8Array.of(1);
-  const { subtle } = globalThis.crypto;
-  it.each([2048, 2049, 2050, 2055])("agrees with node about %d bits", async (bits) => {
-    const { privateKey, modulus } = rsaOf(bits);
+  const HASHES = ["SHA-256", "SHA-384", "SHA-512"] as const;
+  describe.each([2048, 2049, 2050, 2055])("with a key of %d bits", (bits) => {
+    const pair = pairOf(bits);
+    const privateKey = privateKeyOf(pair);
+    const modulus = toBytes(pair.n, Math.ceil(bits / 8));
     const key = { kind: "rsa", bits, modulus, exponent: bytes(1, 0, 1) } as const;
-    for (const hash of ["SHA-256", "SHA-384", "SHA-512"] as const) {
-      const pkcs1 = new Uint8Array(sign(hash.replace("-", ""), message, privateKey));
-      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pkcs1, data: message }, subtle)).toBe(
-        true,
-      );
-      expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pkcs1, data: other }, subtle)).toBe(
-        false,
-      );
-      expect(
-        await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pkcs1.subarray(1), data: message }, subtle),
-      ).toBe(false);
-      expect(
-        await verifyLargeRsa(
-          key,
-          { kind: "rsa-pkcs1", hash },
-          { signature: concat(bytes(0), pkcs1), data: message },
-          subtle,
-        ),
-      ).toBe(false);
+    const holds = (algorithm: Algorithm, signature: Bytes, data = message): Promise<boolean> =>
+      verifyLargeRsa(key, algorithm, { signature, data }, subtle);
+
+    it.each(HASHES)("agrees with Node about PKCS#1 with %s", async (hash) => {
+      const algorithm = { kind: "rsa-pkcs1", hash } as const;
+      const signature = new Uint8Array(sign(hash.replace("-", ""), message, privateKey));
+      expect(await holds(algorithm, signature)).toBe(true);
+      expect(await holds(algorithm, signature, other)).toBe(false);
+      expect(await holds(algorithm, signature.subarray(1))).toBe(false);
+      expect(await holds(algorithm, concat(bytes(0), signature))).toBe(false);
       // The same representative modulo the modulus is another signature (RFC 8017 §5.2.2).
-      const sum = (
-        BigInt(`0x${Buffer.from(pkcs1).toString("hex")}`) + BigInt(`0x${Buffer.from(modulus).toString("hex")}`)
-      ).toString(16);
-      const size = 2 * modulus.length;
-      if (sum.length <= size) {
-        const shifted = new Uint8Array(Buffer.from(sum.padStart(size, "0"), "hex"));
-        expect(
-          await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: shifted, data: message }, subtle),
-        ).toBe(false);
-      }
-      for (const saltLength of [0, 20, 64]) {
-        const padding = constants.RSA_PKCS1_PSS_PADDING;
-        const pss = new Uint8Array(sign(hash.replace("-", ""), message, { key: privateKey, padding, saltLength }));
-        const algorithm = { kind: "rsa-pss", hash, saltLength, usual: false } as const;
-        expect(await verifyLargeRsa(key, algorithm, { signature: pss, data: message }, subtle)).toBe(true);
-        expect(await verifyLargeRsa(key, algorithm, { signature: pss, data: other }, subtle)).toBe(false);
-        expect(
-          await verifyLargeRsa(
-            key,
-            { ...algorithm, saltLength: saltLength + 1 },
-            { signature: pss, data: message },
-            subtle,
-          ),
-        ).toBe(false);
-        expect(
-          await verifyLargeRsa(key, { ...algorithm, saltLength: 250 }, { signature: pss, data: message }, subtle),
-        ).toBe(false);
-        expect(await verifyLargeRsa(key, { kind: "rsa-pkcs1", hash }, { signature: pss, data: message }, subtle)).toBe(
-          false,
-        );
-      }
-    }
+      const shifted = toBigInt(signature) + pair.n;
+      if (shifted < 1n << BigInt(8 * modulus.length))
+        expect(await holds(algorithm, toBytes(shifted, modulus.length))).toBe(false);
+    });
+
+    const salted = HASHES.flatMap((hash) => [0, 20, 64].map((saltLength) => ({ hash, saltLength })));
+    it.each(salted)("agrees with Node about PSS with $hash and a salt of $saltLength octets", async (parameters) => {
+      const { hash, saltLength } = parameters;
+      const algorithm = { kind: "rsa-pss", ...parameters, usual: false } as const;
+      const padding = constants.RSA_PKCS1_PSS_PADDING;
+      const signature = new Uint8Array(sign(hash.replace("-", ""), message, { key: privateKey, padding, saltLength }));
+      expect(await holds(algorithm, signature)).toBe(true);
+      expect(await holds(algorithm, signature, other)).toBe(false);
+      expect(await holds({ ...algorithm, saltLength: saltLength + 1 }, signature)).toBe(false);
+      expect(await holds({ ...algorithm, saltLength: 250 }, signature)).toBe(false);
+      expect(await holds({ kind: "rsa-pkcs1", hash }, signature)).toBe(false);
+    });
   });
   it("takes no representative of the modulus or more", async () => {
     // The modulus itself encodes to zero; only its size is at fault, and size is what must be checked first.
@@ -112,26 +101,7 @@ describe("RSA in JavaScript", () => {
   });
 });
 
-const E = 65_537n;
 const SALT = 32;
-const message = new TextEncoder().encode("message");
-const { subtle } = globalThis.crypto;
-
-interface Pair {
-  readonly bits: number;
-  readonly n: bigint;
-  readonly d: bigint;
-}
-
-function pairOf(bits: number): Pair {
-  const [first, second] = [Math.ceil(bits / 2), Math.floor(bits / 2)];
-  for (;;) {
-    const [p, q] = [first, second].map((size) => generatePrimeSync(size, { bigint: true }));
-    if (p === undefined || q === undefined || p === q) continue;
-    const [n, phi] = [p * q, (p - 1n) * (q - 1n)];
-    if (n.toString(2).length === bits && phi % E !== 0n) return { bits, n, d: inverse(E, phi) };
-  }
-}
 
 function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
   let result = 1n;

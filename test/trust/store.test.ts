@@ -61,12 +61,10 @@ describe("a certificate that is known", () => {
     const issuers = Array.from({ length: 129 }, () => knownOf(ca("root")));
     const budget = new Budget({ ...DEFAULT_BUDGETS, signatures: 129 });
     const ask = (index: number): Promise<boolean | null> => child.isSignedBy(issuers[index] ?? child, budget);
-    for (let index = 0; index < 128; index++) {
-      expect(await ask(index)).toBe(false);
-      expect(await ask(0)).toBe(false);
-    }
-    expect(await ask(128)).toBe(false);
-    expect(await ask(128)).toBe(false);
+    const answers: unknown[] = [];
+    for (let index = 0; index < 128; index++) answers.push(await ask(index), await ask(0));
+    answers.push(await ask(128), await ask(128));
+    expect(answers).toEqual(Array.from({ length: 258 }, () => false));
     expect(await ask(0)).toBeNull();
   });
   it("is signed by nobody when its issuer's key is no key", async () => {

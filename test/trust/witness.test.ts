@@ -221,10 +221,11 @@ describe("a feature that webpki cannot judge", () => {
     // Each signature that is asked about decides.
     const unverifiable = ["p-521", "ecdsa-sha-512", "pss-parameters"].includes(feature);
     expect(asked.filter((each) => !each).length).toBe(unverifiable ? 1 : 0);
-    for (const [index, each] of asked.entries()) {
+    const answers = asked.map((_, index) => {
       const one = path.map((certificate, at) => (at === index ? forged(certificate) : certificate));
-      expect(witness({ ...question, path: one }).kind).toBe(each ? "refused" : "accepted");
-    }
+      return witness({ ...question, path: one }).kind;
+    });
+    expect(answers).toEqual(asked.map((each) => (each ? "refused" : "accepted")));
     // A refusal is a refusal here too.
     const refusing = await judged(policy([anchor]), chain, () => ({ kind: "refused", why: "no" }));
     expect(testimony(refusing.verdict)).toMatchObject({ code: "second-opinion", presented: "no" });
@@ -317,13 +318,8 @@ describe("no witness", () => {
   ])("%s: no verdict", async (_, broken) => {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- what a caller without types may pass
     const options = { policy: POLICY_DIGEST, trust: policy([root]), sha256, witness: broken as Witness };
-    for (const chain of [server(root), root]) {
-      const identifiers = [{ type: "dns", value: HOST }] as const;
-      const verifier = createVerifier({ ...options, trust: policy([root], { identifiers }) });
-      expect(await verifier.verify([chain.der], NOW)).toMatchObject({ kind: "refused" });
-    }
     const verdict = await createVerifier(options).verify([server(root).der], NOW);
-    expect(verdict).toMatchObject({ refusal: { code: "second-opinion" } });
+    expect(verdict).toMatchObject({ kind: "refused", refusal: { code: "second-opinion" } });
   });
   it("a module that traps, or answers what it does not answer", () => {
     const question: WitnessQuestion = { kind: "verify-signatures", path: der(server(root), root), asked: [true] };
