@@ -1,8 +1,8 @@
 /**
  * `npm run pkits -- DIR [--ledger FILE] [--json OUT]`
  *
- * Runs NIST's Public Key Interoperability Test Suite against trust/. DIR holds cases.json, certs/ and crls/. Cases with
- * initial policy settings are only counted, because a BackendTLSPolicy cannot express them. The ledger
+ * Runs NIST's Public Key Interoperability Test Suite against trust/. DIR holds cases.json and the folders certs and
+ * crls. Cases with initial policy settings are only counted, because a BackendTLSPolicy cannot express them. The ledger
  * (test/trust/pkits-ledger.json) has the reason for every disagreement. Exit 1 when a disagreement is not in the ledger,
  * and when an entry of the ledger is no longer true.
  */

@@ -1,5 +1,5 @@
 /**
- * What the docs and comments name is there: every file, folder, link and npm script. And the docs name every code, so that
+ * What the docs and comments name is there: every file, folder, link and npm script, in each language of this repository. And the docs name every code, so that
  * an operator can look each up, and what each runtime lacks. docs/reports/ tells of its own day.
  */
 import { readFileSync, readdirSync, statSync } from "node:fs";
@@ -16,7 +16,13 @@ import { CHECKS } from "./runtimes/checks/all.ts";
 const ROOT = resolve(import.meta.dirname, "..");
 /** Written by others, or by a build. */
 const NOT_OURS = new Set(["node_modules", "target", ".git", ".lasthop", ".wrangler"]);
-const SOURCE = /\.(?:ts|mjs|rs)$/u;
+const SOURCE = /\.(?:ts|mjs|rs|go|lua|sh)$/u;
+/** The comments of a file, by the end of its name: those of C, of shells, of Lua. */
+const COMMENTS: readonly (readonly [RegExp, RegExp])[] = [
+  [/\.(?:ts|mjs|rs|go|mod|jsonc)$/u, /\/\*(?<block>.*?)\*\/|(?:^|\s)\/\/(?<line>[^\n]*)/gsu],
+  [/\.(?:yaml|toml|sh)$|Dockerfile$|\.gitignore$|^\.ci\/run$|\/lab$/u, /(?:^|\s)#(?<line>[^\n]*)/gu],
+  [/\.lua$/u, /--(?<line>[^\n]*)/gu],
+];
 /** Paths of files and folders below the root; those of folders end with a slash. */
 function listed(folder: string): string[] {
   return readdirSync(join(ROOT, folder), { withFileTypes: true }).flatMap((entry) => {
@@ -33,14 +39,16 @@ const ends = new Set(all.flatMap((path) => path.split("/").map((_, index, parts)
 
 const texts = all
   .filter((path) => !path.startsWith("docs/reports/") && path !== "CHANGELOG.md" && path !== "test/docs.test.ts")
-  .filter((path) => path.endsWith(".md") || SOURCE.test(path))
+  .filter((path) => path.endsWith(".md") || COMMENTS.some(([name]) => name.test(path)))
   .map((path) => ({ path, text: readFileSync(join(ROOT, path), "utf8") }));
 const documents = texts.filter(({ path }) => path.endsWith(".md"));
 
 const CODE = /`(?<code>[^`\n]+)`/gu;
-const COMMENT = /\/\*(?<block>.*?)\*\/|(?:^|\s)\/\/(?<line>[^\n]*)/gsu;
-const FILE = /(?<![\w./@:$*<-])(?<file>(?:[\w@.-]+\/)*[\w.-]+\.(?:ts|mjs|rs|md|json|yaml|toml|sh))(?![\w/*-])/gu;
-const FOLDER = /^(?:src|test|bench|scripts|docs|wasm|deploy|bin)(?:\/[\w.-]+)*\/$/u;
+const FILE = /(?<![\w./@:$*<-])(?<file>(?:[\w@.-]+\/)*[\w.-]+\.(?:ts|mjs|rs|go|lua|md|json|yaml|toml|sh))(?![\w/*-])/gu;
+/** A path of one folder or more that ends with a slash, as `src/trust/` and `trust/`. */
+const FOLDER = /(?<![\w./@:$*<%-])(?<folder>(?:\.?[\w-][\w.-]*\/)+)(?!\.?[\w/*<{$[(-])/gu;
+/** Names of Kubernetes and of Go begin with a domain: `lasthop.dev/`, `k8s.io/apiserver/`. */
+const OF_A_DOMAIN = /^[\w-]+(?:\.[\w-]+)*\.(?:dev|io|com|org)\//u;
 
 /** The files that a text means by name. Data files belong to users, unless their path begins in this repository. */
 function namedIn(code: string): string[] {
@@ -50,17 +58,29 @@ function namedIn(code: string): string[] {
       .filter((file) => SOURCE.test(file) || file.endsWith(".md") || tops.has(`${file.split("/")[0]}/`))
       // FILE.ts and its like stand for a name that the reader chooses.
       .filter((file) => !/(?:^|\/)[A-Z]+\.[a-z]+$/u.test(file) || /README|CHANGELOG|CONTRIBUTING/u.test(file))
+      .filter((file) => !OF_A_DOMAIN.test(file))
   );
 }
 
+/** The folders that a text means by name. */
+function foldersIn(code: string): string[] {
+  return [...code.matchAll(FOLDER)]
+    .map((match) => match.groups?.["folder"] ?? "")
+    .filter((folder) => !OF_A_DOMAIN.test(folder));
+}
+
 function missing(path: string, text: string): string[] {
-  const isDocument = path.endsWith(".md");
-  const passages = [...text.matchAll(isDocument ? CODE : COMMENT)].map(
-    ({ groups = {} }) => groups["code"] ?? groups["block"] ?? groups["line"] ?? "",
-  );
-  const folders = isDocument ? passages.filter((passage) => FOLDER.test(passage)) : [];
-  return [...new Set([...passages.flatMap(namedIn), ...folders])].filter(
+  const passages = passagesOf(path, text);
+  return [...new Set([...passages.flatMap(namedIn), ...passages.flatMap(foldersIn)])].filter(
     (name) => !ends.has(name.replace(/^(?:\.\.?\/)+/u, "")),
+  );
+}
+
+/** Code in a document, and comments in any other file. */
+function passagesOf(path: string, text: string): string[] {
+  const pattern = path.endsWith(".md") ? CODE : COMMENTS.find(([name]) => name.test(path))?.[1];
+  return [...text.matchAll(pattern ?? CODE)].map(
+    ({ groups = {} }) => groups["code"] ?? groups["block"] ?? groups["line"] ?? "",
   );
 }
 
@@ -80,6 +100,27 @@ describe("what the docs and comments name", () => {
       "nowhere.ts",
       "docs/nowhere.md",
     ]);
+  });
+
+  it.each([
+    ["test/some.go", "/* As in src/nowhere.ts. */\n// See nowhere/.\nvar here = 1 // and nowhere.go\n"],
+    ["test/some.yaml", "# As in src/nowhere.ts.\nhere: 1 # See nowhere/, and nowhere.go\n"],
+    ["test/some.toml", "# As in src/nowhere.ts.\nhere = 1 # See nowhere/, and nowhere.go\n"],
+    ["test/some.sh", "# As in src/nowhere.ts.\nhere=1 # See nowhere/, and nowhere.go\n"],
+    ["deploy/Dockerfile", "# As in src/nowhere.ts.\n# See nowhere/, and nowhere.go\n"],
+    ["test/some.lua", "-- As in src/nowhere.ts.\nlocal here = 1 -- See nowhere/, and nowhere.go\n"],
+    ["src/some.ts", "// As in src/nowhere.ts.\n/** See nowhere/, and nowhere.go */\n"],
+  ])("is seen in a comment when it is missing: %s", (path, text) => {
+    expect(missing(path, text).sort()).toEqual(["nowhere.go", "nowhere/", "src/nowhere.ts"]);
+  });
+
+  it.each([
+    ["a folder that is there, from any folder on", "// See src/trust/path/, trust/path/ and path/."],
+    ["code", "const folder = `nowhere/`;\n"],
+    ["the domain of a name", "// The keys of lasthop.dev/ and k8s.io/apiserver/."],
+    ["a fraction, a pattern or an address", "// and/or, nowhere/*, https://nowhere/, nowhere/${name}."],
+  ])("is nothing in %s", (_what, text) => {
+    expect(missing("src/some.ts", text)).toEqual([]);
   });
 
   it.each(documents)("by the links of $path is there, headings too", ({ path, text }) => {
