@@ -2,8 +2,7 @@
  * `npm run removals -- [FILE.ts…] [--oracles-only] [--continue]`
  *
  * Removes each check of src/trust, one at a time, and asks which oracle or test sees it, that is, whose answer changes:
- * first the oracles (test/trust/rows.ts, x509-limbo, PKITS, random graphs), then the tests of trust/. Exit 1 when no one
- * sees the removal of a check that is not listed, with its reason, in test/trust/unseen-checks.json, and when the removal
+ * first the oracles (test/trust/rows.ts, x509-limbo, PKITS, random graphs), then the tests of trust/. Exit 1 when none of them sees the removal of a check that is not listed, with its reason, in test/trust/unseen-checks.json, and when the removal
  * of a listed one is seen. Findings are kept in .lasthop/removals.json, from which `--continue` goes on. It is run by hand
  * and not part of `.ci/run`.
  */

@@ -1,6 +1,7 @@
 /**
- * Who may import whom: the one table of the import rule (docs/architecture.md). `.oxlintrc.json` cannot compute, so
- * this script checks every import of src/ against the tables. Exit 1 and one line for each breach.
+ * The import rule (docs/architecture.md): which room may import which other rooms, and in which order the files of a
+ * room may import each other. oxlint has no rule for such tables, so this script checks every import of src/. Exit 1
+ * and one line for each breach.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
@@ -19,7 +20,10 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   controller: ["bundle", "trust", "compile"],
   cli: ["bundle", "trust", "compile", "gateway", "backend", "host", "controller"],
 };
-/** Rooms of which others import index.ts alone. That of trust/ also makes trust/ the only maker of a VerifiedPeer. */
+/**
+ * Rooms of which other rooms import index.ts alone. The index.ts of trust/ exports no maker of a VerifiedPeer, so only
+ * trust/ can make one.
+ */
 const DOORS = new Set(["backend", "compile", "gateway", "trust"]);
 /**
  * Folders (`emit/`) and files of a room in the order in which they may import each other: each imports itself and those

@@ -34,7 +34,10 @@ export function joined(chunks: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return whole;
 }
 
-/** Whether two byte strings are the same. Nothing here is secret: it stops at the first difference. */
+/**
+ * Whether two byte strings are the same. The comparison stops at the first difference, because nothing compared here is
+ * secret.
+ */
 export function sameBytes(one: Uint8Array, other: Uint8Array): boolean {
   if (one.length !== other.length) return false;
   for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;

@@ -1,6 +1,7 @@
 /**
- * Checks that a host has the capabilities that a bundle requires. A host without the capability that a listener
- * needs refuses that listener, in gateway/. A host without any other capability refuses the bundle.
+ * Checks that a host has the capabilities that a bundle requires. Two capabilities are needed by single listeners: a
+ * host without one of them refuses these listeners (in gateway/). A host without one of the other capabilities refuses
+ * the bundle.
  */
 import type { Bundle, Capability } from "./types.ts";
 import { BundleError } from "./refusal.ts";

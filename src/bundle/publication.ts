@@ -49,13 +49,13 @@ export const bundleKey = (digest: Sha256Hex): string => `bundles/${digest}.json`
 export const secretsKey = (digest: Sha256Hex): string => `secrets/${digest}.json`;
 
 /**
- * The longest step of a path. File systems accept names of 255 bytes; the name of a Gateway may have 253 characters,
- * and `.json` and a temporary suffix are added.
+ * The longest component of a path. File systems accept names of 255 bytes; the name of a Gateway may have 253
+ * characters, and `.json` and a temporary suffix are added.
  */
-const MAX_STEP = 200;
+const MAX_COMPONENT = 200;
 
 const fileOf = (gateway: NamespacedName): string =>
-  `${gateway.replaceAll(new RegExp(`[^/]{${MAX_STEP}}(?=[^/])`, "g"), "$&/")}.json`;
+  `${gateway.replaceAll(new RegExp(`[^/]{${MAX_COMPONENT}}(?=[^/])`, "g"), "$&/")}.json`;
 
 /** The Gateway whose pointer has this key; null: the key is no pointer's. */
 export function gatewayOf(key: string): NamespacedName | null {

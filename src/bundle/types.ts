@@ -16,7 +16,7 @@ export type BackendId = string;
 /** The format this version writes. A host reads this one and the one before it, and refuses every other. */
 export const BUNDLE_FORMAT = 1;
 
-/** What a host must be able to do to serve a bundle; a host that lacks one refuses the bundle. */
+/** A capability that a host needs to serve a bundle. capabilities.ts says what a host refuses that lacks one. */
 export type Capability =
   /** Presents a client certificate to backends. */
   | "client-certificates"
@@ -34,19 +34,20 @@ export interface Bundle {
   /** The Gateway this bundle serves. */
   readonly gateway: NamespacedName;
   readonly requires: readonly Capability[];
-  /** Sorted by port, then name. */
+  /** Listeners, sorted by port, then by name. */
   readonly listeners: readonly BundleListener[];
-  /** Rules by number; listeners refer to them. */
+  /** Rules; listeners refer to a rule by its index here. */
   readonly rules: readonly BundleRule[];
   readonly backends: Readonly<Record<BackendId, BundleBackend>>;
   /**
-   * What the Gateway presents to every TLS backend that asks (`Gateway.spec.tls.backend.clientCertificateRef`): a key
-   * of `certificates`. Where the reference is invalid, the backends' transports are refused instead.
+   * The client certificate that the Gateway presents to every TLS backend that asks for one
+   * (`Gateway.spec.tls.backend.clientCertificateRef`): a key of `certificates`. Where the reference is invalid, the
+   * backends' transports are refused instead.
    */
   readonly clientCertificate: Sha256Hex | null;
   /** Certificates that listeners or the Gateway present, by {@link BundleCertificate.chain}'s digest. Never a key. */
   readonly certificates: Readonly<Record<Sha256Hex, BundleCertificate>>;
-  /** By policy digest: two policies with the same effect on the wire share an entry. */
+  /** Policies by their digest: two policies with the same effect on the wire share an entry. */
   readonly policies: Readonly<Record<Sha256Hex, BundlePolicy>>;
   /** Lists of anchors that policies share, by the digest of the sorted list. */
   readonly anchorSets: Readonly<Record<Sha256Hex, BundleAnchorSet>>;
@@ -60,13 +61,13 @@ export interface BundleListener {
   /** The port of the spec, never the port a process happens to bind. */
   readonly port: number;
   readonly protocol: "HTTP" | "HTTPS";
-  /** Lower case; `*.example.com` matches one label or more; null matches every host. */
+  /** The hostname in lower case; `*.example.com` matches one label or more; null matches every host. */
   readonly hostname: string | null;
-  /** Null exactly for HTTP. */
+  /** TLS of the listener; null exactly for HTTP. */
   readonly tls: BundleListenerTls | null;
-  /** Run on every request of this listener before a route is chosen (`ListenerFilters`), in order. */
+  /** Filters that run in order on every request of this listener, before a route is chosen (`ListenerFilters`). */
   readonly filters: readonly BundleExternalAuth[];
-  /** Sorted by hostname. `*` stands for "every host of this listener". */
+  /** Hosts, sorted by hostname. `*` stands for "every host of this listener". */
   readonly hosts: readonly BundleHost[];
 }
 
@@ -87,11 +88,11 @@ export interface BundleClientValidation {
 
 /** A certificate to present. Its private key is in the secrets file, under `keyDigest`. */
 export interface BundleCertificate {
-  /** The object it comes from, for people: `Secret team/tls`. */
+  /** The object that the certificate comes from, for people: `Secret team/tls`. */
   readonly source: string;
   /** Base64 DER, end-entity certificate first; never empty. */
   readonly chain: readonly string[];
-  /** SHA-256 of the end-entity certificate's SubjectPublicKeyInfo: what binds the private key. */
+  /** SHA-256 of the end-entity certificate's SubjectPublicKeyInfo, under which the secrets file has the private key. */
   readonly keyDigest: Sha256Hex;
 }
 
@@ -111,10 +112,10 @@ export interface BundleHost {
 export interface BundleRule {
   /** The HTTPRoute this rule comes from. */
   readonly route: NamespacedName;
-  /** Its index in `spec.rules`. */
+  /** The index of the rule in `spec.rules`. */
   readonly index: number;
   readonly name: string | null;
-  /** Never empty: a rule without matches has the spec's default, prefix `/`. */
+  /** Matches, never empty: a rule without matches has the spec's default, prefix `/`. */
   readonly matches: readonly BundleMatch[];
   /** `HTTPRouteRule.filters`, in order. */
   readonly filters: readonly BundleFilter[];
@@ -123,11 +124,11 @@ export interface BundleRule {
   readonly action: BundleAction;
 }
 
-/** Milliseconds. 0: no limit; null: unspecified, so the gateway's own default holds. */
+/** Time limits of a rule in milliseconds. 0: no limit; null: unspecified, so the gateway's own default holds. */
 export interface BundleTimeouts {
-  /** From the request's arrival to the end of the response (`HTTPRouteTimeouts.request`). */
+  /** The time from the request's arrival to the end of the response (`HTTPRouteTimeouts.request`). */
   readonly requestMs: number | null;
-  /** Of one attempt at one backend (`HTTPRouteTimeouts.backendRequest`). */
+  /** The time of one attempt at one backend (`HTTPRouteTimeouts.backendRequest`). */
   readonly backendRequestMs: number | null;
 }
 
@@ -188,19 +189,21 @@ export interface BundleCors {
 export interface BundleExternalAuth {
   readonly kind: "external-auth";
   readonly target: BundleTarget;
-  /** Put before the request's path; empty: nothing. */
+  /** A prefix of the request's path; empty: the path stays as it is. */
   readonly pathPrefix: string;
-  /** Sent besides Host, method, path, Content-Length and Authorization; lower case, sorted. */
+  /** Header fields that are sent besides Host, method, path, Content-Length and Authorization; lower case, sorted. */
   readonly requestHeaders: readonly string[];
-  /** Copied from the answer into the backend's request; lower case, sorted. Null: all of them. */
+  /**
+   * Header fields that are copied from the answer into the backend's request; lower case, sorted. Null: all of them.
+   */
   readonly responseHeaders: readonly string[] | null;
-  /** A longer body is answered 413; 0: the body is not sent. */
+  /** The longest body that is sent: a longer one is answered 413; 0: the body is not sent. */
   readonly maxBodyBytes: number;
 }
 
 /**
- * Where a filter sends requests: a backend, reached under the policy of its Service as a backendRef is, or the code
- * with which it was refused.
+ * The target of a filter that sends requests: a backend, reached under the policy of its Service as a backendRef is, or
+ * the code with which the target was refused.
  */
 export type BundleTarget = { readonly backend: BackendId } | { readonly refused: ConfigCode };
 
@@ -208,16 +211,19 @@ export type BundleTarget = { readonly backend: BackendId } | { readonly refused:
 export interface BundleMatch {
   readonly path: PathMatch;
   readonly method: string | null;
-  /** Lower-case names, each once, sorted by name. */
+  /** Matches of header fields: names in lower case, each once, sorted. */
   readonly headers: readonly ValueMatch[];
-  /** Case-sensitive names, each once, sorted by name. */
+  /** Matches of query parameters: names are case-sensitive, each once, sorted. */
   readonly queryParams: readonly ValueMatch[];
 }
 
 /** `HTTPPathMatch`. */
 export interface PathMatch {
   readonly type: "Exact" | "PathPrefix" | "RegularExpression";
-  /** For PathPrefix without a trailing slash (except `/` itself). Regular expressions are RE2 and must match the whole path. */
+  /**
+   * The path to compare with; for PathPrefix without a trailing slash (except `/` itself). Regular expressions are RE2
+   * and must match the whole path.
+   */
   readonly value: string;
 }
 
@@ -259,7 +265,10 @@ export interface BundleBackend {
   readonly service: NamespacedName;
   /** The Service's port, not the endpoints'. */
   readonly port: number;
-  /** From `appProtocol`. `websocket` is HTTP/1.1 whose upgrades are expected. Over TLS, ALPN decides between h1 and h2. */
+  /**
+   * The protocol that `appProtocol` asks for. `websocket` is HTTP/1.1 whose upgrades are expected. Over TLS, ALPN
+   * decides between h1 and h2.
+   */
   readonly protocol: "http" | "h2c" | "websocket";
   readonly transport: BundleTransport;
   /** Ready endpoints, sorted, each once. Empty: every request is answered 503. */
@@ -284,12 +293,12 @@ export interface BundleEndpoint {
 export interface BundlePolicy {
   /** The SNI (`BackendTLSPolicyValidation.hostname`), lower case. */
   readonly sni: string;
-  /** One of these must match a presented identifier. */
+  /** Reference identifiers, one of which must match a presented identifier. */
   readonly identifiers: readonly ReferenceIdentifier[];
   readonly anchorSet: Sha256Hex;
   readonly minTlsVersion: TlsVersion;
   readonly maxTlsVersion: TlsVersion;
-  /** In order of preference, never empty. */
+  /** ALPN protocols in order of preference, never empty. */
   readonly alpn: readonly ("h2" | "http/1.1")[];
   readonly profile: "private" | "strict";
   /** Base64 SHA-256 of a SubjectPublicKeyInfo; empty: no pinning. */
@@ -303,14 +312,20 @@ export interface BundlePolicy {
 /** TLS versions that a policy may ask for. */
 export type TlsVersion = "1.2" | "1.3";
 
-/** RFC 9525 §2: what the policy expects. `dns` may be a wildcard (`*.example.com`), `uri` matches exactly. */
+/**
+ * A name that the policy expects in the certificate (RFC 9525 §2). `dns` may be a wildcard (`*.example.com`), `uri`
+ * matches exactly.
+ */
 export type ReferenceIdentifier =
   | { readonly type: "dns"; readonly value: string }
   | { readonly type: "uri"; readonly value: string };
 
 /** The CA certificates of one or more policies. */
 export interface BundleAnchorSet {
-  /** For people: `ConfigMap team/ca`, `Secret team/ca`, or the well-known set with its version and date. */
+  /**
+   * The objects that hold the certificates, for people: `ConfigMap team/ca`, `Secret team/ca`, or the well-known set
+   * with its version and date.
+   */
   readonly source: readonly string[];
   /** Keys of `anchors`, sorted. */
   readonly anchors: readonly Sha256Hex[];

@@ -1,4 +1,7 @@
-/** The options of `build` and `controller` that say what a compilation may let through, for `parseArgs`. */
+/**
+ * The options of `build` and `controller` that say which addresses, annotations and plaintext a compilation accepts,
+ * for `parseArgs`.
+ */
 export const COMPILE_OPTIONS = {
   "allow-loopback": { type: "boolean", default: false },
   "allow-address-annotation": { type: "boolean", default: false },

@@ -1,6 +1,6 @@
 /** The time that warnings and conditions about dates are made for. */
 
-/** Milliseconds since the epoch. Null: nothing is said about dates. */
+/** The time now in milliseconds since the epoch. Null: nothing is said about dates. */
 export type Clock = number | null;
 
 /** A time in milliseconds since the epoch as `2026-01-01T00:00:00Z`. */

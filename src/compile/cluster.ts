@@ -44,9 +44,9 @@ export interface CompiledCluster {
 export type ClusterCompiler = (objects: readonly RawObject[], now?: Clock) => CompiledCluster;
 
 /**
- * A compiler that remembers its last compilation, so that a change costs little. An object that has not changed must be passed
- * as the same object again, and one that has changed as another object. The compiler never throws on input: it refuses, in
- * `status`, also what an API server would not have stored.
+ * A compiler that remembers its last compilation, so that a change costs little. An object that has not changed must be
+ * passed as the same object again, and one that has changed as another object. The compiler never throws on input:
+ * objects that an API server would not have stored are refused in `status`, too.
  */
 export function clusterCompiler(options: ClusterOptions): ClusterCompiler {
   const memory = new Memory();

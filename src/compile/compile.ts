@@ -23,12 +23,15 @@ export interface CompileOptions {
   readonly namespace?: string | undefined;
   /** `namespace/name` of the Gateway to serve. Needed when the inputs have several. */
   readonly gateway?: string | undefined;
-  /** The host for which the bundle is built, so that what it cannot do is reported; without it, any host. */
+  /**
+   * The host for which the bundle is built: features that this host lacks are reported. Without a target, the bundle is
+   * for any host.
+   */
   readonly target?: Target | undefined;
   readonly allowLoopback?: boolean | undefined;
   readonly allowAddressAnnotation?: boolean | undefined;
   readonly allowExternalName?: boolean | undefined;
-  /** Refuses backends that would get plaintext without anybody saying so. */
+  /** Whether backends are refused that would get plaintext although no appProtocol says that plaintext is meant. */
   readonly requireBackendTls?: boolean | undefined;
   /** The time for warnings and conditions about dates, in milliseconds since the epoch. Without it there are none. */
   readonly nowMs?: number | undefined;
@@ -36,7 +39,7 @@ export interface CompileOptions {
 
 /** What a compilation gives. */
 export interface CompileResult {
-  /** Null exactly when `fatal` is set. */
+  /** The bundle; null exactly when `fatal` is set. */
   readonly bundle: Bundle | null;
   /** The bundle's canonical text, which is written to its file; null exactly when `fatal` is set. */
   readonly text: string | null;
@@ -58,7 +61,7 @@ export function compile(inputs: readonly InputDocument[], options: CompileOption
   return compileObjects(objects, options, diagnostics, fatal);
 }
 
-/** As {@link compile}, from objects that have been read. `unreadable`: some text could not be read. */
+/** Compiles objects that have been read, as {@link compile} does texts. `unreadable`: some text could not be read. */
 export function compileObjects(
   objects: readonly RawObject[],
   options: CompileOptions,

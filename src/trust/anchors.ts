@@ -9,7 +9,7 @@ import { type Certificate, parseAnchor, parseCertificate } from "./x509/certific
 import { keyProblem } from "./x509/public-keys.ts";
 import { PURPOSE } from "./x509/purposes.ts";
 
-/** Why a certificate can be no anchor, naming both sides for people. */
+/** Why a certificate can be no anchor: what was expected and what was found, for people. */
 export interface AnchorProblem {
   readonly code: RefusalCode;
   readonly expected: string;
@@ -36,8 +36,8 @@ export type AnchorJudgement =
   | { readonly kind: "unusable"; readonly problem: AnchorProblem };
 
 /**
- * Whose chains end at an anchor. `servers`: backends, whom trust/ judges. `clients`: the gateway's own clients, whom
- * the TLS library of the runtime judges.
+ * The peers whose chains end at an anchor. `servers`: backends, whose chains trust/ judges. `clients`: the gateway's
+ * own clients, whose chains the TLS library of the runtime judges.
  */
 export type AnchorUse = "servers" | "clients";
 

@@ -1,4 +1,7 @@
-/** The work of one verdict is bounded by counts. A clock is no budget: in workerd it stands still while code runs. */
+/**
+ * The budget of one verdict: counts that bound its work. A time limit would bound nothing, because workerd's clock
+ * stands still while code runs.
+ */
 
 /** Limits of one verdict. The defaults keep any input below 20 times the work of a chain of three certificates. */
 export interface Budgets {
@@ -27,8 +30,8 @@ export interface Budgets {
   /** Paths that the witness (rustls-webpki, the second verifier) is asked to judge. */
   readonly opinions: number;
   /**
-   * Signatures that the witness verifies in WebAssembly, in units of one of P-256. The default is five of P-384: what a
-   * path of six takes.
+   * Signatures that the witness verifies in WebAssembly, in units of one P-256 verification. The default is the cost of
+   * five P-384 verifications, which a path of six certificates needs.
    */
   readonly witnessed: number;
   /** The sum of all work, in units of some 10 ns on one core: see `UNITS`. */
@@ -116,8 +119,8 @@ export class Budget {
   }
 
   /**
-   * True at the first call for this object in this verdict. Work whose result is kept on an object, such as folding
-   * a name, is charged at the first use alone.
+   * Whether this is the first call for this object in this verdict. Work whose result is kept on an object, such as
+   * folding a name, is charged at the first use alone.
    */
   isFirstUse(thing: object): boolean {
     if (this.#paid.has(thing)) return false;

@@ -9,8 +9,8 @@ interface Entry {
 
 const MAX_ENTRIES = 1024;
 /**
- * Octets of certificates in the remembered paths. The bound lets MAX_ENTRIES paths of common size in, and fewer of
- * 60 kB each.
+ * Octets of certificates in the remembered paths. The bound has room for MAX_ENTRIES paths of common size, or for fewer
+ * of 60 kB each.
  */
 const MAX_VERDICT_BYTES = 4 * 1024 * 1024;
 /**
@@ -19,7 +19,7 @@ const MAX_VERDICT_BYTES = 4 * 1024 * 1024;
  */
 export const REFUSAL_MS = 1_000;
 
-/** A cache of verdicts, the oldest out first. */
+/** A cache of verdicts, which drops the oldest one first. */
 export class VerdictCache {
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;

@@ -9,7 +9,7 @@ import type { TrustIdentifier } from "./x509/identity.ts";
 
 /** What a policy means to trust/: `BundlePolicy` with its anchors and CRLs decoded. */
 export interface TrustPolicy {
-  /** One of these must match. Empty: nothing matches, every chain is refused. */
+  /** Reference identifiers, one of which must match. Empty: nothing matches, every chain is refused. */
   readonly identifiers: readonly TrustIdentifier[];
   /** `source` names the object an anchor came from, for the verdict: `ConfigMap team/ca`. */
   readonly anchors: readonly { readonly der: Uint8Array; readonly source: string }[];
@@ -17,7 +17,7 @@ export interface TrustPolicy {
   readonly profile: "private" | "strict";
   /** Base64 SHA-256 of a SubjectPublicKeyInfo; empty: no pinning. */
   readonly spkiPins: readonly string[];
-  /** DER; null: revocation is not configured. */
+  /** CRLs in DER; null: revocation is not configured. */
   readonly crls: readonly Uint8Array[] | null;
   /** Certificates in a path, end entity and anchor included. */
   readonly maxChainDepth: number;
@@ -27,14 +27,17 @@ export interface TrustPolicy {
 
 /** A policy whose anchors, CRLs and pins were read. */
 export interface ReadPolicy {
-  /** Null: no name is asked for. Only x509-limbo does that; `createVerifier` never. */
+  /**
+   * Reference identifiers; null: no name is asked for, as in cases of x509-limbo alone: `createVerifier` always asks
+   * for one.
+   */
   readonly identifiers: readonly TrustIdentifier[] | null;
   readonly anchors: readonly SourcedCertificate[];
   readonly anchorIndex: AnchorIndex;
   readonly profile: "private" | "strict";
   /** Digests of SubjectPublicKeyInfos, as `digestKey` writes them; empty: no pinning. */
   readonly pins: ReadonlySet<string>;
-  /** Null: revocation is not configured. */
+  /** CRLs; null: revocation is not configured. */
   readonly crls: CrlSet | null;
   readonly maxLength: number;
   readonly limits: Budgets;

@@ -5,9 +5,9 @@ import { parseCertificate } from "./x509/certificate.ts";
 import { keyProblem } from "./x509/public-keys.ts";
 
 /**
- * The refusal of a DER end-entity certificate with whose key ring could not verify the handshake signature: the code
- * that a verdict would give for the certificate's form or key. It always refuses. A certificate with which nothing
- * else is wrong is refused with `unsupported-algorithm`.
+ * The refusal of an end-entity certificate, as DER, after the TLS engine could not verify the handshake signature with
+ * its key. The code is the one that a verdict would give for the form or key of the certificate, or
+ * `unsupported-algorithm` when form and key have no fault.
  */
 export function refuseEndEntity(der: Uint8Array): Refusal {
   return toRefusal({ problem: problemOf(der), position: 0 });

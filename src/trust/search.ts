@@ -1,4 +1,7 @@
-/** One verdict's search: among all paths from the end entity to an anchor of the policy, one that holds. */
+/**
+ * The search of one verdict, among all paths from the end entity to an anchor of the policy, for a path that passes
+ * every check.
+ */
 import type { Budget } from "./budget.ts";
 import { loadPublicSuffixes } from "./checks/public-suffixes.ts";
 import { buildPath, spendOnPath } from "./path/build.ts";
@@ -22,7 +25,7 @@ interface SearchContext {
   readonly witness: Witness;
 }
 
-/** The first path that holds, or the failure of the path that got furthest. */
+/** The first path that passes every check, or the failure of the path that got furthest. */
 export async function findPath(
   chain: PresentedChain,
   policy: ReadPolicy,

@@ -22,17 +22,20 @@ import { type Period, intersect, validityOf } from "./x509/period.ts";
 
 /** What a path is checked with. */
 export interface PathRules {
-  /** Null: no name is asked for. Only x509-limbo does that; `createVerifier` never. */
+  /**
+   * Reference identifiers; null: no name is asked for, as in cases of x509-limbo alone: `createVerifier` always asks
+   * for one.
+   */
   readonly identifiers: readonly TrustIdentifier[] | null;
   /** The match of the end entity's names with the identifiers: computed at the first call, for all paths. */
   readonly match: () => Match | null;
-  /** Null under the profile `private`. */
+  /** The test for public suffixes, for the issuance rules; null under the profile `private`. */
   readonly isPublicSuffix: IsPublicSuffix | null;
   /** Digests of SubjectPublicKeyInfos, as `digestKey` writes them; empty: no pinning. */
   readonly pins: ReadonlySet<string>;
   /** The digest of a certificate's SubjectPublicKeyInfo, as in `pins`. */
   readonly pinOf: (certificate: Certificate) => string;
-  /** Null: revocation is not configured. */
+  /** CRLs; null: revocation is not configured. */
   readonly crls: CrlSet | null;
   /** Presented certificates, among which the signer of a CRL may be. */
   readonly presented: readonly SourcedCertificate[];
@@ -45,7 +48,7 @@ export interface PathRules {
 /** What was found out about an accepted path. */
 interface PathFacts {
   readonly match: Match | null;
-  /** When the path is valid, with the CRLs, the stapled response and the signers that were needed. */
+  /** The time in which the path is valid, with the CRLs, the stapled response and the signers that were needed. */
   readonly period: Period;
   readonly witness: Testimony;
   /** Whether the end entity was accepted because of its stapled response. */
@@ -136,7 +139,7 @@ function checkCertificates(certificates: readonly Certificate[], nowMs: number, 
   return policy === null ? null : { problem: { code: "policy-constraint", ...policy }, index: policy.index };
 }
 
-/** When a path is valid and known not to be revoked, by the policy's CRLs and a stapled response. */
+/** The time in which a path is valid and known not to be revoked, by the policy's CRLs and a stapled response. */
 async function checkRevocation(
   path: readonly SourcedCertificate[],
   rules: PathRules,

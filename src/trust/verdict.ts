@@ -66,8 +66,8 @@ export const RULES = [
 export type Rule = (typeof RULES)[number];
 
 /**
- * One refusal, naming both sides. Example: `{ code: "name-mismatch", position: 0, expected: "dns:api.example.com",
- * presented: "DNS:www.example.com" }`.
+ * One refusal, with what was expected and what was presented. Example: `{ code: "name-mismatch", position: 0, expected:
+ * "dns:api.example.com", presented: "DNS:www.example.com" }`.
  */
 export interface Refusal {
   readonly code: RefusalCode;

@@ -1,4 +1,6 @@
-/** One policy's verifier: presented chain in, verdict out. It never throws, and its work is bounded by counts. */
+/**
+ * The verifier of one policy: makes a verdict of a presented chain. A verifier never throws, and counts bound its work.
+ */
 import type { Sha256Hex } from "../bundle/types.ts";
 import { Budget } from "./budget.ts";
 import { REFUSAL_MS, VerdictCache } from "./cache.ts";
@@ -20,9 +22,9 @@ interface VerifierOptions {
   readonly trust: TrustPolicy;
   /** Parsed certificates, shared with the verifiers of other policies. */
   readonly cache?: CertificateStore;
-  /** Synchronous: an awaited digest costs several times a cached verdict. */
+  /** The SHA-256 of bytes. It is synchronous, because an awaited digest costs several times a cached verdict. */
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
-  /** The second verifier: every accepted path is put before it, and without it there is no verdict. */
+  /** The witness, which must accept every path that this verifier accepts; without a witness no path is accepted. */
   readonly witness: Witness;
   /** A callback with the work charged for each verdict that was not remembered, in the units of `Budgets.work`. */
   readonly onWork?: (units: number) => void;
@@ -41,7 +43,10 @@ export interface Verifier {
 interface HandshakeFacts {
   /** A stapled DER OCSPResponse, if there was one. */
   readonly ocspResponse?: Uint8Array | null;
-  /** The chain is that of the session that was resumed, and is judged with the staple that came with it then. */
+  /**
+   * Whether the session was resumed. The chain is then that of an earlier full handshake, and is judged with the staple
+   * remembered for this chain.
+   */
   readonly resumed?: boolean;
 }
 
@@ -53,7 +58,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   return new PolicyVerifier(options, options.trust.identifiers);
 }
 
-/** As `createVerifier`, but accepting any name: for x509-limbo's cases without one. Not exported from the room. */
+/** A verifier that accepts any name, for x509-limbo's cases without one. index.ts does not export it. */
 export function createNamelessVerifier(options: VerifierOptions): Verifier {
   return new PolicyVerifier(options, null);
 }
@@ -147,7 +152,10 @@ class PolicyVerifier implements Verifier {
     return { verdict: { kind: "verified", peer }, fromMs: period.fromMs, untilMs: period.untilMs + 999, neededStaple };
   }
 
-  /** When a certificate or CRL that is not valid yet becomes valid: no refusal is remembered beyond that. */
+  /**
+   * The time at which the first certificate or CRL that is not valid yet becomes valid: no refusal is remembered beyond
+   * that time.
+   */
   #nextStartMs(chain: PresentedChain | UnreadableChain | null, nowMs: number): number {
     const { anchors, crls } = this.#policy;
     const certificates = chain?.kind === "read" ? [chain.endEntity, ...chain.others, ...anchors] : [];
@@ -157,7 +165,9 @@ class PolicyVerifier implements Verifier {
   }
 }
 
-/** A verdict, from when until when it stands, and whether it needed a staple. */
+/**
+ * A verdict, the time for which it may be remembered, and whether the end entity was accepted because of its staple.
+ */
 interface Decision {
   readonly verdict: Verdict;
   readonly fromMs: number;

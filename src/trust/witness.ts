@@ -26,7 +26,7 @@ export type WitnessQuestion =
       readonly kind: "judge";
       readonly path: readonly Uint8Array[];
       readonly nowMs: number;
-      /** Null: only the path is judged. */
+      /** The name to judge; null: only the path is judged. */
       readonly name: WitnessName | null;
     }
   | {
@@ -40,8 +40,8 @@ export type WitnessQuestion =
 export type WitnessAnswer = { readonly kind: "accepted" } | { readonly kind: "refused"; readonly why: string };
 
 /**
- * The second verifier, as `VerifierOptions.witness` takes it. It is synchronous, since its module is in memory. It
- * answers for every path; an exception from it refuses.
+ * The witness, as `VerifierOptions.witness` takes it. A witness is synchronous, since its module is in memory, and
+ * answers for every path; an exception from a witness refuses the path.
  */
 export type Witness = (question: WitnessQuestion) => WitnessAnswer;
 

@@ -104,7 +104,7 @@ interface ServiceUses {
   readonly ports: ReadonlyMap<string, readonly number[]>;
 }
 
-/** By `namespace/name` of the Service. */
+/** Uses by `namespace/name` of the Service. */
 type UsesByService = ReadonlyMap<string, Group<ServiceUses>>;
 
 const usesOfGateway = (gateway: GatewayState): ServiceUses => ({

@@ -72,7 +72,7 @@ export function unusedProblem(
   return unusedPolicy(policy, [...new Set(likely)]);
 }
 
-/** Null: the route has no fault that keeps it from a Service. */
+/** The Services that a route would use without its fault; null: the route has no fault that keeps it from a Service. */
 function faultyRoute(route: RouteState, context: FaultyRouteContext): FaultyRoute | null {
   const { name, object, rules, readable } = route;
   const backendRefs = rules.flatMap(backendRefsOf);

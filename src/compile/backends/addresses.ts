@@ -1,18 +1,21 @@
-/** Which addresses a backend may have. Whoever may write an EndpointSlice must not be able to reach the gateway's own host. */
+/**
+ * The addresses that a backend may have. An author of EndpointSlices must not be able to make the gateway connect to
+ * its own host.
+ */
 import ipaddr from "ipaddr.js";
 
 /** A host for which a bundle can be built. */
 export type Target = "cloudflare" | "node" | "deno" | "bun";
 
-/** Which addresses are let in. */
+/** The rules by which addresses are accepted. */
 export interface AddressRules {
-  /** Lets in loopback, link-local, metadata, unspecified and multicast addresses. */
+  /** Whether loopback, link-local, metadata, unspecified and multicast addresses are accepted. */
   readonly allowLoopback: boolean;
-  /** Refuses private addresses, which a deployed Cloudflare worker cannot reach. */
+  /** Whether private addresses are refused, which a deployed Cloudflare worker cannot reach. */
   readonly publicOnly: boolean;
 }
 
-/** Whether an address or name is let in. `found` and `remedy` are for a problem. */
+/** Whether an address or name is accepted. `found` and `remedy` are for a problem. */
 export type AddressVerdict =
   | { readonly kind: "usable"; readonly host: string }
   | { readonly kind: "refused"; readonly found: string; readonly remedy: string };
@@ -79,7 +82,10 @@ function parseIp(text: string): Ip | null {
   return text.includes(":") && !text.includes("%") && ipaddr.IPv6.isValid(text) ? ipaddr.IPv6.parse(text) : null;
 }
 
-/** The range of an address. For an IPv6 address that contains an IPv4 address, the range of that, which `via` names. */
+/**
+ * The range of an address. For an IPv6 address that contains an IPv4 address, the range of the IPv4 address, which
+ * `via` names.
+ */
 function classify(address: Ip): { range: string; via: string } {
   const inner = embedded(address);
   const range = inner.range();

@@ -1,4 +1,7 @@
-/** backendRefs: what each names, whether its author may name it, and how the gateway connects to it. */
+/**
+ * backendRefs: the Service that each names, whether a ReferenceGrant is missing, and how the gateway connects to the
+ * Service.
+ */
 import type { BackendId, BundleBackend, BundleTarget, ConfigCode } from "../../bundle/types.ts";
 import { type FieldPath, namespacedName, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { BackendObjectReference } from "../kubernetes/objects.ts";
@@ -43,7 +46,7 @@ export interface BackendContext {
   readonly grants: Grants;
   readonly policies: Policies;
   readonly allowExternalName: boolean;
-  /** Refuses ports that would get plaintext without anybody saying so. */
+  /** Whether ports are refused that would get plaintext although no appProtocol says that plaintext is meant. */
   readonly requireBackendTls: boolean;
 }
 

@@ -1,11 +1,11 @@
-/** EndpointSlices and Endpoints that nearly belong to a Service port which has no endpoint. */
+/** EndpointSlices and Endpoints that one wrong field keeps from giving endpoints to a Service port. */
 import { namespacedName, type Note, show, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { Cluster } from "../load/load.ts";
 import { isNear } from "../kubernetes/spelling.ts";
 import { SERVICE_LABEL, SKIP_MIRROR_LABEL } from "../kubernetes/names.ts";
 import type { Endpoints, EndpointSlice, Service, ServicePort } from "../kubernetes/core-objects.ts";
 
-/** An object that nearly belongs to a Service port, and what would make it do so: parts of a problem. */
+/** An object that one wrong field keeps from a Service port, and the correction: parts of a problem. */
 interface Miss {
   readonly found: string;
   readonly remedy: string;

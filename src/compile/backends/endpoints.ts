@@ -22,7 +22,7 @@ const ADDRESSES_ANNOTATION = "lasthop.dev/addresses";
 
 /** The valid EndpointSlices of the cluster. */
 export interface Slices {
-  /** By `namespace/name` of the Service. */
+  /** EndpointSlices by `namespace/name` of the Service. */
   readonly byService: ReadonlyMap<string, Group<SourceObject<EndpointSlice>>>;
   readonly cluster: Cluster;
 }

@@ -1,4 +1,4 @@
-/** The endpoints that are found for one Service port: addresses and names that the options let in. */
+/** The endpoints that are found for one Service port: addresses and names that the options accept. */
 import type { BundleEndpoint } from "../../bundle/types.ts";
 import {
   compareStrings,
@@ -11,15 +11,15 @@ import {
 import { type AddressRules, type AddressVerdict, isDnsName, isLocalName, judgeAddress } from "./addresses.ts";
 import { refusedEndpoint } from "./problems.ts";
 
-/** Which endpoints are let in. */
+/** The options by which endpoints are accepted. */
 export interface EndpointOptions extends AddressRules {
-  /** Honours the annotation `lasthop.dev/addresses`. */
+  /** Whether the annotation `lasthop.dev/addresses` is honoured. */
   readonly allowAddressAnnotation: boolean;
-  /** Lets in endpoints with a name in place of an address. */
+  /** Whether endpoints with a name in place of an address are accepted. */
   readonly allowExternalName: boolean;
 }
 
-/** The endpoints found so far; addresses that the options do not let in are reported and counted. */
+/** The endpoints found so far; addresses that the options refuse are reported and counted. */
 export class FoundEndpoints {
   readonly options: EndpointOptions;
   refused = 0;

@@ -101,7 +101,9 @@ export const missingPolicy = (at: FieldPath, service: string, appProtocol: strin
 /** The values of `appProtocol` that mean plaintext, where no policy says otherwise. */
 export const PLAINTEXT_PROTOCOL = "http, kubernetes.io/h2c or kubernetes.io/ws";
 
-/** A port that would get plaintext without anybody saying so, under --require-backend-tls. */
+/**
+ * A port that would get plaintext although no appProtocol says that plaintext is meant, under --require-backend-tls.
+ */
 export const plaintextRefused = (at: FieldPath, service: string, port: number): BackendRefProblem => ({
   code: "backend-plaintext-refused",
   reason: "UnsupportedProtocol",

@@ -4,7 +4,7 @@
 export interface Condition {
   readonly type: string;
   readonly status: "True" | "False";
-  /** Absent when the object has no generation. */
+  /** The generation that was compiled; absent when the object has none. */
   readonly observedGeneration?: number;
   readonly reason: string;
   readonly message: string;

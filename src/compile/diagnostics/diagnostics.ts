@@ -10,7 +10,7 @@ export type FieldPath = readonly (string | number)[];
 
 /** A place in an input file. */
 export interface Location {
-  /** As it was given on the command line; `<stdin>` for standard input. */
+  /** The file's name as on the command line; `<stdin>` for standard input. */
   readonly file: string;
   /** Line, from 1. */
   readonly line: number;
@@ -26,7 +26,7 @@ export interface Location {
 export interface ObjectRef {
   readonly apiVersion: string;
   readonly kind: string;
-  /** Null for cluster-scoped kinds. */
+  /** The object's namespace; null for cluster-scoped kinds. */
   readonly namespace: string | null;
   readonly name: string;
 }
@@ -42,7 +42,7 @@ export function causeOf(kind: string, name: string): Cause {
 
 /** One message about the inputs, as `build` prints it. */
 export interface Diagnostic {
-  /** `error`: an object, or a reference in it, is refused. */
+  /** The severity. `error`: an object, or a reference of an object, is refused. */
   readonly severity: "error" | "warning";
   readonly code: DiagnosticCode;
   readonly message: string;
@@ -78,7 +78,7 @@ export interface Problem<Code extends DiagnosticCode = DiagnosticCode> {
   readonly line?: number;
 }
 
-/** What there is to say about an input that is no object, or about the command line. */
+/** A fault of an input that is no object, or of the command line. */
 type InputFault = Pick<Diagnostic, "code" | "message" | "remedy"> &
   Partial<Pick<Diagnostic, "severity" | "location" | "expected" | "found">>;
 
@@ -119,7 +119,7 @@ export interface SourceObject<T = unknown> {
   readonly value: T;
   /** The place of a field, or else of the closest field around it; null when the object came from an API server. */
   readonly locate: (path: FieldPath) => Location | null;
-  /** The manifest has no metadata.namespace, and `default` was taken for it. */
+  /** Whether the manifest has no metadata.namespace, so that `default` was taken. */
   readonly assumesNamespace: boolean;
   /** The path of a field as the author wrote it. It differs where an older version of the object was converted. */
   readonly spell: (path: FieldPath) => FieldPath;

@@ -20,7 +20,7 @@ export interface Indented {
 /** A text that js-yaml accepts as it is. */
 export const unchanged = (source: string): Indented => ({ source, toOriginal: (offset) => offset });
 
-/** The message of js-yaml about a line that is indented too little. It has no other cause. */
+/** The message of js-yaml about a line that is indented too little. No other fault has this message. */
 export const DEFICIENT = "deficient indentation";
 /** Attempts for one document; each of them parses it. */
 const MAX_TRIES = 1_000;

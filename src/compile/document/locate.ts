@@ -22,7 +22,7 @@ function lineStarts(source: string): number[] {
   return starts;
 }
 
-/** Characters of a line that a message shows. */
+/** The number of characters of a line that a message shows. */
 const MAX_SOURCE_LINE = 200;
 
 /** The location of `length` characters at an offset. The source line is left out where it may hold a `secret`. */

@@ -49,8 +49,8 @@ function inNamespace(object: RawObject, namespace: string): RawObject {
 }
 
 /**
- * Adds an object, or each item of a list: of `kind: List`, or of a typed one (`HTTPRouteList`), whose items may leave out
- * apiVersion and kind. False when something in it is no object, not even of an unknown kind.
+ * Adds an object, or each item of a list: of `kind: List`, or of a typed one (`HTTPRouteList`), whose items may leave
+ * out apiVersion and kind. False when the value, or one of its items, is no object, not even of an unknown kind.
  */
 function addValue(
   { value, locate, locateItems }: ParsedDocument,
@@ -104,7 +104,7 @@ const isSecretKind = (kind: unknown): boolean => typeof kind === "string" && /se
 
 interface ListType {
   readonly apiVersion: string;
-  /** Null: the items have their own kinds. */
+  /** The kind of the items; null: each item has a kind of its own. */
   readonly kind: string | null;
 }
 

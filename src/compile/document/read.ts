@@ -7,9 +7,9 @@ import { decodeText, NotText } from "./encoding.ts";
 
 /** The texts of the inputs. */
 export interface InputsRead {
-  /** Sorted by name; a file to which two paths lead is read once. */
+  /** Documents, sorted by name; a file to which two paths lead is read once. */
   readonly documents: readonly InputDocument[];
-  /** Inputs that cannot be read. With any of them, nothing may be built. */
+  /** Inputs that cannot be read. When there is one, nothing may be built. */
   readonly faults: readonly Diagnostic[];
 }
 

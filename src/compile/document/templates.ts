@@ -4,7 +4,7 @@
 export interface Template {
   /** The template itself, at most 60 characters: `{{ .Values.name }}`. */
   readonly mark: string;
-  /** What it looks like: `an unrendered Jinja template`. */
+  /** The kind of template, by its marks: `an unrendered Jinja template`. */
   readonly tool: string;
   readonly remedy: string;
 }

@@ -101,7 +101,7 @@ export function emitBundle(context: EmitContext, memory: Memory, diagnostics: Di
 interface EmittedBackend {
   readonly id: BackendId;
   readonly backend: BundleBackend;
-  /** The policy that decides about it. */
+  /** The policy that decides about the backend. */
   readonly policy: NamespacedName | null;
 }
 

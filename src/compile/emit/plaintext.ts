@@ -20,12 +20,15 @@ export interface PlaintextBackend {
   readonly port: number;
   /** Name of the port; null: it has none. */
   readonly portName: string | null;
-  /** `declared`: the appProtocol says that plaintext is meant. `no-policy`: nothing says so, and no policy covers the port. */
+  /**
+   * The reason for plaintext. `declared`: the appProtocol says that plaintext is meant. `no-policy`: no policy covers
+   * the port, and no appProtocol says that plaintext is meant.
+   */
   readonly why: "declared" | "no-policy";
   readonly appProtocol: string | null;
-  /** What suggests that the backend expects TLS; a warning lists it too. */
+  /** Texts about fields that suggest that the backend expects TLS; a warning lists them too. */
   readonly suspicions: readonly string[];
-  /** The fields by which requests are sent there, sorted by object, then in the order of the object. */
+  /** The fields by which requests are sent to the backend, sorted by object, then in the order of the object. */
   readonly users: readonly PlaintextUser[];
 }
 

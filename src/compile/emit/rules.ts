@@ -16,7 +16,7 @@ export interface Sender {
   readonly name: string;
   /** The backends, by their id. */
   readonly targets: ReadonlyMap<string, BackendTarget>;
-  /** The backendRefs by which it sends, and the object in which they stand. */
+  /** The backendRefs by which the sender sends requests, and the object in which these backendRefs stand. */
   readonly uses: readonly { readonly object: SourceObject; readonly backendRefs: readonly ResolvedBackendRef[] }[];
 }
 
@@ -27,7 +27,7 @@ interface ServedRoute extends Sender, HostedRoute {
 
 /** The rules of a bundle. A list stays the same object until something in it changes. */
 interface EmittedRules {
-  /** In order of the routes' `namespace/name`, then in the order of the route. */
+  /** Rules in order of the routes' `namespace/name`, then in the order of the route. */
   readonly rules: readonly BundleRule[];
   /** The hosts of every listener. */
   readonly hosts: readonly ListenerHost[];

@@ -28,7 +28,10 @@ export interface FilterSet {
   readonly redirect: Redirect | null;
   /** The backendRefs of mirrors and of external auth. */
   readonly backendRefs: readonly ResolvedBackendRef[];
-  /** Unless all are warnings, the rule or backendRef is refused: "the filter MUST NOT be skipped" (`HTTPRouteFilter.type`). */
+  /**
+   * Problems of the filters: unless all are warnings, the rule or backendRef is refused: "the filter MUST NOT be
+   * skipped" (`HTTPRouteFilter.type`).
+   */
   readonly problems: readonly Problem[];
 }
 
@@ -117,7 +120,9 @@ function resolveTarget(
   return { hostname, path: { type, value } };
 }
 
-/** "If neither field is specified, 100% of requests will be mirrored." */
+/**
+ * A RequestMirror filter in the form of the bundle. "If neither field is specified, 100% of requests will be mirrored."
+ */
 function resolveMirror({ percent, fraction }: HTTPRequestMirrorFilter, backendRef: ResolvedBackendRef): BundleMirror {
   const { numerator, denominator } =
     fraction ?? (percent === undefined ? { numerator: 1, denominator: 1 } : { numerator: percent, denominator: 100 });

@@ -35,7 +35,10 @@ export function resolveFieldNames(
   return [...found].sort(compareStrings);
 }
 
-/** "Subsequent entries with an equivalent header name MUST be ignored." (`HTTPHeader.name`) */
+/**
+ * The first entry of each header name: "Subsequent entries with an equivalent header name MUST be ignored."
+ * (`HTTPHeader.name`)
+ */
 function firstOfEach(headers: readonly HTTPHeader[], at: FieldPath, problems: Problem[]): Pair[] {
   const first = new Map<string, string>();
   for (const [index, { name, value }] of headers.entries()) {

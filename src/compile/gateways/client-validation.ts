@@ -1,4 +1,4 @@
-/** Which client certificates the HTTPS listeners of a port ask for (`Gateway.spec.tls.frontend`). */
+/** The client certificates that the HTTPS listeners of a port ask for (`Gateway.spec.tls.frontend`). */
 import type { BundleClientValidation, Sha256Hex } from "../../bundle/types.ts";
 import { reportAnchors } from "../references/anchor-faults.ts";
 import type { AnchorSource } from "../references/anchor-source.ts";
@@ -28,7 +28,7 @@ export type ClientValidation =
       /** References to CAs that could not be resolved. One CA of several suffices. */
       readonly unresolved: readonly Unresolved[];
     }
-  /** Clients must present a certificate, and there is no CA to verify it with, so no client could be let in. */
+  /** Clients must present a certificate, and there is no CA to verify one with, so every client would be refused. */
   | { readonly kind: "refused"; readonly unresolved: readonly Unresolved[] };
 
 /** What client validation is resolved with. */
@@ -64,7 +64,10 @@ export function resolveClientValidation(
   return (port) => (perPort.get(port) ?? standard)();
 }
 
-/** On which ports clients are served without a valid certificate (`InsecureFrontendValidationMode`): `default`, `port 443`. */
+/**
+ * The ports on which clients are served without a valid certificate (`InsecureFrontendValidationMode`): `default`,
+ * `port 443`.
+ */
 export function insecureModes({ spec }: Gateway): string[] {
   const { frontend } = spec.tls ?? {};
   const all = [

@@ -50,7 +50,10 @@ function isMixed(own: Listener, other: Listener): boolean {
   return (own.protocol === "HTTP" && isTls(other)) || (isTls(own) && other.protocol === "HTTP");
 }
 
-/** "Implementations SHOULD be cautious about what information from the parent or siblings [is] reported." */
+/**
+ * Names for a message: of the listeners of the same object, and else of the object's role alone. "Implementations
+ * SHOULD be cautious about what information from the parent or siblings [is] reported."
+ */
 function namesFor(listeners: readonly ListenerPlace[], own?: ListenerPlace): string {
   const all = listeners.map(({ owner, spec }) => {
     if (owner === own?.owner) return `listener ${spec.name}`;

@@ -28,7 +28,7 @@ export type GatewayState =
       readonly kind: "valid";
       readonly name: string;
       readonly object: SourceObject<Gateway>;
-      /** Its own listeners, then those of the ListenerSets attached to it. */
+      /** Listeners of the Gateway itself, then those of the ListenerSets attached to the Gateway. */
       readonly listeners: readonly ListenerState[];
       readonly clientIdentity: ClientIdentity;
       /** Why the Gateway as a whole serves nothing; null: it does. */
@@ -40,7 +40,10 @@ export type GatewayState =
       readonly name: string;
       readonly object: SourceObject;
       readonly message: string;
-      /** Whether lasthop answers for the Gateway. False: its class does not exist, so nobody knows who does. */
+      /**
+       * Whether lasthop is the controller of the Gateway. False: the class does not exist, so the controller is not
+       * known.
+       */
       readonly ours: boolean;
     };
 
@@ -94,7 +97,7 @@ interface SetsOfGateway {
   readonly sets: readonly NamedSet[];
 }
 
-/** Null: the Gateway belongs to another controller. */
+/** The state of one Gateway; null: the Gateway belongs to another controller. */
 function resolveGateway(
   entry: Entry<Gateway>,
   { gateway: name, sets: named }: SetsOfGateway,

@@ -1,4 +1,7 @@
-/** ListenerSets: the Gateway to which each wants to attach, and whether that allows it (`AllowedListeners`, GEP-1713). */
+/**
+ * ListenerSets: the Gateway to which each wants to attach, and whether the Gateway allows the attachment
+ * (`AllowedListeners`, GEP-1713).
+ */
 import type { NamespacedName } from "../../bundle/types.ts";
 import type { ListenerSetReason } from "../diagnostics/conditions.ts";
 import { type Diagnostics, explain, type SourceObject } from "../diagnostics/diagnostics.ts";
@@ -16,10 +19,10 @@ import { missingSetParent, setNotAllowed, wrongSetParent } from "./problems.ts";
 export interface ListenerSetState {
   readonly name: NamespacedName;
   readonly object: SourceObject;
-  /** Its parent. */
+  /** The parent of the ListenerSet. */
   readonly gateway: NamespacedName;
   readonly verdict: { readonly kind: "accepted" } | ({ readonly kind: "refused" } & SetRefusal);
-  /** Its listeners, which are also among those of the Gateway; empty when the set is not attached. */
+  /** Listeners of the set, which are also among those of the Gateway; empty when the set is not attached. */
   readonly listeners: readonly ListenerState[];
 }
 
@@ -29,7 +32,7 @@ export interface SetRefusal {
   readonly message: string;
 }
 
-/** A ListenerSet, valid or refused, before its Gateway is asked. */
+/** A ListenerSet, valid or refused, before it is known whether its Gateway allows it. */
 export interface NamedSet {
   readonly name: NamespacedName;
   readonly entry: Entry<ListenerSet>;
@@ -84,7 +87,10 @@ export function refuseSet(
   return { reason: "NotAllowed", message: explain(object, problem) };
 }
 
-/** "Accepted … depending on whether the listener being invalid causes the entire ListenerSet to not be accepted". */
+/**
+ * The verdict on a ListenerSet because of its listeners: "Accepted … depending on whether the listener being invalid
+ * causes the entire ListenerSet to not be accepted".
+ */
 export function judgeListeners(listeners: readonly ListenerState[]): ListenerSetState["verdict"] {
   if (listeners.some(({ verdict }) => verdict.kind === "accepted")) return { kind: "accepted" };
   return { kind: "refused", reason: "ListenersNotValid", message: listenerFaults(listeners) };

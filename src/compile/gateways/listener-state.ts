@@ -33,7 +33,7 @@ export interface ListenerState {
   readonly spec: Listener;
   /** Place in `spec.listeners` of its owner. */
   readonly index: number;
-  /** In lower case; null: every host. */
+  /** The hostname in lower case; null: every host. */
   readonly hostname: string | null;
   readonly verdict: ListenerVerdict;
   readonly takesHttpRoutes: boolean;

@@ -184,7 +184,10 @@ function routeKinds(
   };
 }
 
-/** "Controllers MUST detect the presence of overlapping hostnames" (`OverlappingTLSConfig`). */
+/**
+ * Names of the listeners whose hostnames overlap with those of `own`: "Controllers MUST detect the presence of
+ * overlapping hostnames" (`OverlappingTLSConfig`).
+ */
 function overlapsOf(own: ListenerState, all: readonly ListenerState[]): string[] {
   const isTls = ({ verdict }: ListenerState): boolean => verdict.kind === "accepted" && verdict.tls !== null;
   if (!isTls(own)) return [];

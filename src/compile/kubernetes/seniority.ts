@@ -1,5 +1,5 @@
 /**
- * Which of two objects takes precedence when they conflict: the older one, and of equally old ones the first by
+ * The precedence between two objects that conflict: the older one comes first, and of equally old ones the first by
  * `namespace/name`. Manifests may lack a creationTimestamp; such an object counts as the newest.
  */
 import { compareStrings } from "../diagnostics/diagnostics.ts";

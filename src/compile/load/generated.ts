@@ -1,11 +1,13 @@
-/** ConfigMaps and Secrets that other controllers generate in a cluster, and from which objects they do so. */
+/**
+ * ConfigMaps and Secrets that other controllers generate in a cluster, and the objects that they are generated from.
+ */
 import { field } from "../kubernetes/kinds.ts";
 import type { RawObject } from "../kubernetes/raw-object.ts";
 
 /** A ConfigMap or Secret that a controller generates from an object among the inputs. */
 export interface Generated {
   readonly kind: "ConfigMap" | "Secret";
-  /** Null: one in every namespace that the object selects. */
+  /** The namespace of the generated object; null: there is one in every namespace that the source selects. */
   readonly namespace: string | null;
   readonly name: string;
   /** `Certificate shop/app of cert-manager`. */

@@ -1,4 +1,4 @@
-/** From raw objects to the cluster: every object of a known kind by its name, valid or refused. */
+/** The cluster, made from raw objects: every object of a known kind by its name, valid or refused. */
 import type { Diagnostics } from "../diagnostics/diagnostics.ts";
 import { type Skipped, sortSkipped } from "../diagnostics/skipped.ts";
 import { field, type Kind, KINDS } from "../kubernetes/kinds.ts";

@@ -52,7 +52,7 @@ const isNamespace = (value: unknown): boolean =>
 /** Targets of one policy that are read. The API allows 16; each target costs work and perhaps a diagnostic. */
 const MAX_TARGETS = 1_000;
 
-/** Whether nobody can tell which Services a refused policy names. Reports the field that makes it so. */
+/** Whether it cannot be known which Services a refused policy names. Reports the field at fault. */
 export function hasUnreadableTargets(object: SourceObject, diagnostics: Diagnostics): boolean {
   const path = unreadableField(object);
   if (path === null) return false;

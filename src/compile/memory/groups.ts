@@ -11,7 +11,7 @@ export interface Group<I> {
 /** Items, and the groups that they form. */
 export interface Grouping<I> {
   readonly items: readonly I[];
-  /** By key, sorted by key. */
+  /** Groups by key, sorted by key. */
   readonly groups: ReadonlyMap<string, Group<I>>;
 }
 

@@ -17,7 +17,7 @@ export interface UnresolvedTarget {
 
 /** A target of a policy, and what it attaches to. */
 export interface TargetState extends UnresolvedTarget {
-  /** Null: the whole Service. */
+  /** The name of the port; null: the whole Service. */
   readonly sectionName: string | null;
   readonly verdict:
     | { readonly kind: "won" }

@@ -1,4 +1,4 @@
-/** Which policies decide about the ports of a Service, and what each port gets. */
+/** Policies that decide about the ports of a Service, and what each port gets: TLS, no connection, or plaintext. */
 import type { BundleTransport } from "../../bundle/types.ts";
 import { compareStrings, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { Group } from "../memory/groups.ts";

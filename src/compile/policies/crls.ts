@@ -1,6 +1,6 @@
 /**
- * The CRLs of one BackendTLSPolicy. The policy is refused unless every list can be used: without one of them, an older list
- * of the same issuer would decide which certificates are revoked.
+ * The CRLs of one BackendTLSPolicy. The policy is refused unless every list can be used: without one list, an older
+ * list of the same issuer would decide which certificates are revoked.
  */
 import { fromBase64 } from "../../bundle/bytes.ts";
 import { formatTime } from "../clock.ts";

@@ -117,7 +117,10 @@ function judgeNames({ hostname, subjectAltNames = [] }: Validation): Problem[] {
 
 const policyCode = ({ code }: Problem): ConfigCode => (code === "policy-hostname" ? code : "policy-option");
 
-/** Without subjectAltNames `hostname` is the identity; with them it is the SNI alone (`BackendTLSPolicyValidation.hostname`). */
+/**
+ * The reference identifiers: the subjectAltNames, or `hostname` where there are none. Beside subjectAltNames,
+ * `hostname` is the SNI alone (`BackendTLSPolicyValidation.hostname`).
+ */
 function identifiers({ hostname, subjectAltNames = [] }: Validation): ReferenceIdentifier[] {
   if (subjectAltNames.length === 0) return [{ type: "dns", value: hostname.toLowerCase() }];
   const names = subjectAltNames.map(({ type, hostname: name = "", uri = "" }): ReferenceIdentifier =>

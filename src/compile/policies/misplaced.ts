@@ -20,7 +20,7 @@ export interface ClosedService {
 
 /** The Services of other namespaces that a target may mean. */
 interface Misplacements {
-  /** All of them, as `namespace/name`. */
+  /** All Services that the target may mean, as `namespace/name`. */
   readonly named: readonly string[];
   /** Services with ports that no policy covers. */
   readonly closed: readonly ClosedService[];

@@ -23,7 +23,7 @@ import { type Coverage, coverageOf } from "./coverage.ts";
 
 /** The policies of the cluster. */
 export interface Policies {
-  /** By `namespace/name`, in that order. */
+  /** Policies by `namespace/name`, in that order. */
   readonly all: ReadonlyMap<string, PolicyState>;
   /** By `namespace/name` of the Service. */
   readonly coverage: ReadonlyMap<string, Coverage>;
@@ -140,7 +140,7 @@ function refusedBySchema(object: SourceObject, problem: Problem): PolicyEffect {
   return { kind: "refused", code, reason: "Invalid", message: explain(object, problem) };
 }
 
-/** The Services about which a policy says something. */
+/** The Services whose ports a policy covers or closes. */
 const servicesOf = ({ targets, closed }: PolicyState): string[] => [
   ...new Set([
     ...targets.flatMap(({ service, verdict }) => (service === null || verdict.kind === "lost" ? [] : [service])),

@@ -17,7 +17,7 @@ export interface PolicyState {
   readonly effect: PolicyEffect;
   /** Why `ResolvedRefs` is False; null: it is True. */
   readonly unresolved: Unresolved | null;
-  /** False when the schema refuses the object, so that its references were not resolved. */
+  /** Whether the schema accepts the object; if not, its references were not resolved. */
   readonly readable: boolean;
   /** Services of other namespaces that the policy may be meant for, so that it closes their ports. */
   readonly closed: readonly ClosedService[];

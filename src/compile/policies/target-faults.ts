@@ -8,7 +8,7 @@ import type { TargetContext } from "./target-context.ts";
 
 /** Why a target attaches to nothing. */
 interface TargetFault {
-  /** Its path starts at the target: `["name"]`. */
+  /** The problem, whose path starts at the target: `["name"]`. */
   readonly problem: Problem;
   /** Services that the target may mean, as `namespace/name`. */
   readonly likely: readonly string[];

@@ -1,11 +1,11 @@
-/** Which CA certificates of an object cannot be trust anchors, and which are anchors in an unexpected way. */
+/** CA certificates of an object that cannot be trust anchors, or that are anchors in an unexpected way. */
 import { X509Certificate } from "node:crypto";
 import type { PemProblem } from "../../trust/index.ts";
 import type { Diagnostics } from "../diagnostics/diagnostics.ts";
 import type { AnchorSource, UnusableAnchor } from "./anchor-source.ts";
 import { endEntityAnchor, oddAnchor, type TextProblem, unusableAnchor } from "./problems.ts";
 
-/** What was expected where a block, rather than a certificate, is at fault. */
+/** The text of `expected` for a block that holds no readable certificate. */
 const PEM = "certificates in PEM";
 
 /** A block of PEM that holds no readable certificate, of `blocks` in the text. */

@@ -4,7 +4,7 @@ import type { Note } from "../diagnostics/diagnostics.ts";
 
 /** The trust anchors that one object holds, or the well-known set. */
 export interface AnchorSource {
-  /** For messages: `ConfigMap team/ca`. */
+  /** The object's name for messages: `ConfigMap team/ca`. */
   readonly name: string;
   /** SHA-256 of each certificate's DER, sorted, each once. */
   readonly anchors: readonly string[];
@@ -24,7 +24,7 @@ export interface UnusableAnchor extends AnchorProblem {
   readonly where: string;
   /** Line of its BEGIN in the text, from 1. */
   readonly line: number;
-  /** Printable; null where the certificate cannot be read. */
+  /** The subject, printable; null where the certificate cannot be read. */
   readonly subject: string | null;
 }
 

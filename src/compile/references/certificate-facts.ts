@@ -17,7 +17,7 @@ export interface ChainFact {
 export interface CertificateFacts {
   /** The field that holds the chain. */
   readonly place: Note;
-  /** In the order of the Secret. */
+  /** The certificates of the chain in the order of the Secret. */
   readonly chain: readonly ChainFact[];
   /** DNS names of the first certificate, in lower case. */
   readonly names: readonly string[];
@@ -52,12 +52,17 @@ export function readFacts(certificates: readonly X509Certificate[], place: Note)
 const dnsNamesOf = (text: string): string[] =>
   [...text.matchAll(/(?:^|, )DNS:("(?:[^"\\]|\\.)*"|[^,]*)/g)].map(([, name = ""]) => name.toLowerCase());
 
-/** Whom a certificate is presented to. */
+/** The peers that a certificate is presented to. */
 export type Presented =
-  /** `hostname` is the listener's, in lower case; null: every host, so that no certificate is wrong for it. */
+  /**
+   * Clients; `hostname` is the listener's, in lower case; null: every host, so that every certificate has a right name.
+   */
   { readonly to: "clients"; readonly hostname: string | null } | { readonly to: "backends" };
 
-/** Why those to whom a certificate is presented may refuse it: for a warning, and for the listener's condition. */
+/**
+ * Reasons for which the peers that a certificate is presented to may refuse the certificate: for a warning, and for the
+ * listener's condition.
+ */
 export function remarksOf(
   { entry: { source }, facts }: { readonly entry: { readonly source: string }; readonly facts: CertificateFacts },
   presented: Presented,

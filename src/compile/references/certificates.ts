@@ -18,7 +18,7 @@ export interface Certificate {
   /** Digest of the chain. */
   readonly digest: Sha256Hex;
   readonly entry: BundleCertificate;
-  /** For warnings and conditions. */
+  /** Facts for warnings and conditions. */
   readonly facts: CertificateFacts;
   /** The private key, base64 of PKCS#8 DER. A function, so that nothing prints it by accident. */
   readonly key: () => string;
@@ -61,7 +61,7 @@ const TLS_SECRET = "kubernetes.io/tls";
 /** What was read from each Secret: a Secret is read once. */
 const certificateResults = new WeakMap<Entry<unknown>, CertificateResult>();
 
-/** `name` is `namespace/name`. */
+/** Reads the certificate and key of the Secret `namespace/name`. */
 function readCertificate(cluster: Cluster, name: string): CertificateResult {
   const entry = cluster.Secret.get(name);
   let result = entry === undefined ? undefined : certificateResults.get(entry);
@@ -137,7 +137,10 @@ const isSwapped = (chain: string, key: string): boolean =>
   !chain.includes("-----BEGIN CERTIFICATE-----") &&
   key.includes("-----BEGIN CERTIFICATE-----");
 
-/** Null: OpenSSL, which is to present the certificate, cannot read it or its key. */
+/**
+ * The certificate as Node.js reads it; null: OpenSSL, which is to present the certificate, cannot read the certificate
+ * or its key.
+ */
 function readX509(der: Uint8Array): X509Certificate | null {
   try {
     const certificate = new X509Certificate(der);

@@ -12,7 +12,7 @@ export interface Invalid {
   readonly why: string;
   /** The field at fault, where the object exists. */
   readonly note?: Note;
-  /** Absent where nothing more helpful is known than to correct the reference or the text. */
+  /** The remedy; absent where nothing more helpful is known than to correct the reference or the text. */
   readonly remedy?: string;
   /** The object, where it is absent or refused itself. */
   readonly cause?: Cause;

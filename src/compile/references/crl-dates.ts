@@ -1,6 +1,7 @@
 /**
- * Which CRLs are not valid now, or not for long. A list past its nextUpdate covers nothing, so that certificates of its
- * issuer are refused unless another list covers them.
+ * Warnings and conditions about CRLs that are not valid now, or not for long. After its nextUpdate a list counts for no
+ * certificate, so that certificates of its issuer are refused unless another list covers them. Verdicts decide this
+ * anew, in trust/revocation/status.ts.
  */
 import { firstFew } from "./anchor-faults.ts";
 import { type Clock, formatTime } from "../clock.ts";

@@ -7,7 +7,7 @@ import type { Cluster, Entry } from "../load/load.ts";
 
 /** The lists of one ConfigMap. */
 export interface CrlSource {
-  /** For messages: `ConfigMap team/crl`. */
+  /** The object's name for messages: `ConfigMap team/crl`. */
   readonly name: string;
   /** The field that holds the lists. */
   readonly place: Note;
@@ -32,7 +32,7 @@ export interface CrlList {
 export interface CrlFault {
   readonly where: string;
   readonly line: number;
-  /** Null where the issuer cannot be read. */
+  /** The issuer; null where it cannot be read. */
   readonly issuer: string | null;
   readonly why: string;
 }
@@ -110,7 +110,7 @@ function signatureFault(crl: Crl, anchors: readonly Uint8Array[]): string | null
     : "no CA of that name in the policy signed it";
 }
 
-/** RFC 5280 §5.2.4: a delta CRL needs a complete one that is as new as its base. */
+/** The fault of a delta CRL for which there is no complete CRL that is as new as its base (RFC 5280 §5.2.4). */
 function deltaFault({ issuer, baseNumber }: Crl, lists: readonly CrlList[]): string | null {
   if (baseNumber === null) return null;
   const isBase = ({ crl }: CrlList): boolean =>

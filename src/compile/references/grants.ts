@@ -44,7 +44,10 @@ function allowedBy(cluster: Cluster): Map<string, true> {
   return allowed;
 }
 
-/** A grant for XListenerSets is one for ListenerSets, as which load/ reads them. */
+/**
+ * The referring kind of a grant, converted as load/ converts objects of this kind: an XListenerSet becomes a
+ * ListenerSet.
+ */
 const asConverted = (from: ObjectKind): ObjectKind =>
   from.group === EXPERIMENTAL_GROUP && from.kind === "XListenerSet"
     ? { ...from, group: GATEWAY_GROUP, kind: "ListenerSet" }

@@ -1,4 +1,7 @@
-/** From which namespaces a listener takes routes (`RouteNamespaces`), and a Gateway ListenerSets (`ListenerNamespaces`). */
+/**
+ * Namespaces whose routes a listener takes (`RouteNamespaces`), and whose ListenerSets a Gateway takes
+ * (`ListenerNamespaces`).
+ */
 import type { Cluster } from "../load/load.ts";
 import type { LabelSelector } from "../kubernetes/core-objects.ts";
 import type { NamespaceRule } from "../kubernetes/objects.ts";

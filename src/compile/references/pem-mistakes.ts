@@ -1,6 +1,7 @@
 /**
- * What was found where PEM was expected: known mistakes, each with its remedy. Messages never quote the text. The file is as
- * long as its lists of mistakes, in which the order counts.
+ * Known mistakes in place of PEM, each with its remedy: for example a private key where CA certificates were expected,
+ * DER, or base64 of PEM. Messages never quote the text. The file is as long as its lists of mistakes, in which the
+ * order counts.
  */
 import { X509Certificate } from "node:crypto";
 

@@ -1,4 +1,4 @@
-/** Which diagnostics follow from others: every reference to an object that is refused or absent fails. */
+/** Diagnostics that follow from others: every reference to an object that is refused or absent fails. */
 import type { Cause, Diagnostic } from "../diagnostics/diagnostics.ts";
 
 /** A diagnostic, and those that follow from it. */

@@ -58,7 +58,10 @@ function resolvePath({ type, value }: HTTPRouteMatch["path"]): PathMatch {
   return { type, value: type === "PathPrefix" && value.length > 1 ? value.replace(/\/+$/, "") || "/" : value };
 }
 
-/** "Only the first entry with an equivalent name MUST be considered" (`HTTPHeaderMatch.name`). */
+/**
+ * The first entry of each name: "Only the first entry with an equivalent name MUST be considered"
+ * (`HTTPHeaderMatch.name`).
+ */
 function firstOfEachName(
   values: readonly MatchValue[],
   normalize: (name: string) => string,

@@ -1,4 +1,4 @@
-/** HTTPRoutes: the listeners to which each attaches, and what its rules mean. */
+/** HTTPRoutes: the listeners to which each route attaches, and what the rules of the route mean. */
 import type { BackendContext } from "../backends/backends.ts";
 import {
   type Diagnostics,
@@ -25,7 +25,7 @@ export interface RouteState {
   /** The parents that lasthop serves, in the order of `spec.parentRefs`. */
   readonly parents: readonly ParentState[];
   readonly rules: readonly RuleState[];
-  /** False when the schema refuses the object, so that its references were not resolved. */
+  /** Whether the schema accepts the object; if not, its references were not resolved. */
   readonly readable: boolean;
   /** Why the route as a whole is refused, so that each of its rules answers 500; null: it is not. */
   readonly refusal: RouteRefusal | null;
@@ -83,7 +83,10 @@ function refuseRoute({ spec }: HTTPRoute): Problem[] {
   return problems;
 }
 
-/** "A Route MUST be considered Accepted if at least one of the Route's rules is implemented by the Gateway." */
+/**
+ * Why no rule of a route is served; null: some rule is served, or the route has none. "A Route MUST be considered
+ * Accepted if at least one of the Route's rules is implemented by the Gateway."
+ */
 function wholeRefusal(object: SourceObject, rules: readonly RuleState[]): RouteState["refusal"] {
   if (rules.length === 0 || rules.some(({ refusal }) => refusal === null)) return null;
   const faults = rules.flatMap(({ problems }) => problems).filter(({ severity }) => severity !== "warning");

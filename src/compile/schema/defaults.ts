@@ -1,4 +1,7 @@
-/** The defaults of a JSON Schema. They are set in a copy, which shares with the given value everything that stays the same. */
+/**
+ * The defaults of a JSON Schema, set in a copy of an object. The copy and the object share every part without a default
+ * to set.
+ */
 
 type Fill = (value: unknown) => unknown;
 

@@ -90,7 +90,7 @@ function listenerFieldRules({ protocol, tls, hostname, filters }: Listener, at: 
   return problems;
 }
 
-/** "filters may only be set when protocol is HTTP or HTTPS": a rule that the CRD of ListenerSet does not have. */
+/** The rule "filters may only be set when protocol is HTTP or HTTPS", which the CRD of ListenerSet does not have. */
 function filterProtocolRules({ spec }: Gateway): Problem[] {
   return spec.listeners.flatMap(({ filters, protocol }, index) =>
     filters === undefined || protocol === "HTTP" || protocol === "HTTPS"
@@ -159,7 +159,9 @@ const QUALIFIED_NAME =
   /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$/;
 const MAX_PREFIX = 252;
 
-/** "Label keys must be in the form of an optional DNS subdomain prefix followed by a required name segment". */
+/**
+ * The rule "Label keys must be in the form of an optional DNS subdomain prefix followed by a required name segment".
+ */
 function keyRules(map: Readonly<Record<string, string>> = {}, at: FieldPath, what: string): Problem[] {
   return Object.keys(map)
     .filter((key) => !QUALIFIED_NAME.test(key) || (key.split("/")[0] ?? "").length > MAX_PREFIX)
@@ -173,7 +175,7 @@ function keyRules(map: Readonly<Record<string, string>> = {}, at: FieldPath, wha
     );
 }
 
-/** "ClusterTrustBundle references must not specify namespace" */
+/** The rule "ClusterTrustBundle references must not specify namespace". */
 function anchorRules({ validation }: FrontendTLS, at: FieldPath): Problem[] {
   return (validation?.caCertificateRefs ?? []).flatMap(({ group, kind, namespace }, index) =>
     group === "certificates.k8s.io" && kind === "ClusterTrustBundle" && namespace !== undefined

@@ -1,4 +1,7 @@
-/** What the checks of the CRDs' rules have in common. */
+/**
+ * Parts that the checks of the CRDs' rules share: the problem of a broken rule, references that must be distinct, and
+ * unions.
+ */
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { BackendObjectReference } from "../kubernetes/objects.ts";
 
@@ -14,11 +17,11 @@ interface DistinctRef {
   name: string;
   /** The sectionName and port, which tell references to one object apart. */
   section: string;
-  /** Which of sectionName and port are set. */
+  /** The names of the fields that are set, of sectionName and port. */
   shape: string;
 }
 
-/** "sectionName must be specified / unique when … includes 2 or more references to the same …" */
+/** The rules "sectionName must be specified / unique when … includes 2 or more references to the same …". */
 export function distinctRefs(at: FieldPath, refs: readonly DistinctRef[]): Problem[] {
   const seen = new Map<string, DistinctRef[]>();
   const problems: Problem[] = [];
@@ -55,7 +58,7 @@ interface Union {
   readonly chosen: string | undefined;
   /** The members by choice; a member has the name of its choice in lower case. */
   readonly members: Readonly<Record<string, unknown>>;
-  /** Added to the remedy for a member that is missing. */
+  /** A text that is added to the remedy for a missing member. */
   readonly hint?: string;
 }
 
@@ -74,7 +77,7 @@ export function unionRules({ field, chosen, members, hint = "" }: Union, at: Fie
   return problems;
 }
 
-/** "Must have port for Service reference", "Must not have port for Backend reference" */
+/** The rules "Must have port for Service reference" and "Must not have port for Backend reference". */
 export function portRule({ group, kind, port }: BackendObjectReference, at: FieldPath): Problem[] {
   if (group === "" && kind === "Service" && port === undefined)
     return [rule([...at, "port"], "a Service reference must have a port", "add the Service's port")];

@@ -19,7 +19,10 @@ export function validateRules(kind: Kind, value: unknown): Problem[] {
   return kind === "BackendTLSPolicy" ? policyRules(value as BackendTLSPolicy) : [];
 }
 
-/** `ValidateService`: names and numbers of ports are unique, so that a sectionName or backendRef means one port. */
+/**
+ * The rules of Services: names and numbers of ports are unique (`ValidateService`), so that a sectionName or backendRef
+ * means one port.
+ */
 function serviceRules({ spec: { ports } }: Service): Problem[] {
   const problems: Problem[] = [];
   const names = new Set<string>();

@@ -1,6 +1,9 @@
 /** What lasthop serves of the Gateway API's features, as its `pkg/features` names them. */
 
-/** `GatewayClassStatus.supportedFeatures`: "MUST be sorted in ascending alphabetical order by the Name key". */
+/**
+ * Features for `GatewayClassStatus.supportedFeatures`, which "MUST be sorted in ascending alphabetical order by the
+ * Name key".
+ */
 export const SUPPORTED_FEATURES: readonly string[] = [
   "BackendTLSPolicy",
   "BackendTLSPolicySANValidation",

@@ -95,7 +95,10 @@ function gatewayAccepted(
     : partlyAccepted(generation, sentences(faults, identity));
 }
 
-/** `GatewayConditionResolvedRefs`: about the Gateway's own references, and "a positive-polarity summary of Listener's". */
+/**
+ * Condition `ResolvedRefs` of a Gateway (`GatewayConditionResolvedRefs`): about the Gateway's own references, and "a
+ * positive-polarity summary of Listener's".
+ */
 function gatewayRefs(
   { clientIdentity }: Extract<GatewayState, { kind: "valid" }>,
   own: readonly ListenerState[],
@@ -111,7 +114,10 @@ function gatewayRefs(
     : unresolvedRefs(generation, "ListenersNotResolved", `See listener ${names.join(", ")}`);
 }
 
-/** "`Accepted` … MUST only summarize the `status.listeners` conditions that are exclusive to the `ListenerSet`." */
+/**
+ * The status of a ListenerSet. "`Accepted` … MUST only summarize the `status.listeners` conditions that are exclusive
+ * to the `ListenerSet`."
+ */
 function listenerSetStatus(
   { object, verdict, listeners }: ListenerSetState,
   attached: AttachedRoutes,
@@ -169,7 +175,10 @@ function tlsRemarks({ verdict, hostname }: ListenerState, now: Clock): string[] 
 
 const sentences = (...parts: readonly string[]): string => parts.filter((part) => part !== "").join("; ");
 
-/** "The number of Routes with the Accepted condition set to True that have been attached to this Listener" */
+/**
+ * Numbers for `attachedRoutes`: "The number of Routes with the Accepted condition set to True that have been attached
+ * to this Listener".
+ */
 function countAttached(routes: readonly RouteState[]): AttachedRoutes {
   const count = new Map<ListenerState, number>();
   for (const { refusal, parents } of routes) {

@@ -77,7 +77,10 @@ function parentConditions(route: RouteState, { gateway, verdict }: ParentState, 
   return conditions;
 }
 
-/** "The route's availability is also subject to the Gateway's own status conditions and listener status." */
+/**
+ * Message of `Accepted` for an attached route, which says whether its listeners are served: "The route's availability
+ * is also subject to the Gateway's own status conditions and listener status."
+ */
 function attachedMessage(to: readonly ListenerAttachment[], gateway: GatewayState | undefined): string {
   const refused = gateway?.kind === "valid" && gateway.refusal !== null;
   const served = to.filter(({ listener }) => !refused && listener.verdict.kind === "accepted").length;

@@ -1,6 +1,6 @@
 /**
- * The `status` of every object, as the controller writes it and `build --status` shows it. The controller adds what only it
- * knows: `lastTransitionTime`, `addresses`, `Programmed` and the entries of other controllers.
+ * The `status` of every object, as the controller writes it and `build --status` shows it. The controller adds what no
+ * other part knows: `lastTransitionTime`, `addresses`, `Programmed` and the entries of other controllers.
  */
 import { Diagnostics } from "../diagnostics/diagnostics.ts";
 import { gatewayStatuses } from "./gateways.ts";

@@ -1,6 +1,7 @@
 /**
- * Which certificates and CRLs are not valid now, for warnings and conditions. The bundle does not depend on the time: trust/
- * checks dates in every verdict. Warnings and conditions are made last, outside of passes that remember their results.
+ * Warnings and conditions about certificates and CRLs that are not valid now. The bundle does not depend on the time:
+ * trust/ checks dates in every verdict. Warnings and conditions are made last, outside of passes that remember their
+ * results.
  */
 import { firstFew } from "../references/anchor-faults.ts";
 import type { AnchorFacts, AnchorSource } from "../references/anchor-source.ts";
@@ -19,8 +20,8 @@ interface Dates {
 }
 
 /**
- * Why a certificate is not valid now; null: it is, or there is no clock. RFC 5280 §4.1.2.5: it is valid from notBefore through
- * notAfter, which have whole seconds.
+ * Why a certificate is not valid now; null: it is valid, or there is no clock. A certificate is valid from notBefore
+ * through notAfter, which have whole seconds (RFC 5280 §4.1.2.5).
  */
 export function dateFault({ notBeforeMs, notAfterMs }: Dates, now: Clock): DateFault | null {
   if (now === null) return null;

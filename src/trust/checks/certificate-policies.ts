@@ -13,7 +13,7 @@ const ANY_POLICY = "2.5.29.32.0";
  */
 type Level = ReadonlyMap<string, readonly string[]> | null;
 
-/** Why the policies of a path do not hold, naming both sides for people. */
+/** Why the policies of a path do not hold: what was expected and what was found, for people. */
 interface PolicyProblem {
   /** Index of the certificate in the path, end entity first. */
   readonly index: number;
@@ -73,7 +73,7 @@ export function checkPolicies(path: readonly Certificate[]): PolicyProblem | nul
   return null;
 }
 
-/** §6.1.3 (d). */
+/** The next level of the policy tree, from the policies that a certificate asserts (§6.1.3 (d)). */
 function nextLevel(level: Level, policies: readonly string[], anyAllowed: boolean): Level {
   if (level === null) return null;
   const expected = new Set<string>();
@@ -89,7 +89,7 @@ function nextLevel(level: Level, policies: readonly string[], anyAllowed: boolea
   return below.size === 0 ? null : below;
 }
 
-/** §6.1.4 (b). */
+/** The level with the policy mappings of a certificate applied (§6.1.4 (b)). */
 function mapPolicies(level: Level, mappings: readonly (readonly [string, string])[], allowed: boolean): Level {
   if (level === null) return null;
   const targets = new Map<string, string[]>();

@@ -44,7 +44,7 @@ const broken = (rule: Rule, expected: string, presented: string): Problem => ({
   presented,
 });
 
-/** RFC 5280 §4.1.2.2: a positive integer of at most 20 octets. */
+/** Checks the serial number: a positive integer of at most 20 octets (RFC 5280 §4.1.2.2). */
 function checkSerial({ serial }: Certificate): Problem | null {
   const first = serial[0] ?? 0;
   return first >= 0x80 || serial.every((octet) => octet === 0) || serial.length > 20
@@ -78,7 +78,7 @@ function checkEveryCertificate(certificate: Certificate): Problem | null {
   return null;
 }
 
-/** RFC 5280 §4.2.1.1, §4.2.1.2; BR 7.1.2.1.3, 7.1.2.11.1. */
+/** Checks the authority and subject key identifiers (RFC 5280 §4.2.1.1, §4.2.1.2; BR 7.1.2.1.3, 7.1.2.11.1). */
 function checkKeyIdentifiers(certificate: Certificate, issuer: Certificate | undefined): Problem | null {
   const { authorityKeyIdentifier: authority, subjectKeyIdentifier: subject } = certificate;
   if (isCritical(certificate, EXTENSION.authorityKeyIdentifier)) {
@@ -151,7 +151,7 @@ function checkServer(certificate: Certificate, isPublicSuffix: IsPublicSuffix): 
     : broken("cn-not-in-san", "a common name that is one of the alternative names", other);
 }
 
-/** The common name that would be a copy of this alternative name; null: no common name is one. */
+/** The common name that is a copy of this alternative name; null: a name of this type has no such copy. */
 function copyOf(name: GeneralName): string | null {
   switch (name.type) {
     case "dns":

@@ -8,7 +8,7 @@ import { isDnsName, splitMailbox } from "../x509/identity.ts";
 import type { NameConstraints } from "../x509/name-constraints.ts";
 import { type PreparedName, covers, prepareConstraint, prepareName, spendOnPair, typeOf } from "./subtrees.ts";
 
-/** Why a certificate breaks the constraints above it, naming both sides for people. */
+/** Why a certificate breaks the constraints above it: what was expected and what was found, for people. */
 interface ConstraintProblem {
   readonly expected: string;
   readonly presented: string;

@@ -131,7 +131,7 @@ function checkNotCa(certificate: Certificate): Problem | null {
   return null;
 }
 
-/** §6.1.4 (o), §6.1.5 (e): every critical extension must be one that is processed. */
+/** Refuses a critical extension that is not processed (§6.1.4 (o), §6.1.5 (e)). */
 function checkCritical(certificate: Certificate): Problem | null {
   return certificate.unknownCritical === null
     ? null

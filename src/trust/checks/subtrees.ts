@@ -11,8 +11,8 @@ import { compareSubtree, spendOnSubtree } from "../x509/name-comparison.ts";
 export interface PreparedName {
   readonly name: GeneralName;
   /**
-   * In lower case: of a presented name its host, null when the name has not the form its type demands; of a
-   * constraint its host or domain.
+   * The host of a presented name, or the host or domain of a constraint, in lower case; null: a presented name that
+   * does not have the form of its type.
    */
   readonly host: string | null;
   /** The local part of a mailbox. */
@@ -97,7 +97,10 @@ export function covers(
   }
 }
 
-/** Adding zero or more labels to the left satisfies the constraint; the empty one covers every name. */
+/**
+ * Whether a constraint covers a DNS name: one that adds zero or more labels to the left of the constraint. The empty
+ * constraint covers every name.
+ */
 function coversDns(constraint: string, name: string, set: "permitted" | "excluded"): boolean {
   if (!name.startsWith("*.")) return within(constraint, name);
   const base = name.slice(2);
@@ -106,13 +109,18 @@ function coversDns(constraint: string, name: string, set: "permitted" | "exclude
   return set === "excluded" && within(base, constraint) && !constraint.slice(0, -base.length - 1).includes(".");
 }
 
-/** Compares without building strings: this runs for every name with every constraint. */
+/**
+ * Whether a name is the domain or lies below it, without building strings: this runs for every name with every
+ * constraint.
+ */
 function within(domain: string, name: string): boolean {
   if (domain === "" || name === domain) return true;
   return name.endsWith(domain) && name.charAt(name.length - domain.length - 1) === ".";
 }
 
-/** `.example.com` covers the hosts below it, `example.com` that host alone. */
+/**
+ * Whether a constraint covers a host: `.example.com` covers the hosts below this domain, `example.com` this host alone.
+ */
 function coversHost(constraint: string, host: string): boolean {
   return constraint.startsWith(".") ? host.endsWith(constraint) : host === constraint;
 }

@@ -21,8 +21,8 @@ interface SearchRules {
   readonly budget: Budget;
   readonly maxLength: number;
   /**
-   * What the key of the first certificate signs: an `end-entity`'s the handshake, a `ca`'s certificates or CRLs. The
-   * signer of a CRL counts as a CA.
+   * The role of the first certificate. `end-entity`: its key signs the handshake. `ca`: its key signs certificates or
+   * CRLs; the signer of a CRL counts as a CA.
    */
   readonly role: "end-entity" | "ca";
   /** Validates a complete path, anchor last. Null: accepted, the search ends. */
@@ -106,7 +106,9 @@ async function tryIssuer(
   return search.accept(longer);
 }
 
-/** The failure of a path that got no certificate more. The last parameter is the certificate at fault. */
+/**
+ * The failure of a path to which no further certificate could be added. The last parameter is the certificate at fault.
+ */
 const stopped = (
   { length }: readonly SourcedCertificate[],
   step: BuildingStep,

@@ -5,7 +5,7 @@ import type { Problem } from "../verdict.ts";
 /** A problem, the certificate at fault, and how far the path that ran into it had got. */
 export interface Failure {
   readonly problem: Problem;
-  /** As in `Refusal.position`. */
+  /** The certificate at fault, as in `Refusal.position`. */
   readonly position: number | null;
   readonly progress: Progress;
 }
@@ -21,12 +21,15 @@ export type Progress =
   | { readonly kind: "validating"; readonly step: ValidationStep }
   | { readonly kind: "over-budget" };
 
-/** From the least progress to the most. A verdict that ran out of its budget says so, whatever else failed before. */
+/**
+ * The phases of a search, from the least progress to the most. A verdict that ran out of its budget says so, whatever
+ * else failed before.
+ */
 const PHASES = ["reading", "building", "validating", "over-budget"] as const satisfies Progress["kind"][];
 
 /**
- * What must hold before a path of some certificates gets one more. The order is that of the refusals' usefulness to an
- * operator, as rustls-webpki ranks its errors, and not that of the checks: `path-length` is looked at first.
+ * What must hold before a path gets one more certificate. The order is that of the refusals' usefulness to an operator,
+ * as rustls-webpki ranks its errors, and not that of the checks: `path-length` is looked at first.
  */
 const BUILDING_STEPS = [
   /** No certificate has the issuer's name, or those that have it say that their key is another one. */

@@ -114,8 +114,8 @@ export class IssuerSearch {
 }
 
 /**
- * Compares the child's authorityKeyIdentifier with the issuer's subjectKeyIdentifier. Key identifiers help to find
- * the issuer and never decide (RFC 5280 §4.2.1.1).
+ * Compares the authorityKeyIdentifier of a certificate with the subjectKeyIdentifier of its issuer. Key identifiers
+ * help to find the issuer and never decide (RFC 5280 §4.2.1.1).
  */
 export function keyHint(child: Certificate, issuer: Certificate): "same" | "other" | "none" {
   const wanted = child.authorityKeyIdentifier?.keyIdentifier ?? null;

@@ -31,7 +31,7 @@ export interface SignerSearch {
 
 /** The signer of a CRL, as `CrlSigners.signedBy` answers. */
 type CrlSignature =
-  /** `period` is when the signer is known to be valid and not revoked. */
+  /** The CRL is signed; `period` is the time in which the signer is known to be valid and not revoked. */
   | { readonly kind: "signed"; readonly period: Period }
   /**
    * An anchor of the policy with the issuer's name signed, and it is not the path's. §6.3.3 (f): the anchor MUST be
@@ -148,7 +148,7 @@ export class CrlSigners {
     return failure?.problem ?? period ?? TOO_DEEP;
   }
 
-  /** When all certificates of a signer's path but its anchor are valid and not revoked. */
+  /** The time in which all certificates of a signer's path but its anchor are valid and not revoked. */
   async #statusOf(own: readonly SourcedCertificate[]): Promise<RevocationStatus> {
     let period = ALWAYS;
     for (const { known } of own.slice(0, -1)) {

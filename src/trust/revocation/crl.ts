@@ -19,7 +19,10 @@ export interface Crl extends CrlExtensions {
   readonly signature: Uint8Array;
   readonly issuer: DistinguishedName;
   readonly thisUpdateMs: number;
-  /** In ms since the epoch. RFC 5280 §5.1.2.5 demands nextUpdate; without it nothing tells when the CRL is stale. */
+  /**
+   * nextUpdate in ms since the epoch. RFC 5280 §5.1.2.5 demands this field, without which nothing tells when the CRL is
+   * stale.
+   */
   readonly nextUpdateMs: number;
   /** The revoked certificates by their issuers: the CRL's own, and in an indirect CRL others. */
   readonly revoked: readonly Revoked[];
@@ -30,10 +33,13 @@ export interface Crl extends CrlExtensions {
 /** What became of one CRL that the operator supplied. */
 export type CrlReading =
   | { readonly kind: "used"; readonly crl: Crl }
-  /** `issuer` is null when it could not be read: the CRL may then be about any certificate. `why` is for people. */
+  /**
+   * The CRL is refused; `issuer` is null when the issuer could not be read, and the CRL may then be about any
+   * certificate. `why` is for people.
+   */
   | { readonly kind: "refused"; readonly issuer: DistinguishedName | null; readonly why: string };
 
-/** Reads one DER CertificateList strictly. It never throws for what it is given. */
+/** Reads one DER CertificateList strictly. Never throws, whatever the bytes are. */
 export function readCrl(der: Uint8Array): CrlReading {
   let issuer: DistinguishedName | null = null;
   const parsed = parsing(() =>
@@ -45,8 +51,8 @@ export function readCrl(der: Uint8Array): CrlReading {
 }
 
 /**
- * `named` is called with the issuer as soon as it is read, so that a CRL refused for what follows still has its
- * issuer.
+ * Reads a CertificateList. `named` is called with the issuer as soon as the issuer is read, so that a CRL refused for a
+ * later field still has its issuer.
  */
 function readCertificateList(der: Uint8Array, named: (issuer: DistinguishedName) => void): Crl {
   const file = new DerReader(der);

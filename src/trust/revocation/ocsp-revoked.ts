@@ -1,5 +1,5 @@
 /**
- * Whether a stapled OCSP response (RFC 6960) says `revoked`. That is believed without a signature, because the
+ * Whether a stapled OCSP response (RFC 6960) says `revoked`. This status is believed without a signature, because the
  * backend itself presents it, and the response is read leniently. Where `good` is needed, ocsp-response.ts reads the
  * response and must-staple.ts checks it.
  */

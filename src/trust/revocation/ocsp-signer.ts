@@ -83,7 +83,7 @@ async function delegateProblem(
   return (await delegate.isSignedBy(issuer, budget)) === true ? null : "one whose responder another CA certified";
 }
 
-/** When the certificate of a delegated responder is valid and known not to be revoked. */
+/** The time in which the certificate of a delegated responder is valid and known not to be revoked. */
 async function statusOf(delegate: KnownCertificate, rules: StapleRules): Promise<Period | Problem> {
   const validity = validityOf(delegate.certificate);
   if (rules.status === null) return validity;

@@ -35,7 +35,8 @@ export class RevocationCheck {
   }
 
   /**
-   * When the certificate is known not to be revoked, or the problem: it is revoked, or nothing says that it is not.
+   * The time in which the certificate is known not to be revoked, or the problem: the certificate is revoked, or
+   * nothing shows that it is not.
    */
   async check({ certificate }: KnownCertificate): Promise<RevocationStatus> {
     const { crls, nowMs, budget } = this.#rules;
@@ -111,7 +112,7 @@ function isListOf(crl: Crl, { name, issuers }: DistributionPoint, certificate: C
   return isSamePoint(crl.point, name ?? { kind: "full", names: issuers ?? [] }, crl.issuer);
 }
 
-/** A complete CRL that is current, and when the CRL and its signer are both valid. */
+/** A complete CRL that is current, and the time in which the CRL and its signer are both valid. */
 interface CurrentCrl {
   readonly crl: Crl;
   readonly period: Period;
@@ -139,7 +140,7 @@ function findBases(deltas: readonly Crl[], complete: readonly CurrentCrl[]): Per
   return period;
 }
 
-/** When CRLs that together cover all reasons are current (§6.3.3 (e)); null: no CRL covers some reason. */
+/** The time in which CRLs that together cover all reasons are current (§6.3.3 (e)); null: no CRL covers some reason. */
 function findCover(deciding: readonly CurrentCrl[], certificate: Certificate): Period | null {
   let reasons = 0;
   let cover = ALWAYS;

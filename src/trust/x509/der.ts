@@ -105,12 +105,12 @@ export class DerReader {
     return new DerReader(this.bytes, element.content, element.end);
   }
 
-  /** As `enter`, or null when the next element has another tag. */
+  /** A reader as `enter` gives it, or null when the next element has another tag. */
   optional(tag: number, what: string): DerReader | null {
     return this.peek() === tag ? this.enter(tag, what) : null;
   }
 
-  /** Calls `read` until nothing is left; it must take at least one element each time. */
+  /** Calls `read` until nothing is left; `read` must take at least one element each time. */
   each(read: (reader: DerReader) => void): void {
     while (!this.empty) read(this);
   }

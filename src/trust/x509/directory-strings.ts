@@ -11,11 +11,11 @@ import { DerError, TAG } from "./der.ts";
  * their `loose` forms differ. Otherwise the comparison is unclear.
  */
 export interface FoldedText {
-  /** Compatibility forms and case folded, insignificant spaces removed. */
+  /** The text with compatibility forms and case folded, and insignificant spaces removed. */
   readonly exact: string;
   /**
-   * As `exact`, without the characters that RFC 4518 §2.2 maps to nothing, such as NUL and the soft hyphen, and with the
-   * case of upper case folded, as RFC 3454 B.2 does of a few letters with an iota below.
+   * The text as in `exact`, without the characters that RFC 4518 §2.2 maps to nothing, such as NUL and the soft hyphen,
+   * and with the case of upper case folded, as RFC 3454 B.2 does of a few letters with an iota below.
    */
   readonly loose: string;
 }

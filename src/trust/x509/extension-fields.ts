@@ -10,7 +10,7 @@ export interface Extensions {
   readonly keyUsage: number | null;
   /** Purposes as dotted object identifiers, never empty: see `PURPOSE`. */
   readonly extendedKeyUsage: readonly string[] | null;
-  /** Never empty. */
+  /** Alternative names, never empty. */
   readonly subjectAltNames: readonly GeneralName[] | null;
   readonly nameConstraints: NameConstraints | null;
   /** Policies as dotted object identifiers. */

@@ -17,7 +17,10 @@ export type ReadingMode = "strict" | "anchor";
 interface Reader {
   /** Whether the extension is processed, so that it may be critical. */
   readonly processed: boolean;
-  /** Set when the extension decides nothing in an anchor: it is about the anchor's own issuer, revocation or names. */
+  /**
+   * Whether the extension decides nothing in an anchor, because it is about the anchor's own issuer, revocation or
+   * names.
+   */
   readonly optionalInAnchor?: true;
   readonly read: (value: DerReader, into: Fields, reading: ReadingMode) => void;
 }

@@ -7,7 +7,7 @@ import { checkNested } from "./nested.ts";
 /** A GeneralName. The text of a dns, uri or rfc822 name is ASCII, as it was written. */
 export type GeneralName =
   | { readonly type: "dns" | "uri" | "rfc822"; readonly value: string }
-  /** In a subjectAltName 4 or 16 octets; in a constraint 8 or 32, address and mask. */
+  /** An IP address: in a subjectAltName 4 or 16 octets; in a constraint 8 or 32, address and mask. */
   | { readonly type: "ip"; readonly value: Uint8Array }
   | { readonly type: "directory"; readonly value: DistinguishedName }
   /** otherName, x400Address, ediPartyName and registeredID: only the tag is kept. */

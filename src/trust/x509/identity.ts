@@ -12,7 +12,7 @@ export type TrustIdentifier = ReferenceIdentifier | { readonly type: "ip" | "rfc
 /** A reference identifier and the presented identifier that it matched. */
 export interface Match {
   readonly reference: TrustIdentifier;
-  /** For people: `DNS:*.example.com`. */
+  /** The presented identifier, for people: `DNS:*.example.com`. */
   readonly presented: string;
 }
 
@@ -51,7 +51,7 @@ function matcherOf(reference: TrustIdentifier): (presented: GeneralName) => bool
   }
 }
 
-/** RFC 9525 §6.3. Both in lower case, the reference a domain name. */
+/** Whether two DNS names match (RFC 9525 §6.3). Both are in lower case, and the reference is a domain name. */
 function matchesDns(reference: string, presented: string): boolean {
   // Here the presented name is a domain name, since it equals one; other presented names are checked where a wildcard
   // is involved.

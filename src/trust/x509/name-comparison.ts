@@ -111,11 +111,11 @@ export function spendOnComparison(one: DistinguishedName, other: DistinguishedNa
   return spendOnSubtree(one, other, budget);
 }
 
-/** As `isSameName`, but charged: over budget, no two names are the same. */
+/** Whether two names are shown to be the same, with the comparison charged: over budget, no two names are the same. */
 export const isSameNameWithin = (one: DistinguishedName, other: DistinguishedName, budget: Budget): boolean =>
   spendOnComparison(one, other, budget) && isSameName(one, other);
 
-/** As `spendOnComparison`, for `compareSubtree`. */
+/** Charges what `compareSubtree` may take. False: over budget. */
 export function spendOnSubtree(base: DistinguishedName, name: DistinguishedName, budget: Budget): boolean {
   for (const each of [base, name]) if (budget.isFirstUse(each)) budget.spend("folded", foldedOctets(each));
   return budget.spend("comparisons", comparisonsWith(base));

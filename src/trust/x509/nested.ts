@@ -24,6 +24,9 @@ export function checkNested(reader: DerReader, depth: number, what: string): num
   return count;
 }
 
-/** `tag` is an octet of a constructed element. The last three are EXTERNAL, EMBEDDED PDV and CHARACTER STRING. */
+/**
+ * Whether the tag octet of a constructed element is that of a string. The last three in the list are EXTERNAL, EMBEDDED
+ * PDV and CHARACTER STRING.
+ */
 const isConstructedString = (tag: number): boolean =>
   (tag & 0xc0) === 0 && ![TAG.sequence, TAG.set, 0x28, 0x2b, 0x3d].includes(tag);

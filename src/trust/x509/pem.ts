@@ -45,7 +45,10 @@ const BEGIN = /^[ \t]*-----BEGIN ([A-Z0-9 ]+)-----[ \t]*$/u;
 const END = /^[ \t]*-----END ([A-Z0-9 ]+)-----[ \t]*$/u;
 /** The place where two files were joined, the first without a line end. */
 const JOINED = /(?<=-----END [A-Z0-9 ]+-----)(?=-----BEGIN )/u;
-/** `TRUSTED CERTIFICATE` is not among them: OpenSSL appends trust settings to its DER. */
+/**
+ * Labels of blocks with a certificate. `TRUSTED CERTIFICATE` is not among them, because OpenSSL appends trust settings
+ * to the DER in such a block.
+ */
 const CERTIFICATE_LABELS = new Set(["CERTIFICATE", "X509 CERTIFICATE"]);
 
 /**

@@ -65,7 +65,8 @@ const SMALL_ORDER = new Set([
 
 /**
  * Whether an Ed25519 key is a point of small order, under which one signature verifies any message, or no canonical
- * encoding (RFC 8032 §5.1.3). Node refuses such keys; workerd, Deno and Bun take them (measured): so none may.
+ * encoding (RFC 8032 §5.1.3). Node refuses such keys; workerd, Deno and Bun take them (measured). lasthop refuses such
+ * keys itself, so that the verdict is the same in every runtime.
  */
 function isSmallOrder(key: Uint8Array): boolean {
   const y = key.slice();
