@@ -14,7 +14,7 @@ import { REFUSAL_CODES } from "../src/trust/index.ts";
 const DOCS = resolve(import.meta.dirname, "../docs");
 const FILES = ["failures.md", "trust.md"];
 
-/** The documents with tables: the text of each as it is, and as the failure table wants it. */
+/** The documents with tables: the present text of each, and the text with the tables made from the failure table. */
 export function failureDocs(): { readonly file: string; readonly written: string; readonly wanted: string }[] {
   return FILES.map((name) => {
     const file = join(DOCS, name);

@@ -1,6 +1,5 @@
 /**
- * Coverage-guided fuzzing of trust/: `npm run fuzz -- [SECONDS] [--seed N] [--keep]`, 60 seconds by default. It starts
- * from the corpus in test/fuzz/corpus, and collects inputs that reach new code, get a new answer, or are charged more work
+ * Coverage-guided fuzzing of trust/: `npm run fuzz -- [SECONDS] [--seed N] [--keep]`, 60 seconds by default. The fuzzer starts from the corpus in test/fuzz/corpus, and collects inputs that reach new code, get a new answer, or are charged more work
  * than every earlier input with the same answer. They go to .lasthop/fuzz/trust; with `--keep`, the corpus itself is
  * replaced by the smallest inputs that reach the same code. Exit 1 when an input breaks a rule of test/fuzz/trust.ts; that
  * input is written to .lasthop/fuzz.

@@ -27,7 +27,7 @@ const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 const DOORS = new Set(["backend", "compile", "gateway", "trust"]);
 /**
  * Folders (`emit/`) and files of a room in the order in which they may import each other: each imports itself and those
- * below it, types too. Whatever stands in the room must stand in its list.
+ * below it, types too. Every file and folder of the room must be in its list.
  */
 const ORDER: Readonly<Record<string, readonly string[]>> = {
   compile: [

@@ -106,7 +106,7 @@ function planOf(group: readonly AskedCheck[]): Plan {
   return { outside: group.find(({ outside }) => outside)?.check.id ?? null, tests: Object.fromEntries(tests) };
 }
 
-/** The process that runs tests. It is started again after it was killed in a run that did not end. */
+/** The process that runs tests. After a run that did not end, the process is killed and started again. */
 class Runner {
   #child: ChildProcess | null = null;
 

@@ -13,7 +13,7 @@ export const MAPS: ReadonlySet<string> = new Set(["anchorSets", "anchors", "back
 /** The end of the line on which a listener starts; its hosts follow, one line each. */
 export const HOSTS = `"hosts":[`;
 
-/** The maker of the texts of entries: it makes them anew each time, or takes them from memory. */
+/** A maker of the texts of entries. One makes each text again whenever it is asked, another one remembers texts. */
 export interface Texts {
   /**
    * Canonical JSON of an entry, after its key when it is in a map. The same value may be asked for again, under the
@@ -34,7 +34,7 @@ export interface Entries {
 export const joinEntries = ({ values, keys }: Entries, { entry }: Pick<Texts, "entry">): string =>
   values.map((value, index) => entry(value, keys?.[index])).join(",\n");
 
-/** The maker that makes every text anew. */
+/** The maker that remembers no text. */
 export const TEXTS: Texts = {
   entry: (value, key) => (key === undefined ? canonicalJson(value) : `${JSON.stringify(key)}:${canonicalJson(value)}`),
   entries: (_, list) => joinEntries(list(), TEXTS),

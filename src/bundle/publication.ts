@@ -1,7 +1,8 @@
 /**
- * How bundles are published: as immutable objects named by digest, and one pointer for each Gateway, which alone is
- * replaced. A host that serves a bundle keeps it until the pointer's current bundle is loaded. A host that starts
- * and cannot load the current bundle loads the previous one. The same names serve a directory and a key-value store.
+ * The form in which bundles are published: immutable objects named by digest, and one pointer for each Gateway, which
+ * alone is replaced. A host that serves a bundle keeps it until the pointer's current bundle is loaded. A host that
+ * starts and cannot load the current bundle loads the previous one. The same names serve a directory and a key-value
+ * store.
  */
 import { isSha256Hex } from "./bytes.ts";
 import { BundleError } from "./refusal.ts";
@@ -17,7 +18,7 @@ export interface Published {
   readonly secrets: Sha256Hex | null;
 }
 
-/** What is published for a Gateway. */
+/** The pointer that is published for a Gateway. */
 export interface Pointer {
   readonly format: typeof PUBLICATION_FORMAT;
   readonly gateway: NamespacedName;

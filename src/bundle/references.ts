@@ -3,8 +3,8 @@ import { BundleError } from "./refusal.ts";
 import type { Bundle, BundleFilter } from "./types.ts";
 
 /**
- * What need not be checked again: `before` is a bundle that passed, and all values but those in `fresh` are shared
- * with it.
+ * The part of a bundle that need not be checked again: `before` is a bundle that passed, with which the bundle shares
+ * all values but those in `fresh`.
  */
 export interface Checked {
   readonly before: Bundle;

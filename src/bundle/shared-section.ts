@@ -7,8 +7,8 @@ export interface Section {
 }
 
 /**
- * How many lines ahead a line is searched for. After as many lines that were not found there, an index of all lines
- * is made.
+ * The number of lines, from the place after the last line found, among which a line is searched for. After as many
+ * lines that were not found in this way, an index of all lines is made.
  */
 const AHEAD = 8;
 

@@ -75,7 +75,7 @@ export interface BundleListener {
 export interface BundleListenerTls {
   /** Keys of `certificates`, in the order of `certificateRefs`; never empty. */
   readonly certificates: readonly Sha256Hex[];
-  /** How clients' certificates are validated (`Gateway.spec.tls.frontend`); null: clients are asked for none. */
+  /** Validation of clients' certificates (`Gateway.spec.tls.frontend`); null: clients are asked for none. */
   readonly clientValidation: BundleClientValidation | null;
 }
 
@@ -332,8 +332,8 @@ export interface BundleAnchorSet {
 }
 
 /**
- * Why configuration was refused. The same code stands in the status condition's message, the diagnostic, the access
- * log, the metric and the `Proxy-Status` header. Never rename one.
+ * Codes that say why configuration was refused. The same code is in the status condition's message, the diagnostic, the
+ * access log, the metric and the `Proxy-Status` header. Never rename one.
  */
 export const CONFIG_CODES = [
   "backend-refs-empty",

@@ -103,7 +103,7 @@ export async function startDev(options: DevOptions): Promise<DevServer | null> {
   const { build, directory, port, print, built, workerLine } = options;
   mkdirSync(directory, { recursive: true });
   const outputs = { output: join(directory, "bundle.json"), secrets: join(directory, "secrets.json") };
-  /** The identity of all input files. It also changes when a file is added to a directory, or removed. */
+  /** The identity of all input files, which also changes when a file is added to a directory, or removed. */
   const identify = (): Promise<string> => identifyFiles(inputFiles(build.paths));
   const known = await identify();
   // Standard input can be read only once.

@@ -1,4 +1,7 @@
-/** Compilation of manifests into the bundle of one Gateway, statuses and diagnostics. It reads and writes no files. */
+/**
+ * Compilation of manifests into the bundle of one Gateway, statuses and diagnostics. Compilation reads and writes no
+ * files.
+ */
 import type { Bundle } from "../bundle/types.ts";
 import type { Target } from "./backends/addresses.ts";
 import { type Diagnostic, Diagnostics, type FieldPath, type Problem } from "./diagnostics/diagnostics.ts";

@@ -12,7 +12,7 @@ import { resolveGrants } from "./references/grants.ts";
 import { resolveRoutes, type RouteState } from "./routes/routes.ts";
 import { resolveUnserved, type UnservedState } from "./routes/unserved.ts";
 
-/** What is decided about each object of the cluster. Maps are by `namespace/name`, or by the name of a class. */
+/** The decisions about each object of the cluster. Maps are by `namespace/name`, or by the name of a class. */
 export interface Model extends Gateways {
   readonly cluster: Cluster;
   readonly classes: ReadonlyMap<string, ClassState>;

@@ -46,8 +46,8 @@ interface WatchedCluster {
 }
 
 /**
- * A function that makes one pass at each call, and resolves with one message for each failure. It does nothing while
- * the store is not synced: of a cluster read in part, only a part would be published.
+ * A function that makes one pass at each call, and resolves with one message for each failure. The function does
+ * nothing while the store is not synced: of a cluster read in part, only a part would be published.
  */
 export function createPass(options: PassOptions, cluster: WatchedCluster): () => Promise<readonly string[]> {
   const { signal, now, log } = options;

@@ -14,8 +14,8 @@ const MAX_ENTRIES = 1024;
  */
 const MAX_VERDICT_BYTES = 4 * 1024 * 1024;
 /**
- * How long a refusal is remembered: long enough for a burst of connections that meet the same chain at several
- * endpoints. How long an endpoint stays refused is decided in backend/, which adds this time.
+ * The time for which a refusal is remembered: long enough for a burst of connections that meet the same chain at
+ * several endpoints. How long an endpoint stays refused is decided in backend/, which adds this time.
  */
 export const REFUSAL_MS = 1_000;
 

@@ -1,4 +1,4 @@
-/** One policy, as trust/ is given it and as it is read once for all its verdicts. */
+/** The policy of a verifier: as it is given to trust/, and as it is read once for all verdicts. */
 import { fromBase64, sameBytes } from "../bundle/bytes.ts";
 import { type Budgets, DEFAULT_BUDGETS } from "./budget.ts";
 import { type AnchorIndex, type SourcedCertificate, indexAnchors } from "./path/issuers.ts";

@@ -26,8 +26,8 @@ export function checkSizes(
 }
 
 /**
- * What was presented as one string of bytes, to be hashed. Each part follows its length, so two chains never give
- * the same bytes.
+ * The presented certificates and staple as one string of bytes, to be hashed. Each part follows its length, so two
+ * chains never give the same bytes.
  */
 export function frameChain(presented: readonly Uint8Array[], staple: Uint8Array | null): Uint8Array {
   const parts = staple === null ? presented : [...presented, staple];

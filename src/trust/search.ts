@@ -14,7 +14,7 @@ import { type PathOutcome, type PathRules, validatePath } from "./validate.ts";
 import type { Witness } from "./witness.ts";
 import { type Match, matchIdentity } from "./x509/identity.ts";
 
-/** What a search is made with, beside the chain and the policy. */
+/** The inputs of a search, beside the chain and the policy. */
 interface SearchContext {
   readonly nowMs: number;
   /** The stapled OCSP response; null: there was none. */

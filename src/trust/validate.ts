@@ -20,7 +20,7 @@ import type { Certificate } from "./x509/certificate.ts";
 import type { Match, TrustIdentifier } from "./x509/identity.ts";
 import { type Period, intersect, validityOf } from "./x509/period.ts";
 
-/** What a path is checked with. */
+/** The inputs of checking a path. */
 export interface PathRules {
   /**
    * Reference identifiers; null: no name is asked for, as in cases of x509-limbo alone: `createVerifier` always asks
@@ -45,7 +45,7 @@ export interface PathRules {
   readonly store: CertificateStore;
 }
 
-/** What was found out about an accepted path. */
+/** The facts about an accepted path. */
 interface PathFacts {
   readonly match: Match | null;
   /** The time in which the path is valid, with the CRLs, the stapled response and the signers that were needed. */
@@ -60,7 +60,7 @@ export type PathOutcome =
   | { readonly kind: "accepted"; readonly path: readonly SourcedCertificate[]; readonly facts: PathFacts }
   | { readonly kind: "failed"; readonly failure: Failure };
 
-/** What one verdict checks its paths with. */
+/** The inputs of all checks of one verdict. */
 interface ValidationContext {
   readonly nowMs: number;
   readonly budget: Budget;

@@ -138,7 +138,10 @@ interface VerifiedPath {
   readonly witness: Testimony;
 }
 
-/** The key that the constructor of VerifiedPeer asks for. It is not exported, so only this file can make one. */
+/**
+ * The key that the constructor of VerifiedPeer asks for. Only this file can make a VerifiedPeer, because the key is not
+ * exported.
+ */
 const mint: unique symbol = Symbol("VerifiedPeer");
 
 /**
@@ -162,8 +165,8 @@ export type Verdict =
   | { readonly kind: "refused"; readonly refusal: Refusal };
 
 /**
- * Makes the proof. It is for verifier.ts alone: index.ts does not export it, and scripts/rooms.ts keeps other rooms
- * from importing this file.
+ * Makes the proof. The function is for verifier.ts alone: index.ts does not export it, and scripts/rooms.ts keeps other
+ * rooms from importing this file.
  */
 export function mintVerifiedPeer(policy: Sha256Hex, path: VerifiedPath): VerifiedPeer {
   return new VerifiedPeer(mint, policy, path);

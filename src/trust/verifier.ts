@@ -15,7 +15,7 @@ import { type Verdict, mintVerifiedPeer } from "./verdict.ts";
 import type { Witness } from "./witness.ts";
 import type { TrustIdentifier } from "./x509/identity.ts";
 
-/** What a verifier is made with. */
+/** The inputs of making a verifier. */
 interface VerifierOptions {
   /** The digest of the policy, for the proof that a verified peer carries. */
   readonly policy: Sha256Hex;

@@ -18,8 +18,8 @@ type WitnessName =
   | { readonly type: "ip"; readonly octets: Uint8Array };
 
 /**
- * What the witness is asked. `path` is DER, end entity first, anchor last: the witness may use these certificates
- * and no others.
+ * The question to the witness. `path` is DER, end entity first, anchor last: the witness may use these certificates and
+ * no others.
  */
 export type WitnessQuestion =
   | {
@@ -36,7 +36,7 @@ export type WitnessQuestion =
       readonly asked: readonly boolean[];
     };
 
-/** What the witness answers; `why` is for people. */
+/** The answer of the witness; `why` is for people. */
 export type WitnessAnswer = { readonly kind: "accepted" } | { readonly kind: "refused"; readonly why: string };
 
 /**
@@ -166,7 +166,10 @@ function unverifiable(
   return signatureAlgorithm.kind === "rsa-pss" && !signatureAlgorithm.usual ? "pss-parameters" : null;
 }
 
-/** What webpki's verification of a path's signatures in WebAssembly costs, measured, in units of one with P-256. */
+/**
+ * The cost of webpki's verification of a path's signatures in WebAssembly, measured, in units of one P-256
+ * verification.
+ */
 export const witnessCost = (path: readonly Certificate[]): number =>
   path.slice(1).reduce((sum, issuer, index) => {
     const certificate = path[index];

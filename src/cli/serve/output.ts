@@ -29,7 +29,7 @@ export function toDescriptor(descriptor: number, write: (descriptor: number, byt
   };
 }
 
-/** An output to a stream. It takes one write at a time, and fails for good after an error of the stream. */
+/** An output to a stream. The output takes one write at a time, and fails for good after an error of the stream. */
 export function toStream(stream: Writable): Output {
   let waiting = 0;
   let failure: string | null = null;

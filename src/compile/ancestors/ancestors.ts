@@ -31,7 +31,7 @@ export interface Ancestors {
   readonly uses: (gateway: string, service: string, port: number | null) => boolean;
 }
 
-/** What ancestors are resolved from. */
+/** The context from which ancestors are resolved. */
 interface AncestorContext {
   readonly cluster: Cluster;
   readonly gateways: ReadonlyMap<string, GatewayState>;

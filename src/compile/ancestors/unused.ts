@@ -1,7 +1,7 @@
 /**
- * Policies that no route uses. When a route that is itself at fault names the policy's Service, or may mean it, the fault of
- * the route is reported and the policy is not: whoever removed the policy would get plaintext as soon as the route is
- * corrected.
+ * Policies that no route uses. When a route that is itself at fault names the policy's Service, or may mean it, the
+ * fault of the route is reported and the policy is not: if the policy were removed, the Service would get plaintext as
+ * soon as the route is corrected.
  */
 import type { ResolvedBackendRef } from "../backends/backends.ts";
 import { compareStrings, type Diagnostics, type Problem } from "../diagnostics/diagnostics.ts";
@@ -25,7 +25,7 @@ interface FaultyRoute {
   readonly services: readonly string[];
 }
 
-/** What faulty routes are resolved from. */
+/** The context from which faulty routes are resolved. */
 interface FaultyRouteContext {
   readonly cluster: Cluster;
   readonly gateways: ReadonlyMap<string, GatewayState>;
@@ -93,8 +93,8 @@ function servicesMissed({ service, state }: ResolvedBackendRef, services: Servic
 }
 
 /**
- * Whether a route attaches nowhere, because its parents refuse it or do not exist. It is no fault that a parent belongs to
- * another controller.
+ * Whether a route attaches nowhere, because its parents refuse the route or do not exist. A parent of another
+ * controller is no fault.
  */
 function isDetached({ object, parents }: RouteState, { cluster, gateways }: FaultyRouteContext): boolean {
   if (parents.length > 0) return parents.every(({ verdict }) => verdict.kind === "detached");

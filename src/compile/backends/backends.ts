@@ -35,12 +35,15 @@ export interface BackendTarget {
   readonly policy: PolicyState | null;
 }
 
-/** What a backendRef leads to. A port that a policy closes is a backend all the same, with a problem. */
+/**
+ * The backend that a backendRef leads to, or its refusal. A port that a policy closes counts as a backend, with a
+ * problem.
+ */
 type BackendState =
   | { readonly kind: "backend"; readonly target: BackendTarget; readonly problem: BackendRefProblem | null }
   | { readonly kind: "refused"; readonly code: ConfigCode; readonly problem: BackendRefProblem };
 
-/** What backendRefs are resolved with. */
+/** The context in which backendRefs are resolved. */
 export interface BackendContext {
   readonly cluster: Cluster;
   readonly grants: Grants;
@@ -52,7 +55,7 @@ export interface BackendContext {
 
 interface AppProtocol {
   readonly protocol: BundleBackend["protocol"];
-  /** Whether the value promises TLS. */
+  /** Whether the value means TLS. */
   readonly tls: boolean;
   /** The only HTTP version that fits the value; null: either. */
   readonly alpn: "h2" | "http/1.1" | null;

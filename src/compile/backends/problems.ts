@@ -87,7 +87,7 @@ function likelyProtocol(appProtocol: string): string {
   return word === "ws" ? "kubernetes.io/ws" : "http for plaintext, or https with a BackendTLSPolicy for TLS";
 }
 
-/** An appProtocol that promises TLS on a port without a policy. */
+/** An appProtocol that means TLS, on a port without a policy. */
 export const missingPolicy = (at: FieldPath, service: string, appProtocol: string): BackendRefProblem => ({
   code: "backend-requires-policy",
   reason: "UnsupportedProtocol",

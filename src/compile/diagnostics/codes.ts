@@ -1,7 +1,7 @@
 /** Codes of diagnostics. */
 import type { ConfigCode } from "../../bundle/types.ts";
 
-/** Codes that only diagnostics have; those of bundle/ also stand in bundles, logs and metrics. Never rename one. */
+/** Codes that only diagnostics have; the codes of bundle/ are also in bundles, logs and metrics. Never rename one. */
 export const INPUT_CODES = [
   "input-unreadable",
   "input-empty",

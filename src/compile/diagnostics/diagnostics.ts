@@ -121,7 +121,10 @@ export interface SourceObject<T = unknown> {
   readonly locate: (path: FieldPath) => Location | null;
   /** Whether the manifest has no metadata.namespace, so that `default` was taken. */
   readonly assumesNamespace: boolean;
-  /** The path of a field as the author wrote it. It differs where an older version of the object was converted. */
+  /**
+   * The path of a field in the object as its author wrote it: another path than here where an older version of the
+   * object was converted.
+   */
   readonly spell: (path: FieldPath) => FieldPath;
 }
 

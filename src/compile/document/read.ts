@@ -13,7 +13,7 @@ export interface InputsRead {
   readonly faults: readonly Diagnostic[];
 }
 
-/** How diagnostics name standard input. */
+/** The name of standard input in diagnostics. */
 const STDIN = "<stdin>";
 
 const EXTENSION = /\.(ya?ml|json)$/i;

@@ -29,7 +29,7 @@ import { fullPolicy } from "../ancestors/ancestors.ts";
 import { emitPolicies, sorted } from "./policies.ts";
 import { emitListeners } from "./listeners.ts";
 
-/** What {@link emitBundle} gives. */
+/** The result of {@link emitBundle}. */
 interface Emitted {
   readonly bundle: Bundle;
   /** The bundle's canonical text. */

@@ -41,7 +41,7 @@ export interface PlaintextUser {
   readonly path: string;
 }
 
-/** What is known about the backends of the Gateway. */
+/** Facts about the backends of the Gateway. */
 interface PlaintextContext {
   readonly slices: Slices;
   readonly policies: Policies;

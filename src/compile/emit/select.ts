@@ -1,10 +1,12 @@
-/** Which Gateway a bundle serves: a worker serves one. */
+/** The choice of the Gateway that a bundle serves: a worker serves one. */
 import { compareStrings, type Diagnostic, type Diagnostics, inputDiagnostic } from "../diagnostics/diagnostics.ts";
 import type { GatewayState } from "../gateways/gateways.ts";
 import type { Model } from "../model.ts";
 import { CONTROLLER_NAME } from "../kubernetes/names.ts";
 
-/** The Gateway named `wanted`, or the only one; null when there is none, or several and no name, which is reported. */
+/**
+ * The Gateway named `wanted`, or the only one; null when there is none, or several and no name; this fault is reported.
+ */
 export function selectGateway(
   { gateways }: Model,
   wanted: string | undefined,

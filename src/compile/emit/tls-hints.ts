@@ -1,4 +1,6 @@
-/** What suggests that a backend expects TLS although no BackendTLSPolicy covers its port, so that plaintext is likely a mistake. */
+/**
+ * Hints that a backend expects TLS although no BackendTLSPolicy covers its port, so that plaintext is likely a mistake.
+ */
 import type { BackendTarget } from "../backends/backends.ts";
 import { PLAINTEXT_PROTOCOL } from "../backends/problems.ts";
 import { namespacedName, type Note, type Problem, show, type SourceObject } from "../diagnostics/diagnostics.ts";
@@ -15,7 +17,7 @@ interface TlsHint {
 }
 
 /**
- * What suggests that a backend expects TLS. `endpointPorts` are the ports of its endpoints, and `mistargeted` the policies with
+ * Hints that a backend expects TLS. `endpointPorts` are the ports of its endpoints, and `mistargeted` the policies with
  * a missing target that may mean its Service.
  */
 export function tlsHints(

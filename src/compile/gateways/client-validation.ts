@@ -17,7 +17,7 @@ import { type Grants, notPermitted } from "../references/grants.ts";
 import type { Cluster } from "../load/load.ts";
 import type { FrontendTLS, Gateway, ObjectReference } from "../kubernetes/objects.ts";
 
-/** What is asked of the clients of a port. */
+/** The validation that the clients of a port get. */
 export type ClientValidation =
   | { readonly kind: "none" }
   | {
@@ -31,13 +31,16 @@ export type ClientValidation =
   /** Clients must present a certificate, and there is no CA to verify one with, so every client would be refused. */
   | { readonly kind: "refused"; readonly unresolved: readonly Unresolved[] };
 
-/** What client validation is resolved with. */
+/** The context in which client validation is resolved. */
 export interface ValidationContext {
   readonly cluster: Cluster;
   readonly grants: Grants;
 }
 
-/** What is asked of the clients of a port. Resolved, and its problems reported, when the first HTTPS listener of the port asks. */
+/**
+ * The validation of the clients of a port. It is resolved, and its problems are reported, when the first HTTPS listener
+ * of the port asks.
+ */
 export type ValidationByPort = (port: number) => ClientValidation;
 
 /** Resolves the client validation of a Gateway. */

@@ -54,7 +54,7 @@ export interface Gateways {
   readonly listenerSets: ReadonlyMap<string, ListenerSetState>;
 }
 
-/** What Gateways are resolved with. */
+/** The context in which Gateways are resolved. */
 interface GatewayContext extends BackendContext, CertificateContext, ValidationContext {
   readonly classes: ReadonlyMap<string, ClassState>;
 }

@@ -1,4 +1,4 @@
-/** What is decided about one listener. */
+/** The state of one listener: everything that is decided about it. */
 import type { BundleExternalAuth, NamespacedName } from "../../bundle/types.ts";
 import type { ResolvedBackendRef } from "../backends/backends.ts";
 import type { ConflictReason, ListenerReason, Unresolved } from "../diagnostics/conditions.ts";
@@ -7,7 +7,7 @@ import type { Gateway, Listener, ListenerSet } from "../kubernetes/objects.ts";
 import type { Certificate } from "../references/certificates.ts";
 import type { ClientValidation } from "./client-validation.ts";
 
-/** The object in which a listener stands. */
+/** The object that has a listener in its spec. */
 export interface ListenerOwner {
   readonly kind: "Gateway" | "ListenerSet";
   readonly name: NamespacedName;

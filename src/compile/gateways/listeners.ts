@@ -24,7 +24,7 @@ import {
 } from "./problems.ts";
 import { listenerName, type ListenerOwner, type ListenerState, type ListenerVerdict } from "./listener-state.ts";
 
-/** What listeners are resolved with. */
+/** The context in which listeners are resolved. */
 interface ListenerContext extends BackendContext, CertificateContext {
   readonly validationByPort: ValidationByPort;
 }

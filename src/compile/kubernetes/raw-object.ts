@@ -7,7 +7,7 @@ export interface RawObject {
   /** The API group; empty for the core group. */
   readonly group: string;
   readonly version: string;
-  /** The whole object. Nobody may change it: a controller hands in the same object at every compilation. */
+  /** The whole object. It must not be changed, because a controller passes the same object to every compilation. */
   readonly value: Record<string, unknown>;
   /** The place of a field in its file; null when the object came from an API server. */
   readonly locate: (path: FieldPath) => Location | null;

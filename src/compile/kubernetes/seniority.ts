@@ -5,7 +5,7 @@
 import { compareStrings } from "../diagnostics/diagnostics.ts";
 import { field } from "./kinds.ts";
 
-/** What {@link compareSeniority} compares. */
+/** The age and name of an object, which {@link compareSeniority} compares. */
 export interface Seniority {
   /** creationTimestamp in milliseconds since the epoch; infinite when it is absent. */
   readonly createdMs: number;

@@ -54,7 +54,10 @@ interface Types {
 /** Where the objects come from, and what else their cluster would hold. */
 interface ObjectSource {
   readonly origin: Origin;
-  /** What other controllers would generate from the inputs; empty for a cluster, where they have generated it. */
+  /**
+   * Objects that other controllers would generate from the inputs; empty for a cluster, which has the generated
+   * objects.
+   */
   readonly generated: readonly Generated[];
 }
 
@@ -66,7 +69,7 @@ export type Cluster = { readonly [K in Kind]: ReadonlyMap<string, Entry<Types[K]
   readonly source: ObjectSource;
 };
 
-/** What {@link load} gives. */
+/** The result of {@link load}. */
 interface Loaded {
   readonly cluster: Cluster;
   readonly skipped: readonly Skipped[];

@@ -19,8 +19,8 @@ export function kindOf(raw: RawObject): Kind | null {
 
 /**
  * Whether an object is a BackendTLSPolicy, perhaps with a misspelt kind or group. An API server would not take it, and
- * requests to the Services that its author means to protect would go out in plaintext. It is therefore read as a refused
- * policy, which closes the ports of these Services.
+ * requests to the Services that its author means to protect would go out in plaintext. Such an object is therefore read
+ * as a refused policy, which closes the ports of these Services.
  */
 function meansPolicy(raw: RawObject): boolean {
   if (raw.ref.kind.toLowerCase() === "backendtlspolicy") return !isForeignGroup(raw.group);

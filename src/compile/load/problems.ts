@@ -80,7 +80,7 @@ export function convertedPolicy(version: string, apiVersion: string): Problem {
   };
 }
 
-/** A v1alpha2 policy that has the field of v1 beside the older one: nobody can tell which of them is meant. */
+/** A v1alpha2 policy that has the field of v1 beside the older one: it is not known which of the two is meant. */
 export const spelledTwice = (name: string, older: string): Problem => ({
   code: "policy-schema",
   path: ["spec", name],
@@ -89,7 +89,7 @@ export const spelledTwice = (name: string, older: string): Problem => ({
   remedy: `remove one of ${older} and ${name}`,
 });
 
-/** A policy of which nobody can tell which Services it protects, because of the field at `path`. */
+/** A policy whose Services cannot be known, because of the field at `path`. */
 export function targetsUnreadable({ value }: SourceObject, path: FieldPath): Problem {
   const last = String(path.at(-1));
   return {

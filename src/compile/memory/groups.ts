@@ -2,7 +2,7 @@
 import { compareStrings } from "../diagnostics/diagnostics.ts";
 import { difference } from "./lists.ts";
 
-/** The items that have one key in common. It stays the same object until one of its items changes. */
+/** The items that have one key in common. A group stays the same object until one of its items changes. */
 export interface Group<I> {
   readonly key: string;
   readonly items: readonly I[];

@@ -1,5 +1,5 @@
 /**
- * What one compilation remembers for the next one, so that a controller compiles only what a change affects. A pass makes a
+ * The memory of one compilation for the next one, so that a controller compiles only what a change affects. A pass makes a
  * result for each of its items, and looks other things up in maps that the memory has wrapped ({@link Memory.source}). The
  * memory notes every such lookup. In the next compilation it keeps a result as long as its item is the same object as
  * before, and every lookup finds the same object as before.
@@ -33,7 +33,7 @@ interface Pass {
   readonly sources: ReadonlyMap<Source<unknown>, ReadonlyMap<string, unknown>>;
 }
 
-/** What a pass makes its results from, besides lookups. All are compared by identity. */
+/** The inputs of a pass, besides lookups. All are compared by identity. */
 export interface PassInputs<I> {
   /** One result is made for each item. No item may appear twice. */
   readonly items: readonly I[];
@@ -98,7 +98,10 @@ export class Memory {
         fresh.push(made);
         return made;
       };
-      /** What was made for the unchanged items between two places of the last run; `shift` is how far they have moved. */
+      /**
+       * Results that were made for the unchanged items between two places of the last run; `shift` is how far they have
+       * moved.
+       */
       const unchanged = (from: number, to: number, shift: number): readonly Made[] => {
         const made = before.made.slice(from, to);
         if (changed.size === 0) return made;

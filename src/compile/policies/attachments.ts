@@ -27,7 +27,7 @@ export interface TargetState extends UnresolvedTarget {
     | { readonly kind: "not-found"; readonly message: string; readonly likely: readonly string[] };
 }
 
-/** {@link TargetState}, and what there is to report about it. */
+/** A {@link TargetState}, and the problems of the target. */
 interface TargetAttachment {
   readonly state: TargetState;
   /** Why the target attaches to nothing. Null: it attaches, or another policy takes precedence. */

@@ -42,7 +42,7 @@ interface RefusedEffect {
   readonly message: string;
 }
 
-/** What {@link judgePolicy} decides. */
+/** The result of {@link judgePolicy}. */
 interface PolicyJudgement {
   readonly effect: PolicyEffect;
   /** Why `ResolvedRefs` is False; null: it is True. A policy with one good CA of two is enforced all the same. */

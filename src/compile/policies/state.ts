@@ -1,4 +1,4 @@
-/** What is decided about one BackendTLSPolicy. */
+/** The state of one BackendTLSPolicy: everything that is decided about it. */
 import type { SourceObject } from "../diagnostics/diagnostics.ts";
 import type { PolicyEffect } from "./effect.ts";
 import type { TargetState } from "./attachments.ts";

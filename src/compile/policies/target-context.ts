@@ -1,4 +1,4 @@
-/** What the targets of BackendTLSPolicies are resolved with. */
+/** The context in which the targets of BackendTLSPolicies are resolved. */
 import type { Cluster } from "../load/load.ts";
 import type { ServiceIndex } from "./likely-services.ts";
 

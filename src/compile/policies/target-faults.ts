@@ -1,4 +1,4 @@
-/** What can be wrong with one target of a BackendTLSPolicy (`LocalPolicyTargetReferenceWithSectionName`). */
+/** Faults of one target of a BackendTLSPolicy (`LocalPolicyTargetReferenceWithSectionName`). */
 import type { Problem, SourceObject } from "../diagnostics/diagnostics.ts";
 import type { PolicyTarget } from "../kubernetes/objects.ts";
 import { nearNames } from "../kubernetes/spelling.ts";

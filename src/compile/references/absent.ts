@@ -5,7 +5,7 @@ import { exportCommand } from "../load/generated.ts";
 import { isNear } from "../kubernetes/spelling.ts";
 import type { Kind } from "../kubernetes/kinds.ts";
 
-/** What to say about an object that does not exist. */
+/** The message and remedy for an object that does not exist. */
 export interface Absence {
   /** `Service shop/app is not among the inputs`. */
   readonly message: string;

@@ -52,7 +52,7 @@ export function firstFew(all: readonly string[]): string {
   return `${all.slice(0, MAX_NAMED).join("; ")}${rest > 0 ? `; and ${rest} ${rest === 1 ? "other" : "others"}` : ""}`;
 }
 
-/** What to do about a certificate that cannot be a trust anchor. */
+/** The remedy for a certificate that cannot be a trust anchor. */
 export function anchorRemedy({ code, expected }: UnusableAnchor): string {
   if (expected === PEM) return "correct or remove the block";
   return REMEDIES[code] ?? "put in another CA's certificate, or remove it";
@@ -71,8 +71,9 @@ const REMEDIES: Readonly<Partial<Record<UnusableAnchor["code"], string>>> = {
 const MAX_SUBJECT = 160;
 
 /**
- * A certificate's subject, or its alternative names where the subject is empty, on one line of at most 160 characters that
- * are safe to print: anybody may have written them. Null: OpenSSL cannot read the certificate.
+ * A certificate's subject, or its alternative names where the subject is empty, on one line of at most 160 characters
+ * that are safe to print, because the certificate may come from an untrusted author. Null: OpenSSL cannot read the
+ * certificate.
  */
 export function subjectOf(der: Uint8Array): string | null {
   let text: string;

@@ -12,9 +12,9 @@ export interface AnchorSource {
   readonly certificates: ReadonlyMap<string, string>;
   /** The field that holds the certificates; null for the well-known set. */
   readonly place: Note | null;
-  /** Certificates of the object that are no anchors, in its order. The other ones are trusted all the same. */
+  /** Certificates of the object that are no anchors, in its order. The other certificates of the object are trusted. */
   readonly unusable: readonly UnusableAnchor[];
-  /** What is known of each anchor, in the object's order; empty for the well-known set. */
+  /** Facts about each anchor, in the object's order; empty for the well-known set. */
   readonly facts: readonly AnchorFacts[];
 }
 
@@ -28,6 +28,6 @@ export interface UnusableAnchor extends AnchorProblem {
   readonly subject: string | null;
 }
 
-/** What is known of a certificate that is a trust anchor. */
+/** The facts about a certificate that is a trust anchor. */
 export type AnchorFacts = Pick<UnusableAnchor, "where" | "line" | "subject"> &
   Extract<AnchorJudgement, { kind: "usable" }>;

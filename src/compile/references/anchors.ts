@@ -26,7 +26,7 @@ export function anchorKind({ group, kind }: { readonly group: string; readonly k
   return group === "certificates.k8s.io" && kind === "ClusterTrustBundle" ? kind : null;
 }
 
-/** What was read from each object, for each use of the certificates: an object is read once. */
+/** The results of reading each object, for each use of the certificates: an object is read once. */
 const anchorResults: Readonly<Record<AnchorUse, WeakMap<Entry<unknown>, AnchorResult>>> = {
   servers: new WeakMap(),
   clients: new WeakMap(),

@@ -4,7 +4,7 @@ import { subjectOf } from "./anchor-faults.ts";
 import type { FieldPath, Note, Problem } from "../diagnostics/diagnostics.ts";
 import { brokenChain, type Remark, wrongHostname, wrongUsage } from "./problems.ts";
 
-/** What is known of one certificate of a chain. */
+/** The facts about one certificate of a chain. */
 export interface ChainFact {
   /** `certificate 1 of 2`. */
   readonly where: string;
@@ -13,7 +13,7 @@ export interface ChainFact {
   readonly notAfterMs: number;
 }
 
-/** What is known of a chain; none of it goes into the bundle. */
+/** The facts about a chain; none of them is put into the bundle. */
 export interface CertificateFacts {
   /** The field that holds the chain. */
   readonly place: Note;

@@ -26,7 +26,7 @@ export interface Certificate {
 
 type CertificateResult = { readonly kind: "read"; readonly certificate: Certificate } | Invalid;
 
-/** What references to certificates are resolved with. */
+/** The context in which references to certificates are resolved. */
 export interface CertificateContext {
   readonly cluster: Cluster;
   readonly grants: Grants;
@@ -58,7 +58,7 @@ export function resolveCertificate(
 
 const TLS_SECRET = "kubernetes.io/tls";
 
-/** What was read from each Secret: a Secret is read once. */
+/** The results of reading each Secret: a Secret is read once. */
 const certificateResults = new WeakMap<Entry<unknown>, CertificateResult>();
 
 /** Reads the certificate and key of the Secret `namespace/name`. */

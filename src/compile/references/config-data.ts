@@ -23,7 +23,7 @@ type TextResult =
       readonly kind: "read";
       readonly value: string;
       readonly note: Note;
-      /** What to do when the text turns out to be the base64 of the right text. */
+      /** The remedy when the text turns out to be the base64 of the right text. */
       readonly base64Remedy: string;
     }
   | Invalid;

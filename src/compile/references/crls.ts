@@ -40,7 +40,7 @@ export interface CrlFault {
 /** What a reference to CRLs leads to. */
 type CrlResult = { readonly kind: "read"; readonly source: CrlSource } | Invalid;
 
-/** What was read from each ConfigMap: an object is read once. */
+/** The results of reading each ConfigMap: an object is read once. */
 const crlResults = new WeakMap<Entry<unknown>, CrlResult>();
 
 /** The lists under `crl.pem` of a ConfigMap, `name` being `namespace/name`. */
@@ -120,7 +120,7 @@ function deltaFault({ issuer, baseNumber }: Crl, lists: readonly CrlList[]): str
 
 const MAX_ISSUER = 160;
 
-/** A name on one line of at most 160 printable characters: anybody may have written it. */
+/** A name on one line of at most 160 printable characters, because the CRL may come from an untrusted author. */
 function printable(name: string): string {
   const text = name.replaceAll(/[^\x20-\x7e]/g, "?");
   return text.length > MAX_ISSUER ? `${text.slice(0, MAX_ISSUER - 1)}…` : text;

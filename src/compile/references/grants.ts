@@ -67,7 +67,7 @@ export function notPermitted<Code extends DiagnosticCode>(
   return isGranted ? null : noGrant(referrer, to, place);
 }
 
-/** The object of the Gateway API in which a reference stands. */
+/** The object of the Gateway API that contains a reference. */
 export interface Referrer {
   readonly kind: "Gateway" | "HTTPRoute" | "ListenerSet";
   readonly namespace: string;

@@ -12,7 +12,7 @@ interface Mistake {
   readonly remedy: string;
 }
 
-/** What octets are that are no UTF-8 text. */
+/** Explains octets that are no UTF-8 text. */
 export function explainBinary(bytes: Uint8Array): Mistake {
   const [first, second] = bytes;
   if (first === 0x1f && second === 0x8b) return { why: "is compressed with gzip", remedy: "put in the PEM itself" };
@@ -23,7 +23,7 @@ export function explainBinary(bytes: Uint8Array): Mistake {
   return explainDer(bytes) ?? { why: "is neither PEM nor any other text", remedy: "put in PEM" };
 }
 
-/** What DER is; null: the octets are no DER. */
+/** Explains DER by its content; null: the octets are no DER. */
 function explainDer(bytes: Uint8Array): Mistake | null {
   if (bytes[0] !== 0x30) return null;
   const long = bytes[1] ?? 0;
@@ -138,8 +138,8 @@ function isOnOneLine(text: string): boolean {
 }
 
 /**
- * Known mistakes; the first one that fits counts, so narrower patterns come first. In a cluster anybody may have written the
- * text, so every pattern must run in time proportional to its length.
+ * Known mistakes; the first one that fits counts, so narrower patterns come first. In a cluster the text may come from
+ * an untrusted author, so every pattern must run in time proportional to its length.
  */
 const MISTAKES: readonly (Mistake & { readonly pattern: Pick<RegExp, "test"> })[] = [
   {

@@ -70,7 +70,7 @@ function shorten(groups: readonly CauseGroup[]): { shown: CauseGroup[]; more: Ma
   return { shown, more: new Map(more) };
 }
 
-/** How many diagnostics follow from one, and the first few of their objects. */
+/** The number of diagnostics that follow from one, and the first few of their objects, as text. */
 function consequencesText(consequences: readonly Diagnostic[], paint: Paint): string {
   if (consequences.length === 0) return "";
   const errors = consequences.filter(({ severity }) => severity === "error").length;

@@ -34,7 +34,7 @@ const MAX_FAULT = 160;
 const shortened = (message: string): string =>
   message.length <= MAX_FAULT ? message : `${message.slice(0, MAX_FAULT)}…`;
 
-/** Why RE2 does not take an expression, or null, by expression: each is compiled once. */
+/** Faults by expression, null for an expression that RE2 takes: each expression is compiled once. */
 const faults = new Map<string, string | null>();
 const MAX_FAULTS = 10_000;
 

@@ -17,7 +17,7 @@ export function parentKind(ref: unknown): ParentKind | null {
   return group === GATEWAY_GROUP && (kind === "Gateway" || kind === "ListenerSet") ? kind : null;
 }
 
-/** What parents are looked up in. */
+/** The objects among which parents are looked up. */
 interface ParentLookup extends Pick<Gateways, "gateways" | "listenerSets"> {
   readonly cluster: Cluster;
 }

@@ -50,7 +50,7 @@ export interface RouteRefusal {
   readonly message: string;
 }
 
-/** What parentRefs are resolved with. */
+/** The context in which parentRefs are resolved. */
 export interface ParentContext extends Gateways {
   readonly cluster: Cluster;
 }

@@ -31,7 +31,7 @@ export interface RouteState {
   readonly refusal: RouteRefusal | null;
 }
 
-/** What routes are resolved with. */
+/** The context in which routes are resolved. */
 type RouteContext = BackendContext & ParentContext;
 
 /** Resolves every HTTPRoute of the cluster, in the order of their names. */

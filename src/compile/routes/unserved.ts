@@ -1,4 +1,7 @@
-/** Routes of kinds that lasthop does not serve. They are refused under each parent, so that their authors learn of it. */
+/**
+ * Routes of kinds that lasthop does not serve. Each route is refused under each of its parents, so that its author
+ * learns of the refusal.
+ */
 import { type Diagnostics, explain, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { Memory } from "../memory/memory.ts";
 import { type ParentContext, type ParentState, refusedParents } from "./parents.ts";

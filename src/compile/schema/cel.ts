@@ -11,7 +11,7 @@ export interface BrokenRule {
   readonly path: FieldPath;
   /** The rule's `message` or `messageExpression`, or else the text of the rule. */
   readonly message: string;
-  /** `unknown`: the rule uses what cannot be evaluated here, so nobody knows whether the object breaks it. */
+  /** `unknown`: the rule uses what cannot be evaluated here, so whether the object breaks the rule is not known. */
   readonly kind: "broken" | "unknown";
 }
 

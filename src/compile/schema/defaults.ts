@@ -17,7 +17,7 @@ export function defaultsOf(schema: unknown): Fill | null {
   if (schema === null || typeof schema !== "object") return null;
   const { properties = {}, items, additionalProperties } = schema as Readonly<Record<string, object | undefined>>;
   const known = Object.entries(properties);
-  /** What sets the defaults inside of each known property; null: there are none. */
+  /** Functions that set the defaults inside of each known property; null: the property has none. */
   const inner = new Map(known.map(([name, own]) => [name, defaultsOf(own)]));
   const missing = known.flatMap(([name, own]: [string, unknown]) => {
     const { default: fallback } = own as { readonly default?: unknown };

@@ -3,7 +3,9 @@
 /** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-/** The JSON Schema of a structural schema. It refuses unknown fields, as `kubectl apply` does by default. */
+/**
+ * The JSON Schema of a structural schema. The JSON Schema refuses unknown fields, as `kubectl apply` does by default.
+ */
 export function jsonSchemaOf(schema: Json): Json {
   if (schema === null || typeof schema !== "object" || Array.isArray(schema)) return schema;
   const out: { [key: string]: Json } = {};

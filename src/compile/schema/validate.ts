@@ -79,5 +79,5 @@ export function structuralProblems(validate: ValidateFunction, value: unknown, k
   return [...unique].sort(([a], [b]) => compareStrings(a, b)).map(([, problem]) => problem);
 }
 
-/** Errors of one object that are looked at: a long list may have one in every item, and nobody reads so many. */
+/** Errors of one object that are looked at: a long list may have an error in every item, more than a reader needs. */
 const MAX_ERRORS = 1_000;

@@ -26,7 +26,7 @@ import type { RouteState } from "../routes/routes.ts";
 import type { Clock } from "../clock.ts";
 import { describeCertificates, describeDates } from "./validity.ts";
 
-/** How many routes attach to each listener. */
+/** The number of routes that attach to each listener. */
 type AttachedRoutes = ReadonlyMap<ListenerState, number>;
 
 /** Statuses of every GatewayClass, Gateway and ListenerSet of the model. */

@@ -34,7 +34,10 @@ export function policyStatus(policy: PolicyState, model: Model, now: Clock): Obj
   return statusOf(policy.object, { ancestors });
 }
 
-/** Conditions of a policy under one Gateway. They summarise all its targets: one lost target makes them Conflicted. */
+/**
+ * Conditions of a policy under one Gateway. The conditions summarise all targets of the policy: one target that another
+ * policy has makes them Conflicted.
+ */
 function policyConditions(policy: PolicyState, gateway: string, model: Model, now: Clock): Condition[] {
   const generation = generationOf(policy.object);
   const own = policy.targets.filter((target) => isUsedBy(target, gateway, model));

@@ -62,7 +62,7 @@ function checkNameConstraints(
 const problems = new WeakMap<NameConstraints, ConstraintProblem | "none">();
 
 /**
- * What is wrong with the constraints themselves; null: nothing. Constraints without a meaning would restrict no
+ * The problem of the constraints themselves; null: they have none. Constraints without a meaning would restrict no
  * name, so they refuse.
  */
 export function constraintsProblem(constraints: NameConstraints): ConstraintProblem | null {

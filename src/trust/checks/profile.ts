@@ -1,4 +1,4 @@
-/** What RFC 5280 asks of a single certificate for its place in a path (§6.1.3 (a), §6.1.4 (k)-(n), §4.2.1.12). */
+/** Checks of single certificates by their places in a path (RFC 5280 §6.1.3 (a), §6.1.4 (k)-(n), §4.2.1.12). */
 import type { Budget } from "../budget.ts";
 import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";

@@ -13,7 +13,7 @@ import { describeAlgorithm } from "../x509/signature-algorithms.ts";
 import { type BuildingStep, type Failure, furthest, overBudget } from "./failure.ts";
 import { type AnchorIndex, IssuerSearch, type SourcedCertificate, keyHint } from "./issuers.ts";
 
-/** What a search for a path is given. */
+/** The inputs of a search for a path. */
 interface SearchRules {
   readonly presented: readonly SourcedCertificate[];
   readonly anchors: AnchorIndex;

@@ -11,9 +11,9 @@ export interface Failure {
 }
 
 /**
- * How far a path had got. `length` counts its certificates, end entity included: the path of more certificates got
- * further, whatever the step. Example: the end entity's issuer was found, signed it, and is no CA:
- * `{ kind: "building", length: 1, step: "intermediate" }`.
+ * The progress of a path before it failed. `length` counts its certificates, end entity included: the path of more
+ * certificates got further, whatever the step. Example: the end entity's issuer was found, signed it, and is no CA: `{
+ * kind: "building", length: 1, step: "intermediate" }`.
  */
 export type Progress =
   | { readonly kind: "reading" }
@@ -28,8 +28,8 @@ export type Progress =
 const PHASES = ["reading", "building", "validating", "over-budget"] as const satisfies Progress["kind"][];
 
 /**
- * What must hold before a path gets one more certificate. The order is that of the refusals' usefulness to an operator,
- * as rustls-webpki ranks its errors, and not that of the checks: `path-length` is looked at first.
+ * The steps before a path gets one more certificate. The order is that of the refusals' usefulness to an operator, as
+ * rustls-webpki ranks its errors, and not that of the checks: `path-length` is looked at first.
  */
 const BUILDING_STEPS = [
   /** No certificate has the issuer's name, or those that have it say that their key is another one. */
@@ -48,7 +48,7 @@ const BUILDING_STEPS = [
 /** One of the steps that a path must pass to get one more certificate. */
 export type BuildingStep = (typeof BUILDING_STEPS)[number];
 
-/** What must hold of a complete path, in the order of the checks. */
+/** The checks of a complete path, in their order. */
 const VALIDATION_STEPS = [
   /** The end entity, name constraints and certificate policies. */
   "certificates",

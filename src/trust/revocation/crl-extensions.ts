@@ -15,7 +15,7 @@ export interface CrlExtensions extends IssuingDistributionPoint {
    * this is a complete CRL.
    */
   readonly baseNumber: bigint | null;
-  /** The identifier of the key that signed the CRL. It helps to find the key and never decides. */
+  /** The identifier of the key that signed the CRL, which helps to find the key and never decides. */
   readonly keyIdentifier: Uint8Array | null;
 }
 

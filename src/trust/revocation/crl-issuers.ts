@@ -1,5 +1,5 @@
 /**
- * Which anchors of a policy may have signed a CRL: what can be known when a policy is compiled, before any
+ * The anchors of a policy that may have signed a CRL, as far as they can be known when a policy is compiled, before any
  * handshake.
  */
 import { lacksUsage } from "../checks/profile.ts";
@@ -11,8 +11,8 @@ import type { Crl } from "./crl.ts";
 /** The anchors that may have signed a CRL. */
 interface CrlIssuers {
   /**
-   * How many anchors have the name of the CRL's issuer. None: the issuer is an intermediate CA, whose certificate a
-   * backend presents.
+   * The number of anchors with the name of the CRL's issuer. None: the issuer is an intermediate CA, whose certificate
+   * a backend presents.
    */
   readonly named: number;
   /** DER SubjectPublicKeyInfos of the anchors among them that may sign CRLs. */

@@ -18,8 +18,8 @@ export class CrlSet {
   }
 
   /**
-   * How many comparisons of names `listsAbout` and the checks after it may take: each name in a distribution point
-   * of the certificate with each name of a CRL's.
+   * The number of comparisons of names that `listsAbout` and the checks after it may take: each name in a distribution
+   * point of the certificate with each name of a CRL's.
    */
   comparisonsWith({ crlDistributionPoints }: Certificate): number {
     const names = this.used.reduce((sum, { point }) => sum + (point?.kind === "full" ? point.names.length : 1), 0);

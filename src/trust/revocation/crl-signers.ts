@@ -43,7 +43,9 @@ type CrlSignature =
 /** The time in which a certificate is known not to be revoked, or the problem that refuses it. */
 export type RevocationStatus = Period | Problem;
 
-/** How many signers may be validated inside one another: the CRL for each signer is signed by the next one. */
+/**
+ * The number of signers that may be validated inside one another: the CRL for each signer is signed by the next one.
+ */
 const MAX_NESTED = 3;
 
 /** The signers of the CRLs that one path needs: found when first asked for, and remembered. */

@@ -30,7 +30,7 @@ export interface Crl extends CrlExtensions {
   readonly verifiedBy: WeakMap<KnownCertificate, boolean>;
 }
 
-/** What became of one CRL that the operator supplied. */
+/** The result of reading one CRL that the operator supplied. */
 export type CrlReading =
   | { readonly kind: "used"; readonly crl: Crl }
   /**

@@ -14,7 +14,7 @@ import { keyProblem } from "../x509/public-keys.ts";
 import { PURPOSE } from "../x509/purposes.ts";
 import type { OcspResponse } from "./ocsp-response.ts";
 
-/** What a stapled response is checked with. */
+/** The inputs of checking a stapled response. */
 export interface StapleRules {
   readonly store: CertificateStore;
   readonly nowMs: number;
@@ -23,7 +23,7 @@ export interface StapleRules {
   readonly status: ((known: KnownCertificate) => Promise<Period | Problem>) | null;
 }
 
-/** How many certificates of a response are looked at. A responder sends its own. */
+/** The number of certificates of a response that are looked at. A responder sends its own certificate. */
 const MAX_RESPONDERS = 4;
 
 /**

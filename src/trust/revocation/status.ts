@@ -16,7 +16,7 @@ import type { CrlSet } from "./crl-set.ts";
 import { CrlSigners, type RevocationStatus, type SignerSearch } from "./crl-signers.ts";
 import type { Crl } from "./crl.ts";
 
-/** What the certificates of one path are checked with. */
+/** The inputs of checking the certificates of one path. */
 interface RevocationRules extends SignerSearch {
   readonly crls: CrlSet;
   readonly nowMs: number;

@@ -1,6 +1,6 @@
 /**
- * The PKI.js engine that verifies every signature, limited to the algorithms of x509/signature-algorithms.ts. It
- * keeps imported keys, and adds Ed25519 and large RSA keys.
+ * The PKI.js engine that verifies every signature, limited to the algorithms of x509/signature-algorithms.ts. The
+ * engine keeps imported keys, and adds Ed25519 and large RSA keys.
  */
 import { type BitString, fromBER } from "asn1js";
 import { AlgorithmIdentifier, Certificate as PkiCertificate, CryptoEngine, PublicKeyInfo } from "pkijs";

@@ -1,5 +1,5 @@
 /**
- * RSA verification with keys above 4096 bits, which Deno's WebCrypto does not read (measured: Deno 2.9.6). It is
+ * RSA verification with keys above 4096 bits, which Deno's WebCrypto does not read (measured: Deno 2.9.6). This code is
  * used in every runtime, so that the verdict is the same in all. All values are public, so nothing need be
  * constant-time.
  */

@@ -74,7 +74,7 @@ export async function verifySignature(
   }
 }
 
-/** How many octets are copied and hashed at the cost of reading one. */
+/** The number of octets that are copied and hashed at the cost of reading one. */
 const HASHED_PER_OCTET = 32;
 
 /** Charges one verification over `signed`; false: over budget. */

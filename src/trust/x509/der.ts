@@ -1,11 +1,11 @@
 /**
- * A strict DER reader (X.690 §10, §11). It reads in one pass, and allocates only its results. The file is long because
- * one class reads every primitive type, so that all of X.690 that trust/ relies on stands in one place.
+ * A strict DER reader (X.690 §10, §11), which reads in one pass, and allocates only its results. The file is long
+ * because one class reads every primitive type, so that all of X.690 that trust/ relies on stands in one place.
  */
 
 /**
- * An error that the readers of trust/ throw for bytes that are not DER. It never leaves the room:
- * `parseCertificate`, `readCrl` and `parseOcspResponse` catch it and answer with its message.
+ * An error that the readers of trust/ throw for bytes that are not DER. No DerError leaves the room:
+ * `parseCertificate`, `readCrl` and `parseOcspResponse` catch the error and answer with its message.
  */
 export class DerError extends Error {
   override readonly name = "DerError";
@@ -115,7 +115,7 @@ export class DerReader {
     while (!this.empty) read(this);
   }
 
-  /** Refuses what stands after the last expected element. */
+  /** Refuses bytes after the last expected element. */
   finish(what: string): void {
     if (!this.empty) throw new DerError(`${what} has trailing bytes`);
   }

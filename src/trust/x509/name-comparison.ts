@@ -121,7 +121,7 @@ export function spendOnSubtree(base: DistinguishedName, name: DistinguishedName,
   return budget.spend("comparisons", comparisonsWith(base));
 }
 
-/** How many pairs of attributes are compared at most: within an RDN, each with each. */
+/** The highest number of pairs of attributes that are compared: within an RDN, each with each. */
 const comparisonsWith = (base: DistinguishedName): number =>
   base.rdns.reduce((sum, { length }) => sum + length * length, 1);
 

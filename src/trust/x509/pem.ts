@@ -1,7 +1,7 @@
 /** Reads bundles of CA certificates in PEM. compile/ makes diagnostics of the problems. */
 import { parseAnchor } from "./certificate.ts";
 
-/** What a bundle holds. */
+/** The contents of a bundle. */
 interface PemBundle {
   /** Certificates in the order of the file. */
   readonly certificates: readonly PemCertificate[];
@@ -19,7 +19,7 @@ interface PemCertificate {
   readonly position: number;
 }
 
-/** What is wrong in a bundle, with its place; `message` is for people. */
+/** A fault of a bundle, with its place; `message` is for people. */
 export interface PemProblem {
   /**
    * `block`: a block that is no certificate. `private-key`: a block with a private key, whose contents are never
@@ -127,7 +127,7 @@ function readBlock(block: Block): PemCertificate | PemProblem {
     : { der, line, position };
 }
 
-/** What to do about blocks that people take for a certificate, by their labels. */
+/** Remedies for blocks that people take for a certificate, by their labels. */
 const OTHER_LABELS: Readonly<Record<string, string>> = {
   "TRUSTED CERTIFICATE": "openssl x509 -in FILE writes it as CERTIFICATE",
   "CERTIFICATE REQUEST": "it asks for a certificate; put in the one that the CA issued",
