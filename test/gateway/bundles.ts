@@ -50,28 +50,18 @@ export function ruleOf(route: string, matches: readonly BundleMatch[]): BundleRu
   };
 }
 
-/**
- * A bundle with one HTTP listener on port 80 for all hostnames. Matches are in the order of `compare`, which is the compiler's
- * where a test is about precedence, and else in the order of the routes.
- */
-export function bundleOf(
-  routes: readonly SlowRoute[],
-  compare: (a: BundleMatch, b: BundleMatch) => number = () => 0,
-): Bundle {
-  const rules = routes.map(({ rule }) => rule);
+/** A bundle with one HTTP listener on port 80 for all hostnames. Matches are in the order of the routes. */
+export function bundleOf(routes: readonly SlowRoute[]): Bundle {
   const hostnames = [...new Set(routes.map(({ hostname }) => hostname))].sort();
   const hosts: BundleHost[] = hostnames.map((hostname) => ({
     hostname,
-    order: routes
-      .flatMap((route, number) =>
-        route.hostname === hostname ? route.rule.matches.map((match, index) => ({ route, number, match, index })) : [],
-      )
-      .sort((a, b) => compare(a.match, b.match) || a.route.seniority - b.route.seniority || a.index - b.index)
-      .map(({ number, index }) => [number, index] as const),
+    order: routes.flatMap((route, number) =>
+      route.hostname === hostname ? route.rule.matches.map((_, index) => [number, index] as const) : [],
+    ),
   }));
   return {
     ...EMPTY,
-    rules,
+    rules: routes.map(({ rule }) => rule),
     listeners: [{ name: "http", port: 80, protocol: "HTTP", hostname: null, ...PLAIN_LISTENER, hosts }],
   };
 }
