@@ -6,7 +6,7 @@
 import { hex, isSha256Hex } from "./bytes.ts";
 import { checkBundle } from "./check.ts";
 import { canonicalJson } from "./canonical.ts";
-import { layOut, TEXTS, type Texts } from "./layout.ts";
+import { layOut, TEXT_MAKER, type TextMaker } from "./layout.ts";
 import { type Layout, readLines } from "./read-lines.ts";
 import { BundleError } from "./refusal.ts";
 import { type Bundle, BUNDLE_FORMAT } from "./types.ts";
@@ -24,7 +24,7 @@ type Sha256 = (bytes: Uint8Array) => Uint8Array;
 export function encodeBundle(
   fields: Omit<Bundle, "digest">,
   sha256: Sha256,
-  texts: Texts = TEXTS,
+  texts: TextMaker = TEXT_MAKER,
 ): { bundle: Bundle; text: string } {
   const lines = [...layOut({ ...fields, digest: "" }, texts), ""];
   const at = lines.indexOf('"digest":"",');

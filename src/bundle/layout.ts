@@ -14,7 +14,7 @@ export const MAPS: ReadonlySet<string> = new Set(["anchorSets", "anchors", "back
 export const HOSTS = `"hosts":[`;
 
 /** A maker of the texts of entries. One makes each text again whenever it is asked, another one remembers texts. */
-export interface Texts {
+export interface TextMaker {
   /**
    * Canonical JSON of an entry, after its key when it is in a map. The same value may be asked for again, under the
    * same key.
@@ -31,20 +31,20 @@ export interface Entries {
 }
 
 /** The text of entries, one line each. */
-export const joinEntries = ({ values, keys }: Entries, { entry }: Pick<Texts, "entry">): string =>
+export const joinEntries = ({ values, keys }: Entries, { entry }: Pick<TextMaker, "entry">): string =>
   values.map((value, index) => entry(value, keys?.[index])).join(",\n");
 
 /** The maker that remembers no text. */
-export const TEXTS: Texts = {
+export const TEXT_MAKER: TextMaker = {
   entry: (value, key) => (key === undefined ? canonicalJson(value) : `${JSON.stringify(key)}:${canonicalJson(value)}`),
-  entries: (_, list) => joinEntries(list(), TEXTS),
+  entries: (_, list) => joinEntries(list(), TEXT_MAKER),
 };
 
 /**
  * Lays fields out as canonical text, sorted by name. The answer has the lines of the text, but all entries of a
  * field as one string.
  */
-export function layOut(fields: Readonly<Record<string, unknown>>, texts: Texts): string[] {
+export function layOut(fields: Readonly<Record<string, unknown>>, texts: TextMaker): string[] {
   const names = Object.keys(fields)
     .filter((name) => fields[name] !== undefined)
     .sort();
@@ -59,7 +59,7 @@ export function layOut(fields: Readonly<Record<string, unknown>>, texts: Texts):
   return lines;
 }
 
-function layOutField(name: string, value: unknown, texts: Texts): string[] {
+function layOutField(name: string, value: unknown, texts: TextMaker): string[] {
   const start = `${JSON.stringify(name)}:`;
   if (MAPS.has(name) && value !== null && typeof value === "object") {
     const entries = value as Readonly<Record<string, unknown>>;
@@ -79,12 +79,12 @@ function layOutField(name: string, value: unknown, texts: Texts): string[] {
 }
 
 /** The entries as one string in a list; an empty list when there are no entries. */
-function joinedEntries(of: object, list: () => Entries, texts: Texts): string[] {
+function joinedEntries(of: object, list: () => Entries, texts: TextMaker): string[] {
   const text = texts.entries(of, list);
   return text === "" ? [] : [text];
 }
 
-function layOutListener(listener: Bundle["listeners"][number], texts: Texts): string {
+function layOutListener(listener: Bundle["listeners"][number], texts: TextMaker): string {
   const { hosts } = listener;
   if (!Array.isArray(hosts)) return texts.entry(listener);
   // Every field name of a listener is known, so the empty list of hosts stands in its text exactly once outside of a

@@ -3,7 +3,7 @@
  * chain.
  */
 import { Budget, DEFAULT_BUDGETS } from "./budget.ts";
-import { checkCa, checkEndEntity } from "./checks/profile.ts";
+import { checkCa, checkEndEntity } from "./checks/single-certificate.ts";
 import type { RefusalCode } from "./verdict.ts";
 import { type Certificate, parseAnchor, parseCertificate } from "./x509/certificate.ts";
 import { keyProblem } from "./x509/public-keys.ts";

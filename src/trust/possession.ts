@@ -1,5 +1,5 @@
 /** Refuses the end entity of a handshake whose signature could not be verified with its key. */
-import { toRefusal } from "./presented.ts";
+import { toRefusal } from "./refusal-text.ts";
 import type { Problem, Refusal } from "./verdict.ts";
 import { parseCertificate } from "./x509/certificate.ts";
 import { keyProblem } from "./x509/public-keys.ts";

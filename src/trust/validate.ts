@@ -6,7 +6,7 @@ import type { Budget } from "./budget.ts";
 import { checkPolicies } from "./checks/certificate-policies.ts";
 import { type IsPublicSuffix, checkIssuance, describeNames } from "./checks/issuance.ts";
 import { checkPathConstraints } from "./checks/name-constraints.ts";
-import { checkEndEntity, checkSigner } from "./checks/profile.ts";
+import { checkEndEntity, checkSigner } from "./checks/single-certificate.ts";
 import { type Failure, type ValidationStep, overBudget } from "./path/failure.ts";
 import type { AnchorIndex, SourcedCertificate } from "./path/issuers.ts";
 import type { CrlSet } from "./revocation/crl-set.ts";

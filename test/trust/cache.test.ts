@@ -8,7 +8,7 @@ import {
   type VerifiedPeer,
   createVerifier,
 } from "../../src/trust/index.ts";
-import { frameChain } from "../../src/trust/presented.ts";
+import { frameChain } from "../../src/trust/presented-octets.ts";
 import { CLIENT_AUTH, DAY, type Minted, NOW, ca, dns, ext, mint, server } from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
 import { type Bytes, bytes, generalizedTime, int, oid, seq, tlv } from "../support/der.ts";

@@ -1,7 +1,7 @@
 /** What a refusal says, for people. */
 import { describe, expect, it } from "vitest";
 import type { TrustPolicy } from "../../src/trust/index.ts";
-import { toRefusal } from "../../src/trust/presented.ts";
+import { toRefusal } from "../../src/trust/refusal-text.ts";
 import { DAY, HOST, type Minted, NOW, ca, dns, ext, ip, name, server } from "../support/certificates.ts";
 import { type Bytes, bytes, seq, text, tlv } from "../support/der.ts";
 import { ecKey } from "../support/keys.ts";

@@ -7,12 +7,12 @@
  * Whatever has not changed must therefore stay the same object, in the store of the controller and in the results of every
  * pass. A new memory remembers nothing: with it, the same passes compile from scratch.
  */
-import type { Texts } from "../../bundle/layout.ts";
+import type { TextMaker } from "../../bundle/layout.ts";
 import { type Diagnostic, Diagnostics } from "../diagnostics/diagnostics.ts";
 import { type Group, type Grouping, NO_GROUPS, regroup } from "./groups.ts";
 import { difference, sameItems } from "./lists.ts";
 import { type Lookup, Source } from "./source.ts";
-import { RememberedTexts } from "./texts.ts";
+import { RememberingTextMaker } from "./texts.ts";
 
 /** The result that a pass made for one item, with the lookups and diagnostics of making it. */
 interface Made {
@@ -137,7 +137,7 @@ export class Memory {
   }
 
   /** Texts of objects in bundles. An object whose text was asked for must never change. */
-  readonly texts: Texts = new RememberedTexts();
+  readonly texts: TextMaker = new RememberingTextMaker();
 
   /** Forgets the passes, groups and sources whose names start with `prefix`, because their subject no longer exists. */
   forget(prefix: string): void {

@@ -1,5 +1,5 @@
 /** The memory of a compilation that is never followed by another one: it keeps nothing. */
-import { type Texts, TEXTS } from "../../bundle/layout.ts";
+import { type TextMaker, TEXT_MAKER } from "../../bundle/layout.ts";
 import type { Diagnostics } from "../diagnostics/diagnostics.ts";
 import { type Group, NO_GROUPS, regroup } from "./groups.ts";
 import { Memory, type PassInputs } from "./memory.ts";
@@ -9,7 +9,7 @@ import { Memory, type PassInputs } from "./memory.ts";
  * lookup is noted.
  */
 export class SingleRunMemory extends Memory {
-  override readonly texts: Texts = TEXTS;
+  override readonly texts: TextMaker = TEXT_MAKER;
 
   override source<V>(name: string, map: ReadonlyMap<string, V>): ReadonlyMap<string, V> {
     this.use("source", name);

@@ -1,22 +1,22 @@
 /** Texts of the objects in a bundle, remembered so that the next bundle joins what has not changed. */
-import { type Entries, joinEntries, type Texts, TEXTS } from "../../bundle/layout.ts";
+import { type Entries, joinEntries, type TextMaker, TEXT_MAKER } from "../../bundle/layout.ts";
 import { sameItems } from "./lists.ts";
 
 /** Entries in one chunk of a long text. */
 const CHUNK = 128;
 
-/** {@link TEXTS} that remembers the text of every object, which must therefore never change. */
-export class RememberedTexts implements Texts {
+/** {@link TEXT_MAKER} that remembers the text of every object, which must therefore never change. */
+export class RememberingTextMaker implements TextMaker {
   readonly #texts = new WeakMap<object, { readonly key: string | undefined; readonly text: string }>();
   readonly #chunks = new WeakMap<object, Entries & { readonly text: string }>();
 
-  readonly entry: Texts["entry"] = (value, key) => {
-    if (value === null || typeof value !== "object") return TEXTS.entry(value, key);
+  readonly entry: TextMaker["entry"] = (value, key) => {
+    if (value === null || typeof value !== "object") return TEXT_MAKER.entry(value, key);
     // A concatenated string is kept as a tree of its parts, which every later join would walk: the copy is flat.
-    return this.#text(value, key, () => Buffer.from(TEXTS.entry(value, key)).toString());
+    return this.#text(value, key, () => Buffer.from(TEXT_MAKER.entry(value, key)).toString());
   };
 
-  readonly entries: Texts["entries"] = (of, list) => this.#text(of, undefined, () => this.#joined(list()));
+  readonly entries: TextMaker["entries"] = (of, list) => this.#text(of, undefined, () => this.#joined(list()));
 
   /** The text of a long list, joined chunk by chunk: when one entry changes, the texts of the other chunks are kept. */
   #joined({ values, keys }: Entries): string {

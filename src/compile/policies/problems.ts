@@ -1,7 +1,7 @@
 /** Problems of BackendTLSPolicies, one constructor for each. */
 import type { ConfigCode } from "../../bundle/types.ts";
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
-import type { Invalid } from "../references/config-data.ts";
+import type { Invalid } from "../references/object-text.ts";
 import type { CrlFault, CrlSource } from "../references/crls.ts";
 
 /** A hostname that is an IP address: a PreciseHostname "must not be an IP address". */

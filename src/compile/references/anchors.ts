@@ -8,7 +8,7 @@ import { hex, toBase64 } from "../../bundle/bytes.ts";
 import { type AnchorUse, judgeAnchor, parsePemBundle } from "../../trust/index.ts";
 import { anchorRemedy, describeAnchor, firstFew, subjectOf, unreadableBlock } from "./anchor-faults.ts";
 import type { AnchorFacts, AnchorSource } from "./anchor-source.ts";
-import { type Invalid, invalid, textUnderKey, trustBundleText } from "./config-data.ts";
+import { type Invalid, invalid, textUnderKey, trustBundleText } from "./object-text.ts";
 import { compareStrings, type Note } from "../diagnostics/diagnostics.ts";
 import { digestJson, sha256 } from "../digest.ts";
 import type { Cluster, Entry } from "../load/load.ts";

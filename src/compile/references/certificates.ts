@@ -5,7 +5,7 @@ import type { BundleCertificate, ConfigCode, Sha256Hex } from "../../bundle/type
 import { parsePemBundle } from "../../trust/index.ts";
 import { type Grants, notPermitted, type Referrer } from "./grants.ts";
 import { type CertificateFacts, readFacts } from "./certificate-facts.ts";
-import { type Invalid, invalid, textUnderKey } from "./config-data.ts";
+import { type Invalid, invalid, textUnderKey } from "./object-text.ts";
 import type { Problem } from "../diagnostics/diagnostics.ts";
 import { noCertificate, noCertificateKind, type ReferencePlace } from "./problems.ts";
 import { digestJson, sha256 } from "../digest.ts";

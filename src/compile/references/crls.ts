@@ -1,6 +1,6 @@
 /** CRLs of `lasthop.dev/crl-refs`: under `crl.pem` of ConfigMaps, read by the same reader as in every verdict. */
 import { type Crl, crlIssuers, describeDn, isSameName, readCrl } from "../../trust/index.ts";
-import { type Invalid, invalid, textUnderKey } from "./config-data.ts";
+import { type Invalid, invalid, textUnderKey } from "./object-text.ts";
 import { isSignedBy } from "./crl-signature.ts";
 import type { Note } from "../diagnostics/diagnostics.ts";
 import type { Cluster, Entry } from "../load/load.ts";

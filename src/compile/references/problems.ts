@@ -3,7 +3,7 @@ import type { DiagnosticCode } from "../diagnostics/codes.ts";
 import { type FieldPath, type Problem, show } from "../diagnostics/diagnostics.ts";
 import type { ConfigCode } from "../../bundle/types.ts";
 import type { AnchorFacts, UnusableAnchor } from "./anchor-source.ts";
-import type { Invalid } from "./config-data.ts";
+import type { Invalid } from "./object-text.ts";
 
 /** Where a reference stands, and the code of its problems. */
 export interface ReferencePlace<Code extends DiagnosticCode = DiagnosticCode> {

@@ -11,7 +11,7 @@ import { commonNames } from "../x509/distinguished-names.ts";
 import { EXTENSION } from "../x509/extension-fields.ts";
 import { type GeneralName, describeName, formatIp } from "../x509/general-names.ts";
 import { isDnsName } from "../x509/identity.ts";
-import { isCritical } from "./profile.ts";
+import { isCritical } from "./single-certificate.ts";
 
 /** Whether a domain name, in lower case, is a public suffix, from either section of the list (ICANN or private). */
 export type IsPublicSuffix = (domain: string) => boolean;

@@ -3,7 +3,7 @@
  * twice, and the work is bounded.
  */
 import type { Budget } from "../budget.ts";
-import { checkCa } from "../checks/profile.ts";
+import { checkCa } from "../checks/single-certificate.ts";
 import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { describeDn } from "../x509/distinguished-names.ts";

@@ -4,7 +4,7 @@
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import { checkValidity } from "../checks/profile.ts";
+import { checkValidity } from "../checks/single-certificate.ts";
 import type { KnownCertificate } from "../signatures/store.ts";
 import type { Certificate } from "../x509/certificate.ts";
 import { isSameNameWithin, shapeOf } from "../x509/name-comparison.ts";

@@ -2,7 +2,7 @@
  * The anchors of a policy that may have signed a CRL, as far as they can be known when a policy is compiled, before any
  * handshake.
  */
-import { lacksUsage } from "../checks/profile.ts";
+import { lacksUsage } from "../checks/single-certificate.ts";
 import { parseAnchor } from "../x509/certificate.ts";
 import { isSameName } from "../x509/name-comparison.ts";
 import { keyProblem } from "../x509/public-keys.ts";

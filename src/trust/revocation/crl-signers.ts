@@ -5,7 +5,7 @@
 import { BitString } from "asn1js";
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import { lacksUsage } from "../checks/profile.ts";
+import { lacksUsage } from "../checks/single-certificate.ts";
 import { buildPath } from "../path/build.ts";
 import { type AnchorIndex, type SourcedCertificate, indexAnchors } from "../path/issuers.ts";
 import { copyForWebCrypto, registerAlgorithm } from "../signatures/engine.ts";

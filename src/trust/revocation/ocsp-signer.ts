@@ -2,7 +2,7 @@
 import { BitString } from "asn1js";
 import { sameBytes } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import { checkSigner, lacksUsage } from "../checks/profile.ts";
+import { checkSigner, lacksUsage } from "../checks/single-certificate.ts";
 import { copyForWebCrypto, registerAlgorithm } from "../signatures/engine.ts";
 import { type CertificateStore, type KnownCertificate, signatureCost, verifySignature } from "../signatures/store.ts";
 import type { Problem } from "../verdict.ts";

@@ -4,7 +4,7 @@
  */
 import { hex } from "../../bundle/bytes.ts";
 import type { Budget } from "../budget.ts";
-import { formatTime } from "../checks/profile.ts";
+import { formatTime } from "../checks/single-certificate.ts";
 import type { KnownCertificate } from "../signatures/store.ts";
 import type { Problem } from "../verdict.ts";
 import type { Certificate } from "../x509/certificate.ts";

@@ -1,6 +1,6 @@
 /**
  * Reads one certificate strictly (RFC 5280 §4.1). Whether the certificate may stand in a path is decided in
- * path/build.ts and checks/profile.ts.
+ * path/build.ts and checks/single-certificate.ts.
  */
 import { sameBytes } from "../../bundle/bytes.ts";
 import { DerError, DerReader, TAG, context } from "./der.ts";

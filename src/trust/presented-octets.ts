@@ -1,9 +1,8 @@
-/** Checks and frames what was presented before it is parsed, and makes the refusal of a failure. */
+/** The octets that a peer presented, before any of them is parsed: the check of their sizes, and their form for hashing. */
 import type { Budgets } from "./budget.ts";
-import type { Failure } from "./path/failure.ts";
 import type { Refusal } from "./verdict.ts";
 
-/** Checks the sizes of what was presented. This comes before anything is parsed, copied or hashed. */
+/** Checks the sizes of the presented certificates and staple, before anything is parsed, copied or hashed. */
 export function checkSizes(
   presented: readonly Uint8Array[],
   staple: Uint8Array | null,
@@ -43,22 +42,4 @@ export function frameChain(presented: readonly Uint8Array[], staple: Uint8Array 
     offset += 4 + part.length;
   }
   return framed;
-}
-
-/** The refusal of a failure, its texts made printable. */
-export function toRefusal({ problem, position }: Omit<Failure, "progress">): Refusal {
-  const { code, expected, presented, rule } = problem;
-  const sides = { code, position, expected: printable(expected), presented: printable(presented) };
-  return rule === undefined ? sides : { ...sides, rule };
-}
-
-const MAX_TEXT = 240;
-
-/**
- * Printable ASCII of bounded length: a peer writes the certificates that these texts quote, and people read them in
- * logs.
- */
-function printable(text: string): string {
-  const cut = text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}...` : text;
-  return cut.replaceAll(/[^ -~]/gu, "?");
 }
