@@ -5,8 +5,8 @@ import { describe, expect, test } from "vitest";
 import { BUNDLE_REFUSALS, BundleError, canonicalJson, decodeBundle, encodeBundle } from "../../src/bundle/codec.ts";
 import { readLines } from "../../src/bundle/read-lines.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
+import { sha256 } from "../support/sha256.ts";
 
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 const hex = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 const anchor = hex("anchor");

@@ -1,5 +1,4 @@
 /** A compiler that remembers its last compilation gives what a new compiler gives, whatever has changed in between. */
-import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import * as fc from "fast-check";
@@ -11,9 +10,9 @@ import { readObjects } from "../../src/compile/document/objects.ts";
 import { matchRequest } from "../../src/gateway/match/request.ts";
 import { createRouter, type Router } from "../../src/gateway/match/router.ts";
 import { mintPlaceholders } from "./minted.ts";
+import { sha256 } from "../support/sha256.ts";
 
 const DIRECTORY = join(import.meta.dirname, "golden");
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 const OPTIONS = {
   allowLoopback: false,
   allowAddressAnnotation: true,

@@ -1,10 +1,9 @@
 /** CRLs for golden inputs, by name: of the CA `crlca`, whose certificate minted.ts makes, unless the name says otherwise. */
 import { type KeyObject, createPublicKey, sign } from "node:crypto";
 import { type Minted, extension, name } from "../support/certificates.ts";
-import { type CrlSpec, crl } from "../support/crls.ts";
+import { type CrlSpec, crl, crlNumber as number } from "../support/crls.ts";
 import { type Bytes, bytes, int, oid, seq, tlv, utcTime } from "../support/der.ts";
 
-const number = (value: number): Bytes => extension("2.5.29.20", false, int(value));
 const issuing = (...fields: readonly Bytes[]): Bytes => extension("2.5.29.28", true, seq(...fields));
 const entry = (...extensions: readonly Bytes[]): Bytes =>
   seq(int(7), utcTime(Date.UTC(2020, 0, 1)), seq(...extensions));

@@ -1,5 +1,5 @@
 /** What holds for every input: its order changes nothing, it does not crash the compiler, and no private key is shown. */
-import { createHash, createPrivateKey, hash, X509Certificate } from "node:crypto";
+import { createPrivateKey, hash, X509Certificate } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, loadAll } from "js-yaml";
@@ -9,6 +9,7 @@ import { decodeBundle } from "../../src/bundle/codec.ts";
 import { decodeSecrets, demandKeys } from "../../src/bundle/secrets.ts";
 import { compile, reportJson, reportText } from "../../src/compile/index.ts";
 import { mintPlaceholders } from "./minted.ts";
+import { sha256 } from "../support/sha256.ts";
 
 const DIRECTORY = join(import.meta.dirname, "golden");
 const inputs = await Promise.all(
@@ -16,7 +17,6 @@ const inputs = await Promise.all(
     .filter((name) => name.endsWith(".in.yaml") && !name.startsWith("fatal"))
     .map(async (name) => ({ name, text: await mintPlaceholders(readFileSync(join(DIRECTORY, name), "utf8")) })),
 );
-const sha256 = (bytes: Uint8Array): Uint8Array => createHash("sha256").update(bytes).digest();
 const OPTIONS = { gateway: "shop/edge" };
 
 /** The value with the keys of every map in reverse order. */

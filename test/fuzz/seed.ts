@@ -17,10 +17,11 @@ import {
   server,
   uri,
 } from "../support/certificates.ts";
-import { crl } from "../support/crls.ts";
+import { crl, crlNumber, issuingDistributionPoint as idp } from "../support/crls.ts";
 import { type Bytes, bytes, generalizedTime, int, oid, seq, text, tlv, utf8 } from "../support/der.ts";
 import { ecKey, edKey, rsaKey } from "../support/keys.ts";
 import { type Options, encodeScenario } from "./scenario.ts";
+import { unsignedStaple as ocsp } from "../support/staples.ts";
 
 const DEFAULTS: Options = {
   profile: "private",
@@ -41,14 +42,7 @@ function seed(chain: readonly Minted[], more: Partial<Options> = {}, others: rea
   seeds.push(encodeScenario({ ...DEFAULTS, ...more }, [anchor, ...others, ...presented]));
 }
 
-const idp = (...fields: readonly Bytes[]): Bytes => extension("2.5.29.28", true, seq(...fields));
-const number = extension("2.5.29.20", false, int(7));
-const ocsp = (serial: number, status: Bytes): Bytes => {
-  const id = seq(seq(oid("1.3.14.3.2.26")), tlv(4, bytes(1)), tlv(4, bytes(2)), int(serial));
-  const data = seq(tlv(0xa2, tlv(4, bytes(1))), generalizedTime(NOW), seq(seq(id, status, generalizedTime(NOW))));
-  const basic = seq(data, seq(oid("1.2.840.10045.4.3.2")), tlv(3, bytes(0)));
-  return seq(tlv(0x0a, bytes(0)), tlv(0xa0, seq(oid("1.3.6.1.5.5.7.48.1.1"), tlv(4, basic))));
-};
+const number = crlNumber(7);
 const anyName = [
   dns("*.example.com"),
   email("user@example.com"),

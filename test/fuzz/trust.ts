@@ -2,7 +2,8 @@
 import { CertificateStore, REFUSAL_CODES, type Verdict, createVerifier } from "../../src/trust/index.ts";
 import { NOW } from "../support/certificates.ts";
 import type { Bytes } from "../support/der.ts";
-import { sha256, POLICY_DIGEST } from "../support/verdicts.ts";
+import { POLICY_DIGEST } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 import { witness } from "../support/witness.ts";
 import { type Scenario, decodeScenario } from "./scenario.ts";
 

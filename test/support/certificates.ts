@@ -194,3 +194,9 @@ export function server(
     issuer,
   );
 }
+
+/** The name of a distribution point relative to its CRL's issuer (RFC 5280 §4.2.1.13). */
+export const relativeName = (commonName: string): Bytes => tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.3"), utf8(commonName))));
+
+/** The certificates' DER. */
+export const ders = (...chain: readonly Minted[]): Bytes[] => chain.map(({ der }) => der);

@@ -37,3 +37,10 @@ export function crl(issuer: Minted, spec: CrlSpec = {}): Bytes {
   );
   return seq(tbs, spec.outerAlgorithm ?? signer.algorithm, tlv(0x03, bytes(0), signer.sign(tbs)));
 }
+
+/** The extension cRLNumber (RFC 5280 §5.2.3). */
+export const crlNumber = (value: number): Bytes => extension("2.5.29.20", false, int(value));
+
+/** The critical extension issuingDistributionPoint (RFC 5280 §5.2.5). */
+export const issuingDistributionPoint = (...fields: readonly Bytes[]): Bytes =>
+  extension("2.5.29.28", true, seq(...fields));

@@ -1,5 +1,7 @@
-/** A minted certificate as the parser answers it. */
-import { type Certificate, parseCertificate } from "../../src/trust/x509/certificate.ts";
+/** What the readers of trust/ answer. */
+import { type Certificate, parseCertificate, parsing } from "../../src/trust/x509/certificate.ts";
+import { DerReader, TAG } from "../../src/trust/x509/der.ts";
+import type { Bytes } from "./der.ts";
 import { HOST, type Spec, ca, dns, ext, mint } from "./certificates.ts";
 
 const root = ca("root");
@@ -16,3 +18,12 @@ export function whyNotParsed(spec: Spec): string {
   const answer = parsed(spec);
   return typeof answer === "string" ? answer : "parsed";
 }
+
+/** What `read` reads, or why it cannot. */
+export function valueOrWhy<T>(read: () => T): T | string {
+  const answer = parsing(read);
+  return answer.kind === "parsed" ? answer.value : answer.why;
+}
+
+/** A reader of what stands in a SEQUENCE. */
+export const inside = (sequence: Bytes): DerReader => new DerReader(sequence).enter(TAG.sequence, "test");

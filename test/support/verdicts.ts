@@ -1,12 +1,9 @@
 /** Policies over minted certificates, and the verdicts of a fresh verifier. */
-import { createHash } from "node:crypto";
 import { type TrustPolicy, type Verdict, createVerifier } from "../../src/trust/index.ts";
 import { HOST, type Minted, NOW } from "./certificates.ts";
 import type { Bytes } from "./der.ts";
 import { witness } from "./witness.ts";
-
-/** The SHA-256 of octets, by Node. */
-export const sha256 = (data: Bytes): Bytes => new Uint8Array(createHash("sha256").update(data).digest());
+import { sha256 } from "./sha256.ts";
 
 /** A policy that wants `HOST` under these anchors. */
 export function policy(anchors: readonly Minted[], more: Partial<TrustPolicy> = {}): TrustPolicy {
@@ -63,4 +60,19 @@ export function brief(verdict: Verdict): string {
 /** The brief verdict for a chain under one anchor. */
 export async function check(anchor: Minted, ...presented: readonly Minted[]): Promise<string> {
   return brief(await verdictOf(policy([anchor]), presented));
+}
+
+/** The brief verdict for a chain under one anchor, within these budgets. */
+export async function checkWithin(
+  budgets: NonNullable<TrustPolicy["budgets"]>,
+  anchor: Minted,
+  presented: readonly Minted[],
+): Promise<string> {
+  return brief(await verdictOf(policy([anchor], { budgets }), presented));
+}
+
+/** The refusal of a chain, whole; `verified` when there is none. */
+export async function refusalOf(trust: TrustPolicy, presented: readonly Minted[], nowMs = NOW): Promise<unknown> {
+  const verdict = await verdictOf(trust, presented, nowMs);
+  return verdict.kind === "refused" ? verdict.refusal : "verified";
 }

@@ -27,7 +27,8 @@ import {
 } from "../support/certificates.ts";
 import { type Bytes, bytes, concat, oid, seq, tlv } from "../support/der.ts";
 import { type Key, bareKey, rsaKey } from "../support/keys.ts";
-import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { POLICY_DIGEST, brief, check, policy, verdictOf } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 
 const pem = (der: Bytes, label = "CERTIFICATE"): string =>
   `-----BEGIN ${label}-----\n${(

@@ -13,7 +13,8 @@ import { CLIENT_AUTH, DAY, type Minted, NOW, ca, dns, ext, mint, server } from "
 import { crl } from "../support/crls.ts";
 import { type Bytes, bytes, generalizedTime, int, oid, seq, tlv } from "../support/der.ts";
 import { type StapleSpec, staple, tlsFeature } from "../support/staples.ts";
-import { POLICY_DIGEST, brief, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { POLICY_DIGEST, brief, policy, verdictOf } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 import { witness } from "../support/witness.ts";
 
 const root = ca("root");

@@ -14,8 +14,9 @@ import {
   name,
   server,
   uri,
+  relativeName,
 } from "../support/certificates.ts";
-import { crl } from "../support/crls.ts";
+import { crl, crlNumber as number, issuingDistributionPoint as idp } from "../support/crls.ts";
 import { type Bytes, bytes, int, oid, seq, tlv, utcTime, utf8 } from "../support/der.ts";
 import { ecKey } from "../support/keys.ts";
 import { brief, policy, verdictOf } from "../support/verdicts.ts";
@@ -26,9 +27,7 @@ const SERIAL = 4711;
 const leaf = server(issuing, { serial: int(SERIAL) });
 
 const FLAG = bytes(0xff);
-const number = (value: number): Bytes => extension("2.5.29.20", false, int(value));
 const delta = (base: number): Bytes => extension("2.5.29.27", true, int(base));
-const idp = (...fields: readonly Bytes[]): Bytes => extension("2.5.29.28", true, seq(...fields));
 const points = (...list: readonly Bytes[]): Bytes => extension("2.5.29.31", false, seq(...list));
 const fullName = (...names: readonly Bytes[]): Bytes => tlv(0xa0, tlv(0xa0, ...names));
 const INDIRECT = tlv(0x84, FLAG);
@@ -191,7 +190,7 @@ describe("a distribution point", () => {
   const at = (...fields: readonly Bytes[]): Minted => server(issuing, { extensions: [points(seq(...fields))] });
   const list = (...fields: readonly Bytes[]): Bytes => crl(issuing, { extensions: [number(7), idp(...fields)] });
   const below = (commonName: string): Bytes => name("issuing", commonName);
-  const rdn = (commonName: string): Bytes => tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.3"), utf8(commonName))));
+  const rdn = relativeName;
   const wider = tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.10"), utf8("more")), seq(oid("2.5.4.3"), utf8("point"))));
 
   it.each<[string, Minted, Bytes, string]>([

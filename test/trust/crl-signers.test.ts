@@ -1,8 +1,8 @@
 /** Signers of CRLs: their keys, their policies, and how many stand above each other. */
 import { describe, expect, it } from "vitest";
-import { type Minted, ca, ext, extension, mint, server } from "../support/certificates.ts";
-import { crl } from "../support/crls.ts";
-import { type Bytes, int } from "../support/der.ts";
+import { type Minted, ca, ext, mint, server } from "../support/certificates.ts";
+import { crl, crlNumber } from "../support/crls.ts";
+import { type Bytes } from "../support/der.ts";
 import { ecKey, rsaKey } from "../support/keys.ts";
 import { brief, policy, verdictOf } from "../support/verdicts.ts";
 
@@ -50,7 +50,7 @@ describe("the search for the signer of a CRL", () => {
   const key = ecKey();
   const signer = (by: Minted, own = ecKey(), subject = issuing.subject): Minted =>
     mint({ subject, key: own, extensions: [ext.keyUsage(0x02), ext.ski(own.id)] }, by);
-  const number = extension("2.5.29.20", false, int(7));
+  const number = crlNumber(7);
 
   it("is tried first with the key that it names", async () => {
     const decoys = Array.from({ length: 8 }, () => signer(root));

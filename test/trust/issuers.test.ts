@@ -1,17 +1,10 @@
 /** Which issuer the search tries first. */
 import { describe, expect, it } from "vitest";
-import type { TrustPolicy } from "../../src/trust/index.ts";
 import { CLIENT_AUTH, DAY, HOST, type Minted, NOW, ca, dns, ext, mint, name, server } from "../support/certificates.ts";
 import { ecKey } from "../support/keys.ts";
-import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
+import { check, policy, verdictOf, checkWithin } from "../support/verdicts.ts";
 
 const root = ca("root");
-
-const within = async (
-  budgets: NonNullable<TrustPolicy["budgets"]>,
-  chain: readonly Minted[],
-  anchors: readonly Minted[] = [root],
-): Promise<string> => brief(await verdictOf(policy(anchors, { budgets }), chain));
 
 /** The answers for the certificates in this order and in the reverse. */
 const bothWays = async <T>(chain: readonly Minted[], ask: (chain: readonly Minted[]) => Promise<T>): Promise<T[]> => [
@@ -26,7 +19,7 @@ describe("the search takes first", () => {
     const others = Array.from({ length: 6 }, () => ca("issuing", root));
     expect(
       await bothWays([issuing, ...others], (rest) =>
-        within({ signatures: 2, candidates: 2 }, [server(issuing), ...rest]),
+        checkWithin({ signatures: 2, candidates: 2 }, root, [server(issuing), ...rest]),
       ),
     ).toEqual(VERIFIED);
   });
@@ -35,20 +28,22 @@ describe("the search takes first", () => {
     const plain = mint({ subject: name("issuing"), key, extensions: [ext.ca(), ext.keyUsage(0x06)] }, root);
     const others = Array.from({ length: 6 }, () => ca("issuing", root, { notAfter: NOW + 90 * DAY }));
     expect(
-      await bothWays([plain, ...others], (rest) => within({ signatures: 2, candidates: 2 }, [server(plain), ...rest])),
+      await bothWays([plain, ...others], (rest) =>
+        checkWithin({ signatures: 2, candidates: 2 }, root, [server(plain), ...rest]),
+      ),
     ).toEqual(VERIFIED);
   });
   it("an anchor", async () => {
     const crossed = ca("root", ca("elsewhere"), { key: root.key, notAfter: NOW + 90 * DAY });
-    expect(await within({ candidates: 1, signatures: 1 }, [server(root), crossed])).toBe("verified");
+    expect(await checkWithin({ candidates: 1, signatures: 1 }, root, [server(root), crossed])).toBe("verified");
   });
   it("one that is valid now, even if another lives longer", async () => {
     const key = ecKey();
     const valid = ca("issuing", root, { key });
     const future = ca("issuing", root, { key, notBefore: NOW + DAY, notAfter: NOW + 90 * DAY });
-    expect(await bothWays([valid, future], (rest) => within({ candidates: 2 }, [server(valid), ...rest]))).toEqual(
-      VERIFIED,
-    );
+    expect(
+      await bothWays([valid, future], (rest) => checkWithin({ candidates: 2 }, root, [server(valid), ...rest])),
+    ).toEqual(VERIFIED);
   });
   it("the longest-lived of two that are alike", async () => {
     const key = ecKey();

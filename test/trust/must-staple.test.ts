@@ -14,12 +14,14 @@ import {
   name,
   server,
   OCSP_SIGNING,
+  ders,
 } from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
 import { type Bytes, bytes, concat, generalizedTime, int, seq, tlv } from "../support/der.ts";
 import { ecKey, rsaKey } from "../support/keys.ts";
 import { type StapleSpec, byKey, byName, staple, stapleAnswer, tlsFeature } from "../support/staples.ts";
-import { POLICY_DIGEST, brief, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { POLICY_DIGEST, brief, policy, verdictOf } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 import { witness } from "../support/witness.ts";
 
 const root = ca("root");
@@ -256,8 +258,6 @@ describe("the signer of a staple that a self-signed backend owes", () => {
     expect(verdicts).toEqual(["verified", "budget-exceeded@0", "budget-exceeded@0"]);
   });
 });
-
-const ders = (...chain: readonly Minted[]): Bytes[] => chain.map(({ der }) => der);
 
 describe("a staple, whatever else the response holds", () => {
   const owing = server(issuing, { serial: int(7), extensions: [tlsFeature(false, 5)] });

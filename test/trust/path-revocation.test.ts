@@ -1,10 +1,11 @@
 /** The revocation of the certificates of a path, by CRLs and by a stapled OCSP response. */
 import { describe, expect, it } from "vitest";
 import { NOW, ca, ext, extension, mint, name, server, uri } from "../support/certificates.ts";
-import { crl } from "../support/crls.ts";
+import { crl, crlNumber, issuingDistributionPoint as idp } from "../support/crls.ts";
 import { type Bytes, bytes, concat, generalizedTime, int, oid, seq, tlv } from "../support/der.ts";
 import { ecKey } from "../support/keys.ts";
 import { brief, policy, verdictOf } from "../support/verdicts.ts";
+import { unsignedStaple as response } from "../support/staples.ts";
 
 const root = ca("root");
 const serialOf = 4242;
@@ -24,8 +25,7 @@ describe("CRLs", () => {
     expect(await under(crl(intermediate))).toBe("revocation-unknown@1");
     expect(await under(bytes(1, 2, 3))).toBe("revocation-unknown@0");
   });
-  const number = extension("2.5.29.20", false, int(7));
-  const idp = (...fields: readonly Bytes[]): Bytes => extension("2.5.29.28", true, seq(...fields));
+  const number = crlNumber(7);
   const FLAG = bytes(0xff);
   it.each<[string, Bytes, string]>([
     ["revokes", crl(intermediate, { revoked: [int(1), int(serialOf)] }), "revoked@0"],
@@ -152,12 +152,6 @@ describe("CRLs", () => {
 });
 
 describe("a stapled OCSP response", () => {
-  const response = (serial: number, status: Bytes): Bytes => {
-    const id = seq(seq(oid("1.3.14.3.2.26")), tlv(4, bytes(1)), tlv(4, bytes(2)), int(serial));
-    const data = seq(tlv(0xa2, tlv(4, bytes(1))), generalizedTime(NOW), seq(seq(id, status, generalizedTime(NOW))));
-    const basic = seq(data, seq(oid("1.2.840.10045.4.3.2")), tlv(3, bytes(0)));
-    return seq(tlv(0x0a, bytes(0)), tlv(0xa0, seq(oid("1.3.6.1.5.5.7.48.1.1"), tlv(4, basic))));
-  };
   const REVOKED = tlv(0xa1, generalizedTime(NOW));
   it.each<[string, Bytes, string]>([
     ["good", response(serialOf, tlv(0x80)), "verified"],

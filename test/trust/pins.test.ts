@@ -1,7 +1,8 @@
 /** SPKI pins of a policy. */
 import { describe, expect, it } from "vitest";
 import { type Minted, ca, server } from "../support/certificates.ts";
-import { brief, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { brief, policy, verdictOf } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 
 const root = ca("root");
 

@@ -17,7 +17,8 @@ import {
 } from "../support/certificates.ts";
 import { bytes, seq, tlv } from "../support/der.ts";
 import { ecKey } from "../support/keys.ts";
-import { POLICY_DIGEST, brief, check, policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { POLICY_DIGEST, brief, check, policy, verdictOf } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 import { witness } from "../support/witness.ts";
 
 const root = ca("root");

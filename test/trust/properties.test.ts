@@ -11,7 +11,8 @@ import { HOST, type Minted, NOW, ca, dns, ext, name, server } from "../support/c
 import { crl } from "../support/crls.ts";
 import { type Bytes, bytes, seq } from "../support/der.ts";
 import { ecKey } from "../support/keys.ts";
-import { POLICY_DIGEST, brief, policy, sha256, verdictOf, workOf } from "../support/verdicts.ts";
+import { POLICY_DIGEST, brief, policy, verdictOf, workOf } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 import { witness } from "../support/witness.ts";
 
 const root = ca("root");

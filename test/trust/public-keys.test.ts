@@ -1,18 +1,10 @@
 /** Public keys: which ones are used. */
 import { describe, expect, it } from "vitest";
-import { parsing } from "../../src/trust/x509/certificate.ts";
-import { DerReader, TAG } from "../../src/trust/x509/der.ts";
 import { readPublicKey } from "../../src/trust/x509/public-keys.ts";
 import { ca, server } from "../support/certificates.ts";
 import { type Bytes, bytes, concat, int, oid, seq, tlv } from "../support/der.ts";
 import { check } from "../support/verdicts.ts";
-
-const why = <T>(read: () => T): T | string => {
-  const parsed = parsing(read);
-  return parsed.kind === "parsed" ? parsed.value : parsed.why;
-};
-
-const inside = (sequence: Bytes): DerReader => new DerReader(sequence).enter(TAG.sequence, "test");
+import { inside, valueOrWhy as why } from "../support/parsed.ts";
 
 describe("keys", () => {
   const key = (algorithm: Bytes, bits: Bytes, ...more: readonly Bytes[]): unknown =>

@@ -5,14 +5,9 @@ import { toRefusal } from "../../src/trust/refusal-text.ts";
 import { DAY, HOST, type Minted, NOW, ca, dns, ext, ip, name, server } from "../support/certificates.ts";
 import { type Bytes, bytes, seq, text, tlv } from "../support/der.ts";
 import { ecKey } from "../support/keys.ts";
-import { brief, policy, verdictOf } from "../support/verdicts.ts";
+import { brief, policy, verdictOf, refusalOf } from "../support/verdicts.ts";
 
 const root = ca("root");
-
-const refusalOf = async (trust: TrustPolicy, chain: readonly Minted[], nowMs = NOW): Promise<unknown> => {
-  const verdict = await verdictOf(trust, chain, nowMs);
-  return verdict.kind === "refused" ? verdict.refusal : "verified";
-};
 
 describe("the text of a refusal", () => {
   it("is printable, cut after 240 characters, and names a rule only if there is one", () => {

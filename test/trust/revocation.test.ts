@@ -7,7 +7,7 @@ import { type CrlReading, readCrl } from "../../src/trust/revocation/crl.ts";
 import { DerReader, TAG } from "../../src/trust/x509/der.ts";
 import { parseOcspRevoked } from "../../src/trust/revocation/ocsp-revoked.ts";
 import { DAY, type Minted, NOW, ca, extension, name, server, uri } from "../support/certificates.ts";
-import { crl } from "../support/crls.ts";
+import { crl, crlNumber, issuingDistributionPoint as idp } from "../support/crls.ts";
 import { type Bytes, bytes, concat, generalizedTime, int, oid, seq, tlv, utcTime } from "../support/der.ts";
 import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
 
@@ -18,8 +18,7 @@ const ECDSA = seq(oid("1.2.840.10045.4.3.2"));
 const why = <T>(parsed: Parsed<T> | CrlReading): string => ("why" in parsed ? parsed.why : "parsed");
 
 describe("a CRL", () => {
-  const number = extension("2.5.29.20", false, int(7));
-  const idp = (...fields: readonly Bytes[]): Bytes => extension("2.5.29.28", true, seq(...fields));
+  const number = crlNumber(7);
   const extensionsOf = (...list: readonly Bytes[]): Bytes => tlv(0xa0, seq(...list));
   const dates = concat(utcTime(NOW - DAY), utcTime(NOW + DAY));
   const list = (rest: Bytes, tail: Bytes = bytes(), outer = ECDSA): Bytes =>

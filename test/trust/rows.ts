@@ -24,9 +24,9 @@ import {
 import { crl } from "../support/crls.ts";
 import { type Bytes, bytes, concat, generalizedTime, int, oid, seq, text, tlv, utf8 } from "../support/der.ts";
 import { type Key, bareKey, ecKey, edKey, rsaKey } from "../support/keys.ts";
-import { sha256 } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 import { witness } from "../support/witness.ts";
-import { byKey, staple as signedStaple, tlsFeature } from "../support/staples.ts";
+import { byKey, staple as signedStaple, tlsFeature, unsignedStaple } from "../support/staples.ts";
 
 /** Each row with Node's verdict. */
 export function judgedRows(): Promise<JudgedRow[]> {
@@ -316,14 +316,7 @@ export function mintRows(): Row[] {
   row("a CA without cRLSign", [server(mute), mute], { crls: [crl(root), crl(mute)] });
   const edIssuer = ca("ed", null, { key: edKey() });
   row("a CRL of Ed25519", [server(edIssuer)], { anchors: [edIssuer], crls: [crl(edIssuer)] });
-  const staple = (status: Bytes): Bytes => {
-    const id = seq(seq(oid("1.3.14.3.2.26")), tlv(4, bytes(1)), tlv(4, bytes(2)), serial);
-    const data = seq(tlv(0xa2, tlv(4, bytes(1))), generalizedTime(NOW), seq(seq(id, status, generalizedTime(NOW))));
-    return seq(
-      tlv(0x0a, bytes(0)),
-      tlv(0xa0, seq(oid("1.3.6.1.5.5.7.48.1.1"), tlv(4, seq(data, seq(oid("1.2.840.10045.4.3.2")), tlv(3, bytes(0)))))),
-    );
-  };
+  const staple = (status: Bytes): Bytes => unsignedStaple(4242, status);
   row("a staple: good", revocable, { staple: staple(tlv(0x80)) });
   row("a staple: revoked", revocable, { staple: staple(tlv(0xa1, generalizedTime(NOW))) });
   row("a staple: garbage", revocable, { staple: bytes(1, 2) });

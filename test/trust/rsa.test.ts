@@ -3,7 +3,7 @@ import { type KeyObject, constants, createHash, createPrivateKey, generatePrimeS
 import { describe, expect, it } from "vitest";
 import { verifyLargeRsa } from "../../src/trust/signatures/rsa.ts";
 import { type Bytes, bytes, concat } from "../support/der.ts";
-import { sha256 } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 
 /** By the extended Euclidean algorithm. */
 function inverse(value: bigint, modulus: bigint): bigint {

@@ -1,16 +1,8 @@
 /** Signature algorithms and their parameters. */
 import { describe, expect, it } from "vitest";
-import { parsing } from "../../src/trust/x509/certificate.ts";
-import { DerReader, TAG } from "../../src/trust/x509/der.ts";
 import { type SignatureAlgorithm, readSignatureAlgorithm } from "../../src/trust/x509/signature-algorithms.ts";
 import { type Bytes, bytes, int, oid, seq, tlv } from "../support/der.ts";
-
-const why = <T>(read: () => T): T | string => {
-  const parsed = parsing(read);
-  return parsed.kind === "parsed" ? parsed.value : parsed.why;
-};
-
-const inside = (sequence: Bytes): DerReader => new DerReader(sequence).enter(TAG.sequence, "test");
+import { inside, valueOrWhy as why } from "../support/parsed.ts";
 
 describe("RSASSA-PSS parameters", () => {
   const SHA256 = seq(oid("2.16.840.1.101.3.4.2.1"));

@@ -1,13 +1,14 @@
 /** The certificates that are remembered, and what their signatures cost. */
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
-import { CertificateStore, type TrustPolicy } from "../../src/trust/index.ts";
+import { CertificateStore } from "../../src/trust/index.ts";
 import { KnownCertificate, signatureCost } from "../../src/trust/signatures/store.ts";
 import { parseCertificate } from "../../src/trust/x509/certificate.ts";
-import { type Minted, NOW, ca, extension, mint, server } from "../support/certificates.ts";
+import { type Minted, ca, extension, mint, server } from "../support/certificates.ts";
 import { type Bytes, bytes, int, oid, seq, text, tlv } from "../support/der.ts";
 import { type Key, bareKey, ecKey, edKey } from "../support/keys.ts";
-import { policy, sha256, verdictOf } from "../support/verdicts.ts";
+import { policy, refusalOf } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 
 const root = ca("root");
 
@@ -15,11 +16,6 @@ const knownOf = ({ der }: Minted): KnownCertificate => {
   const parsed = parseCertificate(der);
   if (parsed.kind === "malformed") throw new Error(parsed.why);
   return new KnownCertificate(parsed.value);
-};
-
-const refusalOf = async (trust: TrustPolicy, chain: readonly Minted[], nowMs = NOW): Promise<unknown> => {
-  const verdict = await verdictOf(trust, chain, nowMs);
-  return verdict.kind === "refused" ? verdict.refusal : "verified";
 };
 
 describe("what a signature costs", () => {

@@ -30,10 +30,12 @@ import {
   name,
   server,
   uri,
+  ders as der,
 } from "../support/certificates.ts";
 import { type Bytes, bytes, generalizedTime, oid, seq, text, tlv, utcTime } from "../support/der.ts";
 import { ecKey, edKey, pssKey, rsaKey } from "../support/keys.ts";
-import { POLICY_DIGEST, policy, sha256 } from "../support/verdicts.ts";
+import { POLICY_DIGEST, policy } from "../support/verdicts.ts";
+import { sha256 } from "../support/sha256.ts";
 import { tlsFeature } from "../support/staples.ts";
 import { witness } from "../support/witness.ts";
 
@@ -61,8 +63,6 @@ async function judged(
 
 const testimony = (verdict: Verdict): unknown =>
   verdict.kind === "verified" ? verdict.peer.path.witness : verdict.refusal;
-
-const der = (...path: readonly Minted[]): Bytes[] => path.map((each) => each.der);
 
 /** The certificate with one octet of its signature turned. */
 function forged(certificate: Uint8Array): Bytes {

@@ -3,11 +3,23 @@
  * each time, with keys and signatures of one length, so that the charged work is the same in every run.
  */
 import type { TrustPolicy } from "../../../src/trust/index.ts";
-import { ca, dirName, dns, extension, type Minted, name, NOW, server, uri } from "../../support/certificates.ts";
+import {
+  ca,
+  dirName,
+  dns,
+  extension,
+  type Minted,
+  name,
+  NOW,
+  server,
+  uri,
+  relativeName,
+} from "../../support/certificates.ts";
 import { crl } from "../../support/crls.ts";
-import { bytes, type Bytes, generalizedTime, int, oid, seq, tlv, utf8 } from "../../support/der.ts";
+import { bytes, type Bytes, generalizedTime, int, oid, seq, tlv } from "../../support/der.ts";
 import { edKey } from "../../support/keys.ts";
-import { policy, sha256 } from "../../support/verdicts.ts";
+import { sha256 } from "../../support/sha256.ts";
+import { policy } from "../../support/verdicts.ts";
 import { addCrowds } from "./crowds.ts";
 import { ROOM, times } from "./parts.ts";
 import { addStrangers } from "./strangers.ts";
@@ -70,11 +82,10 @@ export function hostileChains(): HostileChain[] {
       crls,
     },
   );
-  const below = (commonName: string): Bytes => tlv(0xa0, tlv(0xa1, seq(oid("2.5.4.3"), utf8(commonName))));
   const organisation = name(...times(8, (index) => `an organisation ${index}`));
   const issuing = ca("", anchor, { subject: organisation, key: edKey() });
-  const relative = extension("2.5.29.31", false, seq(...times(2_500, (index) => seq(below(`r${index}`)))));
-  const idp = (index: number): Bytes => extension("2.5.29.28", true, seq(below(`q${index}`)));
+  const relative = extension("2.5.29.31", false, seq(...times(2_500, (index) => seq(relativeName(`r${index}`)))));
+  const idp = (index: number): Bytes => extension("2.5.29.28", true, seq(relativeName(`q${index}`)));
   const numbered = (index: number): Bytes => extension("2.5.29.20", false, int(index + 1));
   const ofPoints = times(10, (index) => crl(issuing, { extensions: [numbered(index), idp(index)] }));
   add(
