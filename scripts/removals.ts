@@ -96,7 +96,7 @@ function report(): void {
   for (const { file, line, condition } of open) console.log(`UNSEEN  ${file}:${line}  ${condition}`);
   const names = new Set(unseen.map(keyOf));
   const isAsked = ({ file }: Unseen): boolean => positionals.length === 0 || positionals.includes(file);
-  // A listed check that is gone or seen would excuse a later check with the same condition.
+  // A listed check that is gone or seen must leave the list: a later check with the same condition would pass as listed.
   const stale = values["oracles-only"] ? [] : kept.filter((one) => !names.has(keyOf(one)) && isAsked(one));
   for (const { file, condition } of stale) console.log(`STALE   ${file}  ${condition}: it is seen, or no longer there`);
   console.log(

@@ -25,7 +25,7 @@ for (const question of questions()) {
 post({ kind: "ready", questions: usable.length });
 for (const id of ids) {
   post({ kind: "begins", id });
-  // The removal changes nothing where the condition was as it is without the check.
+  // The removal changes nothing where the condition had the value that it has without the check.
   const touched = usable.filter(({ fired }) => fired.has(id));
   state.removed = id;
   let by: string | null = null;

@@ -14,7 +14,7 @@ import {
   oneOf,
   sha256Hex,
   string,
-  wrong,
+  failCheck,
 } from "./value-checks.ts";
 import { type Checked, checkReferences } from "./references.ts";
 import { type Bundle, CONFIG_CODES } from "./types.ts";
@@ -48,7 +48,7 @@ const MATCH = object({
 const WEIGHT = integer(1, 1_000_000);
 const PAIRS: Check = list((value, at) => {
   if (!Array.isArray(value) || value.length !== 2 || value.some((part) => typeof part !== "string"))
-    wrong(value, at, "a pair of strings");
+    failCheck(value, at, "a pair of strings");
 });
 const COUNT = integer(0, Number.MAX_SAFE_INTEGER);
 const EDIT = object({ set: PAIRS, add: PAIRS, remove: list(string) });
@@ -108,7 +108,7 @@ const RULE = object({
 });
 const ORDER: Check = (value, at) => {
   if (!Array.isArray(value) || value.length !== 2 || !Number.isInteger(value[0]) || !Number.isInteger(value[1])) {
-    wrong(value, at, "a pair of integers");
+    failCheck(value, at, "a pair of integers");
   }
 };
 const HOST = object({ hostname: string, order: list(ORDER) });

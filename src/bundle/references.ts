@@ -17,9 +17,9 @@ export interface Checked {
  */
 export function checkReferences(bundle: Bundle, checked: Checked | null): void {
   const isPlaced =
-    checked === null || displaces(bundle, checked.before) ? null : (host: unknown) => !checked.fresh.has(host);
+    checked === null || lacksRuleOf(bundle, checked.before) ? null : (host: unknown) => !checked.fresh.has(host);
   const isKnown =
-    checked === null || loses(bundle, checked.before) ? null : (rule: unknown) => !checked.fresh.has(rule);
+    checked === null || lacksBackendOf(bundle, checked.before) ? null : (rule: unknown) => !checked.fresh.has(rule);
   for (const [index, { protocol, tls, filters, hosts }] of bundle.listeners.entries()) {
     const at = `listeners[${index}]`;
     if ((tls === null) !== (protocol === "HTTP"))
@@ -63,11 +63,11 @@ export function checkReferences(bundle: Bundle, checked: Checked | null): void {
 }
 
 /** Whether some backend of the bundle before is gone, so that the rules that refer to it must be checked again. */
-const loses = ({ backends }: Bundle, before: Bundle): boolean =>
+const lacksBackendOf = ({ backends }: Bundle, before: Bundle): boolean =>
   Object.keys(before.backends).some((id) => !Object.hasOwn(backends, id));
 
 /** Whether a rule or match that a host of the bundle before refers to may be gone. */
-const displaces = ({ rules }: Bundle, before: Bundle): boolean =>
+const lacksRuleOf = ({ rules }: Bundle, before: Bundle): boolean =>
   before.rules.some((rule, at) => {
     const now = rules[at];
     return now === undefined || (now !== rule && now.matches.length < rule.matches.length);

@@ -12,35 +12,35 @@ type Path = (string | number)[];
 
 /** Check for any string. */
 export const string: Check = (value, at) => {
-  if (typeof value !== "string") wrong(value, at, "a string");
+  if (typeof value !== "string") failCheck(value, at, "a string");
 };
 /** Check for any string or null. */
 export const nullableString: Check = (value, at) => {
-  if (value !== null && typeof value !== "string") wrong(value, at, "a string or null");
+  if (value !== null && typeof value !== "string") failCheck(value, at, "a string or null");
 };
 /** Check for 64 lower-case hex digits. */
 export const sha256Hex: Check = (value, at) => {
-  if (!isSha256Hex(value)) wrong(value, at, "64 lower-case hex digits");
+  if (!isSha256Hex(value)) failCheck(value, at, "64 lower-case hex digits");
 };
 /** Check for integers from `low` to `high`, both included. */
 export const integer =
   (low: number, high: number): Check =>
   (value, at) => {
     if (!Number.isInteger(value) || (value as number) < low || (value as number) > high)
-      wrong(value, at, `an integer from ${low} to ${high}`);
+      failCheck(value, at, `an integer from ${low} to ${high}`);
   };
 /** Check for the given values alone. */
 export const oneOf = (...allowed: readonly unknown[]): Check => {
   const set = new Set(allowed);
   return (value, at) => {
-    if (!set.has(value)) wrong(value, at, `one of ${allowed.map((item) => JSON.stringify(item)).join(", ")}`);
+    if (!set.has(value)) failCheck(value, at, `one of ${allowed.map((item) => JSON.stringify(item)).join(", ")}`);
   };
 };
 /** Check for lists of at least `least` values, each of which passes `item`. */
 export const list =
   (item: Check, least = 0): Check =>
   (value, at) => {
-    if (!Array.isArray(value) || value.length < least) return wrong(value, at, `a list of at least ${least}`);
+    if (!Array.isArray(value) || value.length < least) return failCheck(value, at, `a list of at least ${least}`);
     for (let index = 0; index < value.length; index++) {
       at.push(index);
       item(value[index], at);
@@ -92,19 +92,19 @@ export const byKind = (variants: Readonly<Record<string, Check>>): Check => {
     const check = typeof kind === "string" ? checks.get(kind) : undefined;
     if (check === undefined) {
       at.push("kind");
-      return wrong(kind, at, `one of ${[...checks.keys()].join(", ")}`);
+      return failCheck(kind, at, `one of ${[...checks.keys()].join(", ")}`);
     }
     check(value, at);
   };
 };
 
 function record(value: unknown, at: Path): Record<string, unknown> {
-  if (value === null || typeof value !== "object" || Array.isArray(value)) return wrong(value, at, "an object");
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return failCheck(value, at, "an object");
   return value as Record<string, unknown>;
 }
 
 /** A failed check. Always throws the BundleError that says what was expected at the path `at`. */
-export function wrong(value: unknown, at: Path, expected: string): never {
+export function failCheck(value: unknown, at: Path, expected: string): never {
   const found = value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
   throw new BundleError("wrong-type", format(at), `expected ${expected}, found ${found}`);
 }

@@ -39,7 +39,7 @@ export async function buildOnce(options: BuildOptions): Promise<BuildResult> {
   // Inputs that can be read are compiled even when others cannot, so that one run reports everything.
   const compiled = compile(documents, { ...options, nowMs: Date.now() });
   const fatal = faults.length > 0 || compiled.fatal;
-  // A Gateway that was not found may stand in an input that could not be read.
+  // A Gateway that was not found may be in an input that could not be read.
   const compileDiagnostics =
     faults.length > 0 ? compiled.diagnostics.filter(({ code }) => code !== "gateway-not-found") : compiled.diagnostics;
   const diagnostics = [...faults, ...compileDiagnostics];

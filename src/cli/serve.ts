@@ -43,7 +43,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     metrics?.onRecord(record);
     records.write(JSON.stringify(record));
   };
-  // Node.js writes warnings synchronously, which would stop the process while nobody reads its output.
+  // Node.js writes warnings synchronously, which would stop the process while its output is not read.
   process.removeAllListeners("warning").on("warning", ({ message }) => say(message));
   const unready = (): string[] => ((running?.servings.length ?? 0) > 0 ? [] : ["no Gateway is served"]);
   try {
@@ -59,7 +59,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     return reportFailure(error, settings);
   }
   const settled = await Promise.all([records.settle(), messages.settle()]);
-  // Output that nobody reads would keep the process alive.
+  // Output that is not read would keep the process alive.
   if (settled.includes(false)) process.exit(0);
   return 0;
 }

@@ -38,7 +38,7 @@ export function jsonValues(source: string): TextRange[] | null {
     const opens = token === "{" || token === "[";
     if (depth === 0 && !opens) {
       if (spans.length === 0) return null;
-      // What follows is no JSON object or list. The parser will say what is wrong with it.
+      // The rest is no JSON object or list. The parser will report its fault.
       spans.push([index, source.length]);
       return spans;
     }

@@ -31,7 +31,7 @@ export function refuseGateway(
     return { reason: "InvalidParameters", message: `GatewayClass ${gatewayClassName} is not accepted: ${refusal}` };
   const found: [GatewayReason, Problem][] = [];
   for (const [index, { type, routability = "" }] of addresses.entries()) {
-    // Which addresses a Gateway may have is decided by the controller, which gives them.
+    // The controller, which assigns addresses, decides which of them a Gateway may have.
     if (type !== "IPAddress") found.push(["UnsupportedAddress", addressType(index, type)]);
     if (routability !== "") found.push(["UnsupportedAddress", addressRoutability(index, routability)]);
   }

@@ -50,7 +50,7 @@ export function admit(
     return { kind: "ignored" };
   }
   const { kind, object } = validated;
-  // Definitions are asked only about objects that pass the built-in checks, whose messages are better.
+  // Only objects that pass the built-in checks are checked against definitions: the built-in messages are better.
   const problems = [...validated.problems, ...firstProblems(validated.isSound ? definitions.check(raw) : [])];
   for (const problem of problems) diagnostics.report(object, problem);
   const fault = problems.find(({ severity }) => severity !== "warning");

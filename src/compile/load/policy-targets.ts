@@ -18,7 +18,7 @@ export interface WrittenTarget extends PolicyTarget {
 export function readTargets(value: unknown): WrittenTarget[] | null {
   const spec = field(value, "spec");
   const given = field(spec, "targetRefs");
-  // v1 has no targetRef. Whoever writes one beside targetRefs means to protect that Service too.
+  // v1 has no targetRef. An author who writes a targetRef beside targetRefs means to protect its Service too.
   const single = field(spec, "targetRef");
   const refs = single !== undefined && Array.isArray(given) ? [...(given as unknown[]), single] : given;
   if (!Array.isArray(refs) || refs.length === 0) return null;

@@ -28,7 +28,7 @@ export function regroup<I>(
   const { groups } = before;
   const { added, removed } = difference(before.items, items);
   if (added.length === 0 && removed.length === 0) return before;
-  // The difference of two lists may have an item on both sides: it has moved, and its groups are as before.
+  // The difference of two lists may have an item on both sides: such an item has moved, and its groups are as before.
   const then = new Set(removed);
   const now = new Set(removed.length === 0 ? [] : added);
   const isGone = (item: I): boolean => then.has(item) && !now.has(item);

@@ -15,7 +15,7 @@ import { type Lookup, Source } from "./source.ts";
 import { RememberingTextMaker } from "./texts.ts";
 
 /** The result that a pass made for one item, with the lookups and diagnostics of making it. */
-interface Made {
+interface MadeResult {
   readonly result: unknown;
   readonly lookups: readonly Lookup[];
   readonly reported: readonly Diagnostic[];
@@ -26,7 +26,7 @@ interface Pass {
   readonly given: readonly unknown[];
   readonly items: readonly object[];
   /** One for each item, in their order. */
-  readonly made: readonly Made[];
+  readonly made: readonly MadeResult[];
   readonly results: readonly unknown[];
   readonly reported: readonly Diagnostic[];
   /** The map behind each source that the pass looked things up in. */
@@ -88,12 +88,12 @@ export class Memory {
     const { start, end, added, removed } = difference<object>(before.items, items);
     let pass = before;
     if (changed.size > 0 || added.length > 0 || removed.length > 0) {
-      const earlier = new Map<object, Made | undefined>(
+      const earlier = new Map<object, MadeResult | undefined>(
         removed.map((item, index) => [item, before.made[start + index]]),
       );
-      const fresh: Made[] = [];
-      const keepOrMake = (item: I, known: Made | undefined): Made => {
-        if (known !== undefined && holds(known, changed)) return known;
+      const fresh: MadeResult[] = [];
+      const keepOrMake = (item: I, known: MadeResult | undefined): MadeResult => {
+        if (known !== undefined && findsTheSame(known, changed)) return known;
         const made = this.#make(item, make);
         fresh.push(made);
         return made;
@@ -102,7 +102,7 @@ export class Memory {
        * Results that were made for the unchanged items between two places of the last run; `shift` is how far they have
        * moved.
        */
-      const unchanged = (from: number, to: number, shift: number): readonly Made[] => {
+      const unchanged = (from: number, to: number, shift: number): readonly MadeResult[] => {
         const made = before.made.slice(from, to);
         if (changed.size === 0) return made;
         return made.map((known, index) => keepOrMake(items[from + shift + index] as I, known));
@@ -152,7 +152,7 @@ export class Memory {
     this.#used.add(key);
   }
 
-  #make<I>(item: I, make: (item: I, own: Diagnostics) => unknown): Made {
+  #make<I>(item: I, make: (item: I, own: Diagnostics) => unknown): MadeResult {
     if (this.#lookups !== null) throw new RangeError("a pass runs inside of another pass");
     const lookups: Lookup[] = [];
     const own = new Diagnostics();
@@ -171,7 +171,12 @@ const SINGLE: object = {};
 const NOTHING: Omit<Pass, "given"> = { items: [], made: [], results: [], reported: [], sources: new Map() };
 
 /** The run of a pass that follows the run `before`. `fresh` are the items of `made` that were made in this run. */
-function passOf(before: Pass, items: readonly object[], made: readonly Made[], fresh: readonly Made[]): Pass {
+function passOf(
+  before: Pass,
+  items: readonly object[],
+  made: readonly MadeResult[],
+  fresh: readonly MadeResult[],
+): Pass {
   const results: unknown[] = [];
   const all: Diagnostic[] = [];
   for (const { result, reported } of made) {
@@ -191,7 +196,7 @@ function passOf(before: Pass, items: readonly object[], made: readonly Made[], f
 }
 
 /** Whether every lookup of a result finds what it found before. Only the sources in `changed` can give anything else. */
-const holds = ({ lookups }: Made, changed: ReadonlySet<Source<unknown>>): boolean =>
+const findsTheSame = ({ lookups }: MadeResult, changed: ReadonlySet<Source<unknown>>): boolean =>
   changed.size === 0 ||
   lookups.every(
     ({ source, key, value }) => !changed.has(source) || (key === null ? source.map : source.map.get(key)) === value,

@@ -146,7 +146,7 @@ function readX509(der: Uint8Array): X509Certificate | null {
     const certificate = new X509Certificate(der);
     return certificate.publicKey.type === "public" ? certificate : null;
   } catch {
-    return null; // OpenSSL's reason helps nobody; the message says which certificate it was.
+    return null; // OpenSSL's reason does not help; the message says which certificate is at fault.
   }
 }
 

@@ -1,7 +1,7 @@
 /**
- * Known mistakes in place of PEM, each with its remedy: for example a private key where CA certificates were expected,
- * DER, or base64 of PEM. Messages never quote the text. The file is as long as its lists of mistakes, in which the
- * order counts.
+ * Known mistakes in place of PEM, each with its remedy: for example DER, base64 of PEM, or the path of a file. A
+ * private key in PEM among CA certificates is found by anchors.ts. Messages never quote the text. The file is as long
+ * as its lists of mistakes, in which the order counts.
  */
 import { X509Certificate } from "node:crypto";
 

@@ -59,7 +59,7 @@ function isRule(value: Json): value is Json & Rule {
 }
 
 function evaluate(rule: Json, schema: Schema, value: unknown, at: FieldPath): BrokenRule[] {
-  // An API server would not have stored the definition, so nobody knows what the rule was to say.
+  // An API server would not have stored the definition, so the meaning of the rule is unknown.
   if (!isRule(rule)) return [{ path: at, message: "it is malformed", kind: "unknown" }];
   // "Transition rules" compare an object with the stored one, and here is no stored one.
   if (/\boldSelf\b/.test(rule.rule) && rule.optionalOldSelf !== true) return [];

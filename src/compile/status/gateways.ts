@@ -57,7 +57,7 @@ function gatewayStatus(
 ): ObjectStatus[] {
   const generation = generationOf(gateway.object);
   if (gateway.kind === "unusable") {
-    // Where its class does not exist, nobody knows which controller the Gateway belongs to.
+    // Where the class of a Gateway does not exist, the Gateway's controller is not known.
     return gateway.ours
       ? [statusOf(gateway.object, { conditions: [notAccepted(generation, "Invalid", gateway.message)] })]
       : [];

@@ -36,7 +36,7 @@ export function readText(tag: number, contents: Uint8Array, what: string): strin
     case 0x16: // IA5String
     case 0x1a: // VisibleString
       return ascii(contents, what);
-    case 0x14: // TeletexString, read as Latin-1 as everyone does
+    case 0x14: // TeletexString, read as Latin-1, as other implementations read it
       return latin1(contents);
     case 0x1e: // BMPString
       if (contents.length % 2 !== 0) throw new DerError(`${what} has an odd BMPString`);
