@@ -1,6 +1,6 @@
 /** Bytes of many backend connections at once: how many a turn of the event loop takes, and whose. */
 import { expect, it } from "vitest";
-import { CROWDED_MS, MAX_BEFORE_OTHERS, TURN_MS, Turns } from "../../src/host/node/turns.ts";
+import { CROWDED_MS, LONG_MS, MAX_BEFORE_OTHERS, TURN_MS, Turns, YOUNG_BYTES } from "../../src/host/node/turns.ts";
 
 const MUCH = "much";
 
@@ -20,8 +20,8 @@ function loop(cost: number) {
   };
   return {
     /** Bytes of a connection have come. */
-    arrive: (backend: string, name = backend): void => {
-      const turn = turns.wait(backend);
+    arrive: (backend: string, name = backend, received = 0): void => {
+      const turn = turns.wait(backend, received);
       if (turn === null) take(name);
       else void turn.then(() => take(name));
     },
@@ -78,4 +78,15 @@ it("goes round those that wait, one connection of each", async () => {
   const order = [];
   for (let count = 0; count < 6; count++) order.push(await turn());
   expect(order).toEqual([["a", "a", "b"], ["a"], ["b"], ["a"], ["b"], []]);
+});
+
+it("lets bytes of responses pass those of handshakes that wait, for a longer time", async () => {
+  const { arrive, turn } = loop(CROWDED_MS);
+  for (const name of ["handshake 1", "handshake 2", "handshake 3"]) arrive("a", name);
+  arrive("a", "response 1", YOUNG_BYTES);
+  expect(CROWDED_MS * 3, "the fourth would begin later than that").toBeGreaterThan(LONG_MS);
+  arrive("a", "response 2", YOUNG_BYTES);
+  expect(await turn()).toEqual(["handshake 1", "handshake 2", "response 1"]);
+  expect(await turn()).toEqual(["handshake 3"]);
+  expect(await turn()).toEqual(["response 2"]);
 });

@@ -134,6 +134,8 @@ class SocketStream implements ByteStream {
   readonly #backend: string;
   #failure: Error | null = null;
   #ended = false;
+  /** The number of bytes that were read. */
+  #received = 0;
   #wakeWriter: (() => void) | null = null;
 
   constructor(socket: Socket, reads: Reads, backend: string) {
@@ -162,7 +164,8 @@ class SocketStream implements ByteStream {
       } else {
         this.#socket.resume();
       }
-      const turn = turns.wait(this.#backend);
+      const turn = turns.wait(this.#backend, this.#received);
+      this.#received += bytes.length;
       if (turn !== null) await turn;
       return bytes;
     }

@@ -5,8 +5,15 @@
  * backends take turns with one connection each, so that a backend with a thousand connections does not delay the others.
  */
 
-/** The time for which a turn processes bytes before the rest waits. Short turns cost throughput; usual load stays below. */
+/** The time for which a turn processes bytes before those of young connections wait. */
 export const CROWDED_MS = 16;
+/**
+ * The same time for bytes of other connections. A young connection is in its handshake, whose bytes cost some
+ * milliseconds; those of responses cost a tenth of that, and short turns would halve their throughput.
+ */
+export const LONG_MS = 40;
+/** The bytes that a connection has received while it is young: a handshake with a chain of the usual size. */
+export const YOUNG_BYTES = 16 * 1024;
 /** The same time while connections wait already. A handshake takes longer, so it is the only one of its turn. */
 export const TURN_MS = 0.5;
 /** The number of backends that may have the bytes of one connection processed in a turn though others wait. */
@@ -42,10 +49,14 @@ export class Turns {
     this.#loop = loop;
   }
 
-  /** Null when bytes of this backend may be processed now, otherwise a promise that resolves when they may. */
-  wait(backend: string): Promise<void> | null {
+  /**
+   * Null when bytes of this backend may be processed now, otherwise a promise that resolves when they may. `received`:
+   * the number of bytes that the connection has received before.
+   */
+  wait(backend: string, received: number): Promise<void> | null {
     if (this.#sinceMs === null) this.#begin();
-    if (this.#waiting.size === 0 && this.#elapsedMs() < CROWDED_MS) return null;
+    const isYoung = received < YOUNG_BYTES;
+    if (this.#elapsedMs() < (isYoung ? CROWDED_MS : LONG_MS) && (!isYoung || this.#waiting.size === 0)) return null;
     const connections = this.#waiting.get(backend);
     if (connections === undefined && !this.#before.has(backend) && this.#before.size < MAX_BEFORE_OTHERS) {
       this.#before.add(backend);
