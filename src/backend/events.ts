@@ -1,4 +1,4 @@
-/** What backend/ tells of itself: events for counters, gauges on demand. Hosts make metrics of both. */
+/** The events and gauges of backend/, from which hosts make metrics. */
 import type { BackendId, BundleEndpoint, ConfigCode } from "../bundle/types.ts";
 import type { RefusalCode } from "../trust/index.ts";
 import type { BackendFailure, TransportCode } from "./failure.ts";
@@ -6,6 +6,7 @@ import type { BackendFailure, TransportCode } from "./failure.ts";
 /** The code of a failure: what a log, a metric and `Proxy-Status` show. */
 export type BackendCode = TransportCode | RefusalCode | ConfigCode;
 
+/** One event at an endpoint of a backend. */
 export type BackendEvent = {
   readonly backend: BackendId;
   readonly endpoint: BundleEndpoint;
@@ -19,30 +20,32 @@ export type BackendEvent = {
         readonly durationMs: number;
       }
     | { readonly kind: "connect-failed"; readonly code: BackendCode }
-    /** A request went out on a connection that was there. */
+    /** A request was sent on a connection from the pool. */
     | { readonly kind: "reused" }
-    /** An attempt ended so, and another follows. `code`: a failure's, or the response's status. */
+    /** An attempt ended, and another follows. `code`: the code of the failure, or the status of the response. */
     | { readonly kind: "retried"; readonly code: BackendCode | number }
-    /** The endpoint is left out for so long after failures in a row, the last with this code. */
+    /** The endpoint is left out for `durationMs` after failures in a row, the last of which had this code. */
     | { readonly kind: "ejected"; readonly code: BackendCode; readonly durationMs: number }
     /** An endpoint that was left out has answered. */
     | { readonly kind: "recovered" }
   );
 
+/** A callback for events. */
 export type OnBackendEvent = (event: BackendEvent) => void;
 
-/** Gauges, over all backends of a bundle and of those before it that still have requests in flight. */
+/** The gauges of all backends of a bundle, and of earlier bundles that still have requests in flight. */
 export interface BackendStats {
-  /** Connections that are open or being opened. */
+  /** The number of connections that are open or being opened. */
   readonly open: number;
-  /** Those of them that carry no request. */
+  /** The number of these connections that carry no request. */
   readonly idle: number;
   readonly inFlight: number;
-  /** Endpoints left out for now. */
+  /** The number of endpoints left out for now. */
   readonly ejected: number;
-  /** Memory of the TLS engine. */
+  /** The memory of all instances of the module. */
   readonly engineBytes: number;
 }
 
+/** The code of a failure. */
 export const codeOf = (failure: BackendFailure): BackendCode =>
   failure.kind === "chain-refused" ? failure.refusal.code : failure.code;

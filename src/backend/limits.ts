@@ -1,35 +1,41 @@
-/** Every limit and every time limit of backend/, in one place: docs/operations.md quotes them. */
+/** The limits of backend/, which docs/operations.md quotes. */
 
-/** How long a request may wait for its backend. */
+/** The times that a request may wait for its backend. */
 export interface Timeouts {
-  /** From the first dial to a verified connection, whatever endpoints are tried. */
+  /** The time from the first dial to a verified connection, over all endpoints that are tried. */
   readonly connectMs: number;
-  /** From the request, or the last its body moved, to the head of the response, where the route sets no `backendRequest`. */
+  /**
+   * The time to the head of the response from the request, or from the last bytes of its body, where the route sets no
+   * `backendRequest`.
+   */
   readonly responseMs: number;
   /** The longest a client waits for the next bytes of a body; a client that does not read is not waiting. */
   readonly bodyIdleMs: number;
 }
 
+/** The times that hold where a caller sets no others. */
 export const DEFAULT_TIMEOUTS: Timeouts = { connectMs: 10_000, responseMs: 60_000, bodyIdleMs: 300_000 };
 
+/** The limits of the pool. */
 export interface PoolLimits {
-  /** Open connections of all keys together, those being dialled too. A request beyond it waits, at most `connectMs`. */
+  /** The number of connections of all keys together, with those being dialled. A request beyond waits up to `connectMs`. */
   readonly connections: number;
-  /** Open connections of one key, those being dialled too. A request beyond it waits, at most `connectMs`. */
+  /** The number of connections of one key, with those being dialled. A request beyond waits up to `connectMs`. */
   readonly connectionsPerKey: number;
   /**
-   * How long a request waits for room where all connections are in use and none comes free; eight times as long where
-   * others get those that do. `connectMs` bounds it too.
+   * The time that a request waits for room while all connections stay in use; where connections come free that other
+   * requests get, eight times that. `connectMs` bounds the wait too.
    */
   readonly roomMs: number;
-  /** Idle HTTP/1.1 connections kept for one key. 0: each exchange has a connection of its own, closed when it ends. */
+  /** The number of idle HTTP/1.1 connections kept for one key. 0: each exchange has a connection of its own. */
   readonly idlePerKey: number;
-  /** A connection idle for longer is closed, not reused: backends close theirs at about 60 s or more. */
+  /** The idle time after which a connection is closed, and not reused: backends close theirs at about 60 s or more. */
   readonly idleMs: number;
-  /** No exchange begins on an older connection (give or take a fifth, so that not all are renewed at once). */
+  /** The age from which no exchange begins on a connection, give or take a fifth, so that not all are renewed at once. */
   readonly lifetimeMs: number;
 }
 
+/** The limits that hold where a caller sets no others. */
 export const DEFAULT_POOL_LIMITS: PoolLimits = {
   connections: Number.POSITIVE_INFINITY,
   connectionsPerKey: 1_024,
@@ -38,9 +44,11 @@ export const DEFAULT_POOL_LIMITS: PoolLimits = {
   idleMs: 30_000,
   lifetimeMs: 600_000,
 };
+
 /**
- * Where a socket belongs to the request that opened it (workerd, without an object that pools). Connections are not
- * bounded in number: the platform bounds those of an invocation, and one that it ends would be counted for ever.
+ * The limits where a socket belongs to the request that opened it (workerd, without an object that pools). The number of
+ * connections is not bounded here: the platform bounds the connections of an invocation, and when it ends an invocation,
+ * the connections in it would stay counted for ever.
  */
 export const NO_REUSE: PoolLimits = {
   ...DEFAULT_POOL_LIMITS,
@@ -49,61 +57,62 @@ export const NO_REUSE: PoolLimits = {
 };
 
 /**
- * A connection goes on to the next request of its own key, unless one of another key, for which there is no room, has
- * waited for so much longer: changing over costs a handshake.
+ * The head start of a key for its own connections: a connection goes to the next request of its key, unless a request of
+ * another key without room has waited for so much longer. A change of keys costs a handshake.
  */
 export const YIELD_MS = 100;
 
-/** Dials of one request. RFC 8305 §8 for the delay; a name with several addresses is raced by the runtime's own dial. */
+/** The limits of dials. The delay is RFC 8305 §8's; the runtime's own dial races the addresses of one name. */
 export const DIAL_LIMITS = {
-  /** Endpoints tried for one connection. */
+  /** The number of endpoints tried for one connection. */
   endpoints: 3,
-  /** The next endpoint is dialled too when one has not accepted for so long. */
+  /** The time without an accepted connection after which the next endpoint is dialled as well. */
   delayMs: 250,
-  /** Of one key at a time, to begin with. More than a handshake's cost in this process keeps busy. */
+  /** The number of dials of one key at a time, to begin with: enough handshakes to keep this process busy. */
   atOnce: 16,
-  /** A handshake takes so many times as long as the peer needs to accept, at most, where the network takes the time. */
+  /** The longest handshake, in times of TCP's connect, that still counts as slow by the network. */
   roundTrips: 4,
 } as const;
 
-/** When an endpoint is left out, and for how long. All left out is none left out. */
+/** The limits of ejection. When all endpoints of a backend are ejected, none is. */
 export const HEALTH_LIMITS = {
-  /** Failures in a row that are the endpoint's. */
+  /** The number of failures in a row, by the endpoint's fault, that eject an endpoint. */
   failures: 5,
-  /** The first time out; each further one doubles it. */
+  /** The time of the first ejection; each further one takes twice as long. */
   ejectionMs: 5_000,
   maxEjectionMs: 300_000,
 } as const;
 
 /**
- * How long an endpoint is not dialled after its chain was refused, even when it is the only one: requests get the
- * remembered code. Each further refusal doubles the time; a changed bundle ends it.
+ * The limits of refused chains. An endpoint whose chain was refused is not dialled for some time, even when it is the only
+ * one: requests get the remembered code. Each further refusal doubles the time; a changed bundle ends it.
  */
 export const REFUSED_PEER_LIMITS = {
   firstMs: 1_000,
-  /** With the second for which a verdict is remembered (trust/cache.ts) no client gets a refusal older than 30 s. */
+  /** The longest time. With the second that a verdict is remembered (trust/cache.ts), no refusal is older than 30 s. */
   maxMs: 29_000,
-  /** The others wait for the dial that asks again, which has a limit of its own; after so long another one asks. */
+  /** The time that other requests wait for the dial that asks again; after that the next request dials. */
   askMs: 15_000,
 } as const;
 
-/** Instances of the module. */
+/** The limits of instances of the module. */
 export const ENGINE_LIMITS = {
-  /** Connections of one; the next one then gets an instance of its own. */
+  /** The number of connections on one instance; further connections get another instance. */
   connections: 256,
-  /** Connections that an instance may ever have had before another replaces it, in a worker without an object. */
+  /** The number of connections, open and closed, after which an instance is replaced in a worker without an object. */
   lifetimeConnections: 1_024,
-  /** An instance without connections that has grown so far is given up: its memory cannot shrink. */
+  /** The memory from which an instance without connections is given up, because its memory cannot shrink. */
   retiredBytes: 8 * 1024 * 1024,
 } as const;
 
+/** The limits of retries. */
 export const RETRY_LIMITS = {
-  /** `HTTPRouteRetry.backoff`, where the route leaves it out. */
+  /** The backoff where `HTTPRouteRetry.backoff` is absent. */
   backoffMs: 25,
-  /** The backoff doubles up to so many times its base. */
+  /** The factor up to which the backoff doubles. */
   backoffFactor: 10,
-  /** A request body is kept for another attempt up to here; a longer one is sent once. */
+  /** The longest request body that is kept for another attempt; a longer body is sent once. */
   bodyBytes: 64 * 1024,
-  /** A connection idle for longer is looked at once more before a request that could not be repeated. */
+  /** The idle time after which a connection is checked before a request that could not be repeated. */
   idleMs: 1_000,
 } as const;

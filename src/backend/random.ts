@@ -1,6 +1,6 @@
-/** Random numbers for choices and jitter, not for secrets: a host call each would cost more than what they decide. */
+/** Random numbers for choices and jitter, not for secrets. A call of the runtime for each would cost more than the choice. */
 
-/** Numbers in [0, 1) from a seed of the host (xorshift32). */
+/** A generator of numbers in [0, 1) by xorshift32, with a seed from the runtime. */
 export function createRandom(fill: (bytes: Uint8Array<ArrayBuffer>) => void): () => number {
   const seed = new Uint32Array(1);
   fill(new Uint8Array(seed.buffer));

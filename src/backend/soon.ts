@@ -1,9 +1,9 @@
-/** `Runtime.soon` where a runtime has nothing between its microtasks and its I/O. */
+/** `Runtime.soon` for a runtime that has no phase between its microtasks and its I/O. */
 
-/** Enough for a stream that has its next chunk, or its end, to say so. About a microsecond. */
+/** The number of microtasks in which a stream that has its next chunk, or its end, hands it over. About 1 µs in all. */
 const MICROTASKS = 12;
 
-/** Awaits, as workerd's queueMicrotask() makes a function of its own for each call. */
+/** Runs `act` some microtasks later. It awaits, because workerd's queueMicrotask() makes a new function for each call. */
 export function afterMicrotasks(act: () => void): void {
   void later().then(act);
 }

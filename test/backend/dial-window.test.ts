@@ -136,6 +136,6 @@ test("a window grows where the network takes the time, not where the handshake o
   expect(window.room).toBe(atOnce - 1);
   await dial(50, 200, OPEN);
   expect(window.room).toBe(atOnce);
-  window.giveUp();
+  window.end();
   expect(window.room).toBe(atOnce);
 });

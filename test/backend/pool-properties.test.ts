@@ -138,7 +138,7 @@ class World {
       const taken = keyedPool.take();
       if (taken !== null) return this.#use(request, taken);
       request.state = "waiting";
-      const obtained = await keyedPool.obtain(this.#dialer(key), entry, request.abort.signal, () => undefined);
+      const obtained = await keyedPool.dialInTurn(this.#dialer(key), entry, request.abort.signal, () => undefined);
       request.state = "looking";
       if (obtained?.kind === "failed") break;
       if (obtained?.kind === "open") return this.#use(request, obtained.pooled);

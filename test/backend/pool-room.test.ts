@@ -252,12 +252,12 @@ describe("when all are in use", () => {
     const wait = async (turn: QueueEntry): Promise<void> =>
       void ((await queue.wait(turn, signal)) && called.push(turn.sinceMs));
     const waits = turns.map(wait);
-    queue.call("look");
+    queue.call("retry");
     await waits[0];
     const [first] = turns;
     if (first === undefined) throw new Error("unreachable");
     const again = wait(first);
-    for (let turn = 0; turn < 3; turn++) queue.call("look");
+    for (let turn = 0; turn < 3; turn++) queue.call("retry");
     await Promise.all([...waits, again]);
     expect(called).toEqual([1, 1, 2, 3]);
   });

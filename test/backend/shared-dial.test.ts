@@ -12,8 +12,8 @@ test.each([0, 1, 2, 3, 4, 5, 6, 7])(
     const dial = new SharedDial({
       open: () => opening.promise,
       connectMs: 1_000,
-      abandoned: (given) => void abandoned.push(given),
-      over: () => undefined,
+      onAbandoned: (pooled) => void abandoned.push(pooled),
+      onEnd: () => undefined,
     });
     const leaving = new AbortController();
     const joined = dial.join(leaving.signal, () => undefined);

@@ -150,7 +150,7 @@ describe("shares", () => {
     }
     const opened: (() => void)[] = [];
     for (let count = 0; count < 4; count++) {
-      const its = queue.call("room", (each) => shares.taken(each), true);
+      const its = queue.call("dial", (each) => shares.taken(each), true);
       if (its !== undefined) opened.push(shares.hold(its, 0));
     }
     await pause(0);
@@ -159,7 +159,7 @@ describe("shares", () => {
     expect(shares.hasShare(much)).toBe(true);
     for (const end of opened) end();
     expect(shares.hasShare(much)).toBe(false);
-    expect(queue.call("room", () => 1, true)).toBe(undefined);
-    expect(queue.call("room", () => 1)).toBe(much);
+    expect(queue.call("dial", () => 1, true)).toBe(undefined);
+    expect(queue.call("dial", () => 1)).toBe(much);
   });
 });

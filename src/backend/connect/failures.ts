@@ -27,6 +27,7 @@ const TRANSPORT_CODE_OF: Readonly<Record<ConnectionErrorCode, TransportCode>> = 
   internal: "internal-error",
 };
 
+/** The failure that an error of the engine means. */
 export function failureOf(error: ConnectionError): TransportFailure {
   const alert = error.alert === null ? "" : ` (alert ${error.alert})`;
   const detail = `expected ${error.expected}, got ${error.received}${alert}`;
@@ -34,10 +35,7 @@ export function failureOf(error: ConnectionError): TransportFailure {
   return error.afterHead ? { ...failure, afterHead: true } : failure;
 }
 
-/**
- * Why a response's body broke off whose head had come: the failure of `error` when it is a connection's, null when it is
- * a bug of ours.
- */
+/** The failure that broke off a body after its response's head; null when `error` is a bug of ours. */
 export function bodyFailureOf(error: unknown): TransportFailure | null {
   return error instanceof ConnectionError ? failureOf(error.asIncomplete()) : null;
 }

@@ -1,4 +1,4 @@
-/** Policies of a bundle made ready: a verifier and a TLS configuration each, made when first used. */
+/** The policies of a bundle, ready for use: for each a verifier and a TLS configuration, made when first used. */
 import { fromBase64 } from "../../bundle/bytes.ts";
 import type { Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, BundlePolicy, Sha256Hex } from "../../bundle/types.ts";
@@ -8,9 +8,10 @@ import { witnessOf } from "../engine/witness.ts";
 import type { Runtime } from "../runtime.ts";
 import { Engines } from "./engines.ts";
 
-/** What ALPN offers: all that the policy has, or only what an upgrade can be asked on. */
+/** What ALPN offers: all protocols of the policy, or only the one on which an upgrade can be asked for. */
 export type Protocols = "any" | "http/1.1";
 
+/** A policy ready for a connection. */
 export interface ReadyPolicy {
   readonly digest: Sha256Hex;
   readonly sni: string;
@@ -19,16 +20,20 @@ export interface ReadyPolicy {
   readonly config: TlsConfig;
 }
 
+/** The policies of one bundle. */
 export class Policies {
   readonly #bundle: Bundle;
   readonly #runtime: Runtime;
   readonly #engines: Engines;
   readonly #identity: TlsConfigSpec["clientIdentity"];
   readonly #verifiers = new Map<Sha256Hex, Verifier>();
-  /** Parsed certificates, shared by all verifiers: policies of one CA read it once. */
+  /** Parsed certificates, shared by all verifiers, so that a CA of several policies is read once. */
   readonly #certificates: CertificateStore;
 
-  /** Throws a BundleError when `secrets` has no key for the bundle's client certificate. `before`: of the last bundle. */
+  /**
+   * Throws a BundleError when `secrets` has no key for the bundle's client certificate. `before`: the policies of the last
+   * bundle, whose engines and verifiers are taken over.
+   */
   constructor(bundle: Bundle, secrets: Secrets, runtime: Runtime, before: Policies | null) {
     this.#bundle = bundle;
     this.#runtime = runtime;
@@ -40,15 +45,17 @@ export class Policies {
     }
   }
 
-  /** For a connection without TLS. */
+  /** An engine for a connection without TLS. */
   engine(): Engine {
     return this.#engines.get();
   }
 
+  /** The memory of all instances of the module. */
   get engineBytes(): number {
     return this.#engines.memoryBytes;
   }
 
+  /** The policy with this digest, ready for a connection. */
   get(digest: Sha256Hex, protocols: Protocols): ReadyPolicy {
     const policy = this.policy(digest);
     const { engine, config } = this.#engines.configured(this.#configKey(digest, protocols), () => ({
@@ -60,18 +67,19 @@ export class Policies {
     return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), engine, config };
   }
 
-  /** After a refusal of a resumed session: the next handshake with this policy is a full one. */
+  /** Frees a policy's tickets after a resumed session was refused, so that the next handshake is a full one. */
   forgetSessions(digest: Sha256Hex, protocols: Protocols, config: TlsConfig): void {
     this.#engines.drop(this.#configKey(digest, protocols), config);
   }
 
+  /** The policy with this digest, as the bundle has it. */
   policy(digest: Sha256Hex): BundlePolicy {
     const policy = this.#bundle.policies[digest];
     if (policy === undefined) throw new RangeError(`bundle: no policy ${digest}`);
     return policy;
   }
 
-  /** Frees what only earlier bundles needed. */
+  /** Frees the configurations that only earlier bundles needed. */
   dropOthers(): void {
     const keys = new Set(
       Object.keys(this.#bundle.policies).flatMap((digest) => [
@@ -116,7 +124,7 @@ export class Policies {
   }
 }
 
-/** What the Gateway presents to backends (`Gateway.spec.tls.backend.clientCertificateRef`). */
+/** The certificate that the Gateway presents to backends (`Gateway.spec.tls.backend.clientCertificateRef`); null: none. */
 function clientIdentity(bundle: Bundle, secrets: Secrets): TlsConfigSpec["clientIdentity"] {
   if (bundle.clientCertificate === null) return null;
   const certificate = bundle.certificates[bundle.clientCertificate];

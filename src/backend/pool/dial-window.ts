@@ -1,13 +1,14 @@
 /**
- * How many connections of one key are dialled at a time. Handshakes cost this process milliseconds each, so of a burst of
- * requests only a few dial, and the others take what comes free meanwhile. Where the network takes the time and not the
- * handshake, each connection that opens makes room for one more dial, as in TCP's slow start (RFC 5681 §3.1): after a few
- * round trips a peer that is far away has as many connections as are wanted.
+ * The number of connections of one key that are dialled at a time. A handshake costs this process milliseconds, so of a
+ * burst of requests only a few dial, and the others take connections that come free meanwhile. Where the network takes
+ * the time and not the handshake, each connection that opens makes room for one more dial, as in TCP's slow start
+ * (RFC 5681 §3.1): after a few round trips a distant peer has as many connections as are wanted.
  */
 import type { Connected } from "../connect/connect.ts";
 import { DIAL_LIMITS } from "../limits.ts";
 import type { Dialer } from "./pooled-connection.ts";
 
+/** The dials of one key. */
 export class DialWindow {
   readonly #monotonicMs: () => number;
   #dialling = 0;
@@ -17,34 +18,35 @@ export class DialWindow {
     this.#monotonicMs = monotonicMs;
   }
 
-  /** Dials that may begin now. */
+  /** The number of dials that may begin now. */
   get room(): number {
     return this.#size - this.#dialling;
   }
 
-  /** A dial is let in: {@link open} or {@link giveUp} follows. */
+  /** Counts a dial that may begin: {@link open} or {@link end} follows. */
   begin(): void {
     this.#dialling++;
   }
 
-  async open(dial: Dialer, signal: AbortSignal, accepted: () => void): Promise<Connected> {
+  /** Dials, and makes room for one more dial when the network took most of the time. */
+  async open(dial: Dialer, signal: AbortSignal, onAccepted: () => void): Promise<Connected> {
     const startMs = this.#monotonicMs();
     let acceptedMs = startMs;
     try {
       const connected = await dial.open(signal, () => {
         acceptedMs = this.#monotonicMs();
-        accepted();
+        onAccepted();
       });
       const handshakeMs = this.#monotonicMs() - acceptedMs;
       if (connected.kind === "open" && handshakeMs <= DIAL_LIMITS.roundTrips * (acceptedMs - startMs)) this.#size++;
       return connected;
     } finally {
-      this.giveUp();
+      this.end();
     }
   }
 
-  /** What has grown for one burst is not kept for the next. */
-  giveUp(): void {
+  /** Counts the end of a dial. After the last one the window has its first size again, for the next burst. */
+  end(): void {
     this.#dialling--;
     if (this.#dialling === 0) this.#size = DIAL_LIMITS.atOnce;
   }

@@ -1,7 +1,8 @@
 /**
- * Open connections, kept by key. A key holds everything a connection was verified for, so that no connection ever
- * serves another endpoint, protocol, policy or client identity. One pool outlives the bundles that succeed each other.
- * In workerd a socket belongs to the request that opened it: there the limits are NO_REUSE.
+ * The pool of connections to all backends: a keyed pool for each key. A key names everything that a connection was
+ * verified for, so that no connection ever serves another endpoint, protocol, policy or client identity. The pool is kept
+ * when one bundle succeeds another. In workerd a socket belongs to the request that opened it, so there the limits are
+ * NO_REUSE.
  */
 import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
 import type { PoolLimits } from "../limits.ts";
@@ -9,10 +10,10 @@ import { KeyedPool, type PoolContext } from "./keyed-pool.ts";
 import type { PooledConnection } from "./pooled-connection.ts";
 import { Room } from "./room.ts";
 
-/** What a connection may be reused for. Equal strings: the same endpoint, protocol, policy and client identity. */
+/** A key: connections with equal keys have the same endpoint, protocol, policy and client identity. */
 export type PoolKey = string;
 
-/** `protocols`: what ALPN offers, where it is less than the policy has. */
+/** The key of an endpoint's connections. `protocols` says what ALPN offers: all protocols of the policy, or only one. */
 export function poolKey(
   { transport, protocol }: BundleBackend,
   { host, port }: BundleEndpoint,
@@ -23,13 +24,14 @@ export function poolKey(
   return JSON.stringify([host, port, protocol, security, clientIdentity, protocols]);
 }
 
+/** The pool of all keys. */
 export class Pool implements PoolContext {
   readonly limits: PoolLimits;
   readonly clock: PoolContext["clock"];
   readonly random: () => number;
   readonly room: Room;
   readonly #keyedPools = new Map<PoolKey, KeyedPool>();
-  /** Exchanges on connections of all keys. */
+  /** The number of exchanges on connections of all keys. */
   inFlight = 0;
   freedMs = Number.NEGATIVE_INFINITY;
   #sweptMs: number;
@@ -39,33 +41,35 @@ export class Pool implements PoolContext {
     this.limits = limits;
     this.clock = clock;
     this.random = random;
-    this.room = new Room(limits.connections, () => this.#idlest());
+    this.room = new Room(limits.connections, () => this.#longestIdle());
     this.#sweptMs = clock.monotonicMs();
   }
 
+  /** Whether a connection serves more than one exchange. */
   get reuses(): boolean {
     return !this.#closed && this.limits.idlePerKey > 0;
   }
 
-  /** Open connections of all keys, withdrawn ones and those still to be dialled too. */
+  /** The number of connections of all keys, with withdrawn connections and connections that are being dialled. */
   get open(): number {
     return this.room.open;
   }
 
+  /** The number of connections without an exchange. */
   get idle(): number {
     let idle = 0;
     for (const keyedPool of this.#keyedPools.values()) idle += keyedPool.idle;
     return idle;
   }
 
-  /** `multiplexes`: whether the peer speaks HTTP/2, null where only a connection can tell. */
+  /** The keyed pool of `key`. `multiplexes`: whether the peer speaks HTTP/2; null where only a connection can tell. */
   keyedPool(key: PoolKey, multiplexes: boolean | null): KeyedPool {
     let keyedPool = this.#keyedPools.get(key);
     if (keyedPool === undefined) this.#keyedPools.set(key, (keyedPool = new KeyedPool(this, multiplexes)));
     return keyedPool;
   }
 
-  /** The keyed pools that stay; the others keep no connection from now on. What is in flight on theirs finishes. */
+  /** Keeps these keyed pools and withdraws all others: exchanges in flight finish, and no connection is used again. */
   retain(keyedPools: ReadonlySet<KeyedPool | null>): void {
     for (const [key, keyedPool] of this.#keyedPools) {
       if (keyedPools.has(keyedPool)) continue;
@@ -74,12 +78,13 @@ export class Pool implements PoolContext {
     }
   }
 
-  /** Closes what is idle; connections in use end with their exchange. */
+  /** Closes idle connections; a connection in use is closed when its exchange ends. */
   close(): void {
     this.#closed = true;
     for (const keyedPool of this.#keyedPools.values()) keyedPool.withdraw();
   }
 
+  /** Closes connections that no request will use again, at most once in `idleMs`; answers how many. */
   sweep(nowMs: number): number {
     if (nowMs - this.#sweptMs < this.limits.idleMs) return 0;
     this.#sweptMs = nowMs;
@@ -88,7 +93,8 @@ export class Pool implements PoolContext {
     return closed;
   }
 
-  #idlest(): PooledConnection | null {
+  /** The connection without exchanges that has been idle for longest; null when there is none. */
+  #longestIdle(): PooledConnection | null {
     let idlest: PooledConnection | null = null;
     for (const keyedPool of this.#keyedPools.values()) {
       for (const each of keyedPool.unused()) {

@@ -1,37 +1,38 @@
-/** An open connection, as the pool knows it, and how one comes about. */
+/** The pool's view of an open connection and of its dial. */
 import type { Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { RequestClient } from "../exchange.ts";
 
-/** An open connection, as the pool knows it. */
+/** An open connection in the pool. */
 export interface PooledConnection {
   readonly connection: Connection;
   readonly keyedPool: ConnectionOwner;
-  /** No exchange begins later; monotonic. */
+  /** The time after which no exchange begins on the connection; monotonic. */
   readonly untilMs: number;
-  /** When its last exchange ended; monotonic. */
+  /** The time at which the last exchange ended; monotonic. */
   idleSinceMs: number;
-  /** Exchanges on it, those about to begin too. */
+  /** The number of exchanges on the connection, with exchanges that are about to begin. */
   users: number;
 }
 
-/** The pool of the key that a connection belongs to, as its user knows it. */
+/** The keyed pool that a connection belongs to: what the user of a connection calls. */
 export interface ConnectionOwner {
-  /** An exchange on this connection has ended. */
+  /** Gives the connection back when an exchange on it has ended. */
   release(connection: PooledConnection): void;
-  /** No further exchange begins on this connection. What is in flight finishes first. */
+  /** Takes the connection out of the pool: no further exchange begins on it, and exchanges in flight finish. */
   discard(connection: PooledConnection): void;
-  /** An exchange of this client's holds a connection; answers how that ends. */
-  hold(client: RequestClient): () => void;
+  /** Counts a connection towards the client's share; answers the function that ends that. */
+  claimShare(client: RequestClient): () => void;
 }
 
-/** How a connection of one key is made. */
+/** The dial of one endpoint. */
 export interface Dialer {
-  /** `accepted` is called when the peer has accepted, before any handshake. */
-  open(signal: AbortSignal, accepted: () => void): Promise<Connected>;
+  /** Opens a connection. `onAccepted` is called when the peer has accepted, before any handshake. */
+  open(signal: AbortSignal, onAccepted: () => void): Promise<Connected>;
   readonly connectMs: number;
 }
 
+/** The outcome of a dial: a connection in the pool, or a failure. */
 export type DialResult =
   | { readonly kind: "open"; readonly pooled: PooledConnection }
   | Exclude<Connected, { kind: "open" }>;

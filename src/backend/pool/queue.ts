@@ -1,6 +1,6 @@
 /**
- * The requests that wait for a connection of one key. They are called in the order in which they came, those of clients that
- * have less before those of clients that have more; a request that was given up is not called.
+ * The queue of requests that wait for a connection of one key. Requests are called in the order in which they came, but a
+ * client with a smaller share of the connections comes before clients with larger shares.
  */
 import type { RequestClient } from "../exchange.ts";
 
@@ -8,34 +8,36 @@ import type { RequestClient } from "../exchange.ts";
 export interface QueueEntry {
   /** When the request came; monotonic. */
   readonly sinceMs: number;
-  /** The request waits in the queue; false while it takes a connection or dials one. */
+  /** Whether the request waits in the queue, and does not take or dial a connection. */
   isWaiting: boolean;
   /** The client of the request, where the host knows it. */
   readonly client?: RequestClient | undefined;
 }
 
 /**
- * Why a waiting request is called. `room`: the request may open a connection, which counts as open already; `look`: there
- * may be a connection to take; `gone`: the request's signal has aborted.
+ * Why a waiting request is called. `dial`: the request may open a connection, which counts as open already; `retry`: there
+ * may be a connection to take; `aborted`: the request's signal has aborted.
  */
-export type Call = "room" | "look" | "gone";
+export type Call = "dial" | "retry" | "aborted";
 
 /**
- * How much of its share of the connections a client holds, in shares. The client that holds less comes first; a client
- * that holds 1 or more must wait while others hold less.
+ * A function that answers how much of its share of the connections a client holds, in shares. The client that holds less
+ * comes first; a client that holds 1 or more must wait while others hold less.
  */
 export type ShareOf = (client: RequestClient) => number;
 
+/** A waiting request. */
 interface Waiter {
   readonly sinceMs: number;
   readonly client: RequestClient | undefined;
   readonly answer: (call: Call) => void;
 }
 
-/** Requests, and clients among them, that one call looks at: the bound of what one event costs. */
+/** The number of requests, and of different clients, that one call looks at, which bounds what one event costs. */
 const MAX_LOOKED_AT = 4_096;
 const MAX_ASKED = 64;
 
+/** The queue of one key. */
 export class Queue {
   readonly #waiting: Waiter[] = [];
 
@@ -43,30 +45,31 @@ export class Queue {
     return this.#waiting.length;
   }
 
-  /** When the first waiting request came, monotonic; null when none waits. */
+  /** The time at which the first waiting request came, monotonic; null when no request waits. */
   get oldestMs(): number | null {
     return this.#waiting[0]?.sinceMs ?? null;
   }
 
+  /** Waits until the request is called. */
   async wait(entry: QueueEntry, signal: AbortSignal): Promise<Call> {
     entry.isWaiting = true;
     const call = await new Promise<Call>((resolve) => {
-      const gone = (): void => {
+      const onAbort = (): void => {
         const at = this.#waiting.indexOf(waiter);
         if (at >= 0) this.#waiting.splice(at, 1);
-        resolve("gone");
+        resolve("aborted");
       };
       const waiter: Waiter = {
         sinceMs: entry.sinceMs,
         client: entry.client,
         answer: (called) => {
-          signal.removeEventListener("abort", gone);
+          signal.removeEventListener("abort", onAbort);
           resolve(called);
         },
       };
       const behind = this.#waiting.findLastIndex(({ sinceMs }) => sinceMs <= entry.sinceMs);
       this.#waiting.splice(behind + 1, 0, waiter);
-      signal.addEventListener("abort", gone, { once: true });
+      signal.addEventListener("abort", onAbort, { once: true });
     });
     entry.isWaiting = false;
     return call;
@@ -74,22 +77,23 @@ export class Queue {
 
   /**
    * Calls the first request of the client that holds least. Where every client holds its share, the first request of all
-   * is called, or none with `only`. Answers the client of the request that was called.
+   * is called, or none when `onlyBelowShare`. Answers the client of the request that was called.
    */
-  call(why: Call, taken: ShareOf | null = null, only = false): RequestClient | undefined {
-    const at = taken === null ? 0 : this.#next(taken, only);
+  call(why: Call, taken: ShareOf | null = null, onlyBelowShare = false): RequestClient | undefined {
+    const at = taken === null ? 0 : this.#next(taken, onlyBelowShare);
     const called = at === null ? undefined : this.#waiting.splice(at, 1)[0];
     called?.answer(why);
     return called?.client;
   }
 
   /** Whether `call` with the same arguments would find a waiting request. */
-  has(taken: ShareOf | null, only: boolean): boolean {
-    return this.#waiting.length > 0 && (taken === null || this.#next(taken, only) !== null);
+  has(taken: ShareOf | null, onlyBelowShare: boolean): boolean {
+    return this.#waiting.length > 0 && (taken === null || this.#next(taken, onlyBelowShare) !== null);
   }
 
-  #next(taken: ShareOf, only: boolean): number | null {
-    // Many requests of one client may wait; the client's share is asked for once.
+  /** The place of the request that is called next; null when none may be. */
+  #next(taken: ShareOf, onlyBelowShare: boolean): number | null {
+    // Many requests of one client may wait, and its share is asked for once.
     const asked = new Set<object>();
     let next: number | null = null;
     let least = 1;
@@ -98,15 +102,16 @@ export class Queue {
       if (client === undefined) return next ?? at;
       if (asked.has(client.connection)) continue;
       asked.add(client.connection);
-      const its = taken(client);
-      if (its === 0) return at;
-      if (its >= least) continue;
+      const share = taken(client);
+      if (share === 0) return at;
+      if (share >= least) continue;
       next = at;
-      least = its;
+      least = share;
     }
-    return next ?? (only ? null : 0);
+    return next ?? (onlyBelowShare ? null : 0);
   }
 
+  /** Calls all waiting requests. */
   callAll(why: Call): void {
     for (const { answer } of this.#waiting.splice(0)) answer(why);
   }

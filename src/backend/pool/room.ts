@@ -1,105 +1,111 @@
 /**
- * The room that the connections of all keys share: how many may be open, and whose is the next when there is none left.
- * Room knows of a key only which of its requests wait.
+ * The room that the connections of all keys share: how many may be open, and which key opens the next one when room
+ * comes free. Of a key, Room knows only which requests wait.
  */
 import type { PooledConnection } from "./pooled-connection.ts";
 
 /** The requests of one key that wait for a connection. */
 export interface Waiting {
-  /** Since when the first of them waits, monotonic; null when none does. */
+  /** The time at which the first waiting request came, monotonic; null when no request waits. */
   readonly oldestMs: number | null;
-  /** Connections that would serve them and may be opened but for the room. */
+  /** The number of connections that the requests want, and that only the lack of room keeps from being opened. */
   readonly wanted: number;
-  /** There is a connection that one of them could take now. */
+  /** Whether a waiting request could take an open connection now. */
   readonly hasFreeConnection: boolean;
-  /** Lets the first of them open a connection. */
-  admit(): void;
-  /** Has all of them look for a connection again. */
+  /** Lets the first waiting request open a connection. */
+  admitFirst(): void;
+  /** Lets all waiting requests look for a connection again. */
   retryWaiters(): void;
 }
 
+/** The room of all keys. */
 export class Room {
   readonly #limit: number;
-  readonly #idlest: () => PooledConnection | null;
+  readonly #longestIdle: () => PooledConnection | null;
   readonly #waiting = new Set<Waiting>();
   /** Idle connections that were closed to make room, and whose sockets are not closed yet. */
   readonly #closing = new Set<PooledConnection>();
   #open = 0;
 
-  /** `limit`: connections of all keys together. `idlest` finds the one that has been idle for longest; null: none is. */
-  constructor(limit: number, idlest: () => PooledConnection | null) {
+  /**
+   * `limit`: the number of connections of all keys together. `longestIdle` finds the connection that has been idle for
+   * longest; null: none is idle.
+   */
+  constructor(limit: number, longestIdle: () => PooledConnection | null) {
     this.#limit = limit;
-    this.#idlest = idlest;
+    this.#longestIdle = longestIdle;
   }
 
-  /** Connections of all keys, those still to be dialled and those that close too. */
+  /** The number of connections of all keys, with connections that are being dialled or closed. */
   get open(): number {
     return this.#open;
   }
 
+  /** Whether no further connection may be opened. */
   get isFull(): boolean {
     return this.#open >= this.#limit;
   }
 
-  /** A connection is about to be dialled. {@link connectionClosed} follows, whatever becomes of it. */
+  /** Counts a connection that is about to be dialled. {@link connectionClosed} follows in any case. */
   connectionOpened(): void {
     this.#open++;
   }
 
-  /** A connection has closed (null: it never came about): who has waited longest opens the next. */
+  /** Counts a closed connection (null: the dial failed), and lets the key that has waited longest open the next one. */
   connectionClosed(connection: PooledConnection | null): void {
     this.#open--;
     if (connection !== null) this.#closing.delete(connection);
     this.admitWaiting();
   }
 
-  /** Lets who has waited longest open connections, as many as there is room for. */
+  /** Lets keys open connections while there is room, the key that has waited longest first. */
   admitWaiting(): void {
-    for (let first = this.#first(null); !this.isFull && first !== null; first = this.#first(null)) first.admit();
+    for (let first = this.#first(null); !this.isFull && first !== null; first = this.#first(null)) first.admitFirst();
   }
 
-  /** A request waits. To make room, connections that nobody uses are closed, the idlest first. */
-  startWaiting(who: Waiting): void {
-    this.#waiting.add(who);
+  /** Notes that a request of a key waits. To make room, connections without exchanges are closed, the idlest first. */
+  startWaiting(key: Waiting): void {
+    this.#waiting.add(key);
     while (this.#isShort) {
-      const idlest = this.#idlest();
+      const idlest = this.#longestIdle();
       if (idlest === null) return;
       this.closeForOthers(idlest);
     }
   }
 
   /**
-   * A request of `who` waits no longer. When it was the last, those who stood back for it need not any more. Only waiting
-   * requests that will find a connection are called: others would wait again, which calls these, and so on without end.
+   * Notes that a request of a key waits no longer. After the last one, other keys need not yield to this key any more, so
+   * their requests look for a connection again. Only keys with a free connection are told: the requests of another key
+   * would find none and wait again, which would end in this method once more, without end.
    */
-  stopWaiting(who: Waiting): void {
-    if (who.oldestMs !== null || !this.#waiting.delete(who) || !this.isFull) return;
+  stopWaiting(key: Waiting): void {
+    if (key.oldestMs !== null || !this.#waiting.delete(key) || !this.isFull) return;
     for (const each of this.#waiting) if (each.hasFreeConnection) each.retryWaiters();
   }
 
-  /** Whether requests of another key than `of` have waited for room since before `sinceMs`. */
-  mustYield(of: Waiting, sinceMs: number): boolean {
-    return this.#isShort && (this.#first(of)?.oldestMs ?? Number.POSITIVE_INFINITY) < sinceMs;
+  /** Whether `key` must leave room to another key, a request of which has waited since before `sinceMs`. */
+  mustYield(key: Waiting, sinceMs: number): boolean {
+    return this.#isShort && (this.#first(key)?.oldestMs ?? Number.POSITIVE_INFINITY) < sinceMs;
   }
 
-  /** Closes a connection that nobody uses, so that another key has its room. */
+  /** Closes a connection without exchanges, so that another key gets its room. */
   closeForOthers(connection: PooledConnection): void {
     this.#closing.add(connection);
     connection.keyedPool.discard(connection);
   }
 
-  /** More connections are wanted than are closing. */
+  /** Whether more connections are wanted than are about to close. */
   get #isShort(): boolean {
     let wanted = 0;
     for (const each of this.#waiting) wanted += each.wanted;
     return wanted > this.#closing.size;
   }
 
-  /** Whose requests have waited longest for room. */
-  #first(but: Waiting | null): Waiting | null {
+  /** The key, other than `except`, that wants connections and has waited longest; null when there is none. */
+  #first(except: Waiting | null): Waiting | null {
     let first: Waiting | null = null;
     for (const each of this.#waiting) {
-      if (each === but || each.wanted === 0) continue;
+      if (each === except || each.wanted === 0) continue;
       if (first === null || (each.oldestMs ?? 0) < (first.oldestMs ?? 0)) first = each;
     }
     return first;

@@ -1,18 +1,20 @@
-/** One dial for which several requests wait, so that N requests at once do not open N connections to a peer of HTTP/2. */
+/** One dial for which several requests wait, so that N requests at once do not open N connections to an HTTP/2 peer. */
 import type { AbandonReason } from "../connect/connect.ts";
 import type { DialResult, PooledConnection } from "./pooled-connection.ts";
 
+/** What a shared dial is made of. */
 export interface SharedDialOptions {
-  /** Dials. `accepted` is called when the peer has accepted, before any handshake. */
-  readonly open: (signal: AbortSignal, accepted: () => void) => Promise<DialResult>;
-  /** The dial's own time limit. Requests come and go while it lasts, so that their limits would never end it. */
+  /** Opens the connection. `onAccepted` is called when the peer has accepted, before any handshake. */
+  readonly open: (signal: AbortSignal, onAccepted: () => void) => Promise<DialResult>;
+  /** The dial's own time limit. Requests come and go while it lasts, so the limits of the requests would never end it. */
   readonly connectMs: number;
-  /** Takes back a connection for which no request waits any more. */
-  readonly abandoned: (pooled: PooledConnection) => void;
-  /** The dial has ended, or no request waits for it. */
-  readonly over: () => void;
+  /** A callback that gets the connection when no request waits for it any more. */
+  readonly onAbandoned: (pooled: PooledConnection) => void;
+  /** A callback for the end of the dial, or of the last request that waited for it. */
+  readonly onEnd: () => void;
 }
 
+/** A dial under way. */
 export class SharedDial {
   readonly #abort = new AbortController();
   readonly #options: SharedDialOptions;
@@ -20,52 +22,55 @@ export class SharedDial {
   readonly #listeners: (() => void)[] = [];
   #accepted = false;
   #waiting = 0;
-  /** The connection, while no request has it yet. */
-  #held: PooledConnection | null = null;
+  /** The connection, until a request gets it. */
+  #unclaimed: PooledConnection | null = null;
 
   constructor(options: SharedDialOptions) {
     this.#options = options;
-    const { open, connectMs, over } = options;
+    const { open, connectMs, onEnd } = options;
     const timer = setTimeout(() => this.#abort.abort("timeout" satisfies AbandonReason), connectMs);
     this.#result = open(this.#abort.signal, () => this.#accept())
-      .then((obtained) => {
-        if (obtained.kind === "open") this.#held = obtained.pooled;
+      .then((result) => {
+        if (result.kind === "open") this.#unclaimed = result.pooled;
         this.#abandonIfUnwanted();
-        return obtained;
+        return result;
       })
       .finally(() => {
         clearTimeout(timer);
-        over();
+        onEnd();
       });
   }
 
-  /** The first to join gets the connection, the others null, as after an abort. Every request gets a failure. */
-  join(signal: AbortSignal, accepted: () => void): Promise<DialResult | null> {
+  /**
+   * Waits for the dial. The first request to join gets the connection, the others get null, as after an abort; a failure
+   * goes to all of them.
+   */
+  join(signal: AbortSignal, onAccepted: () => void): Promise<DialResult | null> {
     this.#waiting++;
-    if (this.#accepted) accepted();
-    else this.#listeners.push(accepted);
+    if (this.#accepted) onAccepted();
+    else this.#listeners.push(onAccepted);
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         resolve(null);
         if (--this.#waiting > 0) return;
-        this.#options.over();
+        this.#options.onEnd();
         this.#abort.abort("lost" satisfies AbandonReason);
         this.#abandonIfUnwanted();
       };
       signal.addEventListener("abort", leave, { once: true });
-      this.#result.then((obtained) => {
+      this.#result.then((result) => {
         if (signal.aborted) return;
         signal.removeEventListener("abort", leave);
-        resolve(obtained.kind === "open" && this.#held === null ? null : obtained);
-        this.#held = null;
+        resolve(result.kind === "open" && this.#unclaimed === null ? null : result);
+        this.#unclaimed = null;
       }, reject);
     });
   }
 
   #abandonIfUnwanted(): void {
-    if (this.#waiting > 0 || this.#held === null) return;
-    this.#options.abandoned(this.#held);
-    this.#held = null;
+    if (this.#waiting > 0 || this.#unclaimed === null) return;
+    this.#options.onAbandoned(this.#unclaimed);
+    this.#unclaimed = null;
   }
 
   #accept(): void {

@@ -1,5 +1,5 @@
 /**
- * Which clients' exchanges hold the connections of one key, so that no client keeps the connections from the others. A
+ * The shares of clients in the connections of one key, so that no client keeps the connections from other clients. A
  * client is one connection to the gateway, and also all connections of one address together. No client is held to its
  * share while no other client waits.
  */
@@ -9,28 +9,29 @@ import type { RequestClient } from "../exchange.ts";
 interface Claim {
   readonly client: RequestClient;
   readonly sinceMs: number;
-  /** The exchange was told to end, and has not ended yet. */
+  /** Whether the exchange was told to end, and has not ended yet. */
   isCut: boolean;
 }
 
-/** How long a client waits before exchanges of others are cut for it, and which exchanges are. */
+/** The time that a client waits before exchanges of others are cut for it, and the exchanges that are cut. */
 export const SHARE_LIMITS = {
-  /** A client below its share waits so long before exchanges of others are cut, and so long again before more are. */
+  /** The time that a client below its share waits before exchanges of others are cut, and again before more are. */
   waitMs: 250,
-  /** An exchange of a client above its share is cut when that client has stalled it for so long. */
+  /** The time after which a stalled exchange of a client above its share is cut. */
   stalledMs: 1_000,
-  /** An exchange of a client that is not above its share is cut when that client has stalled it for so long. */
+  /** The time after which a stalled exchange of a client that is not above its share is cut. */
   patienceMs: 2_000,
-  /** An exchange of a client above its share may be cut after so long though its client has not stalled it. */
+  /** The age from which an exchange of a client above its share may be cut although its client has not stalled it. */
   oldMs: 5_000,
-  /** Between one cut of an exchange that is only old, and the next. */
+  /** The time between two cuts of exchanges that are only old. */
   nextOldMs: 1_000,
-  /** Stalled exchanges that are cut beyond the number of waiting requests, for requests that come meanwhile. */
+  /** The number of stalled exchanges cut beyond the number of waiting requests, for requests that come meanwhile. */
   spare: 16,
-  /** After a cut no client gets more than its share for so long. */
+  /** The time after a cut in which no client gets more than its share. */
   contendedMs: 10_000,
 } as const;
 
+/** The shares in one key's connections. */
 export class Shares {
   readonly #limit: number;
   readonly #connections = new Map<object, Count>();
@@ -45,11 +46,12 @@ export class Shares {
     this.#limit = limit;
   }
 
+  /** Whether every client is held to its share now. */
   isContended(nowMs: number): boolean {
     return nowMs < this.#contendedUntilMs;
   }
 
-  /** An exchange of this client's holds a connection from now on; answers the function that ends that. */
+  /** Counts a connection that an exchange of the client holds; answers the function that ends that. */
   hold(client: RequestClient, nowMs: number): () => void {
     const claim: Claim = { client, sinceMs: nowMs, isCut: false };
     this.#claims.add(claim);
@@ -59,13 +61,13 @@ export class Shares {
     };
   }
 
-  /** A request of this client's waits from now on; answers the function that ends that. */
+  /** Counts a waiting request of the client; answers the function that ends that. */
   wait(client: RequestClient): () => void {
     this.#count(client, "waiting", 1);
     return () => this.#count(client, "waiting", -1);
   }
 
-  /** How much of its share of the connections the client holds, in shares: 1 is a whole share. */
+  /** The part of its share that the client holds: 1 is a whole share. */
   taken({ connection, address }: RequestClient): number {
     const byConnection = taken(this.#connections, connection, this.#limit);
     return address === null ? byConnection : Math.max(byConnection, taken(this.#addresses, address, this.#limit));
@@ -77,9 +79,9 @@ export class Shares {
   }
 
   /**
-   * Cuts exchanges, because a client below its share waits in vain: those that clients above their shares stall; where
-   * there are none, those that were stalled for longest, about as many as requests wait; where there are none either, the
-   * oldest exchange of a client above its share.
+   * Cuts exchanges for a client below its share that waits in vain: all exchanges that clients above their shares stall;
+   * where there are none, the exchanges that were stalled for longest, about as many as requests wait; where there are
+   * none either, the oldest exchange of a client above its share.
    */
   makeRoom(nowMs: number, waiting: number): void {
     if (nowMs - this.#lookedMs < SHARE_LIMITS.waitMs) return;
@@ -139,12 +141,13 @@ export class Shares {
   }
 }
 
+/** What one client has: connections, and waiting requests. */
 interface Count {
   held: number;
   waiting: number;
 }
 
-/** Connections that are one client's share: at least one, so that every client's first request goes on. */
+/** The number of connections that is one client's share: at least one, so that the first request of each client goes on. */
 const shareOf = (counts: ReadonlyMap<unknown, Count>, limit: number): number =>
   Math.max(1, Math.floor(limit / Math.max(1, counts.size)));
 

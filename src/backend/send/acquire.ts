@@ -140,9 +140,9 @@ async function reach(
   for (let mayTake = !isFresh; !signal.aborted; mayTake = true) {
     const pooled = mayTake ? keyedPool.take(entry.client) : null;
     if (pooled !== null) return { kind: "open", endpoint, pooled, isReused: true };
-    const obtained = await keyedPool.obtain(candidate, entry, signal, onAccepted);
-    if (obtained?.kind === "open") return { ...obtained, endpoint, isReused: false };
-    if (obtained !== null) return { ...obtained, endpoint };
+    const dialled = await keyedPool.dialInTurn(candidate, entry, signal, onAccepted);
+    if (dialled?.kind === "open") return { ...dialled, endpoint, isReused: false };
+    if (dialled !== null) return { ...dialled, endpoint };
   }
   return { kind: "failed", endpoint, failure: abandonedBy(signal.reason) };
 }

@@ -70,7 +70,7 @@ export async function attempt(
     }
     endpoint.inFlight++;
     pool.inFlight++;
-    const releaseShare = request.client === undefined ? null : pooled.keyedPool.hold(request.client);
+    const releaseShare = request.client === undefined ? null : pooled.keyedPool.claimShare(request.client);
     const releaseInvocation = keepInvocation(runtime);
     const isHttp2 = pooled.connection.protocol !== "http/1.1";
     const sent = await sendRequest(pooled.connection, request, {
