@@ -18,8 +18,9 @@ async function dropped({ metricsPort }: Gateway): Promise<number> {
 }
 
 describe.each(UNDER_TEST)("an access log that cannot be written, on %s", (runtime) => {
-  for (const kind of SINKS) {
-    it(`because of a ${kind}, does not stop the gateway`, async () => {
+  it.each(SINKS)(
+    "because of a %s, does not stop the gateway",
+    async (kind) => {
       const sink = openSink(kind);
       const gateway = await startGateway({ runtime, stdout: sink.descriptor });
       try {
@@ -33,9 +34,13 @@ describe.each(UNDER_TEST)("an access log that cannot be written, on %s", (runtim
         await gateway.close();
         sink.close();
       }
-    }, 60_000);
+    },
+    60_000,
+  );
 
-    it(`nor does standard error with a ${kind}`, async () => {
+  it.each(SINKS)(
+    "nor does standard error with a %s",
+    async (kind) => {
       const [out, error] = [openSink(kind), openSink(kind)];
       const gateway = await startGateway({ runtime, stdout: out.descriptor, stderr: error.descriptor });
       try {
@@ -48,13 +53,14 @@ describe.each(UNDER_TEST)("an access log that cannot be written, on %s", (runtim
         await gateway.close();
         for (const sink of [out, error]) sink.close();
       }
-    }, 60_000);
-  }
+    },
+    60_000,
+  );
 
-  for (const kind of ["is not read", "has gone"]) {
+  describe.each(["is not read", "has gone"])("because its socket %s", (kind) => {
     // Deno (2.9.6) stops with the reader of a socket (docs/operations.md); of a pipe it does not.
     it.skipIf(runtime === "deno" && kind === "is not read")(
-      `because its socket ${kind}, does not stop the gateway`,
+      "does not stop the gateway",
       async () => {
         const gateway = await startGateway({ runtime, stdout: "pipe" });
         if (kind === "has gone") gateway.child.stdout?.destroy();
@@ -69,7 +75,7 @@ describe.each(UNDER_TEST)("an access log that cannot be written, on %s", (runtim
       },
       60_000,
     );
-  }
+  });
 
   it("names what a request asked for, and nothing that a terminal obeys", async () => {
     const gateway = await startGateway({ runtime });

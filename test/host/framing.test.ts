@@ -23,25 +23,23 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
   beforeEach(() => gateway.backend.reset());
   afterAll(() => gateway.close());
 
-  for (const { name, bytes, status } of MALFORMED) {
-    it(`${name} is refused and logged`, async () => {
-      const before = gateway.records().length;
-      // A second request that must not be taken for one.
-      const all = await say(gateway, `${bytes}GET /smuggled HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n`);
-      const answered = Number(/^HTTP\/1\.1 (\d+)/.exec(all)?.[1]);
-      expect(status).toContain(answered);
-      await expect
-        .poll(() =>
-          gateway
-            .records()
-            .slice(before)
-            .map(({ status: logged, code }) => [logged, code === null]),
-        )
-        .toContainEqual([answered, false]);
-      const mayFollow = /path|escaped|Host/.test(name);
-      expect(gateway.backend.targets).toEqual(mayFollow && all.includes("/smuggled") ? ["/smuggled"] : []);
-    });
-  }
+  it.each(MALFORMED)("$name is refused and logged", async ({ name, bytes, status }) => {
+    const before = gateway.records().length;
+    // A second request that must not be taken for one.
+    const all = await say(gateway, `${bytes}GET /smuggled HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n`);
+    const answered = Number(/^HTTP\/1\.1 (\d+)/.exec(all)?.[1]);
+    expect(status).toContain(answered);
+    await expect
+      .poll(() =>
+        gateway
+          .records()
+          .slice(before)
+          .map(({ status: logged, code }) => [logged, code === null]),
+      )
+      .toContainEqual([answered, false]);
+    const mayFollow = /path|escaped|Host/.test(name);
+    expect(gateway.backend.targets).toEqual(mayFollow && all.includes("/smuggled") ? ["/smuggled"] : []);
+  });
 
   it("counts them by code", async () => {
     const metrics = await (await fetch(`http://127.0.0.1:${gateway.metricsPort}/metrics`)).text();

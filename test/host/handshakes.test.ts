@@ -21,7 +21,8 @@ describe.each(UNDER_TEST)("TLS handshakes that do not end, on %s", (runtime) => 
 
   it("are ended after ten seconds, whatever comes meanwhile", async () => {
     const crowds = await Promise.all(KINDS.map((kind) => unfinishedHandshakes(gateway, { kind, count: 20 })));
-    await pause(8_000);
+    // Half of the time limit: to come may have taken the crowds the other half.
+    await pause(5_000);
     expect(crowds.map((crowd) => crowd.open())).toEqual([20, 20, 20]);
     await expect.poll(() => crowds.map((crowd) => crowd.open())).toEqual([0, 0, 0]);
     for (const crowd of crowds) crowd.close();

@@ -53,28 +53,25 @@ describe.each(UNDER_TEST)("pipelined requests on %s", (runtime) => {
     ["no body", "GET /first HTTP/1.1\r\nHost: H\r\n\r\n"],
     ["empty lines before", "\r\n\r\nGET /first HTTP/1.1\r\nHost: H\r\n\r\n\r\n"],
   ];
-  for (const [name, first] of bodies) {
-    for (const step of [1, 3, 7, 1_000]) {
-      it(`keep their boundaries after ${name}, ${step} bytes at a time`, async () => {
-        const second = "GET /second HTTP/1.1\r\nHost: H\r\nConnection: close\r\n\r\n";
-        const bytes = Buffer.from(
-          (first + first.replaceAll("/first", "/again") + second).replaceAll("H\r", `${gateway.host}\r`),
-        );
-        const socket = connect({ host: "127.0.0.1", port: gateway.port, noDelay: true });
-        let text = "";
-        socket.setEncoding("latin1").on("data", (some: string) => (text += some));
-        const closed = once(socket, "close");
-        for (let at = 0; at < bytes.length; at += step) {
-          socket.write(bytes.subarray(at, at + step));
-          if (step < 100) await pause(0);
-        }
-        await closed;
-        const paths = text.match(/\r\n\r\n\/\w+?(?=HTTP|$)/g)?.map((path) => path.trim());
-        expect(paths).toEqual(["/first", "/again", "/second"]);
-        expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
-      });
+  const cases = bodies.flatMap(([name, first]) => [1, 3, 7, 1_000].map((step) => ({ name, first, step })));
+  it.each(cases)("keep their boundaries after $name, $step bytes at a time", async ({ first, step }) => {
+    const second = "GET /second HTTP/1.1\r\nHost: H\r\nConnection: close\r\n\r\n";
+    const bytes = Buffer.from(
+      (first + first.replaceAll("/first", "/again") + second).replaceAll("H\r", `${gateway.host}\r`),
+    );
+    const socket = connect({ host: "127.0.0.1", port: gateway.port, noDelay: true });
+    let text = "";
+    socket.setEncoding("latin1").on("data", (some: string) => (text += some));
+    const closed = once(socket, "close");
+    for (let at = 0; at < bytes.length; at += step) {
+      socket.write(bytes.subarray(at, at + step));
+      if (step < 100) await pause(0);
     }
-  }
+    await closed;
+    const paths = text.match(/\r\n\r\n\/\w+?(?=HTTP|$)/g)?.map((path) => path.trim());
+    expect(paths).toEqual(["/first", "/again", "/second"]);
+    expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(3);
+  });
 
   it("do not keep others waiting until all of them are answered", async () => {
     const attack = pipeline(gateway, { requests: 5_000, limitMs: 20_000 });

@@ -241,17 +241,15 @@ describe("a bundle on Node", () => {
       socket.destroy();
     });
 
-    it("is not seen in a request that begins like its preface", async () => {
+    it.each(["PRI * HTTP/1.1", "PUT / HTTP/1.1"])("is not seen in %s, which begins like its preface", async (line) => {
       const { port } = await start(bundleText(["good"]));
-      for (const line of ["PRI * HTTP/1.1", "PUT / HTTP/1.1"]) {
-        const socket = await dial(port);
-        socket.write(line.slice(0, 1));
-        await setImmediate();
-        socket.write(`${line.slice(1)}\r\nHost: good.example.com\r\nContent-Length: 0\r\n\r\n`);
-        const [answer] = (await once(socket, "data")) as [Buffer];
-        expect(String(answer)).toMatch(/^HTTP\/1\.1 (?:400 Bad Request|200 OK)\r\n/);
-        socket.destroy();
-      }
+      const socket = await dial(port);
+      socket.write(line.slice(0, 1));
+      await setImmediate();
+      socket.write(`${line.slice(1)}\r\nHost: good.example.com\r\nContent-Length: 0\r\n\r\n`);
+      const [answer] = (await once(socket, "data")) as [Buffer];
+      expect(String(answer)).toMatch(/^HTTP\/1\.1 (?:400 Bad Request|200 OK)\r\n/);
+      socket.destroy();
     });
 
     it("does not wait long for the rest of a preface, nor stops for it", async () => {
