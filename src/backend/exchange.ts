@@ -1,6 +1,7 @@
 /**
- * The exchange: one request and its response as gateway/ and backend/ speak of them. Hosts adapt it to what their
- * runtime has, because a web `Response` carries no trailers and, outside workerd, no 101.
+ * The exchange: one request and its response, in the form that gateway/ and backend/ pass on. Each host converts between
+ * an exchange and the types of its runtime. A web `Response` would not do, because it has no trailers and, outside
+ * workerd, no 101.
  */
 import type { BundleEndpoint, BundleRetry } from "../bundle/types.ts";
 import type { BackendFailure } from "./failure.ts";
@@ -16,16 +17,16 @@ export type HeaderList = readonly (readonly [name: string, value: string])[];
 export interface ExchangeRequest {
   readonly method: string;
   readonly scheme: "http" | "https";
-  /** Host and, where it was sent, port: the `Host` field or `:authority`. */
+  /** The hostname, and the port if the client sent one: the value of `Host` or `:authority`. */
   readonly authority: string;
   /** Path and query, starting with `/`, or `*`. From a client: as sent. To a backend: normalized. */
   readonly target: string;
-  /** Without `host`. */
+  /** All fields except `host`. */
   readonly headers: HeaderList;
   readonly body: ReadableStream<Uint8Array> | null;
   /** Settles when the body has ended. Null where the client's side carries no trailers. */
   readonly trailers: Promise<HeaderList> | null;
-  /** The protocol the client asks to change to (RFC 9110 §7.8), lower case: `websocket`. Null: none. */
+  /** The protocol to which the client asks to change (RFC 9110 §7.8), lower case, such as `websocket`; null: none. */
   readonly upgrade: string | null;
   /** Passes an informational response (103, for example; never 101) on at once. Null where the client's side carries none. */
   readonly informational: ((status: number, headers: HeaderList) => void) | null;
@@ -67,13 +68,16 @@ export interface RequestClient {
   /** The connection that the request came on; the same object for all requests of one connection. */
   readonly connection: object;
   readonly address: string | null;
-  /** Since when the client neither sends nor takes the bytes that its request waits for, monotonic; null while it does. */
+  /**
+   * The time since which the client has neither sent nor taken the bytes that its request waits for, monotonic; null while
+   * the request does not wait for its client.
+   */
   readonly stalledSinceMs: number | null;
   /** Ends the request, because other clients need the connection that it holds. */
   cut(): void;
 }
 
-/** What a route says of its requests (`HTTPRouteRule.timeouts`, `HTTPRouteRule.retry`). */
+/** The limit and the retries that a route sets for its requests (`HTTPRouteRule.timeouts`, `HTTPRouteRule.retry`). */
 export interface SendOptions {
   /** The limit of one attempt, from its request to the end of its response. 0: no limit; null: the defaults hold. */
   readonly backendRequestMs: number | null;
@@ -90,7 +94,7 @@ export type Sent =
     }
   | { readonly kind: "failed"; readonly failure: BackendFailure; readonly endpoint: BundleEndpoint | null };
 
-/** What the access log says of the connection that a response came on. */
+/** Facts for the access log about the connection on which a response came. */
 export interface ConnectionFacts {
   /** "h2", "h2c" or "http/1.1". */
   readonly protocol: string;

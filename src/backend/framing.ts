@@ -2,8 +2,8 @@
 import type { ExchangeRequest, HeaderList } from "./exchange.ts";
 
 /**
- * Why this request must not be written, or null. A length that is not the body's makes the backend take the next
- * request on the connection for the rest of it (RFC 9112 §6.3, §11.2: request smuggling).
+ * The fault for which a request must not be written, or null. With a Content-Length above the body's length, the backend
+ * would take the next request on the connection for the rest of the body (RFC 9112 §6.3, §11.2: request smuggling).
  */
 export function requestFault({ headers, body }: Pick<ExchangeRequest, "headers" | "body">): string | null {
   const [first, ...others] = valuesOf(headers, "content-length");
@@ -13,7 +13,7 @@ export function requestFault({ headers, body }: Pick<ExchangeRequest, "headers" 
   return body === null && Number(first) !== 0 ? "a content-length without a body" : null;
 }
 
-/** Why this response must not be passed on, or null. */
+/** The fault for which a response must not be passed on, or null. */
 export function responseFault(status: number, headers: HeaderList): string | null {
   // RFC 9110 §15: "values outside the range 100..599 are invalid".
   if (status > 599) return `status ${status}`;
@@ -25,7 +25,10 @@ export function responseFault(status: number, headers: HeaderList): string | nul
   return isChunked ? null : "a transfer coding nobody asked for";
 }
 
-/** Why this 101 must not be passed on, or null. RFC 9110 §7.8: a server MUST NOT switch to a protocol that was not asked for. */
+/**
+ * The fault for which a 101 must not be passed on, or null. RFC 9110 §7.8: a server MUST NOT switch to a protocol that was
+ * not asked for.
+ */
 export function upgradeFault(
   { status, headers }: { readonly status: number; readonly headers: HeaderList },
   asked: string | null,
@@ -36,8 +39,8 @@ export function upgradeFault(
 }
 
 /**
- * Whether a response must have no Content-Length. RFC 9110 §8.6: it MUST NOT be sent in a 1xx or 204; a client that
- * believed it would take the next message for the rest of this one.
+ * Whether a response must have no Content-Length. RFC 9110 §8.6: a server MUST NOT send the field in a 1xx or
+ * 204. A client that believed the field would take the next message for the rest of this one.
  */
 export const mustOmitLength = (status: number): boolean => status < 200 || status === 204;
 

@@ -3,7 +3,10 @@ import type { BundleEndpoint } from "../bundle/types.ts";
 
 /** One side of a byte stream. At most one read and one write are outstanding at a time. */
 export interface ByteStream {
-  /** The next bytes, or null at the peer's end. The view is the caller's until its next read. Rejects when the connection broke. */
+  /**
+   * The next bytes, or null once the peer has ended its direction. The caller may use the view until the next read. Rejects
+   * when the connection broke.
+   */
   read(): Promise<Uint8Array | null>;
   /** Resolves when the runtime can take more; keeps no view of `bytes` after that. Rejects when the connection broke. */
   write(bytes: Uint8Array): Promise<void>;
@@ -11,10 +14,10 @@ export interface ByteStream {
   close(): void;
 }
 
-/** Opens a connection. Rejects with a {@link DialError}; an abort closes the attempt. */
+/** A function that opens a TCP connection. Rejects with a {@link DialError}; an abort closes the attempt. */
 export type Dial = (endpoint: BundleEndpoint, signal: AbortSignal) => Promise<ByteStream>;
 
-/** Why a dial failed. `refused`: the peer refused the connection; `unreachable`: there is no route or no such name. */
+/** The failure of a dial. `refused`: the peer refused the connection; `unreachable`: there is no route or no such name. */
 export class DialError extends Error {
   readonly reason: "refused" | "unreachable" | "timeout" | "prohibited";
   constructor(reason: DialError["reason"], message: string) {
@@ -26,7 +29,7 @@ export class DialError extends Error {
 
 /**
  * AES-GCM in place and synchronous, for large records (ring in WASM has no AES-NI: a host call is ten times faster).
- * All four runtimes have it through node:crypto; without it ChaCha20-Poly1305 is offered first.
+ * All four runtimes have AES-GCM through node:crypto. Without a RuntimeAead, ChaCha20-Poly1305 is offered first.
  */
 export interface RuntimeAead {
   /** A key of 16 or 32 bytes (copied); answers a handle. */
@@ -47,13 +50,13 @@ export interface Runtime {
   readonly aead: (() => RuntimeAead) | null;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
-  /** Milliseconds from some start, never backwards. */
+  /** A clock in milliseconds that never goes backwards. */
   readonly monotonicMs: () => number;
   readonly randomFill: (bytes: Uint8Array<ArrayBuffer>) => void;
   readonly sha256: (bytes: Uint8Array) => Uint8Array;
   /**
-   * Runs `act` once more work may have come together: never within the call, and before the runtime waits for I/O.
-   * What is queued until then leaves as one write, and writes to many sockets leave one after the other.
+   * Runs `act` after the call, once callers may have queued more work, and before the runtime waits for I/O. What is
+   * queued for a connection until then leaves in one write, and writes to many sockets leave one after the other.
    */
   readonly soon: (act: () => void) => void;
   readonly dial: Dial;

@@ -1,4 +1,4 @@
-/** From an endpoint to a connection that may carry requests: dial, TLS, verdict. */
+/** The steps from an endpoint to a connection that may carry requests: dial, TLS, verdict. */
 import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
 import type { Connection } from "../engine/connection.ts";
 import { ConnectionError } from "../engine/errors.ts";
@@ -18,7 +18,7 @@ export type Connected =
       readonly leavesOut: boolean;
     };
 
-/** Why a dial was given up, the reason of its signal: its time is up, the client has left, or another dial was faster. */
+/** The reason of an aborted dial's signal: its time is up, the client has left, or another dial was faster. */
 export type AbandonReason = "timeout" | "gone" | "lost";
 
 /** What to connect to, and with what. */
@@ -74,7 +74,7 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
   const { transport } = backend;
   switch (transport.kind) {
     case "refused":
-      // backends.ts answers before any dial; a stream here would be a plaintext hole.
+      // backends.ts answers requests for a refused transport before any dial. Requests on this stream would be in plaintext.
       stream.close();
       throw new RangeError("a refused transport is never dialled");
     case "plaintext": {
@@ -95,7 +95,7 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
         return { kind: "session-refused", failure: result.failure };
       } catch (error) {
         stream.close();
-        // An engine that died while it was given the policy; anything else is a bug of ours.
+        // The engine trapped while it read the policy. Any other error is a bug of ours.
         if (error instanceof ConnectionError && error.code === "engine-trapped") return notConnected(failureOf(error));
         throw error;
       }

@@ -1,8 +1,12 @@
-/** The border to wasm/: the numbers of `wasm/src/ffi.rs`, `report.rs`, `error.rs` and `connection.rs`. */
+/**
+ * The ABI of the module: its functions, and the numbers that `wasm/src/ffi.rs`, `report.rs`, `error.rs` and
+ * `connection.rs` define.
+ */
 
+/** The version of the ABI; an instance refuses a module of another version. */
 export const ABI_VERSION = 4;
 
-/** Every function answers a number at or above 0, or -1 with a failure in the report. */
+/** The functions of the module. Each answers a number at or above 0, or -1 with a failure in the report. */
 export interface Exports {
   readonly memory: WebAssembly.Memory;
   _initialize(): void;
@@ -36,7 +40,10 @@ export interface Exports {
   witness(length: number): number;
 }
 
-/** The calls that leave their connection's status in the report; after any other it may be another connection's. */
+/**
+ * The functions that leave the status of their connection in the report. After any other function the report may have the
+ * status of another connection.
+ */
 export type StatusExports = Pick<
   Exports,
   | "feed"
@@ -56,17 +63,18 @@ export type StatusExports = Pick<
 
 /** Indices into the report, eight u32. */
 export const REPORT = { status: 0, pointer: 1, length: 2, code: 3, aux: 4, sent: 5, capacity: 6, inFlight: 7 } as const;
+/** The number of u32 in the report. */
 export const REPORT_WORDS = 8;
 
-/** The low three bits of a status. */
+/** The phases of a connection: values of the low three bits of its status. */
 export const PHASE = { handshaking: 0, awaitingVerdict: 1, completing: 2, open: 3, closed: 4 } as const;
 export const PHASE_MASK = 7;
 export const STATUS = { output: 8, ready: 16, accepts: 32, http2: 64, draining: 128 } as const;
 
-/** What `response_next` answers; 0 is "nothing new". */
+/** The kinds of events that `response_next` answers; 0: there is no event. */
 export const EVENT = { informational: 1, head: 2, data: 3, trailers: 4, upgraded: 5, end: 6, failed: 7 } as const;
 
-/** The questions of `wasm/src/witness.rs`, how each tells the name, and the one answer that accepts. */
+/** Numbers of `wasm/src/witness.rs`: the kinds of questions, the kinds of names in them, and the answer that accepts. */
 export const WITNESS = { judge: 1, verifySignatures: 2, noName: 0, dnsName: 1, address: 2, accepted: 1 } as const;
 
 /** Failure codes by number (`wasm/src/error.rs`). */

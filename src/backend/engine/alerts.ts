@@ -1,4 +1,4 @@
-/** The TLS alert that says a refusal to the peer (RFC 8446 §6.2). */
+/** The TLS alerts that tell the peer of a refusal (RFC 8446 §6.2). */
 import type { RefusalCode } from "../../trust/index.ts";
 
 export const BAD_CERTIFICATE = 42;
@@ -8,6 +8,7 @@ const CERTIFICATE_EXPIRED = 45;
 const CERTIFICATE_UNKNOWN = 46;
 const UNKNOWN_CA = 48;
 
+/** The description of the alert for each refusal code. */
 export const ALERTS: Readonly<Record<RefusalCode, number>> = {
   "no-certificate": CERTIFICATE_UNKNOWN,
   "unknown-ca": UNKNOWN_CA,

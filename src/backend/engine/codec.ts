@@ -1,12 +1,12 @@
 /**
- * The binary forms that cross the border (`wasm/src/codec.rs`), little-endian. Header values are bytes: each is one
- * character below U+0100 here ("latin1", as Fetch has it), never UTF-8.
+ * The binary encodings between TypeScript and the module (`wasm/src/codec.rs`), little-endian. A header value is a string
+ * whose characters, all below U+0100, stand for one byte each ("latin1", as Fetch has it); it is never UTF-8.
  */
 import type { TlsVersion } from "../../bundle/types.ts";
 import type { HeaderList } from "../exchange.ts";
 import { ConnectionError } from "./errors.ts";
 
-/** Writes into the module's input buffer and answers the length written; refuses what does not fit. */
+/** A writer into the module's input buffer. It throws a ConnectionError with code `too-large` for what does not fit. */
 export class Writer {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -41,13 +41,13 @@ export class Writer {
     this.#at += value.length;
   }
 
-  /** Length in four bytes, then the bytes. */
+  /** Writes the length in four bytes, then the bytes. */
   long(value: Uint8Array): void {
     this.u32(value.length);
     this.bytes(value);
   }
 
-  /** Length in two bytes, then each character as one byte. */
+  /** Writes the length in two bytes, then each character as one byte. */
   short(value: string): void {
     this.u16(value.length);
     this.#room(value.length);
@@ -71,7 +71,7 @@ export class Writer {
   }
 }
 
-/** Reads what the module wrote; it is ours, so a short read is our bug. */
+/** A reader of the module's output. Output that is cut short is a bug of ours, because the module is ours. */
 export class Reader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -94,7 +94,7 @@ export class Reader {
     return this.u16() + this.u16() * 0x10000;
   }
 
-  /** A copy: the module's memory changes with the next call. */
+  /** The next bytes, copied because the module's memory changes with the next call. */
   take(length: number): Uint8Array {
     return this.#bytes.slice(this.#at, (this.#at += length));
   }
@@ -113,12 +113,15 @@ export class Reader {
   }
 }
 
-/** What the peer presented, and what was negotiated. */
+/** The chain that the peer presented, and what the handshake negotiated. */
 export interface PresentedChain {
   readonly sni: string;
-  /** DER, end-entity certificate first: the one whose key signed the handshake (on a resumed one: the original's). */
+  /**
+   * The certificates in DER, the end-entity certificate first. The key of the end-entity certificate signed the handshake,
+   * or, on a resumed connection, the original handshake.
+   */
   readonly chain: readonly Uint8Array[];
-  /** Stapled to the chain (RFC 6066 §8), DER; null without one and on a resumed connection. */
+  /** The stapled OCSP response (RFC 6066 §8) in DER; null without one, and on a resumed connection. */
   readonly ocspResponse: Uint8Array | null;
   readonly tlsVersion: TlsVersion;
   /** The cipher suite's number (RFC 8446 §B.4). */
@@ -127,6 +130,7 @@ export interface PresentedChain {
   readonly resumed: boolean;
 }
 
+/** The presented chain from the module's output. `sni` is the name in the ClientHello. */
 export function readPresented(bytes: Uint8Array, sni: string): PresentedChain {
   const reader = new Reader(bytes);
   const tlsVersion = reader.u8() === 3 ? "1.3" : "1.2";
@@ -146,7 +150,7 @@ export function readPresented(bytes: Uint8Array, sni: string): PresentedChain {
   };
 }
 
-/** One character a byte. `TextDecoder("latin1")` would be windows-1252; spreading the bytes iterates over them. */
+/** The bytes, each as one character. `TextDecoder("latin1")` decodes windows-1252, and spreading the bytes is slow. */
 function latin1(bytes: Uint8Array): string {
   if (bytes.length <= CALL_ARGUMENTS) return Reflect.apply(String.fromCharCode, null, bytes);
   let text = "";
@@ -156,5 +160,5 @@ function latin1(bytes: Uint8Array): string {
   return text;
 }
 
-/** Safe number of arguments of one call in every engine. */
+/** A number of arguments that every JavaScript engine takes in one call. */
 const CALL_ARGUMENTS = 4096;

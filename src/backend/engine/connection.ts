@@ -1,4 +1,4 @@
-/** What an open backend connection can do. */
+/** An open connection to a backend, as files outside of engine/ use it. */
 import type { TlsVersion } from "../../bundle/types.ts";
 import type { VerifiedPeer } from "../../trust/index.ts";
 import type { ExchangeResponse } from "../exchange.ts";
@@ -37,8 +37,8 @@ export class Connection {
   }
 
   /**
-   * Whether the connection is not known to be over, nor going away (GOAWAY; requests in flight then still finish). A
-   * peer may have closed it without our knowing yet: the next request then fails.
+   * Whether the connection is not known to be over, nor going away (GOAWAY; requests in flight then still finish). When
+   * the peer has closed the connection and nothing has shown that yet, the next request fails.
    */
   get alive(): boolean {
     return this.#pump.endReason === null && !this.#pump.module.isDraining;
@@ -49,17 +49,17 @@ export class Connection {
     return this.#pump.accepts && this.#pump.inFlight < this.#pump.module.capacity;
   }
 
-  /** How many requests are in flight. */
+  /** The number of requests in flight. */
   get inflight(): number {
     return this.#pump.inFlight;
   }
 
-  /** Requests that may be in flight together: 1 on HTTP/1.1; on HTTP/2 what the peer's SETTINGS and our bound allow. */
+  /** The number of requests that may be in flight together: 1 on HTTP/1.1; on HTTP/2 what SETTINGS and our limit allow. */
   get maxConcurrent(): number {
     return this.#pump.module.capacity;
   }
 
-  /** What the first bytes received are: a backend that speaks TLS answers plaintext with a TLS record. */
+  /** The kind of the first bytes received: a TLS record shows that a backend which was sent plaintext speaks TLS. */
   get firstBytes(): FirstBytes {
     return this.#pump.received.firstBytes;
   }

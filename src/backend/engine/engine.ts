@@ -4,18 +4,22 @@ import { Writer } from "./codec.ts";
 import { type EngineRuntime, Instance } from "./instance.ts";
 import { type OfferSource, type Offers, readOffers } from "./offers.ts";
 
+/** What a TLS configuration is made of. */
 export interface TlsConfigSpec {
-  /** In order of preference. */
+  /** Protocol names, in order of preference. */
   readonly alpn: readonly string[];
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
-  /** DER, end-entity certificate first; the key as PKCS#8 DER, which the engine wipes from its input after reading. */
+  /**
+   * The certificate that the Gateway presents: the chain in DER, the end-entity certificate first, and the key in PKCS#8
+   * DER, which the module overwrites in its input once the key is read.
+   */
   readonly clientIdentity: { readonly chain: readonly Uint8Array[]; readonly pkcs8: Uint8Array } | null;
 }
 
 /**
- * Made on first use, so that importing costs nothing and workerd instantiates inside a request. One engine serves
- * many connections; a trap kills them all, then `dead` is true and the owner makes a new engine.
+ * An engine. Its instance is made on first use, so that importing costs nothing and workerd instantiates inside a request.
+ * One engine serves many connections. A trap ends all of them; then `dead` is true, and the owner makes a new engine.
  */
 export class Engine {
   readonly #runtime: EngineRuntime;
@@ -28,32 +32,36 @@ export class Engine {
     this.#onIdle = onIdle;
   }
 
-  /** Connections that hold memory in this engine. */
+  /** The number of connections that hold memory in this engine. */
   get connections(): number {
     return this.#instance?.connections ?? 0;
   }
 
-  /** How many connections this engine has had in all, closed ones too. */
+  /** The number of connections that this engine has had in all, closed ones too. */
   get made(): number {
     return this.#instance?.made ?? 0;
   }
 
-  /** 0 while nothing has used it, and once it is dead. */
+  /** The size of the instance's memory; 0 before the first use, and once the engine is dead. */
   get memoryBytes(): number {
     return this.#instance === null || this.dead ? 0 : this.#instance.memoryBytes;
   }
 
+  /** Whether the instance has trapped. */
   get dead(): boolean {
     return this.#instance !== null && this.#instance.trapped !== null;
   }
 
-  /** For connections of this room. */
+  /** The instance, for files of backend/ alone. */
   get instance(): Instance {
     this.#instance ??= new Instance(this.#runtime, this.#onIdle);
     return this.#instance;
   }
 
-  /** One per policy and client identity: session tickets and refused chains are kept in it. Throws a ConnectionError on an unusable identity. */
+  /**
+   * Makes a configuration, which keeps the session tickets of its connections. Throws a ConnectionError when the client
+   * identity cannot be used.
+   */
   config(spec: TlsConfigSpec): TlsConfig {
     const { instance } = this;
     const writer = new Writer(instance.input);
@@ -73,6 +81,7 @@ export class Engine {
   }
 }
 
+/** A TLS configuration in an instance of the module. */
 export class TlsConfig implements OfferSource {
   readonly instance: Instance;
   readonly handle: number;
@@ -86,13 +95,13 @@ export class TlsConfig implements OfferSource {
     this.#versions = { minVersion, maxVersion };
   }
 
-  /** What its ClientHellos offer. */
+  /** The offers of this configuration's ClientHello. */
   offers(): Offers {
     this.instance.callOrThrow((wasm) => wasm.offers(this.handle));
     return readOffers(this.instance.output, this.#versions.minVersion, this.#versions.maxVersion);
   }
 
-  /** Forgets its tickets; connections made with it go on. */
+  /** Frees the configuration and its tickets. Connections made with this configuration go on. */
   free(): void {
     if (this.instance.trapped === null) this.instance.call((wasm) => wasm.config_free(this.handle));
   }

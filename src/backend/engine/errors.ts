@@ -1,7 +1,7 @@
-/** What can go wrong on a backend connection, once it is dialled. */
+/** The errors of a connection to a backend, after the dial. */
 import { CODES } from "./abi.ts";
 
-/** A closed list, never renamed: gateway/ maps each to one HTTP answer. */
+/** The codes of errors: a closed list. connect/failures.ts maps each to a `TransportCode`. */
 export type ConnectionErrorCode =
   | "tls-protocol"
   | "tls-alert"
@@ -26,22 +26,24 @@ export type ConnectionErrorCode =
   | "engine-trapped"
   | "internal";
 
+/** The fields of an error. */
 export interface ConnectionFailure {
   readonly code: ConnectionErrorCode;
-  /** What we wanted at that point, for people. */
+  /** What the engine expected at that point, as a text for people. */
   readonly expected: string;
-  /** What came instead, for people: printable ASCII, bounded. */
+  /** What came instead, as a text for people: printable ASCII of bounded length. */
   readonly received: string;
-  /** `nothing`: the peer has not processed the request, any method may be retried. */
+  /** Whether the peer may have processed the request. After `nothing`, a request of any method may be sent again. */
   readonly sent: "nothing" | "maybe";
-  /** `tls-alert`: the alert's description (RFC 8446 §6). */
+  /** The description of the alert (RFC 8446 §6), for code `tls-alert`. */
   readonly alert: number | null;
-  /** `stream-reset`, `going-away`, `http2-protocol`: the error code (RFC 9113 §7). */
+  /** The HTTP/2 error code (RFC 9113 §7), for codes `stream-reset`, `going-away` and `http2-protocol`. */
   readonly http2Error: number | null;
-  /** The response's head had come. */
+  /** Whether the response's head had come. */
   readonly afterHead: boolean;
 }
 
+/** An error of a connection, or of one request on it. */
 export class ConnectionError extends Error implements ConnectionFailure {
   readonly code: ConnectionErrorCode;
   readonly expected: string;
@@ -68,21 +70,21 @@ export class ConnectionError extends Error implements ConnectionFailure {
     this.afterHead = more.afterHead ?? false;
   }
 
-  /** The same failure, for a request of whose response a part has come. */
+  /** This error, for a request whose response had come in part. */
   asIncomplete(): ConnectionError {
     const { received, alert, http2Error } = this;
     const code = ENDS_OF_PEER.has(this.code) ? "response-incomplete" : this.code;
     return new ConnectionError(code, received, { sent: "maybe", alert, http2Error, afterHead: true });
   }
 
-  /** The same failure of the connection, for a request of which `sent` tells whether a part of it may have arrived. */
+  /** This error of the connection, for a request with its own `sent`. */
   withSent(sent: "nothing" | "maybe"): ConnectionError {
     const { alert, http2Error, expected } = this;
     return new ConnectionError(this.code, this.received, { sent, alert, http2Error, expected });
   }
 }
 
-/** RFC 9209 §2.3: an end after a part of the response makes the response incomplete. */
+/** Codes that become `response-incomplete` when a part of the response had come (RFC 9209 §2.3). */
 const ENDS_OF_PEER: ReadonlySet<ConnectionErrorCode> = new Set<ConnectionErrorCode>([
   "peer-closed",
   "peer-truncated",
@@ -91,7 +93,7 @@ const ENDS_OF_PEER: ReadonlySet<ConnectionErrorCode> = new Set<ConnectionErrorCo
   "going-away",
 ]);
 
-/** A failure the module reported. */
+/** The error that the module's report describes. */
 export function fromReport(code: number, aux: number, sent: number, detail: string): ConnectionError {
   const name = BY_NUMBER.get(code) ?? "internal";
   return new ConnectionError(name, detail, {

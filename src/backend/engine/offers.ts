@@ -1,9 +1,12 @@
-/** What a ClientHello of ours offers, for people: a backend that shares none of it answers with an alert alone. */
+/**
+ * The offers of our ClientHello, for the text of a failure. A backend that accepts none of them answers with an alert,
+ * which does not say what the backend would accept.
+ */
 import type { TlsVersion } from "../../bundle/types.ts";
 import { Reader } from "./codec.ts";
 import { ConnectionError } from "./errors.ts";
 
-/** Names as IANA has them, in order of preference. */
+/** The offers, by IANA's names, each list in order of preference. */
 export interface Offers {
   readonly versions: readonly TlsVersion[];
   readonly cipherSuites: readonly string[];
@@ -11,14 +14,14 @@ export interface Offers {
   readonly signatureSchemes: readonly string[];
 }
 
-/** The configuration of which a ClientHello offers something. */
+/** A configuration, as far as its ClientHello shows it. */
 export interface OfferSource {
-  /** In order of preference. */
+  /** Protocol names, in order of preference. */
   readonly alpn: readonly string[];
   offers(): Offers;
 }
 
-/** Reads `wasm/src/config.rs`'s `offers`: three lists of numbers. */
+/** The offers from the module's output, three lists of numbers (`offers` of `wasm/src/config.rs`). */
 export function readOffers(bytes: Uint8Array, minVersion: TlsVersion, maxVersion: TlsVersion): Offers {
   const reader = new Reader(bytes);
   const names = (known: Readonly<Record<number, string>>): string[] =>
@@ -34,7 +37,7 @@ export function readOffers(bytes: Uint8Array, minVersion: TlsVersion, maxVersion
   };
 }
 
-/** RFC 8446 §6.2. */
+/** Descriptions of alerts (RFC 8446 §6.2). */
 const HANDSHAKE_FAILURE = 40;
 const PROTOCOL_VERSION = 70;
 const INSUFFICIENT_SECURITY = 71;
@@ -42,8 +45,8 @@ const UNRECOGNIZED_NAME = 112;
 const NO_APPLICATION_PROTOCOL = 120;
 
 /**
- * The peer's alert in answer to a ClientHello, with what was offered to it. RFC 8446 §6.2: such an alert says that the
- * peer cannot negotiate from that, and not what it has. Any other error is answered as it is.
+ * The error with the offers that the peer's alert is about. RFC 8446 §6.2: such an alert says that the peer can negotiate
+ * from none of the offers, and not what the peer supports. Any other error is returned unchanged.
  */
 export function withOffers(error: ConnectionError, source: OfferSource, sni: string): ConnectionError {
   const explained = explainAlert(error.alert, source, sni);
@@ -60,7 +63,7 @@ function explainAlert(
 ): { expected: string; missing: string } | null {
   switch (alert) {
     case HANDSHAKE_FAILURE:
-    case PROTOCOL_VERSION: // OpenSSL says so too where its key fits no scheme of TLS 1.3
+    case PROTOCOL_VERSION: // OpenSSL also sends this one when its key fits no scheme of TLS 1.3.
     case INSUFFICIENT_SECURITY: {
       const { versions, cipherSuites, groups, signatureSchemes } = source.offers();
       const expected =

@@ -5,7 +5,7 @@ import { type Background, failureResponse, type Front, type Gateway, internalFai
 
 /** Values that the host hands to the app with each request, as Hono's `env`. */
 interface AppBindings {
-  /** The client's side of this request: a worker cannot see the port it was reached on, so its host says it. */
+  /** The client's side of this request. The app cannot see the port that the client connected to, so the host names it. */
   readonly front: Front;
   readonly background: Background;
   /** Turns a field's value into latin-1 (one character a byte), as an exchange has it; null when bytes of it are lost. */

@@ -117,7 +117,7 @@ function writable(backend: ByteStream): Writable {
   const wire = new Writable({
     writev: (parts, done) => {
       const bytes = Buffer.concat(parts.map(({ chunk }) => chunk as Uint8Array));
-      // oxlint-disable-next-line promise/no-callback-in-promise -- node:stream has no other way to hear of it
+      // oxlint-disable-next-line promise/no-callback-in-promise -- node:stream takes the outcome by this callback alone
       void backend.write(bytes).then(() => done(), done);
     },
   });

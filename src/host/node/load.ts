@@ -4,7 +4,7 @@
  */
 import type { ServerHttp2Stream } from "node:http2";
 
-/** The number of requests that a client may cancel beyond as many as were answered: a hundred downloads stopped at once. */
+/** The number of requests that a client may cancel beyond those answered. A user may stop a hundred downloads at once. */
 const CANCELLED = 100;
 
 /** The load of one connection, of which `max` requests may be in work at a time. */
