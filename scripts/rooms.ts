@@ -68,7 +68,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "runtime.ts",
     "limits.ts",
     "random.ts",
-    "soon.ts",
+    "after-microtasks.ts",
   ],
   gateway: [
     "index.ts",

@@ -14,7 +14,7 @@ import { Pool } from "./pool/pool.ts";
 import { createRandom } from "./random.ts";
 import { keepInvocation, type Runtime } from "./runtime.ts";
 import { attempt } from "./send/attempt.ts";
-import { BackendRegistry } from "./send/registry.ts";
+import { BackendRegistry } from "./send/backend-registry.ts";
 import { Replay } from "./send/replay.ts";
 import { backoffMs, isRepeatable, isWorthRetrying } from "./send/retries.ts";
 

@@ -21,4 +21,4 @@ export {
 export { type BackendFailure, type TransportCode, transportFailure } from "./failure.ts";
 export { type ByteStream, type Dial, DialError, type Runtime, type RuntimeAead } from "./runtime.ts";
 export { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "./limits.ts";
-export { afterMicrotasks } from "./soon.ts";
+export { afterMicrotasks } from "./after-microtasks.ts";

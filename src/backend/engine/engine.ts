@@ -2,7 +2,7 @@
 import type { TlsVersion } from "../../bundle/types.ts";
 import { Writer } from "./codec.ts";
 import { type EngineRuntime, Instance } from "./instance.ts";
-import { type OfferSource, type Offers, readOffers } from "./offers.ts";
+import { type OfferSource, type Offers, readOffers } from "./client-hello-offers.ts";
 
 /** What a TLS configuration is made of. */
 export interface TlsConfigSpec {

@@ -9,7 +9,7 @@ import { type PresentedChain, readPresented, Writer } from "./codec.ts";
 import { Connection, type Security } from "./connection.ts";
 import type { Engine, TlsConfig } from "./engine.ts";
 import { ConnectionError, type ConnectionErrorCode } from "./errors.ts";
-import { withOffers } from "./offers.ts";
+import { withOffers } from "./client-hello-offers.ts";
 import { Pump } from "./pump.ts";
 
 /** What a TLS connection is opened for. */

@@ -3,9 +3,9 @@ import { abandonedBy, connect, type Connected } from "../connect/connect.ts";
 import { codeOf } from "../events.ts";
 import type { DialCandidate } from "./acquire.ts";
 import type { Endpoint } from "./endpoints.ts";
-import { recordFailure, reportConclusion } from "./record.ts";
+import { recordFailure, reportConclusion } from "./endpoint-record.ts";
 import type { DialOutcome } from "./refused-peer.ts";
-import type { BackendRegistry, BackendState } from "./registry.ts";
+import type { BackendRegistry, BackendState } from "./backend-registry.ts";
 
 /** The endpoints to dial in order, `first` first. `upgrade` is the protocol that the request asks to change to. */
 export function dialCandidates(

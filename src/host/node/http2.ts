@@ -13,7 +13,7 @@ import { isBun } from "./bun.ts";
 import { type AddClient, type Client, type Handle } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
-import { Load } from "./load.ts";
+import { Load } from "./http2-load.ts";
 import type { Pace, Paces } from "./pace.ts";
 import { bodyOf, writeBody } from "./streams.ts";
 

@@ -9,7 +9,7 @@ import type { FrontLimits } from "./limits.ts";
 type PaceLimits = Pick<FrontLimits, "paceMs" | "paceBytesPerMs">;
 
 /** A shorter wait for a client to take bytes of a response does not count: the backend is slow then, not the client. */
-const SOON_MS = 1_000;
+const UNCOUNTED_WAIT_MS = 1_000;
 
 /** The paces of all requests on one port. */
 export class Paces {
@@ -70,7 +70,7 @@ export class Pace implements RequestClient {
   }
 
   get download(): Direction {
-    return (this.#download ??= new Direction(this.#paces, this.cut, SOON_MS));
+    return (this.#download ??= new Direction(this.#paces, this.cut, UNCOUNTED_WAIT_MS));
   }
 
   /** The time since which the client has kept a direction waiting, the earlier of both; null when neither waits for it. */
@@ -86,7 +86,7 @@ class Direction {
   readonly #paces: Paces;
   readonly #cut: () => void;
   /** A wait that is shorter does not count. */
-  readonly #soonMs: number;
+  readonly #uncountedMs: number;
   /** The time waited since the body last kept the rate, and the bytes that have moved since then or wait to be taken. */
   #waitedMs = 0;
   #bytes = 0;
@@ -97,10 +97,10 @@ class Direction {
   /** The time since which no piece was taken; null when all were. */
   #unsentSinceMs: number | null = null;
 
-  constructor(paces: Paces, cut: () => void, soonMs: number) {
+  constructor(paces: Paces, cut: () => void, uncountedMs: number) {
     this.#paces = paces;
     this.#cut = cut;
-    this.#soonMs = soonMs;
+    this.#uncountedMs = uncountedMs;
   }
 
   /** The time since which the client has kept the body waiting, as if all waits were one; null when it does not wait. */
@@ -133,7 +133,7 @@ class Direction {
     this.#paces.slow.delete(this);
     const waitedMs = this.#sinceMs === null ? 0 : this.#paces.nowMs() - this.#sinceMs;
     this.#sinceMs = null;
-    if (waitedMs >= this.#soonMs) this.#waitedMs += waitedMs;
+    if (waitedMs >= this.#uncountedMs) this.#waitedMs += waitedMs;
     this.#bytes += bytes;
     if (this.#bytes < this.#waitedMs * this.#paces.limits.paceBytesPerMs) return;
     this.#waitedMs = 0;

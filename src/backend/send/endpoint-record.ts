@@ -3,7 +3,7 @@ import { codeOf } from "../events.ts";
 import type { BackendFailure } from "../failure.ts";
 import type { Endpoint } from "./endpoints.ts";
 import type { Conclusion, DialOutcome } from "./refused-peer.ts";
-import type { BackendContext, BackendState } from "./registry.ts";
+import type { BackendContext, BackendState } from "./backend-registry.ts";
 
 /** Puts a failure on the endpoint's record, which may eject it. */
 export function recordFailure(

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
-import { withOffers } from "../../src/backend/engine/offers.ts";
+import { withOffers } from "../../src/backend/engine/client-hello-offers.ts";
 import type { TlsVersion } from "../../src/bundle/types.ts";
 import { newConfig, newEngine } from "./fixtures/client.ts";
 
