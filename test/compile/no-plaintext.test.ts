@@ -3,24 +3,14 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compile } from "../../src/compile/index.ts";
+import { edgeObjects } from "../support/edge-objects.ts";
 
 const OPTIONS = { gateway: "shop/edge" };
 
 describe("no plaintext", () => {
   const ca = readFileSync(join(import.meta.dirname, "fixtures/ca-a.pem"), "utf8");
   const sound: object[] = [
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "GatewayClass",
-      metadata: { name: "lasthop" },
-      spec: { controllerName: "lasthop.dev/gateway-controller" },
-    },
-    {
-      apiVersion: "gateway.networking.k8s.io/v1",
-      kind: "Gateway",
-      metadata: { name: "edge", namespace: "shop" },
-      spec: { gatewayClassName: "lasthop", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
-    },
+    ...edgeObjects("shop"),
     {
       apiVersion: "gateway.networking.k8s.io/v1",
       kind: "HTTPRoute",

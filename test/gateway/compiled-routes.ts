@@ -1,25 +1,11 @@
 /** A bundle that the compiler makes of HTTPRoutes, so that their precedence in it is the compiler's. */
 import type { Bundle, BundleMatch } from "../../src/bundle/types.ts";
 import { compile } from "../../src/compile/index.ts";
+import { edgeObjects } from "../support/edge-objects.ts";
 import type { SlowRoute } from "./slow-router.ts";
 
 /** How many routes have one creationTimestamp, so that their names decide which one is senior. */
 const SAME_AGE = 3;
-
-const EDGE = [
-  {
-    apiVersion: "gateway.networking.k8s.io/v1",
-    kind: "GatewayClass",
-    metadata: { name: "lasthop" },
-    spec: { controllerName: "lasthop.dev/gateway-controller" },
-  },
-  {
-    apiVersion: "gateway.networking.k8s.io/v1",
-    kind: "Gateway",
-    metadata: { name: "edge", namespace: "test" },
-    spec: { gatewayClassName: "lasthop", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
-  },
-];
 
 /** The name of the HTTPRoute whose place among all, by age and then by name, is `seniority`. */
 export function routeNameOf(seniority: number): string {
@@ -30,7 +16,7 @@ export function routeNameOf(seniority: number): string {
 export function compileRoutes(routes: readonly SlowRoute[]): Bundle {
   const names = [...new Set(routes.map(({ rule }) => rule.route))];
   const objects = names.map((name) => routeObject(routes.filter(({ rule }) => rule.route === name)));
-  const text = [...EDGE, ...objects].map((object) => JSON.stringify(object)).join("\n---\n");
+  const text = [...edgeObjects("test"), ...objects].map((object) => JSON.stringify(object)).join("\n---\n");
   const { bundle } = compile([{ file: "routes.yaml", text }], { gateway: "test/edge" });
   if (bundle === null) throw new Error("no bundle");
   return bundle;

@@ -97,7 +97,7 @@ export async function attempt(
     const repeat = isRepeatable(sent, request, body)
       ? repeatAfter(failure, { isReused, isHttp2, repeats, begun, endpoint, state, nowMs: runtime.monotonicMs() })
       : null;
-    // That a connection ended between two requests is no fault of its endpoint.
+    // An endpoint is not to blame for a connection that ended between two requests.
     if (repeat?.reason !== "stale") recordFailure(context, state, endpoint, failure);
     if (repeat === null) return sent;
     if (repeat.reason === "unprocessed")

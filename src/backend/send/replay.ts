@@ -56,7 +56,7 @@ export class Replay {
   finish(): void {
     this.#isFinal = true;
     this.#isKept = false;
-    // Nobody reads the body any more, so an error of its source concerns nobody.
+    // An error of the body's source has no reader any more who could be told.
     if (this.#isCancelled) this.#cancel().catch(() => undefined);
   }
 

@@ -191,7 +191,7 @@ class SocketStream implements ByteStream {
     // A peer that takes no bytes is not waited for.
     if (this.#socket.writableNeedDrain) return void this.#socket.destroy();
     this.#socket.end(() => this.#socket.destroy());
-    // Such a peer may also have left so few bytes that writableNeedDrain is false.
+    // A peer that takes no bytes may also have left too few of them for writableNeedDrain.
     if (this.#socket.writableLength > 0) this.#socket.setTimeout(LINGER_MS, () => this.#socket.destroy());
   }
 

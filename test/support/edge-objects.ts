@@ -1,0 +1,17 @@
+/** The objects that every cluster of a test begins with, as JSON. */
+
+/** lasthop's GatewayClass, and the Gateway `edge` of `namespace` with one HTTP listener on port 80. */
+export const edgeObjects = (namespace: string): readonly object[] => [
+  {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "GatewayClass",
+    metadata: { name: "lasthop" },
+    spec: { controllerName: "lasthop.dev/gateway-controller" },
+  },
+  {
+    apiVersion: "gateway.networking.k8s.io/v1",
+    kind: "Gateway",
+    metadata: { name: "edge", namespace },
+    spec: { gatewayClassName: "lasthop", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
+  },
+];
