@@ -1,8 +1,8 @@
 /** Clients that do not finish their TLS handshake, and clients that fill a port without asking for anything. */
 import { once } from "node:events";
-import { connect, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { setTimeout as pause } from "node:timers/promises";
+import { listen } from "../support/listen.ts";
 import type { Target } from "./target.ts";
 
 /** What a client sends of its handshake: nothing, half a ClientHello, or a byte of it now and then. */
@@ -51,18 +51,15 @@ async function joined(socket: Socket, sockets: Set<Socket>): Promise<void> {
   socket.resume();
 }
 
-/** As this process would send it. */
+/** The ClientHello that Node sends. */
 async function clientHello(): Promise<Buffer> {
-  const { createServer } = await import("node:net");
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
+  const server = createServer();
+  const port = await listen(server);
   const accepted = once(server, "connection") as Promise<[Socket]>;
-  const port = typeof address === "object" && address !== null ? address.port : 0;
   const client = connectTls({ host: "127.0.0.1", port, servername: "a.example.com" }).on("error", () => undefined);
   const [socket] = await accepted;
   const [hello] = (await once(socket, "data")) as [Buffer];
   for (const each of [client, socket]) each.destroy();
-  await Promise.all([new Promise((resolve) => void server.close(resolve)), pause(0)]);
+  await new Promise((resolve) => void server.close(resolve));
   return hello;
 }

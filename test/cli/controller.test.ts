@@ -1,48 +1,21 @@
 /** The messages of `lasthop controller` about a cluster, credentials or directory that cannot be used. */
-import { spawn } from "node:child_process";
 import { writeFile } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer } from "node:http";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { freePort } from "../../src/cli/demo/check.ts";
+import { listen } from "../support/listen.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+import { type Ended, run } from "./command.ts";
 
 let directory: string;
-let refusing: Server;
-beforeEach(async () => {
-  directory = await temporaryDirectory();
-  refusing = createServer((_request, response) => {
-    const message = "services is forbidden";
-    response.writeHead(403, { "content-type": "application/json" }).end(JSON.stringify({ kind: "Status", message }));
-  });
-  await new Promise<void>((resolve) => refusing.listen(0, "127.0.0.1", resolve));
-});
-afterEach(async () => {
-  refusing.closeAllConnections();
-  await new Promise((resolve) => refusing.close(resolve));
-});
+beforeEach(async () => void (directory = await temporaryDirectory()));
 
-const portOf = (server: Server): number => (server.address() as AddressInfo).port;
-
-/** Runs the command, stopped once its output matches `until`. Resolves with its exit code and output. */
-function run(args: readonly string[], until: RegExp | null = null): Promise<{ code: number | null; text: string }> {
+/** Runs `lasthop controller` without a kubeconfig that it could find by itself. */
+function controller(args: readonly string[], until?: RegExp): Promise<Ended> {
   const { KUBECONFIG: _, ...rest } = process.env;
   const all = ["controller", "--addresses=127.2.0.1", "--health=127.0.0.1:0", ...args];
-  const child = spawn(process.execPath, [MAIN, ...all], { env: { ...rest, HOME: directory } });
-  let text = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => {
-      text += chunk;
-      // Only one signal is sent, because a second one would end the process at once.
-      if (!child.killed && until?.test(text) === true) child.kill("SIGTERM");
-    });
-  }
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, text }));
-  });
+  return run(all, { ...(until !== undefined && { until }), env: { ...rest, HOME: directory } });
 }
 
 async function file(name: string, text: string): Promise<string> {
@@ -62,51 +35,65 @@ current-context: a
 `,
   );
 
+/** An API server that forbids every request. Resolves with its port. */
+async function forbidding(): Promise<number> {
+  const server = createServer((_request, response) => {
+    const message = "services is forbidden";
+    response.writeHead(403, { "content-type": "application/json" }).end(JSON.stringify({ kind: "Status", message }));
+  });
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  return listen(server);
+}
+
 describe("lasthop controller", () => {
-  it("names the kubeconfig that it cannot use, and the remedy", async () => {
-    const publish = `--publish=${join(directory, "publication")}`;
-    const broken = await file("broken", "clusters: [");
-    const aimless = await file("aimless", "apiVersion: v1\nkind: Config\n");
-    const cases: readonly (readonly [args: readonly string[], RegExp])[] = [
-      [["--kubeconfig", "/nowhere"], /the kubeconfig \/nowhere: ENOENT.*; give --kubeconfig/],
-      [["--kubeconfig", broken], /the kubeconfig .*broken: .*; give --kubeconfig/],
-      [["--kubeconfig", aimless], /aimless.*names no cluster.*use-context/],
-      [[], /there is no kubeconfig.*give --kubeconfig FILE, or set KUBECONFIG/],
-    ];
-    for (const [args, expected] of cases) {
-      const { code, text } = await run([publish, ...args]);
-      expect(text).toMatch(expected);
-      expect(text).not.toMatch(/^ +at /m);
-      expect(code).toBe(2);
-    }
+  it.each<[string, () => Promise<string | null>, RegExp]>([
+    ["is absent", async () => "/nowhere", /the kubeconfig \/nowhere: ENOENT.*; give --kubeconfig/],
+    ["is broken", () => file("broken", "clusters: ["), /the kubeconfig .*broken: .*; give --kubeconfig/],
+    [
+      "names no cluster",
+      () => file("aimless", "apiVersion: v1\nkind: Config\n"),
+      /aimless.*names no cluster.*use-context/,
+    ],
+    ["is not given", async () => null, /there is no kubeconfig.*give --kubeconfig FILE, or set KUBECONFIG/],
+  ])("names the remedy for a kubeconfig that %s", async (_, make, expected) => {
+    const given = await make();
+    const args = given === null ? [] : ["--kubeconfig", given];
+    const { code, text } = await controller([`--publish=${join(directory, "publication")}`, ...args]);
+    expect(text).toMatch(expected);
+    expect(text).not.toMatch(/^ +at /m);
+    expect(code).toBe(2);
   });
 
   it("names the directory that it cannot publish to", async () => {
     const taken = await file("taken", "");
-    const { code, text } = await run([`--publish=${taken}`, "--kubeconfig", await kubeconfig(portOf(refusing))]);
+    const { code, text } = await controller([
+      `--publish=${taken}`,
+      "--kubeconfig",
+      await kubeconfig(await forbidding()),
+    ]);
     expect(text).toMatch(/--publish .*taken: EEXIST.*give a directory/);
     expect(code).toBe(2);
   });
 
-  it("logs what the API server refuses, with and without a Lease, and keeps running", async () => {
-    const args = [`--publish=${join(directory, "publication")}`, "--kubeconfig", await kubeconfig(portOf(refusing))];
-    for (const lease of ["lasthop-system/lead", "none"]) {
-      const { code, text } = await run([...args, `--lease=${lease}`], /rbac\.yaml/);
-      expect(text).toMatch(
-        /(Lease lasthop-system\/lead|GatewayClass): GET \/.*: 403 services is forbidden; .*rbac\.yaml/,
-      );
-      expect(text).not.toMatch(/\\n +at /);
-      expect(code, "stopped by the signal").toBe(0);
-    }
+  it.each([
+    ["lasthop-system/lead", "Lease lasthop-system/lead"],
+    ["none", "GatewayClass"],
+  ])("logs what the API server refuses with --lease=%s, and keeps running", async (lease, refused) => {
+    const config = await kubeconfig(await forbidding());
+    const args = [`--publish=${join(directory, "publication")}`, "--kubeconfig", config, `--lease=${lease}`];
+    const { code, text } = await controller(args, /rbac\.yaml/);
+    expect(text).toMatch(new RegExp(`${refused}: GET /.*: 403 services is forbidden; .*rbac\\.yaml`));
+    expect(text).not.toMatch(/\\n +at /);
+    expect(code, "stopped by the signal").toBe(0);
   });
 
   it("logs that the API server cannot be reached, with its address", async () => {
-    const closed = createServer();
-    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
-    const port = portOf(closed);
-    await new Promise((resolve) => closed.close(resolve));
+    const port = await freePort();
     const args = [`--publish=${join(directory, "publication")}`, "--kubeconfig", await kubeconfig(port)];
-    const { text } = await run(args, /cannot be reached/);
+    const { text } = await controller(args, /cannot be reached/);
     expect(text).toContain(`http://127.0.0.1:${port} cannot be reached: connect ECONNREFUSED`);
   });
 });

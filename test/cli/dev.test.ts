@@ -1,19 +1,20 @@
 /** `lasthop dev` with keys: wrangler serves a Gateway that presents a client certificate. */
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
-import { createServer, type AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished } from "vitest";
+import { freePort } from "../../src/cli/demo/check.ts";
 import { startDev } from "../../src/cli/dev.ts";
 import { startMutual } from "../last-hop/mutual.ts";
+import { temporaryDirectory } from "../support/temporary-directory.ts";
 
 it(
   "gives the worker the keys that its bundle needs, in a file that only its owner can read",
   { timeout: 90_000 },
   async () => {
-    const directory = await mkdtemp(join(tmpdir(), "lasthop-dev-"));
+    const directory = await temporaryDirectory();
     const { manifests, close } = await startMutual();
+    onTestFinished(close);
     const file = join(directory, "cluster.yaml");
     await writeFile(file, manifests);
     const port = await freePort();
@@ -28,24 +29,20 @@ it(
       built: ({ digest }, changed) => void (changed && digests.push(digest)),
       workerLine: line,
     });
-    try {
-      expect(server, lines.join("\n")).not.toBeNull();
-      expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
-      for (const name of ["secrets.json", "secrets.env"])
-        expect((await stat(join(directory, "dev", name))).mode & 0o777, name).toBe(0o600);
-      // The file is written in place and in two steps, the first of which is not YAML.
-      await writeFile(file, manifests.replace("mutual.example.com", "other.example.com: ["));
-      await writeFile(file, manifests.replaceAll("mutual.example.com", "other.example.com"));
-      await expect.poll(() => digests).toHaveLength(1);
-      const { keys } = JSON.parse(await readFile(join(directory, "dev/secrets.json"), "utf8")) as { keys: object };
-      const [key = "", ...others] = Object.values(keys) as string[];
-      expect(key.length, `one key, and ${others.length} others`).toBeGreaterThan(100);
-      expect(lines.join("\n")).not.toContain(key.slice(0, 100));
-    } finally {
-      await server?.close();
-      await close();
-      await rm(directory, { recursive: true });
-    }
+    onTestFinished(() => server?.close());
+    expect(server, lines.join("\n")).not.toBeNull();
+    expect(await ask(port, "mutual.example.com")).toEqual([200, "DNS:edge.internal"]);
+    const modes = ["secrets.json", "secrets.env"].map(async (name) => (await stat(join(directory, "dev", name))).mode);
+    expect((await Promise.all(modes)).map((mode) => mode & 0o777)).toEqual([0o600, 0o600]);
+    // The file is written in place and in two steps, the first of which is not YAML.
+    await writeFile(file, manifests.replace("mutual.example.com", "other.example.com: ["));
+    await writeFile(file, manifests.replaceAll("mutual.example.com", "other.example.com"));
+    await expect.poll(() => digests).toHaveLength(1);
+    const { keys } = JSON.parse(await readFile(join(directory, "dev/secrets.json"), "utf8")) as { keys: object };
+    const [key = "", ...others] = Object.values(keys) as string[];
+    expect(key.length).toBeGreaterThan(100);
+    expect(others.length).toBe(0);
+    expect(lines.join("\n")).not.toContain(key.slice(0, 100));
   },
 );
 
@@ -59,12 +56,4 @@ function ask(port: number, host: string): Promise<[status: number, text: string]
       .on("error", reject)
       .end();
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -3,47 +3,30 @@ import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdir, open, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import * as consumers from "node:stream/consumers";
-import { setTimeout } from "node:timers/promises";
 import { beforeEach, describe, expect, it } from "vitest";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
+import { pause } from "../support/pause.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
-
-const MAIN = join(import.meta.dirname, "../../src/cli/main.ts");
+import { MAIN, run } from "./command.ts";
 
 let directory: string;
 beforeEach(async () => void (directory = await temporaryDirectory()));
 
-/** Runs the command, stopped once its output matches `until`. Resolves with its exit code and output. */
-function run(args: readonly string[], until: RegExp | null = null): Promise<{ code: number | null; text: string }> {
-  const child = spawn(process.execPath, [MAIN, "serve", directory, ...args]);
-  let text = "";
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
-    text += chunk;
-    if (until?.test(text) === true) child.kill("SIGTERM");
-  });
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (code) => resolve({ code, text }));
-  });
-}
-
 describe("lasthop serve DIRECTORY", () => {
-  it("refuses options that it would ignore", async () => {
-    for (const args of [["--secrets=keys.json"], ["--address=127.0.0.1"]]) {
-      const { code, text } = await run(args);
-      expect(text).toContain("--secrets and --address are for a bundle");
-      expect(code).toBe(2);
-    }
+  it.each(["--secrets=keys.json", "--address=127.0.0.1"])("refuses %s, which it would ignore", async (option) => {
+    const { code, text } = await run(["serve", directory, option]);
+    expect(text).toContain("--secrets and --address are for a bundle");
+    expect(code).toBe(2);
   });
 
   it("says that nothing is published yet, and which pointer is broken", async () => {
-    expect((await run([], /no Gateway is served yet/)).text).toContain(directory);
+    const serve = () => run(["serve", directory], { until: /no Gateway is served yet/ });
+    expect((await serve()).text).toContain(directory);
     await mkdir(join(directory, "gateways/shop"), { recursive: true });
     await writeFile(join(directory, "gateways/shop/edge.json"), "{");
-    const { text } = await run([], /no Gateway is served yet/);
+    const { text } = await serve();
     expect(text).toContain(`${directory}/gateways/shop/edge.json: pointer refused: not-json`);
     expect(text).toContain("until lasthop controller writes the file anew");
   });
@@ -52,10 +35,9 @@ describe("lasthop serve DIRECTORY", () => {
 describe("lasthop serve BUNDLE", () => {
   const rule = ruleOf("shop/site", [matchOf({})]);
   const { text } = encodeBundle(bundleOf([{ hostname: "*", seniority: 0, rule }]), nodeRuntime().sha256);
-
   const { text: empty } = encodeBundle(EMPTY, nodeRuntime().sha256);
 
-  const mistakes: readonly (readonly [args: readonly string[], code: number, texts: readonly string[]])[] = [
+  it.each<[args: readonly string[], code: number, texts: readonly string[]]>([
     [["nowhere.json"], 2, ["nowhere.json", "lasthop build"]],
     [["bundle.json/x"], 2, ["bundle.json/x", "lasthop build"]],
     [["bundle.json", "--secrets=nowhere.keys"], 2, ["nowhere.keys", "--secrets"]],
@@ -63,21 +45,20 @@ describe("lasthop serve BUNDLE", () => {
     [["bundle.json", "--address=192.0.2.1", "--port-map=18080=80"], 1, ["192.0.2.1:18080", "see --address"]],
     [["bundle.json", "--metrics-address=127.0.0.1:65536"], 2, ["127.0.0.1:65536", "is not HOST:PORT"]],
     [["bundle.json", "--drain-timeout=3000000"], 2, ["3000000", "seconds up to 86400"]],
-  ];
-  it.each(mistakes)("names the place and the remedy: %j", async (args, code, texts) => {
+  ])("names the place and the remedy: %j", async (args, code, texts) => {
     await writeFile(join(directory, "bundle.json"), text);
-    const child = spawn(process.execPath, [MAIN, "serve", ...args], { cwd: directory });
-    const output = consumers.text(child.stderr);
-    expect(await once(child, "close")).toEqual([code, null]);
-    for (const each of texts) expect(await output).toContain(each);
-    expect(await output).not.toContain("bug of lasthop's");
+    const ended = await run(["serve", ...args], { cwd: directory });
+    expect(ended.code).toBe(code);
+    expect(texts.filter((each) => !ended.text.includes(each))).toEqual([]);
+    expect(ended.text).not.toContain("bug of lasthop's");
   });
+
   const BIN = join(import.meta.dirname, "../../bin/lasthop.mjs");
-  // bin/lasthop.mjs runs the command on the Node.js of the dependencies when the starting one is too old.
+  // The file bin/lasthop.mjs runs the command on the Node.js of the dependencies when the starting one is too old.
   const old = `Object.defineProperty(process, "versions", { value: { ...process.versions, node: "20.0.0" } })`;
   const commands = {
-    "": [MAIN],
-    ", started by an older Node.js": [`--import=data:text/javascript,${encodeURIComponent(old)}`, BIN],
+    "started by this Node.js": [MAIN],
+    "started by an older Node.js": [`--import=data:text/javascript,${encodeURIComponent(old)}`, BIN],
   };
 
   describe.each(Object.entries(commands))("%s", (_, command) => {
@@ -89,8 +70,7 @@ describe("lasthop serve BUNDLE", () => {
       const ended = once(child, "close");
       const writer = await open(bundle, "w");
       child.kill(signal);
-      // The signal needs time to reach the process.
-      await setTimeout(100);
+      await pause(100, "The process shows nothing of a signal until it has read the bundle.");
       await writer.writeFile(empty);
       await writer.close();
       expect(await ended).toEqual([0, null]);

@@ -3,10 +3,10 @@
  * `npm run conformance` runs the controller against a real one.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { KubeConfig } from "@kubernetes/client-node";
 import { type KubeApi, kubeApi, type KubeObject } from "../../src/controller/api.ts";
 import { RESOURCES } from "../../src/controller/resources.ts";
+import { listen } from "../support/listen.ts";
 
 type Stored = KubeObject & { metadata: { resourceVersion: string } };
 interface Watcher {
@@ -50,7 +50,7 @@ export class ApiServer {
   }
 
   async start(): Promise<KubeApi> {
-    await new Promise<void>((resolve) => this.#server.listen(0, "127.0.0.1", resolve));
+    const port = await listen(this.#server);
     for (const { group, name, custom } of RESOURCES) {
       if (!custom) continue;
       const definition = `${name}.${group}`;
@@ -61,7 +61,6 @@ export class ApiServer {
       });
     }
     const config = new KubeConfig();
-    const { port } = this.#server.address() as AddressInfo;
     config.loadFromClusterAndUser(
       { name: "test", server: `http://127.0.0.1:${port}`, skipTLSVerify: true },
       { name: "test" },

@@ -1,10 +1,10 @@
 /** A gateway for h2spec: one HTTP and one HTTPS listener on loopback, every request to one plain backend. */
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { decodeSecrets } from "../../src/bundle/secrets.ts";
 import { compile } from "../../src/compile/index.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { serve } from "../../src/host/node/serve.ts";
+import { listen } from "../support/listen.ts";
 import { backendYaml, edgeYaml } from "../support/manifests.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 
@@ -24,8 +24,7 @@ export async function startFront(): Promise<Front> {
   const backend = createServer((request, response) => {
     request.resume().on("end", () => response.end(ANSWER));
   });
-  await new Promise<void>((resolve) => void backend.listen(0, "127.0.0.1", resolve));
-  const { port } = backend.address() as AddressInfo;
+  const port = await listen(backend);
   const root = await mintCa({ name: "h2spec root" });
   const leaf = await mintLeaf({ issuer: root, dns: ["front.example.com"] });
   const manifests = [
