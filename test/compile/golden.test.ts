@@ -29,7 +29,7 @@ describe("golden", () => {
   });
 
   test("every code appears in some output", () => {
-    // test/cli/build.test.ts has the codes about files.
+    // The tests of test/cli/ have the codes about files.
     const elsewhere = new Set(["input-unreadable", "output-unwritable", "secrets-not-written"]);
     const all = names.map((name) => readFileSync(join(DIRECTORY, `${name}.out.yaml`), "utf8")).join("\n");
     const missing = [...CONFIG_CODES, ...INPUT_CODES].filter(
