@@ -10,25 +10,30 @@ describe("the Lease", () => {
   it("has one holder, who gives it back, and the next one takes it", async () => {
     const server = new ApiServer();
     const api: KubeApi = await server.start();
-    const options = { api, namespace: "lasthop-system", name: "lead", now: () => Date.now(), onFault: () => undefined };
+    onTestFinished(() => server.stop());
+    const options = { namespace: "lasthop-system", name: "lead", now: () => Date.now(), onFault: () => undefined };
     const [one, two] = [new AbortController(), new AbortController()];
     const held: string[] = [];
-    const hold = (name: string, stop: AbortController): Promise<void> =>
-      lead({ ...options, identity: name, signal: stop.signal }, async (lost) => {
+    const attempts: string[] = [];
+    const hold = (name: string, stop: AbortController): Promise<void> => {
+      const get = (path: string): Promise<unknown> => api.get(path).finally(() => attempts.push(name));
+      return lead({ ...options, api: { ...api, get }, identity: name, signal: stop.signal }, async (lost) => {
         held.push(name);
         await new Promise((resolve) => lost.addEventListener("abort", resolve, { once: true }));
         held.splice(held.indexOf(name), 1);
       });
+    };
     const first = hold("one", one);
     await expect.poll(() => held).toEqual(["one"]);
     const second = hold("two", two);
+    await expect.poll(() => attempts).toContain("two");
+    expect(held).toEqual(["one"]);
     one.abort();
     await first;
     await expect.poll(() => held).toEqual(["two"]);
     two.abort();
     await second;
     expect(held).toEqual([]);
-    await server.stop();
   });
 
   it.each([

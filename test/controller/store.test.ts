@@ -1,5 +1,5 @@
 /** The store of watched objects. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import type { KubeObject } from "../../src/controller/api.ts";
 import { createStore } from "../../src/controller/store.ts";
 import { ApiServer } from "./api-server.ts";
@@ -8,6 +8,10 @@ describe("the store", () => {
   it("gives the compiler the same object again when only a status changed, but for a policy's", async () => {
     const server = new ApiServer();
     const stopped = new AbortController();
+    onTestFinished(() => {
+      stopped.abort();
+      return server.stop();
+    });
     const store = createStore({ api: await server.start(), signal: stopped.signal, onChange: () => undefined });
     const objectOf = (kind: string, name: string, spec: object): KubeObject => ({
       apiVersion: "gateway.networking.k8s.io/v1",
@@ -36,7 +40,5 @@ describe("the store", () => {
     expect(await after("httproutes", { ...labelled, spec: { rules: [{}] } })).not.toBe(second);
     server.remove("httproutes", "shop", "site");
     await expect.poll(() => store.objects().length).toBe(1);
-    stopped.abort();
-    await server.stop();
   });
 });

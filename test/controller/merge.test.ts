@@ -1,4 +1,4 @@
-/** A status as it is written: what the compiler says, merged into what stands there. */
+/** The status that is written: what the compiler says, merged into what the object has. */
 import { describe, expect, it } from "vitest";
 import type { KubeObject } from "../../src/controller/api.ts";
 import { mergeStatus } from "../../src/controller/merge.ts";
