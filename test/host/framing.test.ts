@@ -1,4 +1,4 @@
-/** What cannot be read in one way alone is refused on the wire, logged and counted, and no backend hears of it. */
+/** Requests that can be read in more than one way are refused on the wire, logged and counted, and reach no backend. */
 import { once } from "node:events";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
@@ -25,7 +25,7 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
 
   it.each(MALFORMED)("$name is refused and logged", async ({ name, bytes, status }) => {
     const before = gateway.records().length;
-    // A second request that must not be taken for one.
+    // A second request follows, which a gateway that has lost the boundaries of the first one may pass on.
     const all = await say(gateway, `${bytes}GET /smuggled HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n`);
     const answered = Number(/^HTTP\/1\.1 (\d+)/.exec(all)?.[1]);
     expect(status).toContain(answered);
@@ -41,10 +41,11 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
     expect(gateway.backend.targets).toEqual(mayFollow && all.includes("/smuggled") ? ["/smuggled"] : []);
   });
 
-  it("counts them by code", async () => {
+  it.each(["bad-request", "request-too-large", "method-not-allowed", "bad-target"])("counts %s", async (code) => {
+    for (const { bytes } of MALFORMED)
+      await say(gateway, `${bytes}GET / HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n`);
     const metrics = await (await fetch(`http://127.0.0.1:${gateway.metricsPort}/metrics`)).text();
-    for (const code of ["bad-request", "request-too-large", "method-not-allowed", "bad-target"])
-      expect(metrics).toContain(`code="${code}"`);
+    expect(metrics).toContain(`code="${code}"`);
   });
 
   it("answers CONNECT over HTTP/2 with 405 and Allow", async () => {
@@ -55,14 +56,14 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
     expect([fields[":status"], fields["allow"]]).toEqual([405, "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]);
   });
 
-  it("sends what it matched: one slash for several, no dots, no needless escapes", async () => {
-    for (const path of ["//admin", "/x/..//admin", "/%61dmin", "/./%2e/admin", "/x/%2e%2e/admin"]) {
-      const { status } = await ask(gateway.port, "paths.example.com", path);
-      expect([path, status]).toEqual([path, 302]);
-    }
-    for (const path of ["//a///b/", "/a//b/", "/a/./b/", "/a/c/../b/", "/%61/b/"])
-      expect((await ask(gateway.port, "paths.example.com", path)).status).toBe(200);
-    expect(new Set(gateway.backend.targets)).toEqual(new Set(["/a/b/"]));
+  it.each(["//admin", "/x/..//admin", "/%61dmin", "/./%2e/admin", "/x/%2e%2e/admin"])(
+    "matches %s as /admin",
+    async (path) => expect((await ask(gateway.port, "paths.example.com", path)).status).toBe(302),
+  );
+
+  it.each(["//a///b/", "/a//b/", "/a/./b/", "/a/c/../b/", "/%61/b/"])("sends %s as it was matched", async (path) => {
+    expect((await ask(gateway.port, "paths.example.com", path)).status).toBe(200);
+    expect(gateway.backend.targets).toEqual(["/a/b/"]);
   });
 
   it("keeps answering", async () => {

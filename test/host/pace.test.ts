@@ -134,8 +134,6 @@ describe("a pace", () => {
 });
 
 const LIMITS = { ...FRONT_LIMITS, paceMs: 400, paceBytesPerMs: 100 };
-/** Twice and more of what a client may take. */
-const LONG_MS = 1_300;
 
 type Answer = (request: ExchangeRequest) => Pick<ExchangeResponse, "body">;
 
@@ -215,6 +213,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
     const reader = body?.getReader();
     while ((await reader?.read())?.done === false);
   };
+  const SILENT = (): ReadableStream<Uint8Array> => new ReadableStream();
   /** Pieces with a pause before each, until nobody wants more. */
   const streaming = (
     piece: Uint8Array,
@@ -234,7 +233,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
   it("that sends by the byte is cut", async () => {
     const boundPort = await portTo((request) => {
       void reading(request).catch(() => undefined);
-      return { body: streaming(new Uint8Array(1), LONG_MS * 2) };
+      return { body: SILENT() };
     });
     const client = await ask(boundPort);
     const startMs = performance.now();
@@ -257,10 +256,17 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
   });
 
   it("whose upload the backend does not take is not cut", async () => {
-    const boundPort = await portTo(() => ({ body: streaming(new Uint8Array(1), LONG_MS, 1) }));
+    // The time of this client is over when one that came after it is cut.
+    const requests: ExchangeRequest[] = [];
+    const boundPort = await portTo((request) => {
+      if (requests.push(request) > 1) void reading(request).catch(() => undefined);
+      return { body: SILENT() };
+    });
     const client = await ask(boundPort);
     client.write(Buffer.alloc(500_000));
-    await pause(LONG_MS);
+    await expect.poll(() => requests).toHaveLength(1);
+    const slower = await ask(boundPort);
+    await expect.poll(slower.isCut).toBe(true);
     expect(client.isCut()).toBe(false);
   });
 

@@ -19,7 +19,6 @@ describe.each(UNDER_TEST)("the connections of an endpoint, on %s", (runtime) => 
       const { port, host, backend } = gateway;
       const holding = hold(gateway, { kind, requests: 1_100 });
       await expect.poll(() => backend.open, { timeout: 60_000 }).toBe(1_024);
-      await pause(3_000);
       for (let count = 0; count < 9; count++) expect((await ask(port, host, "/")).status).toBe(200);
       holding.close();
     },
