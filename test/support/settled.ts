@@ -1,5 +1,5 @@
 /** Waits for bytes that flow to stop, where no event says that they have. */
-import { setTimeout as pause } from "node:timers/promises";
+import { pause } from "./pause.ts";
 
 const LOOK_MS = 100;
 
@@ -10,7 +10,7 @@ const LOOK_MS = 100;
 export async function settled(value: () => number, looks = 3): Promise<number> {
   let last = value();
   for (let still = 0; still < looks; still++) {
-    await pause(LOOK_MS);
+    await pause(LOOK_MS, "bytes that do not come have no event");
     const now = value();
     if (now !== last) still = -1;
     last = now;
