@@ -1,6 +1,6 @@
 /** ExternalAuth over HTTP: the auth server decides, and no request passes when it cannot be asked. */
 import type { ServerResponse } from "node:http";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { BundleExternalAuth } from "../../src/bundle/types.ts";
 import { bodyOf, bundleTo, ID } from "../backend/fixtures/last-hop.ts";
 import { secure } from "../backend/fixtures/servers.ts";
@@ -89,25 +89,25 @@ test.each([204, 302, 403, 500])("status %d lets no request pass", async (status)
   expect(main.received).toEqual([]);
 });
 
-test.each(PLACES)("a server of %s that cannot be reached lets no request pass", async (_, place) => {
-  const main = await backend();
-  const silent = await backend(() => undefined);
-  const broken = await backend((__, response) => response.destroy());
-  for (const [port, status, code] of [
-    // No process listens on port 1 of loopback.
-    [1, 502, "connection-refused"],
-    [broken.port, 502, "connection-terminated"],
-    [silent.port, 504, "response-timeout"],
-  ] as const) {
+/** Auth servers that do not answer, with the status and the code of that. No process listens on port 1 of loopback. */
+const UNREACHABLE: readonly (readonly [string, () => Promise<number>, number, string])[] = [
+  ["refuses connections", () => Promise.resolve(1), 502, "connection-refused"],
+  ["breaks off", async () => (await backend((_, response) => response.destroy())).port, 502, "connection-terminated"],
+  ["stays silent", async () => (await backend(() => undefined)).port, 504, "response-timeout"],
+];
+
+describe.each(PLACES)("an auth server of %s", (_, place) => {
+  test.each(UNREACHABLE)("that %s lets no request pass", async (__, start, status, code) => {
+    const main = await backend();
     const { ask, log } = gatewayOf({
-      ports: { [MAIN]: main.port, [AUTH]: port },
+      ports: { [MAIN]: main.port, [AUTH]: await start() },
       responseMs: 300,
       ...place(filterOf()),
     });
     expect((await ask()).status).toBe(status);
     expect(log).toMatchObject([{ status, code }]);
-  }
-  expect(main.received).toEqual([]);
+    expect(main.received).toEqual([]);
+  });
 });
 
 test("a refused server lets no request pass", async () => {

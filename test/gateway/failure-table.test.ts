@@ -1,12 +1,15 @@
-/** The failure table agrees with the code, and the docs with the table. */
+/** The failure table: it agrees with the code, and the docs with it. */
 import { basename } from "node:path";
 import { describe, expect, it } from "vitest";
 import { failureDocs } from "../../scripts/failure-docs.ts";
 import { CODES } from "../../src/backend/engine/abi.ts";
+import { TRANSPORT_CODES, transportFailure } from "../../src/backend/failure.ts";
+import { CONFIG_CODES } from "../../src/bundle/types.ts";
+import { REFUSAL_CODES } from "../../src/trust/index.ts";
 import { fromReport } from "../../src/backend/engine/errors.ts";
 import { failureOf as transportFailureOf } from "../../src/backend/connect/failures.ts";
 import { FAILURES } from "../../src/gateway/failure-table/table.ts";
-import { failureOf, failureResponse } from "../../src/gateway/failures.ts";
+import { configurationFailure, failureOf, failureResponse } from "../../src/gateway/failures.ts";
 
 describe("the failure table", () => {
   it.each(Object.entries(CODES))("has the engine's %s in the row of the code that it ends as", (name, number) => {
@@ -31,6 +34,29 @@ describe("the failure table", () => {
       "proxy-status",
       'lasthop; error=tls_certificate_error; details="name-mismatch"',
     ]);
+  });
+});
+
+describe("a failure", () => {
+  const failures = [
+    ...CONFIG_CODES.map((code) => configurationFailure(code, "")),
+    ...TRANSPORT_CODES.map((code) => failureOf(transportFailure(code, "", "nothing"))),
+    ...REFUSAL_CODES.map((code) =>
+      failureOf({ kind: "chain-refused", refusal: { code, position: null, expected: "", presented: "" } }),
+    ),
+  ];
+
+  it.each(failures)("with the code $code has a status and a proxy error type", (failure) => {
+    const { status, headers } = failureResponse(failure);
+    expect(status).toBeGreaterThanOrEqual(400);
+    const details = `details="${failure.code}"`;
+    expect(headers.find(([name]) => name === "proxy-status")?.[1]).toMatch(
+      new RegExp(`^lasthop; error=[a-z_]+; ${details}$`, "u"),
+    );
+  });
+
+  it("has a code of its own", () => {
+    expect(new Set(failures.map(({ code }) => code)).size).toBe(failures.length);
   });
 });
 

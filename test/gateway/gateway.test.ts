@@ -1,47 +1,27 @@
+/** A request through the gateway, with backends that are functions: what is sent, answered and recorded. */
 import { describe, expect, it } from "vitest";
 import type { RequestSender } from "../../src/backend/backends.ts";
-import type { Sent } from "../../src/backend/exchange.ts";
-import {
-  PLAIN_REQUEST,
-  type ExchangeRequest,
-  type ExchangeResponse,
-  type HeaderList,
-} from "../../src/backend/exchange.ts";
-import { TRANSPORT_CODES, transportFailure } from "../../src/backend/failure.ts";
-import { type Bundle, type BundleAction, CONFIG_CODES } from "../../src/bundle/types.ts";
+import type { ExchangeRequest, ExchangeResponse, Sent } from "../../src/backend/exchange.ts";
+import type { Bundle, BundleAction, PathMatch } from "../../src/bundle/types.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
-import { configurationFailure, failureOf, failureResponse } from "../../src/gateway/failures.ts";
-import { hostnameOf } from "../../src/gateway/accept.ts";
 import { choose, createGateway } from "../../src/gateway/gateway.ts";
-import { endToEnd, forwardedHeaders } from "../../src/gateway/headers.ts";
-import { REFUSAL_CODES } from "../../src/trust/index.ts";
+import { plainRequest } from "../support/request.ts";
 import { bundleOf, matchOf, ruleOf } from "./bundles.ts";
+import { FRONT } from "./through.ts";
 
-const FRONT = { clientAddress: "192.0.2.7", scheme: "http", port: 80, sni: null } as const;
-
-function bundleWith(action: BundleAction): Bundle {
-  const rule = { ...ruleOf("shop/site", [matchOf({ path: { type: "PathPrefix", value: "/" } })]), action };
+function bundleWith(action: BundleAction, path: PathMatch): Bundle {
+  const rule = { ...ruleOf("shop/site", [matchOf({ path })]), action };
   return bundleOf([{ hostname: "shop.example.com", seniority: 0, rule }]);
 }
 
-function requestTo(authority: string, more: Partial<ExchangeRequest> = {}): ExchangeRequest {
-  const signal = new AbortController().signal;
-  return {
-    method: "GET",
-    scheme: "http",
-    authority,
-    target: "/a?secret=1",
-    headers: [],
-    ...PLAIN_REQUEST,
-    signal,
-    ...more,
-  };
-}
+const requestTo = (authority: string, more: Partial<ExchangeRequest> = {}): ExchangeRequest =>
+  plainRequest({ authority, target: "/a?secret=1", ...more });
 
 async function ask(
   action: BundleAction,
   answer: (id: string, request: ExchangeRequest) => Sent,
   request: ExchangeRequest,
+  path: PathMatch = { type: "PathPrefix", value: "/" },
 ) {
   const sent: [string, ExchangeRequest][] = [];
   const log: AccessRecord[] = [];
@@ -52,7 +32,7 @@ async function ask(
     },
   };
   const gateway = createGateway({
-    bundle: bundleWith(action),
+    bundle: bundleWith(action, path),
     backends,
     log: (record) => log.push(record),
     capabilities: [],
@@ -111,29 +91,31 @@ describe("a request through the gateway", () => {
     expect([malformed.response.status, malformed.log[0]?.code]).toEqual([400, "bad-host"]);
   });
 
-  it("matches and forwards the same path, however it is written", async () => {
-    const written: readonly (readonly [target: string, forwarded: string])[] = [
-      ["/a/../b/./c?d=../e", "/b/c?d=../e"],
-      ["/a/%2e%2E/b", "/b"],
-      ["/../../b", "/b"],
-      ["//other.example.com//b", "/other.example.com/b"],
-      ["/a//../b", "/b"],
-      ["/%61dmin/%7euser%3f", "/admin/~user%3F"],
-      ["/a b<\u00e9", "/a%20b%3C%C3%A9"],
-      ["/a#b", "/a"],
-    ];
-    for (const [target, forwarded] of written) {
-      const { sent } = await ask(FORWARD, answered, requestTo("shop.example.com", { target }));
-      expect(sent.map(([, request]) => request.target)).toEqual([forwarded]);
-    }
+  it.each([
+    ["/a/../b/./c?d=../e", "/b/c?d=../e"],
+    ["/a/%2e%2E/b", "/b"],
+    ["/../../b", "/b"],
+    ["//other.example.com//b", "/other.example.com/b"],
+    ["/a//../b", "/b"],
+    ["/%61dmin/%7euser%3f", "/admin/~user%3F"],
+    ["/a b<\u00e9", "/a%20b%3C%C3%A9"],
+    ["/a#b", "/a"],
+  ])("matches and forwards %s as %s", async (target, forwarded) => {
+    const [value = ""] = forwarded.split("?", 1);
+    const { sent } = await ask(FORWARD, answered, requestTo("shop.example.com", { target }), { type: "Exact", value });
+    expect(sent.map(([, request]) => request.target)).toEqual([forwarded]);
   });
 
-  it("answers 400 for a target that is no path, and sends nothing", async () => {
-    const twoWays = ["/a\\..\\b", "/\\other", "/a%2fb", "/a%5Cb", "/a%00"];
-    for (const target of ["", "a", "*", "http://shop.example.com/", "?a", "@other/", ...twoWays]) {
+  const noPaths = ["", "a", "*", "http://shop.example.com/", "?a", "@other/"];
+  it.each([...noPaths, "/a\\..\\b", "/\\other", "/a%2fb", "/a%5Cb", "/a%00"])(
+    "answers 400 for the target %j, which is no path or can be read in two ways, and sends nothing",
+    async (target) => {
       const { response, log } = await ask(FORWARD, never, requestTo("shop.example.com", { target }));
       expect([response.status, log[0]?.code]).toEqual([400, "bad-target"]);
-    }
+    },
+  );
+
+  it("forwards OPTIONS *", async () => {
     const options = requestTo("shop.example.com", { target: "*", method: "OPTIONS" });
     expect((await ask(FORWARD, answered, options)).sent.map(([, { target }]) => target)).toEqual(["*"]);
   });
@@ -143,17 +125,18 @@ describe("a request through the gateway", () => {
     expect(sent.map(([, { authority }]) => authority)).toEqual(["Shop.example.com.:8080"]);
   });
 
-  it("answers 500 for a refused rule and for a refused backendRef, and sends nothing", async () => {
-    for (const action of [
-      { kind: "refused", code: "backend-refs-empty" },
+  it.each<[string, BundleAction, string]>([
+    ["rule", { kind: "refused", code: "backend-refs-empty" }, "backend-refs-empty"],
+    [
+      "backendRef",
       { kind: "forward", backendRefs: [{ weight: 1, refused: "backend-ref-not-found" }] },
-    ] as const) {
-      const { response, problem } = await ask(action, never, requestTo("shop.example.com"));
-      const code = action.kind === "refused" ? "backend-refs-empty" : "backend-ref-not-found";
-      expect(response.status).toBe(500);
-      expect(proxyStatus(response)).toBe(`lasthop; error=proxy_configuration_error; details="${code}"`);
-      expect(JSON.parse(problem)).toEqual({ type: "about:blank", title: "Internal Server Error", status: 500, code });
-    }
+      "backend-ref-not-found",
+    ],
+  ])("answers 500 for a refused %s, and sends nothing", async (_, action, code) => {
+    const { response, problem } = await ask(action, never, requestTo("shop.example.com"));
+    expect(response.status).toBe(500);
+    expect(proxyStatus(response)).toBe(`lasthop; error=proxy_configuration_error; details="${code}"`);
+    expect(JSON.parse(problem)).toEqual({ type: "about:blank", title: "Internal Server Error", status: 500, code });
   });
 
   it("gives a refusal's code to the client, and both sides to the log", async () => {
@@ -182,63 +165,6 @@ describe("a request through the gateway", () => {
   });
 });
 
-describe("failures", () => {
-  it("map every code to a status and a proxy error type", () => {
-    const failures = [
-      ...CONFIG_CODES.map((code) => configurationFailure(code, "")),
-      ...TRANSPORT_CODES.map((code) => failureOf(transportFailure(code, "", "nothing"))),
-      ...REFUSAL_CODES.map((code) =>
-        failureOf({ kind: "chain-refused", refusal: { code, position: null, expected: "", presented: "" } }),
-      ),
-    ];
-    for (const failure of failures) {
-      const response = failureResponse(failure);
-      expect(response.status).toBeGreaterThanOrEqual(400);
-      expect(proxyStatus(response)).toMatch(/^lasthop; error=[a-z_]+; details="[a-z0-9-]+"$/);
-    }
-    expect(new Set(failures.map(({ code }) => code)).size, "no code stands for two things").toBe(failures.length);
-  });
-});
-
-describe("fields", () => {
-  const forwarded = (headers: HeaderList, authority = "h", trailers: ExchangeRequest["trailers"] = null): HeaderList =>
-    forwardedHeaders({ headers, authority, trailers }, FRONT);
-
-  it("lose what belongs to one connection", () => {
-    const headers = [
-      ["connection", "close, X-Secret"],
-      ["x-secret", "1"],
-      ["te", "gzip"],
-      ["transfer-encoding", "chunked"],
-      ["upgrade", "h2c"],
-      ["accept", "*/*"],
-    ] as const;
-    expect(endToEnd(headers)).toEqual([["accept", "*/*"]]);
-  });
-
-  it("name the client, and replace what a client claims", () => {
-    const headers = [
-      ["x-forwarded-for", "198.51.100.1"],
-      ["x-forwarded-proto", "https"],
-      ["x-forwarded-host", "evil"],
-      ["connection", "x-forwarded-for"],
-    ] as const;
-    expect(forwarded(headers, "shop.example.com")).toEqual([
-      ["x-forwarded-for", "192.0.2.7"],
-      ["x-forwarded-proto", "http"],
-      ["x-forwarded-host", "shop.example.com"],
-      ["x-forwarded-port", "80"],
-      ["via", "1.1 lasthop"],
-    ]);
-    const before = [["x-forwarded-for", "198.51.100.1"]] as const;
-    expect(forwarded(before)).toContainEqual(["x-forwarded-for", "198.51.100.1, 192.0.2.7"]);
-    expect(forwarded([["te", "trailers"]])).toContainEqual(["te", "trailers"]);
-    const announced = ["trailer", "x-sum"] as const;
-    expect(forwarded([announced])).not.toContainEqual(announced);
-    expect(forwarded([announced], "h", Promise.resolve([]))).toContainEqual(announced);
-  });
-});
-
 describe("weights", () => {
   const refs = [1, 3, 6].map((weight) => ({ weight, backend: `w${weight}`, filters: [] }));
   it("give each backendRef its share", () => {
@@ -258,21 +184,5 @@ describe("weights", () => {
   it("stay within the list at the edges", () => {
     expect(choose(refs, 0)).toBe(refs[0]);
     expect(choose(refs, 1)).toBe(refs[2]);
-  });
-});
-
-describe("the hostname of an authority", () => {
-  it("is lower case and without its port, or null", () => {
-    expect(
-      ["Shop.Example.com:80", "[2001:DB8::1]:443", "a", "", "a/b", "a b", "user@a", "a:b", "a:123456"].map(hostnameOf),
-    ).toEqual(["shop.example.com", "[2001:db8::1]", "a", null, null, null, null, null, null]);
-    expect(["a.b.", "a_b", "[::1]:"].map(hostnameOf)).toEqual(["a.b", "a_b", "[::1]"]);
-    const malformed = [".", "a..b", ".a", "a..", 'a"b', "a%41", "*.a", "é.com", "a\0", "a\nb", "a,b", "[::1", "a:1:2"];
-    expect(malformed.map(hostnameOf)).toEqual(malformed.map(() => null));
-  });
-
-  it("is read in linear time", () => {
-    expect(hostnameOf(`${"a.".repeat(50_000)}!`)).toBe(null);
-    expect(hostnameOf(`${"a".repeat(100_000)}!`)).toBe(null);
   });
 });

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { onTestFinished } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
-import type { ExchangeRequest } from "../../src/backend/exchange.ts";
+import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchange.ts";
 import type { Bundle, BundleBackend, BundleFilter, BundleListener, BundleRule } from "../../src/bundle/types.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
@@ -66,7 +66,7 @@ interface Answered {
   readonly text: string;
 }
 
-/** A gateway, which is closed when the test has finished. `ask` sends one request through it. */
+/** A gateway, which is closed when the test has finished. `open` sends one request through it, and `ask` reads the response too. */
 export function gatewayOf(setup: Setup) {
   const { points = [], responseMs = 3_000 } = setup;
   const log: AccessRecord[] = [];
@@ -83,16 +83,15 @@ export function gatewayOf(setup: Setup) {
     monotonicMs: () => 0,
     random: () => draws.shift() ?? 0,
   });
+  const open = (request: Partial<ExchangeRequest> = {}, front: Partial<Front> = {}): Promise<ExchangeResponse> =>
+    gateway.handle(plainRequest(request), { ...FRONT, ...front }, (mirror) => void work.push(mirror));
   return {
     log,
     /** Resolves when every mirror has ended. */
     mirrored: () => Promise.all(work),
+    open,
     ask: async (request: Partial<ExchangeRequest> = {}, front: Partial<Front> = {}): Promise<Answered> => {
-      const { status, headers, body } = await gateway.handle(
-        plainRequest(request),
-        { ...FRONT, ...front },
-        (mirror) => void work.push(mirror),
-      );
+      const { status, headers, body } = await open(request, front);
       return { status, headers: Object.fromEntries(headers), text: await new Response(body).text() };
     },
   };
