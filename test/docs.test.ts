@@ -1,6 +1,7 @@
 /**
- * What the docs and comments name is there: every file, folder, link and npm script, in each language of this repository. And the docs name every code, so that
- * an operator can look each up, and what each runtime lacks. docs/reports/ tells of its own day.
+ * The docs and comments name what is there: every file, folder, link and npm script, in each language of this repository.
+ * The docs name every code, so that an operator can look each up, and what each runtime lacks. Reports in docs/reports/
+ * are left out: each is about the day of its date.
  */
 import { readFileSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
@@ -11,10 +12,11 @@ import { CONFIG_CODES } from "../src/bundle/types.ts";
 import { INPUT_CODES } from "../src/compile/diagnostics/codes.ts";
 import { OPTION_KEYS } from "../src/compile/policies/options.ts";
 import { REFUSAL_CODES } from "../src/trust/index.ts";
+import { RULES } from "../src/trust/verdict.ts";
 import { CHECKS } from "./runtimes/checks/all.ts";
 
 const ROOT = resolve(import.meta.dirname, "..");
-/** Written by others, or by a build. */
+/** Folders that others have written, or a build. */
 const NOT_OURS = new Set(["node_modules", "target", ".git", ".lasthop", ".wrangler"]);
 const SOURCE = /\.(?:ts|mjs|rs|go|lua|sh)$/u;
 /** The comments of a file, by the end of its name: those of C, of shells, of Lua. */
@@ -34,7 +36,7 @@ function listed(folder: string): string[] {
 
 const all = listed("");
 const tops = new Set(all.filter((path) => /^[^/]+\/$/u.test(path)));
-/** What a comment may call a path: all of it, or its end from a folder on. */
+/** The names by which a comment may call a path: all of it, or its end from a folder on. */
 const ends = new Set(all.flatMap((path) => path.split("/").map((_, index, parts) => parts.slice(index).join("/"))));
 
 const texts = all
@@ -160,7 +162,7 @@ function headings(text: string): ReadonlySet<string> {
 const CODES: readonly [string, readonly string[]][] = [
   ["docs/build.md", [...INPUT_CODES, ...OPTION_KEYS]],
   ["docs/failures.md", [...CONFIG_CODES, ...TRANSPORT_CODES]],
-  ["docs/trust.md", REFUSAL_CODES],
+  ["docs/trust.md", [...REFUSAL_CODES, ...RULES]],
 ];
 
 it.each(CODES)("%s names every code", (path, codes) => {

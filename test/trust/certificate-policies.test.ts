@@ -8,7 +8,7 @@ const ANY = "2.5.29.32.0";
 const [P, Q, R] = ["1.2.3.1", "1.2.3.2", "1.2.3.3"];
 const root = ca("root");
 
-/** root → one → two → end entity. */
+/** The verdict for a path from the anchor over two CAs, with these extensions, to the end entity. */
 async function path(
   one: readonly Bytes[],
   two: readonly Bytes[],
@@ -58,9 +58,7 @@ describe("requireExplicitPolicy", () => {
       false,
     ],
   ])("%s", async (_, one, two, leaf, accepted) => {
-    const verdict = await path(one, two, leaf);
-    if (accepted) expect(verdict).toBe("verified");
-    else expect(verdict).toMatch(FAILS);
+    expect(await path(one, two, leaf)).toMatch(accepted ? /^verified$/u : FAILS);
   });
   it("counts on the anchor too", async () => {
     const anchor = ca("root", null, { extensions: [explicit] });
@@ -110,9 +108,7 @@ describe("inhibitAnyPolicy", () => {
     ],
     ["means nothing while no policy is required", [ext.inhibitAny(0), ext.policies(P)], [ext.policies(ANY)], [], true],
   ])("%s", async (_, one, two, leaf, accepted) => {
-    const verdict = await path(one, two, leaf);
-    if (accepted) expect(verdict).toBe("verified");
-    else expect(verdict).toMatch(FAILS);
+    expect(await path(one, two, leaf)).toMatch(accepted ? /^verified$/u : FAILS);
   });
 });
 
@@ -154,8 +150,8 @@ describe("policy mapping", () => {
       true,
     ],
     [
-      "can be inhibited",
-      [explicit, ext.policyConstraints(null, 0)].slice(1),
+      "is not looked at where it is inhibited and no policy is required",
+      [ext.policyConstraints(null, 0)],
       [ext.policies(P), ext.mappings([P, Q])],
       [ext.policies(Q)],
       true,
@@ -164,9 +160,7 @@ describe("policy mapping", () => {
     ["to anyPolicy refuses", [ext.mappings([P, ANY])], [], [], false],
     ["without a required policy means nothing", [ext.mappings([P, Q])], [], [], true],
   ])("%s", async (_, one, two, leaf, accepted) => {
-    const verdict = await path(one, two, leaf);
-    if (accepted) expect(verdict).toBe("verified");
-    else expect(verdict).toMatch(FAILS);
+    expect(await path(one, two, leaf)).toMatch(accepted ? /^verified$/u : FAILS);
   });
   it("is inhibited from the next certificate on", async () => {
     const anchor = ca("root", null, { extensions: [ext.policyConstraints(0, 0)] });
@@ -221,7 +215,7 @@ describe("policy processing", () => {
   });
 });
 
-it("policy mappings of an end entity are not for anybody", async () => {
+it("policy mappings of an end entity decide nothing", async () => {
   const any = "2.5.29.32.0";
   const mapped = { extensions: [ext.policies("1.2.3"), ext.mappings([any, "1.2.3"])] };
   expect(await check(root, server(root, mapped))).toBe("verified");

@@ -1,4 +1,4 @@
-/** The limbo command on a small file of our own, and that docs/trust.md names every code and rule. */
+/** The limbo command on a small file of our own, and what docs/trust.md says of its waived rules. */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,7 +7,6 @@ import { gzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { REFUSED_BY_CHOICE, WAIVED_UNDER_PRIVATE } from "../../scripts/limbo/judge.ts";
 import { readLedger } from "../../scripts/limbo/ledger.ts";
-import { REFUSAL_CODES, RULES } from "../../src/trust/verdict.ts";
 import { HOST, type Minted, NOW, ca, dns, ext, extension, ip, mint, name, server } from "../support/certificates.ts";
 import { crl } from "../support/crls.ts";
 import { bytes, int, seq } from "../support/der.ts";
@@ -65,7 +64,7 @@ const agreed = [
 ];
 
 function run(cases: readonly object[], ...more: readonly string[]): { status: number; output: string } {
-  const file = join(directory, `cases-${Math.abs(cases.length)}.json.gz`);
+  const file = join(directory, `cases-${cases.length}.json.gz`);
   writeFileSync(file, gzipSync(JSON.stringify({ version: 1, testcases: cases })));
   try {
     const output = execFileSync(process.execPath, ["scripts/limbo.ts", file, ...more], {
@@ -201,9 +200,6 @@ describe("the ledger of known cases", () => {
 
 describe("docs/trust.md", () => {
   const manual = readFileSync("docs/trust.md", "utf8");
-  it.each([...REFUSAL_CODES, ...RULES])("names %s", (code) => {
-    expect(manual).toContain(`\`${code}\``);
-  });
   it("names exactly the waived rules", () => {
     const section = manual.split("## Against x509-limbo")[1]?.split("## Refusal codes")[0] ?? "";
     const waived = section.split("\n").find((line) => line.startsWith("- `private` may accept"));

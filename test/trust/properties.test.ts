@@ -22,10 +22,10 @@ const verifier = createVerifier({ policy: POLICY_DIGEST, trust: policy([root]), 
 const RUNS = { numRuns: Number(process.env["FUZZ_RUNS"] ?? 300) };
 
 /** A verdict is one of the closed list, printable and bounded; a verified one proves exactly the presented leaf. */
-function expectVerdict(verdict: Verdict, presented: readonly Bytes[]): void {
+function expectVerdict(verdict: Verdict, presented: readonly Bytes[], anchor = root.der): void {
   if (verdict.kind === "verified") {
     expect(verdict.peer.path.path[0]).toEqual(presented[0]);
-    expect(verdict.peer.path.path.at(-1)).toEqual(root.der);
+    expect(verdict.peer.path.path.at(-1)).toEqual(anchor);
     return;
   }
   const { code, position, expected, presented: found } = verdict.refusal;
@@ -94,14 +94,10 @@ describe("any bytes", () => {
         fc.uint8Array({ maxLength: 100 }),
         async (anchor, list, staple) => {
           const chain = [endEntity, intermediate];
-          expectVerdict(
-            await verdictOf({ ...policy([]), anchors: [{ der: anchor, source: "x" }] }, chain).then(relaxAnchor),
-            chain.map(({ der }) => der),
-          );
-          expectVerdict(
-            await verdictOf(policy([root], { crls: [list] }), chain, NOW, staple),
-            chain.map(({ der }) => der),
-          );
+          const presented = chain.map(({ der }) => der);
+          const trust = { ...policy([]), anchors: [{ der: anchor, source: "x" }] };
+          expectVerdict(await verdictOf(trust, chain), presented, anchor);
+          expectVerdict(await verdictOf(policy([root], { crls: [list] }), chain, NOW, staple), presented);
         },
       ),
       { numRuns: Math.ceil(RUNS.numRuns / 3) },
@@ -124,12 +120,6 @@ describe("any bytes", () => {
     );
   });
 });
-
-/** A mutated anchor that still verifies (its own signature is not checked) is another certificate than `root`. */
-const relaxAnchor = (verdict: Verdict): Verdict =>
-  verdict.kind === "verified"
-    ? { kind: "refused", refusal: { code: "unknown-ca", position: 0, expected: "x", presented: "x" } }
-    : verdict;
 
 describe("any order", () => {
   const spare = ca("intermediate", ca("stranger"), { key: intermediate.key });

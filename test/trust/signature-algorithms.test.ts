@@ -58,3 +58,17 @@ describe("RSASSA-PSS parameters", () => {
     expect(why(read)).toBe("signatureAlgorithm has trailing bytes");
   });
 });
+
+describe("the parameters of an RSA signature with PKCS#1", () => {
+  const NULL = bytes(5, 0);
+  const rsa = oid("1.2.840.113549.1.1.11");
+  const usual = { kind: "rsa-pkcs1", hash: "SHA-256" };
+  it.each<[string, readonly Bytes[], unknown]>([
+    ["are NULL", [rsa, NULL], usual],
+    ["may be left out", [rsa], usual],
+    ["are not two", [rsa, NULL, NULL], "signatureAlgorithm has trailing bytes"],
+    ["are no INTEGER", [rsa, int(1)], "signatureAlgorithm.parameters has tag 0x2"],
+  ])("%s", (_, fields, expected) => {
+    expect(why(() => readSignatureAlgorithm(inside(seq(...fields))))).toEqual(expected);
+  });
+});

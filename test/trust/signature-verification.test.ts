@@ -2,13 +2,13 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { type Minted, ca, server } from "../support/certificates.ts";
-import { type Bytes, bytes, int, oid, seq, tlv } from "../support/der.ts";
+import { type Bytes, bytes, concat, int, oid, seq, tlv } from "../support/der.ts";
 import { type Key, bareKey, ecKey, edKey, rsaKey } from "../support/keys.ts";
 import { brief, check, policy, verdictOf } from "../support/verdicts.ts";
 
 const root = ca("root");
 
-describe("algorithms", () => {
+describe("a signature's algorithm and key", () => {
   const signedBy = async (key: Key): Promise<string> => {
     const anchor = ca("anchor", null, { key });
     return check(anchor, server(anchor));
@@ -115,5 +115,30 @@ describe("algorithms", () => {
   it("verifies nothing with a key that is no point of its curve", async () => {
     const anchor = ca("anchor", null, { key: bareKey(point("1.2.840.10045.3.1.7", 64)) });
     expect(await check(anchor, server(anchor))).toBe("bad-signature@0");
+  });
+});
+
+describe("the encoding of a signature", () => {
+  const NULL = bytes(5, 0);
+  /** The root, whose every signature is changed on its way. */
+  const changing = (change: (signature: Bytes) => Bytes): Minted => {
+    const { signer } = root.key;
+    return { ...root, key: { ...root.key, signer: { ...signer, sign: (tbs) => change(signer.sign(tbs)) } } };
+  };
+  const body = (signature: Bytes): Bytes => signature.subarray(2);
+
+  it.each<[string, (signature: Bytes) => Bytes, string]>([
+    ["as it is", (signature) => signature, "verified"],
+    ["encoded again", (signature) => seq(body(signature)), "verified"],
+    ["with bytes after it", (signature) => concat(signature, NULL), "bad-signature@0"],
+    ["with more in it", (signature) => seq(body(signature), NULL), "bad-signature@0"],
+    ["with a third integer", (signature) => seq(body(signature), int(1)), "bad-signature@0"],
+    ["of one integer", (signature) => seq(body(signature).subarray(0, 2 + (signature[3] ?? 0))), "bad-signature@0"],
+    ["in a SET", (signature) => tlv(0x31, body(signature)), "bad-signature@0"],
+    ["with an s of 33 octets", () => seq(int(1), tlv(2, bytes(1), new Uint8Array(32))), "bad-signature@0"],
+    ["with an r of 33 octets", () => seq(tlv(2, bytes(1), new Uint8Array(32)), int(1)), "bad-signature@0"],
+    ["with a negative r", () => seq(tlv(2, bytes(0x80)), int(1)), "bad-signature@0"],
+  ])("of ECDSA %s", async (_, change, expected) => {
+    expect(await check(root, server(changing(change)))).toBe(expected);
   });
 });

@@ -16,9 +16,9 @@ export interface RowSet {
   readonly root: Minted;
   readonly issuing: Minted;
   /** Adds a row: the chain as presented, and what differs in the policy. */
-  row(title: string, chain: readonly Minted[], more?: More): void;
+  readonly row: (title: string, chain: readonly Minted[], more?: More) => void;
   /** Adds a row for an end entity below `issuer`, which is presented too. */
-  under(title: string, issuer: Minted, more?: Parameters<typeof server>[1]): void;
+  readonly under: (title: string, issuer: Minted, more?: Parameters<typeof server>[1]) => void;
 }
 
 /** The base64 of octets. */
@@ -32,7 +32,7 @@ export function rowSet(): RowSet {
     rows,
     root,
     issuing: ca("issuing", root),
-    row(title, chain, more = {}) {
+    row: (title, chain, more = {}) => {
       const { anchors = [root], crls, staple, ...rest } = more;
       rows.push({
         name: title,

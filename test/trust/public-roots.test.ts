@@ -5,7 +5,7 @@ import { rootCertificates } from "node:tls";
 import { expect, test } from "vitest";
 import { judgeAnchor, parsePemBundle } from "../../src/trust/index.ts";
 
-const ODD_ROOTS = readFileSync(join(import.meta.dirname, "../trust/fixtures/trustwave-ecc.pem"), "utf8");
+const ODD_ROOTS = readFileSync(join(import.meta.dirname, "fixtures/trustwave-ecc.pem"), "utf8");
 
 test("public roots are anchors, the two with an odd keyUsage too", () => {
   const bundle = parsePemBundle(`${rootCertificates.join("\n")}\n${ODD_ROOTS}`);
