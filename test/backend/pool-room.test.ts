@@ -5,7 +5,6 @@ import type { Backends } from "../../src/backend/backends.ts";
 import type { Sent } from "../../src/backend/exchange.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import type { PoolLimits } from "../../src/backend/limits.ts";
-import { Queue, type QueueEntry } from "../../src/backend/pool/queue.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { plainRequest } from "../support/request.ts";
 import { bundleTo, failedWith, runtime, textOf } from "./fixtures/last-hop.ts";
@@ -223,8 +222,7 @@ describe("when all are in use", () => {
     expect(await Promise.all([first, second])).toEqual(["ok", "ok"]);
   });
 
-  // When it fails it hangs: the two that wait called each other for ever, and nothing else ran.
-  test("who is called in vain calls nobody else in vain", async () => {
+  test("who comes when a connection is freed does not get it before those who wait", async () => {
     const ends: (() => void)[] = [];
     const handle: RequestListener = (_, response) => {
       response.write("o");
@@ -233,33 +231,42 @@ describe("when all are in use", () => {
     const client = await setUp({ count: 2, alpn: ["http/1.1"], limits: { connections: 1 }, most: 1, handle });
     const first = await client.ask("a");
     if (first.kind !== "response" || first.response.trailers === null) throw new Error(JSON.stringify(first));
-    // Takes the connection when it is free, before the one that waits for it has heard of that.
-    const faster = first.response.trailers.then(() => client.text("a"));
-    const asked = [textOf(first), faster, client.text("a"), client.text("b")];
+    const order: string[] = [];
+    // Comes in the moment in which the connection is free.
+    const later = first.response.trailers.then(() => client.text("a")).finally(() => order.push("later"));
+    const waited = client.text("a").finally(() => order.push("waited"));
+    const asked = [textOf(first), later, waited, client.text("b")];
     await new Promise((resolve) => void setTimeout(resolve));
     for (let answered = 0; answered < asked.length; answered++) {
       await expect.poll(() => ends).toHaveLength(1);
       ends.shift()?.();
     }
     expect(await Promise.all(asked)).toEqual(["ok", "ok", "ok", "ok"]);
+    expect(order).toEqual(["waited", "later"]);
   });
 
-  test("who was called in vain keeps its place", async () => {
-    const queue = new Queue();
-    const { signal } = new AbortController();
-    const turns = [1, 2, 3].map((sinceMs): QueueEntry => ({ sinceMs, isWaiting: false }));
-    const called: number[] = [];
-    const wait = async (turn: QueueEntry): Promise<void> =>
-      void ((await queue.wait(turn, signal)) && called.push(turn.sinceMs));
-    const waits = turns.map(wait);
-    queue.call("retry");
-    await waits[0];
-    const [first] = turns;
-    if (first === undefined) throw new Error("unreachable");
-    const again = wait(first);
-    for (let turn = 0; turn < 3; turn++) queue.call("retry");
-    await Promise.all([...waits, again]);
-    expect(called).toEqual([1, 1, 2, 3]);
+  test("who leaves as soon as a connection is its own leaves it to the next", async () => {
+    const ends: (() => void)[] = [];
+    const handle: RequestListener = (_, response) => {
+      response.write("o");
+      ends.push(() => void response.end("k"));
+    };
+    const client = await setUp({ count: 1, alpn: ["http/1.1"], limits: { connections: 1 }, most: 1, handle });
+    const first = await client.ask("a");
+    if (first.kind !== "response" || first.response.trailers === null) throw new Error(JSON.stringify(first));
+    const leaving = new AbortController();
+    const left = client.ask("a", leaving.signal);
+    const staying = client.text("a");
+    void first.response.trailers.then(() => leaving.abort());
+    await expect.poll(() => ends).toHaveLength(1);
+    ends.shift()?.();
+    expect(await textOf(first)).toBe("ok");
+    expect(await left).toMatchObject(failedWith("client-gone"));
+    await expect.poll(() => ends, { timeout: 10_000 }).toHaveLength(1);
+    ends.shift()?.();
+    expect(await staying).toBe("ok");
+    // Else the server would have closed it, idle, and the next have opened another.
+    expect(client.servers.map(({ connections }) => connections)).toEqual([1]);
   });
 
   test("who leaves while it waits takes nothing along", async () => {

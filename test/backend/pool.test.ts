@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { BundlePolicy } from "../../src/bundle/types.ts";
 import { DIAL_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
-import { bundleTo, clientOf, failedWith } from "./fixtures/last-hop.ts";
+import { bundleTo, clientOf, failedWith, runtime } from "./fixtures/last-hop.ts";
 import { plain, secure, secureHttp1 } from "./fixtures/servers.ts";
 
 const H1: Partial<BundlePolicy> = { alpn: ["http/1.1"] };
@@ -84,7 +84,7 @@ test("a request waits for a connection, and is told when none becomes free", asy
   const server = await secure(handle);
   const { text, ask } = clientOf(bundleTo({ ports: [server.port], policy: H1 }), {
     poolLimits: { connectionsPerKey: 1 },
-    timeouts: { connectMs: 300 },
+    timeouts: { connectMs: 1_500 },
   });
   const first = text();
   await expect.poll(() => waiting.length).toBe(1);
@@ -95,6 +95,47 @@ test("a request waits for a connection, and is told when none becomes free", asy
   await expect.poll(() => waiting.length).toBe(1);
   free();
   expect(await second).toBe("ok");
+  expect(server.connections).toBe(1);
+});
+
+test("more first requests than one connection carries have another dialled, and none is refused", async () => {
+  const { handle, waiting, free } = held();
+  const server = await secure(handle, { settings: { maxConcurrentStreams: 100 } });
+  const { text } = clientOf(bundleTo({ ports: [server.port] }), {
+    timeouts: { connectMs: 20_000, responseMs: 20_000 },
+  });
+  const asked = Promise.all(Array.from({ length: 250 }, () => text()));
+  await expect.poll(() => waiting.length).toBe(250);
+  expect(server.connections).toBe(3);
+  free();
+  expect(new Set(await asked)).toEqual(new Set(["ok"]));
+});
+
+test.each([
+  ["a stream", "h2"],
+  ["a connection", "http/1.1"],
+] as const)("a request whose dial lasts takes %s that comes free meanwhile (%s)", async (_, alpn) => {
+  const { handle, waiting, free } = held();
+  const server = await secure(handle, { settings: { maxConcurrentStreams: 1 } });
+  let isDialHeld = false;
+  const { text } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: [alpn] } }), {
+    runtime: {
+      dial: async (endpoint, signal) => {
+        if (isDialHeld) await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve()));
+        return runtime.dial(endpoint, signal);
+      },
+    },
+    timeouts: { connectMs: 20_000 },
+  });
+  const first = text();
+  await expect.poll(() => waiting.length).toBe(1);
+  isDialHeld = true;
+  const others = [text(), text()];
+  for (const each of [first, ...others]) {
+    await expect.poll(() => waiting.length).toBe(1);
+    free();
+    await each;
+  }
   expect(server.connections).toBe(1);
 });
 
@@ -143,6 +184,31 @@ test("large and small responses leave their connection to the next request", asy
   for (const target of ["/large", "/", "/large", "/large", "/"]) await text({ target });
   expect(server.connections).toBe(1);
 });
+
+test.each(["h2", "http/1.1"] as const)(
+  "a connection of %s that responses of any form free serves the next",
+  async (alpn) => {
+    const server = await secure(
+      (request, response) => {
+        if (request.url === "/none") response.writeHead(204).end();
+        else if (request.url === "/long") response.end(Buffer.alloc(1 << 20));
+        else if (request.url === "/pieces") {
+          response.write("one");
+          setTimeout(() => response.end("two"), 5);
+        } else response.end("ok");
+      },
+      { settings: { maxConcurrentStreams: 1 } },
+    );
+    const { text } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: [alpn] } }), {
+      poolLimits: { connectionsPerKey: 1 },
+    });
+    await text();
+    const targets = ["/", "/none", "/long", "/pieces", "/"];
+    const asked = targets.flatMap((target) => ["GET", "HEAD"].map((method) => text({ target, method })));
+    await Promise.all(asked);
+    expect(server.connections).toBe(1);
+  },
+);
 
 describe("a new bundle", () => {
   test("keeps the connections, and later the tickets, of a policy that stays", async () => {

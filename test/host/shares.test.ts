@@ -1,9 +1,9 @@
 /** One client may use all of a pool, and not keep it from the others. */
-import { setTimeout as pause } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { Queue } from "../../src/backend/pool/queue.ts";
 import type { RequestClient } from "../../src/backend/exchange.ts";
 import { SHARE_LIMITS, Shares } from "../../src/backend/pool/shares.ts";
+import { Waiter } from "../../src/backend/pool/waiter.ts";
 import { hold, HOLDS } from "../attacks/holding.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { ask } from "../runtimes/clients.ts";
@@ -47,6 +47,14 @@ describe("shares", () => {
     cut() {
       this.wasCut = true;
     },
+  });
+
+  const requestOf = (its: RequestClient) => ({
+    dialer: { connectMs: 1_000, open: () => Promise.reject(new Error("nobody dials")) },
+    onAccepted: () => undefined,
+    isFresh: false,
+    client: its,
+    signal: new AbortController().signal,
   });
 
   it("are no limit for who is alone", () => {
@@ -130,31 +138,32 @@ describe("shares", () => {
     expect(looks).toEqual([1, 1, 1, 1, 2, 2]);
   });
 
-  it("call whoever has least of its share, and in order those that have as much", async () => {
+  it("put whoever has least of its share first, and in order those that have as much", () => {
     const shares = new Shares(12);
     const [much, little, nothing, asMuch] = [{}, {}, {}, {}].map((connection) => client(connection, "one", null));
     if (much === undefined || little === undefined || nothing === undefined || asMuch === undefined) throw new Error();
     for (const each of [much, much, little, asMuch]) shares.hold(each, 0);
-    const queue = new Queue();
-    const called: unknown[] = [];
+    const queue = new Queue((each) => shares.taken(each));
     for (const [sinceMs, its] of [much, little, asMuch, nothing, much].entries()) {
       shares.wait(its);
-      void queue
-        .wait({ sinceMs, isWaiting: false, client: its }, new AbortController().signal)
-        .then(() => called.push(its));
+      queue.add(new Waiter(requestOf(its), sinceMs, () => undefined));
     }
-    const opened: (() => void)[] = [];
+    const first: unknown[] = [];
+    const dials: (() => void)[] = [];
     for (let count = 0; count < 4; count++) {
-      const its = queue.call("dial", (each) => shares.taken(each), true);
-      if (its !== undefined) opened.push(shares.hold(its, 0));
+      const waiter = queue.next(() => true, true);
+      if (waiter === null) break;
+      queue.remove(waiter);
+      first.push(waiter.request.client);
+      if (waiter.request.client !== undefined) dials.push(shares.dial(waiter.request.client));
     }
-    await pause(0);
     // The share is three: `nothing` has one by the second call, as much as `little` and `asMuch` have.
-    expect(called).toEqual([nothing, little, asMuch, much]);
+    expect(first).toEqual([nothing, little, asMuch, much]);
     expect(shares.hasShare(much)).toBe(true);
-    for (const end of opened) end();
+    for (const end of dials) end();
     expect(shares.hasShare(much)).toBe(false);
-    expect(queue.call("dial", () => 1, true)).toBe(undefined);
-    expect(queue.call("dial", () => 1)).toBe(much);
+    for (let count = 0; count < 3; count++) shares.hold(much, 0);
+    expect(queue.next(() => true, true)).toBe(null);
+    expect(queue.next(() => true, false)?.request.client).toBe(much);
   });
 });

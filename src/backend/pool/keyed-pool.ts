@@ -1,54 +1,51 @@
 /**
- * The connections of one key: which request uses a free connection, which request dials the next one, and how long each
- * connection is kept. Its file is long because these decisions read and change the same state.
+ * The connections of one key and the requests for them: which request uses a free connection, which waits, and for which
+ * the next connection is dialled. A request waits once. A connection that comes free answers the first request in the
+ * queue, one with a dial under way too; a dial answers the request for which it was begun. The file is long because these
+ * decisions read and change the same state.
  */
-import type { Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
 import type { RequestClient } from "../exchange.ts";
-import { type PoolLimits, YIELD_MS } from "../limits.ts";
+import { YIELD_MS } from "../limits.ts";
+import { Connections, multiplexes } from "./connections.ts";
 import { DialWindow } from "./dial-window.ts";
-import type { ConnectionOwner, Dialer, DialResult, PooledConnection } from "./pooled-connection.ts";
-import { Queue, type QueueEntry, type ShareOf } from "./queue.ts";
-import type { Room, Waiting } from "./room.ts";
-import { SharedDial } from "./shared-dial.ts";
-import { SHARE_LIMITS, Shares } from "./shares.ts";
-
-/** What the keyed pools have in common. */
-export interface PoolContext {
-  readonly limits: PoolLimits;
-  readonly clock: { monotonicMs(): number; now(): number };
-  /** Answers a number in [0, 1), so that connections that were opened together do not all end together. */
-  readonly random: () => number;
-  readonly room: Room;
-  /** Whether a connection serves more than one exchange. */
-  readonly reuses: boolean;
-  /** The time at which an exchange last ended; monotonic. */
-  freedMs: number;
-  /** Closes connections that no request will use again; answers how many. It runs without a timer, as exchanges end. */
-  sweep(nowMs: number): number;
-}
+import { type DialEnd, PendingDial } from "./pending-dial.ts";
+import type { PoolContext } from "./pool-context.ts";
+import { type ConnectionOwner, Lease, type Obtained, type PooledConnection } from "./pooled-connection.ts";
+import { Queue } from "./queue.ts";
+import type { Waiting } from "./room.ts";
+import { Shares } from "./shares.ts";
+import { type ConnectionRequest, Waiter } from "./waiter.ts";
 
 /** The pool of one key. */
 export class KeyedPool implements ConnectionOwner, Waiting {
+  /** The open connections. */
+  readonly connections: Connections;
   readonly #pool: PoolContext;
-  /** HTTP/1.1 connections without an exchange, the one used last at the end. Connections at the front are closed by age. */
-  readonly #idle: PooledConnection[] = [];
-  /** HTTP/2 connections, each of which carries several exchanges. The first with room is used. */
-  readonly #shared = new Set<PooledConnection>();
-  readonly #queue = new Queue();
+  readonly #queue: Queue;
   readonly #shares: Shares;
-  readonly #shareOf: ShareOf = (client) => this.#shares.taken(client);
   readonly #window: DialWindow;
-  #sharedDial: SharedDial | null = null;
+  /** The dial for which all requests of the key wait. */
+  #sharedDial: PendingDial | null = null;
+  /** Dials whose requests were served meanwhile: the next requests wait for them. */
+  readonly #spareDials = new Set<PendingDial>();
+  /** The number of connections, with withdrawn ones and those being dialled. */
   #open = 0;
-  #isWithdrawn = false;
   /** Whether the peer speaks HTTP/2, by the last connection; null before the first. */
   #multiplexes: boolean | null;
+  /**
+   * Whether an exchange may begin on an HTTP/2 connection. It may not while the connection has to fall idle, so that it
+   * leaves its room to another key: exchanges follow each other on it without a pause, and a request of that key would
+   * wait for ever.
+   */
+  readonly #mayShare = (): boolean => !this.#pool.room.holdsBack(this, this.#pool.clock.monotonicMs() - YIELD_MS);
 
-  constructor(pool: PoolContext, multiplexes: boolean | null) {
+  constructor(pool: PoolContext, isMultiplexing: boolean | null) {
     this.#pool = pool;
-    this.#multiplexes = multiplexes;
+    this.#multiplexes = isMultiplexing;
+    this.connections = new Connections(pool);
     this.#shares = new Shares(pool.limits.connectionsPerKey);
+    this.#queue = new Queue((client) => this.#shares.taken(client));
     this.#window = new DialWindow(() => pool.clock.monotonicMs());
   }
 
@@ -62,103 +59,46 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return this.isFull || this.#pool.room.isFull;
   }
 
-  /** The number of connections without an exchange. */
-  get idle(): number {
-    return this.#idle.length + [...this.#shared].filter(({ connection }) => connection.inflight === 0).length;
+  /** Whether a request has neither a connection nor a dial. */
+  get isWaiting(): boolean {
+    return this.#queue.undialled > 0;
   }
 
-  /** The time at which the first waiting request came, monotonic; null when no request waits. */
+  /** The time at which the first request without a connection or a dial came, monotonic; null when there is none. */
   get oldestMs(): number | null {
-    return this.#queue.oldestMs;
+    return this.#queue.oldestUndialled?.sinceMs ?? null;
   }
 
   /** The number of connections that waiting requests want, and that only the limit of all keys keeps from being opened. */
   get wanted(): number {
-    if (!this.#queue.has(this.#shareOf, this.#isContended)) return 0;
-    return Math.min(this.#queue.length, this.#dialRoom, this.#sharesDials ? 1 : Number.POSITIVE_INFINITY);
+    if (this.#queue.undialled === 0 || this.#nextUndialled() === null) return 0;
+    return Math.min(this.#queue.undialled, this.#dialRoom, this.#sharesDials ? 1 : Number.POSITIVE_INFINITY);
   }
 
-  /** Whether a waiting request would find a connection to {@link take}. */
-  get hasFreeConnection(): boolean {
-    if (this.#idle.length > 0) return true;
-    return !this.#mustYield() && [...this.#shared].some((pooled) => this.#isUsable(pooled) && pooled.connection.ready);
-  }
-
-  /** The queue entry of a request that comes now. */
-  newEntry(client?: RequestClient): QueueEntry {
-    return { sinceMs: this.#pool.clock.monotonicMs(), isWaiting: false, client };
-  }
-
-  /** Counts a connection towards the client's share; answers the function that ends that. */
-  claimShare(client: RequestClient): () => void {
-    return this.#shares.hold(client, this.#pool.clock.monotonicMs());
-  }
-
-  /** A live connection whose verdict still holds, or null. The caller releases the connection. */
-  take(client?: RequestClient): PooledConnection | null {
+  /** A connection that is free now; null when there is none. */
+  take(client: RequestClient | undefined): Lease | null {
     if (this.#isHeldBack(client)) return null;
-    for (const pooled of this.#shared) {
-      if (!this.#isUsable(pooled)) this.discard(pooled);
-      else if (pooled.connection.ready && !this.#mustYield()) return use(pooled);
-    }
-    for (let pooled = this.#idle.pop(); pooled !== undefined; pooled = this.#idle.pop()) {
-      if (this.#isUsable(pooled) && pooled.connection.ready) return use(pooled);
-      pooled.connection.close();
-    }
-    return null;
+    const pooled = this.connections.take(this.#mayShare);
+    return pooled === null ? null : this.#lease(pooled, true, client);
   }
 
-  /**
-   * Dials when the request's turn has come, or joins a dial under way. Null: there may be a connection to {@link take}, or
-   * the signal has aborted.
-   */
-  async dialInTurn(
-    dial: Dialer,
-    entry: QueueEntry,
-    signal: AbortSignal,
-    onAccepted: () => void,
-  ): Promise<DialResult | null> {
-    if (this.#sharedDial !== null) return this.#sharedDial.join(signal, onAccepted);
-    if (this.#dialRoom > 0 && !this.#pool.room.isFull && !this.#isHeldBack(entry.client)) {
-      this.#countDial();
-    } else {
-      const waiting = this.#queue.wait(entry, signal);
-      this.#pool.room.startWaiting(this);
-      const stopWatching = this.#watchShare(entry.client);
-      const call = await waiting;
-      stopWatching();
-      this.#pool.room.stopWaiting(this);
-      if (call !== "dial") return null;
-      // A request that was called before this one dials for all.
-      if (this.#sharedDial !== null || signal.aborted) {
-        this.#window.end();
-        return this.#connectionClosed(null);
-      }
-    }
-    if (!this.#sharesDials) return this.#addOpened(this.#window.open(dial, signal, onAccepted));
-    // Many requests wait for one dial until the first connection has shown the protocol: HTTP/2 needs no second one.
-    const shared: SharedDial = new SharedDial({
-      open: (unwanted, peerAccepted) => this.#addOpened(this.#window.open(dial, unwanted, peerAccepted)),
-      connectMs: dial.connectMs,
-      onAbandoned: (pooled) => this.release(pooled),
-      onEnd: () => {
-        if (this.#sharedDial === shared) this.#sharedDial = null;
-      },
-    });
-    this.#sharedDial = shared;
-    this.retryWaiters();
-    return shared.join(signal, onAccepted);
+  /** Lets a request that found no free connection wait for one, and dials for the request when its turn has come. */
+  wait(request: ConnectionRequest): Waiter {
+    const waiter = new Waiter(request, this.#pool.clock.monotonicMs(), (leaving) => this.#leave(leaving));
+    this.#queue.add(waiter);
+    this.#dialOrWait(waiter);
+    return waiter;
   }
 
-  /** Lets all waiting requests look for a connection again. */
-  retryWaiters(): void {
-    this.#queue.callAll("retry");
+  /** Answers waiting requests while there are free connections. */
+  serveWaiting(): void {
+    while (this.#serveNext());
   }
 
-  /** Lets the first waiting request open a connection. */
+  /** Dials for the first request that has no dial. */
   admitFirst(): void {
-    this.#countDial();
-    this.#queue.call("dial", this.#shareOf, this.#isContended);
+    const waiter = this.#nextUndialled();
+    if (waiter !== null) this.#dialFor(waiter);
   }
 
   /** Gives the connection back when an exchange on it has ended. */
@@ -167,50 +107,19 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     this.#pool.freedMs = nowMs;
     pooled.idleSinceMs = nowMs;
     pooled.users--;
-    const isShared = this.#shared.has(pooled);
-    if (!this.#isUsable(pooled) || (!isShared && multiplexes(pooled.connection))) {
-      this.discard(pooled);
-    } else if (
-      pooled.users === 0 &&
-      this.#pool.room.mustYield(this, (this.oldestMs ?? Number.POSITIVE_INFINITY) - YIELD_MS)
-    ) {
+    // Of HTTP/2 no request gets a connection that is held back, see #mayShare, so that one would stay unused.
+    const firstMs =
+      multiplexes(pooled.connection) && this.isWaiting ? nowMs : (this.oldestMs ?? Number.POSITIVE_INFINITY);
+    if (!this.connections.putBack(pooled)) this.discard(pooled);
+    else if (pooled.users === 0 && this.#pool.room.mustYield(this, firstMs - YIELD_MS)) {
       this.#pool.room.closeForOthers(pooled);
-    } else {
-      if (!isShared) this.#addIdle(pooled);
-      this.#queue.call("retry", this.#shareOf, this.#isContended);
-    }
+    } else this.#serveNext();
     this.#pool.sweep(nowMs);
   }
 
-  /**
-   * Takes the connection out of the pool: no further exchange begins on it, and exchanges in flight finish, after a GOAWAY
-   * too (RFC 9113 §6.8).
-   */
+  /** Takes the connection out of the pool: no further exchange begins on it, and exchanges in flight finish. */
   discard(pooled: PooledConnection): void {
-    this.#remove(pooled);
-    if (pooled.users === 0) pooled.connection.close();
-  }
-
-  /** Takes all connections out of the pool, and adds none from now on. */
-  withdraw(): void {
-    this.#isWithdrawn = true;
-    for (const pooled of this.#connections) this.discard(pooled);
-  }
-
-  /** Takes connections that are not to be used again out of the pool; answers how many were closed at once. */
-  sweep(): number {
-    const unusable = this.#connections.filter((pooled) => !this.#isUsable(pooled));
-    for (const pooled of unusable) this.discard(pooled);
-    return unusable.filter(({ users }) => users === 0).length;
-  }
-
-  /** The connections without exchanges. */
-  unused(): readonly PooledConnection[] {
-    return this.#connections.filter(({ users }) => users === 0);
-  }
-
-  get #connections(): readonly PooledConnection[] {
-    return [...this.#idle, ...this.#shared];
+    this.connections.discard(pooled);
   }
 
   /** The number of connections of this key that may be dialled now. */
@@ -218,17 +127,9 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return Math.min(this.#pool.limits.connectionsPerKey - this.#open, this.#window.room);
   }
 
-  /** Whether many requests wait for one dial. */
+  /** Whether many requests wait for one dial, until a connection has shown the protocol: HTTP/2 needs no second one. */
   get #sharesDials(): boolean {
     return this.#pool.reuses && this.#multiplexes !== false;
-  }
-
-  /**
-   * Whether no exchange may begin on an HTTP/2 connection, so that it falls idle and leaves its room to another key:
-   * exchanges on it follow each other without a pause, and a request of that key would wait for ever.
-   */
-  #mustYield(): boolean {
-    return this.#pool.room.mustYield(this, this.#pool.clock.monotonicMs() - YIELD_MS);
   }
 
   get #isContended(): boolean {
@@ -240,91 +141,144 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     return client !== undefined && this.#isContended && this.#shares.hasShare(client);
   }
 
-  /** Cuts exchanges of other clients while this client waits below its share; answers the function that ends that. */
-  #watchShare(client: RequestClient | undefined): () => void {
-    if (client === undefined) return () => undefined;
-    const endWait = this.#shares.wait(client);
-    const timer = setInterval(() => {
-      const nowMs = this.#pool.clock.monotonicMs();
-      if (this.isShort && !this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.length);
-      // The client is no longer held back to its share; or there is room that no waiting request was called for.
-      else if (!this.#isContended && this.#dialRoom > 0) this.retryWaiters();
-    }, SHARE_LIMITS.waitMs);
-    return () => {
-      clearInterval(timer);
-      endWait();
-    };
+  #nextUndialled(): Waiter | null {
+    return this.#queue.next(({ dial }) => dial === null, this.#isContended);
   }
 
-  #addIdle(pooled: PooledConnection): void {
-    if (this.#idle.length >= this.#pool.limits.idlePerKey) this.#idle.shift()?.connection.close();
-    this.#idle.push(pooled);
+  /** Answers the next request with a free connection; answers whether there were both. */
+  #serveNext(): boolean {
+    const waiter = this.#queue.next(({ dial, request }) => dial === null || !request.isFresh, this.#isContended);
+    const lease = waiter === null ? null : this.take(waiter.request.client);
+    if (waiter === null || lease === null) return false;
+    this.#answer(waiter, { kind: "open", lease });
+    // The dial of the request goes on: for another request, at once or later, or for the pool.
+    if (waiter.dial !== null && !this.#passOn(waiter.dial)) this.#spareDials.add(waiter.dial);
+    return true;
   }
 
-  /** Adds the connection of a dial to the pool. */
-  async #addOpened(opening: Promise<Connected>): Promise<DialResult> {
-    const connected = await opening.catch((error: unknown) => {
-      this.#connectionClosed(null);
-      throw error;
-    });
-    if (connected.kind === "failed") {
-      this.#connectionClosed(null);
-      return connected;
+  /** Lets the request wait for a dial under way, or for one of its own, or until it may dial. */
+  #dialOrWait(waiter: Waiter): void {
+    const [underWay = this.#sharedDial] = this.#spareDials;
+    const mayDial = this.#dialRoom > 0 && !this.#pool.room.isFull && !this.#isHeldBack(waiter.request.client);
+    if (underWay !== null) this.#setDial(waiter, underWay);
+    else if (mayDial) this.#dialFor(waiter);
+    else {
+      this.#queue.setDial(waiter, null);
+      waiter.countShare(this.#watchShare(waiter));
+      this.#pool.room.startWaiting(this);
+      // A request that wants a new connection has left the free ones alone so far.
+      if (waiter.request.isFresh) this.#serveNext();
     }
-    const { connection } = connected;
-    const nowMs = this.#pool.clock.monotonicMs();
-    const untilMs = nowMs + this.#pool.limits.lifetimeMs * (0.8 + 0.4 * this.#pool.random());
-    const pooled: PooledConnection = { connection, keyedPool: this, untilMs, idleSinceMs: nowMs, users: 1 };
+  }
+
+  #dialFor(waiter: Waiter): void {
+    this.#open++;
+    this.#pool.room.connectionOpened();
+    const dial = new PendingDial({
+      dialer: waiter.request.dialer,
+      window: this.#window,
+      isShared: this.#sharesDials,
+      onAccepted: (accepted) => {
+        for (const { request } of this.#queue.waitersOf(accepted)) request.onAccepted();
+      },
+      onEnd: (ended, end) => this.#endDial(ended, end),
+    });
+    if (dial.isShared) this.#sharedDial = dial;
+    this.#setDial(waiter, dial);
+    if (dial.isShared) for (const each of this.#queue.waitersOf(null)) this.#setDial(each, dial);
+  }
+
+  #setDial(waiter: Waiter, dial: PendingDial): void {
+    this.#spareDials.delete(dial);
+    this.#queue.setDial(waiter, dial);
+    const { client, onAccepted } = waiter.request;
+    waiter.countShare(client === undefined || dial.isShared ? null : this.#shares.dial(client));
+    if (dial.isAccepted) onAccepted();
+    this.#pool.room.stopWaiting(this);
+  }
+
+  /** Answers the requests that waited for the dial. */
+  #endDial(dial: PendingDial, end: DialEnd): void {
+    if (this.#sharedDial === dial) this.#sharedDial = null;
+    this.#spareDials.delete(dial);
+    if (end.kind === "open") return this.#addOpened(dial, end.connection);
+    for (const waiter of this.#queue.waitersOf(dial)) {
+      this.#answer(waiter, end.kind === "error" ? Promise.reject(end.error) : end);
+    }
+    this.#connectionClosed(null);
+  }
+
+  /** Adds a dialled connection. Of the requests that waited for the dial some may not fit on it: those dial or wait. */
+  #addOpened(dial: PendingDial, connection: Connection): void {
+    const pooled = this.connections.add(connection, this);
     void connection.closed.then(() => {
       // A connection that the peer has closed would otherwise count as idle until a request asked for it.
-      this.#remove(pooled);
+      this.connections.remove(pooled);
       this.#connectionClosed(pooled);
     });
     this.#multiplexes = multiplexes(connection);
-    if (this.#multiplexes && this.#pool.reuses && !this.#isWithdrawn) {
-      this.#shared.add(pooled);
-      // A peer may have spoken HTTP/1.1 before: its requests wait for connections of their own, and fit on this one.
-      this.retryWaiters();
-    }
+    const first = this.#queue.next((waiter) => waiter.dial === dial, false);
+    if (first === null) this.release(pooled);
+    else this.#answer(first, { kind: "open", lease: this.#lease(pooled, false, first.request.client) });
+    const others = [...this.#queue.waitersOf(dial)];
+    for (const waiter of others) this.#queue.setDial(waiter, null);
+    // The peer may have spoken HTTP/1.1 before, so requests with dials of their own fit on this connection too.
+    if (this.#multiplexes) this.serveWaiting();
+    for (const waiter of others) if (waiter.isQueued && waiter.dial === null) this.#dialOrWait(waiter);
     this.#pool.room.admitWaiting();
-    return { kind: "open", pooled };
   }
 
-  /** Takes the connection off the lists. */
-  #remove(pooled: PooledConnection): void {
-    this.#shared.delete(pooled);
-    const at = this.#idle.indexOf(pooled);
-    if (at >= 0) this.#idle.splice(at, 1);
+  #lease(pooled: PooledConnection, isReused: boolean, client: RequestClient | undefined): Lease {
+    const endShare = client === undefined ? null : this.#shares.hold(client, this.#pool.clock.monotonicMs());
+    return new Lease(pooled, isReused, endShare);
   }
 
-  #countDial(): void {
-    this.#open++;
-    this.#pool.room.connectionOpened();
-    this.#window.begin();
+  #answer(waiter: Waiter, answer: Obtained | Promise<never>): void {
+    this.#queue.remove(waiter);
+    waiter.settle(answer);
+    this.#pool.room.stopWaiting(this);
   }
 
-  #connectionClosed(pooled: PooledConnection | null): null {
-    this.#open--;
-    this.#pool.room.connectionClosed(pooled);
+  /** Lets a request go that waits no longer. */
+  #leave(waiter: Waiter): void {
+    this.#queue.remove(waiter);
+    const { dial } = waiter;
+    waiter.settle(dial === null || this.#passOn(dial) ? null : this.#abandon(dial));
+    this.#pool.room.stopWaiting(this);
+  }
+
+  /** Lets another request wait for the dial of a request that waits no longer; answers whether there is one. */
+  #passOn(dial: PendingDial): boolean {
+    if (this.#queue.isWanted(dial)) return true;
+    const heir = this.#nextUndialled();
+    if (heir !== null) this.#setDial(heir, dial);
+    return heir !== null;
+  }
+
+  /** Gives up a dial for which no request waits; resolves when the dial has ended. */
+  async #abandon(dial: PendingDial): Promise<null> {
+    if (this.#sharedDial === dial) this.#sharedDial = null;
+    await dial.abandon();
     return null;
   }
 
-  /** Whether another exchange may begin on the connection. */
-  #isUsable({ connection, untilMs, idleSinceMs }: PooledConnection): boolean {
-    const { limits, clock, reuses } = this.#pool;
-    if (!reuses || this.#isWithdrawn || !connection.alive) return false;
-    const nowMs = clock.monotonicMs();
-    if (nowMs >= untilMs || (connection.inflight === 0 && nowMs - idleSinceMs >= limits.idleMs)) return false;
-    // A verdict is never used past the earliest notAfter of its path.
-    const { security } = connection;
-    return security.kind === "plaintext" || security.peer.path.notAfterMs > clock.now();
+  /** Cuts exchanges of other clients while the client waits below its share; answers the function that ends that. */
+  #watchShare(waiter: Waiter): (() => void) | null {
+    const { client } = waiter.request;
+    if (client === undefined) return null;
+    return this.#shares.watch(client, () => {
+      const nowMs = this.#pool.clock.monotonicMs();
+      if (this.isShort && !this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.undialled);
+      else if (this.#queue.oldestUndialled === waiter) {
+        // Clients are no longer held back to their shares, or there is room for which no event has called a request.
+        this.serveWaiting();
+        this.#pool.room.admitWaiting();
+      }
+    });
+  }
+
+  #connectionClosed(pooled: PooledConnection | null): void {
+    this.#open--;
+    this.#pool.room.connectionClosed(pooled);
   }
 }
-
-/** The connection, which has one more exchange now. */
-function use(pooled: PooledConnection): PooledConnection {
-  pooled.users++;
-  return pooled;
-}
-
-const multiplexes = ({ protocol }: Connection): boolean => protocol !== "http/1.1";

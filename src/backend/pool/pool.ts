@@ -6,7 +6,8 @@
  */
 import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
 import type { PoolLimits } from "../limits.ts";
-import { KeyedPool, type PoolContext } from "./keyed-pool.ts";
+import { KeyedPool } from "./keyed-pool.ts";
+import type { PoolContext } from "./pool-context.ts";
 import type { PooledConnection } from "./pooled-connection.ts";
 import { Room } from "./room.ts";
 
@@ -58,7 +59,7 @@ export class Pool implements PoolContext {
   /** The number of connections without an exchange. */
   get idle(): number {
     let idle = 0;
-    for (const keyedPool of this.#keyedPools.values()) idle += keyedPool.idle;
+    for (const keyedPool of this.#keyedPools.values()) idle += keyedPool.connections.idle;
     return idle;
   }
 
@@ -74,14 +75,14 @@ export class Pool implements PoolContext {
     for (const [key, keyedPool] of this.#keyedPools) {
       if (keyedPools.has(keyedPool)) continue;
       this.#keyedPools.delete(key);
-      keyedPool.withdraw();
+      keyedPool.connections.withdraw();
     }
   }
 
   /** Closes idle connections; a connection in use is closed when its exchange ends. */
   close(): void {
     this.#closed = true;
-    for (const keyedPool of this.#keyedPools.values()) keyedPool.withdraw();
+    for (const keyedPool of this.#keyedPools.values()) keyedPool.connections.withdraw();
   }
 
   /** Closes connections that no request will use again, at most once in `idleMs`; answers how many. */
@@ -89,7 +90,7 @@ export class Pool implements PoolContext {
     if (nowMs - this.#sweptMs < this.limits.idleMs) return 0;
     this.#sweptMs = nowMs;
     let closed = 0;
-    for (const keyedPool of this.#keyedPools.values()) closed += keyedPool.sweep();
+    for (const keyedPool of this.#keyedPools.values()) closed += keyedPool.connections.sweep();
     return closed;
   }
 
@@ -97,7 +98,7 @@ export class Pool implements PoolContext {
   #longestIdle(): PooledConnection | null {
     let idlest: PooledConnection | null = null;
     for (const keyedPool of this.#keyedPools.values()) {
-      for (const each of keyedPool.unused()) {
+      for (const each of keyedPool.connections.unused) {
         if (idlest === null || each.idleSinceMs < idlest.idleSinceMs) idlest = each;
       }
     }

@@ -1,7 +1,6 @@
-/** The pool's view of an open connection and of its dial. */
+/** The pool's view of an open connection, of its use by one exchange, and of its dial. */
 import type { Connected } from "../connect/connect.ts";
 import type { Connection } from "../engine/connection.ts";
-import type { RequestClient } from "../exchange.ts";
 
 /** An open connection in the pool. */
 export interface PooledConnection {
@@ -21,8 +20,27 @@ export interface ConnectionOwner {
   release(connection: PooledConnection): void;
   /** Takes the connection out of the pool: no further exchange begins on it, and exchanges in flight finish. */
   discard(connection: PooledConnection): void;
-  /** Counts a connection towards the client's share; answers the function that ends that. */
-  claimShare(client: RequestClient): () => void;
+}
+
+/** The use of a connection by one exchange, which ends with {@link Lease.release}. */
+export class Lease {
+  readonly pooled: PooledConnection;
+  /** Whether an exchange was on the connection before. */
+  readonly isReused: boolean;
+  readonly #endShare: (() => void) | null;
+
+  /** `endShare` ends the count of the connection towards its client's share; null: it counts towards none. */
+  constructor(pooled: PooledConnection, isReused: boolean, endShare: (() => void) | null) {
+    this.pooled = pooled;
+    this.isReused = isReused;
+    this.#endShare = endShare;
+  }
+
+  /** Gives the connection back. Called once. */
+  release(): void {
+    this.#endShare?.();
+    this.pooled.keyedPool.release(this.pooled);
+  }
 }
 
 /** The dial of one endpoint. */
@@ -32,7 +50,5 @@ export interface Dialer {
   readonly connectMs: number;
 }
 
-/** The outcome of a dial: a connection in the pool, or a failure. */
-export type DialResult =
-  | { readonly kind: "open"; readonly pooled: PooledConnection }
-  | Exclude<Connected, { kind: "open" }>;
+/** The answer to a request that waits: a connection to use, or the failure of its dial. */
+export type Obtained = { readonly kind: "open"; readonly lease: Lease } | Exclude<Connected, { kind: "open" }>;

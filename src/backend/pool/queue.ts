@@ -1,24 +1,10 @@
 /**
- * The queue of requests that wait for a connection of one key. Requests are called in the order in which they came, but a
- * client with a smaller share of the connections comes before clients with larger shares.
+ * The queue of requests that wait for a connection of one key. Requests are answered in the order in which they came, but
+ * a client with a smaller share of the connections comes before clients with larger shares.
  */
 import type { RequestClient } from "../exchange.ts";
-
-/** The place of one request in the queue. A request that was called and found no connection keeps its place. */
-export interface QueueEntry {
-  /** When the request came; monotonic. */
-  readonly sinceMs: number;
-  /** Whether the request waits in the queue, and does not take or dial a connection. */
-  isWaiting: boolean;
-  /** The client of the request, where the host knows it. */
-  readonly client?: RequestClient | undefined;
-}
-
-/**
- * Why a waiting request is called. `dial`: the request may open a connection, which counts as open already; `retry`: there
- * may be a connection to take; `aborted`: the request's signal has aborted.
- */
-export type Call = "dial" | "retry" | "aborted";
+import type { PendingDial } from "./pending-dial.ts";
+import type { Waiter } from "./waiter.ts";
 
 /**
  * A function that answers how much of its share of the connections a client holds, in shares. The client that holds less
@@ -26,93 +12,91 @@ export type Call = "dial" | "retry" | "aborted";
  */
 export type ShareOf = (client: RequestClient) => number;
 
-/** A waiting request. */
-interface Waiter {
-  readonly sinceMs: number;
-  readonly client: RequestClient | undefined;
-  readonly answer: (call: Call) => void;
-}
-
-/** The number of requests, and of different clients, that one call looks at, which bounds what one event costs. */
+/** The number of requests, and of different clients, that one look for the next request sees, which bounds its cost. */
 const MAX_LOOKED_AT = 4_096;
 const MAX_ASKED = 64;
 
 /** The queue of one key. */
 export class Queue {
   readonly #waiting: Waiter[] = [];
+  readonly #shareOf: ShareOf;
+  /** The number of requests without a dial. */
+  #undialled = 0;
 
-  get length(): number {
-    return this.#waiting.length;
+  constructor(shareOf: ShareOf) {
+    this.#shareOf = shareOf;
   }
 
-  /** The time at which the first waiting request came, monotonic; null when no request waits. */
-  get oldestMs(): number | null {
-    return this.#waiting[0]?.sinceMs ?? null;
+  /** The number of requests without a dial. */
+  get undialled(): number {
+    return this.#undialled;
   }
 
-  /** Waits until the request is called. */
-  async wait(entry: QueueEntry, signal: AbortSignal): Promise<Call> {
-    entry.isWaiting = true;
-    const call = await new Promise<Call>((resolve) => {
-      const onAbort = (): void => {
-        const at = this.#waiting.indexOf(waiter);
-        if (at >= 0) this.#waiting.splice(at, 1);
-        resolve("aborted");
-      };
-      const waiter: Waiter = {
-        sinceMs: entry.sinceMs,
-        client: entry.client,
-        answer: (called) => {
-          signal.removeEventListener("abort", onAbort);
-          resolve(called);
-        },
-      };
-      const behind = this.#waiting.findLastIndex(({ sinceMs }) => sinceMs <= entry.sinceMs);
-      this.#waiting.splice(behind + 1, 0, waiter);
-      signal.addEventListener("abort", onAbort, { once: true });
-    });
-    entry.isWaiting = false;
-    return call;
+  /** The first request without a dial; null when there is none. */
+  get oldestUndialled(): Waiter | null {
+    return this.#undialled === 0 ? null : (this.#waiting.find(({ dial }) => dial === null) ?? null);
+  }
+
+  /** Puts a request without a dial at its place. */
+  add(waiter: Waiter): void {
+    const before = this.#waiting.findLastIndex(({ sinceMs }) => sinceMs <= waiter.sinceMs);
+    this.#waiting.splice(before + 1, 0, waiter);
+    waiter.isQueued = true;
+    this.#undialled++;
+  }
+
+  /** Removes a request. */
+  remove(waiter: Waiter): void {
+    this.#waiting.splice(this.#waiting.indexOf(waiter), 1);
+    waiter.isQueued = false;
+    if (waiter.dial === null) this.#undialled--;
+  }
+
+  /** Says for which dial a request waits; null: for none. */
+  setDial(waiter: Waiter, dial: PendingDial | null): void {
+    this.#undialled += Number(dial === null) - Number(waiter.dial === null);
+    waiter.dial = dial;
   }
 
   /**
-   * Calls the first request of the client that holds least. Where every client holds its share, the first request of all
-   * is called, or none when `onlyBelowShare`. Answers the client of the request that was called.
+   * The requests that wait for a dial; null: the requests that wait for none. What the caller does to one may answer
+   * others, which are left out.
    */
-  call(why: Call, taken: ShareOf | null = null, onlyBelowShare = false): RequestClient | undefined {
-    const at = taken === null ? 0 : this.#next(taken, onlyBelowShare);
-    const called = at === null ? undefined : this.#waiting.splice(at, 1)[0];
-    called?.answer(why);
-    return called?.client;
+  *waitersOf(dial: PendingDial | null): Generator<Waiter> {
+    for (const waiter of this.#waiting.filter((each) => each.dial === dial)) {
+      if (waiter.isQueued && waiter.dial === dial) yield waiter;
+    }
   }
 
-  /** Whether `call` with the same arguments would find a waiting request. */
-  has(taken: ShareOf | null, onlyBelowShare: boolean): boolean {
-    return this.#waiting.length > 0 && (taken === null || this.#next(taken, onlyBelowShare) !== null);
+  /** Whether a request waits for the dial. */
+  isWanted(dial: PendingDial): boolean {
+    return this.#waiting.some((waiter) => waiter.dial === dial);
   }
 
-  /** The place of the request that is called next; null when none may be. */
-  #next(taken: ShareOf, onlyBelowShare: boolean): number | null {
+  /**
+   * The first request, of those that `isMeant`, of the client that holds least. Where every client holds its share, the
+   * first request of all, or null when `onlyBelowShare`.
+   */
+  next(isMeant: (waiter: Waiter) => boolean, onlyBelowShare: boolean): Waiter | null {
     // Many requests of one client may wait, and its share is asked for once.
     const asked = new Set<object>();
-    let next: number | null = null;
+    let first: Waiter | null = null;
+    let next: Waiter | null = null;
     let least = 1;
-    for (const [at, { client }] of this.#waiting.entries()) {
+    for (const [at, waiter] of this.#waiting.entries()) {
       if (at >= MAX_LOOKED_AT || asked.size >= MAX_ASKED) break;
-      if (client === undefined) return next ?? at;
+      if (!isMeant(waiter)) continue;
+      first ??= waiter;
+      const { client } = waiter.request;
+      if (client === undefined) return next ?? waiter;
       if (asked.has(client.connection)) continue;
       asked.add(client.connection);
-      const share = taken(client);
-      if (share === 0) return at;
+      const share = this.#shareOf(client);
+      if (share === 0) return waiter;
       if (share >= least) continue;
-      next = at;
+      next = waiter;
       least = share;
     }
-    return next ?? (onlyBelowShare ? null : 0);
-  }
-
-  /** Calls all waiting requests. */
-  callAll(why: Call): void {
-    for (const { answer } of this.#waiting.splice(0)) answer(why);
+    return next ?? (onlyBelowShare ? null : first);
   }
 }

@@ -4,18 +4,18 @@
  */
 import type { PooledConnection } from "./pooled-connection.ts";
 
-/** The requests of one key that wait for a connection. */
+/** The requests of one key that have neither a connection nor a dial. */
 export interface Waiting {
+  /** Whether there are any. */
+  readonly isWaiting: boolean;
   /** The time at which the first waiting request came, monotonic; null when no request waits. */
   readonly oldestMs: number | null;
   /** The number of connections that the requests want, and that only the lack of room keeps from being opened. */
   readonly wanted: number;
-  /** Whether a waiting request could take an open connection now. */
-  readonly hasFreeConnection: boolean;
-  /** Lets the first waiting request open a connection. */
+  /** Dials for the first waiting request. */
   admitFirst(): void;
-  /** Lets all waiting requests look for a connection again. */
-  retryWaiters(): void;
+  /** Answers waiting requests while there are free connections. */
+  serveWaiting(): void;
 }
 
 /** The room of all keys. */
@@ -23,6 +23,8 @@ export class Room {
   readonly #limit: number;
   readonly #longestIdle: () => PooledConnection | null;
   readonly #waiting = new Set<Waiting>();
+  /** Keys that hold free connections back, so that these fall idle and leave their room to another key. */
+  readonly #yielding = new Set<Waiting>();
   /** Idle connections that were closed to make room, and whose sockets are not closed yet. */
   readonly #closing = new Set<PooledConnection>();
   #open = 0;
@@ -61,6 +63,7 @@ export class Room {
   /** Lets keys open connections while there is room, the key that has waited longest first. */
   admitWaiting(): void {
     for (let first = this.#first(null); !this.isFull && first !== null; first = this.#first(null)) first.admitFirst();
+    this.#endYielding();
   }
 
   /** Notes that a request of a key waits. To make room, connections without exchanges are closed, the idlest first. */
@@ -73,14 +76,10 @@ export class Room {
     }
   }
 
-  /**
-   * Notes that a request of a key waits no longer. After the last one, other keys need not yield to this key any more, so
-   * their requests look for a connection again. Only keys with a free connection are told: the requests of another key
-   * would find none and wait again, which would end in this method once more, without end.
-   */
+  /** Notes that a request of a key waits no longer. */
   stopWaiting(key: Waiting): void {
-    if (key.oldestMs !== null || !this.#waiting.delete(key) || !this.isFull) return;
-    for (const each of this.#waiting) if (each.hasFreeConnection) each.retryWaiters();
+    if (!key.isWaiting) this.#waiting.delete(key);
+    this.#endYielding();
   }
 
   /** Whether `key` must leave room to another key, a request of which has waited since before `sinceMs`. */
@@ -88,10 +87,28 @@ export class Room {
     return this.#isShort && (this.#first(key)?.oldestMs ?? Number.POSITIVE_INFINITY) < sinceMs;
   }
 
+  /**
+   * As {@link Room.mustYield}, for a key that holds free connections back meanwhile: it answers its requests with them as
+   * soon as it need not yield any more.
+   */
+  holdsBack(key: Waiting, sinceMs: number): boolean {
+    const mustYield = this.mustYield(key, sinceMs);
+    if (mustYield) this.#yielding.add(key);
+    return mustYield;
+  }
+
   /** Closes a connection without exchanges, so that another key gets its room. */
   closeForOthers(connection: PooledConnection): void {
     this.#closing.add(connection);
     connection.keyedPool.discard(connection);
+    this.#endYielding();
+  }
+
+  /** Lets keys that held connections back look whether they still must. */
+  #endYielding(): void {
+    const keys = [...this.#yielding];
+    this.#yielding.clear();
+    for (const key of keys) key.serveWaiting();
   }
 
   /** Whether more connections are wanted than are about to close. */

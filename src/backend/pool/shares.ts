@@ -61,10 +61,26 @@ export class Shares {
     };
   }
 
+  /** Counts a connection that is dialled for the client as one that it holds; answers the function that ends that. */
+  dial(client: RequestClient): () => void {
+    this.#count(client, "held", 1);
+    return () => this.#count(client, "held", -1);
+  }
+
   /** Counts a waiting request of the client; answers the function that ends that. */
   wait(client: RequestClient): () => void {
     this.#count(client, "waiting", 1);
     return () => this.#count(client, "waiting", -1);
+  }
+
+  /** As {@link Shares.wait}, and calls `onLook` each time that the request has waited so long that it may need help. */
+  watch(client: RequestClient, onLook: () => void): () => void {
+    const endWait = this.wait(client);
+    const timer = setInterval(onLook, SHARE_LIMITS.waitMs);
+    return () => {
+      clearInterval(timer);
+      endWait();
+    };
   }
 
   /** The part of its share that the client holds: 1 is a whole share. */

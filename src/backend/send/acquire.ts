@@ -9,8 +9,8 @@ import type { RequestClient } from "../exchange.ts";
 import { type BackendFailure, transportFailure } from "../failure.ts";
 import { DIAL_LIMITS } from "../limits.ts";
 import type { KeyedPool } from "../pool/keyed-pool.ts";
-import type { Dialer, PooledConnection } from "../pool/pooled-connection.ts";
-import type { QueueEntry } from "../pool/queue.ts";
+import type { Dialer, Lease, Obtained } from "../pool/pooled-connection.ts";
+import type { Waiter } from "../pool/waiter.ts";
 import type { Endpoint } from "./endpoints.ts";
 
 /** One endpoint that may be dialled, and how. */
@@ -21,12 +21,7 @@ export interface DialCandidate extends Dialer {
 
 /** The outcome: a verified connection to one of the candidates, or why there is none. */
 export type Acquired =
-  | {
-      readonly kind: "open";
-      readonly endpoint: Endpoint;
-      readonly pooled: PooledConnection;
-      readonly isReused: boolean;
-    }
+  | { readonly kind: "open"; readonly endpoint: Endpoint; readonly lease: Lease }
   | { readonly kind: "failed"; readonly endpoint: Endpoint; readonly failure: BackendFailure };
 
 /** What a request waits for, and how long. */
@@ -56,8 +51,7 @@ export function acquire(
   if (first === undefined) throw new RangeError("no candidate to dial");
   return new Promise((resolve, reject) => {
     const over = new AbortController();
-    const pending = new Set<QueueEntry>();
-    const dials: Promise<Acquired>[] = [];
+    const pending = new Set<Waiter>();
     let next = 0;
     let delay: ReturnType<typeof setTimeout> | undefined;
     const finish = (reason: AbandonReason): void => {
@@ -75,11 +69,12 @@ export function acquire(
       const noRoom = transportFailure("connection-limit", `all connections ${whose} stayed in use`, "nothing");
       const failed: Acquired = { kind: "failed", endpoint, failure: lacksRoom ? noRoom : abandonedBy(reason) };
       // The dials of a client that has left count as that client's until they have ended; it waits for no answer.
-      if (reason === "gone") void Promise.allSettled(dials).then(() => resolve(failed));
+      if (reason === "gone")
+        void Promise.allSettled([...pending].map(({ answer }) => answer)).then(() => resolve(failed));
       else resolve(failed);
     };
     // A request that only waits for its turn to dial does not lack room in the pool.
-    const waitsForRoom = (): boolean => first.keyedPool.isShort && [...pending].every((entry) => entry.isWaiting);
+    const waitsForRoom = (): boolean => first.keyedPool.isShort && [...pending].every(({ dial }) => dial === null);
     const onClientGone = (): void => giveUp("gone");
     const deadline = setTimeout(() => giveUp("timeout"), connectMs);
     // A pool whose connections come free is worth waiting for longer than one whose connections are all held. A request
@@ -89,62 +84,43 @@ export function acquire(
       if (waitsForRoom() && (sinceFreedMs() >= roomMs || ++roomWaits >= MAX_ROOM_WAITS)) giveUp("timeout");
     };
     const roomCheck = roomMs < connectMs ? setInterval(checkRoom, roomMs) : undefined;
-    const onResult = (entry: QueueEntry, result: Acquired): void => {
+    const onAnswer = (endpoint: Endpoint, answer: Obtained | null): void => {
       if (over.signal.aborted) {
-        if (result.kind === "open") result.pooled.keyedPool.release(result.pooled);
+        if (answer?.kind === "open") answer.lease.release();
         return;
       }
-      pending.delete(entry);
+      if (answer === null) return;
       // A refused chain is an answer: it is reported, not hidden behind another endpoint.
-      const isAnswer = result.kind === "open" || !isUndialled(result.failure);
-      if (!isAnswer && next < candidates.length) return launch();
-      if (!isAnswer && pending.size > 0) return;
+      const isFinal = answer.kind === "open" || !isUndialled(answer.failure);
+      if (!isFinal && next < candidates.length) return launch();
+      if (!isFinal && pending.size > 0) return;
       finish("lost");
-      resolve(result);
+      resolve({ ...answer, endpoint });
+    };
+    const onError = (error: unknown): void => {
+      finish("lost");
+      reject(error);
     };
     const launch = (): void => {
       clearTimeout(delay);
       const candidate = candidates[next++];
       if (candidate === undefined) return;
-      const entry = candidate.keyedPool.newEntry(client);
-      pending.add(entry);
+      const { endpoint, keyedPool } = candidate;
+      const lease = isFresh ? null : keyedPool.take(client);
+      if (lease !== null) return onAnswer(endpoint, { kind: "open", lease });
       if (next < candidates.length) delay = setTimeout(launch, DIAL_LIMITS.delayMs);
       const onAccepted = (): void => clearTimeout(delay);
-      const reaching = reach(candidate, entry, { signal: over.signal, isFresh, onAccepted });
-      dials.push(reaching);
-      const onError = (error: unknown): void => {
-        finish("lost");
-        reject(error);
-      };
-      reaching.then((result) => onResult(entry, result), onError);
+      const waiter = keyedPool.wait({ dialer: candidate, onAccepted, isFresh, client, signal: over.signal });
+      pending.add(waiter);
+      waiter.answer.then((answer) => {
+        pending.delete(waiter);
+        onAnswer(endpoint, answer);
+      }, onError);
     };
     signal.addEventListener("abort", onClientGone, { once: true });
     if (signal.aborted) onClientGone();
     else launch();
   });
-}
-
-interface ReachOptions {
-  readonly signal: AbortSignal;
-  readonly isFresh: boolean;
-  readonly onAccepted: () => void;
-}
-
-/** A connection to one endpoint: one that comes free in the pool, or a dialled one. */
-async function reach(
-  candidate: DialCandidate,
-  entry: QueueEntry,
-  { signal, isFresh, onAccepted }: ReachOptions,
-): Promise<Acquired> {
-  const { endpoint, keyedPool } = candidate;
-  for (let mayTake = !isFresh; !signal.aborted; mayTake = true) {
-    const pooled = mayTake ? keyedPool.take(entry.client) : null;
-    if (pooled !== null) return { kind: "open", endpoint, pooled, isReused: true };
-    const dialled = await keyedPool.dialInTurn(candidate, entry, signal, onAccepted);
-    if (dialled?.kind === "open") return { ...dialled, endpoint, isReused: false };
-    if (dialled !== null) return { ...dialled, endpoint };
-  }
-  return { kind: "failed", endpoint, failure: abandonedBy(signal.reason) };
 }
 
 /** Whether no connection came about, so that another endpoint may answer. */

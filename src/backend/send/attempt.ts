@@ -57,12 +57,14 @@ export async function attempt(
     const acquired: Acquired =
       taken === null
         ? await dialOrWait(registry, state, begun, { request, upgrade, isFresh })
-        : { kind: "open", endpoint: begun, pooled: taken, isReused: true };
+        : { kind: "open", endpoint: begun, lease: taken };
     const { endpoint } = acquired;
     if (acquired.kind === "failed") return { kind: "failed", failure: acquired.failure, endpoint: endpoint.address };
-    const { pooled, isReused } = acquired;
+    const { lease } = acquired;
+    const { pooled, isReused } = lease;
     if (isReused) {
       if (!canRepeatAnyway(request) && (await wasClosedWhileIdle(pooled, runtime.monotonicMs()))) {
+        lease.release();
         repeats = [...repeats, "closed-while-idle"];
         continue;
       }
@@ -70,7 +72,6 @@ export async function attempt(
     }
     endpoint.inFlight++;
     pool.inFlight++;
-    const releaseShare = request.client === undefined ? null : pooled.keyedPool.claimShare(request.client);
     const releaseInvocation = keepInvocation(runtime);
     const isHttp2 = pooled.connection.protocol !== "http/1.1";
     const sent = await sendRequest(pooled.connection, request, {
@@ -82,8 +83,7 @@ export async function attempt(
       onEnd() {
         endpoint.inFlight--;
         pool.inFlight--;
-        releaseShare?.();
-        pooled.keyedPool.release(pooled);
+        lease.release();
         releaseInvocation?.();
       },
     });
