@@ -1,3 +1,4 @@
+/** Vitest for `npm run mutation`. */
 import { defineConfig } from "vitest/config";
 
 /** The tests for `npm run mutation`: those of trust/ that are exact and quick. Random tests would kill mutants by chance. */

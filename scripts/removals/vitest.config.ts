@@ -1,3 +1,4 @@
+/** Vitest for `npm run removals`. */
 import { defineConfig } from "vitest/config";
 import { withSwitches } from "./find.ts";
 

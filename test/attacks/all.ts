@@ -1,7 +1,6 @@
 /** The attacks of `npm run attacks`: each is bounded in what it sends and in its time, and ends what it began. */
 import { once } from "node:events";
 import { connect } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
 import type { Attack } from "./attack.ts";
 import { BACKEND_ATTACKS } from "./backends.ts";
 import { MALFORMED } from "./framing.ts";
@@ -10,6 +9,7 @@ import { hold, HOLDS } from "./holding.ts";
 import { flood, FLOODS } from "./http2.ts";
 import { pipeline } from "./pipelining.ts";
 import type { Target } from "./target.ts";
+import { pause } from "../support/pause.ts";
 
 export const ATTACKS: readonly Attack[] = [
   ...BACKEND_ATTACKS,
@@ -32,7 +32,7 @@ export const ATTACKS: readonly Attack[] = [
     name: `handshakes: ${kind}`,
     run: async (target, { ms, isShort }) => {
       const crowd = await unfinishedHandshakes(target, { kind, count: isShort ? 500 : 5_000 });
-      await pause(ms);
+      await pause(ms, "The attack lasts for a time.");
       crowd.close();
       return [];
     },
@@ -58,7 +58,7 @@ export const ATTACKS: readonly Attack[] = [
     isSlow: true,
     run: async (target, { ms }) => {
       const holding = hold(target, { kind, requests: 1_100 });
-      await pause(ms);
+      await pause(ms, "The attack lasts for a time.");
       holding.close();
       return [];
     },

@@ -1,18 +1,20 @@
 /** What an attack is: a name, and what it does to a target. */
 import type { Target } from "./target.ts";
 
+/** An attack. */
 export interface Attack {
   readonly name: string;
-  /** Resolves when it is over, after about `ms`, with the bounds that it saw broken, in words. */
+  /** Resolves when the attack is over, after about `ms`, with the bounds that it saw broken, in words. */
   readonly run: (target: Target, bounds: Bounds) => Promise<readonly string[]>;
-  /** It takes so long to come about, and others may wait for a second before somebody is cut for them. */
+  /** Set for an attack with a late effect: another client may wait for a second before the attacker is cut. */
   readonly isSlow?: true;
-  /** It comes from a backend that only the gateway has: nginx is not compared. */
+  /** Set for an attack by a backend that only the gateway has: nginx is not compared. */
   readonly isOfBackend?: true;
 }
 
+/** How much an attack may do. */
 export interface Bounds {
   readonly ms: number;
-  /** A tenth of what the whole form sends. */
+  /** Whether the attack sends a tenth of what the whole form sends. */
   readonly isShort: boolean;
 }

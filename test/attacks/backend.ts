@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
+import { pause } from "../support/pause.ts";
 
 export interface CountingBackend {
   readonly port: number;
@@ -69,7 +69,7 @@ export async function startBackend(): Promise<CountingBackend> {
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pathname, searchParams } = new URL(request.url ?? "/", "http://backend");
-  if (pathname === "/slow") await pause(Number(searchParams.get("ms")));
+  if (pathname === "/slow") await pause(Number(searchParams.get("ms")), "The backend is slow.");
   if (pathname === "/hold") {
     response.write(Buffer.alloc(Number(searchParams.get("bytes")), 0x61));
     return;

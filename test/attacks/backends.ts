@@ -1,11 +1,11 @@
 /** What a backend can do to the routes of others, and what many new clients can do to everybody. */
 import { Agent, request as ask, type RequestOptions } from "node:http";
 import { request as askSecurely } from "node:https";
-import { setTimeout as pause } from "node:timers/promises";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { Attack } from "./attack.ts";
 import { ANSWER_BYTES, hostOf, type OtherName, type Others } from "./others.ts";
 import type { Target } from "./target.ts";
+import { pause } from "../support/pause.ts";
 
 const WORKERS = 4;
 /** Between a client's requests: at most 200 a second come, so that what they cost is the backend's doing and not theirs. */
@@ -60,7 +60,7 @@ function againstBackend(name: string, to: OtherName, statuses: readonly number[]
           const headers = { host: hostOf(to) };
           const { status } = await answerOf(ask, { host: "127.0.0.1", port: target.port, headers, agent });
           seen.set(status, (seen.get(status) ?? 0) + 1);
-          await pause(PAUSE_MS);
+          await pause(PAUSE_MS, "Clients ask at a rate that the machine bears.");
         }
       };
       await Promise.all(Array.from({ length: WORKERS }, work));

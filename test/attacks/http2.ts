@@ -1,7 +1,8 @@
 /** HTTP/2 clients that cost more than they ask for. Frames are written as bytes: no library sends these. */
 import { connect, type Socket } from "node:net";
-import { setImmediate as turn, setTimeout as pause } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import type { Target } from "./target.ts";
+import { pause } from "../support/pause.ts";
 
 export interface Flood {
   readonly name: string;
@@ -130,9 +131,12 @@ export async function flood(
       for (let each = 0; each < 50 && sent < bounds.count; each++, n++, sent++) batch.push(piece(n, target.host));
       if (!socket.write(Buffer.concat(batch))) await first(socket, "drain", "close");
       // Late ones are spread over turns, so that each batch is a read of its own.
-      await (name === "late reset" ? pause(2) : turn());
+      await (name === "late reset" ? pause(2, "Late resets are spread over time.") : turn());
     }
-    await Promise.race([pause(300), first(socket, "close")]);
+    await Promise.race([
+      pause(300, "A server that does not end the connection sends no event."),
+      first(socket, "close"),
+    ]);
     cut ||= hasEnded();
     socket.destroy();
   }

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { freePort } from "../../src/cli/demo/check.ts";
 import { residentBytes } from "../soak/workerd.ts";
 import type { Gateway, Target } from "./target.ts";
+import { pause } from "../support/pause.ts";
 
 export interface Peer extends Target {
   close(): Promise<void>;
@@ -100,7 +101,8 @@ function childrenOf(parent: number | undefined): number[] {
       const ppid = /^PPid:\s+(\d+)$/m.exec(readFileSync(`/proc/${name}/status`, "utf8"))?.[1];
       return Number(ppid) === parent ? [Number(name)] : [];
     } catch {
-      return []; // It has ended meanwhile.
+      // The process has ended since the directory was read.
+      return [];
     }
   });
 }
@@ -114,7 +116,7 @@ async function untilOpen(port: number): Promise<void> {
     );
     socket.destroy();
     if (isOpen) return;
-    await new Promise((resolve) => void setTimeout(resolve, 50));
+    await pause(50, "No event tells when nginx accepts connections.");
   }
   throw new Error("nginx does not serve");
 }

@@ -3,7 +3,8 @@ import { once } from "node:events";
 import { createServer as createHttps } from "node:https";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { createServer as createTls } from "node:tls";
-import "reflect-metadata"; // before x509
+// The module reflect-metadata must be loaded before x509.
+import "reflect-metadata";
 import * as x509 from "@peculiar/x509";
 import { backendYaml, policyYaml } from "../support/manifests.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";

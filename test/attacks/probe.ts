@@ -1,5 +1,6 @@
 /** `node probe.ts PORT HOST MS`: another client, one request after the other; prints its median and what failed as JSON. */
 import { Agent, get } from "node:http";
+import { pause } from "../support/pause.ts";
 
 const [port = "", host = "", ms = ""] = process.argv.slice(2);
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -11,7 +12,7 @@ while (performance.now() < end) {
   const status = await ask().catch(() => 0);
   if (status === 200) took.push(performance.now() - start);
   else failed++;
-  await new Promise((resolve) => void setTimeout(resolve, 5));
+  await pause(5, "The probe asks at a rate that does not load the gateway.");
 }
 took.sort((one, other) => one - other);
 console.log(JSON.stringify({ medianMs: took[took.length >> 1] ?? null, answered: took.length, failed }));

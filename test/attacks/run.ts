@@ -7,7 +7,6 @@
  * Attacker and backend have one core, the gateway and the client that asks the other. `--short` is in short.ts.
  */
 import { parseArgs } from "node:util";
-import { setTimeout as pause } from "node:timers/promises";
 import type { ServingRuntime } from "../runtimes/hosts.ts";
 import { ATTACKS } from "./all.ts";
 import type { Attack } from "./attack.ts";
@@ -25,6 +24,7 @@ import {
   watch,
   type Watched,
 } from "./watch.ts";
+import { pause } from "../support/pause.ts";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -58,7 +58,11 @@ for (const cells of [heads, heads.map(() => "---")]) console.log(`| ${cells.join
 const settling: Promise<void>[] = [];
 for (const attack of attacks) {
   const all = await attackAll(attack);
-  settling.push(...all.map((attacked) => pause(LATER_MS).then(() => report(attack, attacked))));
+  settling.push(
+    ...all.map((attacked) =>
+      pause(LATER_MS, "What a gateway keeps is read a minute later.").then(() => report(attack, attacked)),
+    ),
+  );
 }
 await Promise.all(settling);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);

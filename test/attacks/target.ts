@@ -14,6 +14,7 @@ import { residentBytes } from "../soak/workerd.ts";
 import { type CountingBackend, startBackend } from "./backend.ts";
 import { type Collector, collectorOf } from "./collect.ts";
 import { type Others, startOthers } from "./others.ts";
+import { pause } from "../support/pause.ts";
 
 /** What an attack needs to know. */
 export interface Target {
@@ -152,7 +153,7 @@ async function untilServes(child: ChildProcess, metricsPort: number, said: () =>
       child.kill("SIGKILL");
       throw new Error(`lasthop does not serve: ${said()}`);
     }
-    await new Promise((resolve) => void setTimeout(resolve, 50));
+    await pause(50, "No event tells when the gateway accepts connections.");
   }
 }
 

@@ -3,9 +3,9 @@ import { execFile, spawnSync } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { setTimeout as pause } from "node:timers/promises";
 import type { Attack } from "./attack.ts";
 import type { Gateway, Target } from "./target.ts";
+import { pause } from "../support/pause.ts";
 
 /** What the other client got, asking one request after the other. */
 export interface Probed {
@@ -43,7 +43,7 @@ export async function watch(attack: Attack, target: Target, times: Times): Promi
   const { attackMs, slowMs, isShort } = times;
   const settlesMs = attack.isSlow === true ? slowMs : 200;
   const attacking = attack.run(target, { ms: settlesMs + attackMs, isShort });
-  await pause(settlesMs);
+  await pause(settlesMs, "An attack takes its time to have an effect.");
   // One request: somebody must wait before others are cut. What it costs is not the median's, but it must be answered.
   const first = attack.isSlow === true ? await probe(target, 1) : { failed: 0 };
   const probed = await probe(target, attackMs);
@@ -63,7 +63,7 @@ export async function settledBytes(gateway: Gateway): Promise<number> {
   let lowest = Number.POSITIVE_INFINITY;
   for (let reading = 0; reading < READINGS; reading++) {
     await gateway.collect();
-    await pause(1_000);
+    await pause(1_000, "A runtime gives pages back over time.");
     lowest = Math.min(lowest, gateway.residentBytes());
   }
   return lowest;

@@ -211,7 +211,7 @@ describe("decode after another bundle", () => {
         const { text: next, bundle: expected } = encodeBundle(fieldsOf(second), sha256);
         const decoded = decodeBundle(next, sha256, before);
         expect(decoded).toEqual(expected);
-        // And the one after builds on it.
+        // The bundle after that builds on a decoded one again.
         expect(decodeBundle(text, sha256, decoded)).toEqual(bundle);
       }),
     );

@@ -1,3 +1,4 @@
+/** Durations of the Gateway API (GEP-2257) in milliseconds. */
 import { expect, test } from "vitest";
 import { parseDuration } from "../../src/compile/kubernetes/durations.ts";
 

@@ -6,9 +6,9 @@ import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createWriteStream, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { writeReport } from "./report.ts";
+import { pause } from "../support/pause.ts";
 
 const { values } = parseArgs({
   options: {
@@ -54,7 +54,8 @@ function start(name: string, ...args: readonly string[]): void {
 async function stop(): Promise<void> {
   for (const child of started.splice(0)) {
     const exited = new Promise((ended) => child.once("exit", ended));
-    if (child.exitCode === null && child.kill("SIGTERM")) await Promise.race([exited, sleep(10_000)]);
+    if (child.exitCode === null && child.kill("SIGTERM"))
+      await Promise.race([exited, pause(10_000, "A process that does not stop sends no event.")]);
     if (child.exitCode === null) child.kill("SIGKILL");
   }
   if (!values.keep) inLab("down");
@@ -64,7 +65,7 @@ async function accepted(): Promise<void> {
   for (let tries = 0; tries < 150; tries++) {
     const query = "jsonpath={.status.conditions[?(@.type=='Accepted')].status}";
     if (inLab("x", "kubectl", "get", "gatewayclass", "lasthop", "-o", query) === "True") return;
-    await sleep(200);
+    await pause(200, "kubectl is asked again and again.");
   }
   throw new Error(`the GatewayClass was not accepted within 30 s, see ${join(home, "log")}`);
 }

@@ -3,6 +3,7 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { ApiError, type KubeApi, type KubeObject } from "../../src/controller/api.ts";
 import { lead } from "../../src/controller/lease.ts";
 import { ApiServer } from "./api-server.ts";
+import { pause } from "../support/pause.ts";
 
 const LEADING = new AbortController().signal;
 
@@ -46,7 +47,7 @@ describe("the Lease", () => {
     // The Lease counts from the request that takes it; the response to that request comes late here.
     const api: Pick<KubeApi, "get" | "create"> = {
       create: async (_path, body) => {
-        await new Promise((resolve) => void setTimeout(resolve, 4_000));
+        await pause(4_000, "The clock is the test's own: this takes no time.");
         isDown = true;
         return body as KubeObject;
       },

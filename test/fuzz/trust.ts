@@ -42,7 +42,7 @@ async function expectSameVerdict(scenario: Scenario): Promise<Answer> {
   // What the store remembers changes nothing.
   const second = await verdictOf(scenario, store);
   if (JSON.stringify(first) !== JSON.stringify(second)) throw new Error("the second verdict differs from the first");
-  // Nor does the order of the rest of the chain change what is proved, while there is budget for all of it.
+  // The order of the rest of the chain changes nothing that is proved, while there is budget for all of it.
   const [endEntity, ...rest] = scenario.presented;
   if (endEntity !== undefined && rest.length > 1) {
     const turned = await verdictOf({ ...scenario, presented: [endEntity, ...rest.toReversed()] }, store);

@@ -3,6 +3,7 @@
  * servers. Memory must not grow, and at the end no socket may be open. The last line counts the checks.
  */
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
+import { pause } from "../support/pause.ts";
 import { plainRequest } from "../support/request.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { startServers } from "../last-hop/servers.ts";
@@ -14,6 +15,8 @@ if (!Number.isSafeInteger(requests) || requests < 1_000)
 const CONCURRENCY = 32;
 /** The growth of memory after the first quarter that is no leak: pools, tickets and caches fill up. */
 const MAX_GROWTH_BYTES = 16 << 20;
+/** The time for connections to close at the servers, too. */
+const CLOSE_MS = 10_000;
 
 type Outcome = "answered" | "failed";
 interface Kind {
@@ -100,9 +103,7 @@ await Promise.all(
 const seconds = (performance.now() - start) / 1_000;
 const growth = settledHeap() - quarterHeap;
 for (const backends of clients.values()) backends.close();
-await new Promise((resolve) => void setTimeout(resolve, 500));
-let open = 0;
-for (const server of Object.keys(servers.fixtures.ports)) open += await openAt(server);
+const open = await openAfterClose();
 await servers.close();
 
 const checks: readonly (readonly [name: string, ok: boolean])[] = [
@@ -129,6 +130,17 @@ function settledHeap(): number {
   return heapUsed + external + arrayBuffers;
 }
 
+/** The connections that stay open, once none is or the time for them to close has passed. */
+async function openAfterClose(): Promise<number> {
+  for (const end = performance.now() + CLOSE_MS; ;) {
+    const each = await Promise.all(Object.keys(servers.fixtures.ports).map(openAt));
+    const open = each.reduce((sum, count) => sum + count, 0);
+    if (open === 0 || performance.now() > end) return open;
+    await pause(50, "No event tells when a server has seen a connection close.");
+  }
+}
+
+/** The open connections at a server, as it counts them itself. */
 async function openAt(server: string): Promise<number> {
   const response = await fetch(
     `http://127.0.0.1:${servers.fixtures.controlPort}/seen?server=${encodeURIComponent(server)}`,

@@ -10,6 +10,7 @@ import { clusterYaml } from "../last-hop/cluster.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { kindsOf } from "./worker-kinds.ts";
 import { startWorkerd } from "./workerd.ts";
+import { pause } from "../support/pause.ts";
 
 const requests = Number(process.argv[2] ?? 50_000);
 if (!Number.isSafeInteger(requests) || requests < 1_000)
@@ -128,7 +129,7 @@ async function peakOf(ms: number): Promise<number> {
   let peak = 0;
   for (const end = performance.now() + ms; performance.now() < end;) {
     peak = Math.max(peak, workerd.residentBytes());
-    await new Promise((resolve) => void setTimeout(resolve, 50));
+    await pause(50, "Memory is sampled over a time.");
   }
   return peak;
 }
@@ -140,7 +141,7 @@ async function settledConnections(): Promise<Pick<Settled, "open" | "own">> {
     const stats = await workerd.stats();
     const own = (stats?.open ?? 0) + (stats?.inFlight ?? 0);
     if ((open <= MAX_IDLE && own === 0) || performance.now() > end) return { open, own };
-    await new Promise((resolve) => void setTimeout(resolve, 250));
+    await pause(250, "No event tells when workerd has closed a connection.");
   }
 }
 

@@ -20,7 +20,7 @@ export function tlv(tag: number, ...parts: readonly Bytes[]): Bytes {
 /** A SEQUENCE. */
 export const seq = (...parts: readonly Bytes[]): Bytes => tlv(0x30, ...parts);
 
-/** These octets. */
+/** Octets by their values. */
 export const bytes = (...octets: readonly number[]): Bytes => Uint8Array.from(octets);
 
 /** A string type with this tag, one octet a character. */

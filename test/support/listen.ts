@@ -1,3 +1,4 @@
+/** Servers of tests, on loopback. */
 import type { AddressInfo, Server } from "node:net";
 
 /** Starts a server on a free port of 127.0.0.1. Resolves with the port. */
