@@ -60,11 +60,15 @@ describe("a port that is full", () => {
       port: 80,
       tls: null,
       limits,
-      refuse: () => expect.unreachable(),
-      handle({ target }) {
-        if (target !== "/never") return Promise.resolve(NO_CONTENT);
-        unanswered++;
-        return new Promise(() => undefined);
+      answering: {
+        gateway: {
+          refuse: () => expect.unreachable(),
+          handle({ target }) {
+            if (target !== "/never") return Promise.resolve(NO_CONTENT);
+            unanswered++;
+            return new Promise(() => undefined);
+          },
+        },
       },
     });
   };

@@ -159,7 +159,7 @@ async function portTo(answer: Answer): Promise<BoundPort> {
     throw new Error("refused");
   };
   const options = { address: "127.0.0.1", bind: 0, port: 80, tls: null, limits: LIMITS };
-  const boundPort = await bindPort({ ...options, handle: answered, refuse });
+  const boundPort = await bindPort({ ...options, answering: { gateway: { handle: answered, refuse } } });
   onTestFinished(() => {
     boundPort.destroy();
     return boundPort.close();

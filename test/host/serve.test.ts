@@ -272,8 +272,8 @@ describe("a bundle on Node", () => {
     const warned = once(process, "warning");
     const limits = { ...FRONT_LIMITS, maxConnections: 1 };
     const handle = (): never => expect.unreachable();
-    const answering = { handle, refuse: handle };
-    const boundPort = await bindPort({ address: "127.0.0.1", bind: 0, port: 80, tls: null, limits, ...answering });
+    const answering = { gateway: { handle, refuse: handle } };
+    const boundPort = await bindPort({ address: "127.0.0.1", bind: 0, port: 80, tls: null, limits, answering });
     // No test can have the kernel run out of memory; this is how Node tells of it.
     boundPort.server.emit("error", new Error("accept ENOMEM"));
     expect(String(await warned)).toContain("port 80: a client's connection failed before it began: accept ENOMEM");

@@ -17,7 +17,8 @@ import { onPreface } from "./preface.ts";
 import { lastMessage, LATE } from "./refusals.ts";
 import { createTlsServer, type PortTls, sniOf } from "./tls.ts";
 
-interface PortOptions extends Answering {
+interface PortOptions {
+  readonly answering: Answering;
   readonly address: string;
   /** The port to bind; 0 lets the system choose one. */
   readonly bind: number;
@@ -51,7 +52,7 @@ export class BoundPort {
   readonly server: Server;
   readonly port: number;
   readonly #limits: FrontLimits;
-  readonly #refuse: Answering["refuse"];
+  readonly #answering: Answering;
   readonly #http1: Http1;
   /** Null when clients may not speak HTTP/2. */
   readonly #http2: Http2 | null;
@@ -64,13 +65,13 @@ export class BoundPort {
   #connectionClosed = (): void => undefined;
   #tls: { readonly presented: PortTls; readonly server: TlsServer } | null = null;
 
-  constructor({ port, tls, limits, http2 = true, handle, refuse }: PortOptions) {
+  constructor({ port, tls, limits, http2 = true, answering }: PortOptions) {
     this.port = port;
-    this.#refuse = refuse;
+    this.#answering = answering;
     this.#limits = limits;
     this.#paces = new Paces(limits);
-    this.#http1 = createHttp1({ handle, refuse }, limits, this.#paces);
-    this.#http2 = http2 ? createHttp2(handle, limits, this.#paces) : null;
+    this.#http1 = createHttp1(answering, limits, this.#paces);
+    this.#http2 = http2 ? createHttp2(answering, limits, this.#paces) : null;
     this.#paces.startSweeping();
     this.#handshakes = new Handshakes(limits.handshakeMs);
     // allowHalfOpen: a client whose connection was upgraded may end its direction and still read the other one.
@@ -142,7 +143,8 @@ export class BoundPort {
     const front = { clientAddress: socket.remoteAddress ?? null, scheme: "http", port: this.port, sni: null } as const;
     const addClient = this.#adderOf(socket, front, this.#clients);
     const client = addHttp1Client(socket, addClient);
-    const late = (hasBegun: boolean): Buffer => lastMessage(hasBegun ? this.#refuse({}, LATE) : failureResponse(LATE));
+    const late = (hasBegun: boolean): Buffer =>
+      lastMessage(hasBegun ? this.#answering.gateway.refuse({}, LATE) : failureResponse(LATE));
     onPreface(socket, this.#limits.headersMs, late, (protocol, first) => {
       // HTTP/1.1, and HTTP/2 on Bun, read by the event `data`, so the first bytes are emitted once more: put back, they
       // would now and then come after the bytes that follow on Deno. http1 refuses the preface where HTTP/2 is off.

@@ -1,13 +1,10 @@
 /** The clients connected to a port: which have a request in flight, and how each connection is closed in good order. */
 import type { Front, Gateway } from "../../gateway/index.ts";
 
-/** A function that answers a request, and never rejects. */
-export type Handle = Gateway["handle"];
-
-/** The two functions that answer a port's clients. */
+/** What answers a port's clients. */
 export interface Answering {
-  readonly handle: Handle;
-  readonly refuse: Gateway["refuse"];
+  /** The gateway of the bundle that is served. It is read for each request, because a reload replaces it. */
+  readonly gateway: Pick<Gateway, "handle" | "refuse">;
 }
 
 /** The client of one connection. */

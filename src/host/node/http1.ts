@@ -1,10 +1,10 @@
 /** HTTP/1.1 from clients: the events of node:http's server, each of which begins, answers or ends a request. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ExchangeRequest } from "../../backend/index.ts";
+import type { ExchangeRequest, ExchangeResponse } from "../../backend/index.ts";
 import { failureResponse } from "../../gateway/index.ts";
 import { BunConnection, isBun } from "./bun.ts";
-import { type Answering, type Client, type Handle } from "./clients.ts";
+import type { Answering, Client } from "./clients.ts";
 import { keepFromParser, pretendToListen } from "./deno.ts";
 import { exchangeOfRequest, refusedPartsOf, wantsWebSocket } from "./http1-request.ts";
 import { Continue, informationalWriter, writeResponse } from "./http1-response.ts";
@@ -29,8 +29,8 @@ interface Connection {
   readonly bun: BunConnection | null;
 }
 
-/** Serves connections handed to it within `limits`; `handle` answers each request, `refuse` what is no request. */
-export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, paces: Paces): Http1 {
+/** Serves connections handed to it within `limits`. */
+export function createHttp1(answering: Answering, limits: FrontLimits, paces: Paces): Http1 {
   const connections = new WeakMap<Duplex, Connection>();
   const server = createServer({
     maxHeaderSize: limits.maxHeaderBytes,
@@ -50,25 +50,23 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
     if (connection === undefined) throw new TypeError("a request on a socket that was not handed to serve()");
     return connection;
   };
-  const begin = (request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void => {
+  const begin = (request: IncomingMessage, response: ServerResponse, expectsContinue = false): void => {
     const { client, pipeline, bun } = connectionOf(request);
     pipeline.requestBegan(request, response);
     bun?.requestBegan(request, response);
     const fault = framingFault(request);
     if (fault === null)
-      return void answerRequest({ handle, client, request, response, expectsContinue, flow: bun, paces });
+      return void answerRequest({ answering, client, request, response, expectsContinue, flow: bun, paces });
     pipeline.end();
     client.requestBegan();
     response.once("close", () => client.requestEnded());
     response.shouldKeepAlive = false;
-    void writeResponse(response, refuse(refusedPartsOf(request), fault), request.method === "HEAD");
+    void writeResponse(response, answering.gateway.refuse(refusedPartsOf(request), fault), request.method === "HEAD");
   };
-  server.on("request", (request, response) => begin(request, response, false));
+  server.on("request", begin);
   server.on("checkContinue", (request: IncomingMessage, response: ServerResponse) => begin(request, response, true));
   // RFC 9110 §10.1.1 has no proxy refuse an unknown expectation: such a request goes to the backend.
-  server.on("checkExpectation", (request: IncomingMessage, response: ServerResponse) =>
-    begin(request, response, false),
-  );
+  server.on("checkExpectation", begin);
   const beginUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer, protocol: "websocket" | null): void => {
     const { client, pipeline, bun } = connectionOf(request);
     pipeline.end();
@@ -80,7 +78,8 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
       upgrade: protocol,
       client: pace,
     });
-    const ask = (signal: AbortSignal): ReturnType<Handle> => handle(exchangeOf(signal), client.front);
+    const ask = (signal: AbortSignal): Promise<ExchangeResponse> =>
+      answering.gateway.handle(exchangeOf(signal), client.front);
     void upgrade(socket, head, ask).finally(() => client.requestEnded());
   };
   server.on("upgrade", (request, socket, head) => beginUpgrade(request, socket, head, "websocket"));
@@ -99,7 +98,7 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
     if (failure === null || !socket.writable || response?.headersSent === true) return void socket.destroy();
     // A request that was passed on is logged when its exchange ends. A client that has sent nothing has made no request.
     const isRequest = response === null && (pipeline?.hasBegun === true || failure !== LATE);
-    const exchange = isRequest ? refuse({}, failure) : failureResponse(failure);
+    const exchange = isRequest ? answering.gateway.refuse({}, failure) : failureResponse(failure);
     socket.end(lastMessage(exchange), () => socket.destroy());
   });
   // The server never listens, and only the event makes it enforce its time limits.
@@ -109,7 +108,8 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
       keepFromParser(socket);
       server.emit("connection", socket);
       const pipeline = new Pipeline(socket);
-      const late = (): Buffer => lastMessage(pipeline.hasBegun ? refuse({}, LATE) : failureResponse(LATE));
+      const late = (): Buffer =>
+        lastMessage(pipeline.hasBegun ? answering.gateway.refuse({}, LATE) : failureResponse(LATE));
       connections.set(socket, { client, pipeline, bun: isBun ? new BunConnection(socket, limits, late) : null });
     },
     close: () => void server.close(),
@@ -118,7 +118,7 @@ export function createHttp1({ handle, refuse }: Answering, limits: FrontLimits, 
 
 /** One request under way. */
 interface RequestUnderWay {
-  readonly handle: Handle;
+  readonly answering: Answering;
   readonly client: Client;
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -130,7 +130,7 @@ interface RequestUnderWay {
 
 /** Answers the request; resolves when the response is sent or the client has disconnected, and never rejects. */
 async function answerRequest(underWay: RequestUnderWay): Promise<void> {
-  const { handle, client, request, response, expectsContinue, flow, paces } = underWay;
+  const { answering, client, request, response, expectsContinue, flow, paces } = underWay;
   client.requestBegan();
   const aborted = new AbortController();
   response.once("close", () => {
@@ -140,7 +140,7 @@ async function answerRequest(underWay: RequestUnderWay): Promise<void> {
   });
   const pace = paces.begin(client, () => request.socket.destroy());
   const awaited = expectsContinue ? new Continue(response) : null;
-  const exchange = await handle(
+  const exchange = await answering.gateway.handle(
     {
       ...exchangeOfRequest(request, client.front.scheme, aborted.signal, { pace, flow }),
       informational: informationalWriter(response, awaited),

@@ -10,7 +10,7 @@ import {
 import type { Duplex } from "node:stream";
 import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/index.ts";
 import { isBun } from "./bun.ts";
-import { type AddClient, type Client, type Handle } from "./clients.ts";
+import type { AddClient, Answering, Client } from "./clients.ts";
 import { pairs } from "./fields.ts";
 import type { FrontLimits } from "./limits.ts";
 import { Load } from "./http2-load.ts";
@@ -27,8 +27,8 @@ export interface Http2 {
 const STREAM_WINDOW_BYTES = 256 * 1024;
 const CONNECTION_WINDOW_BYTES = 1024 * 1024;
 
-/** Serves connections handed to it within `limits`; `handle` answers each request. */
-export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): Http2 {
+/** Serves connections handed to it within `limits`. */
+export function createHttp2(answering: Answering, limits: FrontLimits, paces: Paces): Http2 {
   const server = createServer({
     settings: {
       maxConcurrentStreams: limits.maxStreams,
@@ -78,7 +78,9 @@ export function createHttp2(handle: Handle, limits: FrontLimits, paces: Paces): 
       setImmediate(() => {
         if (stream.destroyed) return load.end();
         const pace = paces.begin(client, () => stream.close(constants.NGHTTP2_CANCEL));
-        void answerStream({ handle, client, stream, head: { headers, raw, trailers }, pace }).finally(() => load.end());
+        void answerStream({ answering, client, stream, head: { headers, raw, trailers }, pace }).finally(() =>
+          load.end(),
+        );
       });
     });
   }
@@ -94,7 +96,7 @@ interface Head {
 
 /** One request under way. */
 interface StreamRequest {
-  readonly handle: Handle;
+  readonly answering: Answering;
   readonly client: Client;
   readonly stream: ServerHttp2Stream;
   readonly head: Head;
@@ -103,7 +105,7 @@ interface StreamRequest {
 
 /** Answers the request; resolves when the response is sent or the client has closed the stream, and never rejects. */
 async function answerStream(request: StreamRequest): Promise<void> {
-  const { handle, client, stream, pace } = request;
+  const { answering, client, stream, pace } = request;
   client.requestBegan();
   const aborted = new AbortController();
   stream.once("close", () => {
@@ -111,7 +113,7 @@ async function answerStream(request: StreamRequest): Promise<void> {
     if (!stream.writableFinished) aborted.abort();
     client.requestEnded();
   });
-  const exchange = await handle(exchangeOfStream(request, aborted.signal), client.front);
+  const exchange = await answering.gateway.handle(exchangeOfStream(request, aborted.signal), client.front);
   await respondOnStream(stream, exchange, pace);
 }
 

@@ -13,6 +13,7 @@ import { demandKeys, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, Capability } from "../../bundle/types.ts";
 import { type AccessLog, createGateway, type EncodedSlashes, type Gateway } from "../../gateway/index.ts";
 import { type BoundPort, bindPort } from "./bound-port.ts";
+import type { Answering } from "./clients.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
 import { type PortTls, portTls } from "./tls.ts";
 
@@ -94,14 +95,18 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     return { ...loaded, backends, gateway };
   };
 
+  const answering: Answering = {
+    get gateway() {
+      return current.gateway;
+    },
+  };
+
   /** Binds those of `ports` that are not bound yet: all of them, or none. */
   async function open(ports: Loaded["ports"]): Promise<BoundPort[]> {
     const opening = [...ports].flatMap(([port, tls]) => {
       if (boundPorts.has(port)) return [];
-      const handle: Gateway["handle"] = (request, front) => current.gateway.handle(request, front);
-      const refuse: Gateway["refuse"] = (read, failure) => current.gateway.refuse(read, failure);
       const bind = portMap.get(port) ?? port;
-      return [bindPort({ address, bind, port, tls, limits, http2, handle, refuse })];
+      return [bindPort({ address, bind, port, tls, limits, http2, answering })];
     });
     const settled = await Promise.allSettled(opening);
     const opened = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
