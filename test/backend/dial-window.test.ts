@@ -6,7 +6,8 @@ import { DIAL_LIMITS } from "../../src/backend/limits.ts";
 import type { Connected } from "../../src/backend/connect/connect.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import { plainRequest } from "../support/request.ts";
-import { bundleTo, clientOf, failedWith, runtime, textOf } from "./fixtures/last-hop.ts";
+import { failedWith, textOf } from "../support/sent.ts";
+import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
 import { secureHttp1 } from "./fixtures/servers.ts";
 
 const { atOnce } = DIAL_LIMITS;

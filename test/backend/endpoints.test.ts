@@ -5,8 +5,10 @@ import { Endpoint } from "../../src/backend/send/endpoints.ts";
 import { transportFailure } from "../../src/backend/failure.ts";
 import { DEFAULT_POOL_LIMITS, HEALTH_LIMITS } from "../../src/backend/limits.ts";
 import { Pool } from "../../src/backend/pool/pool.ts";
-import { silentPort } from "../last-hop/hostile-servers.ts";
-import { bundleTo, clientOf, failedWith, runtime } from "./fixtures/last-hop.ts";
+import { silentPort } from "../last-hop/silent-port.ts";
+import { failedWith } from "../support/sent.ts";
+import { plainRequest } from "../support/request.ts";
+import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
 import { plain, secure } from "./fixtures/servers.ts";
 
 const PLAINTEXT = { transport: { kind: "plaintext" } } as const;
@@ -134,6 +136,24 @@ test("a slow endpoint gets fewer requests, an idle pair takes turns", async () =
   const pair = clientOf(bundleTo({ ports: [a.port, b.port], backend: PLAINTEXT }));
   for (let asked = 0; asked < 10; asked++) await pair.text();
   expect([a.requests.length, b.requests.length]).toEqual([5, 5]);
+});
+
+test("endpoints are taken in turn, whatever other backends are asked", async () => {
+  const dialled: string[] = [];
+  const dial: Runtime["dial"] = (endpoint) => {
+    dialled.push(endpoint.host);
+    return Promise.reject(new DialError("prohibited", "a test"));
+  };
+  const bundle = bundleTo({ ports: [1] });
+  const [backend] = Object.values(bundle.backends);
+  if (backend === undefined) throw new Error("unreachable");
+  const at = (...hosts: string[]) => ({ ...backend, endpoints: hosts.map((host) => ({ host, port: 1 })) });
+  const { backends } = clientOf(
+    { ...bundle, backends: { a: at("a1", "a2"), b: at("b1", "b2") } },
+    { runtime: { dial } },
+  );
+  for (let asked = 0; asked < 4; asked++) for (const id of ["a", "b"]) await backends.send(id, plainRequest());
+  expect(dialled.sort()).toEqual(["a1", "a1", "a2", "a2", "b1", "b1", "b2", "b2"]);
 });
 
 test("an ejected endpoint is asked again although a request never ended, once that is long ago", () => {

@@ -19,8 +19,6 @@ afterAll(async () => {
   await Promise.all(backends.map((backend) => backend.close()));
 });
 
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
   async function started(options: { clientCa?: Minted } = {}): Promise<TlsBackend> {
     const backend = await tlsBackend({ leaf, version, ...options });
@@ -29,7 +27,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
   }
 
   test.each([{ resumed: false }, { resumed: true }])(
-    "a refusal sends an alert and nothing else ($resumed)",
+    "a refusal sends an alert and nothing else (resumed: $resumed)",
     async ({ resumed }) => {
       const backend = await started();
       const config = newConfig(engine);
@@ -37,27 +35,29 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
         const first = connectionOf(await open(engine, config, await dial(backend.port)));
         await text(await first.request(get("/first"), null));
         first.close();
-        await first.closed;
-        await pause(20);
+        await expect.poll(() => backend.open()).toBe(0);
       }
+      const bystander = connectionOf(await open(engine, newConfig(engine), await dial((await started()).port)));
       const [requestsBefore, bytesBefore] = [backend.seen.requests.length, backend.seen.decryptedBytes];
 
       const stream = await dial(backend.port);
       let asked = { sentBytes: 0, resumed: false };
       const opened = await open(engine, config, stream, async (presented) => {
         asked = { sentBytes: stream.sentBytes, resumed: presented.resumed };
-        await pause(30);
+        // The engine and the network go on while the verdict is open.
+        await text(await bystander.request(get("/meanwhile"), null));
         expect(stream.sentBytes).toBe(asked.sentBytes);
         return REFUSED;
       });
       expect(opened).toEqual(REFUSED);
       expect(asked.resumed).toBe(resumed);
-      await pause(30);
+      await expect.poll(() => backend.open()).toBe(0);
       expect(stream.closed).toBe(true);
       // One alert record: 7 bytes in the clear (TLS 1.2), 24 encrypted (TLS 1.3).
       expect(stream.sentBytes - asked.sentBytes).toBe(version === "TLSv1.2" ? 7 : 24);
       expect(backend.seen.handshakeErrors).toEqual([expect.stringMatching(/UNKNOWN_CA/)]);
       expect([backend.seen.requests.length, backend.seen.decryptedBytes]).toEqual([requestsBefore, bytesBefore]);
+      bystander.close();
     },
   );
 
@@ -73,9 +73,19 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     const client = await mintLeaf({ issuer: clientCa, name: "gateway", usages: ["client"] });
     const config = newConfig(engine, { clientIdentity: { chain: client.chain, pkcs8: client.pkcs8 } });
     expect((await open(engine, config, await dial(backend.port), () => REFUSED)).kind).toBe("refused");
-    await pause(30);
+    await expect.poll(() => backend.open()).toBe(0);
     expect(backend.seen.clientNames).toEqual([]);
     expect(backend.seen.handshakeErrors).toEqual([expect.stringMatching(/UNKNOWN_CA/)]);
+  });
+
+  test("a client certificate is shown to a peer that is verified", async () => {
+    const backend = await started({ clientCa });
+    const client = await mintLeaf({ issuer: clientCa, name: "gateway", usages: ["client"] });
+    const config = newConfig(engine, { clientIdentity: { chain: client.chain, pkcs8: client.pkcs8 } });
+    const connection = connectionOf(await open(engine, config, await dial(backend.port)));
+    expect((await connection.request(get("/"), null)).status).toBe(200);
+    expect(backend.seen.clientNames).toEqual(["gateway"]);
+    connection.close();
   });
 
   test.each<[string, (presented: Parameters<typeof accept>[0]) => Verdict, string]>([
@@ -103,7 +113,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
       return judge(presented);
     });
     expect(opened).toMatchObject({ kind: "broken", error: { code, sent: "nothing" } });
-    await pause(30);
+    await expect.poll(() => backend.open()).toBe(0);
     expect(stream.sentBytes - sentBytes).toBeLessThanOrEqual(24);
     expect(backend.seen.requests).toEqual([]);
     expect(backend.seen.decryptedBytes).toBe(0);
@@ -144,9 +154,20 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     );
     expect(opened).toMatchObject({ kind: "failed", error: { code: "cancelled" } });
     expect(stream.closed).toBe(true);
-    await pause(20);
+    await expect.poll(() => backend.open()).toBe(0);
     expect(backend.seen.requests).toEqual([]);
   });
+});
+
+test("an unusable client identity is refused when the configuration is made", () => {
+  const clientIdentity = { chain: [leaf.der], pkcs8: new Uint8Array([1, 2, 3]) };
+  expect(() => newConfig(engine, { clientIdentity })).toThrow(expect.objectContaining({ code: "bad-request" }));
+});
+
+test("versions of which none is allowed are refused when the configuration is made", () => {
+  expect(() => newConfig(engine, { minVersion: "1.3", maxVersion: "1.2" })).toThrow(
+    expect.objectContaining({ code: "bad-request" }),
+  );
 });
 
 function forged(verdict: Verdict): Verdict {

@@ -1,33 +1,24 @@
 /** nodeDial against real sockets: the bytes, the end, the break, and a peer that is held back. */
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
-import { createServer, type AddressInfo, type Server, Socket } from "node:net";
+import { createServer, type Server, Socket } from "node:net";
 import { Readable } from "node:stream";
-import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import type { ByteStream } from "../../src/backend/runtime.ts";
 import { nodeDial } from "../../src/host/node/socket.ts";
+import { listen } from "../support/listen.ts";
+import { pause } from "../support/pause.ts";
+import { settled } from "../support/settled.ts";
 
 let server: Server | undefined;
 afterEach(() => void server?.close());
 
 async function dialled(serve: (socket: Socket) => void): Promise<ByteStream> {
-  const listening = createServer((socket) => {
+  server = createServer((socket) => {
     socket.on("error", () => undefined);
     serve(socket);
   });
-  server = listening;
-  await new Promise<void>((resolve) => void listening.listen(0, "127.0.0.1", resolve));
-  const { port } = listening.address() as AddressInfo;
-  return nodeDial({ host: "127.0.0.1", port }, new AbortController().signal);
-}
-
-/** The value once it has stood still for a while; a value that never does fails the test by its time limit. */
-async function settled(value: () => number): Promise<number> {
-  for (let last = -1; ;) {
-    if (value() === last) return last;
-    last = value();
-    await sleep(150);
-  }
+  return nodeDial({ host: "127.0.0.1", port: await listen(server) }, new AbortController().signal);
 }
 
 /** Every byte tells its place. */
@@ -49,11 +40,11 @@ async function readAll(stream: ByteStream, between: () => Promise<unknown> | und
 test.each([
   ["at once", () => undefined],
   ["a turn of the loop later", () => new Promise((resolve) => void setImmediate(resolve))],
-  ["late", () => sleep(2)],
+  ["late", () => pause(2, "the time between two reads is what the test varies")],
 ])("a view keeps its bytes until the next read, which comes %s", async (_, between) => {
   const sent = pattern(3_000_001);
   const stream = await dialled((socket) => socket.end(sent));
-  await sleep(20);
+  await pause(20, "bytes that wait in the kernel, unread, have no event");
   expect((await readAll(stream, between)).equals(sent)).toBe(true);
   expect(await stream.read()).toBeNull();
   stream.close();
@@ -94,10 +85,10 @@ test("bytes are the caller's again once they are written", async () => {
 });
 
 test("a broken connection rejects, after what came before", async () => {
-  const stream = await dialled(
-    (socket) => void socket.write("last words", () => setTimeout(() => socket.resetAndDestroy(), 20)),
-  );
+  let peer: Socket | undefined;
+  const stream = await dialled((socket) => void (peer = socket).write("last words"));
   expect(Buffer.from((await stream.read()) ?? []).toString()).toBe("last words");
+  peer?.resetAndDestroy();
   await expect(stream.read()).rejects.toThrow("ECONNRESET");
   stream.close();
 });

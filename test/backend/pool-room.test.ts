@@ -7,7 +7,8 @@ import { createBackends } from "../../src/backend/backends.ts";
 import type { PoolLimits } from "../../src/backend/limits.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { plainRequest } from "../support/request.ts";
-import { bundleTo, failedWith, runtime, textOf } from "./fixtures/last-hop.ts";
+import { failedWith, textOf } from "../support/sent.ts";
+import { bundleTo, runtime } from "./fixtures/last-hop.ts";
 import { type Beyond, type Platform, platform } from "../support/platform.ts";
 import { type Handled, secure } from "./fixtures/servers.ts";
 

@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import type { BundlePolicy } from "../../src/bundle/types.ts";
 import { DIAL_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
-import { bundleTo, clientOf, failedWith, runtime } from "./fixtures/last-hop.ts";
+import { failedWith } from "../support/sent.ts";
+import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
 import { plain, secure, secureHttp1 } from "./fixtures/servers.ts";
 
 const H1: Partial<BundlePolicy> = { alpn: ["http/1.1"] };

@@ -9,7 +9,8 @@ import { Secrets } from "../../src/bundle/secrets.ts";
 import type { Bundle, BundlePolicy } from "../../src/bundle/types.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import { tlsBackend } from "./fixtures/backend.ts";
-import { bodyOf, bundleTo, clientOf, failedWith, leaf } from "./fixtures/last-hop.ts";
+import { failedWith } from "../support/sent.ts";
+import { bodyOf, bundleTo, clientOf, leaf } from "./fixtures/last-hop.ts";
 import { type Handled, plain, secure } from "./fixtures/servers.ts";
 
 const ECHO = { upgrade: "echo" } as const;
@@ -54,12 +55,18 @@ test.each(["TLS, where other requests speak HTTP/2", "plaintext"])("an upgrade o
 });
 
 test("an upgrade outlives the limits of a request", async () => {
-  const server = await plain(ok);
+  const server = await plain((request, response) => {
+    if (request.url === "/half") response.write("half");
+  });
   echoing(server);
   const limits = { responseMs: 100, bodyIdleMs: 100 };
-  const { ask } = clientOf(bundleTo({ ports: [server.port], backend: PLAINTEXT }), { timeouts: limits });
-  const duplex = duplexOf(await ask(ECHO, { backendRequestMs: 150, retry: null }));
-  await new Promise((resolve) => void setTimeout(resolve, 300)); // What must not happen has no event.
+  const { ask, text } = clientOf(bundleTo({ ports: [server.port], backend: PLAINTEXT }), { timeouts: limits });
+  const route = { backendRequestMs: 150, retry: null };
+  const duplex = duplexOf(await ask(ECHO, route));
+  // Each limit is over for the upgrade when it is over for a request that came later.
+  expect(await ask({ target: "/silent" })).toMatchObject(failedWith("response-timeout"));
+  expect(await ask({ target: "/silent" }, route)).toMatchObject(failedWith("response-timeout"));
+  await expect(text({ target: "/half" })).rejects.toThrow("nothing for 100 ms");
   expect(await echoed(duplex, "still here")).toBe("still here");
 });
 

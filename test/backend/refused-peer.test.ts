@@ -6,7 +6,8 @@ import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import { tlsBackend, type TlsBackend } from "./fixtures/backend.ts";
 import { SNI } from "./fixtures/client.ts";
-import { bundleTo, type Client, clientOf, failedWith, runtime, leaf } from "./fixtures/last-hop.ts";
+import { failedWith } from "../support/sent.ts";
+import { bundleTo, type Client, clientOf, runtime, leaf } from "./fixtures/last-hop.ts";
 import { secure } from "./fixtures/servers.ts";
 
 const stranger = await mintLeaf({ issuer: await mintCa({ name: "another" }), dns: [SNI] });

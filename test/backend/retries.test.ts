@@ -7,7 +7,8 @@ import type { SendOptions } from "../../src/backend/exchange.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import type { BundleRetry } from "../../src/bundle/types.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
-import { bodyOf, bundleTo, clientOf, failedWith, leaf } from "./fixtures/last-hop.ts";
+import { failedWith } from "../support/sent.ts";
+import { bodyOf, bundleTo, clientOf, leaf } from "./fixtures/last-hop.ts";
 import { SNI } from "./fixtures/client.ts";
 import { tlsBackend } from "./fixtures/backend.ts";
 import { type Handled, plain, secure } from "./fixtures/servers.ts";
@@ -223,10 +224,14 @@ describe("a route's limit", () => {
   });
 
   test("of 0 lifts our own", async () => {
-    const server = await secure((_, response) => void setTimeout(() => response.end("late"), 300));
+    const waiting: ServerResponse[] = [];
+    const server = await secure((_, response) => void waiting.push(response));
     const { ask, text } = clientOf(bundleTo({ ports: [server.port] }), { timeouts: { responseMs: 100 } });
+    const late = text({}, { backendRequestMs: 0, retry: null });
+    await expect.poll(() => waiting).toHaveLength(1);
     expect(await ask()).toMatchObject(failedWith("response-timeout"));
-    expect(await text({}, { backendRequestMs: 0, retry: null })).toBe("late");
+    waiting[0]?.end("late");
+    expect(await late).toBe("late");
   });
 });
 

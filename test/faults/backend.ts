@@ -1,6 +1,7 @@
 /** A backend that misbehaves on its first connection and is good afterwards; below TLS, on its bytes, above, or without. */
-import { connect, createServer as createTcp, type AddressInfo, type Server, type Socket } from "node:net";
+import { connect, createServer as createTcp, type Socket } from "node:net";
 import { createServer as createTls, type TlsOptions } from "node:tls";
+import { listen } from "../support/listen.ts";
 import { type Minted } from "../support/pki.ts";
 import { records } from "./records.ts";
 
@@ -46,7 +47,7 @@ export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): 
   };
   const secure = leaf === null ? null : createTls({ key: leaf.keyPem, cert: leaf.chainPem, ...tls }, speaks);
   secure?.on("tlsClientError", () => undefined);
-  const securePort = secure === null ? null : await listening(secure);
+  const securePort = secure === null ? null : await listen(secure);
   const front = createTcp((client) => {
     accepted++;
     clients.add(client);
@@ -70,7 +71,7 @@ export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): 
     );
     inner.on("end", () => client.end());
   });
-  const port = await listening(front);
+  const port = await listen(front);
   return {
     port,
     received,
@@ -87,10 +88,4 @@ export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): 
       );
     },
   };
-}
-
-function listening(server: Server): Promise<number> {
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-  });
 }

@@ -138,8 +138,7 @@ export function bundleTo(
   protocol: BundleBackend["protocol"] = "http",
 ): Bundle {
   const anchor = Buffer.from(root.der).toString("base64");
-  const fixtures = { controlPort: 0, ports: { it: port }, anchor, anchorPem: "", goodNotAfterMs: 0, nowMs: 0 };
-  const bundle = bundleFor(fixtures, "it", { alpn: ["http/1.1"], ...policy });
+  const bundle = bundleFor({ ports: { it: port }, anchor }, "it", { alpn: ["http/1.1"], ...policy });
   const backend = bundle.backends[BACKEND];
   if (backend === undefined) throw new RangeError("unreachable");
   const transport = policy === null ? ({ kind: "plaintext" } as const) : backend.transport;

@@ -4,7 +4,7 @@
  */
 import { type ChildProcessWithoutNullStreams, execFileSync, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { type AddressInfo, type Server, connect, createServer } from "node:net";
+import { type Server, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -13,6 +13,7 @@ import { createBackends } from "../../src/backend/backends.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { freePort } from "../../src/cli/demo/check.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
+import { listen } from "../support/listen.ts";
 import { plainRequest } from "../support/request.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { bundleTo } from "./fault.ts";
@@ -188,8 +189,7 @@ async function offering(
     inner.pipe(client);
     for (const socket of [client, inner]) socket.on("error", () => socket.destroy());
   });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  return { port: (server.address() as AddressInfo).port, server };
+  return { port: await listen(server), server };
 }
 
 /** RFC 8446 §4.2.3, §4.2.7: an extension that is a list of numbers of two octets. */

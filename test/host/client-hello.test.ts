@@ -1,15 +1,17 @@
+/** The ClientHello of a TLS client is waited for as a whole, and what is none is left to the runtime at once. */
 import { once } from "node:events";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { onClientHello } from "../../src/host/node/client-hello.ts";
+import { listen } from "../support/listen.ts";
 
 const accepted: Socket[] = [];
 const server = createServer((socket) => void accepted.push(socket.on("error", () => undefined)));
 
+let port: number;
 beforeAll(async () => {
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  port = await listen(server);
 });
 afterAll(() => {
   for (const socket of accepted) socket.destroy();
@@ -56,7 +58,7 @@ describe("waiting for a ClientHello", () => {
 
 async function pair(): Promise<{ client: Socket; socket: Socket; begun: () => number }> {
   const connection = once(server, "connection") as Promise<[Socket]>;
-  const client = connect((server.address() as AddressInfo).port, "127.0.0.1").on("error", () => undefined);
+  const client = connect(port, "127.0.0.1").on("error", () => undefined);
   client.setNoDelay();
   const [socket] = await connection;
   let begun = 0;
@@ -67,11 +69,7 @@ async function pair(): Promise<{ client: Socket; socket: Socket; begun: () => nu
 /** As the runtime's own client sends it. */
 async function clientHello(): Promise<Buffer> {
   const connection = once(server, "connection") as Promise<[Socket]>;
-  const client = connectTls({
-    port: (server.address() as AddressInfo).port,
-    host: "127.0.0.1",
-    servername: "a.example",
-  });
+  const client = connectTls({ port, host: "127.0.0.1", servername: "a.example" });
   client.on("error", () => undefined);
   const [socket] = await connection;
   const [hello] = (await once(socket, "data")) as [Buffer];

@@ -4,7 +4,6 @@
  */
 import { createServer, type OutgoingHttpHeaders, request, type RequestListener, type Server } from "node:http";
 import { request as requestHttps, type RequestOptions } from "node:https";
-import type { AddressInfo } from "node:net";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { decodeSecrets } from "../../src/bundle/secrets.ts";
 import { compile } from "../../src/compile/index.ts";
@@ -12,6 +11,7 @@ import { SUPPORTED_FEATURES } from "../../src/compile/status/features.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
+import { listen } from "../support/listen.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { SNI } from "../last-hop/suite.ts";
@@ -46,11 +46,10 @@ async function run(text: string): Promise<ReadonlyMap<number, number>> {
 }
 
 /** An HTTP server; resolves with its port. */
-async function listen(answer: RequestListener): Promise<number> {
+async function answering(answer: RequestListener): Promise<number> {
   const server = createServer(answer);
   started.push(server);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return (server.address() as AddressInfo).port;
+  return listen(server);
 }
 
 /** A GET of /page. */
@@ -151,14 +150,14 @@ describe("GatewayListenerFilters", () => {
 
   it("run before a route is chosen, and what they say of the request chooses it", async () => {
     expect(SUPPORTED_FEATURES).toContain("GatewayListenerFilters");
-    const forAda = backendYaml("test", "ada", await listen(echoing("ada")))
+    const forAda = backendYaml("test", "ada", await answering(echoing("ada")))
       .replace("hostnames: [ada.example.com]", "hostnames: [web.example.com]")
       .replace("rules: [{ ", "rules: [{ matches: [{ headers: [{ name: x-user, value: ada }] }], ");
     const { port } = await serveAt(
       withFilter("auth") +
-        backendYaml("test", "auth", await listen(authenticate)) +
+        backendYaml("test", "auth", await answering(authenticate)) +
         forAda +
-        backendYaml("test", "web", await listen(echoing("web"))),
+        backendYaml("test", "web", await answering(echoing("web"))),
     );
     const asked = (name: string, user: string) => JSON.stringify({ name, user, asked: "/check/page" });
     // Whoever claims to be ada in a field of their own is not believed.
@@ -178,7 +177,7 @@ describe("GatewayListenerFilters", () => {
   it("ask a server under its policy, and let nobody pass when it is refused", async () => {
     const auth = `${backendYaml("test", "unknown-ca", servers.fixtures.ports["unknown-ca"])}${policyYaml("test", "unknown-ca", SNI)}`;
     const { port } = await serveAt(
-      withFilter("unknown-ca") + auth + backendYaml("test", "web", await listen(echoing("web"))),
+      withFilter("unknown-ca") + auth + backendYaml("test", "web", await answering(echoing("web"))),
     );
     const { status, code } = await ask({ port }, { host: "web.example.com", authorization: "Bearer ada" });
     expect({ status, code }).toEqual({ status: 502, code: "unknown-ca" });

@@ -1,7 +1,7 @@
 /** Requests that must not go out in clear: `lasthop serve`'s server in front of a listener that records every byte. */
 import { once } from "node:events";
 import { request } from "node:http";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { createServer as createTlsServer } from "node:tls";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -10,10 +10,12 @@ import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { createMetrics } from "../../src/host/node/metrics.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
+import { listen } from "../support/listen.ts";
 import { mintCa } from "../support/pki.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 
 let backend: Server;
+let port: number;
 /** What the backend does with what it gets. */
 let answer: (socket: Socket) => void;
 let received: Buffer[];
@@ -31,8 +33,8 @@ beforeEach(async () => {
       received.push(bytes);
       answer(socket);
     });
-  }).listen(0, "127.0.0.1");
-  await once(backend, "listening");
+  });
+  port = await listen(backend);
 });
 afterEach(async () => {
   await serving?.close();
@@ -70,7 +72,6 @@ const bytes = (): number => Buffer.concat(received).length;
 
 async function cluster(policy: (sni: string) => string, appProtocol?: string): Promise<string> {
   const authority = await mintCa({ name: "plaintext root" });
-  const { port } = backend.address() as AddressInfo;
   const app = backendYaml("shop", "app", port);
   const service =
     appProtocol === undefined
@@ -149,8 +150,7 @@ test.for<[string, string | undefined, Uint8Array | null, string, string]>([
 test("a real TLS server behind a port without a policy is told from the log", async () => {
   const { certPem, keyPem } = await mintCa({ name: "a server" });
   const server = createTlsServer({ cert: certPem, key: keyPem }).on("tlsClientError", () => undefined);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
+  port = await listen(server);
   backend.close();
   backend = server;
   expect((await post(await cluster(() => ""))).status).toBe(502);

@@ -1,8 +1,8 @@
 /** A backend that wants a client certificate, behind a Gateway that presents one and has an HTTPS listener too. */
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { compile } from "../../src/compile/index.ts";
+import { listen } from "../support/listen.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import { clusterYaml } from "./cluster.ts";
 import type { ProvidedContext } from "vitest";
@@ -26,9 +26,7 @@ export async function startMutual(): Promise<Mutual> {
   const server = createServer(secure, (request, response) => {
     response.end((request.socket as TLSSocket).getPeerCertificate().subjectaltname);
   });
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  const servers = { ports: { mutual: port }, anchorPem: root.certPem };
+  const servers = { ports: { mutual: await listen(server) }, anchorPem: root.certPem };
   const cluster = clusterYaml({ ...servers, controlPort: 0, anchor: "", goodNotAfterMs: 0, nowMs: 0 }, [
     "mutual",
   ]).replace(

@@ -2,10 +2,10 @@
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../src/cli/demo/check.ts";
+import { listen } from "../support/listen.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import type { OpensslFixtures } from "./openssl-suite.ts";
 import { SNI } from "./suite.ts";
@@ -59,10 +59,9 @@ export async function startOpenssl(): Promise<OpensslServers> {
     if (say !== null) entry?.child.stdin.write(say);
     response.end(entry?.said ?? "");
   });
-  await new Promise<void>((resolve) => void control.listen(0, "127.0.0.1", resolve));
   return {
     fixtures: {
-      controlPort: (control.address() as AddressInfo).port,
+      controlPort: await listen(control),
       ports: Object.fromEntries([...running].map(([name, { port }]) => [name, port])),
       anchor: Buffer.from(root.der).toString("base64"),
     },

@@ -31,15 +31,8 @@ export function opensslSuite(runtime: Runtime, fixtures: OpensslFixtures | null)
       }
       throw new Error(`openssl s_server never said ${text}: ${await said(server)}`);
     };
-    const backendsTo = (server: string): Backends => {
-      const { ports, anchor } = fixtures;
-      const more = { controlPort: 0, anchorPem: "", goodNotAfterMs: 0, nowMs: 0 };
-      return createBackends({
-        bundle: bundleFor({ ports, anchor, ...more }, server, {}),
-        runtime,
-        poolLimits: NO_REUSE,
-      });
-    };
+    const backendsTo = (server: string): Backends =>
+      createBackends({ bundle: bundleFor(fixtures, server, {}), runtime, poolLimits: NO_REUSE });
     const send = (backends: Backends): Promise<Sent> =>
       backends.send("test/backend:443", plainRequest({ target: "/secret" }));
     const ask = (server: string): Promise<Sent> => send(backendsTo(server));

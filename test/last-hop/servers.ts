@@ -2,9 +2,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps, type Server } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
+import { listen } from "../support/listen.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { type Fixtures, type Seen, SNI } from "./suite.ts";
 import { closed, serveWebSockets } from "./websockets.ts";
@@ -13,6 +13,7 @@ const DAY_MS = 86_400_000;
 
 interface Running {
   readonly server: Server;
+  readonly port: number;
   /** Presents another chain from now on. */
   readonly swap: (chain: string) => void;
   readonly sockets: Set<TLSSocket>;
@@ -168,6 +169,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       server.setSecureContext({ ...secure(next), maxVersion, ticketKeys: randomBytes(48) });
     const entry: Running = {
       server,
+      port: await listen(server),
       swap,
       sockets: new Set(),
       seen: { sni: [], requestBytes: 0, connections: 0, resumed: 0 },
@@ -182,7 +184,6 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       socket.on("error", () => socket.destroy());
       socket.on("close", () => entry.sockets.delete(socket));
     });
-    await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
     running.set(name, entry);
   };
   for (const chain of Object.keys(chains)) {
@@ -211,15 +212,13 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
     }
     response.end(JSON.stringify({ ...entry.seen, open: entry.sockets.size }));
   });
-  await new Promise<void>((resolve) => void control.listen(0, "127.0.0.1", resolve));
 
-  const port = (server: { address(): unknown }): number => (server.address() as AddressInfo).port;
   const good = chains["good"]?.leaf;
   if (good === undefined) throw new RangeError("unreachable");
   return {
     fixtures: {
-      controlPort: port(control),
-      ports: Object.fromEntries([...running].map(([name, { server }]) => [name, port(server)])),
+      controlPort: await listen(control),
+      ports: Object.fromEntries([...running].map(([name, { port }]) => [name, port])),
       anchor: Buffer.from(root.der).toString("base64"),
       goodNotAfterMs: good.certificate.notAfter.getTime(),
       nowMs: Date.now(),

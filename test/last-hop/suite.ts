@@ -223,7 +223,12 @@ export function lastHopSuite(runtime: Runtime, getFixtures: () => Fixtures): voi
   });
 }
 
-export function bundleFor({ ports, anchor }: Fixtures, server: string, policy: Partial<BundlePolicy>): Bundle {
+/** A bundle of one backend, one of the servers, under a policy that trusts the servers' root. */
+export function bundleFor(
+  { ports, anchor }: Pick<Fixtures, "ports" | "anchor">,
+  server: string,
+  policy: Partial<BundlePolicy>,
+): Bundle {
   const port = ports[server];
   if (port === undefined) throw new RangeError(`no server ${server}`);
   return {

@@ -2,7 +2,7 @@
 import type { TestProject } from "vitest/node";
 import { compile } from "../../src/compile/index.ts";
 import { clusterYaml } from "./cluster.ts";
-import { silentPort } from "./hostile-servers.ts";
+import { silentPort } from "./silent-port.ts";
 import { startMutual } from "./mutual.ts";
 import { startOpenssl } from "./openssl-servers.ts";
 import { startServers } from "./servers.ts";
