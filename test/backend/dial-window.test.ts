@@ -8,11 +8,10 @@ import { createBackends } from "../../src/backend/backends.ts";
 import { plainRequest } from "../support/request.ts";
 import { failedWith, textOf } from "../support/sent.ts";
 import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
-import { secureHttp1 } from "./fixtures/servers.ts";
+import { ok, secureHttp1 } from "./fixtures/servers.ts";
 
 const { atOnce } = DIAL_LIMITS;
 const BURST = 100;
-const ok = (_: unknown, response: { end(text: string): void }): void => response.end("ok");
 
 /** Dials that wait until they are let go, the first first; an abort ends one. */
 function heldDial(port?: number) {

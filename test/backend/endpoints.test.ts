@@ -8,11 +8,8 @@ import { Pool } from "../../src/backend/pool/pool.ts";
 import { silentPort } from "../last-hop/silent-port.ts";
 import { failedWith } from "../support/sent.ts";
 import { plainRequest } from "../support/request.ts";
-import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
-import { plain, secure } from "./fixtures/servers.ts";
-
-const PLAINTEXT = { transport: { kind: "plaintext" } } as const;
-const ok = (_: unknown, response: { end(text: string): void }): void => response.end("ok");
+import { bundleTo, clientOf, PLAINTEXT, runtime } from "./fixtures/last-hop.ts";
+import { ok, plain, secure } from "./fixtures/servers.ts";
 
 test("an endpoint that does not accept is overtaken by the next, and its dial closed", async () => {
   const silent = await silentPort();

@@ -4,19 +4,10 @@ import type { BundlePolicy } from "../../src/bundle/types.ts";
 import { DIAL_LIMITS } from "../../src/backend/limits.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { failedWith } from "../support/sent.ts";
-import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
-import { plain, secure, secureHttp1 } from "./fixtures/servers.ts";
+import { bundleTo, clientOf, PLAINTEXT, runtime } from "./fixtures/last-hop.ts";
+import { heldAnswers, ok, plain, secure, secureHttp1 } from "./fixtures/servers.ts";
 
 const H1: Partial<BundlePolicy> = { alpn: ["http/1.1"] };
-const ok = (_: unknown, response: { end(text: string): void }): void => response.end("ok");
-
-/** Answers only when it is told to. */
-function held() {
-  const waiting: (() => void)[] = [];
-  const handle = (_: unknown, response: { end(text: string): void }): void =>
-    void waiting.push(() => response.end("ok"));
-  return { handle, waiting, free: () => waiting.splice(0).forEach((answer) => answer()) };
-}
 
 test("many first requests to a peer of HTTP/2 share one dial and one connection", async () => {
   const server = await secure(ok);
@@ -29,13 +20,13 @@ test("many first requests to a peer of HTTP/2 share one dial and one connection"
 });
 
 test("a peer that turns out to speak HTTP/1.1 gets a connection for each, and those are used again", async () => {
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await secureHttp1(handle);
   const { text } = clientOf(bundleTo({ ports: [server.port] }));
   for (let round = 0; round < 2; round++) {
     const asked = Promise.all(Array.from({ length: 5 }, () => text()));
     await expect.poll(() => waiting.length).toBe(5);
-    free();
+    freeAll();
     await asked;
   }
   expect(server.connections).toBe(5);
@@ -65,7 +56,7 @@ test("a dial that nobody waits for any more is given up", async () => {
 });
 
 test("another connection is opened when the streams of one are used up, and no more than allowed", async () => {
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await secure(handle, { settings: { maxConcurrentStreams: 2 } });
   const { text, backends } = clientOf(bundleTo({ ports: [server.port] }), { poolLimits: { connectionsPerKey: 3 } });
   const first = text();
@@ -73,15 +64,15 @@ test("another connection is opened when the streams of one are used up, and no m
   const others = Array.from({ length: 7 }, () => text());
   await expect.poll(() => waiting.length).toBe(6);
   expect(server.connections).toBe(3);
-  free();
+  freeAll();
   await expect.poll(() => waiting.length).toBe(2);
-  free();
+  freeAll();
   expect(await Promise.all([first, ...others])).toHaveLength(8);
   expect(backends.stats()).toMatchObject({ open: 3, idle: 3 });
 });
 
 test("a request waits for a connection, and is told when none becomes free", async () => {
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await secure(handle);
   const { text, ask } = clientOf(bundleTo({ ports: [server.port], policy: H1 }), {
     poolLimits: { connectionsPerKey: 1 },
@@ -91,16 +82,16 @@ test("a request waits for a connection, and is told when none becomes free", asy
   await expect.poll(() => waiting.length).toBe(1);
   expect(await ask()).toMatchObject(failedWith("connection-limit"));
   const second = text();
-  free();
+  freeAll();
   expect(await first).toBe("ok");
   await expect.poll(() => waiting.length).toBe(1);
-  free();
+  freeAll();
   expect(await second).toBe("ok");
   expect(server.connections).toBe(1);
 });
 
 test("more first requests than one connection carries have another dialled, and none is refused", async () => {
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await secure(handle, { settings: { maxConcurrentStreams: 100 } });
   const { text } = clientOf(bundleTo({ ports: [server.port] }), {
     timeouts: { connectMs: 20_000, responseMs: 20_000 },
@@ -108,7 +99,7 @@ test("more first requests than one connection carries have another dialled, and 
   const asked = Promise.all(Array.from({ length: 250 }, () => text()));
   await expect.poll(() => waiting.length).toBe(250);
   expect(server.connections).toBe(3);
-  free();
+  freeAll();
   expect(new Set(await asked)).toEqual(new Set(["ok"]));
 });
 
@@ -116,7 +107,7 @@ test.each([
   ["a stream", "h2"],
   ["a connection", "http/1.1"],
 ] as const)("a request whose dial lasts takes %s that comes free meanwhile (%s)", async (_, alpn) => {
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await secure(handle, { settings: { maxConcurrentStreams: 1 } });
   let isDialHeld = false;
   const { text } = clientOf(bundleTo({ ports: [server.port], policy: { alpn: [alpn] } }), {
@@ -134,28 +125,27 @@ test.each([
   const others = [text(), text()];
   for (const each of [first, ...others]) {
     await expect.poll(() => waiting.length).toBe(1);
-    free();
+    freeAll();
     await each;
   }
   expect(server.connections).toBe(1);
 });
 
 test("the connection used last is used first, and the others grow old", async () => {
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await plain(handle);
   let nowMs = 0;
-  const { text, backends } = clientOf(
-    bundleTo({ ports: [server.port], backend: { transport: { kind: "plaintext" } } }),
-    { runtime: { monotonicMs: () => nowMs } },
-  );
+  const { text, backends } = clientOf(bundleTo({ ports: [server.port], backend: PLAINTEXT }), {
+    runtime: { monotonicMs: () => nowMs },
+  });
   const together = Promise.all([text(), text()]);
   await expect.poll(() => waiting.length).toBe(2);
-  free();
+  freeAll();
   await together;
   for (; nowMs < 31_000; nowMs += 5_000) {
     const asked = text();
     await expect.poll(() => waiting.length).toBe(1);
-    free();
+    freeAll();
     await asked;
   }
   await expect.poll(() => server.sockets.size).toBe(1);
@@ -229,7 +219,7 @@ describe("a new bundle", () => {
   });
 
   test("with another policy never uses an old connection, and requests in flight finish", async () => {
-    const { handle, waiting, free } = held();
+    const { handle, waiting, freeAll } = heldAnswers();
     const server = await secure(handle);
     const client = clientOf(bundleTo({ ports: [server.port] }));
     const before = client.text();
@@ -248,7 +238,7 @@ describe("a new bundle", () => {
     const after = client.text();
     await expect.poll(() => waiting.length).toBe(2);
     expect(server.connections).toBe(2);
-    free();
+    freeAll();
     expect(await before).toBe("ok");
     expect(await after).toBe("ok");
     await expect.poll(() => server.sockets.size).toBe(1);
@@ -266,21 +256,21 @@ describe("a new bundle", () => {
 
 test("as many connections as are dialled at once leave tickets for as many more", async () => {
   const { atOnce } = DIAL_LIMITS;
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await secure(handle);
   const { text } = clientOf(bundleTo({ ports: [server.port], policy: H1 }), { poolLimits: { idlePerKey: 0 } });
   // Node's server issues two tickets at a full handshake and none at a resumed one: enough for two rounds more.
   for (let round = 0; round < 3; round++) {
     const asked = Promise.all(Array.from({ length: atOnce }, () => text()));
     await expect.poll(() => waiting.length).toBe(atOnce);
-    free();
+    freeAll();
     await asked;
     expect(server.resumed).toBe(round * atOnce);
   }
 });
 
 test("a WASM trap fails what was on the engine, and a new engine serves the next request", async () => {
-  const { handle, waiting, free } = held();
+  const { handle, waiting, freeAll } = heldAnswers();
   const server = await secure((request, response) => {
     if (request.url === "/held") handle(request, response);
     else ok(request, response);
@@ -305,7 +295,7 @@ test("a WASM trap fails what was on the engine, and a new engine serves the next
   for (const stream of streams) expect(await stream).toMatchObject(failedWith("engine-trapped"));
   isBroken = false;
   expect(await Promise.all([text(), text()])).toEqual(["ok", "ok"]);
-  free();
+  freeAll();
   expect(await elsewhere, "another engine").toBe("ok");
   // Tickets died with the instance, so that handshake was full; the new instance has tickets of its own.
   for (const socket of server.sockets) socket.destroy();

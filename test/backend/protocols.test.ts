@@ -10,12 +10,10 @@ import type { Bundle, BundlePolicy } from "../../src/bundle/types.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import { tlsBackend } from "./fixtures/backend.ts";
 import { failedWith } from "../support/sent.ts";
-import { bodyOf, bundleTo, clientOf, leaf } from "./fixtures/last-hop.ts";
-import { type Handled, plain, secure } from "./fixtures/servers.ts";
+import { bodyOf, bundleTo, clientOf, leaf, PLAINTEXT } from "./fixtures/last-hop.ts";
+import { type Handled, ok, plain, secure } from "./fixtures/servers.ts";
 
 const ECHO = { upgrade: "echo" } as const;
-const PLAINTEXT = { transport: { kind: "plaintext" } } as const;
-const ok = (_: unknown, response: { end(text: string): void }): void => response.end("ok");
 
 function echoing({ server }: Handled, answer = "echo"): void {
   server.on("upgrade", (_: IncomingMessage, socket: Duplex) => {

@@ -8,10 +8,9 @@ import { tlsBackend, type TlsBackend } from "./fixtures/backend.ts";
 import { SNI } from "./fixtures/client.ts";
 import { failedWith } from "../support/sent.ts";
 import { bundleTo, type Client, clientOf, runtime, leaf } from "./fixtures/last-hop.ts";
-import { secure } from "./fixtures/servers.ts";
+import { ok, secure } from "./fixtures/servers.ts";
 
 const stranger = await mintLeaf({ issuer: await mintCa({ name: "another" }), dns: [SNI] });
-const ok = (_: unknown, response: { end(text: string): void }): void => response.end("ok");
 const UNKNOWN_CA = { kind: "failed", failure: { kind: "chain-refused", refusal: { code: "unknown-ca" } } };
 
 /** A backend with another's certificate, a client whose clock the test moves, and the dials it made. */

@@ -8,12 +8,11 @@ import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 import type { BundleRetry } from "../../src/bundle/types.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import { failedWith } from "../support/sent.ts";
-import { bodyOf, bundleTo, clientOf, leaf } from "./fixtures/last-hop.ts";
+import { bodyOf, bundleTo, clientOf, leaf, PLAINTEXT } from "./fixtures/last-hop.ts";
 import { SNI } from "./fixtures/client.ts";
 import { tlsBackend } from "./fixtures/backend.ts";
 import { type Handled, plain, secure } from "./fixtures/servers.ts";
 
-const PLAINTEXT = { transport: { kind: "plaintext" } } as const;
 const retrying = (more: Partial<BundleRetry> = {}, backendRequestMs: number | null = null): SendOptions => ({
   backendRequestMs,
   retry: { codes: [503], attempts: 2, backoffMs: 1, ...more },
