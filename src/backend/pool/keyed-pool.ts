@@ -13,12 +13,12 @@ import { type DialEnd, PendingDial } from "./pending-dial.ts";
 import type { PoolContext } from "./pool-context.ts";
 import { type ConnectionOwner, Lease, type Obtained, type PooledConnection } from "./pooled-connection.ts";
 import { Queue } from "./queue.ts";
-import type { Waiting } from "./room.ts";
+import type { WaitingKey } from "./capacity.ts";
 import { Shares } from "./shares.ts";
 import { type ConnectionRequest, Waiter } from "./waiter.ts";
 
 /** The pool of one key. */
-export class KeyedPool implements ConnectionOwner, Waiting {
+export class KeyedPool implements ConnectionOwner, WaitingKey {
   /** The open connections. */
   readonly connections: Connections;
   readonly #pool: PoolContext;
@@ -38,7 +38,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
    * leaves its room to another key: exchanges follow each other on it without a pause, and a request of that key would
    * wait for ever.
    */
-  readonly #mayShare = (): boolean => !this.#pool.room.holdsBack(this, this.#pool.clock.monotonicMs() - YIELD_MS);
+  readonly #mayShare = (): boolean => !this.#pool.capacity.holdsBack(this, this.#pool.clock.monotonicMs() - YIELD_MS);
 
   constructor(pool: PoolContext, isMultiplexing: boolean | null) {
     this.#pool = pool;
@@ -56,7 +56,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
 
   /** Whether requests wait for connections that others use, and not only for their turn to dial. */
   get isShort(): boolean {
-    return this.isFull || this.#pool.room.isFull;
+    return this.isFull || this.#pool.capacity.isFull;
   }
 
   /** Whether a request has neither a connection nor a dial. */
@@ -111,8 +111,8 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     const firstMs =
       multiplexes(pooled.connection) && this.isWaiting ? nowMs : (this.oldestMs ?? Number.POSITIVE_INFINITY);
     if (!this.connections.putBack(pooled)) this.discard(pooled);
-    else if (pooled.users === 0 && this.#pool.room.mustYield(this, firstMs - YIELD_MS)) {
-      this.#pool.room.closeForOthers(pooled);
+    else if (pooled.users === 0 && this.#pool.capacity.mustYield(this, firstMs - YIELD_MS)) {
+      this.#pool.capacity.closeForOthers(pooled);
     } else this.#serveNext();
     this.#pool.sweep(nowMs);
   }
@@ -159,13 +159,13 @@ export class KeyedPool implements ConnectionOwner, Waiting {
   /** Lets the request wait for a dial under way, or for one of its own, or until it may dial. */
   #dialOrWait(waiter: Waiter): void {
     const [underWay = this.#sharedDial] = this.#spareDials;
-    const mayDial = this.#dialRoom > 0 && !this.#pool.room.isFull && !this.#isHeldBack(waiter.request.client);
+    const mayDial = this.#dialRoom > 0 && !this.#pool.capacity.isFull && !this.#isHeldBack(waiter.request.client);
     if (underWay !== null) this.#setDial(waiter, underWay);
     else if (mayDial) this.#dialFor(waiter);
     else {
       this.#queue.setDial(waiter, null);
       waiter.countShare(this.#watchShare(waiter));
-      this.#pool.room.startWaiting(this);
+      this.#pool.capacity.startWaiting(this);
       // A request that wants a new connection has left the free ones alone so far.
       if (waiter.request.isFresh) this.#serveNext();
     }
@@ -173,7 +173,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
 
   #dialFor(waiter: Waiter): void {
     this.#open++;
-    this.#pool.room.connectionOpened();
+    this.#pool.capacity.connectionOpened();
     const dial = new PendingDial({
       dialer: waiter.request.dialer,
       window: this.#window,
@@ -194,7 +194,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     const { client, onAccepted } = waiter.request;
     waiter.countShare(client === undefined || dial.isShared ? null : this.#shares.dial(client));
     if (dial.isAccepted) onAccepted();
-    this.#pool.room.stopWaiting(this);
+    this.#pool.capacity.stopWaiting(this);
   }
 
   /** Answers the requests that waited for the dial. */
@@ -225,7 +225,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     // The peer may have spoken HTTP/1.1 before, so requests with dials of their own fit on this connection too.
     if (this.#multiplexes) this.serveWaiting();
     for (const waiter of others) if (waiter.isQueued && waiter.dial === null) this.#dialOrWait(waiter);
-    this.#pool.room.admitWaiting();
+    this.#pool.capacity.admitWaiting();
   }
 
   #lease(pooled: PooledConnection, isReused: boolean, client: RequestClient | undefined): Lease {
@@ -236,7 +236,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
   #answer(waiter: Waiter, answer: Obtained | Promise<never>): void {
     this.#queue.remove(waiter);
     waiter.settle(answer);
-    this.#pool.room.stopWaiting(this);
+    this.#pool.capacity.stopWaiting(this);
   }
 
   /** Lets a request go that waits no longer. */
@@ -244,7 +244,7 @@ export class KeyedPool implements ConnectionOwner, Waiting {
     this.#queue.remove(waiter);
     const { dial } = waiter;
     waiter.settle(dial === null || this.#passOn(dial) ? null : this.#abandon(dial));
-    this.#pool.room.stopWaiting(this);
+    this.#pool.capacity.stopWaiting(this);
   }
 
   /** Lets another request wait for the dial of a request that waits no longer; answers whether there is one. */
@@ -272,13 +272,13 @@ export class KeyedPool implements ConnectionOwner, Waiting {
       else if (this.#queue.oldestUndialled === waiter) {
         // Clients are no longer held back to their shares, or there is room for which no event has called a request.
         this.serveWaiting();
-        this.#pool.room.admitWaiting();
+        this.#pool.capacity.admitWaiting();
       }
     });
   }
 
   #connectionClosed(pooled: PooledConnection | null): void {
     this.#open--;
-    this.#pool.room.connectionClosed(pooled);
+    this.#pool.capacity.connectionClosed(pooled);
   }
 }

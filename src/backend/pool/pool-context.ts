@@ -1,10 +1,10 @@
 /** What the pools of all keys share. */
 import type { ConnectionLimits } from "./connections.ts";
-import type { Room } from "./room.ts";
+import type { Capacity } from "./capacity.ts";
 
 /** What the keyed pools have in common. */
 export interface PoolContext extends ConnectionLimits {
-  readonly room: Room;
+  readonly capacity: Capacity;
   /** The time at which an exchange last ended; monotonic. */
   freedMs: number;
   /** Closes connections that no request will use again; answers how many. It runs without a timer, as exchanges end. */

@@ -9,7 +9,7 @@ import type { PoolLimits } from "../limits.ts";
 import { KeyedPool } from "./keyed-pool.ts";
 import type { PoolContext } from "./pool-context.ts";
 import type { PooledConnection } from "./pooled-connection.ts";
-import { Room } from "./room.ts";
+import { Capacity } from "./capacity.ts";
 
 /** A key: connections with equal keys have the same endpoint, protocol, policy and client identity. */
 export type PoolKey = string;
@@ -30,7 +30,7 @@ export class Pool implements PoolContext {
   readonly limits: PoolLimits;
   readonly clock: PoolContext["clock"];
   readonly random: () => number;
-  readonly room: Room;
+  readonly capacity: Capacity;
   readonly #keyedPools = new Map<PoolKey, KeyedPool>();
   /** The number of exchanges on connections of all keys. */
   inFlight = 0;
@@ -42,7 +42,7 @@ export class Pool implements PoolContext {
     this.limits = limits;
     this.clock = clock;
     this.random = random;
-    this.room = new Room(limits.connections, () => this.#longestIdle());
+    this.capacity = new Capacity(limits.connections, () => this.#longestIdle());
     this.#sweptMs = clock.monotonicMs();
   }
 
@@ -53,7 +53,7 @@ export class Pool implements PoolContext {
 
   /** The number of connections of all keys, with withdrawn connections and connections that are being dialled. */
   get open(): number {
-    return this.room.open;
+    return this.capacity.open;
   }
 
   /** The number of connections without an exchange. */

@@ -15,7 +15,7 @@ import type { Group } from "../memory/groups.ts";
 import type { Memory } from "../memory/memory.ts";
 import { parseHostPort } from "./addresses.ts";
 import { badAnnotation, noReadyEndpoint, noUsableAddress } from "./problems.ts";
-import { nearMiss } from "./endpoint-misses.ts";
+import { nearMiss } from "./near-miss-slices.ts";
 import { type EndpointOptions, FoundEndpoints } from "./found-endpoints.ts";
 
 const ADDRESSES_ANNOTATION = "lasthop.dev/addresses";

@@ -1,7 +1,7 @@
 /** What each target of a BackendTLSPolicy attaches to, or why it attaches to nothing (`BackendTLSPolicySpec.targetRefs`). */
 import { explain, type Problem, type SourceObject } from "../diagnostics/diagnostics.ts";
 import type { WrittenTarget } from "../load/policy-targets.ts";
-import { type ClosedService, misplacedProblem, misplacements } from "./misplaced.ts";
+import { type ClosedService, misplacedProblem, misplacements } from "./misplaced-policies.ts";
 import { policyConflict } from "./target-problems.ts";
 import { type TargetContext, targetKey } from "./target-context.ts";
 import { targetFault } from "./target-faults.ts";

@@ -2,7 +2,7 @@
 import type { SourceObject } from "../diagnostics/diagnostics.ts";
 import type { PolicyEffect } from "./effect.ts";
 import type { TargetState } from "./attachments.ts";
-import type { ClosedService } from "./misplaced.ts";
+import type { ClosedService } from "./misplaced-policies.ts";
 import type { Unresolved } from "../diagnostics/conditions.ts";
 import type { Seniority } from "../kubernetes/seniority.ts";
 

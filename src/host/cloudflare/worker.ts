@@ -10,7 +10,7 @@ import {
 import type { Capability } from "../../bundle/types.ts";
 import type { Front } from "../../gateway/index.ts";
 import { cloudflareRuntime, invocationRuntime } from "./runtime.ts";
-import { connectionsOf, POOL_ROOM_MS, type PoolEnv, PoolHop } from "./pool.ts";
+import { connectionsOf, POOL_ROOM_MS, type PoolEnv, PoolHop } from "./pool-hop.ts";
 import { Serving } from "./serving.ts";
 import { type SourceEnv, sourceOf } from "./source.ts";
 

@@ -1,6 +1,6 @@
 /** The TLS handshakes under way on one port: when each begins, and how long each may take. */
 import type { Socket } from "node:net";
-import { Admission } from "./admission.ts";
+import { HandshakeAdmission } from "./handshake-admission.ts";
 import { onClientHello } from "./client-hello.ts";
 
 /** One handshake of a client. */
@@ -15,7 +15,7 @@ export interface Handshake {
 /** The handshakes of one port. */
 export class Handshakes {
   readonly #limitMs: number;
-  readonly #admission = new Admission();
+  readonly #admission = new HandshakeAdmission();
   /** By the address and port of the client. */
   readonly #byPeer = new Map<string, Handshake>();
 

@@ -1,12 +1,12 @@
 /**
- * The room that the connections of all keys share: how many may be open, and which key opens the next one when room
- * comes free. Of a key, Room knows only which requests wait.
+ * The capacity that the connections of all keys share: how many may be open, and which key opens the next one when there is
+ * room. Of a key, Capacity knows only which requests wait.
  */
 import type { PooledConnection } from "./pooled-connection.ts";
 
-/** The requests of one key that have neither a connection nor a dial. */
-export interface Waiting {
-  /** Whether there are any. */
+/** One key, and its requests that have neither a connection nor a dial. */
+export interface WaitingKey {
+  /** Whether there are any such requests. */
   readonly isWaiting: boolean;
   /** The time at which the first waiting request came, monotonic; null when no request waits. */
   readonly oldestMs: number | null;
@@ -18,13 +18,13 @@ export interface Waiting {
   serveWaiting(): void;
 }
 
-/** The room of all keys. */
-export class Room {
+/** The capacity for the connections of all keys. */
+export class Capacity {
   readonly #limit: number;
   readonly #longestIdle: () => PooledConnection | null;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new Set<WaitingKey>();
   /** Keys that hold free connections back, so that these fall idle and leave their room to another key. */
-  readonly #yielding = new Set<Waiting>();
+  readonly #yielding = new Set<WaitingKey>();
   /** Idle connections that were closed to make room, and whose sockets are not closed yet. */
   readonly #closing = new Set<PooledConnection>();
   #open = 0;
@@ -67,7 +67,7 @@ export class Room {
   }
 
   /** Notes that a request of a key waits. To make room, connections without exchanges are closed, the idlest first. */
-  startWaiting(key: Waiting): void {
+  startWaiting(key: WaitingKey): void {
     this.#waiting.add(key);
     while (this.#isShort) {
       const idlest = this.#longestIdle();
@@ -77,21 +77,21 @@ export class Room {
   }
 
   /** Notes that a request of a key waits no longer. */
-  stopWaiting(key: Waiting): void {
+  stopWaiting(key: WaitingKey): void {
     if (!key.isWaiting) this.#waiting.delete(key);
     this.#endYielding();
   }
 
   /** Whether `key` must leave room to another key, a request of which has waited since before `sinceMs`. */
-  mustYield(key: Waiting, sinceMs: number): boolean {
+  mustYield(key: WaitingKey, sinceMs: number): boolean {
     return this.#isShort && (this.#first(key)?.oldestMs ?? Number.POSITIVE_INFINITY) < sinceMs;
   }
 
   /**
-   * As {@link Room.mustYield}, for a key that holds free connections back meanwhile: it answers its requests with them as
+   * As {@link Capacity.mustYield}, for a key that holds free connections back meanwhile: it answers its requests with them as
    * soon as it need not yield any more.
    */
-  holdsBack(key: Waiting, sinceMs: number): boolean {
+  holdsBack(key: WaitingKey, sinceMs: number): boolean {
     const mustYield = this.mustYield(key, sinceMs);
     if (mustYield) this.#yielding.add(key);
     return mustYield;
@@ -119,8 +119,8 @@ export class Room {
   }
 
   /** The key, other than `except`, that wants connections and has waited longest; null when there is none. */
-  #first(except: Waiting | null): Waiting | null {
-    let first: Waiting | null = null;
+  #first(except: WaitingKey | null): WaitingKey | null {
+    let first: WaitingKey | null = null;
     for (const each of this.#waiting) {
       if (each === except || each.wanted === 0) continue;
       if (first === null || (each.oldestMs ?? 0) < (first.oldestMs ?? 0)) first = each;

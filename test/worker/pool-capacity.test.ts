@@ -4,7 +4,7 @@ import { createBackends } from "../../src/backend/backends.ts";
 import { encodeBundle } from "../../src/bundle/codec.ts";
 import type { Bundle } from "../../src/bundle/types.ts";
 import { cloudflareRuntime } from "../../src/host/cloudflare/runtime.ts";
-import { connectionsOf } from "../../src/host/cloudflare/pool.ts";
+import { connectionsOf } from "../../src/host/cloudflare/pool-hop.ts";
 import { Serving } from "../../src/host/cloudflare/serving.ts";
 import { platform } from "../support/platform.ts";
 import { plainRequest } from "../support/request.ts";

@@ -1,7 +1,7 @@
 /** TLS handshakes of many clients at once: how many a turn of the event loop begins, and whose. */
 import { expect, it } from "vitest";
 import {
-  Admission,
+  HandshakeAdmission,
   IDLE_TURN_MS,
   LONGEST_WAIT_MS,
   LOOK_MS,
@@ -10,7 +10,7 @@ import {
   MAX_UNANSWERED,
   SHORT_TURN_MS,
   UNANSWERED_MS,
-} from "../../src/host/node/admission.ts";
+} from "../../src/host/node/handshake-admission.ts";
 
 /** A loop whose turns and whose time the test moves. Clients are answered at once unless `answers` is false. */
 function loop({ answers = true } = {}) {
@@ -19,7 +19,7 @@ function loop({ answers = true } = {}) {
   const timers: { readonly atMs: number; readonly act: () => void }[] = [];
   const begun: string[] = [];
   const unanswered: (() => void)[] = [];
-  const admission = new Admission({
+  const admission = new HandshakeAdmission({
     nowMs: () => nowMs,
     nextTurn: (act) => void due.push(act),
     later: (act, afterMs) => void timers.push({ atMs: nowMs + afterMs, act }),

@@ -41,7 +41,7 @@ const LOOP_OF_ADMISSION: AdmissionLoop = {
 type Begin = (answered: () => void) => void;
 
 /** The admission of one port. */
-export class Admission {
+export class HandshakeAdmission {
   readonly #loop: AdmissionLoop;
   /** Waiting clients by address, the next address first. One address with a thousand clients does not delay other addresses. */
   readonly #waiting = new Map<string, Begin[]>();
