@@ -3,18 +3,9 @@ import { expect, test } from "vitest";
 import { groupByCause } from "../../src/compile/report/causes.ts";
 import type { Cause, Diagnostic } from "../../src/compile/diagnostics/diagnostics.ts";
 import { compile, reportJson, reportText } from "../../src/compile/index.ts";
+import { edgeDocuments } from "../support/edge-objects.ts";
 
-const HEAD = `
-apiVersion: gateway.networking.k8s.io/v1
-kind: GatewayClass
-metadata: { name: lasthop }
-spec: { controllerName: lasthop.dev/gateway-controller }
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: Gateway
-metadata: { name: edge, namespace: shop }
-spec: { gatewayClassName: lasthop, listeners: [{ name: http, protocol: HTTP, port: 80 }] }
-`;
+const HEAD = edgeDocuments("shop");
 const route = (name: string, parent = "edge"): string => `---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute

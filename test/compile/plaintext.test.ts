@@ -1,13 +1,9 @@
 /** The list of backends that get plaintext, at the end of what `build` prints. */
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { compile, reportText } from "../../src/compile/index.ts";
+import { edgeDocuments } from "../support/edge-objects.ts";
 
-const GATEWAY = `${readFileSync(join(import.meta.dirname, "golden/policy-unused.in.yaml"), "utf8")
-  .split("\n---\n")
-  .slice(0, 2)
-  .join("\n---\n")}\n`;
+const GATEWAY = edgeDocuments("shop");
 
 const serviceOf = (name: string, port: string): string => `apiVersion: v1
 kind: Service

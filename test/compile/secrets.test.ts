@@ -38,7 +38,11 @@ describe("secrets", () => {
     ],
     [
       "a Secret on the line of another object",
-      `{ apiVersion: v1, kind: List, items: [{ apiVersion: v1, kind: Service, metadata: { name: [] } }, { apiVersion: v1, kind: Secret, metadata: { name: s }, stringData: { k: ${key} } }] }\n`,
+      `{apiVersion: v1, kind: List, items: [{apiVersion: v1, kind: Service, metadata: {name: []}}, {apiVersion: v1, kind: Secret, data: {k: ${key}}}]}\n`,
+    ],
+    [
+      "an annotation of a Service",
+      `apiVersion: v1\nkind: Service\nmetadata:\n  name: s\n  annotations:\n    a: [${JSON.stringify(pem)}]\n`,
     ],
     ["a Secret on one line", `{ apiVersion: v1, kind: Secret, metadata: { name: _ }, stringData: { k: ${key} } }\n`],
     [

@@ -15,3 +15,9 @@ export const edgeObjects = (namespace: string): readonly object[] => [
     spec: { gatewayClassName: "lasthop", listeners: [{ name: "http", port: 80, protocol: "HTTP" }] },
   },
 ];
+
+/** The same objects as YAML documents, which others may follow after `---`. */
+export const edgeDocuments = (namespace: string): string =>
+  `${edgeObjects(namespace)
+    .map((object) => JSON.stringify(object))
+    .join("\n---\n")}\n`;
