@@ -11,6 +11,7 @@ import { pipeline } from "./pipelining.ts";
 import type { Target } from "./target.ts";
 import { pause } from "../support/pause.ts";
 
+/** The attacks of clients and of backends, in the order in which they are made. */
 export const ATTACKS: readonly Attack[] = [
   ...BACKEND_ATTACKS,
   {
@@ -65,7 +66,7 @@ export const ATTACKS: readonly Attack[] = [
   })),
 ];
 
-/** Resolves when the answer has ended. */
+/** Sends bytes on a new connection. Resolves when the connection has closed, after 2 s at the latest. */
 async function say({ port, host }: Target, bytes: string): Promise<void> {
   const socket = connect({ host: "127.0.0.1", port }).on("error", () => undefined);
   const timer = setTimeout(() => socket.destroy(), 2_000);

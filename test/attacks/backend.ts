@@ -4,17 +4,18 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import { pause } from "../support/pause.ts";
 
+/** A backend that counts what reaches it. */
 export interface CountingBackend {
   readonly port: number;
-  /** Connections at present. */
+  /** The number of open connections. */
   readonly open: number;
-  /** Connections since the last reset. */
+  /** The number of connections since the last reset. */
   readonly dialled: number;
-  /** The most at one time since the last reset. */
+  /** The most connections open at one time since the last reset. */
   readonly peak: number;
-  /** Request targets since the last reset, the first 10,000. */
+  /** The first 10,000 request targets since the last reset. */
   readonly targets: readonly string[];
-  /** Requests since the last reset. */
+  /** The number of requests since the last reset. */
   readonly requests: number;
   reset(): void;
   close(): Promise<void>;
@@ -22,7 +23,10 @@ export interface CountingBackend {
 
 const MAX_TARGETS = 10_000;
 
-/** `/slow?ms=N` answers late, `/hold?bytes=N` with so much and no end, any other path with the path, once it has read the body. */
+/**
+ * Starts a backend. The answer to `/slow?ms=N` comes late, that to `/hold?bytes=N` has so many bytes and no end, and that to
+ * any other path is the path, once the body has been read.
+ */
 export async function startBackend(): Promise<CountingBackend> {
   const sockets = new Set<Socket>();
   const counts = { dialled: 0, peak: 0, requests: 0, targets: [] as string[] };

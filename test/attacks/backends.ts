@@ -8,9 +8,9 @@ import type { Target } from "./target.ts";
 import { pause } from "../support/pause.ts";
 
 const WORKERS = 4;
-/** Between a client's requests: at most 200 a second come, so that what they cost is the backend's doing and not theirs. */
+/** The time between a client's requests: at most 200 a second come, so that only what the backend does costs much. */
 const PAUSE_MS = 20;
-/** A refusal is asked again after 1 s, 2 s, 4 s and so on: four times in eight seconds, and one that was on its way. */
+/** The most dials of a refused endpoint in eight seconds: after 1 s, 2 s, 4 s and so on, and one that was under way. */
 const MAX_REFUSED = 6;
 const LIMIT_MS = 30_000;
 
@@ -19,6 +19,7 @@ interface Answer {
   readonly bytes: number;
 }
 
+/** The attacks by backends. */
 export const BACKEND_ATTACKS: readonly Attack[] = [
   {
     name: "first burst of new clients over TLS",
@@ -31,7 +32,7 @@ export const BACKEND_ATTACKS: readonly Attack[] = [
       return good.length === count ? [] : [`${count - good.length} of ${count} new clients got no answer`];
     },
   },
-  // Either verdict is right, as long as it costs little: the names that are forbidden are not those that are there.
+  // Either verdict is right, as long as it costs little: the forbidden names are not those of the certificate.
   againstBackend("certificate of 60 kB that nobody vouches for", "junk", [502, 503], MAX_REFUSED),
   againstBackend(
     "certificate with 1,000 constraints and names",
@@ -44,7 +45,7 @@ export const BACKEND_ATTACKS: readonly Attack[] = [
   againstBackend("backend that ends lines with LF", "barelf", [502, 503], Number.POSITIVE_INFINITY),
 ];
 
-/** Four clients ask for that backend again and again; each answer has one of the statuses, dials stay below the bound. */
+/** An attack in which four clients ask for a backend again and again. Each answer must have one of the statuses. */
 function againstBackend(name: string, to: OtherName, statuses: readonly number[], maxDialled: number): Attack {
   return {
     name,
@@ -75,14 +76,14 @@ function againstBackend(name: string, to: OtherName, statuses: readonly number[]
   };
 }
 
-/** `secureContext` is for all clients: to make one for each takes this process 10 ms, and there would be no burst. */
+/** A request over TLS. All clients share `secureContext`: one for each would take 10 ms, and there would be no burst. */
 function overTls(target: Target, to: OtherName, secureContext: SecureContext): Promise<Answer> {
   const { securePort: port } = target;
   const [host, name] = ["127.0.0.1", hostOf(to)];
   return answerOf(askSecurely, { host, port, secureContext, servername: name, headers: { host: name }, agent: false });
 }
 
-/** Status 0: none came within the limit. */
+/** The answer to a request, with status 0 when none came within the limit. */
 function answerOf(
   send: typeof ask | typeof askSecurely,
   options: RequestOptions & { readonly secureContext?: SecureContext; readonly servername?: string },

@@ -1,24 +1,26 @@
-/** Has a runtime collect its garbage, through the inspector that it was started with: what it then still holds is held. */
+/** Garbage collection in a runtime, through the inspector that it was started with. What is left is really held. */
 import { freePort } from "../../src/cli/demo/check.ts";
 import type { ServingRuntime } from "../runtimes/hosts.ts";
 
+/** The garbage collection of one runtime. */
 export interface Collector {
-  /** For the runtime's command line. */
+  /** The flag for the runtime's command line. */
   readonly flag: string;
   /** Resolves when the garbage is collected; rejects when nobody listens. */
   collect(): Promise<void>;
 }
 
-/** V8's domain of the protocol, and JavaScriptCore's. */
+/** The method that collects garbage in the protocol of V8, and in that of JavaScriptCore. */
 const METHODS: Readonly<Record<ServingRuntime, string>> = {
   node: "HeapProfiler.collectGarbage",
   deno: "HeapProfiler.collectGarbage",
   bun: "Heap.gc",
 };
 
+/** A collector for a runtime that is started with its flag. */
 export async function collectorOf(runtime: ServingRuntime): Promise<Collector> {
   const address = `127.0.0.1:${await freePort()}`;
-  // Bun takes the address of its inspector from the flag, the others tell it.
+  // Bun's flag says the inspector's address; the others print it.
   const [flag, url] =
     runtime === "bun"
       ? [`--inspect=${address}/lasthop`, () => Promise.resolve(`ws://${address}/lasthop`)]
@@ -27,7 +29,7 @@ export async function collectorOf(runtime: ServingRuntime): Promise<Collector> {
 }
 
 async function targetOf(address: string): Promise<string> {
-  // An inspector closes connections that it was not asked on for a while.
+  // An inspector closes connections on which no request comes for a while.
   const response = await fetch(`http://${address}/json/list`, { headers: { connection: "close" } });
   const [target] = (await response.json()) as readonly { readonly webSocketDebuggerUrl: string }[];
   if (target === undefined) throw new Error(`nothing to inspect on ${address}`);

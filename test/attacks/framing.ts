@@ -1,9 +1,10 @@
 /** Requests whose end, target or method can be read in two ways, as bytes; HOST stands for the route's host. */
 
+/** A malformed request. */
 export interface Malformed {
   readonly name: string;
   readonly bytes: string;
-  /** What is answered; several where the runtimes' parsers may differ. */
+  /** The statuses of the answer: several where the runtimes' parsers may differ. */
   readonly status: readonly number[];
 }
 
@@ -11,7 +12,10 @@ const HEAD = "Host: HOST\r\n";
 const CHUNKED = "Transfer-Encoding: chunked\r\n";
 const BODY = "3\r\nabc\r\n0\r\n\r\n";
 
-/** RFC 9112 unless it says otherwise. After the answer each connection closes, and no backend has seen anything. */
+/**
+ * Malformed requests, by RFC 9112 where no other source is named. After the answer the connection closes, and no backend
+ * has received anything.
+ */
 export const MALFORMED: readonly Malformed[] = [
   { name: "no HTTP at all", bytes: "\x16\x03\x01\x02\x00\x01\r\n\r\n", status: [400] },
   { name: "a method that nobody knows", bytes: `G@T / HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },

@@ -8,13 +8,14 @@ import type { Target } from "./target.ts";
 /** What a client sends of its handshake: nothing, half a ClientHello, or a byte of it now and then. */
 export type Unfinished = "silent" | "half" | "dribbled";
 
+/** The connections of an attack. */
 export interface Crowd {
-  /** Of the connections opened, how many are open still. */
+  /** The number of connections that are still open. */
   open(): number;
   close(): void;
 }
 
-/** Resolves when all are connected. They stay until the gateway or `close` ends them. */
+/** Opens connections, which stay until the gateway or `close` ends them. Resolves when all are connected. */
 export async function unfinishedHandshakes(
   { securePort }: Pick<Target, "securePort">,
   { kind, count }: { kind: Unfinished; count: number },

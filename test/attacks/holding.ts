@@ -3,9 +3,12 @@ import { connect, type Socket } from "node:net";
 import { frame, PREFACE, requestBlock } from "./http2.ts";
 import type { Target } from "./target.ts";
 
+/** The ways in which a client keeps a connection of a backend. */
 export const HOLDS = ["HTTP/2 windows of 0", "HTTP/2 uploads by the byte", "HTTP/1.1 uploads by the byte"] as const;
+/** A way in which a client keeps a connection of a backend. */
 export type Hold = (typeof HOLDS)[number];
 
+/** Clients that hold connections. */
 export interface Holding {
   close(): void;
 }
@@ -13,7 +16,7 @@ export interface Holding {
 const STREAMS = 128;
 const BYTE_MS = 1_500;
 
-/** As many requests as given, at once, on as few connections as the protocol lets them. */
+/** Sends `requests` requests at once, on as few connections as the protocol allows. */
 export function hold(target: Target, { kind, requests }: { readonly kind: Hold; readonly requests: number }): Holding {
   const sockets: Socket[] = [];
   const port = kind === "HTTP/1.1 uploads by the byte" ? target.port : target.http2Port;
@@ -33,7 +36,7 @@ export function hold(target: Target, { kind, requests }: { readonly kind: Hold; 
   } else {
     for (let left = requests; left > 0; left -= STREAMS) {
       const streams = Array.from({ length: Math.min(left, STREAMS) }, (_, at) => 2 * at + 1);
-      // INITIAL_WINDOW_SIZE of 0 (RFC 9113 §6.5.2).
+      // The setting SETTINGS_INITIAL_WINDOW_SIZE is 0 (RFC 9113 §6.5.2).
       const settings = frame(4, 0, 0, Buffer.from([0, 4, 0, 0, 0, 0]));
       const isUpload = kind === "HTTP/2 uploads by the byte";
       const block = isUpload ? requestBlock(target.host, "/", "POST") : requestBlock(target.host, "/hold?bytes=20000");

@@ -4,22 +4,24 @@ import { setImmediate as turn } from "node:timers/promises";
 import type { Target } from "./target.ts";
 import { pause } from "../support/pause.ts";
 
+/** A flood of pieces that cost the server more than the client. */
 export interface Flood {
   readonly name: string;
   /** The n-th piece that is sent. */
   readonly piece: (n: number, host: string) => Buffer;
 }
 
+/** What a flood did. */
 export interface Flooded {
-  /** Pieces that were sent. */
+  /** The number of pieces that were sent. */
   readonly sent: number;
-  /** The gateway ended a connection. */
+  /** Whether the gateway ended a connection. */
   readonly cut: boolean;
-  /** More than the gateway had before, at the worst moment. */
+  /** The most memory that the gateway took beyond what it had before. */
   readonly grownBytes: number;
 }
 
-/** RFC 9113 §6, §7. */
+/** The types of frames and the codes of errors (RFC 9113 §6, §7). */
 const TYPE = {
   data: 0,
   headers: 1,
@@ -32,8 +34,10 @@ const TYPE = {
 } as const;
 const END_STREAM = 1;
 const END_HEADERS = 4;
+/** The bytes that begin a connection (RFC 9113 §3.4). */
 export const PREFACE = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/** A frame (RFC 9113 §4.1). */
 export function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
@@ -43,7 +47,7 @@ export function frame(type: number, flags: number, stream: number, payload: Buff
   return Buffer.concat([head, payload]);
 }
 
-/** RFC 7541: GET of a path, each field a literal without indexing; strings are shorter than 127 bytes. */
+/** The header block of a request (RFC 7541): each field is a literal without indexing, shorter than 127 bytes. */
 export function requestBlock(host: string, path: string, method = "GET"): Buffer {
   const literal = (index: number, value: string): Buffer =>
     Buffer.concat([Buffer.from([index, value.length]), Buffer.from(value)]);
@@ -56,7 +60,7 @@ const reset = (n: number): Buffer => frame(TYPE.reset, 0, 2 * n + 1, Buffer.from
 const open = (n: number, host: string): Buffer =>
   n === 0 ? frame(TYPE.headers, END_HEADERS, 1, requestBlock(host, "/slow?ms=5000", "POST")) : Buffer.alloc(0);
 
-/** An entry of the dynamic table, and then as many references to it as a frame carries. */
+/** A header block that puts an entry into the dynamic table, and then refers to it as often as a frame allows. */
 function bomb(n: number, host: string): Buffer {
   const value = Buffer.alloc(3_000, 0x61);
   const length = Buffer.from([0x7f, ...varint(value.length - 127)]);
@@ -73,9 +77,10 @@ function varint(value: number): number[] {
   }
 }
 
+/** All floods. */
 export const FLOODS: readonly Flood[] = [
   { name: "rapid reset", piece: (n, host) => Buffer.concat([request(n, host), reset(n)]) },
-  // The first is reset when the hundredth has been sent: its request is under way by then.
+  // Each request is reset when a hundred later ones have been sent: it is under way by then.
   {
     name: "late reset",
     piece: (n, host) => Buffer.concat([request(n, host), n < 100 ? Buffer.alloc(0) : reset(n - 100)]),
@@ -130,7 +135,7 @@ export async function flood(
       const batch: Buffer[] = [];
       for (let each = 0; each < 50 && sent < bounds.count; each++, n++, sent++) batch.push(piece(n, target.host));
       if (!socket.write(Buffer.concat(batch))) await first(socket, "drain", "close");
-      // Late ones are spread over turns, so that each batch is a read of its own.
+      // Batches are spread over turns of the event loop, so that the server reads each by itself.
       await (name === "late reset" ? pause(2, "Late resets are spread over time.") : turn());
     }
     await Promise.race([
@@ -156,7 +161,10 @@ function first(socket: Socket, ...events: readonly string[]): Promise<void> {
   });
 }
 
-/** Acknowledges settings, as a peer that does not is cut for that. Returns whether the gateway has ended the connection. */
+/**
+ * Acknowledges settings, since a peer that does not is cut for that. Returns a function that says whether the gateway has
+ * ended the connection.
+ */
 function acknowledge(socket: Socket): () => boolean {
   let rest = Buffer.alloc(0);
   let isEnded = false;

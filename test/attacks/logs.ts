@@ -1,17 +1,20 @@
-/** Where an access log may go that takes no lines: a disk that is full, a reader that has gone, one that stands still. */
+/** Outputs that take no lines of an access log: a full disk, a reader that has gone, and one that does not read. */
 import { execFileSync } from "node:child_process";
 import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** An output that takes no lines. */
 export type Sink = "full disk" | "reader gone" | "reader stands still";
 
+/** An output that is open. */
 export interface OpenSink {
-  /** For a process's output. */
+  /** The descriptor for a process's output. */
   readonly descriptor: number;
   close(): void;
 }
 
+/** Opens an output that takes no lines. */
 export function openSink(kind: Sink): OpenSink {
   if (kind === "full disk") {
     const descriptor = openSync("/dev/full", "w");
@@ -34,7 +37,7 @@ export function openSink(kind: Sink): OpenSink {
   };
 }
 
-/** Fills a pipe, so that it takes no byte more. */
+/** Fills a pipe, so that it takes no further byte. */
 function fill(path: string): void {
   const descriptor = openSync(path, constants.O_WRONLY | constants.O_NONBLOCK);
   try {

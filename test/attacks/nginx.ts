@@ -10,11 +10,12 @@ import { residentBytes } from "../soak/workerd.ts";
 import type { Gateway, Target } from "./target.ts";
 import { pause } from "../support/pause.ts";
 
+/** A running nginx. */
 export interface Peer extends Target {
   close(): Promise<void>;
 }
 
-/** Null where it is not installed. */
+/** Starts nginx in front of the gateway's backend; null where nginx is not installed. */
 export async function startNginx(gateway: Gateway, under: readonly string[]): Promise<Peer | null> {
   const [port, http2Port, securePort] = [await freePort(), await freePort(), await freePort()];
   if (spawnSync("nginx", ["-v"]).error !== undefined) return null;

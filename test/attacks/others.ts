@@ -11,25 +11,28 @@ import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { dns } from "../support/certificates.ts";
 import { seq, tlv } from "../support/der.ts";
 
+/** The names of the backends. */
 export const OTHERS = ["secure", "junk", "constraints", "refused", "informational", "barelf"] as const;
 /** The first label of a backend's host under example.com. */
 export type OtherName = (typeof OTHERS)[number];
 
+/** The running backends. */
 export interface Others {
-  /** Routes, Services and policies. */
+  /** The manifests of their routes, Services and policies. */
   readonly yaml: string;
   readonly port: (name: OtherName) => number;
-  /** Connections that reached a backend since the last reset. */
+  /** The number of connections that have reached a backend since the last reset. */
   readonly dialled: (name: OtherName) => number;
   reset(): void;
   close(): void;
 }
 
-/** Octets of what `secure` answers. */
+/** The size of the answer of `secure`. */
 export const ANSWER_BYTES = 100_000;
 const SECURED = new Set<OtherName>(["secure", "junk", "constraints", "refused"]);
 const CRLF = "\r\n";
 
+/** Starts the backends. `root` signs the certificates of those that are vouched for. */
 export async function startOthers(root: Minted): Promise<Others> {
   const servers: Record<OtherName, Server> = {
     secure: await secure(root),
@@ -70,6 +73,7 @@ export async function startOthers(root: Minted): Promise<Others> {
   };
 }
 
+/** The host of the route to a backend. */
 export const hostOf = (name: OtherName): string => `${name}.example.com`;
 
 async function secure(root: Minted): Promise<Server> {
@@ -81,7 +85,7 @@ async function secure(root: Minted): Promise<Server> {
   });
 }
 
-/** Closes after each answer: whoever is let in shakes hands again for the next request. */
+/** A TLS server that closes after each answer, so that the next request takes another handshake. */
 function tlsOf({ chainPem, keyPem }: Minted): Server {
   return createTls({ cert: chainPem, key: keyPem, ALPNProtocols: ["http/1.1"] }, (socket) => {
     socket
@@ -92,12 +96,12 @@ function tlsOf({ chainPem, keyPem }: Minted): Server {
   });
 }
 
-/** Nobody vouches for it; subject and issuer are 28 kB each of combining marks, which are slow to put into NFKC. */
+/** A certificate of an unknown CA; its names are 28 kB each of combining marks, which are slow to put into NFKC. */
 function junk(): Promise<Minted> {
   return mintLeaf({ name: `a${"\u0301\u0316".repeat(7_000)}`, dns: [hostOf("junk")] });
 }
 
-/** Vouched for: a sub-CA that forbids 1,000 names, and 1,000 names to hold against them. */
+/** A certificate with 1,000 names, below a CA of the policy that forbids 1,000 others. */
 async function constrained(root: Minted): Promise<Minted> {
   const subtrees = Array.from({ length: 1_000 }, (_, index) => seq(dns(`n${index}.forbidden.example`)));
   const value = seq(tlv(0xa1, ...subtrees));
@@ -107,7 +111,7 @@ async function constrained(root: Minted): Promise<Minted> {
   return mintLeaf({ issuer, dns: [hostOf("constraints"), ...names] });
 }
 
-/** A 103 after the other, for as long as somebody reads. */
+/** Answers with one 103 after the other, for as long as the client reads. */
 function informational(socket: Socket): void {
   const piece = Buffer.from(`HTTP/1.1 103 Early Hints${CRLF}X: a${CRLF}${CRLF}`.repeat(500));
   const more = (): void => {

@@ -2,16 +2,17 @@
 import { connect } from "node:net";
 import type { Target } from "./target.ts";
 
+/** What came of pipelined requests. */
 export interface Pipelined {
-  /** Answers that came, whole. */
+  /** The number of complete answers. */
   readonly answers: number;
-  /** The n-th answer was the n-th request's. */
+  /** Whether each answer was that of the request at its place. */
   readonly inOrder: boolean;
-  /** More than the gateway had before, at the worst moment. */
+  /** The most memory that the gateway took beyond what it had before. */
   readonly grownBytes: number;
 }
 
-/** Resolves when all answers are here, the connection has closed, or after `limitMs`. */
+/** Sends the requests. Resolves when all answers have come, when the connection has closed, or after `limitMs`. */
 export function pipeline(target: Target, bounds: { requests: number; limitMs: number }): Promise<Pipelined> {
   const { requests, limitMs } = bounds;
   const socket = connect({ host: "127.0.0.1", port: target.port });
@@ -37,7 +38,7 @@ export function pipeline(target: Target, bounds: { requests: number; limitMs: nu
     socket.once("connect", more);
     socket.setEncoding("latin1").on("data", (text: string) => {
       rest += text;
-      // The backend answers with the path, whose length the head tells.
+      // The backend answers with the path, whose length the head says.
       for (;;) {
         const head = rest.indexOf("\r\n\r\n");
         const length = Number(/^content-length: (\d+)/im.exec(rest.slice(0, head))?.[1]);

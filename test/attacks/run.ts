@@ -74,7 +74,7 @@ interface Attacked {
   readonly idle: Probed;
   readonly idleBytes: number;
   readonly rounds: Round[];
-  /** Null: nginx is not installed, or the attack does not concern it. */
+  /** The peer; null when nginx is not installed, or the attack does not concern it. */
   readonly peer: Peer | null;
 }
 
@@ -97,7 +97,7 @@ async function attackAll(attack: Attack): Promise<readonly Attacked[]> {
     if (attack.isOfBackend !== true && nginx === null && (nginx = await startNginx(gateway, other)) !== null) {
       peer = { idle: await probe(nginx, IDLE_MS), rounds: [] };
     }
-    // A runtime that has just begun compiles as it goes.
+    // A runtime that has just begun compiles its code while it serves.
     await probe(gateway, IDLE_MS);
     const idleBytes = await settledBytes(gateway);
     attacked.push({ gateway, runtime, idle: await probe(gateway, IDLE_MS), idleBytes, rounds: [], peer });
@@ -139,7 +139,7 @@ async function report(attack: Attack, { gateway, runtime, idle, idleBytes, round
   console.log(`| ${[...cells, ofPeer, megabytes.join(", "), verdict].join(" | ")} |`);
 }
 
-/** Of the medians under attack the median, to the idle one; infinite when nothing was answered. */
+/** The median of the medians under attack, as a ratio to the idle one; infinite when nothing was answered. */
 function ratioOf(rounds: readonly Probed[], idle: Probed): number {
   const medians = rounds.map(({ medianMs }) => medianMs ?? Number.POSITIVE_INFINITY);
   const middle = medians.toSorted((one, another) => one - another)[medians.length >> 1] ?? Number.NaN;

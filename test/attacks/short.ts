@@ -11,17 +11,17 @@ import { MEGABYTE, other, probe, watch } from "./watch.ts";
 
 const TIMES = { attackMs: 800, slowMs: 3_000, isShort: true } as const;
 const MAX_GROWN_BYTES = 256 * MEGABYTE;
-/** Each place of an endpoint's pool once, and each once again after a cut. How many are open at once is seen too late here. */
+/** The most dials: one for each place of an endpoint's pool, and another after a cut. Open connections are counted too late. */
 const MAX_DIALLED = 2 * DEFAULT_POOL_LIMITS.connectionsPerKey;
 
-/** Answers whether all passed. */
+/** Makes the attacks. Resolves with whether all passed. */
 export async function runShort(attacks: readonly Attack[]): Promise<boolean> {
   console.log("| attack | p50 under attack (idle) | answered | failed | RSS before, after (MB) | dialled, at once | |");
   console.log("| --- | --- | --- | --- | --- | --- | --- |");
   const gateway = await startGateway({ stdout: "ignore", under: other, withOthers: true });
   let failures = 0;
   try {
-    // A runtime that has just begun compiles as it goes.
+    // A runtime that has just begun compiles its code while it serves.
     await probe(gateway, 500);
     const idle = await probe(gateway, 500);
     for (const attack of attacks) {

@@ -16,64 +16,66 @@ import { type Collector, collectorOf } from "./collect.ts";
 import { type Others, startOthers } from "./others.ts";
 import { pause } from "../support/pause.ts";
 
-/** What an attack needs to know. */
+/** What an attack needs to know of its target. */
 export interface Target {
-  /** Of the HTTP listener. */
+  /** The port of the HTTP listener. */
   readonly port: number;
-  /** Of one that takes HTTP/2 with prior knowledge: on the gateway the same. */
+  /** The port that takes HTTP/2 with prior knowledge: on the gateway the same. */
   readonly http2Port: number;
-  /** Of the HTTPS listener. */
+  /** The port of the HTTPS listener. */
   readonly securePort: number;
-  /** Signs what the HTTPS listener presents. */
+  /** The CA of the HTTPS listener's certificate. */
   readonly caPem: string;
   /** The host of the route to the backend. */
   readonly host: string;
   readonly backend: CountingBackend;
-  /** Null when it was started without. */
+  /** The further backends; null when the gateway was started without them. */
   readonly others: Others | null;
   readonly residentBytes: () => number;
 }
 
+/** A running gateway. */
 export interface Gateway extends Target {
   readonly metricsPort: number;
-  /** What the HTTPS listener presents. */
+  /** The certificate that the HTTPS listener presents. */
   readonly listener: Minted;
   readonly child: ChildProcess;
-  /** Lines on stderr so far. */
+  /** The text on standard error so far. */
   readonly said: () => string;
-  /** Of the access log; empty when its stream is not a pipe that is read here. */
+  /** The records of the access log; empty when its stream is not a pipe that is read here. */
   readonly records: () => readonly Record<string, unknown>[];
-  /** The same as text. */
+  /** The records as text. */
   readonly logged: () => string;
-  /** Collects its garbage; does nothing when it was started without a collector. */
+  /** Collects garbage; does nothing when the gateway was started without a collector. */
   collect(): Promise<void>;
-  /** Tells it to stop as an operator does; resolves with the exit status. */
+  /** Stops the gateway as an operator does. Resolves with the exit status. */
   terminate(): Promise<number | null>;
-  /** Ends it, its backend too, and removes its files. */
+  /** Ends the gateway and its backend, and removes their files. */
   close(): Promise<void>;
 }
 
+/** How a gateway is started. */
 export interface GatewayOptions {
   readonly runtime?: ServingRuntime;
-  /** Where the access log goes: read here, dropped, or to a descriptor. */
+  /** The output of the access log: it is read here, dropped, or written to a descriptor. */
   readonly stdout?: "read" | "ignore" | "pipe" | number;
   readonly stderr?: "read" | number;
-  /** A command in front of the runtime's: `taskset -c 1`. */
+  /** A command that runs the runtime's, such as `taskset -c 1`. */
   readonly under?: readonly string[];
   readonly args?: readonly string[];
-  /** With an inspector through which its garbage is collected. */
+  /** Set for a gateway with an inspector, through which garbage is collected. */
   readonly withCollector?: true;
-  /** With the backends of others.ts behind routes of their own. */
+  /** Set for a gateway with the backends of others.ts, behind routes of their own. */
   readonly withOthers?: true;
 }
 
-/** What the tests on the wire run against: Node, or those that LASTHOP_RUNTIMES lists (`node deno bun`). */
+/** The runtimes that tests on the wire run against: Node, or those that LASTHOP_RUNTIMES lists (`node deno bun`). */
 export const UNDER_TEST = (process.env["LASTHOP_RUNTIMES"] ?? "node").split(" ") as readonly ServingRuntime[];
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const START_MS = 20_000;
 
-/** Rejects with what it said when it does not serve. */
+/** Starts a gateway. Rejects with its output when it does not serve. */
 export async function startGateway(options: GatewayOptions = {}): Promise<Gateway> {
   const { runtime = "node", stdout = "read", stderr = "read", under = [], args = [], withOthers } = options;
   const collector: Collector | null = options.withCollector === true ? await collectorOf(runtime) : null;
@@ -94,7 +96,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
     cwd: ROOT,
     stdio: ["ignore", stdout === "read" ? "pipe" : stdout, stderr === "read" ? "pipe" : stderr],
   });
-  // Whatever ends this process, the gateway must not outlive it.
+  // The gateway must not outlive this process, whatever ends it.
   const end = (): boolean => child.kill("SIGKILL");
   process.once("exit", end);
   const heard = { out: "", err: "" };

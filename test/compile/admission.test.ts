@@ -21,7 +21,7 @@ const definitions = readDefinitions();
 const cases = admissionCases(definitions);
 const own = ownCases();
 const server = recordedVerdicts();
-/** A few thousand objects, several times. */
+/** The time for a few thousand objects, several times. */
 const SLOW_MS = 120_000;
 
 describe("admission: the table", () => {
@@ -84,7 +84,7 @@ describe("admission: the verdicts of a real API server are those", () => {
   );
 });
 
-/** The structure refuses whatever would break them: keys of lists, an enum. */
+/** Rules that no object can break, since the structure refuses it before: keys of lists, an enum. */
 const UNBREAKABLE = [
   "Gateway spec.listeners: Listener name must be unique within the Gateway",
   "Gateway spec.tls.frontend.perPort: Port for TLS configuration must be unique within the Gateway",
@@ -92,11 +92,11 @@ const UNBREAKABLE = [
   "HTTPRoute spec.rules.matches.path: type must be one of ['Exact', 'PathPrefix', 'RegularExpression']",
 ];
 
-/** Without the numbers of items, and the keys of maps. */
+/** The place of a field, without the numbers of items and the keys of maps. */
 const place = (kind = "", path: readonly (string | number)[]): string =>
   `${kind} ${path.filter((step) => !/^\d*$/.test(String(step))).join(".")}`;
 
-/** Every schema in one, with the names that lead to it. */
+/** Every schema within one, with the names that lead to it. */
 function schemas(schema: Object_, at: readonly string[] = []): (readonly [path: readonly string[], schema: Object_])[] {
   const properties = Object.entries((schema["properties"] ?? {}) as { [key: string]: Object_ });
   const items = schema["items"] as Object_ | undefined;

@@ -14,7 +14,7 @@ import { INPUT_CODES } from "../../src/compile/diagnostics/codes.ts";
 import { compile, type ObjectStatus } from "../../src/compile/index.ts";
 import { mintPlaceholders } from "./minted.ts";
 
-/** The time for warnings and conditions about dates. */
+/** The time of warnings and conditions about dates. */
 const NOW = Date.UTC(2026, 5, 1);
 const DIRECTORY = join(import.meta.dirname, "golden");
 const names = readdirSync(DIRECTORY)
@@ -90,7 +90,7 @@ interface Output {
   }[];
 }
 
-/** `Gateway: Accepted True Accepted`, for every condition of an output. */
+/** Every condition of an output, as `Gateway: Accepted True Accepted`. */
 function conditionsOf(output: string): string[] {
   return ((load(output) as Output).statuses ?? []).flatMap(({ kind, status }) => {
     const { listeners = [], parents = [], ancestors = [] } = status;

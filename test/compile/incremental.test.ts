@@ -67,13 +67,13 @@ const change: fc.Arbitrary<Change> = fc.oneof(
       return next === undefined || objects.includes(next) ? objects : [...objects, next];
     }),
   },
-  // The same objects in another order.
+  // A change of the order alone.
   { weight: 1, arbitrary: fc.constant<Change>((objects) => [...objects].reverse()) },
-  // Nothing at all.
+  // No change at all.
   { weight: 1, arbitrary: fc.constant<Change>((objects) => objects) },
 );
 
-/** A request for each match of each host: the rule that answers it. */
+/** For each match of each host, a function that returns the rule by which a router answers a request for it. */
 const asksOf = ({ listeners, rules }: Bundle): ((router: Router) => BundleRule | null)[] =>
   listeners.flatMap(({ port, hosts }) =>
     hosts.flatMap(({ hostname, order }) =>
@@ -98,7 +98,7 @@ describe("a cluster that changes", () => {
         const routers = new Map<string, Router>();
         let objects: readonly RawObject[] = clusters[which] ?? [];
         let now = Date.UTC(2018, 0, 1);
-        /** What the incremental compiler sees: the same object until it changes. */
+        /** The objects that the incremental compiler gets: the same object until it changes. */
         const copies = new Map<RawObject, RawObject>();
         const seen = (raw: RawObject): RawObject => {
           const copy = copies.get(raw) ?? copyOf(raw);

@@ -20,13 +20,13 @@ const LISTS: Readonly<Record<string, CrlSpec>> = {
   endless: { nextUpdate: null },
   critical: { extensions: [number(7), extension("1.2.3", true, bytes(5, 0))] },
   entry: { entries: [entry(extension("1.2.3", true, bytes(5, 0)))] },
-  // Around the golden files' clock, 2026-06-01.
+  // The dates of these lists are around the golden files' clock, 2026-06-01.
   stale: { nextUpdate: Date.UTC(2020, 0, 2) },
   due: { nextUpdate: Date.UTC(2026, 5, 7) },
   future: { thisUpdate: Date.UTC(2026, 5, 2) },
 };
 
-/** PEM. `forged` has another key, `stranger` is of another CA, `broken` is no list. `keyOf` gives a key by its name. */
+/** A list in PEM. `forged` has another key, `stranger` is of another CA, `broken` is no list. `keyOf` gives a key by its name. */
 export function mintCrl(list: string, keyOf: (name: string) => KeyObject): string {
   const issuer = minted(list === "stranger" ? "stranger" : "crlca", keyOf(list === "forged" ? "forged" : "crlca"));
   const spec = { thisUpdate: Date.UTC(2020, 0, 1), nextUpdate: Date.UTC(2049, 11, 31), ...LISTS[list] };

@@ -16,6 +16,7 @@ interface Minted {
   readonly key: string;
 }
 
+/** The text with each placeholder replaced. */
 export async function mintPlaceholders(text: string): Promise<string> {
   const matches = [...text.matchAll(PLACEHOLDER)].filter(([, part]) => part !== "crl");
   const names = new Set(matches.flatMap(([, , list = ""]) => list.split("+")));
@@ -36,7 +37,7 @@ async function mint(name: string): Promise<Minted> {
   const key = keyOf(name);
   const spki = new Uint8Array(createPublicKey(key).export({ type: "spki", format: "der" }));
   const algorithm = ALGORITHMS[key.asymmetricKeyType ?? ""] ?? ED25519;
-  // Ed25519 signs whatever the key is: its signatures are always of one length, and so the places in diagnostics stay.
+  // The certificates of all keys are signed by Ed25519, whose signatures have one length, so that places in diagnostics stay.
   const signer = new Uint8Array(ed25519(name).export({ type: "pkcs8", format: "der" }));
   const certificate = await x509.X509CertificateGenerator.create({
     serialNumber: "01",

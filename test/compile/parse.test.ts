@@ -1,4 +1,4 @@
-/** Texts as documents: each is parsed alone, which gives what parsing the whole text gives, and what kubectl reads. */
+/** Texts and their documents: each document is parsed alone, with the result of parsing the whole text, as kubectl does. */
 import { loadAll } from "js-yaml";
 import { describe, expect, test } from "vitest";
 import { parseText } from "../../src/compile/document/parse.ts";

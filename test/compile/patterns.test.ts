@@ -8,7 +8,7 @@ const SCHEMAS = readFileSync(new URL("../../src/compile/schema/gateway-api.json"
 const OF_CRDS = [...SCHEMAS.matchAll(/"pattern": (?<pattern>"(?:[^"\\]|\\.)*")/gu)].map(
   ({ groups }) => JSON.parse(groups?.["pattern"] ?? '""') as string,
 );
-/** As a CustomResourceDefinition among the inputs may have them. */
+/** Patterns that a CustomResourceDefinition among the inputs may have. */
 const OF_USERS = ["^(a+)+$", "^(a|a)*$", "^(a|aa)+$", "^(([a-z])+.)+[A-Z]([a-z])+$", "^(a{0,9}){0,99}$"];
 const NEARLY = ["a", "a.", "a-", "1", "1h", "%20", "a ", "/a", "A"];
 
@@ -23,7 +23,7 @@ describe.each([...new Set([...OF_CRDS, ...OF_USERS])])("the pattern %s", (patter
   });
   it.each(NEARLY)("is no work for a text of %j that it does not match", (unit) => {
     const check = (units: number): unknown => matches(`${unit.repeat(units)}\u00e9`);
-    // Of a few characters, since some expressions take twice as long for each one more, and of as many as are looked at.
+    // Texts are short where an expression may take twice as long for each further character, and long where it does not.
     expectLinear(check, { small: 13, times: 2 });
     expectLinear(check, { small: 256, times: 2 });
   });

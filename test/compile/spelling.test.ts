@@ -1,4 +1,4 @@
-/** Which names count as misspellings of one another. */
+/** Names that count as misspellings of one another. */
 import { expect, test } from "vitest";
 import { isNear } from "../../src/compile/kubernetes/spelling.ts";
 

@@ -8,8 +8,9 @@ export interface Constraints {
   readonly directory: readonly (readonly string[])[] | null;
 }
 
+/** A certificate of a graph, as Go reads it. */
 export interface GraphCertificate {
-  /** Base64, as the two names. */
+  /** The DER in base64, as the two names. */
   readonly der: string;
   readonly subjectDer: string;
   readonly issuerDer: string;
@@ -18,16 +19,16 @@ export interface GraphCertificate {
   readonly issuer: readonly string[];
   readonly ca: boolean;
   readonly pathLength: number | null;
-  /** 1 is digitalSignature, 32 keyCertSign; null: no keyUsage. */
+  /** The bits of keyUsage: 1 is digitalSignature, 32 keyCertSign. Null without keyUsage. */
   readonly keyUsage: number | null;
-  /** `any`, `server` or `client`; null: no extKeyUsage. */
+  /** The purposes of extKeyUsage: `any`, `server` or `client`. Null without extKeyUsage. */
   readonly purposes: readonly string[] | null;
   readonly curve: string;
   readonly names: {
     readonly dns: readonly string[] | null;
     readonly ip: readonly string[] | null;
     readonly mail: readonly string[] | null;
-    /** Of URIs. */
+    /** The hosts of URIs. */
     readonly hosts: readonly string[] | null;
   };
   readonly permitted: Constraints;
@@ -35,18 +36,19 @@ export interface GraphCertificate {
   readonly constraining: boolean;
 }
 
+/** A graph with what Go says of it. */
 export interface GraphCase {
   readonly index: number;
   readonly at: string;
   readonly question: { readonly type: "dns" | "ip"; readonly value: string };
   readonly certificates: readonly GraphCertificate[];
-  /** Places in `certificates`, as everything below. */
+  /** A place in `certificates`, as everything below. */
   readonly endEntity: number;
   readonly intermediates: readonly number[];
   readonly anchors: readonly number[];
   /** The chains that Go accepts. */
   readonly chains: readonly (readonly number[])[];
-  /** Why Go accepts none. */
+  /** The reason why Go accepts no chain. */
   readonly refused: string;
 }
 

@@ -37,7 +37,9 @@ export const LOOSER = {
   "critical-directory-constraint": "lasthop evaluates directoryName constraints; Go refuses critical ones",
 } as const;
 
+/** The name of a rule that only lasthop has. */
 export type Stricter = keyof typeof STRICTER;
+/** The name of a rule that only Go has. */
 export type Looser = keyof typeof LOOSER;
 
 /** The rules by which lasthop alone refuses a path that Go accepts. Empty: it has to accept the path too. */
@@ -107,7 +109,7 @@ const folded = (name: readonly string[]): string => name.join("\n").toLowerCase(
 const hasNames = ({ names: { dns, ip, mail, hosts } }: GraphCertificate): boolean =>
   [dns, ip, mail, hosts].some((each) => each !== null && each.length > 0);
 
-/** Every certificate with each that stands below it and is under its constraints: a self-issued CA is not. */
+/** Every certificate with each below it that is under its constraints: all but self-issued CAs. */
 function pairs(path: GraphPath): (readonly [above: GraphCertificate, below: GraphCertificate])[] {
   return path.flatMap((above, at) =>
     path.slice(0, at).flatMap((below, place) => (place > 0 && isSelfIssued(below) ? [] : [[above, below] as const])),
@@ -135,7 +137,7 @@ function excludesOnlyBelow({ excluded }: GraphCertificate, { names }: GraphCerti
   );
 }
 
-/** RFC 5280 §4.2.1.10: a mailbox, a host by itself, or, with a leading dot, what is below a domain. */
+/** Whether a constraint covers a name by RFC 5280 §4.2.1.10: a mailbox, a host alone, or, with a leading dot, a domain. */
 function coversAlone(constraint: string, host: string, whole: string): boolean {
   if (constraint.includes("@")) return constraint === whole;
   return constraint.startsWith(".") ? host.endsWith(constraint) : host === constraint;
@@ -168,7 +170,7 @@ function matchesOnlyByShortWildcard(value: string, { names }: GraphCertificate):
   return matching.length > 0 && matching.every(isShortWildcard);
 }
 
-/** RFC 1123 §2.1. */
+/** Whether a host is in the preferred syntax (RFC 1123 §2.1). */
 function isPreferred(host: string): boolean {
   return host.split(".").every((label) => /^[a-z\d](?:[a-z\d-]*[a-z\d])?$/iu.test(label));
 }

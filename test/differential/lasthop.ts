@@ -1,4 +1,4 @@
-/** A case of the random graphs before lasthop, and the program that mints them. */
+/** What lasthop says of a random graph, and the program that mints the graphs. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -7,9 +7,10 @@ import { nodeWitness } from "../../src/host/node/witness.ts";
 import { type Verdict, createVerifier } from "../../src/trust/index.ts";
 import type { GraphCase } from "./case.ts";
 
+/** The folder of what a run writes. */
 export const HOME = resolve(import.meta.dirname, "../../.lasthop/differential");
 
-/** Limits have tests of their own; here they would hide what the rules say. */
+/** Budgets that no case exceeds: limits have tests of their own, and here they would hide what the rules say. */
 const BUDGETS = { signatures: 10_000, candidates: 10_000, paths: 10_000, opinions: 10_000 } as const;
 
 const witness = nodeWitness();
@@ -42,7 +43,7 @@ export function verdictOn({
   return verifier.verify(pick([endEntity, ...intermediates]), Date.parse(at));
 }
 
-/** Builds graphs/ with the Go of this machine, and gives its path. */
+/** Builds graphs/ with the Go of this machine. Returns the path of the program. */
 export function buildGraphs(): string {
   const graphs = join(HOME, "graphs");
   mkdirSync(HOME, { recursive: true });

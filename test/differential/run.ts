@@ -27,7 +27,7 @@ if (!Number.isSafeInteger(count) || count < 1 || !Number.isSafeInteger(seed) || 
 /** The share of cases that may fall into one class, and that both have to accept. */
 const MAX_CLASS_SHARE = 0.03;
 const MIN_ACCEPTED_SHARE = 0.2;
-/** Graphs in memory at a time. */
+/** The number of graphs that are in memory at a time. */
 const BATCH = 1_000;
 const graphs = buildGraphs();
 const classes = new Map<string, number>();
@@ -50,7 +50,7 @@ for (let first = 0; first < count; first += BATCH) {
 }
 report();
 
-/** Cases by their number: the same seed and number are the same graph. */
+/** The cases of these numbers: the same seed and number give the same graph. */
 function mint(from: number, many: number): GraphCase[] {
   const text = execFileSync(graphs, ["mint", `${seed}`, `${from}`, `${many}`], {
     encoding: "utf8",
@@ -70,7 +70,7 @@ function placesOf({ certificates }: GraphCase, { path: { path } }: VerifiedPeer)
   });
 }
 
-/** lasthop refuses: every chain that Go accepts has to break a rule that only lasthop has. */
+/** Judges a refusal by lasthop: every chain that Go accepts has to break a rule that only lasthop has. */
 function settleRefusal(testcase: GraphCase, refusal: Refusal): void {
   if (testcase.chains.length === 0) {
     tally.neither++;
@@ -90,7 +90,7 @@ function inWords({ code, position, expected, presented }: Refusal): string {
   return `${code} at ${position}, expected ${expected}, presented ${presented}`;
 }
 
-/** lasthop accepts a path that is not among Go's: either Go accepts it when asked about it alone, or a class names it. */
+/** Judges paths that lasthop accepts and Go does not list: Go accepts such a path by itself, or a class names it. */
 function settleAccepts(accepts: readonly { readonly testcase: GraphCase; readonly path: readonly number[] }[]): void {
   const asked = accepts.map(({ testcase, path }) => {
     const certificates = pathOf(testcase, path).map(({ der }) => der);
@@ -111,7 +111,7 @@ function settleAccepts(accepts: readonly { readonly testcase: GraphCase; readonl
   }
 }
 
-/** A disagreement that no class names. The case is kept to look at. */
+/** Counts a disagreement that no class names, and keeps its case in a file. */
 function open(testcase: GraphCase, what: string): void {
   tally.open++;
   const file = join(HOME, `open-${seed}-${testcase.index}.json`);

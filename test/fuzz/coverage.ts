@@ -1,9 +1,10 @@
-/** Which characters of src/trust ran, from V8's block coverage. */
+/** The characters of src/trust that have run, by V8's block coverage. */
 import { type Profiler, Session } from "node:inspector/promises";
 
+/** The coverage of this process. */
 export class Coverage {
   readonly #session = new Session();
-  /** By URL: 1 for each character that ran at least once. */
+  /** By the URL of a script: 1 for each character that ran at least once. */
   readonly #seen = new Map<string, Uint8Array>();
 
   async start(): Promise<void> {
@@ -12,7 +13,7 @@ export class Coverage {
     await this.#session.post("Profiler.startPreciseCoverage", { callCount: true, detailed: true });
   }
 
-  /** How many characters ran since the last call and never before; `remember` makes them old. */
+  /** The number of characters that ran since the last call and never before. With `remember`, they count as old from then on. */
   async take(remember: boolean): Promise<number> {
     const { result } = await this.#session.post("Profiler.takePreciseCoverage");
     let fresh = 0;
@@ -31,7 +32,7 @@ export class Coverage {
     const ran = new Uint8Array(size);
     for (const { ranges } of functions) {
       if (ranges[0] === undefined || ranges[0].count === 0) continue;
-      // Outer ranges come first; an inner one says more precisely what ran.
+      // Outer ranges come first, and an inner one is more precise.
       for (const { startOffset, endOffset, count } of ranges) ran.fill(count > 0 ? 1 : 0, startOffset, endOffset);
     }
     let seen = this.#seen.get(url) ?? new Uint8Array(0);

@@ -1,10 +1,10 @@
-/** Mutations of a scenario that keep its DER mostly whole: what is cut off at the first length reaches nothing. */
+/** Mutations of a scenario that keep its DER mostly whole: a wrong length at the start would end every reading there. */
 import { type Bytes, concat, tlv } from "../support/der.ts";
 
 /** A number from 0 up to but not including the limit. */
 export type Random = (limit: number) => number;
 
-/** Mulberry32: a run can be repeated from its seed. */
+/** Random numbers by Mulberry32, so that a run can be repeated from its seed. */
 export function randomFrom(seed: number): Random {
   let state = seed >>> 0;
   return (limit) => {
@@ -33,7 +33,7 @@ function mutateOnce(data: Bytes, other: Bytes, random: Random): Bytes {
       return setByte(data, at, (data[at] ?? 0) ^ (1 << random(8)));
     }
     default: {
-      // Elements whole: the lengths around them follow.
+      // Whole elements change, and the lengths around them follow.
       const body = mutateNodes(parse(data.subarray(2)), parse(other.subarray(2)), random);
       return concat(data.subarray(0, 2), ...body.map(encode));
     }
@@ -125,7 +125,7 @@ const TAGS = [
 ].concat([0x87, 0x88, 0xa0, 0xa1, 0xa2, 0xa3, 0xa4]);
 const OCTETS = [0, 1, 2, 0x2a, 0x2e, 0x2d, 0x30, 0x40, 0x7f, 0x80, 0xff];
 
-/** A primitive's contents: a byte changed, put in, left out, or all of it cut, emptied or repeated. */
+/** Changes the contents of a primitive: a byte is changed, put in or left out, or all is cut, emptied or repeated. */
 function mutateContents(contents: Bytes, random: Random): Bytes {
   const at = random(contents.length + 1);
   const [head, tail] = [contents.subarray(0, at), contents.subarray(at)];

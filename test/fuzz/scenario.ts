@@ -1,16 +1,17 @@
 /**
- * What a fuzzed input means: two octets of options, then DER elements. A scenario is bytes alone, so that a coverage
+ * The meaning of a fuzzed input: two octets of options, then DER elements. A scenario is bytes alone, so that a coverage
  * guided fuzzer can change any part of it, and the kept corpus holds certificates and no keys.
  */
 import type { TrustPolicy } from "../../src/trust/index.ts";
 import { HOST } from "../support/certificates.ts";
 import { type Bytes, concat, bytes } from "../support/der.ts";
 
+/** The options of a scenario. */
 export interface Options {
   readonly profile: TrustPolicy["profile"];
-  /** Every signature counts as good, or is verified: what lies behind the signatures is out of reach otherwise. */
+  /** Whether every signature counts as good: otherwise mutations never reach the checks behind the signatures. */
   readonly forged: boolean;
-  /** How many of the elements after the first are anchors, CRLs and a staple, in this order: 0 to 3, 0 to 3, 0 or 1. */
+  /** The number of anchors (0 to 3), which are the first elements; then come as many CRLs (0 to 3), and the staple. */
   readonly anchors: number;
   readonly crls: number;
   readonly staple: boolean;
@@ -18,6 +19,7 @@ export interface Options {
   readonly depth: number;
 }
 
+/** What a verifier is asked. */
 export interface Scenario {
   readonly options: Options;
   readonly trust: TrustPolicy;
@@ -25,6 +27,7 @@ export interface Scenario {
   readonly staple: Bytes | null;
 }
 
+/** The octets of a scenario. */
 export function encodeScenario(options: Options, elements: readonly Bytes[]): Bytes {
   const first =
     (options.profile === "strict" ? 1 : 0) |
@@ -36,7 +39,7 @@ export function encodeScenario(options: Options, elements: readonly Bytes[]): By
   return concat(bytes(first, options.depth), ...elements);
 }
 
-/** Every input means something. */
+/** The scenario of these octets: every input is one. */
 export function decodeScenario(data: Bytes): Scenario {
   const [first = 0, depth = 0] = data;
   const options: Options = {
@@ -74,7 +77,7 @@ export function decodeScenario(data: Bytes): Scenario {
   };
 }
 
-/** By their outermost lengths; what is no element is the last one. */
+/** The elements, by their outermost lengths; octets that are no element are the last one. */
 function splitElements(data: Bytes): Bytes[] {
   const elements: Bytes[] = [];
   for (let at = 0; at < data.length;) {

@@ -1,4 +1,4 @@
-/** Writes the first corpus: `node test/fuzz/seed.ts DIR`. Minted with keys that nobody keeps. */
+/** Writes the first corpus: `node test/fuzz/seed.ts DIR`. The keys that sign it are not kept. */
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

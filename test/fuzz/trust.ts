@@ -1,4 +1,4 @@
-/** The fuzzed function: whatever is presented, a verdict, the same one twice, and never an exception. */
+/** The fuzzed function: any input must have a verdict, the same one twice, and never an exception. */
 import { CertificateStore, REFUSAL_CODES, type Verdict, createVerifier } from "../../src/trust/index.ts";
 import { NOW } from "../support/certificates.ts";
 import type { Bytes } from "../support/der.ts";
@@ -10,18 +10,19 @@ import { type Scenario, decodeScenario } from "./scenario.ts";
 const { subtle } = globalThis.crypto;
 const honest = subtle.verify.bind(subtle);
 
+/** The answer to an input. */
 export interface Answer {
   readonly verdict: Verdict;
-  /** CPU of the first verdict. */
+  /** The CPU time of the first verdict. */
   readonly cpuMs: number;
-  /** Work charged for the first verdict, in the units of `Budgets.work`. */
+  /** The work charged for the first verdict, in the units of `Budgets.work`. */
   readonly work: number;
 }
 
-/** Throws when the verdict is not what a verdict must be. */
+/** The verdict about an input. Throws when it breaks a rule for verdicts. */
 export async function expectVerdict(data: Bytes): Promise<Answer> {
   const scenario = decodeScenario(data);
-  // The one place where every signature is decided, but for RSA above 4096 bits.
+  // Every signature is decided by this function, but for RSA above 4096 bits.
   if (scenario.options.forged) subtle.verify = () => Promise.resolve(true);
   try {
     return await expectSameVerdict(scenario);
@@ -39,7 +40,7 @@ async function expectSameVerdict(scenario: Scenario): Promise<Answer> {
   });
   const { user, system } = process.cpuUsage(start);
   checkVerdict(first, scenario);
-  // What the store remembers changes nothing.
+  // The remembered certificates of the store change nothing.
   const second = await verdictOf(scenario, store);
   if (JSON.stringify(first) !== JSON.stringify(second)) throw new Error("the second verdict differs from the first");
   // The order of the rest of the chain changes nothing that is proved, while there is budget for all of it.
@@ -83,7 +84,7 @@ function checkVerdict(verdict: Verdict, { presented, trust }: Scenario): void {
   if (!REFUSAL_CODES.includes(code)) fail("an unknown code");
   if (position !== null && !(position >= -1 && position < presented.length)) fail("a position outside the chain");
   if (!/^[ -~]{1,243}$/u.test(expected) || !/^[ -~]{0,243}$/u.test(found)) fail("an unprintable text");
-  // PKI.js may object; that one of us threw must not hide behind its code.
+  // PKI.js may object, but an exception of our own must not hide behind the code for that.
   if (code === "second-opinion" && /not a function|undefined|null|is not iterable|Invalid array/u.test(found)) {
     fail("an exception inside");
   }

@@ -8,10 +8,11 @@ import { listen } from "../support/listen.ts";
 import { backendYaml, edgeYaml } from "../support/manifests.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 
+/** The ports of the gateway. */
 export interface Front {
-  /** HTTP/2 by ALPN. */
+  /** The port of HTTP/2 by ALPN. */
   readonly tls: number;
-  /** HTTP/2 with prior knowledge. */
+  /** The port of HTTP/2 with prior knowledge. */
   readonly h2c: number;
   close(): Promise<void>;
 }

@@ -3,24 +3,25 @@
 /** How the client comes to HTTP/2: by ALPN in TLS, or with prior knowledge in clear. */
 export type Transport = "tls" | "h2c";
 
+/** A case that fails, and why it may. */
 export interface KnownFailure {
-  /** h2spec's section and case: `http2/6.7 Sends a PING frame with ACK`. */
+  /** The section and the case of h2spec: `http2/6.7 Sends a PING frame with ACK`. */
   readonly name: string;
   readonly transports: readonly Transport[];
-  /** What h2spec saw instead, without the fields of frames. */
+  /** The frames that h2spec saw instead, without their fields. */
   readonly actual: readonly string[];
   readonly reason: string;
 }
 
 const BOTH = ["tls", "h2c"] as const;
-/** Nothing came, or only what the connection would have sent anyway. */
+/** What h2spec sees where nothing comes but what the connection sends anyway. */
 const NOTHING = ["Timeout", "WINDOW_UPDATE Frame"] as const;
 
 const CLOSED =
   "RFC 9113 §5.1 made a connection error for frames on a closed stream a MAY. Node's HTTP/2 (nghttp2) drops them: no " +
   "request begins, and nothing reaches a backend.";
 
-/** All that fails. A case that is missing here, or that passes and stands here, fails the run. */
+/** All cases that fail. A failing case that is missing here fails the run, and so does a listed one that passes. */
 export const KNOWN_FAILURES: readonly KnownFailure[] = [
   {
     name: "http2/3.5 Sends invalid connection preface",

@@ -10,9 +10,9 @@ import { join, resolve } from "node:path";
 import { type Front, startFront } from "./front.ts";
 import { KNOWN_FAILURES, type KnownFailure, type Transport } from "./ledger.ts";
 
-/** A run that ends early must not pass. */
+/** The number of cases: a run that ends early must not pass. */
 const CASES = 145;
-/** What h2spec waits for a frame; and again, for a case that only waited in vain: the machine may have been busy. */
+/** The time that h2spec waits for a frame. A case that only waited in vain is run again: the machine may be busy. */
 const WAIT_S = 2;
 const LONG_WAIT_S = 10;
 
@@ -24,9 +24,9 @@ const CASE =
 
 interface Case {
   readonly name: string;
-  /** `http2/5.1`, as h2spec takes it on its command line. */
+  /** The section as h2spec takes it on its command line: `http2/5.1`. */
   readonly section: string;
-  /** What h2spec saw instead of what it wanted; null: passed. */
+  /** What h2spec saw in place of what it expects; null for a case that passes. */
   readonly actual: string | null;
 }
 
@@ -40,7 +40,7 @@ try {
 }
 process.exit(failed ? 1 : 0);
 
-/** h2spec as tool/go.mod pins it, from the Go module proxy. */
+/** Builds h2spec as tool/go.mod pins it, from the Go module proxy. */
 function build(): string {
   mkdirSync(HOME, { recursive: true });
   const file = join(HOME, "h2spec");
@@ -53,7 +53,7 @@ function build(): string {
   return file;
 }
 
-/** Runs all of h2spec over one transport and says how it stands to the ledger. */
+/** Runs all of h2spec over one transport and compares the results with the ledger. */
 async function check(transport: Transport, { tls, h2c }: Front): Promise<boolean> {
   const port = transport === "tls" ? ["--tls", "--insecure", "--port", `${tls}`] : ["--port", `${h2c}`];
   const first = await ask(port, WAIT_S, []);
@@ -98,12 +98,12 @@ async function ask(port: readonly string[], waitS: number, sections: readonly st
   const args = [...sections, ...port, "--timeout", `${waitS}`, "--junit-report", report];
   rmSync(report, { force: true });
   const child = spawn(tool, args, { stdio: ["ignore", "ignore", "inherit"] });
-  // Its exit status only says that something failed; what did is in the report.
+  // The exit status only says that some case failed; the report says which.
   await once(child, "exit");
   return readReport(readFileSync(report, "utf8"));
 }
 
-/** h2spec's JUnit report. What it saw is the last line of an error, behind all that it would have accepted. */
+/** Reads the JUnit report of h2spec. The last line of an error is what came; those before it would have been accepted. */
 function readReport(xml: string): Case[] {
   return [...xml.matchAll(CASE)].map(({ groups }) => {
     const { section = "", title = "", said } = groups ?? {};

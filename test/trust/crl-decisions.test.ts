@@ -1,4 +1,4 @@
-/** What each kind of CRL decides, beside others: none is passed over so that another one decides. */
+/** The decisions of several CRLs together: none is passed over so that another one decides. */
 import { describe, expect, it } from "vitest";
 import { DAY, NOW, ca, ext, extension, server, uri } from "../support/certificates.ts";
 import { crl, crlNumber as number, issuingDistributionPoint as idp } from "../support/crls.ts";

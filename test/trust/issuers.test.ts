@@ -1,4 +1,4 @@
-/** Which issuer the search tries first. */
+/** The issuer that the search tries first. */
 import { describe, expect, it } from "vitest";
 import { CLIENT_AUTH, DAY, HOST, type Minted, NOW, ca, dns, ext, mint, name, server } from "../support/certificates.ts";
 import { ecKey } from "../support/keys.ts";

@@ -2,10 +2,11 @@
 import { nodeSha256 } from "../../src/host/node-crypto.ts";
 import { type TrustIdentifier, type TrustPolicy, type Witness, createVerifier } from "../../src/trust/index.ts";
 
+/** A chain with its policy. */
 export interface Row {
   readonly name: string;
   readonly identifiers: readonly TrustIdentifier[];
-  /** DER in base64, as everything below. */
+  /** The DER of the anchors in base64, as all DER below. */
   readonly anchors: readonly string[];
   readonly crls: readonly string[] | null;
   readonly spkiPins: readonly string[];
@@ -27,7 +28,7 @@ declare module "vitest" {
   }
 }
 
-/** All that a verdict says, in one line. */
+/** The verdict about a row, whole, in one line. */
 export async function judge(row: Row, witness: Witness): Promise<string> {
   const verifier = createVerifier({
     policy: "a".repeat(64),

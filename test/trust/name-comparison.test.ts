@@ -1,4 +1,4 @@
-/** Which two distinguished names are one (RFC 5280 §7.1, RFC 4518), and which stands below the other. */
+/** The comparison of two distinguished names (RFC 5280 §7.1, RFC 4518): whether they are one, or one is below the other. */
 import { describe, expect, it } from "vitest";
 import { DerReader } from "../../src/trust/x509/der.ts";
 import { type DistinguishedName, readName } from "../../src/trust/x509/distinguished-names.ts";

@@ -1,4 +1,4 @@
-/** Which of two failures a refusal names: the one of the path that got further. */
+/** The failure that a refusal names, of two: that of the path that got further. */
 import { describe, expect, it } from "vitest";
 import { type Failure, type Progress, furthest } from "../../src/trust/path/failure.ts";
 

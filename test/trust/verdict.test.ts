@@ -1,4 +1,4 @@
-/** The proof of a verdict. */
+/** The proof of a verdict, which only trust/ can make. */
 import { describe, expect, it } from "vitest";
 import { VerifiedPeer } from "../../src/trust/index.ts";
 import { ca, server } from "../support/certificates.ts";

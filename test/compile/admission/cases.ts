@@ -31,7 +31,7 @@ export function admissionCases(definitions: readonly Definition[]): AdmissionCas
       ...good.flatMap((base) => changed(base, schema)),
       ...others.filter(ours).map(unchanged),
     ];
-    // The older versions have the same schema (the test sees to it), so the whole objects do.
+    // The older versions have the same schema (a test checks that), so whole objects are enough.
     const older = versions.slice(1).flatMap(({ name }) =>
       [...good, ...others.filter(ours)].map((object) => {
         const apiVersion = `${group}/${name}`;
@@ -75,7 +75,7 @@ function changed(base: KubeObject, schema: Object_): AdmissionCase[] {
 interface Change {
   readonly path: Path;
   readonly change: string;
-  /** Undefined: the field goes. */
+  /** The new value; undefined for a field that is left out. */
   readonly value: Json | undefined;
 }
 
@@ -87,7 +87,7 @@ function replaced(value: Json, [step, ...rest]: Path, by: Json | undefined): Jso
   return { ...(value as Object_), [step]: replaced(own, rest, by) };
 }
 
-/** Of one field and all beneath it. */
+/** The changes of one field, and of all fields beneath it. */
 function* changes(value: Json, schema: Object_, path: Path): Generator<Change> {
   const own = (change: string, by: Json | undefined): Change => ({ path, change, value: by });
   if (typeof path.at(-1) === "string") yield own("left out", undefined);
@@ -115,7 +115,7 @@ const OTHER_TYPES: Readonly<Record<string, readonly (readonly [type: string, val
   object: [STRING, ARRAY],
 };
 
-/** Each is a sound value of some field, or nearly. */
+/** Texts that are sound values of some field, or nearly. */
 const TEXTS = [
   "A",
   "a_b",
@@ -154,7 +154,7 @@ function* strings(value: string, schema: Object_, own: Own): Generator<Change> {
   yield own("of emoji, as many as may be", "😀".repeat(maxLength));
 }
 
-/** The last character's repetition keeps most patterns. */
+/** A longer text: repeating the last character keeps most patterns. */
 const lengthened = (value: string, length: number): string => value.padEnd(length, value.at(-1) ?? "a");
 
 function* numbers(schema: Object_, own: Own): Generator<Change> {
@@ -179,7 +179,7 @@ function* lists(value: Json[], schema: Object_, path: Path, own: Own): Generator
   for (const [index, item] of value.entries()) yield* changes(item, schema["items"] as Object_, [...path, index]);
 }
 
-/** The same with another name, port or text, so that a list has no two alike. */
+/** The item with another name, port or text, so that no two items of a list are alike. */
 function numbered(item: Json, index: number): Json {
   if (typeof item === "string") return item.replace(/[a-z]+/, (text) => `${text}${index}`);
   if (typeof item === "number") return item + index;

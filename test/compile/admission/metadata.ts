@@ -1,4 +1,4 @@
-/** `metadata`, which the API machinery checks: no CRD has a schema of it. */
+/** Objects with odd `metadata`, which the API machinery checks: no CRD has a schema of it. */
 import type { Json } from "../../../src/compile/schema/structural.ts";
 import { type AdmissionCase, object, type Object_ } from "./parts.ts";
 
@@ -74,6 +74,7 @@ const METADATA: Readonly<Record<string, readonly Object_[]>> = {
   ],
 };
 
+/** A case for each odd value. */
 export function metadataCases(): AdmissionCase[] {
   return Object.entries(METADATA).flatMap(([field, all]) =>
     all.map((metadata, index) => {

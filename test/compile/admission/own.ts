@@ -28,7 +28,7 @@ const ADDRESSES = [
 ];
 const LABELS = ["a", "a-b", "-a", "a.b", "A", "1a", "a".repeat(63), "a".repeat(64), "a\n", ""];
 
-/** By the field's name. */
+/** The fields of the definition, by name. */
 const FIELDS: Readonly<Record<string, Field>> = {
   isIP: text("isIP(self)", ...ADDRESSES),
   isCIDR: text(
@@ -210,6 +210,7 @@ const FIELDS: Readonly<Record<string, Field>> = {
 
 const PLURAL = "oddities";
 
+/** The CustomResourceDefinition. */
 export const OWN_DEFINITION = {
   apiVersion: "apiextensions.k8s.io/v1",
   kind: "CustomResourceDefinition",
@@ -233,6 +234,7 @@ function schema(): Object_ {
   };
 }
 
+/** A case for each value of each field. */
 export function ownCases(): AdmissionCase[] {
   return Object.entries(FIELDS).flatMap(([name, { values }]) =>
     values.map((value, index) => ({

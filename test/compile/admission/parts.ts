@@ -1,15 +1,18 @@
-/** What the objects of the table are made from. */
+/** Parts of the objects of the table. */
 import { load } from "js-yaml";
 import type { Json } from "../../../src/compile/schema/structural.ts";
 
+/** A JSON object. */
 export type Object_ = { [key: string]: Json };
 
+/** An object of Kubernetes. */
 export interface KubeObject extends Object_ {
   apiVersion: string;
   kind: string;
   metadata: { name: string };
 }
 
+/** A CustomResourceDefinition. */
 export interface Definition extends KubeObject {
   spec: {
     group: string;
@@ -19,7 +22,7 @@ export interface Definition extends KubeObject {
   };
 }
 
-/** `spec` is YAML. */
+/** An object of the Gateway API. `spec` is YAML. */
 export function object(kind: string, name: string, spec: string): KubeObject {
   return {
     apiVersion: "gateway.networking.k8s.io/v1",
@@ -41,7 +44,7 @@ export const BACKENDS = {
 
 const REF = "backendRef: { name: a, port: 80 }";
 
-/** Of listeners and of routes. */
+/** Filters of the type ExternalAuth, of listeners and of routes. */
 export const AUTH: Readonly<Record<string, string>> = {
   "http-without": `{ protocol: HTTP, ${REF} }`,
   "http-empty": `{ protocol: HTTP, ${REF}, http: {} }`,
@@ -58,7 +61,7 @@ export const AUTH: Readonly<Record<string, string>> = {
 
 /** One object that an API server is asked about. */
 export interface AdmissionCase {
-  /** Unique; names the base, the field and the change. */
+  /** A unique name of the base, the field and the change. */
   readonly name: string;
   readonly object: KubeObject;
 }

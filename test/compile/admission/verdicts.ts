@@ -1,4 +1,4 @@
-/** What an API server and `build` say about the cases, and whether they say the same. */
+/** The verdicts of an API server and of `build` about the cases, and their comparison. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Diagnostics, type FieldPath, formatPath } from "../../../src/compile/diagnostics/diagnostics.ts";
@@ -9,10 +9,11 @@ import { Memory } from "../../../src/compile/memory/memory.ts";
 import { type Definitions, readDefinitions } from "../../../src/compile/schema/definitions.ts";
 import type { AdmissionCase, Definition, KubeObject } from "./parts.ts";
 
-/** Reason and field of one cause: `FieldValueRequired spec.targetRefs[0].name`. Of build: the code and the field. */
+/** The reason and the field of a refusal: `FieldValueRequired spec.targetRefs[0].name`. Of `build`, the code and the field. */
 export type Refusal = `${string} ${string}`;
+/** The verdict about one case. */
 export type Verdict = "accepted" | readonly Refusal[];
-/** By the case's name. */
+/** Verdicts by the case's name. */
 export type Verdicts = ReadonlyMap<string, Verdict>;
 
 const RECORD = join(import.meta.dirname, "../fixtures/admission.json");
@@ -27,7 +28,7 @@ export function recordedVerdicts(): Verdicts {
   );
 }
 
-/** A line a field. */
+/** Records verdicts, a line for each field. */
 export function recordVerdicts(verdicts: Verdicts): void {
   const fields = Map.groupBy(verdicts, ([name]) => name.split(" ", 4).join(" "));
   const lines = [...fields].map(([field, own]) => {
@@ -37,7 +38,7 @@ export function recordVerdicts(verdicts: Verdicts): void {
   writeFileSync(RECORD, `{\n${lines.join(",\n")}\n}\n`);
 }
 
-/** What `build` says with no definitions among its inputs. */
+/** The verdicts of `build` with no definitions among its inputs. */
 export function buildVerdicts(cases: readonly AdmissionCase[]): Verdicts {
   return new Map(
     cases.map(({ name, object }) => {
@@ -56,10 +57,10 @@ export function buildVerdicts(cases: readonly AdmissionCase[]): Verdicts {
   );
 }
 
-/** The API machinery refuses a field of the metadata that it does not know; a later one may know it. */
+/** The case of a field of the metadata that the API machinery does not know, and a later version may know. */
 const UNKNOWN_METADATA = "HTTPRoute v1 metadata others 0";
 
-/** Where `build` says otherwise than an API server with the experimental CRDs. */
+/** The cases about which `build` differs from an API server with the experimental CRDs. */
 export const EXCEPTIONS: ReadonlySet<string> = new Set([
   // The rule asks `exists_one`, so that two faults pass it. The API wants the route not accepted all the same.
   ...["v1", "v1beta1"].flatMap((version) =>
@@ -73,10 +74,10 @@ export const EXCEPTIONS: ReadonlySet<string> = new Set([
   UNKNOWN_METADATA,
 ]);
 
-/** Where the definitions say otherwise. */
+/** The cases about which the definitions differ from an API server. */
 export const DEFINITION_EXCEPTIONS: ReadonlySet<string> = new Set([UNKNOWN_METADATA]);
 
-/** What the definitions say by themselves, as they would among the inputs of `build`. */
+/** The verdicts of the definitions by themselves, as among the inputs of `build`. */
 export function definitionVerdicts(cases: readonly AdmissionCase[], definitions: readonly Definition[]): Verdicts {
   const own = definitionsOf(definitions);
   return new Map(
@@ -88,7 +89,7 @@ export function definitionVerdicts(cases: readonly AdmissionCase[], definitions:
   );
 }
 
-/** What the cases break, rules and structure, with the definitions' own messages. */
+/** The rules and the structure that the cases break, with the messages of the definitions. */
 export function brokenRulesOf(
   cases: readonly AdmissionCase[],
   definitions: readonly Definition[],
@@ -118,7 +119,7 @@ function rawObject(object: KubeObject): RawObject {
   };
 }
 
-/** The cases where ours are not the server's, and what each says; those in `exceptions` must differ, and are left out. */
+/** The cases about which we differ from the server, with both verdicts. Those of `exceptions` must differ, and are left out. */
 export function differing(server: Verdicts, ours: Verdicts, exceptions: ReadonlySet<string>): string[] {
   const all = new Map([...ours].map(([name, verdict]) => [name, difference(server.get(name), verdict)]));
   return [...all].flatMap(([name, fault]) => {
@@ -127,7 +128,7 @@ export function differing(server: Verdicts, ours: Verdicts, exceptions: Readonly
   });
 }
 
-/** Null: the same. Else what differs. One of build's fields must be one that the server named, when it named any. */
+/** What differs between two verdicts, or null. One field of `build` must be one that the server names, when it names any. */
 function difference(server: Verdict | undefined, ours: Verdict): string | null {
   const both = `server: ${text(server)}; build: ${text(ours)}`;
   if (server === undefined) return both;
@@ -143,8 +144,8 @@ const text = (verdict: Verdict | undefined): string =>
 const fieldOf = (refusal: Refusal): string => refusal.slice(refusal.indexOf(" ") + 1);
 
 /**
- * A rule names the field it stands at, and `build` often the one beneath that breaks it. Of a missing field `build` names the
- * object that misses it. Both spell keys of maps in ways of their own.
+ * Whether two refusals name the same field. A rule of the server names the field where the rule stands, and `build` often
+ * the one beneath that breaks it, or the object that lacks the field. The two spell keys of maps differently.
  */
 function sameField(server: string, ours: string): boolean {
   const [a, b] = [steps(server), steps(ours)];

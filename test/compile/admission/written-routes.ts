@@ -1,6 +1,7 @@
-/** HTTPRoutes for written.ts. */
+/** The HTTPRoutes of written.ts. */
 import { AUTH, BACKENDS, type KubeObject, object } from "./parts.ts";
 
+/** All HTTPRoutes. */
 export function writtenRoutes(): KubeObject[] {
   const ofFilters = filters().flatMap(([name, list]) => [
     route(`filters-${name}`, `{ filters: [${list}] }`),
@@ -102,7 +103,7 @@ const RULES = {
   "several-broken-rules": "{ name: a, matches: [{ path: { value: a//b } }] }, { name: a, backendRefs: [{ name: a }] }",
 };
 
-/** One of each type. */
+/** A filter of each type. */
 const FILTERS = {
   CORS: "{ type: CORS, cors: {} }",
   RequestHeaderModifier: "{ type: RequestHeaderModifier, requestHeaderModifier: {} }",

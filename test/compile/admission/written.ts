@@ -1,10 +1,11 @@
 /**
- * What no single change of bases.yaml makes, above all an object that breaks and one that keeps each rule about two
+ * Objects that no single change of bases.yaml makes: above all one that breaks and one that keeps each rule about two
  * fields. Specs are YAML in flow style, put together from parts: parts of routes are in written-routes.ts.
  */
 import { AUTH, type KubeObject, object } from "./parts.ts";
 import { writtenRoutes } from "./written-routes.ts";
 
+/** All such objects. */
 export function written(): KubeObject[] {
   return [...addresses(), ...listeners(), ...frontends(), ...policies(), ...others(), ...writtenRoutes()];
 }
@@ -36,7 +37,7 @@ const ADDRESSES = {
   "two-without-value": "{ type: IPAddress }, { type: IPAddress }",
 };
 
-/** Go's old parser decides (`ParseIPSloppy`). */
+/** Addresses, about which Go's old parser decides (`ParseIPSloppy`). */
 const IPS =
   "::1 2001:db8:0:0:0:0:0:1 2001:DB8::1 fe80::1%eth0 ::ffff:1.2.3.4 64:ff9b::1.2.3.4 ::ffff:01.2.3.4 [::1] 1::2::3 1:2:3:4:5:6:7:8:9 1:2:3:4:5:6:7::8 1:2:3:4:5:6:7:: 1:2:3:4:5:6:1.2.3.4 ::1.2.3 1:2:3:4:5:6:7:1.2.3.4 12345::1 00001::1 :1 1: :: : . 0.0.0.0 00.0.0.0 01.2.3.4 001.2.3.4 0001.002.3.4 0a.1.2.3 1.2.3 1.2.3.4.5 1.2.3.4. 1.2.3.256 1.2.3.4/32 0x1.2.3.4 16909060 example.com ١.2.3.4".split(
     " ",
@@ -65,7 +66,7 @@ function addresses(): KubeObject[] {
   ];
 }
 
-/** Each after `name: a, port: 80, protocol: …`. */
+/** The rest of a listener, after `name: a, port: 80, protocol: …`. */
 const OF_PROTOCOL = {
   plain: "",
   tls: ", tls: { certificateRefs: [{ name: a }] }",

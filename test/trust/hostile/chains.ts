@@ -25,6 +25,7 @@ import { ROOM, times } from "./parts.ts";
 import { addStrangers } from "./strangers.ts";
 import { addVouchedFor } from "./subordinates.ts";
 
+/** A chain that is made to be expensive, and the policy that it is presented under. */
 export interface HostileChain {
   readonly name: string;
   readonly trust: TrustPolicy;
@@ -32,7 +33,7 @@ export interface HostileChain {
   readonly staple: Bytes | null;
 }
 
-/** All of them. The policy's CA has a name that every stranger can write, and a key that none has. */
+/** All chains. Every stranger can write the name of the policy's CA, and none has its key. */
 export function hostileChains(): HostileChain[] {
   const anchor = ca("anchor", null, { key: edKey() });
   const impostor: Minted = { ...anchor, key: edKey() };
@@ -96,7 +97,7 @@ export function hostileChains(): HostileChain[] {
   return chains;
 }
 
-/** What a policy has much of, an operator has chosen; a backend chooses what meets it. */
+/** Adds chains for policies with many names or CAs. An operator chooses those; a backend chooses what it presents to them. */
 function addCrowdedPolicies(chains: HostileChain[], impostor: Minted): void {
   const bundle = times(150, (index) => ca(`root ${index}`, null, { key: edKey() }));
   const [first = impostor] = bundle;
@@ -117,7 +118,7 @@ function addCrowdedPolicies(chains: HostileChain[], impostor: Minted): void {
   });
 }
 
-/** RFC 6960 §4.2.1: a BasicOCSPResponse, signed by `signer`. */
+/** An OCSPResponse with a BasicOCSPResponse that `signer` signed (RFC 6960 §4.2.1). */
 function ocspResponse(signer: Minted, responses: readonly Bytes[]): Bytes {
   const data = seq(tlv(0xa2, tlv(0x04, signer.key.id)), generalizedTime(NOW - 1000), seq(...responses));
   const { algorithm, sign } = signer.key.signer;
@@ -127,7 +128,7 @@ function ocspResponse(signer: Minted, responses: readonly Bytes[]): Bytes {
 
 const SERIAL = int(2 ** 40);
 
-/** About a serial number of an issuer of this name and another key. */
+/** A SingleResponse about a serial number of an issuer of this name and another key. */
 const singleResponse = (serial: Bytes, issuerName: Bytes): Bytes =>
   seq(
     seq(seq(oid("2.16.840.1.101.3.4.2.1")), tlv(0x04, issuerName), tlv(0x04, new Uint8Array(32)), serial),
@@ -135,7 +136,7 @@ const singleResponse = (serial: Bytes, issuerName: Bytes): Bytes =>
     generalizedTime(NOW - 1000),
   );
 
-/** What a verdict costs in good times: three certificates, as a private CA issues them. */
+/** A good chain, for comparison: three certificates, as a private CA issues them. */
 export function goodChain(): HostileChain {
   const anchor = ca("anchor");
   const issuing = ca("issuing", anchor);

@@ -4,7 +4,7 @@ import { type Minted, ca, server } from "../../support/certificates.ts";
 import { type Bytes, bytes, concat, int, oid, seq, tlv, utf8 } from "../../support/der.ts";
 import { bareKey, ecKey, edKey } from "../../support/keys.ts";
 
-/** Sixteen certificates: every one a possible issuer of every other. */
+/** Adds chains of sixteen certificates, each of which may have issued every other. */
 export function addCrowds(add: Add, impostor: Minted): void {
   const crowd = (title: string, make: (index: number) => Minted, leaf: Minted): void => {
     add(`crowd: ${title}`, [leaf, ...times(15, make)]);

@@ -1,14 +1,17 @@
-/** What the chains that are made to be expensive are made of. */
+/** Parts of chains that are made to be expensive. */
 import type { TrustPolicy } from "../../../src/trust/index.ts";
 import type { Minted } from "../../support/certificates.ts";
 import { type Bytes, concat, oid, seq, tlv, utf8 } from "../../support/der.ts";
 
+/** A combining mark, which makes Unicode normalization slow. */
 export const MARK = "\u0301";
-/** As many octets as fit beside the rest of the chain into the 64 kB that may be presented. */
+/** The number of octets that fit beside the rest of the chain into the 64 kB that may be presented. */
 export const ROOM = 60_000;
 
+/** A list of `count` items. */
 export const times = <T>(count: number, make: (index: number) => T): T[] =>
   Array.from({ length: count }, (_, index) => make(index));
+/** An RDN of one attribute. */
 export const rdn = (type: string, value: Bytes): Bytes => tlv(0x31, seq(oid(type), value));
 /** One RDN of 32 attributes, in DER's order. */
 export const wideRdn = (value: (index: number) => string): Bytes =>

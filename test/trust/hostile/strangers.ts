@@ -16,7 +16,7 @@ import {
 import { type Bytes, bytes, concat, oid, seq, tlv, utf8 } from "../../support/der.ts";
 import { edKey } from "../../support/keys.ts";
 
-/** One end entity that bears the name of the policy's CA as its issuer: it is read, and one signature is tried. */
+/** Adds chains of one end entity whose issuer has the name of the policy's CA: it is read, and one signature is tried. */
 export function addStrangers(add: Add, impostor: Minted): void {
   const key = edKey();
   const leaf = (title: string, more: Parameters<typeof server>[1]): void => {

@@ -1,4 +1,4 @@
-/** What a subordinate CA, signed by the policy's CA and confined by it, may have signed. */
+/** Chains below a subordinate CA that the policy's CA signed and confined. */
 import { type Add, ROOM, manyArcs, rdn, times, wideRdn } from "./parts.ts";
 import {
   HOST,
@@ -18,7 +18,7 @@ import {
 import { type Bytes, bytes, concat, oid, seq, text, tlv, utf8 } from "../../support/der.ts";
 import { edKey } from "../../support/keys.ts";
 
-/** A subordinate CA that the policy's CA did sign, and what it signed. */
+/** Adds chains of a subordinate CA of the policy's CA, and of what it signed. */
 export function addVouchedFor(add: Add, anchor: Minted): void {
   const key = edKey();
   const under = (title: string, constraints: Bytes, names: readonly Bytes[], subject = name(HOST)): void => {
