@@ -68,7 +68,9 @@ export const REPORT_WORDS = 8;
 
 /** The phases of a connection: values of the low three bits of its status. */
 export const PHASE = { handshaking: 0, awaitingVerdict: 1, completing: 2, open: 3, closed: 4 } as const;
+/** The bits of a status that hold the phase. */
 export const PHASE_MASK = 7;
+/** The other bits of a status. */
 export const STATUS = { output: 8, ready: 16, accepts: 32, http2: 64, draining: 128 } as const;
 
 /** The kinds of events that `response_next` answers; 0: there is no event. */

@@ -1,6 +1,7 @@
 /** The TLS alerts that tell the peer of a refusal (RFC 8446 §6.2). */
 import type { RefusalCode } from "../../trust/index.ts";
 
+/** The alert bad_certificate. */
 export const BAD_CERTIFICATE = 42;
 const UNSUPPORTED_CERTIFICATE = 43;
 const CERTIFICATE_REVOKED = 44;

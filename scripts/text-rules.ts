@@ -1,8 +1,8 @@
 /**
  * Rules that oxlint has no rule for. In test/: a file has at most 300 lines, nothing waits for time to pass but `pause` of
  * test/support/, which demands a reason, and cases are rows of `it.each`, not turns of a loop. In test/, scripts/ and
- * bench/: a file begins with a comment that says what it is, and a comment begins with its subject. Exit 1 and one line
- * for each breach.
+ * bench/: a file begins with a comment that says what it is, and a comment begins with its subject. There and in src/: an
+ * export has a docstring. Exit 1 and one line for each breach.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
@@ -19,9 +19,12 @@ const NO_SUBJECT =
   /^(?:It|They|Them|These|Those|This|That|Who|Whoever|And|Or|But|Nor|So|Also|Same)(?![\w-]| \w+\b(?:s|ed)?:)/u;
 
 /** Every breach in one file. `file` is its path below the root. */
-export function testBreaches(file: string, text: string): string[] {
+export function textBreaches(file: string, text: string): string[] {
   const lines = text.split("\n");
-  const found = [...(file.startsWith("test/") ? ofTests(file, text, lines) : []), ...ofComments(text)];
+  const found = ofExports(lines);
+  if (file.startsWith("src/")) return found.map((breach) => `${file}:${breach}`);
+  if (file.startsWith("test/")) found.push(...ofTests(file, text, lines));
+  found.push(...ofComments(text));
   if (!/^(?:#!.*\n)?\/\*\*/u.test(text)) found.push("1: the file does not begin with a comment that says what it is");
   return found.map((breach) => `${file}:${breach}`);
 }
@@ -31,7 +34,7 @@ function ofTests(file: string, text: string, lines: readonly string[]): string[]
   if (lines.length - 1 > MAX_LINES)
     found.push(`1: ${lines.length - 1} lines; split it by subject (${MAX_LINES} at most)`);
   const waits = /\bsetTimeout\b[^;\n]*from "node:timers\/promises"|new Promise\b[^;]{0,60}?\bsetTimeout\(/gu;
-  if (file !== PAUSE && file !== "test/test-rules.test.ts")
+  if (file !== PAUSE && file !== "test/text-rules.test.ts")
     for (const { index } of text.matchAll(waits))
       found.push(`${lineOf(text, index)}: waits for time to pass; wait for an event, or use pause of ${PAUSE}`);
   for (const [index, line] of lines.entries()) {
@@ -60,18 +63,30 @@ function ofComments(text: string): string[] {
   return found;
 }
 
+/** Exports without a docstring. Overloads share one, and what is exported again has one elsewhere. */
+function ofExports(lines: readonly string[]): string[] {
+  return lines.flatMap((line, index) => {
+    const [, name] =
+      /^export (?:declare |abstract |async )*(?:function\*?|const|let|class|interface|type|enum) (\w+)/u.exec(line) ??
+      [];
+    const before = lines[index - 1] ?? "";
+    if (name === undefined || before.endsWith("*/") || before.startsWith(`export function ${name}(`)) return [];
+    return [`${index + 1}: the export ${name} has no docstring`];
+  });
+}
+
 const indentOf = (line: string): number => line.search(/\S/u);
 
 const lineOf = (text: string, index: number): number => text.slice(0, index).split("\n").length;
 
 if (process.argv[1] === import.meta.filename) {
-  const files = ["bench", "scripts", "test"].flatMap((folder) =>
+  const files = ["bench", "scripts", "src", "test"].flatMap((folder) =>
     readdirSync(join(ROOT, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
       .map((name) => join(folder, name)),
   );
   const held = files.filter((file) => !NOT_YET.some((folder) => file.startsWith(folder)));
-  const found = held.sort().flatMap((file) => testBreaches(file, readFileSync(join(ROOT, file), "utf8")));
+  const found = held.sort().flatMap((file) => textBreaches(file, readFileSync(join(ROOT, file), "utf8")));
   for (const line of found) console.error(line);
   if (found.length > 0) process.exit(1);
 }

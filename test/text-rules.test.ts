@@ -1,6 +1,6 @@
-/** The rules of scripts/test-rules.ts: what they must refuse is refused, and nothing else. `npm run lint` applies them. */
+/** The rules of scripts/text-rules.ts: what they must refuse is refused, and nothing else. `npm run lint` applies them. */
 import { expect, it } from "vitest";
-import { testBreaches } from "../scripts/test-rules.ts";
+import { textBreaches } from "../scripts/text-rules.ts";
 
 const HEAD = "/** A file. */\n";
 const FILE = "test/some/x.test.ts";
@@ -25,8 +25,13 @@ it.each([
   ["a conjunction", `${HEAD}  // And so on.\n`, "does not begin with its subject"],
   ["a lower-case word", `${HEAD}/** something else */\n`, "does not begin with its subject"],
   ["a lower-case word on the next line", `${HEAD}/**\n * something else\n */\n`, "does not begin with its subject"],
+  [
+    "an export without a docstring",
+    `${HEAD}const a = 1;\nexport async function b() {}\n`,
+    "the export b has no docstring",
+  ],
 ])("refuses %s", (_what, text, why) => {
-  expect(testBreaches(FILE, text)).toEqual([expect.stringContaining(why)]);
+  expect(textBreaches(FILE, text)).toEqual([expect.stringContaining(why)]);
 });
 
 it.each([
@@ -44,12 +49,15 @@ it.each([
     "a comment for a tool",
     `${HEAD}// oxlint-disable-next-line no-control-regex -- control characters are what is refused\n`,
   ],
+  ["an export with a docstring", `${HEAD}/** A number. */\nexport const a = 1;\n`],
+  ["overloads", `${HEAD}/** A function. */\nexport function a(): void;\nexport function a(): void {}\n`],
+  ["what other files export", `${HEAD}export * from "./a.ts";\nexport { b } from "./b.ts";\n`],
 ])("allows %s", (_what, text) => {
-  expect(testBreaches(FILE, text)).toEqual([]);
+  expect(textBreaches(FILE, text)).toEqual([]);
 });
 
 it("names the line", () => {
-  expect(testBreaches(FILE, `${HEAD}\n\n  // It holds.\n`)).toEqual([
+  expect(textBreaches(FILE, `${HEAD}\n\n  // It holds.\n`)).toEqual([
     expect.stringMatching(/^test\/some\/x\.test\.ts:4: /u),
   ]);
 });
