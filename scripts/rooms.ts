@@ -107,6 +107,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "verifier.ts",
     "search.ts",
     "validate.ts",
+    "path-revocation.ts",
     "policy.ts",
     "anchors.ts",
     "possession.ts",

@@ -10,6 +10,13 @@ import { constraintsProblem } from "./name-constraints.ts";
 
 const KEY_USAGE = { digitalSignature: 0x8000, keyCertSign: 0x0400, crlSign: 0x0200 } as const;
 
+/** The end entity of a path: its first certificate. */
+export function endEntityOf(path: readonly Certificate[]): Certificate {
+  const [endEntity] = path;
+  if (endEntity === undefined) throw new Error("a path has at least its end entity");
+  return endEntity;
+}
+
 /** Whether a certificate has keyUsage and the bit is not set in it. */
 export const lacksUsage = (certificate: Certificate, usage: keyof typeof KEY_USAGE): boolean =>
   certificate.keyUsage !== null && (certificate.keyUsage & KEY_USAGE[usage]) === 0;
