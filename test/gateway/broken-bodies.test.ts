@@ -29,7 +29,7 @@ test("a body that breaks before its head is sent is answered 502, as the access 
   const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port } });
   const statuses: number[] = [];
   for (let count = 0; count < 20; count++) {
-    // On a slow machine the head may be sent before the limit passes; the client then sees a body that breaks off.
+    // The head may be sent before the break has arrived. The client then sees a body that breaks off.
     statuses.push(
       await ask().then(
         ({ status }) => status,
