@@ -9,7 +9,7 @@ import { FIELDS, anchor, hex, policy, set } from "./sample.ts";
 
 const { bundle, text } = encodeBundle(FIELDS, sha256);
 
-/** The reason for which something is refused; a value of another kind fails the test. */
+/** The reason for which an input is refused; an exception of another kind fails the test. */
 function refusal(input: string | Uint8Array): string {
   try {
     decodeBundle(input, sha256);
@@ -23,7 +23,7 @@ function refusal(input: string | Uint8Array): string {
   return "accepted";
 }
 
-/** A bundle with its digest made right again after a change: only the structure can refuse it. */
+/** A changed bundle with the digest of its new content, so that only its structure can refuse it. */
 const resealed = (change: (fields: Record<string, unknown>) => void): string => {
   const fields = structuredClone(FIELDS) as unknown as Record<string, unknown>;
   change(fields);

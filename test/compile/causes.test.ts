@@ -1,4 +1,4 @@
-/** Diagnostics by their cause: in text what follows from one is counted, in JSON it comes after it. */
+/** Diagnostics by their cause: in text those that follow from a cause are counted, in JSON they come after it. */
 import { expect, test } from "vitest";
 import { groupByCause } from "../../src/compile/report/causes.ts";
 import type { Cause, Diagnostic } from "../../src/compile/diagnostics/diagnostics.ts";

@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import { parseDuration } from "../../src/compile/kubernetes/durations.ts";
 
-/** GEP-2257, "Test Vectors". */
+/** The test vectors of GEP-2257 ("Test Vectors"). */
 const VECTORS: readonly (readonly [text: string, ms: number])[] = [
   ["0h", 0],
   ["0s", 0],

@@ -1,4 +1,4 @@
-/** What passes remember from one compilation to the next, and what they refuse. */
+/** The memory of passes between one compilation and the next, and the uses that it refuses. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";

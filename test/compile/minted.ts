@@ -67,7 +67,7 @@ const ALGORITHMS: Readonly<Record<string, { name: string; hash: string; namedCur
   ec: { name: "ECDSA", hash: "SHA-512", namedCurve: "P-521" },
 };
 
-/** RFC 8410 §7: a PKCS#8 Ed25519 key up to its 32 octets. */
+/** The beginning of an Ed25519 key in PKCS#8, before its 32 octets (RFC 8410 §7). */
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex");
 
 function ed25519(name: string): KeyObject {

@@ -1,4 +1,4 @@
-/** What holds for every input: its order changes nothing, and it does not crash the compiler. */
+/** Properties of every input: its order changes nothing, and it does not crash the compiler. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { dump, loadAll } from "js-yaml";

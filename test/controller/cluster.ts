@@ -24,7 +24,7 @@ export let api: KubeApi;
 export let directory: string;
 /** Every pass that has ended. */
 export let passes: PassReport[];
-/** Routes of {@link wholePass} whose status a pass has written that has ended. */
+/** The routes of {@link wholePass}: whether a pass that has ended has written their status. */
 let markers: Map<string, "waiting" | "written">;
 /** The events that the controller has received. */
 let received: WatchEvent[];

@@ -4,7 +4,7 @@ import { compile } from "../../src/compile/index.ts";
 import { edgeObjects } from "../support/edge-objects.ts";
 import type { SlowRoute } from "./slow-router.ts";
 
-/** How many routes have one creationTimestamp, so that their names decide which one is senior. */
+/** The number of routes with one creationTimestamp, so that their names decide which one is senior. */
 const SAME_AGE = 3;
 
 /** The name of the HTTPRoute whose place among all, by age and then by name, is `seniority`. */

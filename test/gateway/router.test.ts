@@ -35,7 +35,7 @@ const arbitraryMatch: fc.Arbitrary<BundleMatch> = fc.record({
   queryParams: values(["q", "r"]),
 });
 
-/** Mostly `common`, so that many matches hold for one request and precedence has to decide between them. */
+/** A text that is mostly `common`, so that many matches hold for one request and precedence has to decide between them. */
 function often(common: string, all: readonly string[]): fc.Arbitrary<string> {
   return fc.oneof({ weight: 3, arbitrary: fc.constant(common) }, { weight: 1, arbitrary: fc.constantFrom(...all) });
 }

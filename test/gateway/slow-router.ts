@@ -86,6 +86,6 @@ function pathHolds({ type, value }: BundleMatch["path"], path: string): boolean 
   return value === "/" || path === value || path.startsWith(`${value}/`);
 }
 
-/** Whether the regular expression matches all of the text. */
+/** Whether the regular expression matches the whole text. */
 const isWholly = (expression: string, text: string | undefined): boolean =>
   text !== undefined && new RegExp(`^(?:${expression})$`, "u").test(text);

@@ -43,7 +43,7 @@ export const ext = {
   ca: (pathLength?: number): Bytes =>
     extension("2.5.29.19", true, pathLength === undefined ? seq(TRUE) : seq(TRUE, int(pathLength))),
   notCa: (): Bytes => extension("2.5.29.19", true, seq()),
-  /** Bits as in the BIT STRING, e.g. 0x80 for digitalSignature, 0x06 for keyCertSign and cRLSign. */
+  /** The extension keyUsage; `bits` as in the BIT STRING, e.g. 0x80 for digitalSignature, 0x06 for keyCertSign and cRLSign. */
   keyUsage: (bits: number): Bytes =>
     extension(
       "2.5.29.15",
@@ -97,7 +97,7 @@ export interface Spec {
   readonly validity?: Bytes;
   readonly extensions?: readonly Bytes[];
   readonly version?: Bytes;
-  /** Between the key and the extensions. */
+  /** The fields between the key and the extensions. */
   readonly uniqueIds?: Bytes;
   readonly innerAlgorithm?: Bytes;
   readonly outerAlgorithm?: Bytes;

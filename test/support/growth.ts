@@ -1,7 +1,7 @@
-/** How the work of a function grows with its input, where nothing can be counted: by the CPU time at two sizes. */
+/** The growth of a function's work with its input, by the CPU time at two sizes: for functions that count nothing. */
 import { expect } from "vitest";
 
-/** Below this, CPU time says nothing about growth. */
+/** The least CPU time that says something about growth. */
 const FLOOR_MICROS = 5_000;
 
 /**
@@ -17,7 +17,7 @@ export function expectLinear(work: (size: number) => unknown, { small = 16_384, 
   expect(most, `µs of CPU at ${times} times the size`).toBeLessThan(2 * times * least);
 }
 
-/** The least of three, since a collection of garbage may fall into any run. */
+/** The least CPU time of three runs, since a garbage collection may fall into any of them. */
 function leastCpuMicros(work: () => unknown): number {
   const runs = Array.from({ length: 3 }, () => {
     const before = process.cpuUsage();

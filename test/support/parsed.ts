@@ -1,4 +1,4 @@
-/** What the readers of trust/ answer. */
+/** Results of the readers of trust/. */
 import { type Certificate, parseCertificate, parsing } from "../../src/trust/x509/certificate.ts";
 import { DerReader, TAG } from "../../src/trust/x509/der.ts";
 import type { Bytes } from "./der.ts";
@@ -25,5 +25,5 @@ export function valueOrWhy<T>(read: () => T): T | string {
   return answer.kind === "parsed" ? answer.value : answer.why;
 }
 
-/** A reader of what stands in a SEQUENCE. */
+/** A reader of the contents of a SEQUENCE. */
 export const inside = (sequence: Bytes): DerReader => new DerReader(sequence).enter(TAG.sequence, "test");

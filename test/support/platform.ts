@@ -1,20 +1,20 @@
 /** A runtime that lets only so many sockets be open at a time, as Cloudflare documents of a worker's invocation. */
 import { type Dial, DialError } from "../../src/backend/runtime.ts";
 
-/** What becomes of one socket more: it waits until another closes, as the platform has it, or is refused. */
+/** What happens to a socket beyond the limit: it waits until another closes, as on the platform, or is refused. */
 export type Beyond = "queued" | "refused";
 
 /** The sockets of such a runtime. */
 export interface Platform {
   readonly dial: Dial;
   readonly open: number;
-  /** The most that were open together. */
+  /** The most sockets that were open at one time. */
   readonly peak: number;
-  /** Dials that found no room. */
+  /** The number of dials beyond the limit. */
   readonly beyond: number;
 }
 
-/** Lets `most` sockets of `inner` be open at a time. */
+/** A runtime that lets `most` sockets of `inner` be open at a time. */
 export function platform(inner: Dial, most: number, whatBeyond: Beyond): Platform {
   const waiting = new Set<() => void>();
   const seen = { open: 0, peak: 0, beyond: 0 };

@@ -1,4 +1,4 @@
-/** SHA-256 by Node, for what takes it as an argument. */
+/** SHA-256 by Node, for functions that take it as an argument. */
 import { createHash } from "node:crypto";
 import type { Bytes } from "./der.ts";
 

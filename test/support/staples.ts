@@ -67,7 +67,7 @@ export function staple(spec: StapleSpec): Bytes {
   return seq(tlv(0x0a, bytes(0)), tlv(0xa0, seq(oid("1.3.6.1.5.5.7.48.1.1"), tlv(4, basic))));
 }
 
-/** A response that names its certificate by serial number alone, unsigned: what is heard of any staple is "revoked". */
+/** An unsigned response that names its certificate by serial number alone: of such a staple only "revoked" counts. */
 export function unsignedStaple(serial: number, status: Bytes): Bytes {
   const id = seq(seq(SHA1), tlv(4, bytes(1)), tlv(4, bytes(2)), int(serial));
   const data = seq(tlv(0xa2, tlv(4, bytes(1))), generalizedTime(NOW), seq(seq(id, status, generalizedTime(NOW))));

@@ -1,5 +1,5 @@
 /** The witness of the tests: rustls-webpki in the committed module, made once in a process. */
 import { nodeWitness } from "../../src/host/node/witness.ts";
 
-/** One for all tests of a process. */
+/** The witness of all tests of a process. */
 export const witness = nodeWitness();

@@ -26,7 +26,7 @@ it.each([
   [95, 5, true],
   [94, 6, false],
   [0, 50, false],
-  // Too few to have a share.
+  // Of so few paths, the share is not judged.
   [0, 49, true],
 ])("of %s judged and %s abstained, at most 5 %%: %s", (ordinary, odd, expected) => {
   const log = vi.spyOn(console, "log").mockReturnValue();

@@ -77,7 +77,7 @@ describe("an anchor whose encoding decides nothing", () => {
     expect(judged(odd.der)).toBe(`issuer: ${why}`);
     expect(parseCertificate(odd.der)).toEqual({ kind: "malformed", why });
     expect(await check(odd, server(odd))).toBe("verified");
-    // Sent along, it is the anchor all the same.
+    // The anchor may be presented, too.
     expect(await check(odd, server(odd), odd)).toBe("verified");
     const middle = { ...odd, subject: odd.subject };
     expect(await check(one, server(middle), odd)).toBe("malformed@1");
@@ -117,7 +117,7 @@ describe("an anchor whose encoding decides nothing", () => {
       "malformed: nameConstraints is empty",
     ],
     ["an extension twice", rootWith(ext.ca(), ext.ca()), "malformed: extension 2.5.29.19 occurs twice"],
-    // rustls-webpki wants the two to be the same, of an anchor too.
+    // rustls-webpki wants both algorithms to be the same, of an anchor too.
     [
       "two signature algorithms",
       mint({ subject: name("odd"), extensions: [ext.ca()], outerAlgorithm: seq(oid("1.2.840.113549.1.1.5")) }),
@@ -174,7 +174,7 @@ describe("judgeAnchor", () => {
     ],
   ])("of %s", async (_, anchor, expected) => {
     expect(judged(anchor.der)).toBe(expected);
-    // What it refuses, no verdict trusts at any time of the certificate's life; what it takes, one does.
+    // No verdict trusts a refused anchor at any time of its life, and one does trust an accepted anchor.
     const leaf = expected.startsWith("end-entity") ? anchor : server(anchor, { notBefore: NOW - 9 * DAY });
     const identifiers = [HOST, "a.example"].map((value) => ({ type: "dns", value }) as const);
     const verdict = await verdictOf(policy([anchor], { identifiers }), [leaf], NOW - DAY / 2);

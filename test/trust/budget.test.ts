@@ -1,4 +1,4 @@
-/** The budget of a verdict: what is charged, and when it is over. */
+/** The budget of a verdict: what is charged, and when the budget is spent. */
 import { describe, expect, it } from "vitest";
 import { Budget, DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
 import type { TrustPolicy } from "../../src/trust/index.ts";
@@ -30,9 +30,9 @@ describe("a budget", () => {
       extensions: [ext.constraints([dns("example.com"), dirName(name(HOST))], [uri("a.test")])],
     });
     const chain = [server(limited), limited];
-    // The issuers: the anchor and the CA against the other's name; issuer and subject of the leaf and the CA.
+    // Comparisons for issuers: anchor and CA against each other's name, issuer against subject of the leaf and of the CA.
     const issuers = 4 * 2;
-    // The dNSName against the policy's and against one constraint, the subject against one of one RDN.
+    // Comparisons of the leaf: the dNSName with the policy's name and one constraint, the subject with one of one RDN.
     const cost = issuers + 1 + 1 + 2;
     expect(await checkWithin({ comparisons: cost }, root, chain)).toBe("verified");
     expect(await checkWithin({ comparisons: cost - 1 }, root, chain)).toBe("budget-exceeded@null");
@@ -85,7 +85,7 @@ describe("the limits of a verdict", () => {
     const endEntity = server(limited, { names: [dns(HOST), dns("b.example.com")] });
     return brief(await verdictOf(policy([root], { budgets: budgets ?? {} }), [endEntity, limited]));
   };
-  // Names of issuers; each of two alternative names meets two constraints and the policy's name.
+  // Comparisons for issuers, and of two alternative names with two constraints and the policy's name each.
   const comparisons = 8 + 2 * 3;
   it("names, comparisons, signatures, candidates and paths", async () => {
     expect(await withBudget({ names: 2, comparisons, signatures: 2, candidates: 2, paths: 1, opinions: 1 })).toBe(

@@ -1,4 +1,4 @@
-/** The remembered verdicts: what they are found by, and how long they stand. */
+/** Remembered verdicts: the keys that they are found by, and the time for which they hold. */
 import { describe, expect, it, vi } from "vitest";
 import { REFUSAL_MS, VerdictCache } from "../../src/trust/cache.ts";
 import {
@@ -70,7 +70,7 @@ describe("what the cache is asked by", () => {
       frameChain([a], null),
       frameChain([a, bytes()], null),
       frameChain([b, a], null),
-      // Lengths that swapped with contents would read alike.
+      // The content of this certificate reads like a length and the content of another one.
       frameChain([bytes(0, 0, 0, 1, 9)], null),
       frameChain([bytes(), bytes(9)], null),
     ].map((framed) => Buffer.from(framed).toString("hex"));

@@ -1,4 +1,4 @@
-/** Strict DER and RFC 5280 §4.1: one deviation a row. The same rows refuse as an end entity and as an intermediate. */
+/** The frame of a certificate by strict DER and RFC 5280 §4.1, one deviation a row; and its validity. */
 import { describe, expect, it } from "vitest";
 import { parseCertificate } from "../../src/trust/x509/certificate.ts";
 import { NOW, type Spec, ca, dns, ext, mint, name, server } from "../support/certificates.ts";

@@ -1,6 +1,6 @@
 /**
  * The work that is charged for chains made to be expensive, in deterministic units. `work.txt` holds each with its
- * verdict; `UPDATE_GOLDEN=1` writes it anew. What a unit takes is for `npm run trust:cost`.
+ * verdict; `UPDATE_GOLDEN=1` writes it anew. `npm run trust:cost` measures the time of a unit.
  */
 import { readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -122,7 +122,7 @@ it("charges an RSA signature by the multiplications of its exponent", async () =
     const root = ca("root", null, { key: { ...bareKey(spki), id: bytes(1) } });
     return (await workOf(policy([root]), [server(root, { key: edKey(), ...algorithm }).der])).work;
   };
-  // 8 for 65,537 with its 19 multiplications, 27 for 2^32-1 with its 64.
+  // The exponent 65,537 with its 19 multiplications costs 8 signatures, 2^32-1 with its 64 costs 27.
   expect((await work(int(2 ** 32 - 1))) - (await work(int(65_537)))).toBe((27 - 8) * 15_000);
   expect(await work(int(3))).toBe(await work(int(65_537)));
 });

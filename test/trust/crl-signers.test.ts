@@ -146,7 +146,7 @@ describe("the search for the signer of a CRL", () => {
     const list = crl(issuing, { key, extensions: [number, ext.aki(key.id)] });
     const trust = policy([root], { crls: [crl(root), list], budgets: { signatures: 6 } });
     const chain = [leaf, issuing, ...decoys, signer(root, key)];
-    // Two of the path, the root's list, this list with the CA's own key and with this one, and its certificate.
+    // Six signatures: two of the path, the root's list, the list with the CA's own key and with this key, its certificate.
     expect(brief(await verdictOf(trust, chain))).toBe("verified");
     const named = crl(issuing, { key });
     expect(brief(await verdictOf({ ...trust, crls: [crl(root), named] }, chain))).toBe("budget-exceeded@null");
@@ -167,7 +167,7 @@ describe("the search for the signer of a CRL", () => {
       crls.push(crl(subject));
       return brief(await verdictOf(policy([root], { crls, budgets: { signatures: 500 } }), chain));
     };
-    // The last list is the authority's own, whose certificate is a signer's too.
+    // The last list is signed by its authority, which counts as a signer, too.
     expect([await deep(1), await deep(2), await deep(3)]).toEqual(["verified", "verified", "revocation-unknown@0"]);
   });
 });

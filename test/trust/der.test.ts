@@ -1,4 +1,4 @@
-/** DER: every form that is none is refused. */
+/** The reader of DER: every other encoding is refused. */
 import { describe, expect, it } from "vitest";
 import { sameBytes } from "../../src/bundle/bytes.ts";
 import { parsing } from "../../src/trust/x509/certificate.ts";
@@ -6,7 +6,7 @@ import { DerReader, TAG, readOid } from "../../src/trust/x509/der.ts";
 import { readTime } from "../../src/trust/x509/time.ts";
 import { type Bytes, bytes, oid, seq, text, tlv } from "../support/der.ts";
 
-/** What a reader reads from these bytes, or why it refuses them. */
+/** The value that a reader finds in these bytes, or why it refuses them. */
 const said = <T>(read: (reader: DerReader) => T, der: Bytes): T | string => {
   const answer = parsing(() => read(new DerReader(der)));
   return answer.kind === "parsed" ? answer.value : answer.why;

@@ -1,4 +1,4 @@
-/** Names of RFC 9525 and of BackendTLSPolicy: which presented identifier matches. */
+/** The match of presented and reference identifiers, by RFC 9525 and BackendTLSPolicy. */
 import { describe, expect, it } from "vitest";
 import { formatIp } from "../../src/trust/x509/general-names.ts";
 import {
@@ -24,7 +24,7 @@ describe("dNSName", () => {
     ["a.example.com", "b.example.com", false],
     ["a.example.com", "example.com", false],
     ["example.com", "a.example.com", false],
-    // A presented wildcard.
+    // The presented identifier is a wildcard.
     ["a.example.com", "*.example.com", true],
     ["a.example.com", "*.EXAMPLE.com", true],
     ["xn--bliss-1b3c148a.example.com", "*.example.com", true],
@@ -39,7 +39,7 @@ describe("dNSName", () => {
     ["backend.internal", "*.internal", false],
     ["com", "*", false],
     ["example.com", "*", false],
-    // A policy's wildcard.
+    // The policy's identifier is a wildcard.
     ["*.example.com", "*.example.com", true],
     ["*.example.com", "a.example.com", true],
     ["*.example.com", "example.com", false],
@@ -49,7 +49,7 @@ describe("dNSName", () => {
     ["*.com", "*.com", false],
     ["*.com", "example.com", false],
     ["*", "*", false],
-    // Not the preferred name syntax.
+    // These names are not in the preferred name syntax.
     ["a_b.example.com", "a_b.example.com", false],
     ["example.com", "example.com.", false],
     ["example.com.", "example.com.", false],

@@ -36,27 +36,27 @@ describe("two names", () => {
     ["with a final sigma", cn("\u03a3\u039f\u03a3"), cn("\u03c3\u03bf\u03c2"), "same"],
     ["with no-break and common spaces", cn("root\u00a0ca"), cn("root ca"), "same"],
     ["with a line separator", cn("root\u2028ca"), cn("root ca"), "same"],
-    // Separators of any kind belong to the value.
+    // These values hold separators of attributes and RDNs, which belong to the value.
     ["by a NUL between attributes", rdn(attribute(CN, utf8(`A\0${O}='B`))), name("A", `${O}=B`), "different"],
     ["by a comma", cn(`a,${O}=b`), name("a", `${O}=b`), "different"],
     ["by a plus", cn(`a+${O}=b`), rdn(attribute(CN, utf8("a")), attribute(O, utf8("b"))), "different"],
     ["by a U+0001", cn(`a\u0001${O}='b`), rdn(attribute(CN, utf8("a")), attribute(O, utf8("b"))), "different"],
     ["by a quote", cn("a'"), cn("a"), "different"],
-    // RFC 4518 drops these characters, and other readers keep them: nothing is built on either.
+    // RFC 4518 drops the characters in these values, and other readers keep them, so that neither reading may decide.
     ["by a NUL at the end", cn("a\0"), cn("a"), "unclear"],
     ["by a NUL inside", cn("a\0b"), cn("ab"), "unclear"],
     ["by a NUL and more", cn("a\0b"), cn("a"), "different"],
     ["by a soft hyphen", cn("ro\u00adot"), cn("root"), "unclear"],
     ["by a byte order mark", cn("\ufeffroot"), cn("ROOT"), "unclear"],
-    // Younger than RFC 4518's Unicode, whose readers prohibit them.
+    // The characters in these values are younger than RFC 4518's Unicode, by which they are prohibited.
     ["by an isolate", cn("\u2066root\u2069"), cn("root"), "unclear"],
     ["by an Arabic letter mark", cn("\u061croot"), cn("root"), "unclear"],
     ["by a variation selector", cn("root\u{e0100}"), cn("root"), "unclear"],
-    // RFC 3454 B.2 folds some that lower case does not, and a dotless i is one of neither.
+    // RFC 3454 B.2 folds the first of these characters, and lower case does not; neither folds a dotless i.
     ["by an iota below", cn("\u1fb3"), cn("\u03b1\u03b9"), "unclear"],
     ["by a dotless i", cn("\u0131"), cn("I"), "unclear"],
     ["in a Kelvin sign", cn("\u212a"), cn("k"), "same"],
-    // Strings that RFC 5280 does not allow in a name.
+    // These types of string are not allowed in a name by RFC 5280.
     ["in GeneralString and UTF8String", rdn(attribute(CN, text(0x1b, "a"))), cn("a"), "unclear"],
     ["in GraphicString", rdn(attribute(CN, text(0x19, "a"))), rdn(attribute(CN, text(0x19, "A"))), "unclear"],
     [
@@ -74,20 +74,20 @@ describe("two names", () => {
     ],
     ["with the same NUL, in case", cn("A\0"), cn("a\0"), "same"],
     ["in an unclear and a different RDN", name("a\0", "x"), name("a", "y"), "different"],
-    // No form for comparison.
+    // These values have no form for comparison, or just one.
     ["in private use", cn("\ue000a"), cn("\ue000A"), "unclear"],
     ["in more marks than any language has", cn(`A${MARKS.repeat(31)}`), cn(`a${MARKS.repeat(31)}`), "unclear"],
     ["in 30 marks", cn(`A${MARKS.repeat(30)}`), cn(`a${MARKS.repeat(30)}`), "same"],
     ["beyond 1,024 octets", cn("A".repeat(1100)), cn("a".repeat(1100)), "unclear"],
     ["beyond 1,024 octets, by their bytes", cn("A".repeat(1100)), cn("A".repeat(1100)), "same"],
-    // Types of string, and types that are none.
+    // These values are of several types of string, or of a type that is none.
     ["in UTF8String and PrintableString", cn("a"), rdn(attribute(CN, text(0x13, "A"))), "same"],
     ["in UTF8String and TeletexString", cn("\u00e9"), rdn(attribute(CN, text(0x14, "\u00c9"))), "same"],
     ["in UTF8String and BMPString", cn("a"), rdn(attribute(CN, tlv(0x1e, bytes(0, 0x41)))), "same"],
     ["in UTF8String and UniversalString", cn("a"), rdn(attribute(CN, tlv(0x1c, bytes(0, 0, 0, 0x41)))), "same"],
     ["in text and octets", cn("a"), rdn(attribute(CN, text(0x04, "a"))), "unclear"],
     ["in octets", rdn(attribute(CN, text(0x04, "a"))), rdn(attribute(CN, text(0x04, "A"))), "different"],
-    // Sets.
+    // These names have an RDN of several attributes, which is a set.
     [
       "in the order of an RDN whose string types differ",
       rdn(attribute("2.5.4.11", utf8("yyy")), attribute(CN, tlv(0x1e, bytes(0, 0x78, 0, 0x78)))),

@@ -1,4 +1,4 @@
-/** `npm run pkits`: what it answers to a suite, and to a ledger that is not true. */
+/** `npm run pkits`: its result for a suite, and for a ledger that is not true. */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

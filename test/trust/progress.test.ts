@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { type Failure, type Progress, furthest } from "../../src/trust/path/failure.ts";
 
-/** From the least progress to the most. */
+/** All kinds of progress, from the least to the most. */
 const ORDER: readonly Progress[] = [
   { kind: "reading" },
   { kind: "building", length: 1, step: "issuer-name" },

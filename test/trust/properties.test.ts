@@ -1,4 +1,4 @@
-/** Whatever is presented: a verdict, within the budget, never an exception. */
+/** Any presented chain has a verdict, within the budget, and never an exception. */
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_BUDGETS } from "../../src/trust/budget.ts";
@@ -168,7 +168,7 @@ describe("any graph of CAs", () => {
 });
 
 describe("sizes", () => {
-  /** The verdict, once the work that it was charged is within the budget: so much is done, and no more. */
+  /** The verdict about a chain, whose charged work must be within the budget. */
   async function judged(anchor: Minted, presented: readonly Minted[]): Promise<string> {
     const { verdict, work } = await workOf(
       policy([anchor]),

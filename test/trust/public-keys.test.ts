@@ -1,4 +1,4 @@
-/** Public keys: which ones are used. */
+/** Public keys that are used, and those that are refused. */
 import { describe, expect, it } from "vitest";
 import { readPublicKey } from "../../src/trust/x509/public-keys.ts";
 import { ca, server } from "../support/certificates.ts";

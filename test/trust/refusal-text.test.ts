@@ -1,4 +1,4 @@
-/** What a refusal says, for people. */
+/** The texts of a refusal, which people read. */
 import { describe, expect, it } from "vitest";
 import type { TrustPolicy } from "../../src/trust/index.ts";
 import { toRefusal } from "../../src/trust/refusal-text.ts";

@@ -5,7 +5,7 @@ import { verifyLargeRsa } from "../../src/trust/signatures/rsa.ts";
 import { type Bytes, bytes, concat } from "../support/der.ts";
 import { sha256 } from "../support/sha256.ts";
 
-/** By the extended Euclidean algorithm. */
+/** The inverse modulo `modulus`, by the extended Euclidean algorithm. */
 function inverse(value: bigint, modulus: bigint): bigint {
   let [a, b] = [modulus, value % modulus];
   let [x, y] = [0n, 1n];
@@ -138,7 +138,7 @@ interface Wrong {
   readonly before?: number;
 }
 
-/** Signs what `wrong` makes of the encoded message; salts are tried until it is below the modulus. */
+/** Whether the signature of a message that is encoded as `wrong` says verifies. Salts are tried until it is below the modulus. */
 async function verifies({ bits, n, d }: Pair, wrong: Wrong = {}, saltLength = SALT): Promise<boolean> {
   const size = Math.ceil((bits - 1) / 8);
   const topMask = 0xff >> (8 * size - (bits - 1));
@@ -177,7 +177,7 @@ describe.each([1032, 1033, 1034])("a key of %i bits", (bits) => {
     expect(await verifies(pair, { trailer: 0xbd })).toBe(false);
     expect(await verifies(pair, { separator: 2 })).toBe(false);
     expect(await verifies(pair, { separator: 0 })).toBe(false);
-    // The last, the second and one between; the first octet of the mask is partly cleared.
+    // The last octet of the zeros is wrong, the second, or one between; the first is partly cleared by the mask.
     expect(await verifies(pair, { zeros: (octets) => octets.fill(1, -1) })).toBe(false);
     expect(await verifies(pair, { zeros: (octets) => octets.fill(1, 1, 2) })).toBe(false);
     expect(await verifies(pair, { zeros: (octets) => octets.fill(0xff, 1) })).toBe(false);

@@ -86,7 +86,7 @@ describe.each([
     what: "an OCSP response by key",
     der: staple({ serial: 5, issuer: root, algorithm: "sha256", responder: byKey(root), single: extensions() }),
     read: parseOcspResponse,
-    // The same, and the NULL that may stand as the parameters of SHA-256.
+    // Neither is the value of such an extension read here; and NULL may stand as the parameters of SHA-256.
     opaque: /^0\.1\.0\.1\.0\.0\.2\.0\.(?:4\.0\.0\.1|0\.0)$/u,
   },
 ])("$what", ({ der, read, opaque }) => {

@@ -1,4 +1,4 @@
-/** The witness: what it is asked, what it vouches for, and that every answer but yes refuses. */
+/** The witness: its questions and answers, and that a verdict needs its yes. */
 import { describe, expect, it } from "vitest";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import type { Exports } from "../../src/backend/engine/abi.ts";
@@ -140,7 +140,7 @@ describe("a feature that webpki cannot judge", () => {
     // The reason for the feature: asked to judge the path, webpki refuses it.
     const { path, asked } = question;
     expect(witness({ kind: "judge", path, nowMs: NOW, name: null })).toMatchObject({ kind: "refused" });
-    // Each signature that is asked about decides.
+    // Every signature of the question decides.
     const unverifiable = ["p-521", "ecdsa-sha-512", "pss-parameters"].includes(feature);
     expect(asked.filter((each) => !each).length).toBe(unverifiable ? 1 : 0);
     const answers = asked.map((_, index) => {
@@ -148,7 +148,7 @@ describe("a feature that webpki cannot judge", () => {
       return witness({ ...question, path: one }).kind;
     });
     expect(answers).toEqual(asked.map((each) => (each ? "refused" : "accepted")));
-    // A refusal is a refusal here too.
+    // A refusal by the witness refuses here, too.
     const refusing = await judged(policy([anchor]), chain, () => ({ kind: "refused", why: "no" }));
     expect(testimony(refusing.verdict)).toMatchObject({ code: "second-opinion", presented: "no" });
   });

@@ -1,4 +1,4 @@
-/** Runs on Node before the tests in workerd: mints chains and judges them. */
+/** The setup of the tests in workerd, on Node: mints chains and judges them. */
 import type { TestProject } from "vitest/node";
 import { judgedRows } from "./rows.ts";
 
