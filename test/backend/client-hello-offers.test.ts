@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";
 import { withOffers } from "../../src/backend/engine/client-hello-offers.ts";
 import type { TlsVersion } from "../../src/bundle/types.ts";
-import { newConfig, newEngine } from "./fixtures/client.ts";
+import { newConfig, newInstance } from "./fixtures/client.ts";
 
 const DOCS = readFileSync(new URL("../../docs/trust.md", import.meta.url), "utf8");
 const listed = (title: string): string[] => {
@@ -17,7 +17,7 @@ it.each<[TlsVersion, TlsVersion, readonly string[]]>([
   ["1.2", "1.2", ["Cipher suites of TLS 1.2"]],
   ["1.3", "1.3", ["Cipher suites of TLS 1.3"]],
 ])("TLS %s to %s: what docs/trust.md lists, in order", (minVersion, maxVersion, suites) => {
-  const config = newConfig(newEngine(), { minVersion, maxVersion });
+  const config = newConfig(newInstance(), { minVersion, maxVersion });
   expect(config.offers()).toEqual({
     versions: minVersion === maxVersion ? [minVersion] : [minVersion, maxVersion],
     cipherSuites: suites.flatMap(listed),
@@ -27,7 +27,7 @@ it.each<[TlsVersion, TlsVersion, readonly string[]]>([
 });
 
 it("without a cipher of the host's: the same suites, ChaCha20 first", () => {
-  const { cipherSuites } = newConfig(newEngine({ aead: null })).offers();
+  const { cipherSuites } = newConfig(newInstance({ aead: null })).offers();
   const all = ["Cipher suites of TLS 1.3", "Cipher suites of TLS 1.2"].flatMap(listed);
   expect(cipherSuites.toSorted()).toEqual(all.toSorted());
   expect(cipherSuites[0]).toBe("TLS_CHACHA20_POLY1305_SHA256");
@@ -43,7 +43,7 @@ it.each([
   [null, /^no fatal alert$/u],
 ])("alert %s", (alert, expected) => {
   const error = new ConnectionError("tls-alert", "received fatal alert", { alert });
-  const told = withOffers(error, newConfig(newEngine()), "a.internal");
+  const told = withOffers(error, newConfig(newInstance()), "a.internal");
   expect(told.expected).toMatch(expected);
   expect(told).toMatchObject({ code: "tls-alert", alert, sent: "nothing" });
   expect(told.withSent("maybe").expected).toBe(told.expected);

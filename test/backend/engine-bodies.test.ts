@@ -8,9 +8,9 @@ import { listen } from "../support/listen.ts";
 import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { settled } from "../support/settled.ts";
 import { BIG_BYTES, dial, tlsBackend, TLS_VARIANTS, type Backend } from "./fixtures/backend.ts";
-import { connectionOf, get, newConfig, newEngine, open, SNI, streamOf, text } from "./fixtures/client.ts";
+import { connectionOf, get, newConfig, newInstance, open, SNI, streamOf, text } from "./fixtures/client.ts";
 
-const engine = newEngine();
+const instance = newInstance();
 let backend: Backend;
 
 beforeAll(async () => {
@@ -20,11 +20,11 @@ beforeAll(async () => {
 afterAll(() => backend.close());
 
 describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
-  const only = () => newConfig(engine, { alpn: [alpn], minVersion: tls, maxVersion: tls });
+  const only = () => newConfig(instance, { alpn: [alpn], minVersion: tls, maxVersion: tls });
 
   test("a slow reader holds back a large body", async () => {
     const stream = await dial(backend.port);
-    const connection = connectionOf(await open(engine, only(), stream));
+    const connection = connectionOf(await open(only(), stream));
     const response = await connection.request(get("/big"), null);
     const reader = streamOf(response).getReader();
     const first = await reader.read();
@@ -37,7 +37,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
   });
 
   test("a reader's own buffer is filled", async () => {
-    const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
+    const connection = connectionOf(await open(only(), await dial(backend.port)));
     const response = await connection.request(get("/big"), null);
     const reader = streamOf(response).getReader({ mode: "byob" });
     let total = 0;
@@ -53,7 +53,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
   });
 
   test("cancelling ends the request: a reset on h2, the connection on h1", async () => {
-    const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
+    const connection = connectionOf(await open(only(), await dial(backend.port)));
     const response = await connection.request(get("/never"), null);
     const resets = backend.seen.resets;
     await streamOf(response).cancel();
@@ -65,7 +65,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
   });
 
   test("aborting before the head rejects the request", async () => {
-    const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
+    const connection = connectionOf(await open(only(), await dial(backend.port)));
     const controller = new AbortController();
     const silent = new ReadableStream<Uint8Array>();
     const before = backend.seen.requests.length;
@@ -77,7 +77,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
   });
 
   test("a request body that fails cancels the request", async () => {
-    const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
+    const connection = connectionOf(await open(only(), await dial(backend.port)));
     const body = new ReadableStream<Uint8Array>({
       pull: (controller) => controller.error(new Error("the client left")),
     });
@@ -95,7 +95,7 @@ test("closing does not wait for a peer that reads nothing", async () => {
     socket.pause();
   });
   const stream = await dial(await listen(server));
-  const connection = connectionOf(openPlain(engine, stream, { protocol: "http/1.1" }));
+  const connection = connectionOf(openPlain(instance, stream, { protocol: "http/1.1" }));
   let pulled = 0;
   const body = new ReadableStream<Uint8Array>({
     pull(controller) {
@@ -127,7 +127,7 @@ describe("a response's body of known, small length", () => {
       write: async () => written.resolve(),
       close: () => undefined,
     };
-    return connectionOf(openPlain(newEngine(), stream, { protocol: "http/1.1" })).request(get("/"), null);
+    return connectionOf(openPlain(newInstance(), stream, { protocol: "http/1.1" })).request(get("/"), null);
   }
 
   test("that comes soon after its head is handed over with it, as bytes", async () => {

@@ -3,9 +3,9 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Verdict } from "../../src/trust/verdict.ts";
 import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { dial, tlsBackend, type Backend, type TlsBackend } from "./fixtures/backend.ts";
-import { accept, connectionOf, get, newConfig, newEngine, open, POLICY, REFUSED, text } from "./fixtures/client.ts";
+import { accept, connectionOf, get, newConfig, newInstance, open, POLICY, REFUSED, text } from "./fixtures/client.ts";
 
-const engine = newEngine();
+const instance = newInstance();
 let leaf: Minted;
 let clientCa: Minted;
 const backends: Backend[] = [];
@@ -30,19 +30,19 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     "a refusal sends an alert and nothing else (resumed: $resumed)",
     async ({ resumed }) => {
       const backend = await started();
-      const config = newConfig(engine);
+      const config = newConfig(instance);
       if (resumed) {
-        const first = connectionOf(await open(engine, config, await dial(backend.port)));
+        const first = connectionOf(await open(config, await dial(backend.port)));
         await text(await first.request(get("/first"), null));
         first.close();
         await expect.poll(() => backend.open()).toBe(0);
       }
-      const bystander = connectionOf(await open(engine, newConfig(engine), await dial((await started()).port)));
+      const bystander = connectionOf(await open(newConfig(instance), await dial((await started()).port)));
       const [requestsBefore, bytesBefore] = [backend.seen.requests.length, backend.seen.decryptedBytes];
 
       const stream = await dial(backend.port);
       let asked = { sentBytes: 0, resumed: false };
-      const opened = await open(engine, config, stream, async (presented) => {
+      const opened = await open(config, stream, async (presented) => {
         asked = { sentBytes: stream.sentBytes, resumed: presented.resumed };
         // The engine and the network go on while the verdict is open.
         await text(await bystander.request(get("/meanwhile"), null));
@@ -63,16 +63,16 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
 
   test("each handshake is judged anew", async () => {
     const backend = await started();
-    const config = newConfig(engine);
-    expect(await open(engine, config, await dial(backend.port), () => REFUSED)).toEqual(REFUSED);
-    connectionOf(await open(engine, config, await dial(backend.port))).close();
+    const config = newConfig(instance);
+    expect(await open(config, await dial(backend.port), () => REFUSED)).toEqual(REFUSED);
+    connectionOf(await open(config, await dial(backend.port))).close();
   });
 
   test("a client certificate is not shown to a refused peer", async () => {
     const backend = await started({ clientCa });
     const client = await mintLeaf({ issuer: clientCa, name: "gateway", usages: ["client"] });
-    const config = newConfig(engine, { clientIdentity: { chain: client.chain, pkcs8: client.pkcs8 } });
-    expect((await open(engine, config, await dial(backend.port), () => REFUSED)).kind).toBe("refused");
+    const config = newConfig(instance, { clientIdentity: { chain: client.chain, pkcs8: client.pkcs8 } });
+    expect((await open(config, await dial(backend.port), () => REFUSED)).kind).toBe("refused");
     await expect.poll(() => backend.open()).toBe(0);
     expect(backend.seen.clientNames).toEqual([]);
     expect(backend.seen.handshakeErrors).toEqual([expect.stringMatching(/UNKNOWN_CA/)]);
@@ -81,8 +81,8 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
   test("a client certificate is shown to a peer that is verified", async () => {
     const backend = await started({ clientCa });
     const client = await mintLeaf({ issuer: clientCa, name: "gateway", usages: ["client"] });
-    const config = newConfig(engine, { clientIdentity: { chain: client.chain, pkcs8: client.pkcs8 } });
-    const connection = connectionOf(await open(engine, config, await dial(backend.port)));
+    const config = newConfig(instance, { clientIdentity: { chain: client.chain, pkcs8: client.pkcs8 } });
+    const connection = connectionOf(await open(config, await dial(backend.port)));
     expect((await connection.request(get("/"), null)).status).toBe(200);
     expect(backend.seen.clientNames).toEqual(["gateway"]);
     connection.close();
@@ -108,7 +108,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     const backend = await started();
     const stream = await dial(backend.port);
     let sentBytes = 0;
-    const opened = await open(engine, newConfig(engine), stream, (presented) => {
+    const opened = await open(newConfig(instance), stream, (presented) => {
       sentBytes = stream.sentBytes;
       return judge(presented);
     });
@@ -122,12 +122,12 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
   test("a server that changes its certificate is judged again", async () => {
     const backend = await started();
     const other = await mintLeaf({ issuer: await mintCa({ name: "another" }), dns: ["backend.internal"] });
-    const config = newConfig(engine);
+    const config = newConfig(instance);
     const judged: string[] = [];
     for (const server of [leaf, other]) {
       backend.useCertificate(server);
       const connection = connectionOf(
-        await open(engine, config, await dial(backend.port), (presented) => {
+        await open(config, await dial(backend.port), (presented) => {
           judged.push(Buffer.from(presented.chain[0] ?? []).toString("hex"));
           return accept(presented);
         }),
@@ -143,8 +143,7 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
     const stream = await dial(backend.port);
     const controller = new AbortController();
     const opened = await open(
-      engine,
-      newConfig(engine),
+      newConfig(instance),
       stream,
       (presented) => {
         controller.abort();
@@ -161,11 +160,11 @@ describe.each(["TLSv1.2", "TLSv1.3"] as const)("%s", (version) => {
 
 test("an unusable client identity is refused when the configuration is made", () => {
   const clientIdentity = { chain: [leaf.der], pkcs8: new Uint8Array([1, 2, 3]) };
-  expect(() => newConfig(engine, { clientIdentity })).toThrow(expect.objectContaining({ code: "bad-request" }));
+  expect(() => newConfig(instance, { clientIdentity })).toThrow(expect.objectContaining({ code: "bad-request" }));
 });
 
 test("versions of which none is allowed are refused when the configuration is made", () => {
-  expect(() => newConfig(engine, { minVersion: "1.3", maxVersion: "1.2" })).toThrow(
+  expect(() => newConfig(instance, { minVersion: "1.3", maxVersion: "1.2" })).toThrow(
     expect.objectContaining({ code: "bad-request" }),
   );
 });

@@ -8,7 +8,7 @@ import {
   connectionOf,
   get,
   newConfig,
-  newEngine,
+  newInstance,
   open,
   REFUSED,
   SNI,
@@ -16,8 +16,8 @@ import {
   text,
 } from "./fixtures/client.ts";
 
-const engine = newEngine();
-const config = newConfig(engine);
+const instance = newInstance();
+const config = newConfig(instance);
 let backend: Backend;
 
 beforeAll(async () => {
@@ -27,12 +27,11 @@ beforeAll(async () => {
 afterAll(() => backend.close());
 
 test("many connections and faults leave the instance as small as it was", async () => {
-  const { instance } = engine;
   const round = async () => {
-    const fresh = newConfig(engine);
-    await open(engine, fresh, await dial(backend.port, { cutAfterBytes: 300 }));
-    await open(engine, fresh, await dial(backend.port), () => REFUSED);
-    const connection = connectionOf(await open(engine, newConfig(engine), await dial(backend.port)));
+    const fresh = newConfig(instance);
+    await open(fresh, await dial(backend.port, { cutAfterBytes: 300 }));
+    await open(fresh, await dial(backend.port), () => REFUSED);
+    const connection = connectionOf(await open(newConfig(instance), await dial(backend.port)));
     await streamOf(await connection.request(get("/never"), null)).cancel();
     await text(await connection.request(get("/x"), null));
     connection.close();
@@ -45,25 +44,25 @@ test("many connections and faults leave the instance as small as it was", async 
   expect(instance.memoryBytes - before).toBeLessThanOrEqual(1 << 20);
 });
 
-test("a trap kills the engine and its connections, and nothing else", async () => {
+test("a trap ends the instance and its connections, and nothing else", async () => {
   let broken = false;
-  const fragile = newEngine({
+  const fragile = newInstance({
     randomFill: (buffer) => {
       if (broken) throw new Error("no randomness");
       crypto.getRandomValues(buffer);
     },
   });
   const fragileConfig = newConfig(fragile);
-  const connection = connectionOf(await open(fragile, fragileConfig, await dial(backend.port)));
+  const connection = connectionOf(await open(fragileConfig, await dial(backend.port)));
   const before = backend.seen.requests.length;
   const pending = connection.request(get("/never"), null).then(bytes);
   await expect.poll(() => backend.seen.requests).toHaveLength(before + 1);
-  const bystander = connectionOf(await open(engine, config, await dial(backend.port)));
+  const bystander = connectionOf(await open(config, await dial(backend.port)));
   broken = true;
-  expect(fragile.dead).toBe(false);
-  const opened = await open(fragile, fragileConfig, await dial(backend.port));
+  expect(fragile.trapped).toBe(null);
+  const opened = await open(fragileConfig, await dial(backend.port));
   expect(opened).toMatchObject({ kind: "failed", error: { code: "engine-trapped" } });
-  expect(fragile.dead).toBe(true);
+  expect(fragile.trapped).not.toBe(null);
   await expect(pending).rejects.toMatchObject({ code: "engine-trapped", sent: "maybe" });
   await connection.closed;
   expect(connection.alive).toBe(false);
@@ -76,7 +75,7 @@ test("a trap kills the engine and its connections, and nothing else", async () =
 test("a host cipher that breaks ends the connection", async () => {
   const aead = nodeAead();
   let broken = false;
-  const faulty = newEngine({
+  const faulty = newInstance({
     aead: () => ({
       ...aead,
       open: (...args) => {
@@ -85,9 +84,9 @@ test("a host cipher that breaks ends the connection", async () => {
       },
     }),
   });
-  const connection = connectionOf(await open(faulty, newConfig(faulty), await dial(backend.port)));
+  const connection = connectionOf(await open(newConfig(faulty), await dial(backend.port)));
   await text(await connection.request(get("/x"), null));
   broken = true;
   await expect(connection.request(get("/big"), null).then(text)).rejects.toMatchObject({ code: "tls-protocol" });
-  expect(faulty.dead).toBe(false);
+  expect(faulty.trapped).toBe(null);
 });

@@ -8,10 +8,10 @@ import type { ByteStream } from "../../src/backend/runtime.ts";
 import { listen } from "../support/listen.ts";
 import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { dial, tlsBackend, TLS_VARIANTS, type Backend, type Distortion } from "./fixtures/backend.ts";
-import { connectionOf, get, newConfig, newEngine, open, SNI, streamOf, text } from "./fixtures/client.ts";
+import { connectionOf, get, newConfig, newInstance, open, SNI, streamOf, text } from "./fixtures/client.ts";
 
-const engine = newEngine();
-const config = newConfig(engine);
+const instance = newInstance();
+const config = newConfig(instance);
 let leaf: Minted;
 let backend: Backend;
 
@@ -22,10 +22,10 @@ beforeAll(async () => {
 afterAll(() => backend.close());
 
 describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
-  const only = () => newConfig(engine, { alpn: [alpn], minVersion: tls, maxVersion: tls });
+  const only = () => newConfig(instance, { alpn: [alpn], minVersion: tls, maxVersion: tls });
 
   test("one byte at a time", async () => {
-    const connection = connectionOf(await open(engine, only(), await dial(backend.port, { pieceBytes: 1 })));
+    const connection = connectionOf(await open(only(), await dial(backend.port, { pieceBytes: 1 })));
     expect(await text(await connection.request(get("/slow"), null))).toContain("/slow");
     connection.close();
   });
@@ -36,7 +36,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
       // A configuration each, so that every handshake is a full one of the same size.
       const fresh = only();
       try {
-        const opened = await open(engine, fresh, stream);
+        const opened = await open(fresh, stream);
         if (opened.kind !== "open")
           return { outcome: opened.kind === "refused" ? "refused" : opened.error.code, received: stream.receivedBytes };
         try {
@@ -70,7 +70,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
       const at = received.length - back;
       if (armed && at > 5) received[at] = (received[at] ?? 0) ^ 1;
     };
-    const connection = connectionOf(await open(engine, only(), await dial(backend.port, { tamper })));
+    const connection = connectionOf(await open(only(), await dial(backend.port, { tamper })));
     await text(await connection.request(get("/x"), null));
     armed = true;
     const failed = connection.request(get("/y"), null).then(text);
@@ -80,7 +80,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
   });
 
   test("close in the middle of a body", async () => {
-    const connection = connectionOf(await open(engine, only(), await dial(backend.port)));
+    const connection = connectionOf(await open(only(), await dial(backend.port)));
     // Before its head is handed over, or after.
     await expect(connection.request(get("/cut"), null).then(text)).rejects.toMatchObject({
       code: expect.stringMatching(/peer-truncated|response-incomplete|http2-protocol|stream-reset|going-away/),
@@ -123,7 +123,7 @@ test.each([
     if (bytes === null) readAtEnd ??= total;
     return bytes;
   };
-  const connection = connectionOf(openPlain(engine, { ...inner, read }, { protocol: "http/1.1" }));
+  const connection = connectionOf(openPlain(instance, { ...inner, read }, { protocol: "http/1.1" }));
   const response = await connection.request(get("/"), null);
   const reader = streamOf(response).getReader();
   for (let each = await reader.read(); !each.done; each = await reader.read()) {
@@ -138,7 +138,7 @@ test.each([
 
 test("a plaintext response until close is lost when the transport breaks", async () => {
   const stream = streamOfReads(new TextEncoder().encode("HTTP/1.1 200 OK\r\n\r\nhalf"), new Error("reset"));
-  const connection = connectionOf(openPlain(engine, stream, { protocol: "http/1.1" }));
+  const connection = connectionOf(openPlain(instance, stream, { protocol: "http/1.1" }));
   const response = await connection.request(get("/"), null);
   await expect(text(response)).rejects.toMatchObject({ code: "peer-truncated", sent: "maybe" });
 });
@@ -154,14 +154,14 @@ test.each([
     socket.on("error", () => undefined);
     socket.end(Buffer.from(greeting, "latin1"));
   });
-  const opened = await open(engine, config, await dial(await listen(server)));
+  const opened = await open(config, await dial(await listen(server)));
   expect(opened).toMatchObject({ kind, error: { code, alert: code === "tls-alert" ? 40 : null } });
   server.close();
 });
 
 test("no common version is an alert from the server", async () => {
   const old = await tlsBackend({ leaf, version: "TLSv1.2" });
-  const opened = await open(engine, newConfig(engine, { minVersion: "1.3" }), await dial(old.port));
+  const opened = await open(newConfig(instance, { minVersion: "1.3" }), await dial(old.port));
   expect(opened).toMatchObject({ kind: "failed", error: { code: "tls-alert", alert: 70 } });
   await old.close();
 });

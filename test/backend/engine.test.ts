@@ -5,7 +5,7 @@ import { openPlain } from "../../src/backend/engine/handshake.ts";
 import { mintCa, mintLeaf, type Minted } from "../support/pki.ts";
 import { settled } from "../support/settled.ts";
 import { dial, h2cBackend, plainBackend, tlsBackend, type Backend } from "./fixtures/backend.ts";
-import { accept, connectionOf, get, newConfig, newEngine, open, SNI, text } from "./fixtures/client.ts";
+import { accept, connectionOf, get, newConfig, newInstance, open, SNI, text } from "./fixtures/client.ts";
 
 let ca: Minted;
 const leaves: Partial<Record<string, Minted>> = {};
@@ -33,11 +33,11 @@ async function started(backend: Promise<Backend>): Promise<Backend> {
 }
 
 const ENGINES = [
-  { cipher: "host AES", engine: newEngine() },
-  { cipher: "no host cipher", engine: newEngine({ aead: null }) },
+  { cipher: "host AES", instance: newInstance() },
+  { cipher: "no host cipher", instance: newInstance({ aead: null }) },
 ];
 
-describe.each(ENGINES)("$cipher", ({ cipher, engine }) => {
+describe.each(ENGINES)("$cipher", ({ cipher, instance }) => {
   describe.each([
     { tls: "1.2", key: "ec" },
     { tls: "1.2", key: "rsa" },
@@ -46,11 +46,11 @@ describe.each(ENGINES)("$cipher", ({ cipher, engine }) => {
   ] as const)("TLS $tls, $key leaf", ({ tls, key }) => {
     test.each(["h2", "http/1.1"] as const)("%s: new, then resumed", async (alpn) => {
       const backend = await started(tlsBackend({ leaf: leaf(key), version: `TLSv${tls}` }));
-      const config = newConfig(engine, { alpn: [alpn] });
+      const config = newConfig(instance, { alpn: [alpn] });
       for (const resumed of [false, true]) {
         const stream = await dial(backend.port);
         const presented: Uint8Array[][] = [];
-        const opened = await open(engine, config, stream, (chain) => {
+        const opened = await open(config, stream, (chain) => {
           presented.push([...chain.chain]);
           expect(chain).toMatchObject({ sni: SNI, tlsVersion: tls, alpn, resumed });
           return accept(chain);
@@ -77,7 +77,7 @@ describe.each(ENGINES)("$cipher", ({ cipher, engine }) => {
 
   test("ChaCha20 comes first exactly when the host has no cipher", async () => {
     const backend = await started(tlsBackend({ leaf: leaf("ec"), clientsOrder: true }));
-    const connection = connectionOf(await open(engine, newConfig(engine), await dial(backend.port)));
+    const connection = connectionOf(await open(newConfig(instance), await dial(backend.port)));
     if (connection.security.kind !== "tls") throw new Error("plaintext");
     const TLS_CHACHA20_POLY1305_SHA256 = 0x1303;
     expect(connection.security.cipherSuite === TLS_CHACHA20_POLY1305_SHA256).toBe(cipher === "no host cipher");
@@ -85,16 +85,16 @@ describe.each(ENGINES)("$cipher", ({ cipher, engine }) => {
   });
 });
 
-const engine = newEngine();
+const instance = newInstance();
 
 async function connectionTo(kind: "h2" | "http/1.1" | "h2c" | "plain"): Promise<Connection> {
   if (kind === "h2c" || kind === "plain") {
     const backend = await started(kind === "h2c" ? h2cBackend() : plainBackend());
-    const opened = openPlain(engine, await dial(backend.port), { protocol: kind === "h2c" ? "h2c" : "http/1.1" });
+    const opened = openPlain(instance, await dial(backend.port), { protocol: kind === "h2c" ? "h2c" : "http/1.1" });
     return connectionOf(opened);
   }
   const backend = await started(tlsBackend({ leaf: leaf("ec") }));
-  return connectionOf(await open(engine, newConfig(engine, { alpn: [kind] }), await dial(backend.port)));
+  return connectionOf(await open(newConfig(instance, { alpn: [kind] }), await dial(backend.port)));
 }
 
 describe.each(["h2", "http/1.1", "h2c", "plain"] as const)("%s", (kind) => {
@@ -139,8 +139,8 @@ describe.each(["h2", "http/1.1", "h2c", "plain"] as const)("%s", (kind) => {
     const stream = await dial(backend.port);
     const connection = connectionOf(
       kind === "h2c" || kind === "plain"
-        ? openPlain(engine, stream, { protocol: kind === "h2c" ? "h2c" : "http/1.1" })
-        : await open(engine, newConfig(engine, { alpn: [kind] }), stream),
+        ? openPlain(instance, stream, { protocol: kind === "h2c" ? "h2c" : "http/1.1" })
+        : await open(newConfig(instance, { alpn: [kind] }), stream),
     );
     await text(await connection.request(get("/first"), null));
     // Acknowledgements of HTTP/2 are writes too.
@@ -202,7 +202,7 @@ describe.each(["h2", "http/1.1", "h2c", "plain"] as const)("%s", (kind) => {
 
 test("a handshake goes on while another connection of the engine is busy in the same tick", async () => {
   const backend = await started(tlsBackend({ leaf: leaf("ec") }));
-  const busy = connectionOf(await open(engine, newConfig(engine), await dial(backend.port)));
+  const busy = connectionOf(await open(newConfig(instance), await dial(backend.port)));
   const asked: Promise<unknown>[] = [];
   const stream = await dial(backend.port);
   const read = async (): Promise<Uint8Array | null> => {
@@ -217,7 +217,7 @@ test("a handshake goes on while another connection of the engine is busy in the 
     return bytes;
   };
   const write = (bytes: Uint8Array): Promise<void> => stream.write(bytes);
-  const opened = await open(engine, newConfig(engine), { read, write, close: () => stream.close() });
+  const opened = await open(newConfig(instance), { read, write, close: () => stream.close() });
   connectionOf(opened).close();
   await Promise.all(asked);
   busy.close();
@@ -237,8 +237,7 @@ test("informational responses come before the head", async () => {
 test("many concurrent requests share one HTTP/2 connection", async () => {
   const connection = connectionOf(
     await open(
-      engine,
-      newConfig(engine, { alpn: ["h2"] }),
+      newConfig(instance, { alpn: ["h2"] }),
       await dial((await started(tlsBackend({ leaf: leaf("ec") }))).port),
     ),
   );

@@ -79,17 +79,17 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
       throw new RangeError("a refused transport is never dialled");
     case "plaintext": {
       const protocol = backend.protocol === "h2c" ? "h2c" : "http/1.1";
-      return opened(openPlain(policies.engine(), stream, { protocol, signal }));
+      return opened(openPlain(policies.instance(), stream, { protocol, signal }));
     }
     case "tls": {
       try {
-        const { engine, config, sni, digest: policyDigest, verifier } = policies.get(transport.policy, protocols);
+        const { config, sni, digest: policyDigest, verifier } = policies.get(transport.policy, protocols);
         let resumed = false;
         const judge: TlsTarget["judge"] = (presented) => {
           ({ resumed } = presented);
           return verifier.verify(presented.chain, runtime.now(), { ocspResponse: presented.ocspResponse, resumed });
         };
-        const result = opened(await openTls(engine, stream, { config, sni, policyDigest, judge, signal }));
+        const result = opened(await openTls(stream, { config, sni, policyDigest, judge, signal }));
         if (!resumed || result.kind !== "failed" || result.failure.kind !== "chain-refused") return result;
         policies.forgetSessions(policyDigest, protocols, config);
         return { kind: "session-refused", failure: result.failure };

@@ -3,10 +3,11 @@ import { fromBase64 } from "../../bundle/bytes.ts";
 import type { Secrets } from "../../bundle/secrets.ts";
 import type { Bundle, BundlePolicy, Sha256Hex } from "../../bundle/types.ts";
 import { CertificateStore, createVerifier, type Verifier } from "../../trust/index.ts";
-import type { Engine, TlsConfig, TlsConfigSpec } from "../engine/engine.ts";
+import type { TlsConfig, TlsConfigSpec } from "../engine/tls-config.ts";
+import type { Instance } from "../engine/instance.ts";
 import { witnessOf } from "../engine/witness.ts";
 import type { Runtime } from "../runtime.ts";
-import { Engines } from "./engines.ts";
+import { Instances } from "./instances.ts";
 
 /** What ALPN offers: all protocols of the policy, or only the one on which an upgrade can be asked for. */
 export type Protocols = "any" | "http/1.1";
@@ -16,7 +17,6 @@ export interface ReadyPolicy {
   readonly digest: Sha256Hex;
   readonly sni: string;
   readonly verifier: Verifier;
-  readonly engine: Engine;
   readonly config: TlsConfig;
 }
 
@@ -24,7 +24,7 @@ export interface ReadyPolicy {
 export class Policies {
   readonly #bundle: Bundle;
   readonly #runtime: Runtime;
-  readonly #engines: Engines;
+  readonly #instances: Instances;
   readonly #identity: TlsConfigSpec["clientIdentity"];
   readonly #verifiers = new Map<Sha256Hex, Verifier>();
   /** Parsed certificates, shared by all verifiers, so that a CA of several policies is read once. */
@@ -32,44 +32,44 @@ export class Policies {
 
   /**
    * Throws a BundleError when `secrets` has no key for the bundle's client certificate. `before`: the policies of the last
-   * bundle, whose engines and verifiers are taken over.
+   * bundle, whose instances and verifiers are taken over.
    */
   constructor(bundle: Bundle, secrets: Secrets, runtime: Runtime, before: Policies | null) {
     this.#bundle = bundle;
     this.#runtime = runtime;
     this.#identity = clientIdentity(bundle, secrets);
-    this.#engines = before === null ? new Engines(runtime) : before.#engines;
+    this.#instances = before === null ? new Instances(runtime) : before.#instances;
     this.#certificates = before === null ? new CertificateStore(runtime.sha256) : before.#certificates;
     for (const [digest, verifier] of before === null ? [] : before.#verifiers) {
       if (digest in bundle.policies) this.#verifiers.set(digest, verifier);
     }
   }
 
-  /** An engine for a connection without TLS. */
-  engine(): Engine {
-    return this.#engines.get();
+  /** An instance for a connection without TLS. */
+  instance(): Instance {
+    return this.#instances.get();
   }
 
   /** The memory of all instances of the module. */
   get engineBytes(): number {
-    return this.#engines.memoryBytes;
+    return this.#instances.memoryBytes;
   }
 
   /** The policy with this digest, ready for a connection. */
   get(digest: Sha256Hex, protocols: Protocols): ReadyPolicy {
     const policy = this.policy(digest);
-    const { engine, config } = this.#engines.configured(this.#configKey(digest, protocols), () => ({
+    const config = this.#instances.configured(this.#configKey(digest, protocols), () => ({
       alpn: protocols === "any" ? policy.alpn : [protocols],
       minVersion: policy.minTlsVersion,
       maxVersion: policy.maxTlsVersion,
       clientIdentity: this.#identity,
     }));
-    return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), engine, config };
+    return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), config };
   }
 
   /** Frees a policy's tickets after a resumed session was refused, so that the next handshake is a full one. */
   forgetSessions(digest: Sha256Hex, protocols: Protocols, config: TlsConfig): void {
-    this.#engines.drop(this.#configKey(digest, protocols), config);
+    this.#instances.drop(this.#configKey(digest, protocols), config);
   }
 
   /** The policy with this digest, as the bundle has it. */
@@ -87,7 +87,7 @@ export class Policies {
         this.#configKey(digest, "http/1.1"),
       ]),
     );
-    this.#engines.retain((key) => keys.has(key));
+    this.#instances.retain((key) => keys.has(key));
   }
 
   #configKey(digest: Sha256Hex, protocols: Protocols): string {
@@ -117,7 +117,7 @@ export class Policies {
       },
       cache: this.#certificates,
       sha256: this.#runtime.sha256,
-      witness: witnessOf(() => this.#engines.get().instance),
+      witness: witnessOf(() => this.#instances.get()),
     });
     this.#verifiers.set(digest, verifier);
     return verifier;

@@ -7,7 +7,8 @@ import { PHASE } from "./abi.ts";
 import { ALERTS, BAD_CERTIFICATE } from "./alerts.ts";
 import { type PresentedChain, readPresented, Writer } from "./codec.ts";
 import { Connection, type Security } from "./connection.ts";
-import type { Engine, TlsConfig } from "./engine.ts";
+import type { Instance } from "./instance.ts";
+import type { TlsConfig } from "./tls-config.ts";
 import { ConnectionError, type ConnectionErrorCode } from "./errors.ts";
 import { withOffers } from "./client-hello-offers.ts";
 import { Pump } from "./pump.ts";
@@ -37,9 +38,9 @@ export type Opened =
  * a VerifiedPeer of this policy and this end-entity certificate. On any other outcome the stream is closed and no request
  * byte has left.
  */
-export async function openTls(engine: Engine, stream: ByteStream, target: TlsTarget): Promise<Opened> {
+export async function openTls(stream: ByteStream, target: TlsTarget): Promise<Opened> {
   try {
-    const { instance } = engine;
+    const { instance } = target.config;
     const sni = new Writer(instance.input);
     for (const byte of new TextEncoder().encode(target.sni)) sni.u8(byte);
     const handle = instance.callOrThrow((wasm) => wasm.connect_tls(target.config.handle, sni.length));
@@ -61,13 +62,12 @@ export interface PlainOptions {
 
 /** Opens a connection without TLS, for Services that no policy covers. */
 export function openPlain(
-  engine: Engine,
+  instance: Instance,
   stream: ByteStream,
   options: PlainOptions,
 ): Extract<Opened, { kind: "open" | "failed" }> {
   try {
     if (options.signal?.aborted === true) throw new ConnectionError("cancelled", "aborted before it started");
-    const { instance } = engine;
     const handle = instance.callOrThrow((wasm) => wasm.connect_plain(options.protocol === "h2c" ? 1 : 0));
     return { kind: "open", connection: new Connection(new Pump(instance, handle, stream), { kind: "plaintext" }) };
   } catch (error) {

@@ -1,42 +1,42 @@
 /** Instances of the module: a bounded number of connections each, and one that has grown goes once it is idle. */
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
-import { Engines } from "../../src/backend/connect/engines.ts";
+import { Instances } from "../../src/backend/connect/instances.ts";
 import { ENGINE_LIMITS } from "../../src/backend/limits.ts";
 import { bundleTo, clientOf, runtime } from "./fixtures/last-hop.ts";
 import { secureHttp1 } from "./fixtures/servers.ts";
 
 test("an instance that is full is left alone until connections of it are gone", () => {
-  const engines = new Engines(runtime);
-  const first = engines.get();
-  for (let made = 0; made < ENGINE_LIMITS.connections; made++) first.instance.connectionMade();
-  const second = engines.get();
+  const instances = new Instances(runtime);
+  const first = instances.get();
+  for (let made = 0; made < ENGINE_LIMITS.connections; made++) first.connectionMade();
+  const second = instances.get();
   expect(second).not.toBe(first);
-  second.instance.connectionMade();
-  first.instance.connectionFreed();
-  expect(engines.get()).toBe(first);
-  expect(engines.memoryBytes).toBe(first.memoryBytes + second.memoryBytes);
+  second.connectionMade();
+  first.connectionFreed();
+  expect(instances.get()).toBe(first);
+  expect(instances.memoryBytes).toBe(first.memoryBytes + second.memoryBytes);
 });
 
 test("a small idle instance stays, with its tickets", () => {
-  const engines = new Engines(runtime);
-  const engine = engines.get();
-  engine.instance.connectionMade();
-  engine.instance.connectionFreed();
-  expect(engines.get()).toBe(engine);
+  const instances = new Instances(runtime);
+  const instance = instances.get();
+  instance.connectionMade();
+  instance.connectionFreed();
+  expect(instances.get()).toBe(instance);
 });
 
 test("where connections may end unheard, an instance is replaced after so many, though they count as open", () => {
-  const engines = new Engines({ ...runtime, keep: () => undefined });
-  const first = engines.get();
+  const instances = new Instances({ ...runtime, keep: () => undefined });
+  const first = instances.get();
   for (let made = 0; made < ENGINE_LIMITS.lifetimeConnections; made++) {
-    expect(engines.get()).toBe(first);
-    first.instance.connectionMade();
-    first.instance.connectionFreed();
+    expect(instances.get()).toBe(first);
+    first.connectionMade();
+    first.connectionFreed();
   }
-  const second = engines.get();
+  const second = instances.get();
   expect(second).not.toBe(first);
-  expect(engines.memoryBytes).toBe(second.memoryBytes);
+  expect(instances.memoryBytes).toBe(second.memoryBytes);
 });
 
 test("memory that a burst took is given back, and the next burst is served", async () => {
