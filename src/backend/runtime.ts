@@ -1,5 +1,5 @@
 /** What a runtime gives backend/: sockets, crypto, clock and the TLS module. host/ implements it. */
-import type { BundleEndpoint } from "../bundle/types.ts";
+import type { BundleEndpoint, Cipher } from "../bundle/types.ts";
 
 /** One side of a byte stream. At most one read and one write are outstanding at a time. */
 export interface ByteStream {
@@ -28,12 +28,14 @@ export class DialError extends Error {
 }
 
 /**
- * AES-GCM in place and synchronous, for large records (ring in WASM has no AES-NI: a host call is ten times faster).
- * All four runtimes have AES-GCM through node:crypto. Without a RuntimeAead, ChaCha20-Poly1305 is offered first.
+ * Ciphers in place and synchronous, for large records: the module has neither AES-NI nor wide vectors, so there a large
+ * record costs up to ten times as much.
  */
 export interface RuntimeAead {
-  /** A key of 16 or 32 bytes (copied); answers a handle. */
-  newKey(key: Uint8Array): number;
+  /** The ciphers that the runtime has, perhaps none. */
+  readonly ciphers: readonly Cipher[];
+  /** Copies a key (16 or 32 bytes for AES-GCM, 32 for ChaCha20-Poly1305) and answers a handle. */
+  newKey(cipher: Cipher, key: Uint8Array): number;
   freeKey(handle: number): void;
   /** Decrypts `buffer` = ciphertext and 16-byte tag in place; false when the tag is wrong. */
   open(handle: number, nonce: Uint8Array, aad: Uint8Array, buffer: Uint8Array): boolean;

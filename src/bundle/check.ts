@@ -147,6 +147,7 @@ const POLICY = object({
   minTlsVersion: oneOf("1.2", "1.3"),
   maxTlsVersion: oneOf("1.2", "1.3"),
   alpn: list(oneOf("h2", "http/1.1"), 1),
+  ciphers: nullable(list(oneOf("aes-gcm", "chacha20-poly1305"), 1)),
   profile: oneOf("private", "strict"),
   spkiPins: list(string),
   crls: nullable(list(string)),

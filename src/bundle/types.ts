@@ -300,6 +300,8 @@ export interface BundlePolicy {
   readonly maxTlsVersion: TlsVersion;
   /** ALPN protocols in order of preference, never empty. */
   readonly alpn: readonly ("h2" | "http/1.1")[];
+  /** The ciphers that may be used, in order of preference, never empty; null: both, and the host chooses the order. */
+  readonly ciphers: readonly Cipher[] | null;
   readonly profile: "private" | "strict";
   /** Base64 SHA-256 of a SubjectPublicKeyInfo; empty: no pinning. */
   readonly spkiPins: readonly string[];
@@ -308,6 +310,9 @@ export interface BundlePolicy {
   /** Certificates in a path, end entity and anchor included. */
   readonly maxChainDepth: number;
 }
+
+/** The ciphers of the TLS suites that lasthop offers. */
+export type Cipher = "aes-gcm" | "chacha20-poly1305";
 
 /** TLS versions that a policy may ask for. */
 export type TlsVersion = "1.2" | "1.3";

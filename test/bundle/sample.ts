@@ -103,6 +103,7 @@ export const FIELDS: Omit<Bundle, "digest"> = {
       minTlsVersion: "1.2",
       maxTlsVersion: "1.3",
       alpn: ["h2", "http/1.1"],
+      ciphers: null,
       profile: "private",
       spkiPins: [],
       crls: null,

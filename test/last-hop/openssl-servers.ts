@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { freePort } from "../../src/cli/demo/check.ts";
 import { listen } from "../support/listen.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
-import type { OpensslFixtures } from "./openssl-suite.ts";
+import { FILE_BYTES, type OpensslFixtures } from "./openssl-suite.ts";
 import { SNI } from "./suite.ts";
 
 export interface OpensslServers {
@@ -17,6 +17,11 @@ export interface OpensslServers {
 }
 
 const VERSIONS = ["-tls1_2", "-tls1_3"] as const;
+/** The one suite of a server that is named after its cipher. */
+const SUITES = {
+  "-tls1_2": { "aes-gcm": "ECDHE-ECDSA-AES256-GCM-SHA384", "chacha20-poly1305": "ECDHE-ECDSA-CHACHA20-POLY1305" },
+  "-tls1_3": { "aes-gcm": "TLS_AES_256_GCM_SHA384", "chacha20-poly1305": "TLS_CHACHA20_POLY1305_SHA256" },
+} as const;
 
 export async function startOpenssl(): Promise<OpensslServers> {
   if (spawnSync("openssl", ["version"]).status !== 0) {
@@ -28,7 +33,8 @@ export async function startOpenssl(): Promise<OpensslServers> {
   const running = new Map<string, { child: ChildProcessWithoutNullStreams; port: number; said: string }>();
   const start = async (name: string, more: readonly string[]): Promise<void> => {
     const port = await freePort();
-    const child = spawn("openssl", ["s_server", "-accept", `127.0.0.1:${port}`, ...more]);
+    // The servers with -WWW answer with files of the directory.
+    const child = spawn("openssl", ["s_server", "-accept", `127.0.0.1:${port}`, ...more], { cwd: directory });
     const entry = { child, port, said: "" };
     running.set(name, entry);
     for (const stream of [child.stdout, child.stderr]) {
@@ -36,6 +42,7 @@ export async function startOpenssl(): Promise<OpensslServers> {
     }
     await until(() => entry.said.includes("ACCEPT"));
   };
+  for (const bytes of FILE_BYTES) writeFileSync(join(directory, String(bytes)), "x".repeat(bytes));
   for (const [kind, dns] of [["good", SNI] as const, ["wrong", "other.internal"] as const]) {
     // Straight from the root: s_server's second context takes no chain.
     const leaf = await mintLeaf({ issuer: root, dns: [dns] });
@@ -49,7 +56,12 @@ export async function startOpenssl(): Promise<OpensslServers> {
       const early = version === "-tls1_3" ? ["-early_data"] : [];
       await start(`${kind} ${version}`, [...identity, ...names, version, ...early]);
       // Answers by itself, with what it knows of the connection.
-      if (kind === "good") await start(`www ${version}`, [...identity, version, "-www"]);
+      if (kind !== "good") continue;
+      await start(`www ${version}`, [...identity, version, "-www"]);
+      for (const [cipher, suite] of Object.entries(SUITES[version])) {
+        const option = version === "-tls1_3" ? "-ciphersuites" : "-cipher";
+        await start(`${cipher} ${version}`, [...identity, version, "-WWW", option, suite]);
+      }
     }
   }
   const control = createServer((request, response) => {

@@ -7,9 +7,15 @@ import type { Runtime } from "../../src/backend/runtime.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
 import { bundleFor, SNI } from "./suite.ts";
 
+/** The sizes of the files that a server with one suite answers with, each named after its size. */
+export const FILE_BYTES = [1, 4_000, 4_200, 20_000] as const;
+
 export interface OpensslFixtures {
   readonly controlPort: number;
-  /** By `good`, `wrong` or `www` (answers by itself), and the version's flag: `good -tls1_3`. */
+  /**
+   * By `good`, `wrong`, `www` (answers by itself), `aes-gcm` or `chacha20-poly1305` (has one suite, and answers with
+   * files), and the version's flag: `good -tls1_3`.
+   */
   readonly ports: Readonly<Record<string, number>>;
   /** Base64 DER of the root that signs both. */
   readonly anchor: string;
@@ -60,6 +66,17 @@ export function opensslSuite(runtime: Runtime, fixtures: OpensslFixtures | null)
       };
       await round();
       for (let times = 0; times < 3; times++) expect(new Set(await round())).toEqual(new Set(["Reused, "]));
+      backends.close();
+    });
+
+    it.each(["aes-gcm", "chacha20-poly1305"] as const)("with one suite, of %s", async (cipher) => {
+      const server = `${cipher} ${version}`;
+      const backends = backendsTo(server);
+      for (const bytes of FILE_BYTES) {
+        const sent = await backends.send("test/backend:443", plainRequest({ target: `/${bytes}` }));
+        if (sent.kind !== "response") throw new Error(JSON.stringify(sent));
+        expect(await new Response(sent.response.body).text()).toBe("x".repeat(bytes));
+      }
       backends.close();
     });
 

@@ -250,6 +250,7 @@ export function bundleFor(
         minTlsVersion: "1.2",
         maxTlsVersion: "1.3",
         alpn: ["h2", "http/1.1"],
+        ciphers: null,
         profile: "private",
         spkiPins: [],
         crls: null,

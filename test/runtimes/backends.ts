@@ -72,7 +72,9 @@ export async function startBackends(): Promise<Backends> {
   for (const server of [h1, plain]) serveWebSockets(server);
   const h2 = createSecureServer(secure);
   const h2c = createHttp2();
-  const mutual = createHttps({ ...secure, ca: root.certPem, requestCert: true, rejectUnauthorized: true });
+  const asksClients = { ca: root.certPem, requestCert: true, rejectUnauthorized: true };
+  // Follows the gateway's order of ciphers.
+  const mutual = createHttps({ ...secure, ...asksClients, honorCipherOrder: false });
   const servers: Record<BackendName, Server> = { h1, h2, h2c, plain, mutual };
   const sockets = new Map<Socket, string>();
   for (const [name, server] of Object.entries(servers)) {
@@ -170,7 +172,7 @@ async function echo({ request, response, counts }: Exchange): Promise<void> {
   const { method, headers, httpVersion, trailers, socket } = request;
   const client = (socket as Partial<TLSSocket>).getPeerCertificate?.()?.subjectaltname ?? null;
   const resumed = (socket as Partial<TLSSocket>).isSessionReused?.() ?? null;
-  response.end(
-    JSON.stringify({ method, headers, httpVersion, trailers, bytes, sha256: hash.digest("hex"), client, resumed }),
-  );
+  const cipher = (socket as Partial<TLSSocket>).getCipher?.()?.standardName ?? null;
+  const sha256 = hash.digest("hex");
+  response.end(JSON.stringify({ method, headers, httpVersion, trailers, bytes, sha256, client, resumed, cipher }));
 }

@@ -1,6 +1,7 @@
 //! A TLS configuration: the TLS versions and protocols of one policy, a client identity, and the session tickets that
 //! connections of this configuration got.
 
+use crate::cipher::Cipher;
 use crate::codec::{push_u16, Reader};
 use crate::error::{Code, Failure};
 use crate::limits;
@@ -21,17 +22,23 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `min:u8 max:u8` (2 for TLS 1.2, 3 for TLS 1.3), `alpn:u8 (short)*`, `chain:u8 (long)*`, `pkcs8:long`.
-    /// Without a client identity the chain and the key are empty. `host_aead`: whether the host offers AES-GCM.
-    pub fn parse(bytes: &[u8], host_aead: bool) -> Result<Self, Failure> {
+    /// Reads `min:u8 max:u8` (2 for TLS 1.2, 3 for TLS 1.3), `ciphers:u8 (number:u8)*` in order of preference, `alpn:u8
+    /// (short)*`, `chain:u8 (long)*`, `pkcs8:long`. Without a client identity the chain and the key are empty.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         let mut reader = Reader::new(bytes);
         let (min, max) = (reader.u8()?, reader.u8()?);
+        let ciphers = list(&mut reader, Cipher::ALL.len(), |reader| {
+            Cipher::numbered(reader.u8()?).ok_or_else(|| bad("no cipher of this number"))
+        })?;
+        if ciphers.is_empty() || ciphers.len() == 2 && ciphers[0] == ciphers[1] {
+            return Err(bad("no cipher, or one twice"));
+        }
         let alpn = list(&mut reader, limits::MAX_ALPN, Reader::short)?;
         let chain = list(&mut reader, limits::MAX_CLIENT_CHAIN, Reader::long)?;
         let key = reader.long()?;
         reader.end()?;
 
-        let provider = Arc::new(suites::provider(host_aead));
+        let provider = Arc::new(suites::provider(&ciphers));
         let verifier = HostVerifier::new(provider.signature_verification_algorithms);
         let builder = ClientConfig::builder_with_details(provider, Arc::new(WasiClock))
             .with_protocol_versions(versions(min, max)?)

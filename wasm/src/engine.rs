@@ -16,7 +16,6 @@ use zeroize::Zeroize;
 
 /// The state of one instance.
 pub struct Engine {
-    host_aead: bool,
     configs: Table<Rc<Config>>,
     connections: Table<Connection>,
     /// The bytes that the host passes to the next call.
@@ -33,7 +32,6 @@ pub struct Engine {
 impl Default for Engine {
     fn default() -> Self {
         Self {
-            host_aead: false,
             configs: Table::new(limits::MAX_CONFIGS),
             connections: Table::new(limits::MAX_CONNECTIONS),
             input: vec![0; limits::INPUT_BYTES].into(),
@@ -51,7 +49,7 @@ fn memory_bytes() -> usize {
     core::arch::wasm32::memory_size(0) * PAGE_BYTES
 }
 
-/// 0, so that native tests, whose allocator needs no help, never reserve.
+/// The size counts as 0 in native tests, whose allocator needs no help, so that they never reserve.
 #[cfg(not(target_arch = "wasm32"))]
 fn memory_bytes() -> usize {
     0
@@ -61,10 +59,6 @@ fn memory_bytes() -> usize {
 type Answer = Result<i32, Failure>;
 
 impl Engine {
-    pub fn set_host_aead(&mut self, on: bool) {
-        self.host_aead = on;
-    }
-
     /// Runs a call and turns its failure into -1 and a report.
     pub fn answer(&mut self, call: impl FnOnce(&mut Self) -> Answer) -> i32 {
         self.reserve();
@@ -92,7 +86,7 @@ impl Engine {
     }
 
     pub fn new_config(&mut self, length: usize) -> Answer {
-        let parsed = self.input(length).and_then(|bytes| Config::parse(bytes, self.host_aead));
+        let parsed = self.input(length).and_then(Config::parse);
         self.input[..length.min(limits::INPUT_BYTES)].zeroize(); // The configuration may hold a private key.
         let handle = self.configs.insert(Rc::new(parsed?)).ok_or_else(|| too_many("configurations"))?;
         Ok(handle as i32)
@@ -173,7 +167,7 @@ impl Engine {
         self.with_connection(connection, |connection, _| connection.refuse(alert).map(|()| 0))
     }
 
-    /// Fails with the reason why the connection is closed; 0 when it is not closed.
+    /// Fails with the reason why the connection is closed; answers 0 when it is not closed.
     pub fn failure(&mut self, connection: Handle) -> Answer {
         match self.connections.get(connection).ok_or_else(|| no_such("connection"))?.failure() {
             Some(failure) => Err(failure),
@@ -244,7 +238,7 @@ impl Engine {
         Ok(kind as i32)
     }
 
-    /// 1 when rustls-webpki accepts the path of the question.
+    /// Answers 1 when rustls-webpki accepts the path of the question.
     pub fn witness(&mut self, length: usize) -> Answer {
         witness::answer(self.input(length)?).map(|()| 1)
     }

@@ -75,7 +75,7 @@ impl Exchange {
         }
     }
 
-    // What the host's calls use.
+    // The methods that the host's calls use.
 
     pub fn set_handle(&self, handle: Handle) {
         self.state().handle = handle;
@@ -134,7 +134,7 @@ impl Exchange {
         Some(event)
     }
 
-    // What the request's task and hyper use.
+    // The methods that the request's task and hyper use.
 
     pub fn push(&self, event: Event) {
         let mut state = self.state();
@@ -163,7 +163,8 @@ impl Exchange {
         self.state().informational > limits::MAX_INFORMATIONAL
     }
 
-    /// Ready with `true` when the queue has room for response bytes, and with `false` when the request is cancelled.
+    /// Waits for room: ready with `true` when the queue has room for response bytes, and with `false` when the request
+    /// is cancelled.
     pub fn poll_room(&self, context: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.state();
         if state.cancelled {
@@ -176,8 +177,8 @@ impl Exchange {
         Poll::Pending
     }
 
-    /// Ready when the request is cancelled, or flooded with informational responses. It stores its waker where
-    /// `poll_room` does, so a task waits for one of the two at a time.
+    /// Waits until the request is cancelled, or flooded with informational responses. This function stores its waker
+    /// where `poll_room` does, so a task waits for one of the two at a time.
     pub fn poll_cancelled(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.state();
         if state.cancelled || state.informational > limits::MAX_INFORMATIONAL {
@@ -187,7 +188,7 @@ impl Exchange {
         Poll::Pending
     }
 
-    /// Ready with the next request bytes after an upgrade, and with None after the host has ended them.
+    /// Waits for the next request bytes after an upgrade: ready with None after the host has ended them.
     pub fn poll_body(&self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
         let mut state = self.state();
         match state.body.pop_front() {

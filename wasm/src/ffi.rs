@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use std::cell::RefCell;
 
 /// The version of the ABI, raised when a signature or a layout changes. The host refuses a module of another version.
-const ABI_VERSION: u32 = 4;
+const ABI_VERSION: u32 = 5;
 
 thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
@@ -27,14 +27,12 @@ pub extern "C" fn abi_version() -> u32 {
     ABI_VERSION
 }
 
-/// Sets the module up; the host calls it once, before any other function. `host_aead`: 1 when the host offers AES-GCM
-/// (`host.rs`).
+/// Sets the module up; the host calls it once, before any other function. `ciphers`: the host's ciphers, as the sum of
+/// their numbers (`cipher.rs`).
 #[no_mangle]
-pub extern "C" fn init(host_aead: u32) -> i32 {
-    call(|engine| {
-        engine.set_host_aead(host_aead == 1);
-        Ok(0)
-    })
+pub extern "C" fn init(ciphers: u32) -> i32 {
+    crate::host::set_ciphers(ciphers);
+    0
 }
 
 /// The address of the input buffer, which never moves.

@@ -1,4 +1,21 @@
-//! The host's AES-GCM, which the module calls synchronously. WASI gives the clock and the randomness.
+//! The host's ciphers, which the module calls synchronously. WASI gives the clock and the randomness.
+
+use crate::cipher::Cipher;
+use std::cell::Cell;
+
+thread_local! {
+    static CIPHERS: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Sets the host's ciphers, as the sum of their numbers. Until then the host has none.
+pub fn set_ciphers(numbers: u32) {
+    CIPHERS.set(numbers);
+}
+
+/// Whether the host has this cipher.
+pub fn has(cipher: Cipher) -> bool {
+    CIPHERS.get() & cipher as u32 != 0
+}
 
 /// A key that the host holds until this value is dropped.
 pub struct HostKey(u32);
@@ -7,9 +24,9 @@ pub struct HostKey(u32);
 pub struct HostRefused;
 
 impl HostKey {
-    /// A key of 16 or 32 bytes.
-    pub fn new(key: &[u8]) -> Self {
-        Self(imports::new_key(key))
+    /// A key of 16 or 32 bytes for AES-GCM, of 32 for ChaCha20-Poly1305.
+    pub fn new(cipher: Cipher, key: &[u8]) -> Self {
+        Self(imports::new_key(cipher, key))
     }
 
     /// Decrypts ciphertext and tag in place.
@@ -39,10 +56,12 @@ impl Drop for HostKey {
 
 #[cfg(target_arch = "wasm32")]
 mod imports {
+    use super::Cipher;
+
     mod raw {
         #[link(wasm_import_module = "lasthop")]
         extern "C" {
-            pub fn aead_new_key(key: *const u8, key_bytes: usize) -> u32;
+            pub fn aead_new_key(cipher: u32, key: *const u8, key_bytes: usize) -> u32;
             pub fn aead_free_key(handle: u32);
             pub fn aead_open(
                 handle: u32,
@@ -63,9 +82,9 @@ mod imports {
         }
     }
 
-    pub fn new_key(key: &[u8]) -> u32 {
+    pub fn new_key(cipher: Cipher, key: &[u8]) -> u32 {
         // SAFETY: the host reads `key.len()` bytes during the call and keeps a copy; the slice outlives the call.
-        unsafe { raw::aead_new_key(key.as_ptr(), key.len()) }
+        unsafe { raw::aead_new_key(cipher as u32, key.as_ptr(), key.len()) }
     }
 
     pub fn free_key(handle: u32) {
@@ -89,10 +108,11 @@ mod imports {
     }
 }
 
-/// The host of native tests: ring's AES-GCM, with a count of the calls.
+/// The host of native tests: ring's ciphers, with a count of the calls.
 #[cfg(not(target_arch = "wasm32"))]
 pub mod imports {
-    use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_256_GCM};
+    use super::Cipher;
+    use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
     use std::cell::RefCell;
     use std::collections::HashMap;
 
@@ -113,9 +133,9 @@ pub mod imports {
         pub static TEST_HOST: RefCell<TestHost> = RefCell::default();
     }
 
-    pub fn new_key(key: &[u8]) -> u32 {
-        let algorithm = if key.len() == 16 { &AES_128_GCM } else { &AES_256_GCM };
-        let key = LessSafeKey::new(UnboundKey::new(algorithm, key).expect("16 or 32 bytes"));
+    pub fn new_key(cipher: Cipher, key: &[u8]) -> u32 {
+        let algorithm = cipher.algorithm(key.len());
+        let key = LessSafeKey::new(UnboundKey::new(algorithm, key).expect("a key of the algorithm's length"));
         TEST_HOST.with_borrow_mut(|host| {
             host.next += 1;
             host.keys.insert(host.next, key);

@@ -20,7 +20,7 @@ use std::sync::PoisonError;
 pub struct Open {
     wire: Rc<RefCell<Wire>>,
     tasks: Tasks,
-    /// None after the connection was closed, and when hyper's client could not start.
+    /// hyper's handle for requests; None after the connection was closed, and when hyper's client could not start.
     sender: Option<Sender>,
     protocol: Protocol,
     scheme: &'static str,
@@ -96,7 +96,7 @@ impl Open {
     /// host.
     pub fn feed(&mut self, input: &[u8]) -> usize {
         if self.ended().is_some() {
-            return input.len(); // Nothing reads the bytes of an ended connection.
+            return input.len(); // The bytes of an ended connection are taken and dropped.
         }
         let mut taken = 0;
         while taken < input.len() {

@@ -4,7 +4,7 @@
 use crate::der::{expect, BIT_STRING, INTEGER, SEQUENCE};
 use rustls::pki_types::alg_id;
 
-/// Whether ring can verify a handshake signature of the key in this SubjectPublicKeyInfo. It cannot for RSA below 2048
+/// Whether ring can verify a handshake signature of the key in this SubjectPublicKeyInfo. ring cannot for RSA below 2048
 /// or above 8192 bits, RSA exponents that trust/ refuses, curves other than P-256 and P-384, and any other algorithm
 /// but Ed25519.
 pub fn is_usable(spki: &[u8]) -> bool {

@@ -6,6 +6,7 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod algorithms;
+pub mod cipher;
 mod codec;
 pub mod config;
 pub mod connection;
@@ -21,7 +22,7 @@ pub mod http;
 pub mod http_client;
 mod key;
 pub mod limits;
-mod record_key;
+mod records;
 mod refusal;
 mod report;
 mod request;
@@ -32,8 +33,6 @@ mod suites;
 mod table;
 mod tasks;
 mod tls;
-mod tls12_records;
-mod tls13_records;
 mod upgrade;
 mod verifier;
 mod wire;

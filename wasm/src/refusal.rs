@@ -1,36 +1,20 @@
 //! The alert that tells the peer of the host's refusal.
 //!
-//! rustls has no asynchronous verifier. When the host's verdict comes, rustls has already queued its next messages (in
-//! TLS
-//! 1.3 Certificate and Finished), which must not leave. A refusal drops rustls' connection with them and makes the
-//! alert here, in the state of a client that refuses a chain: in TLS 1.2 unencrypted, before ChangeCipherSpec; in TLS
-//! 1.3 as record 0 under the handshake key (RFC 8446 §6). rustls' own record 0 is never sent, so no two ciphertexts on
-//! the wire share a nonce.
+//! When the host's verdict comes, rustls has already queued its next messages, because its verifier cannot wait for a
+//! verdict. In TLS 1.3 these are Certificate and Finished. They must not leave after a refusal, so a refusal drops
+//! rustls' connection and makes the alert here (RFC 8446 §6). TLS 1.2 is still before ChangeCipherSpec, where alerts are
+//! not encrypted. In TLS 1.3 the alert is record 0 under the handshake key. Record 0 of rustls itself is never sent, so
+//! no two ciphertexts on the wire have the same nonce.
 
-use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey, AES_128_GCM, AES_256_GCM, CHACHA20_POLY1305};
+use crate::cipher::Cipher;
+use ring::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
 use rustls::crypto::cipher::{make_tls13_aad, AeadKey, Iv};
-use rustls::CipherSuite;
 use std::cell::RefCell;
 
 /// The level of a fatal alert (RFC 8446 §6).
 const FATAL: u8 = 2;
 const ALERT: u8 = 21;
 const APPLICATION_DATA: u8 = 23;
-
-/// The cipher of a TLS 1.3 suite.
-#[derive(Clone, Copy)]
-pub struct Cipher(&'static ring::aead::Algorithm);
-
-impl Cipher {
-    pub fn of(suite: CipherSuite) -> Option<Self> {
-        match suite {
-            CipherSuite::TLS13_AES_128_GCM_SHA256 => Some(Self(&AES_128_GCM)),
-            CipherSuite::TLS13_AES_256_GCM_SHA384 => Some(Self(&AES_256_GCM)),
-            CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => Some(Self(&CHACHA20_POLY1305)),
-            _ => None,
-        }
-    }
-}
 
 /// The key and nonce for the one alert of a refused TLS 1.3 connection. `seal` consumes them, so the nonce is used
 /// once.
@@ -84,7 +68,7 @@ pub fn keep_first_write_key(cipher: Cipher, key: &AeadKey, iv: &Iv) {
         }
         let mut nonce = [0; 12];
         nonce.copy_from_slice(iv.as_ref());
-        *captured = UnboundKey::new(cipher.0, key.as_ref())
+        *captured = UnboundKey::new(cipher.algorithm(key.as_ref().len()), key.as_ref())
             .ok()
             .map(|unbound| AlertSeal { key: LessSafeKey::new(unbound), nonce });
     });

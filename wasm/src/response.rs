@@ -17,7 +17,7 @@ use std::pin::{pin, Pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-/// What the task of one request needs.
+/// The state of one request's task.
 pub struct RequestTask {
     pub exchange: Exchange,
     pub wire: Rc<RefCell<Wire>>,
@@ -29,7 +29,7 @@ pub struct RequestTask {
     pub delivered: u64,
     pub protocol: Protocol,
     pub ended: Ended,
-    /// Present when the request asks for an upgrade.
+    /// The handover of the connection, when the request asks for an upgrade.
     pub upgrade: Option<Upgrade>,
 }
 
@@ -206,7 +206,7 @@ impl RequestTask {
     }
 }
 
-/// What ends a wait for the response's body.
+/// The end of a wait for the response's body.
 enum Step {
     Frame(Result<Frame<Bytes>, hyper::Error>),
     End,

@@ -1,66 +1,62 @@
-//! The crypto provider: ring's, with two changes to its cipher suites.
+//! The crypto provider: ring's, with three changes to its cipher suites.
 //!
-//! 1. The host opens and seals AES-GCM records of [`crate::record_key::HOST_RECORD_BYTES`] or more, with AES-NI.
-//!    Smaller records stay in ring, because the call of the host costs more than the cipher.
-//! 2. The first write key of a TLS 1.3 client is captured, so that a refusal can send an encrypted alert although
+//! 1. Only suites with the configured ciphers are offered, in the configured order.
+//! 2. The host opens and seals large records (`records.rs`), with instructions of the processor that the module lacks.
+//! 3. The first write key of a TLS 1.3 client is captured, so that a refusal can send an encrypted alert although
 //!    rustls has already sealed a Finished that will never leave (`refusal.rs`).
-//!
-//! Without the host's cipher ChaCha20-Poly1305 comes first, because AES in WebAssembly is five times slower.
 
+use crate::cipher::Cipher;
+use crate::records::{Format, Records, TrafficKey};
 use crate::refusal;
-use crate::tls12_records::Tls12Gcm;
-use crate::tls13_records::Tls13Aead;
-use rustls::crypto::cipher::{Tls12AeadAlgorithm, Tls13AeadAlgorithm};
+use rustls::crypto::cipher::{
+    AeadKey, Iv, KeyBlockShape, MessageDecrypter, MessageEncrypter, Tls12AeadAlgorithm, Tls13AeadAlgorithm,
+    UnsupportedOperationError, NONCE_LEN as NONCE_BYTES,
+};
 use rustls::crypto::{ring as ring_provider, CipherSuiteCommon, CryptoProvider};
-use rustls::{CipherSuite, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
+use rustls::{ConnectionTrafficSecrets, SupportedCipherSuite, Tls12CipherSuite, Tls13CipherSuite};
 use std::sync::OnceLock;
 
-/// The provider of every configuration of this instance.
-pub fn provider(host_aead: bool) -> CryptoProvider {
-    let suites = if host_aead { shared(&WITH_HOST, true) } else { shared(&WITHOUT_HOST, false) };
-    let mut cipher_suites: Vec<SupportedCipherSuite> = suites.tls13.iter().map(SupportedCipherSuite::Tls13).collect();
-    cipher_suites.extend(suites.tls12.iter().map(SupportedCipherSuite::Tls12));
-    if !host_aead {
-        cipher_suites.sort_by_key(|suite| is_aes_gcm(suite.suite()));
+/// The provider of one configuration. `ciphers`: those that may be used, in order of preference. Suites of TLS 1.3 come
+/// before those of TLS 1.2.
+pub fn provider(ciphers: &[Cipher]) -> CryptoProvider {
+    let (tls13, tls12) = SUITES.get_or_init(suites);
+    let mut cipher_suites = Vec::new();
+    for cipher in ciphers {
+        let with = tls13.iter().filter(|suite| Cipher::of(suite.common.suite) == *cipher);
+        cipher_suites.extend(with.map(SupportedCipherSuite::Tls13));
+    }
+    for cipher in ciphers {
+        let with = tls12.iter().filter(|suite| Cipher::of(suite.common.suite) == *cipher);
+        cipher_suites.extend(with.map(SupportedCipherSuite::Tls12));
     }
     CryptoProvider { cipher_suites, ..ring_provider::default_provider() }
 }
 
-/// The suites of an instance. rustls wants `&'static` ones, so they are made once and not for each configuration.
-struct Suites {
-    tls13: Vec<Tls13CipherSuite>,
-    tls12: Vec<Tls12CipherSuite>,
-}
+/// All suites. rustls wants `&'static` ones, so they are made once and not for each configuration.
+static SUITES: OnceLock<(Vec<Tls13CipherSuite>, Vec<Tls12CipherSuite>)> = OnceLock::new();
 
-static WITH_HOST: OnceLock<Suites> = OnceLock::new();
-static WITHOUT_HOST: OnceLock<Suites> = OnceLock::new();
-
-fn shared(cell: &'static OnceLock<Suites>, host_aead: bool) -> &'static Suites {
-    cell.get_or_init(|| Suites::new(host_aead))
-}
-
-impl Suites {
-    fn new(host_aead: bool) -> Self {
-        let mut suites = Self { tls13: Vec::new(), tls12: Vec::new() };
-        for suite in ring_provider::ALL_CIPHER_SUITES {
-            match suite {
-                SupportedCipherSuite::Tls13(inner) => suites.tls13.push(Tls13CipherSuite {
-                    common: common(&inner.common),
-                    hkdf_provider: inner.hkdf_provider,
-                    aead_alg: tls13_aead(inner, host_aead),
-                    quic: None,
-                }),
-                SupportedCipherSuite::Tls12(inner) => suites.tls12.push(Tls12CipherSuite {
-                    common: common(&inner.common),
-                    prf_provider: inner.prf_provider,
-                    kx: inner.kx,
-                    sign: inner.sign,
-                    aead_alg: tls12_aead(inner, host_aead),
-                }),
-            }
+fn suites() -> (Vec<Tls13CipherSuite>, Vec<Tls12CipherSuite>) {
+    let (mut tls13, mut tls12) = (Vec::new(), Vec::new());
+    for suite in ring_provider::ALL_CIPHER_SUITES {
+        let cipher = Cipher::of(suite.suite());
+        // The boxes are never freed, because rustls wants `&'static` algorithms.
+        match suite {
+            SupportedCipherSuite::Tls13(ring) => tls13.push(Tls13CipherSuite {
+                common: common(&ring.common),
+                hkdf_provider: ring.hkdf_provider,
+                aead_alg: Box::leak(Box::new(Tls13Aead { ring: ring.aead_alg, cipher })),
+                quic: None,
+            }),
+            SupportedCipherSuite::Tls12(ring) => tls12.push(Tls12CipherSuite {
+                common: common(&ring.common),
+                prf_provider: ring.prf_provider,
+                kx: ring.kx,
+                sign: ring.sign,
+                aead_alg: Box::leak(Box::new(Tls12Aead { ring: ring.aead_alg, cipher })),
+            }),
         }
-        suites
     }
+    (tls13, tls12)
 }
 
 fn common(from: &CipherSuiteCommon) -> CipherSuiteCommon {
@@ -71,29 +67,62 @@ fn common(from: &CipherSuiteCommon) -> CipherSuiteCommon {
     }
 }
 
-fn is_aes_gcm(suite: CipherSuite) -> bool {
-    matches!(
-        suite,
-        CipherSuite::TLS13_AES_128_GCM_SHA256
-            | CipherSuite::TLS13_AES_256_GCM_SHA384
-            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
-            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
-            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
-            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
-    )
+/// The AEAD of a TLS 1.3 suite.
+struct Tls13Aead {
+    ring: &'static dyn Tls13AeadAlgorithm,
+    cipher: Cipher,
 }
 
-/// The AEAD of a suite, in a box that is never freed: `aead_alg` must be `&'static`, and [`shared`] calls this once.
-fn tls13_aead(inner: &'static Tls13CipherSuite, host_aead: bool) -> &'static dyn Tls13AeadAlgorithm {
-    let host = host_aead && is_aes_gcm(inner.common.suite);
-    Box::leak(Box::new(Tls13Aead { inner: inner.aead_alg, cipher: refusal::Cipher::of(inner.common.suite), host }))
+impl Tls13AeadAlgorithm for Tls13Aead {
+    fn encrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageEncrypter> {
+        refusal::keep_first_write_key(self.cipher, &key, &iv);
+        let own_key = TrafficKey::new(self.cipher, &key, &[iv.as_ref()], Format::Tls13);
+        Box::new(Records { key: own_key, ring: self.ring.encrypter(key, iv) })
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: Iv) -> Box<dyn MessageDecrypter> {
+        let own_key = TrafficKey::new(self.cipher, &key, &[iv.as_ref()], Format::Tls13);
+        Box::new(Records { key: own_key, ring: self.ring.decrypter(key, iv) })
+    }
+
+    fn key_len(&self) -> usize {
+        self.ring.key_len()
+    }
+
+    fn extract_keys(&self, _: AeadKey, _: Iv) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
+    }
 }
 
-/// The AEAD of a suite, as [`tls13_aead`] makes it.
-fn tls12_aead(inner: &'static Tls12CipherSuite, host_aead: bool) -> &'static dyn Tls12AeadAlgorithm {
-    if host_aead && is_aes_gcm(inner.common.suite) {
-        Box::leak(Box::new(Tls12Gcm(inner.aead_alg)))
-    } else {
-        inner.aead_alg
+/// The AEAD of a TLS 1.2 suite.
+struct Tls12Aead {
+    ring: &'static dyn Tls12AeadAlgorithm,
+    cipher: Cipher,
+}
+
+impl Tls12AeadAlgorithm for Tls12Aead {
+    fn encrypter(&self, key: AeadKey, iv: &[u8], extra: &[u8]) -> Box<dyn MessageEncrypter> {
+        let format = Format::Tls12 { explicit_bytes: NONCE_BYTES - iv.len() };
+        let own_key = TrafficKey::new(self.cipher, &key, &[iv, extra], format);
+        Box::new(Records { key: own_key, ring: self.ring.encrypter(key, iv, extra) })
+    }
+
+    fn decrypter(&self, key: AeadKey, iv: &[u8]) -> Box<dyn MessageDecrypter> {
+        let format = Format::Tls12 { explicit_bytes: NONCE_BYTES - iv.len() };
+        let own_key = TrafficKey::new(self.cipher, &key, &[iv], format);
+        Box::new(Records { key: own_key, ring: self.ring.decrypter(key, iv) })
+    }
+
+    fn key_block_shape(&self) -> KeyBlockShape {
+        self.ring.key_block_shape()
+    }
+
+    fn extract_keys(
+        &self,
+        _: AeadKey,
+        _: &[u8],
+        _: &[u8],
+    ) -> Result<ConnectionTrafficSecrets, UnsupportedOperationError> {
+        Err(UnsupportedOperationError)
     }
 }

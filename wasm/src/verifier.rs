@@ -15,8 +15,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 use webpki::RawPublicKeyEntity;
 
-/// What the verifier saw in one step of a handshake. rustls shows it to the verifier alone, which all connections of a
-/// configuration share.
+/// The parts of one handshake step that rustls shows to the verifier alone, which all connections of a configuration
+/// share.
 #[derive(Default)]
 pub struct Observed {
     /// The stapled OCSP response, or empty.

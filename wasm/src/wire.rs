@@ -97,7 +97,7 @@ impl Wire {
     /// ones.
     pub fn feed(&mut self, input: &[u8]) -> usize {
         if self.ended || self.failure.is_some() {
-            return input.len(); // Nothing reads the bytes of an ended wire.
+            return input.len(); // The bytes of an ended wire are taken and dropped.
         }
         let taken = match &mut self.transport {
             Transport::Tls(tls) => {

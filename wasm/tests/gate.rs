@@ -2,6 +2,7 @@
 //! the stream cut at every byte.
 mod peer;
 
+use lasthop_tls::cipher::Cipher;
 use lasthop_tls::connection::{Connection, Phase};
 use lasthop_tls::error::Code;
 use lasthop_tls::host::imports::TEST_HOST;
@@ -183,13 +184,13 @@ fn garbage_is_an_error_not_a_panic() {
 fn bad_configurations_and_names_are_refused() {
     for (min, max) in [(3, 2), (0, 3), (2, 4)] {
         assert_eq!(
-            lasthop_tls::config::Config::parse(&peer::config(min, max, &[]), true).err().unwrap().code,
+            lasthop_tls::config::Config::parse(&peer::config(min, max, &[], &Cipher::ALL)).err().unwrap().code,
             Code::BadArgument
         );
     }
-    let good = peer::config(2, 3, &["h2"]);
+    let good = peer::config(2, 3, &["h2"], &Cipher::ALL);
     for cut in 0..good.len() {
-        assert!(lasthop_tls::config::Config::parse(&good[..cut], true).is_err());
+        assert!(lasthop_tls::config::Config::parse(&good[..cut]).is_err());
     }
     for name in [&b"10.0.0.1"[..], b"", b"\xff", b"a..b"] {
         assert_eq!(Connection::tls(&parsed(2, 3, &[]), name).err().unwrap().code, Code::BadArgument);

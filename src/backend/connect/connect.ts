@@ -1,5 +1,5 @@
 /** The steps from an endpoint to a connection that may carry requests: dial, TLS, verdict. */
-import type { BundleBackend, BundleEndpoint } from "../../bundle/types.ts";
+import type { BundleBackend, BundleEndpoint, Sha256Hex } from "../../bundle/types.ts";
 import type { Connection } from "../engine/connection.ts";
 import { ConnectionError } from "../engine/errors.ts";
 import { type Opened, openPlain, openTls, type TlsTarget } from "../engine/handshake.ts";
@@ -7,6 +7,7 @@ import { type BackendFailure, transportFailure } from "../failure.ts";
 import { type ByteStream, DialError, type Runtime } from "../runtime.ts";
 import { failureOf } from "./failures.ts";
 import type { Policies, Protocols } from "./policies.ts";
+import { watchRecords } from "./record-lengths.ts";
 
 /** The outcome of connecting to one endpoint. */
 export type Connected =
@@ -60,7 +61,7 @@ interface SessionRefused {
 }
 
 async function dialAndOpen(options: ConnectOptions): Promise<Connected | SessionRefused> {
-  const { backend, endpoint, protocols, policies, runtime, signal, onAccepted } = options;
+  const { backend, endpoint, policies, runtime, signal, onAccepted } = options;
   let stream: ByteStream;
   try {
     stream = await runtime.dial(endpoint, signal);
@@ -81,25 +82,36 @@ async function dialAndOpen(options: ConnectOptions): Promise<Connected | Session
       const protocol = backend.protocol === "h2c" ? "h2c" : "http/1.1";
       return opened(openPlain(policies.instance(), stream, { protocol, signal }));
     }
-    case "tls": {
-      try {
-        const { config, sni, digest: policyDigest, verifier } = policies.get(transport.policy, protocols);
-        let resumed = false;
-        const judge: TlsTarget["judge"] = (presented) => {
-          ({ resumed } = presented);
-          return verifier.verify(presented.chain, runtime.now(), { ocspResponse: presented.ocspResponse, resumed });
-        };
-        const result = opened(await openTls(stream, { config, sni, policyDigest, judge, signal }));
-        if (!resumed || result.kind !== "failed" || result.failure.kind !== "chain-refused") return result;
-        policies.forgetSessions(policyDigest, protocols, config);
-        return { kind: "session-refused", failure: result.failure };
-      } catch (error) {
-        stream.close();
-        // The engine trapped while it read the policy. Any other error is a bug of ours.
-        if (error instanceof ConnectionError && error.code === "engine-trapped") return notConnected(failureOf(error));
-        throw error;
-      }
-    }
+    case "tls":
+      return openVerified(stream, transport.policy, options);
+  }
+}
+
+/** TLS over `stream` under a policy, with the cipher first that suits the endpoint's records. */
+async function openVerified(
+  stream: ByteStream,
+  policyDigest: Sha256Hex,
+  { endpoint, protocols, policies, runtime, signal }: ConnectOptions,
+): Promise<Connected | SessionRefused> {
+  try {
+    const ready = policies.get(policyDigest, protocols, endpoint);
+    const { config, sni, verifier, ciphers, costs } = ready;
+    const watched = costs === null ? stream : watchRecords(stream, (bytes) => costs.add(bytes));
+    let resumed = false;
+    const judge: TlsTarget["judge"] = (presented) => {
+      ({ resumed } = presented);
+      return verifier.verify(presented.chain, runtime.now(), { ocspResponse: presented.ocspResponse, resumed });
+    };
+    const result = opened(await openTls(watched, { config, sni, policyDigest, judge, signal }));
+    if (result.kind === "open" && costs !== null) result.connection.retireWhen(() => costs.order !== ciphers);
+    if (!resumed || result.kind !== "failed" || result.failure.kind !== "chain-refused") return result;
+    policies.forgetSessions(ready, protocols);
+    return { kind: "session-refused", failure: result.failure };
+  } catch (error) {
+    stream.close();
+    // The engine trapped while it read the policy. Any other error is a bug of ours.
+    if (error instanceof ConnectionError && error.code === "engine-trapped") return notConnected(failureOf(error));
+    throw error;
   }
 }
 

@@ -1,12 +1,13 @@
 /** The policies of a bundle, ready for use: for each a verifier and a TLS configuration, made when first used. */
 import { fromBase64 } from "../../bundle/bytes.ts";
 import type { Secrets } from "../../bundle/secrets.ts";
-import type { Bundle, BundlePolicy, Sha256Hex } from "../../bundle/types.ts";
+import type { Bundle, BundleEndpoint, BundlePolicy, Cipher, Sha256Hex } from "../../bundle/types.ts";
 import { CertificateStore, createVerifier, type Verifier } from "../../trust/index.ts";
 import type { TlsConfig, TlsConfigSpec } from "../engine/tls-config.ts";
 import type { Instance } from "../engine/instance.ts";
 import { witnessOf } from "../engine/witness.ts";
 import type { Runtime } from "../runtime.ts";
+import { CIPHER_ORDERS, EndpointCosts, orderOfRuntime, type RecordCosts } from "./ciphers.ts";
 import { Instances } from "./instances.ts";
 
 /** What ALPN offers: all protocols of the policy, or only the one on which an upgrade can be asked for. */
@@ -18,6 +19,10 @@ export interface ReadyPolicy {
   readonly sni: string;
   readonly verifier: Verifier;
   readonly config: TlsConfig;
+  /** The ciphers that `config` offers, in order. */
+  readonly ciphers: readonly Cipher[];
+  /** What the endpoint's records cost; null where the policy or the runtime decides the order of ciphers. */
+  readonly costs: RecordCosts | null;
 }
 
 /** The policies of one bundle. */
@@ -25,6 +30,7 @@ export class Policies {
   readonly #bundle: Bundle;
   readonly #runtime: Runtime;
   readonly #instances: Instances;
+  readonly #costs: EndpointCosts;
   readonly #identity: TlsConfigSpec["clientIdentity"];
   readonly #verifiers = new Map<Sha256Hex, Verifier>();
   /** Parsed certificates, shared by all verifiers, so that a CA of several policies is read once. */
@@ -39,6 +45,7 @@ export class Policies {
     this.#runtime = runtime;
     this.#identity = clientIdentity(bundle, secrets);
     this.#instances = before === null ? new Instances(runtime) : before.#instances;
+    this.#costs = before === null ? new EndpointCosts() : before.#costs;
     this.#certificates = before === null ? new CertificateStore(runtime.sha256) : before.#certificates;
     for (const [digest, verifier] of before === null ? [] : before.#verifiers) {
       if (digest in bundle.policies) this.#verifiers.set(digest, verifier);
@@ -55,21 +62,26 @@ export class Policies {
     return this.#instances.memoryBytes;
   }
 
-  /** The policy with this digest, ready for a connection. */
-  get(digest: Sha256Hex, protocols: Protocols): ReadyPolicy {
+  /** The policy with this digest, ready for a connection to the endpoint. */
+  get(digest: Sha256Hex, protocols: Protocols, endpoint: BundleEndpoint): ReadyPolicy {
     const policy = this.policy(digest);
-    const config = this.#instances.configured(this.#configKey(digest, protocols), () => ({
+    const fixedOrder = policy.ciphers ?? orderOfRuntime(this.#runtime.aead?.().ciphers ?? []);
+    const costs = this.#costs.of(digest, endpoint);
+    const ciphers = fixedOrder ?? costs.order;
+    const config = this.#instances.configured(this.#configKey(digest, protocols, ciphers), () => ({
       alpn: protocols === "any" ? policy.alpn : [protocols],
       minVersion: policy.minTlsVersion,
       maxVersion: policy.maxTlsVersion,
+      ciphers,
       clientIdentity: this.#identity,
     }));
-    return { digest, sni: policy.sni, verifier: this.#verifier(digest, policy), config };
+    const verifier = this.#verifier(digest, policy);
+    return { digest, sni: policy.sni, verifier, config, ciphers, costs: fixedOrder === null ? costs : null };
   }
 
   /** Frees a policy's tickets after a resumed session was refused, so that the next handshake is a full one. */
-  forgetSessions(digest: Sha256Hex, protocols: Protocols, config: TlsConfig): void {
-    this.#instances.drop(this.#configKey(digest, protocols), config);
+  forgetSessions({ digest, ciphers, config }: ReadyPolicy, protocols: Protocols): void {
+    this.#instances.drop(this.#configKey(digest, protocols, ciphers), config);
   }
 
   /** The policy with this digest, as the bundle has it. */
@@ -83,15 +95,21 @@ export class Policies {
   dropOthers(): void {
     const keys = new Set(
       Object.keys(this.#bundle.policies).flatMap((digest) => [
-        this.#configKey(digest, "any"),
-        this.#configKey(digest, "http/1.1"),
+        ...this.#configKeys(digest, "any"),
+        ...this.#configKeys(digest, "http/1.1"),
       ]),
     );
     this.#instances.retain((key) => keys.has(key));
   }
 
-  #configKey(digest: Sha256Hex, protocols: Protocols): string {
-    return `${digest} ${this.#bundle.clientCertificate ?? "-"} ${protocols}`;
+  /** The keys of every order of ciphers that a policy may have. */
+  #configKeys(digest: Sha256Hex, protocols: Protocols): string[] {
+    const { ciphers } = this.policy(digest);
+    return (ciphers === null ? CIPHER_ORDERS : [ciphers]).map((order) => this.#configKey(digest, protocols, order));
+  }
+
+  #configKey(digest: Sha256Hex, protocols: Protocols, ciphers: readonly Cipher[]): string {
+    return `${digest} ${this.#bundle.clientCertificate ?? "-"} ${protocols} ${ciphers.join()}`;
   }
 
   #verifier(digest: Sha256Hex, policy: BundlePolicy): Verifier {

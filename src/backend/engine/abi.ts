@@ -1,17 +1,18 @@
 /**
- * The ABI of the module: its functions, and the numbers that `wasm/src/ffi.rs`, `report.rs`, `error.rs` and
+ * The ABI of the module: its functions, and the numbers that `wasm/src/ffi.rs`, `report.rs`, `error.rs`, `cipher.rs` and
  * `connection.rs` define.
  */
+import type { Cipher } from "../../bundle/types.ts";
 
 /** The version of the ABI; an instance refuses a module of another version. */
-export const ABI_VERSION = 4;
+export const ABI_VERSION = 5;
 
 /** The functions of the module. Each answers a number at or above 0, or -1 with a failure in the report. */
 export interface Exports {
   readonly memory: WebAssembly.Memory;
   _initialize(): void;
   abi_version(): number;
-  init(hostAead: number): number;
+  init(ciphers: number): number;
   input_pointer(): number;
   input_capacity(): number;
   report_pointer(): number;
@@ -60,6 +61,9 @@ export type StatusExports = Pick<
   | "next_ready"
   | "response_next"
 >;
+
+/** The numbers of ciphers (`wasm/src/cipher.rs`). A set of ciphers is the sum of their numbers. */
+export const CIPHERS: Readonly<Record<Cipher, number>> = { "aes-gcm": 1, "chacha20-poly1305": 2 };
 
 /** Indices into the report, eight u32. */
 export const REPORT = { status: 0, pointer: 1, length: 2, code: 3, aux: 4, sent: 5, capacity: 6, inFlight: 7 } as const;

@@ -28,6 +28,7 @@ export class Connection {
   readonly protocol: "h2" | "h2c" | "http/1.1";
   /** Resolves when the connection is over and its stream closed. */
   readonly closed: Promise<void>;
+  #isRetired: () => boolean = () => false;
 
   constructor(pump: Pump, security: Security) {
     this.#pump = pump;
@@ -37,11 +38,16 @@ export class Connection {
   }
 
   /**
-   * Whether the connection is not known to be over, nor going away (GOAWAY; requests in flight then still finish). When
-   * the peer has closed the connection and nothing has shown that yet, the next request fails.
+   * Whether the connection is neither retired nor known to be over or going away (GOAWAY; requests in flight then still
+   * finish). When the peer has closed the connection and nothing has shown that yet, the next request fails.
    */
   get alive(): boolean {
-    return this.#pump.endReason === null && !this.#pump.module.isDraining;
+    return this.#pump.endReason === null && !this.#pump.module.isDraining && !this.#isRetired();
+  }
+
+  /** Lets no exchange begin once `isRetired` answers true, because a new connection would do better. */
+  retireWhen(isRetired: () => boolean): void {
+    this.#isRetired = isRetired;
   }
 
   /** Whether a request can start now. */

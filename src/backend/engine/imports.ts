@@ -1,5 +1,6 @@
-/** Functions that the module imports: the cipher of the runtime, and the part of WASI that Rust's standard library needs. */
+/** Functions that the module imports: the ciphers of the runtime, and the part of WASI that Rust's standard library needs. */
 import type { Runtime, RuntimeAead } from "../runtime.ts";
+import { CIPHERS } from "./abi.ts";
 
 /** The parts of a {@link Runtime} that WASI's functions need. */
 type WasiRuntime = Pick<Runtime, "now" | "monotonicMs" | "randomFill">;
@@ -8,8 +9,8 @@ type WasiRuntime = Pick<Runtime, "now" | "monotonicMs" | "randomFill">;
 type Imports = Record<string, (...args: number[]) => number | void>;
 
 /**
- * The host's cipher for large records (`wasm/src/host.rs`). A failure is an answer, because no exception may pass through
- * Rust's frames.
+ * The runtime's ciphers for large records (`wasm/src/host.rs`). A failure is an answer, because no exception may pass
+ * through Rust's frames.
  */
 export function aeadImports(aead: RuntimeAead | null, memory: () => ArrayBuffer): Imports {
   const view = (pointer: number, length: number) => new Uint8Array(memory(), pointer, length);
@@ -21,7 +22,10 @@ export function aeadImports(aead: RuntimeAead | null, memory: () => ArrayBuffer)
     }
   };
   return {
-    aead_new_key: (key = 0, length = 0) => aead?.newKey(view(key, length)) ?? 0,
+    aead_new_key: (number = 0, key = 0, length = 0) => {
+      const cipher = aead?.ciphers.find((each) => CIPHERS[each] === number);
+      return aead === null || cipher === undefined ? 0 : aead.newKey(cipher, view(key, length));
+    },
     aead_free_key: (handle = 0) => aead?.freeKey(handle),
     aead_open: (handle = 0, nonce = 0, aad = 0, aadLength = 0, buffer = 0, length = 0) =>
       answerOf((cipher) => cipher.open(handle, view(nonce, 12), view(aad, aadLength), view(buffer, length))),

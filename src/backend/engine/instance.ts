@@ -1,6 +1,6 @@
 /** One instance of the module: calls into it, its memory, and its end by a trap. */
 import type { Runtime } from "../runtime.ts";
-import { ABI_VERSION, type Exports, REPORT, REPORT_WORDS } from "./abi.ts";
+import { ABI_VERSION, CIPHERS, type Exports, REPORT, REPORT_WORDS } from "./abi.ts";
 import { ConnectionError, fromReport } from "./errors.ts";
 import { aeadImports, wasiImports } from "./imports.ts";
 import { SpareBuffers } from "./spare-buffers.ts";
@@ -36,16 +36,17 @@ export class Instance {
       if (exports === null) throw new TypeError("the module called an import before it was instantiated");
       return exports.memory.buffer;
     };
+    const aead = runtime.aead?.() ?? null;
     const instance = new WebAssembly.Instance(runtime.tlsModule, {
       wasi_snapshot_preview1: wasiImports(runtime, memory),
-      lasthop: aeadImports(runtime.aead?.() ?? null, memory),
+      lasthop: aeadImports(aead, memory),
     });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own module; its ABI version is checked below
     exports = instance.exports as unknown as Exports;
     exports._initialize();
     if (exports.abi_version() !== ABI_VERSION)
       throw new TypeError("wasm/dist/lasthop_tls.wasm is of another ABI: run `npm run wasm`");
-    exports.init(runtime.aead === null ? 0 : 1);
+    exports.init((aead?.ciphers ?? []).reduce((sum, cipher) => sum + CIPHERS[cipher], 0));
     this.#exports = exports;
     this.#inputPointer = exports.input_pointer();
     this.#reportPointer = exports.report_pointer();

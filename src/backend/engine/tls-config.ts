@@ -1,5 +1,6 @@
 /** TLS configurations in an instance of the module: what ClientHellos offer, and the session tickets of their connections. */
-import type { TlsVersion } from "../../bundle/types.ts";
+import type { Cipher, TlsVersion } from "../../bundle/types.ts";
+import { CIPHERS } from "./abi.ts";
 import { Writer } from "./codec.ts";
 import type { Instance } from "./instance.ts";
 import { type OfferSource, type Offers, readOffers } from "./client-hello-offers.ts";
@@ -10,6 +11,8 @@ export interface TlsConfigSpec {
   readonly alpn: readonly string[];
   readonly minVersion: TlsVersion;
   readonly maxVersion: TlsVersion;
+  /** The ciphers that may be used, in order of preference. */
+  readonly ciphers: readonly Cipher[];
   /**
    * The certificate that the Gateway presents: the chain in DER, the end-entity certificate first, and the key in PKCS#8
    * DER, which the module overwrites in its input once the key is read.
@@ -22,6 +25,8 @@ export function createTlsConfig(instance: Instance, spec: TlsConfigSpec): TlsCon
   const writer = new Writer(instance.input);
   writer.u8(wireVersion(spec.minVersion));
   writer.u8(wireVersion(spec.maxVersion));
+  writer.u8(spec.ciphers.length);
+  for (const cipher of spec.ciphers) writer.u8(CIPHERS[cipher]);
   writer.u8(spec.alpn.length);
   for (const protocol of spec.alpn) writer.short(protocol);
   const chain = spec.clientIdentity?.chain ?? [];

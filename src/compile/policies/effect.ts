@@ -84,6 +84,7 @@ export function judgePolicy(
     minTlsVersion: options.minTlsVersion,
     maxTlsVersion: options.maxTlsVersion,
     alpn: options.alpn,
+    ciphers: options.ciphers,
     profile: options.profile,
     spkiPins: options.spkiPins,
     crls: crls?.crls ?? null,

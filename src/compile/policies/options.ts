@@ -1,4 +1,4 @@
-/** `options` of a BackendTLSPolicy: seven keys under lasthop.dev/, each of them enforced. Any other key refuses the policy. */
+/** `options` of a BackendTLSPolicy: eight keys under lasthop.dev/, each of them enforced. Any other key refuses the policy. */
 import type { BundlePolicy, TlsVersion } from "../../bundle/types.ts";
 import type { Problem } from "../diagnostics/diagnostics.ts";
 import { badOption, unknownOption } from "./problems.ts";
@@ -6,7 +6,7 @@ import { badOption, unknownOption } from "./problems.ts";
 /** The options of a policy, defaults set. */
 type PolicyOptions = Pick<
   BundlePolicy,
-  "alpn" | "maxChainDepth" | "maxTlsVersion" | "minTlsVersion" | "profile" | "spkiPins"
+  "alpn" | "ciphers" | "maxChainDepth" | "maxTlsVersion" | "minTlsVersion" | "profile" | "spkiPins"
 > & {
   /** Names of ConfigMaps in the policy's namespace, sorted; null: the option is not set. */
   readonly crlRefs: readonly string[] | null;
@@ -16,6 +16,7 @@ const DEFAULTS: PolicyOptions = {
   minTlsVersion: "1.2",
   maxTlsVersion: "1.3",
   alpn: ["h2", "http/1.1"],
+  ciphers: null,
   profile: "private",
   spkiPins: [],
   crlRefs: null,
@@ -40,6 +41,13 @@ const PARSERS: Readonly<Record<string, (value: string) => OptionResult>> = {
     return known === undefined || known.length === 0 || known.length !== alpn?.length
       ? '"h2", "http/1.1" or both, comma separated in order of preference'
       : { alpn: known };
+  },
+  "lasthop.dev/ciphers": (value) => {
+    const ciphers = commaList(value);
+    const known = ciphers?.filter((name) => name === "aes-gcm" || name === "chacha20-poly1305");
+    return known === undefined || known.length === 0 || known.length !== ciphers?.length
+      ? '"aes-gcm", "chacha20-poly1305" or both, comma separated in order of preference'
+      : { ciphers: known };
   },
   "lasthop.dev/x509-profile": (value) =>
     value === "private" || value === "strict" ? { profile: value } : '"private" or "strict"',

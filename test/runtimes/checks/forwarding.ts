@@ -8,7 +8,7 @@ import { text } from "node:stream/consumers";
 import type { At, Check } from "../check.ts";
 import { ask } from "../clients.ts";
 import { REFUSED } from "../cluster.ts";
-import { BUN, WORKERD } from "./lacks.ts";
+import { BUN, FIRST_SUITE, WORKERD } from "./lacks.ts";
 
 const BODY = Buffer.alloc(3 << 20, "lasthop");
 const DIGEST = createHash("sha256").update(BODY).digest("hex");
@@ -44,6 +44,13 @@ export const FORWARDING: readonly Check[] = [
       equal((await requestBytes(name)) - before, 0);
     },
   })),
+  {
+    name: "the cipher offered first to a backend with small records",
+    async run({ port, runtime }) {
+      const { status, text } = await ask(port(80), "mutual.example.com", "/");
+      deepEqual([status, JSON.parse(text).cipher], [200, FIRST_SUITE[runtime]]);
+    },
+  },
   {
     name: "a backend over HTTP/2",
     async run({ port }) {

@@ -18,6 +18,14 @@ export const DENO = { heads: "on Deno it waits for the body's first bytes" } as 
 /** The reasons of Bun. */
 export const BUN = { trailers: "dropped on the way to an HTTP/1.1 client" } as const;
 
+/** The suite that a backend gets which follows the gateway's order: Bun's `node:crypto` has no ChaCha20-Poly1305. */
+export const FIRST_SUITE = {
+  node: "TLS_CHACHA20_POLY1305_SHA256",
+  deno: "TLS_CHACHA20_POLY1305_SHA256",
+  bun: "TLS_AES_256_GCM_SHA384",
+  workerd: "TLS_CHACHA20_POLY1305_SHA256",
+} as const;
+
 /**
  * The most bytes of a body that a runtime may buffer while one side does not read. Bun itself buffers 1 MB: it reads 512 kB
  * at a time, and once more after `pause`. workerd itself buffers 0.5 MB of a response.

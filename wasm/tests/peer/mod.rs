@@ -2,15 +2,20 @@
 //! socket.
 #![allow(dead_code)] // Each test file uses some of the functions.
 
+use lasthop_tls::cipher::Cipher;
 use lasthop_tls::config::Config;
 use lasthop_tls::connection::{Connection, Phase};
 use lasthop_tls::exchange::Event;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, SupportedProtocolVersion};
 use std::io::{Read, Write};
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// The number of a host with both ciphers.
+pub const BOTH: u32 = 3;
 
 pub const SNI: &[u8] = b"backend.internal";
 
@@ -31,9 +36,18 @@ pub fn identity() -> Identity {
 
 /// The configuration of a server. `alpn`: the protocols that the server supports.
 pub fn server(identity: &Identity, versions: &[&'static SupportedProtocolVersion], alpn: &[&str]) -> Arc<ServerConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    server_from(rustls::crypto::ring::default_provider(), identity, versions, alpn)
+}
+
+/// The configuration of a server with the suites of `provider`.
+pub fn server_from(
+    provider: CryptoProvider,
+    identity: &Identity,
+    versions: &[&'static SupportedProtocolVersion],
+    alpn: &[&str],
+) -> Arc<ServerConfig> {
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(identity.key.clone()));
-    let mut config = ServerConfig::builder_with_provider(provider.clone())
+    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
         .with_protocol_versions(versions)
         .unwrap()
         .with_no_client_auth()
@@ -45,8 +59,10 @@ pub fn server(identity: &Identity, versions: &[&'static SupportedProtocolVersion
 }
 
 /// A configuration without a client identity, as the host encodes it.
-pub fn config(min: u8, max: u8, alpn: &[&str]) -> Vec<u8> {
-    let mut out = vec![min, max, alpn.len() as u8];
+pub fn config(min: u8, max: u8, alpn: &[&str], ciphers: &[Cipher]) -> Vec<u8> {
+    let mut out = vec![min, max, ciphers.len() as u8];
+    out.extend(ciphers.iter().map(|cipher| *cipher as u8));
+    out.push(alpn.len() as u8);
     for name in alpn {
         out.extend_from_slice(&(name.len() as u16).to_le_bytes());
         out.extend_from_slice(name.as_bytes());
@@ -56,8 +72,10 @@ pub fn config(min: u8, max: u8, alpn: &[&str]) -> Vec<u8> {
     out
 }
 
+/// A configuration with both ciphers, AES-GCM first, and a host that has both.
 pub fn parsed(min: u8, max: u8, alpn: &[&str]) -> Rc<Config> {
-    Rc::new(Config::parse(&config(min, max, alpn), true).unwrap())
+    lasthop_tls::host::set_ciphers(BOTH);
+    Rc::new(Config::parse(&config(min, max, alpn, &Cipher::ALL)).unwrap())
 }
 
 /// A request head, as the host encodes it.
