@@ -6,6 +6,7 @@
 import { execFileSync } from "node:child_process";
 import { cpus } from "node:os";
 import { benchBuild } from "./build.ts";
+import { benchCiphers } from "./ciphers.ts";
 import { benchClient } from "./client.ts";
 import { benchGateway } from "./gateway.ts";
 import { benchIncremental } from "./incremental.ts";
@@ -17,6 +18,7 @@ import { benchWorker } from "./worker.ts";
 
 const PARTS: Readonly<Record<string, () => Promise<void> | void>> = {
   client: benchClient,
+  ciphers: benchCiphers,
   worker: benchWorker,
   gateway: benchGateway,
   trust: benchTrust,

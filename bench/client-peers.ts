@@ -52,11 +52,19 @@ const WINDOWS = { connection: 1024 * 1024, stream: 512 * 1024 };
 
 const runtime = nodeRuntime();
 
-/** lasthop's client. When not `pooled`, each request has a connection of its own; with `uploadBytes` it is a POST. */
-export function lasthop({ port, caPem }: Server, alpn: "h1" | "h2", pooled: boolean, uploadBytes = 0): Client {
-  const { text } = compile([{ file: "bench.yaml", text: clusterYaml(caPem, { [alpn]: port }) }], {
-    allowLoopback: true,
-  });
+/**
+ * lasthop's client. When not `pooled`, each request has a connection of its own; with `uploadBytes` it is a POST.
+ * `ciphers`: the policy's option, or null for none.
+ */
+export function lasthop(
+  { port, caPem }: Server,
+  alpn: "h1" | "h2",
+  pooled: boolean,
+  uploadBytes = 0,
+  ciphers: string | null = null,
+): Client {
+  const yaml = clusterYaml(caPem, { [alpn]: port }, ciphers);
+  const { text } = compile([{ file: "bench.yaml", text: yaml }], { allowLoopback: true });
   const bundle = decodeBundle(text ?? "", runtime.sha256);
   const backends = createBackends({ bundle, runtime, ...(pooled ? {} : { poolLimits: NO_REUSE }) });
   const upload = uploadBytes > 0;

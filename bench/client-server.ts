@@ -8,26 +8,28 @@ import type { Writable } from "node:stream";
 import { mintCa, mintLeaf } from "../test/support/pki.ts";
 
 const CHUNK = Buffer.alloc(1 << 20, 0x61);
-const SMALL = Buffer.alloc(100, 0x62);
 
 const root = await mintCa({ name: "bench root" });
 const issuing = await mintCa({ name: "bench issuing", issuer: root });
 const leaf = await mintLeaf({ issuer: issuing, dns: ["backend.internal"] });
 
-const identity = { key: leaf.keyPem, cert: leaf.chainPem };
+// Clients choose the cipher, as with nginx by default.
+const identity = { key: leaf.keyPem, cert: leaf.chainPem, honorCipherOrder: false };
 
-/** Answers with N MiB to a request for `?mb=N`, else with 100 bytes; after an upload has ended. */
+/** Answers with N MiB to a request for `?mb=N`, with N bytes to `?bytes=N`, else with 100; after an upload has ended. */
 function answer(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
   if (request.method !== "POST") return sendBody(request, response);
   request.on("end", () => sendBody(request, response)).resume();
 }
 
 function sendBody(request: IncomingMessage | Http2ServerRequest, response: ServerResponse | Http2ServerResponse): void {
-  const megabytes = Number(new URL(request.url ?? "/", "http://b").searchParams.get("mb") ?? 0);
-  response.setHeader("content-length", megabytes === 0 ? SMALL.length : megabytes * CHUNK.length);
+  const query = new URL(request.url ?? "/", "http://b").searchParams;
+  const megabytes = Number(query.get("mb") ?? 0);
+  const small = CHUNK.subarray(0, Number(query.get("bytes") ?? 100));
+  response.setHeader("content-length", megabytes === 0 ? small.length : megabytes * CHUNK.length);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- both are Writables; their overloads do not unite
   const out = response as Writable;
-  if (megabytes === 0) return void out.end(SMALL);
+  if (megabytes === 0) return void out.end(small);
   let remaining = megabytes;
   const writeMore = (): void => {
     while (remaining > 0) {

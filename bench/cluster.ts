@@ -12,14 +12,17 @@ export const SNI = "backend.internal";
 
 const ALPN: Readonly<Record<BackendKind, string | null>> = { h1: "http/1.1", h2: "h2", plain: null };
 
-/** The manifests as YAML, with a backend for each of `ports`. */
-export function clusterYaml(caPem: string, ports: Readonly<Partial<Record<BackendKind, number>>>): string {
+/** The manifests as YAML, with a backend for each of `ports`. `ciphers`: the policies' option, or null for none. */
+export function clusterYaml(
+  caPem: string,
+  ports: Readonly<Partial<Record<BackendKind, number>>>,
+  ciphers: string | null = null,
+): string {
   const backends = (Object.entries(ports) as [BackendKind, number][]).map(([name, port]) => {
     const alpn = ALPN[name];
     const policy = policyYaml("bench", name, SNI);
-    return (
-      backendYaml("bench", name, port) + (alpn === null ? "" : `${policy}  options: { lasthop.dev/alpn: ${alpn} }\n`)
-    );
+    const options = `lasthop.dev/alpn: ${alpn}${ciphers === null ? "" : `, lasthop.dev/ciphers: ${ciphers}`}`;
+    return backendYaml("bench", name, port) + (alpn === null ? "" : `${policy}  options: { ${options} }\n`);
   });
   return edgeYaml("bench", caPem) + REDIRECT + backends.join("");
 }
