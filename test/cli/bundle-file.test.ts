@@ -8,6 +8,7 @@ import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { type Running, serveBundleFile } from "../../src/cli/serve/bundle-file.ts";
 import { UsageError } from "../../src/cli/serve/port-map.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
+import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { bundleOf, EMPTY, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { pause } from "../support/pause.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -24,7 +25,7 @@ const next = versionOf("v1.example");
 let directory: string;
 let path: string;
 let messages: string[];
-let running: Running | undefined;
+let running: Running<Serving> | undefined;
 
 beforeEach(async () => {
   directory = await temporaryDirectory();
@@ -40,7 +41,7 @@ afterEach(async () => {
 async function start(at = path, secrets: string | null = null, portMap = new Map([[80, 0]])): Promise<void> {
   running = await serveBundleFile(
     { path: at, secrets, address: "127.0.0.1", watch: true },
-    { runtime, portMap, log: () => undefined },
+    { serve, runtime, portMap, log: () => undefined },
     (line) => messages.push(line),
   );
 }

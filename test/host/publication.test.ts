@@ -9,6 +9,7 @@ import { encodeBundle } from "../../src/bundle/codec.ts";
 import { acknowledgementKey, bundleKey, pointerKey, secretsKey } from "../../src/bundle/publication.ts";
 import { encodeSecrets } from "../../src/bundle/secrets.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
+import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { type ServedPublication, servePublication } from "../../src/host/node/publication.ts";
 import { bundleOf, matchOf, ruleOf } from "../gateway/bundles.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
@@ -19,7 +20,7 @@ const rule = ruleOf("shop/site", [matchOf({})]);
 const { bundle, text } = encodeBundle(bundleOf([{ hostname: "*", seniority: 0, rule }]), runtime.sha256);
 
 let directory: string;
-let published: ServedPublication;
+let published: ServedPublication<Serving>;
 let said: string[];
 
 beforeEach(async () => {
@@ -28,6 +29,7 @@ beforeEach(async () => {
   await write(bundleKey(bundle.digest), text);
   await write(pointerKey("shop/edge"), pointerOf("shop/edge"));
   published = await servePublication({
+    serve,
     directory,
     runtime,
     portMap: new Map([[80, 0]]),

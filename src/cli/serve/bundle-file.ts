@@ -6,12 +6,12 @@ import { readFileSync, statSync } from "node:fs";
 import { decodeSecrets, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
 import { followFiles, identifyFiles, type Outcome } from "../../host/node/follow-files.ts";
 import { demandOwnerOnly, readRegularFile } from "../../host/node/regular-file.ts";
-import { serve, type ServeOptions, type Serving } from "../../host/node/serve.ts";
+import type { Serve, Served, ServeOptions } from "../../host/node/serve.ts";
 import { examinePortMap, UsageError } from "./port-map.ts";
 
 /** A running `lasthop serve`. */
-export interface Running {
-  readonly servings: readonly Serving[];
+export interface Running<S extends Served> {
+  readonly servings: readonly S[];
   /** Loads the files again. Never rejects: a failure is printed. */
   readonly reload: () => Promise<void>;
   /** Stops serving. Requests in flight have `limitMs` to end. */
@@ -29,15 +29,20 @@ interface BundleFile {
   readonly watch: boolean;
 }
 
+interface BundleFileOptions<S extends Served> extends Omit<ServeOptions, "address" | "secrets" | "examine"> {
+  /** What serves the bundle: this process, or its workers. */
+  readonly serve: Serve<S>;
+}
+
 /**
- * Serves a bundle from a file. Rejects as {@link serve} does, with a UsageError for a port map that does not fit the
+ * Serves a bundle from a file. Rejects as {@link Serve} does, with a UsageError for a port map that does not fit the
  * bundle, and with errors of the file system. `say` prints one line.
  */
-export async function serveBundleFile(
+export async function serveBundleFile<S extends Served>(
   { path, secrets, address, watch }: BundleFile,
-  options: Omit<ServeOptions, "address" | "secrets" | "examine">,
+  { serve, ...options }: BundleFileOptions<S>,
   say: (line: string) => void,
-): Promise<Running> {
+): Promise<Running<S>> {
   const paths = secrets === null ? [path] : [path, secrets];
   // The files are identified before they are read, so that a change between the two is noticed.
   const known = await identifyFiles(paths);
@@ -97,7 +102,7 @@ interface LoaderContext {
   /** The path of the bundle, for messages. */
   readonly path: string;
   readonly read: () => Promise<Texts>;
-  readonly serving: Serving;
+  readonly serving: Served;
   readonly say: (line: string) => void;
 }
 

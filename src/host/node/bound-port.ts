@@ -12,18 +12,16 @@ import { Handshakes } from "./handshakes.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
 import type { FrontLimits } from "./limits.ts";
+import { bindHere, type Listen, type ListenAt } from "./listen.ts";
 import { Paces } from "./pace.ts";
 import { onPreface } from "./preface.ts";
 import { lastMessage, LATE } from "./refusals.ts";
 import { createTlsServer, type PortTls, sniOf } from "./tls.ts";
 
-interface PortOptions {
+interface PortOptions extends ListenAt {
   readonly answering: Answering;
-  readonly address: string;
-  /** The port to bind; 0 lets the system choose one. */
-  readonly bind: number;
-  /** The port of the listeners (`Listener.port`), by which requests are matched. */
-  readonly port: number;
+  /** Where connections come from; by default from a socket of this process. */
+  readonly listen?: Listen | undefined;
   /** Null for HTTP listeners. */
   readonly tls: PortTls | null;
   readonly limits: FrontLimits;
@@ -32,19 +30,10 @@ interface PortOptions {
 }
 
 /** Binds a port and serves its clients. Rejects with the error of `listen`. */
-export function bindPort(options: PortOptions): Promise<BoundPort> {
+export async function bindPort({ listen = bindHere, ...options }: PortOptions): Promise<BoundPort> {
   const boundPort = new BoundPort(options);
-  return new Promise((resolve, reject) => {
-    boundPort.server.once("error", reject);
-    boundPort.server.listen({ port: options.bind, host: options.address, backlog: BACKLOG }, () => {
-      boundPort.server.off("error", reject);
-      // A later error is about one connection that could not be accepted (out of memory, say), and the port stays open.
-      boundPort.server.on("error", ({ message }) =>
-        process.emitWarning(`port ${options.port}: a client's connection failed before it began: ${message}`),
-      );
-      resolve(boundPort);
-    });
-  });
+  await listen(boundPort.server, options);
+  return boundPort;
 }
 
 /** A port that listens, with the connections of its clients. */
@@ -185,12 +174,6 @@ export class BoundPort {
     });
   }
 }
-
-/**
- * The number of connections that the kernel holds until they are accepted; its own limit (`net.core.somaxconn`) may be
- * lower. Node's default, 511, is less than a burst of new clients, and clients beyond it have to retransmit their SYN.
- */
-const BACKLOG = 4_096;
 
 /** The time that a client has to close a connection which we have ended, and the period of sweeps for idle ones. */
 const GRACE_MS = 1_000;

@@ -14,22 +14,24 @@ import {
 } from "../../bundle/publication.ts";
 import type { Bundle, Sha256Hex } from "../../bundle/types.ts";
 import { digestMismatch, messageOf, PublicationFiles } from "./publication-files.ts";
-import { serve, type ServeOptions, type Serving } from "./serve.ts";
+import type { Serve, Served, ServeOptions } from "./serve.ts";
 
 /** What a publication is served with. */
-interface PublicationOptions extends Omit<ServeOptions, "address" | "secrets" | "examine"> {
+interface PublicationOptions<S extends Served> extends Omit<ServeOptions, "address" | "secrets" | "examine"> {
+  /** What serves each bundle: this process, or its workers. */
+  readonly serve: Serve<S>;
   readonly directory: string;
   /** A callback for each line about a change or a failure. */
   readonly say: (line: string) => void;
 }
 
 /** A publication that is served. */
-export interface ServedPublication {
+export interface ServedPublication<S extends Served> {
   /** One for each address of every Gateway. */
-  readonly servings: readonly Serving[];
+  readonly servings: readonly S[];
   /** Reads the directory again; resolves when what it says is served. */
   follow(): Promise<void>;
-  /** Closes every Serving; see `Serving.close`. */
+  /** Closes every serving; see `Served.close`. */
   close(limitMs?: number): Promise<void>;
 }
 
@@ -39,15 +41,17 @@ const RETRY_MS = 1_000;
 const DIRECTORY_POLL_MS = 2_000;
 
 /** One Gateway that is served. */
-interface ServedGateway {
+interface ServedGateway<S extends Served> {
   published: Published;
-  readonly byAddress: Map<string, Serving>;
+  readonly byAddress: Map<string, S>;
 }
 
 /** Serves the publication, and follows its changes until `close`. */
-export async function servePublication(options: PublicationOptions): Promise<ServedPublication> {
-  const { directory, say } = options;
-  const served = new Map<string, ServedGateway>();
+export async function servePublication<S extends Served>(
+  options: PublicationOptions<S>,
+): Promise<ServedPublication<S>> {
+  const { directory, say, serve } = options;
+  const served = new Map<string, ServedGateway<S>>();
   const closing = new Set<Promise<void>>();
   /** The errors of each Gateway that were reported last, so that none is reported twice in a row. */
   const reported = new Map<string, string>();
@@ -62,7 +66,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   let isClosed = false;
   const files = await PublicationFiles.open({ directory, sha256: options.runtime.sha256, say });
 
-  const retire = (serving: Serving): void => {
+  const retire = (serving: S): void => {
     const closed = serving.close().finally(() => closing.delete(closed));
     closing.add(closed);
   };
@@ -114,7 +118,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
 
   /** Serves `published` on all addresses; resolves to the reasons of those that do not serve it. Rejects when it cannot be read. */
   async function load({ gateway, addresses }: Pointer, published: Published): Promise<string[]> {
-    const state = served.get(gateway) ?? { published, byAddress: new Map<string, Serving>() };
+    const state = served.get(gateway) ?? { published, byAddress: new Map<string, S>() };
     const isNew =
       state.published.bundle !== published.bundle ||
       state.published.secrets !== published.secrets ||
@@ -159,7 +163,7 @@ export async function servePublication(options: PublicationOptions): Promise<Ser
   await new Promise<void>((ready) => watcher.once("ready", () => ready()));
   await follow();
   const poll = setInterval(() => void follow(), DIRECTORY_POLL_MS);
-  const servings = (): Serving[] => [...served.values()].flatMap(({ byAddress }) => [...byAddress.values()]);
+  const servings = (): S[] => [...served.values()].flatMap(({ byAddress }) => [...byAddress.values()]);
   return {
     get servings() {
       return servings();

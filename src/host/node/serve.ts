@@ -4,18 +4,18 @@ import {
   type BackendStats,
   createBackends,
   DEFAULT_POOL_LIMITS,
+  type PoolLimits,
   type Runtime,
   type OnBackendEvent,
 } from "../../backend/index.ts";
-import { demandCapabilities } from "../../bundle/capabilities.ts";
-import { decodeBundle } from "../../bundle/codec.ts";
-import { demandKeys, NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
-import type { Bundle, Capability } from "../../bundle/types.ts";
+import { NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
+import type { Bundle } from "../../bundle/types.ts";
 import { type AccessLog, createGateway, type EncodedSlashes, type Gateway } from "../../gateway/index.ts";
 import { type BoundPort, bindPort } from "./bound-port.ts";
 import type { Answering } from "./clients.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
-import { type PortTls, portTls } from "./tls.ts";
+import type { Listen } from "./listen.ts";
+import { CAPABILITIES, type LoadedBundle, loadBundle, type TicketKeys } from "./load-bundle.ts";
 
 /** What a bundle is served with. */
 export interface ServeOptions {
@@ -26,6 +26,7 @@ export interface ServeOptions {
   readonly portMap: ReadonlyMap<number, number>;
   readonly log: AccessLog;
   readonly secrets?: Secrets;
+  readonly ticketKeys?: TicketKeys;
   readonly onEvent?: OnBackendEvent;
   /** A callback for each bundle before its ports are bound; the bundle is refused when it throws. */
   readonly examine?: (bundle: Bundle) => void;
@@ -34,15 +35,18 @@ export interface ServeOptions {
   readonly encodedSlashes?: EncodedSlashes | undefined;
   /** Whether clients may speak HTTP/2; by default they may. */
   readonly http2?: boolean;
+  /** Limits of the connections to backends other than the defaults. */
+  readonly poolLimits?: Partial<PoolLimits>;
+  /** Where the connections of each port come from; by default from sockets that this process binds. */
+  readonly listen?: Listen;
 }
 
-/** A bundle that is served. */
-export interface Serving {
+/** A bundle that is served, by this process or by others. */
+export interface Served {
   /** The bundle that is served now. */
   readonly bundle: Bundle;
   /** Listener port → bound port. */
   readonly ports: ReadonlyMap<number, number>;
-  stats(): BackendStats;
   /**
    * Serves another bundle from the next request on; requests in flight finish under the old one. Rejects with a
    * BundleError, or with the error of `listen`, and then nothing has changed.
@@ -52,23 +56,16 @@ export interface Serving {
   close(limitMs?: number): Promise<void>;
 }
 
-/** The capabilities of Node, Deno and Bun: all that there are. */
-const CAPABILITIES: readonly Capability[] = [
-  "client-certificates",
-  "listener-certificates",
-  "client-validation",
-  "websocket",
-];
-
-/** A bundle that can be served, with what its ports present. */
-interface Loaded {
-  readonly bundle: Bundle;
-  readonly secrets: Secrets;
-  /** The TLS of each listener port; null for HTTP. */
-  readonly ports: ReadonlyMap<number, PortTls | null>;
+/** A bundle that this process serves. */
+export interface Serving extends Served {
+  stats(): BackendStats;
+  reload(text: string, secrets?: Secrets, ticketKeys?: TicketKeys): Promise<void>;
 }
 
-interface Generation extends Loaded {
+/** A function that serves a bundle, as {@link serve} does. */
+export type Serve<S extends Served> = (text: string, options: ServeOptions) => Promise<S>;
+
+interface Generation extends LoadedBundle {
   readonly backends: Backends;
   readonly gateway: Gateway;
 }
@@ -76,11 +73,11 @@ interface Generation extends Loaded {
 /** Serves a bundle. Rejects with a BundleError when the bundle is refused, and with the error of `listen`. */
 export async function serve(text: string, options: ServeOptions): Promise<Serving> {
   const { runtime, address, portMap, log, secrets = NO_SECRETS, onEvent } = options;
-  const { http2 = true } = options;
+  const { http2 = true, poolLimits, listen } = options;
   const limits = { ...FRONT_LIMITS, ...options.limits };
   const boundPorts = new Map<number, BoundPort>();
   const closing = new Set<Promise<void>>();
-  const generation = (loaded: Loaded, backends: Backends, before?: Gateway): Generation => {
+  const generation = (loaded: LoadedBundle, backends: Backends, before?: Gateway): Generation => {
     const { bundle } = loaded;
     const gateway = createGateway({
       bundle,
@@ -102,11 +99,11 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   };
 
   /** Binds those of `ports` that are not bound yet: all of them, or none. */
-  async function open(ports: Loaded["ports"]): Promise<BoundPort[]> {
+  async function open(ports: LoadedBundle["ports"]): Promise<BoundPort[]> {
     const opening = [...ports].flatMap(([port, tls]) => {
       if (boundPorts.has(port)) return [];
       const bind = portMap.get(port) ?? port;
-      return [bindPort({ address, bind, port, tls, limits, http2, answering })];
+      return [bindPort({ address, bind, port, tls, limits, http2, listen, answering })];
     });
     const settled = await Promise.allSettled(opening);
     const opened = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
@@ -116,12 +113,13 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     throw failed.reason;
   }
 
-  const first = load(text, secrets, runtime, null);
+  const first = loadBundle(text, secrets, { runtime, ticketKeys: options.ticketKeys });
   options.examine?.(first.bundle);
   const backends = createBackends({
     bundle: first.bundle,
     runtime,
     secrets,
+    ...(poolLimits === undefined ? {} : { poolLimits }),
     ...(onEvent === undefined ? {} : { onEvent }),
   });
   let current = generation(first, backends);
@@ -137,8 +135,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       return new Map([...boundPorts].map(([port, boundPort]) => [port, boundPort.bound]));
     },
     stats: () => current.backends.stats(),
-    async reload(next, nextSecrets = current.secrets) {
-      const loaded = load(next, nextSecrets, runtime, current.bundle);
+    async reload(next, nextSecrets = current.secrets, ticketKeys) {
+      const loaded = loadBundle(next, nextSecrets, { runtime, before: current.bundle, ticketKeys });
       options.examine?.(loaded.bundle);
       const opened = await open(loaded.ports);
       current = generation(loaded, current.backends.succeed(loaded.bundle, loaded.secrets), current.gateway);
@@ -165,13 +163,4 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
       current.backends.close();
     },
   };
-}
-
-/** Decodes and checks a bundle. Whatever can be refused is refused here, before anything that is served changes. */
-function load(text: string, secrets: Secrets, runtime: Runtime, before: Bundle | null): Loaded {
-  const bundle = decodeBundle(text, runtime.sha256, before);
-  demandCapabilities(bundle, CAPABILITIES);
-  demandKeys(bundle, secrets);
-  const ports = [...new Set(bundle.listeners.map(({ port }) => port))];
-  return { bundle, secrets, ports: new Map(ports.map((port) => [port, portTls(bundle, secrets, port)])) };
 }

@@ -25,6 +25,8 @@ export interface PortTls {
   readonly admission: string;
   /** How client certificates are validated; null when clients are not asked for one. */
   readonly mode: BundleClientValidation["mode"] | null;
+  /** The keys of session tickets where several processes share them; null for keys that this process makes. */
+  readonly ticketKeys: Buffer | null;
   /** The certificate for a server name in lower case, or for a client without SNI (null). Null when no listener matches. */
   presentable(sni: string | null): Presentable | null;
 }
@@ -49,8 +51,16 @@ const CIPHERS = [
   "ECDHE-RSA-CHACHA20-POLY1305",
 ].join(":");
 
-/** The TLS state of a port, null for HTTP listeners. Throws a BundleError for a certificate or key that cannot be used. */
-export function portTls(bundle: Bundle, secrets: Secrets, port: number): PortTls | null {
+/**
+ * The TLS state of a port, null for HTTP listeners. Throws a BundleError for a certificate or key that cannot be used.
+ * `ticketKeys`: see {@link PortTls.ticketKeys}.
+ */
+export function portTls(
+  bundle: Bundle,
+  secrets: Secrets,
+  port: number,
+  ticketKeys: Buffer | null = null,
+): PortTls | null {
   const listeners = bundle.listeners.flatMap(({ port: listenerPort, name, hostname, tls }) =>
     listenerPort === port && tls !== null ? [{ name, hostname, tls }] : [],
   );
@@ -77,6 +87,7 @@ export function portTls(bundle: Bundle, secrets: Secrets, port: number): PortTls
     fingerprint: JSON.stringify([listeners, admission]),
     admission,
     mode: validation?.mode ?? null,
+    ticketKeys,
     presentable(sni) {
       // `Listener.tls`: "MUST use the longest matching SNI out of all available certificates".
       const names = sni === null ? ["*"] : candidateHostnames(sni);
@@ -99,6 +110,7 @@ export function createTlsServer(tls: PortTls, http2: boolean, secured: (socket: 
       minVersion: "TLSv1.2",
       ciphers: CIPHERS,
       ALPNProtocols: http2 ? ["h2", "http/1.1"] : ["http/1.1"],
+      ...(tls.ticketKeys === null ? {} : { ticketKeys: tls.ticketKeys }),
       requestCert: tls.mode !== null,
       // `AllowInsecureFallback`: "accept connections even if the client certificate is not presented or fails".
       rejectUnauthorized: tls.mode === "AllowValidOnly",
