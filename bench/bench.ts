@@ -15,12 +15,14 @@ import { benchProfile } from "./profile.ts";
 import { benchSize } from "./size.ts";
 import { benchTrust } from "./trust.ts";
 import { benchWorker } from "./worker.ts";
+import { benchWorkers } from "./workers.ts";
 
 const PARTS: Readonly<Record<string, () => Promise<void> | void>> = {
   client: benchClient,
   ciphers: benchCiphers,
   worker: benchWorker,
   gateway: benchGateway,
+  workers: benchWorkers,
   trust: benchTrust,
   match: benchMatch,
   build: benchBuild,

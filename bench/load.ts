@@ -10,7 +10,9 @@ export interface Load {
   readonly path: string;
   readonly clients: number;
   readonly seconds: number;
-  readonly core: number;
+  readonly core: number | string;
+  /** Whether each request has a connection of its own. */
+  readonly isShort?: boolean;
 }
 
 interface LoadResult {
@@ -22,7 +24,7 @@ interface LoadResult {
 }
 
 /** Runs the load generator. Throws when there was no response at all. */
-export async function load({ port, host, path, clients, seconds, core }: Load): Promise<LoadResult> {
+export async function load({ port, host, path, clients, seconds, core, isShort = false }: Load): Promise<LoadResult> {
   const script = join(import.meta.dirname, "load.lua");
   const { stdout } = await promisify(execFile)("taskset", [
     "-c",
@@ -34,6 +36,7 @@ export async function load({ port, host, path, clients, seconds, core }: Load): 
     "--timeout=10s",
     `--script=${script}`,
     `--header=Host: ${host}`,
+    ...(isShort ? ["--header=Connection: close"] : []),
     `http://127.0.0.1:${port}${path}`,
   ]);
   const summary = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "") as Record<string, number>;

@@ -18,8 +18,8 @@ export interface Running {
 
 interface Start {
   readonly command: readonly [string, ...string[]];
-  /** The number of the core that the process runs on. */
-  readonly core: number;
+  /** The number of the core that the process runs on, or a list of them: `0,1`. */
+  readonly core: number | string;
   /** A port that accepts connections once the process serves. */
   readonly port: number;
   readonly cwd?: string;

@@ -1,6 +1,5 @@
 /** The HTTP server that `serve` and `controller` open for operators: /healthz, /readyz and Prometheus metrics. */
 import { createServer, type Server } from "node:http";
-import type { Registry } from "prom-client";
 
 /** The highest TCP port. */
 export const MAX_PORT = 65_535;
@@ -9,6 +8,12 @@ export const MAX_PORT = 65_535;
 export interface HostPort {
   readonly host: string;
   readonly port: number;
+}
+
+/** The metrics of one process, or of several as one: what prom-client's `Registry` has of it. */
+interface MetricsText {
+  readonly contentType: string;
+  metrics(): Promise<string>;
 }
 
 /** The address in a text such as `127.0.0.1:9464`, `[::1]:9464` or `localhost:9464`; null when it is none. */
@@ -24,7 +29,7 @@ export function parseHostPort(text: string): HostPort | null {
  */
 export function openOperatorServer(
   { host, port }: HostPort,
-  registry: Registry,
+  registry: MetricsText,
   unready: () => readonly string[],
 ): Promise<Server> {
   const server = createServer((request, response) => {

@@ -1,17 +1,19 @@
 /** `lasthop serve`: serves a bundle, or all that a controller publishes to a directory, on Node, Deno or Bun. */
-import { statSync } from "node:fs";
 import { BundleError } from "../bundle/codec.ts";
-import type { OnBackendEvent } from "../backend/index.ts";
-import type { AccessLog, AccessRecord } from "../gateway/index.ts";
-import { nodeRuntime } from "../host/node/runtime.ts";
+import type { AccessRecord } from "../gateway/index.ts";
 import { createMetrics } from "../host/node/metrics.ts";
-import { servePublication } from "../host/node/publication.ts";
 import { FileRefused } from "../host/node/regular-file.ts";
+import { nodeRuntime } from "../host/node/runtime.ts";
+import { serve as serveHere, type Serving } from "../host/node/serve.ts";
+import { NoWorkerStarts } from "../host/node/workers/supervisor.ts";
 import { closeOperatorServer, openOperatorServer } from "./operator-server.ts";
-import { type Running, serveBundleFile } from "./serve/bundle-file.ts";
+import type { Running } from "./serve/bundle-file.ts";
 import { type Lines, linesTo } from "./serve/lines.ts";
-import { UsageError, unusedEntries } from "./serve/port-map.ts";
+import { UsageError } from "./serve/port-map.ts";
 import { parseSettings, SERVE_USAGE, type ServeSettings } from "./serve/settings.ts";
+import { serveUntilStopped, stopSignal } from "./serve/signals.ts";
+import { startServing } from "./serve/start.ts";
+import { serveWithWorkers } from "./serve/with-workers.ts";
 
 /** `lasthop serve`. Resolves with the exit status. */
 export async function serve(args: readonly string[]): Promise<number> {
@@ -24,13 +26,31 @@ export async function serve(args: readonly string[]): Promise<number> {
     process.stderr.write(`lasthop serve: ${settings}\n\n${SERVE_USAGE}`);
     return 2;
   }
-  const stopped = stopSignal();
-  let running: Running | null = null;
-  const endpoint = settings.metrics;
   const records = linesTo(1, {
     onDrop: (reason) =>
       say(`the access log cannot be written (${reason}): lines are dropped, and counted in ${DROPPED}`),
   });
+  // Node.js writes warnings synchronously, which would stop the process while its output is not read.
+  process.removeAllListeners("warning").on("warning", ({ message }) => say(message));
+  try {
+    if (settings.workers === null) await serveAlone(settings, records);
+    else await serveWithWorkers(settings, settings.workers, { records, messages, say });
+  } catch (error) {
+    return reportFailure(error, settings);
+  }
+  const settled = await Promise.all([records.settle(), messages.settle()]);
+  // Output that is not read would keep the process alive.
+  if (settled.includes(false)) process.exit(0);
+  return 0;
+}
+
+const DROPPED = "lasthop_access_log_dropped_total";
+
+/** Serves in this process until a signal. Rejects as {@link startServing} does. */
+async function serveAlone(settings: ServeSettings, records: Lines): Promise<void> {
+  const stopped = stopSignal();
+  let running: Running<Serving> | null = null;
+  const endpoint = settings.metrics;
   // Without an endpoint nothing can read metrics, so there are none.
   const metrics =
     endpoint === null
@@ -43,89 +63,23 @@ export async function serve(args: readonly string[]): Promise<number> {
     metrics?.onRecord(record);
     records.write(JSON.stringify(record));
   };
-  // Node.js writes warnings synchronously, which would stop the process while its output is not read.
-  process.removeAllListeners("warning").on("warning", ({ message }) => say(message));
   const unready = (): string[] => ((running?.servings.length ?? 0) > 0 ? [] : ["no Gateway is served"]);
+  const server =
+    endpoint === null || metrics === null ? null : await openOperatorServer(endpoint, metrics.registry, unready);
   try {
-    const server =
-      endpoint === null || metrics === null ? null : await openOperatorServer(endpoint, metrics.registry, unready);
-    try {
-      running = await startServing(settings, log, metrics?.onEvent);
-      await serveUntilStopped(running, settings.drainMs, stopped);
-    } finally {
-      if (server !== null) closeOperatorServer(server);
-    }
-  } catch (error) {
-    return reportFailure(error, settings);
-  }
-  const settled = await Promise.all([records.settle(), messages.settle()]);
-  // Output that is not read would keep the process alive.
-  if (settled.includes(false)) process.exit(0);
-  return 0;
-}
-
-const DROPPED = "lasthop_access_log_dropped_total";
-
-async function startServing(
-  settings: ServeSettings,
-  log: AccessLog,
-  onEvent: OnBackendEvent | undefined,
-): Promise<Running> {
-  const { path, portMap } = settings;
-  const options = {
-    runtime: nodeRuntime(),
-    portMap,
-    log,
-    encodedSlashes: settings.encodedSlashes,
-    http2: settings.http2,
-    ...(onEvent === undefined ? {} : { onEvent }),
-  };
-  if (statSync(path).isDirectory()) {
-    if (settings.secrets !== null || settings.address !== null)
-      throw new UsageError("--secrets and --address are for a bundle; a directory's Gateways have theirs published");
-    const published = await servePublication({ ...options, directory: path, say });
-    if (published.servings.length === 0)
-      say(`${path}: no Gateway is served yet; what a controller publishes there will be`);
-    else {
-      const ports = published.servings.flatMap(({ ports }) => [...ports.keys()]);
-      for (const [listener, bound] of unusedEntries(portMap, ports))
-        say(`--port-map ${bound}=${listener}: no Gateway that is served has a listener on port ${listener}`);
-    }
-    return {
-      get servings() {
-        return published.servings;
-      },
-      reload: () => published.follow(),
-      close: (limitMs) => published.close(limitMs),
+    const { onEvent } = metrics ?? {};
+    const options = {
+      serve: serveHere,
+      runtime: nodeRuntime(),
+      log,
+      say,
+      ...(onEvent === undefined ? {} : { onEvent }),
     };
+    running = await startServing(settings, options);
+    await serveUntilStopped(running, settings.drainMs, stopped);
+  } finally {
+    if (server !== null) closeOperatorServer(server);
   }
-  const address = settings.address ?? "127.0.0.1";
-  return serveBundleFile({ path, secrets: settings.secrets, address, watch: settings.watch }, options, say);
-}
-
-/** A signal that aborts at SIGINT or SIGTERM, also while the bundle is loaded. A second one ends the process at once. */
-function stopSignal(): AbortSignal {
-  const stop = new AbortController();
-  const onSignal = (): void => {
-    if (stop.signal.aborted) process.exit(0);
-    stop.abort();
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, onSignal);
-  return stop.signal;
-}
-
-/** Serves until `stopped` aborts and then closes. SIGHUP reloads, one reload after another. */
-async function serveUntilStopped({ reload, close }: Running, drainMs: number, stopped: AbortSignal): Promise<void> {
-  if (stopped.aborted) return close(drainMs);
-  let reloading: Promise<void> = Promise.resolve();
-  const onHangup = (): void => {
-    reloading = reloading.then(reload);
-  };
-  process.on("SIGHUP", onHangup);
-  await new Promise((stop) => stopped.addEventListener("abort", stop, { once: true }));
-  process.off("SIGHUP", onHangup);
-  await reloading;
-  await close(drainMs);
 }
 
 /** Reports why the bundle cannot be served, and returns the exit status. Throws `error` again when it is a bug of ours. */
@@ -133,6 +87,10 @@ function reportFailure(error: unknown, { path }: ServeSettings): number {
   if (error instanceof UsageError || error instanceof FileRefused) {
     say(error.message);
     return 2;
+  }
+  if (error instanceof NoWorkerStarts) {
+    say(error.message);
+    return 1;
   }
   if (error instanceof BundleError) {
     say(`${path}: ${error.message}`);

@@ -32,6 +32,9 @@ const PACKAGES = ["deno@2.9.6", "bun@1.4.5"];
 const START_MS = 20_000;
 const bin = (name: string): string => join(HOME, "node_modules/.bin", name);
 
+/** Further options of `lasthop serve`, such as `--workers 2`. */
+const MORE = (process.env["LASTHOP_SERVE_OPTIONS"] ?? "").split(" ").filter((option) => option !== "");
+
 /** A runtime that runs `lasthop serve`. */
 export type ServingRuntime = Exclude<Runtime, "workerd">;
 
@@ -76,7 +79,7 @@ async function startServe(
   const main = join(ROOT, "src/cli/main.ts");
   const child = spawn(
     command,
-    [...args, main, "serve", bundleFile, "--secrets", secretsFile, "--port-map", portMap, "--no-watch"],
+    [...args, main, "serve", bundleFile, "--secrets", secretsFile, "--port-map", portMap, "--no-watch", ...MORE],
     { cwd: ROOT, stdio: ["ignore", "ignore", "pipe"] },
   );
   const waitForOutput = listen(child);

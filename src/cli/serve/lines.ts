@@ -9,6 +9,10 @@ import { type Output, toDescriptor, toStream } from "./output.ts";
 /** A writer of lines that never waits for its reader. */
 export interface Lines {
   write(line: string): void;
+  /** Writes whole lines, each with its end, that another process has made with `write`. */
+  pass(lines: string): void;
+  /** Counts a line as dropped for a reason of the caller's. */
+  drop(reason: string): void;
   /** The number of dropped lines. */
   readonly dropped: number;
   /** Writes the buffered lines. Resolves with false when the reader has not taken them within a second. */
@@ -18,6 +22,8 @@ export interface Lines {
 interface LinesOptions {
   /** A callback with the reason when the first line is dropped. */
   readonly onDrop: (reason: string) => void;
+  /** The time for which lines are gathered into one write; by default those of one turn of the event loop. */
+  readonly gatherMs?: number;
 }
 
 /** The number of bytes that may wait for a reader. While more wait, lines are dropped. */
@@ -65,13 +71,27 @@ export class LineWriter implements Lines {
   }
 
   write(line: string): void {
-    if (this.#waitingBytes + this.#rest.length > MAX_WAITING_BYTES) return this.#drop(1, "its reader stands still");
-    const text = `${printable(line)}\n`;
+    this.#add(`${printable(line)}\n`);
+  }
+
+  pass(lines: string): void {
+    this.#add(lines);
+  }
+
+  drop(reason: string): void {
+    this.#drop(1, reason);
+  }
+
+  #add(text: string): void {
+    if (this.#waitingBytes + this.#rest.length > MAX_WAITING_BYTES)
+      return this.#drop(text.split("\n").length - 1, "its reader stands still");
     this.#lines.push(text);
     this.#waitingBytes += text.length;
     if (this.#isScheduled || this.#timer !== null) return;
     this.#isScheduled = true;
-    setImmediate(() => this.#flush());
+    const { gatherMs = 0 } = this.#options;
+    if (gatherMs === 0) setImmediate(() => this.#flush());
+    else setTimeout(() => this.#flush(), gatherMs).unref();
   }
 
   async settle(): Promise<boolean> {

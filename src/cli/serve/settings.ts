@@ -1,7 +1,11 @@
 /** The command line of `lasthop serve`. */
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import type { EncodedSlashes } from "../../gateway/index.ts";
+import { isBun } from "../../host/node/bun.ts";
+import { isDeno } from "../../host/node/deno.ts";
+import { hasTcpHandles } from "../../host/node/workers/tcp-handle.ts";
 import { type HostPort, MAX_PORT, parseHostPort } from "../operator-server.ts";
 
 /** The help text. */
@@ -19,6 +23,8 @@ export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
                           a path with %2F or %5C is answered 400 (default), or passed on as it is
       --no-http2          clients may speak HTTP/1.1 alone
       --no-watch          load a changed bundle on SIGHUP alone
+      --workers N|auto    processes that serve, under one that supervises them (Node.js alone): 1 to 256, or auto for
+                          the processors that this process may use; without it one process does all
 
 A changed bundle is loaded without a cut: requests in flight finish under the old one. One that is refused changes
 nothing. SIGINT and SIGTERM answer what is in flight and stop; a second one stops at once.
@@ -40,6 +46,8 @@ export interface ServeSettings {
   /** Whether clients may speak HTTP/2. */
   readonly http2: boolean;
   readonly watch: boolean;
+  /** The number of workers; null when this process serves by itself. */
+  readonly workers: number | null;
 }
 
 /** One day. A timer of more than 24 days would fire at once. */
@@ -61,6 +69,7 @@ export function parseSettings(args: readonly string[]): ServeSettings | string |
         "encoded-slashes": { type: "string", default: "refuse" },
         "no-http2": { type: "boolean", default: false },
         "no-watch": { type: "boolean", default: false },
+        workers: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
       },
     });
@@ -81,6 +90,8 @@ export function parseSettings(args: readonly string[]): ServeSettings | string |
   const encodedSlashes = values["encoded-slashes"];
   if (encodedSlashes !== "refuse" && encodedSlashes !== "keep")
     return `--encoded-slashes: ${JSON.stringify(encodedSlashes)} is neither refuse nor keep`;
+  const workers = values.workers === undefined ? null : parseWorkers(values.workers);
+  if (typeof workers === "string") return workers;
   return {
     path: resolve(positionals[0] ?? "bundle.json"),
     secrets: values.secrets === undefined ? null : resolve(values.secrets),
@@ -91,7 +102,37 @@ export function parseSettings(args: readonly string[]): ServeSettings | string |
     encodedSlashes,
     http2: !values["no-http2"],
     watch: !values["no-watch"],
+    workers,
   };
+}
+
+/** The highest number of workers. */
+const MAX_WORKERS = 256;
+
+/** The number of workers in the option's text; a message when it is wrong, or when this runtime cannot have workers. */
+function parseWorkers(text: string): number | string {
+  // Node.js's own count: the processors of the affinity mask, and of the quota of the control group.
+  const count = text === "auto" ? Math.min(availableParallelism(), MAX_WORKERS) : Number(text);
+  if (!/^(auto|\d+)$/.test(text) || count < 1 || count > MAX_WORKERS)
+    return `--workers: ${JSON.stringify(text)} is neither auto nor a number from 1 to ${MAX_WORKERS}`;
+  const reason = whyNoWorkers();
+  if (reason === null) return count;
+  return (
+    `--workers needs Node.js: ${reason}. Run lasthop serve with Node.js, or several of them behind a load balancer, each ` +
+    "on an address of its own"
+  );
+}
+
+/** Why this runtime cannot have workers (measured: Deno 2.9.6, Bun 1.4.5); null where it can. */
+function whyNoWorkers(): string | null {
+  if (isDeno)
+    return (
+      "on Deno a socket that is handed to another process is gone from the one that hands it over, so a worker that ends " +
+      "would take the connections with it that wait in the socket"
+    );
+  if (isBun || !hasTcpHandles)
+    return "this runtime cannot hold a port without accepting its connections, as a supervisor does";
+  return null;
 }
 
 /** The port map in a text such as `8080=80,8443=443`, by the listener's port; a message when it is wrong. */

@@ -5,6 +5,7 @@ import { LIFECYCLE } from "./lifecycle.ts";
 import { LISTENERS } from "./listeners.ts";
 import { OBJECT } from "./object.ts";
 import { STREAMS } from "./streams.ts";
+import { WORKERS } from "./workers.ts";
 
 /** All checks. */
-export const CHECKS: readonly Check[] = [...FORWARDING, ...LISTENERS, ...STREAMS, ...OBJECT, ...LIFECYCLE];
+export const CHECKS: readonly Check[] = [...FORWARDING, ...LISTENERS, ...STREAMS, ...OBJECT, ...WORKERS, ...LIFECYCLE];
