@@ -29,14 +29,28 @@ describe("the hostname of an authority", () => {
   });
 });
 
+const TLS = { certificates: ["0".repeat(64)], clientValidation: null };
+const validating = { ...TLS, clientValidation: { anchorSet: "1".repeat(64), mode: "AllowValidOnly" } } as const;
+
+it.each([
+  ["certificates", TLS, []],
+  ["validation of clients", validating, ["listener-certificates"]],
+] as const)("a listener whose %s the host cannot do is refused", async (_, tls, capabilities) => {
+  const main = await backend();
+  const listener = { port: 443, protocol: "HTTPS", tls } as const;
+  const { ask, log } = gatewayOf({ ports: { [MAIN]: main.port }, listener, capabilities });
+  expect((await ask({}, { scheme: "https", port: 443, sni: "client.example.com" })).status).toBe(500);
+  expect(log).toMatchObject([{ status: 500, code: "listener-capability" }]);
+  expect(main.received).toEqual([]);
+});
+
 it("a request for another listener than its connection's is misdirected", async () => {
   const main = await backend();
-  const tls = { certificates: ["0".repeat(64)], clientValidation: null };
   const { ask, log } = gatewayOf({
     ports: { [MAIN]: main.port },
-    listener: { port: 443, protocol: "HTTPS", tls, hostname: "client.example.com" },
+    listener: { port: 443, protocol: "HTTPS", tls: TLS, hostname: "client.example.com" },
     otherListeners: [
-      { name: "other", port: 443, protocol: "HTTPS", tls, hostname: "other.example.com", filters: [], hosts: [] },
+      { name: "other", port: 443, protocol: "HTTPS", tls: TLS, hostname: "other.example.com", filters: [], hosts: [] },
     ],
   });
   const front = { scheme: "https", port: 443 } as const;

@@ -3,7 +3,14 @@ import type { IncomingHttpHeaders, RequestListener } from "node:http";
 import { onTestFinished } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
 import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchange.ts";
-import type { Bundle, BundleBackend, BundleFilter, BundleListener, BundleRule } from "../../src/bundle/types.ts";
+import type {
+  Bundle,
+  BundleBackend,
+  BundleFilter,
+  BundleListener,
+  BundleRule,
+  Capability,
+} from "../../src/bundle/types.ts";
 import type { AccessRecord } from "../../src/gateway/access-log.ts";
 import { createGateway } from "../../src/gateway/gateway.ts";
 import type { Front } from "../../src/gateway/front.ts";
@@ -51,6 +58,8 @@ export interface Setup {
   /** The filters of the backendRef. */
   readonly refFilters?: readonly BundleFilter[];
   readonly listener?: Partial<BundleListener>;
+  /** The capabilities of the host; by default it can serve HTTPS. */
+  readonly capabilities?: readonly Capability[];
   /** Listeners besides that of the rule. */
   readonly otherListeners?: readonly BundleListener[];
   /** The bundle's anchors, for a bundle whose policies refer to others. */
@@ -79,7 +88,7 @@ export function gatewayOf(setup: Setup) {
     bundle,
     backends,
     log: (record) => log.push(record),
-    capabilities: ["listener-certificates"],
+    capabilities: setup.capabilities ?? ["listener-certificates"],
     monotonicMs: () => 0,
     random: () => draws.shift() ?? 0,
   });
