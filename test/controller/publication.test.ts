@@ -30,8 +30,12 @@ it("sets Programmed only once the host has acknowledged this bundle on these add
   await acknowledge(current.bundle, addresses);
   await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject({ status: "True", observedGeneration: 1 });
   expect(edge()?.status).toHaveProperty("addresses", [{ type: "IPAddress", value: "127.2.0.1" }]);
-  await acknowledge(current.bundle, [], ["port 80: EADDRNOTAVAIL"]);
-  await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject({ status: "False" });
+  await acknowledge(current.bundle, addresses, ["port 80: EADDRNOTAVAIL"]);
+  const broken = { status: "False", reason: "Pending", message: expect.stringContaining("port 80: EADDRNOTAVAIL") };
+  await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject(broken);
+  await acknowledge(current.bundle, []);
+  const unbound = { status: "False", reason: "AddressNotUsable" };
+  await expect.poll(() => conditionOf(edge(), "Programmed")).toMatchObject(unbound);
 });
 
 it("never points to a bundle written in part, and continues after a restart", async () => {
