@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { Readable } from "node:stream";
 import { Pool } from "undici";
 import { createBackends } from "../src/backend/backends.ts";
-import { PLAIN_REQUEST } from "../src/backend/exchange.ts";
 import { NO_REUSE } from "../src/backend/limits.ts";
 import { compile } from "../src/compile/index.ts";
 import { decodeBundle } from "../src/bundle/codec.ts";
@@ -70,13 +69,15 @@ export function lasthop(
   const upload = uploadBytes > 0;
   return async (target) => {
     const sent = await backends.send(`bench/${alpn}:443`, {
-      ...PLAIN_REQUEST,
       method: upload ? "POST" : "GET",
       scheme: "http",
       authority: SNI,
       target,
       headers: upload ? [["content-length", String(uploadBytes)]] : [],
       body: upload ? webBody(uploadBytes) : null,
+      trailers: null,
+      upgrade: null,
+      informational: null,
       signal: new AbortController().signal,
     });
     if (sent.kind === "failed") throw new Error(JSON.stringify(sent.failure));

@@ -36,9 +36,6 @@ export interface ExchangeRequest {
   readonly client?: RequestClient;
 }
 
-/** The fields of an {@link ExchangeRequest} that most requests leave empty. */
-export const PLAIN_REQUEST = { body: null, trailers: null, upgrade: null, informational: null } as const;
-
 /** A response's content: null where there is none, the bytes where all had come with the head, else their stream. */
 export type ExchangeBody = ReadableStream<Uint8Array> | Uint8Array<ArrayBuffer> | null;
 

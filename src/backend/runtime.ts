@@ -45,8 +45,6 @@ export interface RuntimeAead {
 
 /** What backend/ needs of a runtime. Clock, randomness and sockets come from here alone. */
 export interface Runtime {
-  /** "workerd", "node", "deno", "bun": for logs. */
-  readonly name: string;
   readonly tlsModule: WebAssembly.Module;
   /** Makes a cipher for one instance of the module: the keys in it go with the instance, also when nobody frees them. */
   readonly aead: (() => RuntimeAead) | null;

@@ -102,7 +102,6 @@ function windowed() {
   let nowMs = 0;
   const window = new DialWindow(() => nowMs);
   const dial = async (acceptMs: number, handshakeMs: number, connected: Connected): Promise<void> => {
-    window.begin();
     const open = (_: AbortSignal, accepted: () => void): Promise<Connected> => {
       nowMs += acceptMs;
       accepted();
@@ -127,7 +126,12 @@ const OPEN = { kind: "open" } as Connected;
 test("a window grows where the network takes the time, not where the handshake or a failure does", async () => {
   // A dial that goes on meanwhile, so that the burst is not over.
   const { window, dial } = windowed();
-  window.begin();
+  const lasting = Promise.withResolvers<Connected>();
+  const lasts = window.open(
+    { open: () => lasting.promise, connectMs: 1_000 },
+    new AbortController().signal,
+    () => undefined,
+  );
   expect(window.room).toBe(atOnce - 1);
   await dial(50, 1_000, OPEN);
   expect(window.room).toBe(atOnce - 1);
@@ -135,6 +139,9 @@ test("a window grows where the network takes the time, not where the handshake o
   expect(window.room).toBe(atOnce - 1);
   await dial(50, 200, OPEN);
   expect(window.room).toBe(atOnce);
-  window.end();
+  await dial(50, 200, OPEN);
+  expect(window.room).toBe(atOnce + 1);
+  lasting.resolve(FAILED);
+  await lasts;
   expect(window.room).toBe(atOnce);
 });

@@ -1,5 +1,5 @@
 /** The request that tests of backend/ send when they name no other. */
-import { type ExchangeRequest, PLAIN_REQUEST } from "../../src/backend/exchange.ts";
+import type { ExchangeRequest } from "../../src/backend/exchange.ts";
 
 /** A GET without fields or body, with what `more` changes. */
 export function plainRequest(more: Partial<ExchangeRequest> = {}): ExchangeRequest {
@@ -9,7 +9,10 @@ export function plainRequest(more: Partial<ExchangeRequest> = {}): ExchangeReque
     authority: "client.example.com",
     target: "/",
     headers: [],
-    ...PLAIN_REQUEST,
+    body: null,
+    trailers: null,
+    upgrade: null,
+    informational: null,
     signal: new AbortController().signal,
     ...more,
   };

@@ -23,13 +23,9 @@ export class DialWindow {
     return this.#size - this.#dialling;
   }
 
-  /** Counts a dial that may begin: {@link open} or {@link end} follows. */
-  begin(): void {
-    this.#dialling++;
-  }
-
-  /** Dials, and makes room for one more dial when the network took most of the time. */
+  /** Dials. When the network took most of the time there is room for one more dial afterwards. */
   async open(dial: Dialer, signal: AbortSignal, onAccepted: () => void): Promise<Connected> {
+    this.#dialling++;
     const startMs = this.#monotonicMs();
     let acceptedMs = startMs;
     try {
@@ -41,13 +37,9 @@ export class DialWindow {
       if (connected.kind === "open" && handshakeMs <= DIAL_LIMITS.roundTrips * (acceptedMs - startMs)) this.#size++;
       return connected;
     } finally {
-      this.end();
+      this.#dialling--;
+      // After the last dial the window has its first size again, for the next burst.
+      if (this.#dialling === 0) this.#size = DIAL_LIMITS.atOnce;
     }
-  }
-
-  /** Counts the end of a dial. After the last one the window has its first size again, for the next burst. */
-  end(): void {
-    this.#dialling--;
-    if (this.#dialling === 0) this.#size = DIAL_LIMITS.atOnce;
   }
 }

@@ -39,7 +39,6 @@ export class PendingDial {
 
   async #run({ dialer, window, onAccepted, onEnd }: PendingDialOptions): Promise<void> {
     const timer = setTimeout(() => this.#abort.abort("timeout" satisfies AbandonReason), dialer.connectMs);
-    window.begin();
     const accept = (): void => {
       this.isAccepted = true;
       onAccepted(this);

@@ -7,7 +7,6 @@ import { cloudflareDial } from "./socket.ts";
 
 /** The runtime of a Durable Object, whose sockets and promises outlive the request that began them. */
 export const cloudflareRuntime: Runtime = {
-  name: "workerd",
   tlsModule,
   aead: nodeAead,
   // Both clocks stand still while the worker computes, and advance with I/O.

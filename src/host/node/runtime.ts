@@ -9,7 +9,6 @@ const MODULE = new URL("../../../wasm/dist/lasthop_tls.wasm", import.meta.url);
 /** The runtime of this process. Each call compiles the TLS module, so call it once. */
 export function nodeRuntime(): Runtime {
   return {
-    name: "node",
     tlsModule: new WebAssembly.Module(readFileSync(MODULE)),
     aead: nodeAead,
     now: () => Date.now(),
