@@ -106,6 +106,7 @@ export class Capacity {
 
   /** Lets keys that held connections back look whether they still must. */
   #endYielding(): void {
+    if (this.#yielding.size === 0) return;
     const keys = [...this.#yielding];
     this.#yielding.clear();
     for (const key of keys) key.serveWaiting();

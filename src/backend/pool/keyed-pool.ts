@@ -14,7 +14,7 @@ import type { PoolContext } from "./pool-context.ts";
 import { type ConnectionOwner, Lease, type Obtained, type PooledConnection } from "./pooled-connection.ts";
 import { Queue } from "./queue.ts";
 import type { WaitingKey } from "./capacity.ts";
-import { Shares } from "./shares.ts";
+import { SHARE_LIMITS, Shares } from "./shares.ts";
 import { type ConnectionRequest, Waiter } from "./waiter.ts";
 
 /** The pool of one key. */
@@ -31,6 +31,8 @@ export class KeyedPool implements ConnectionOwner, WaitingKey {
   readonly #spareDials = new Set<PendingDial>();
   /** The number of connections, with withdrawn ones and those being dialled. */
   #open = 0;
+  /** The timer of {@link KeyedPool.#watchShares}; null while no client waits for its share. */
+  #watch: ReturnType<typeof setInterval> | null = null;
   /** Whether the peer speaks HTTP/2, by the last connection; null before the first. */
   #multiplexes: boolean | null;
   /**
@@ -159,15 +161,19 @@ export class KeyedPool implements ConnectionOwner, WaitingKey {
   /** Lets the request wait for a dial under way, or for one of its own, or until it may dial. */
   #dialOrWait(waiter: Waiter): void {
     const [underWay = this.#sharedDial] = this.#spareDials;
-    const mayDial = this.#dialRoom > 0 && !this.#pool.capacity.isFull && !this.#isHeldBack(waiter.request.client);
+    const { client, isFresh } = waiter.request;
+    const mayDial = this.#dialRoom > 0 && !this.#pool.capacity.isFull && !this.#isHeldBack(client);
     if (underWay !== null) this.#setDial(waiter, underWay);
     else if (mayDial) this.#dialFor(waiter);
     else {
       this.#queue.setDial(waiter, null);
-      waiter.countShare(this.#watchShare(waiter));
+      if (client !== undefined) {
+        waiter.countShare(this.#shares.wait(client));
+        this.#watchShares();
+      }
       this.#pool.capacity.startWaiting(this);
       // A request that wants a new connection has left the free ones alone so far.
-      if (waiter.request.isFresh) this.#serveNext();
+      if (isFresh) this.#serveNext();
     }
   }
 
@@ -262,19 +268,25 @@ export class KeyedPool implements ConnectionOwner, WaitingKey {
     return null;
   }
 
-  /** Cuts exchanges of other clients while the client waits below its share; answers the function that ends that. */
-  #watchShare(waiter: Waiter): (() => void) | null {
-    const { client } = waiter.request;
-    if (client === undefined) return null;
-    return this.#shares.watch(client, () => {
+  /** While requests wait without a dial: looks whether exchanges of other clients are to be cut for one of them. */
+  #watchShares(): void {
+    this.#watch ??= setInterval(() => {
+      if (!this.isWaiting) return this.#endWatch();
       const nowMs = this.#pool.clock.monotonicMs();
-      if (this.isShort && !this.#shares.hasShare(client)) this.#shares.makeRoom(nowMs, this.#queue.undialled);
-      else if (this.#queue.oldestUndialled === waiter) {
+      const isLate = ({ dial, sinceMs, request: { client } }: Waiter): boolean =>
+        dial === null && client !== undefined && nowMs - sinceMs >= SHARE_LIMITS.waitMs;
+      if (this.isShort && this.#queue.next(isLate, true) !== null) this.#shares.makeRoom(nowMs, this.#queue.undialled);
+      else {
         // Clients are no longer held back to their shares, or there is room for which no event has called a request.
         this.serveWaiting();
         this.#pool.capacity.admitWaiting();
       }
-    });
+    }, SHARE_LIMITS.lookMs);
+  }
+
+  #endWatch(): void {
+    clearInterval(this.#watch ?? undefined);
+    this.#watch = null;
   }
 
   #connectionClosed(pooled: PooledConnection | null): void {

@@ -17,6 +17,8 @@ interface Claim {
 export const SHARE_LIMITS = {
   /** The time that a client below its share waits before exchanges of others are cut, and again before more are. */
   waitMs: 250,
+  /** The time between two looks whether a request has waited so long. */
+  lookMs: 50,
   /** The time after which a stalled exchange of a client above its share is cut. */
   stalledMs: 1_000,
   /** The time after which a stalled exchange of a client that is not above its share is cut. */
@@ -71,16 +73,6 @@ export class Shares {
   wait(client: RequestClient): () => void {
     this.#count(client, "waiting", 1);
     return () => this.#count(client, "waiting", -1);
-  }
-
-  /** As {@link Shares.wait}, and calls `onLook` each time that the request has waited so long that it may need help. */
-  watch(client: RequestClient, onLook: () => void): () => void {
-    const endWait = this.wait(client);
-    const timer = setInterval(onLook, SHARE_LIMITS.waitMs);
-    return () => {
-      clearInterval(timer);
-      endWait();
-    };
   }
 
   /** The part of its share that the client holds: 1 is a whole share. */
