@@ -11,7 +11,7 @@ const ROOT = resolve(import.meta.dirname, "..");
 const MAX_LINES = 300;
 const PAUSE = "test/support/pause.ts";
 /** Folders whose tests do not keep the rules yet. */
-const NOT_YET = ["test/backend/", "test/faults/", "test/host/", "test/last-hop/", "test/runtimes/", "test/worker/"];
+const NOT_YET: readonly string[] = [];
 /** Names that are written without a capital letter. A first word with a capital, a digit or a sign inside is one too. */
 const NAMES = new Set(["kubectl", "lasthop", "nginx", "workerd"]);
 /** Words that leave open what a comment is about. */

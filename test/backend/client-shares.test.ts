@@ -1,5 +1,6 @@
 /** Connections that come free go round the clients that wait, and not to the one that asks most. */
 import type { ServerResponse } from "node:http";
+import { setImmediate as turn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import type { RequestClient } from "../../src/backend/exchange.ts";
 import { bundleTo, clientOf } from "./fixtures/last-hop.ts";
@@ -35,7 +36,7 @@ test.each([
   await expect.poll(() => held.length).toBe(LIMIT);
   answers.push(...asked("many", 20));
   const last = text({ client: clientAt("last"), target: "/last" });
-  await new Promise((resolve) => void setTimeout(resolve));
+  await turn();
   for (const response of held.splice(0, 2)) response.end("ok");
   expect(await last).toBe("ok");
   expect(server.requests.filter(({ url }) => url !== "/last").length).toBeLessThanOrEqual(LIMIT + 2);

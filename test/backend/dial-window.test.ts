@@ -48,7 +48,7 @@ test("a burst dials a few, and the others take what comes free", async () => {
   const burst = asked(BURST, () => text());
   await expect.poll(begun).toBe(atOnce);
   letGo();
-  // Those that dial take it too; the place of the first dial, and the one that its success added, are dialled in.
+  // Requests that dial take the connection too; the place of the first dial, and the one that its success added, are dialled in.
   await Promise.all(burst);
   expect(begun()).toBe(atOnce + 2);
   expect(server.connections).toBe(1);

@@ -74,7 +74,7 @@ describe.each(PROTOCOLS)("%s", (alpn) => {
 describe("a platform that allows less than the pool believes", () => {
   test("queues a dial, which ends at its limit with a reason and opens nothing later", async () => {
     const { handle, waiting, free } = heldAnswers();
-    const client = await setUp({ count: 2, limits: {}, most: 1, handle, connectMs: 300 });
+    const client = await setUp({ count: 2, limits: {}, most: 1, handle, connectMs: 1_500 });
     const first = client.text("a");
     await expect.poll(() => waiting.length).toBe(1);
     expect(await client.ask("b")).toMatchObject(failedWith("connection-timeout"));

@@ -9,7 +9,7 @@ import { heldAnswers } from "./fixtures/servers.ts";
 describe("when all are in use", () => {
   test("a request for another backend waits until one is released, and is refused with its reason when none is", async () => {
     const { handle, waiting, free } = heldAnswers();
-    const client = await setUp({ count: 2, limits: { connections: 1 }, most: 1, handle, connectMs: 300 });
+    const client = await setUp({ count: 2, limits: { connections: 1 }, most: 1, handle, connectMs: 1_500 });
     const first = client.text("a");
     await expect.poll(() => waiting.length).toBe(1);
     expect(await client.ask("b")).toMatchObject({
@@ -168,7 +168,7 @@ describe("when all are in use", () => {
 });
 
 describe("a request that has another way when there is no room", () => {
-  const ROOM_MS = 250;
+  const ROOM_MS = 1_000;
   const crowded = { kind: "failed", failure: { code: "connection-limit", sent: "nothing" } };
 
   test("waits while connections come free, and not where none does", async () => {

@@ -1,8 +1,7 @@
-/** Connections: how many are opened, which are used again, and what a new bundle leaves of them. */
-import { describe, expect, test } from "vitest";
+/** Connections: how many are opened, and which are used again. */
+import { expect, test } from "vitest";
 import type { BundlePolicy } from "../../src/bundle/types.ts";
 import { DIAL_LIMITS } from "../../src/backend/limits.ts";
-import { NO_SECRETS } from "../../src/bundle/secrets.ts";
 import { failedWith } from "../support/sent.ts";
 import { bundleTo, clientOf, PLAINTEXT, runtime } from "./fixtures/last-hop.ts";
 import { heldAnswers, ok, plain, secure, secureHttp1 } from "./fixtures/servers.ts";
@@ -200,59 +199,6 @@ test.each(["h2", "http/1.1"] as const)(
     expect(server.connections).toBe(1);
   },
 );
-
-describe("a new bundle", () => {
-  test("keeps the connections, and later the tickets, of a policy that stays", async () => {
-    const server = await secure(ok);
-    const client = clientOf(bundleTo({ ports: [server.port] }));
-    await client.text();
-    const before = client.backends;
-    client.backends = before.succeed(bundleTo({ ports: [server.port, 1] }), NO_SECRETS);
-    before.close(); // Hosts may, and it closes nothing that the successor has.
-    while (server.requests.length < 4) await client.text();
-    expect(server.connections).toBe(1);
-    for (const socket of server.sockets) socket.destroy();
-    await expect.poll(() => client.backends.stats().open).toBe(0);
-    client.backends = client.backends.succeed(bundleTo({ ports: [server.port] }), NO_SECRETS);
-    await client.text();
-    expect(server.resumed).toBe(1);
-  });
-
-  test("with another policy never uses an old connection, and requests in flight finish", async () => {
-    const { handle, waiting, freeAll } = heldAnswers();
-    const server = await secure(handle);
-    const client = clientOf(bundleTo({ ports: [server.port] }));
-    const before = client.text();
-    await expect.poll(() => waiting.length).toBe(1);
-    const next = bundleTo({ ports: [server.port] });
-    const [policy] = Object.values(next.policies);
-    if (policy === undefined) throw new Error("unreachable");
-    const digest = "e".repeat(64);
-    client.backends = client.backends.succeed(
-      {
-        ...bundleTo({ ports: [server.port], backend: { transport: { kind: "tls", policy: digest } } }),
-        policies: { [digest]: policy },
-      },
-      NO_SECRETS,
-    );
-    const after = client.text();
-    await expect.poll(() => waiting.length).toBe(2);
-    expect(server.connections).toBe(2);
-    freeAll();
-    expect(await before).toBe("ok");
-    expect(await after).toBe("ok");
-    await expect.poll(() => server.sockets.size).toBe(1);
-  });
-
-  test("without the backend closes its connections", async () => {
-    const server = await secure(ok);
-    const client = clientOf(bundleTo({ ports: [server.port], policy: H1 }));
-    await client.text();
-    client.backends = client.backends.succeed({ ...bundleTo({ ports: [] }), backends: {} }, NO_SECRETS);
-    await expect.poll(() => server.sockets.size).toBe(0);
-    expect(client.backends.stats()).toMatchObject({ open: 0, idle: 0 });
-  });
-});
 
 test("as many connections as are dialled at once leave tickets for as many more", async () => {
   const { atOnce } = DIAL_LIMITS;

@@ -1,7 +1,7 @@
 /** HTTP/1.1 pipelining on the wire: one request under way a connection, answers in order, little held. */
 import { once } from "node:events";
 import { connect } from "node:net";
-import { setTimeout as pause } from "node:timers/promises";
+import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { pipeline } from "../attacks/pipelining.ts";
 import { ask } from "../runtimes/clients.ts";
@@ -77,7 +77,7 @@ describe.each(UNDER_TEST)("pipelined requests on %s", (runtime) => {
     const closed = once(socket, "close");
     for (let at = 0; at < bytes.length; at += step) {
       socket.write(bytes.subarray(at, at + step));
-      if (step < 100) await pause(0);
+      if (step < 100) await turn();
     }
     await closed;
     const paths = text.match(/\r\n\r\n\/\w+?(?=HTTP|$)/g)?.map((path) => path.trim());

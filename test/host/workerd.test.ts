@@ -6,6 +6,7 @@ import { WebSocket } from "ws";
 import { compile } from "../../src/compile/index.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { startServers } from "../last-hop/servers.ts";
+import { pause } from "../support/pause.ts";
 import { type Pooling, startWorkerd, type Workerd } from "../soak/workerd.ts";
 
 const NAMES = { good: "good", old: "good 1.2" };
@@ -101,7 +102,7 @@ describe("a worker without an object", () => {
       const request = httpRequest({ host: "127.0.0.1", port: workerd().port, agent: false, path: "/", headers });
       request.on("error", () => undefined).end();
       await once(request, "finish");
-      await new Promise((resolve) => void setTimeout(resolve, delayMs / 4));
+      await pause(delayMs / 4, "Clients leave at different moments of a dial.");
       request.socket?.resetAndDestroy();
     }
     await expect.poll(() => workerd().stats()).toMatchObject(NOTHING_OPEN);

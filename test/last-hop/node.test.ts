@@ -1,3 +1,4 @@
+/** The suite of the last hop on Node. */
 import { afterAll, beforeAll, describe } from "vitest";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { startServers } from "./servers.ts";

@@ -37,10 +37,15 @@ export async function startOpenssl(): Promise<OpensslServers> {
     const child = spawn("openssl", ["s_server", "-accept", `127.0.0.1:${port}`, ...more], { cwd: directory });
     const entry = { child, port, said: "" };
     running.set(name, entry);
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (chunk: Buffer) => (entry.said += chunk.toString("latin1")));
-    }
-    await until(() => entry.said.includes("ACCEPT"));
+    await new Promise<void>((resolve, reject) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (chunk: Buffer) => {
+          entry.said += chunk.toString("latin1");
+          if (entry.said.includes("ACCEPT")) resolve();
+        });
+      }
+      child.once("exit", () => reject(new Error(`openssl s_server ended: ${entry.said}`)));
+    });
   };
   for (const bytes of FILE_BYTES) writeFileSync(join(directory, String(bytes)), "x".repeat(bytes));
   for (const [kind, dns] of [["good", SNI] as const, ["wrong", "other.internal"] as const]) {
@@ -84,12 +89,4 @@ export async function startOpenssl(): Promise<OpensslServers> {
       rmSync(directory, { recursive: true, force: true });
     },
   };
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!condition()) {
-    if (Date.now() > deadline) throw new Error("openssl s_server did not start within 10 s");
-    await new Promise((resolve) => void setTimeout(resolve, 10));
-  }
 }

@@ -1,3 +1,4 @@
+/** The suite of the last hop against OpenSSL, on Node. */
 import { afterAll, describe } from "vitest";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { startOpenssl } from "./openssl-servers.ts";

@@ -1,3 +1,4 @@
+/** What test/last-hop/worker-setup.ts provides to tests. */
 import type { OpensslFixtures } from "./openssl-suite.ts";
 import type { Fixtures } from "./suite.ts";
 
@@ -5,6 +6,8 @@ declare module "vitest" {
   /** What worker-setup.ts hands to the tests in workerd. */
   interface ProvidedContext {
     fixtures: Fixtures;
+    /** As `fixtures`, of servers that no other test uses. */
+    lastHop: Fixtures;
     bundleText: string;
     /** Nobody answers a SYN there. */
     silentPort: number;

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { createServer as createHttp, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createHttps, type Server } from "node:https";
+import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { listen } from "../support/listen.ts";
@@ -17,7 +18,9 @@ interface Running {
   /** Presents another chain from now on. */
   readonly swap: (chain: string) => void;
   readonly sockets: Set<TLSSocket>;
-  seen: Seen;
+  /** The open connections below TLS, those without a handshake too. */
+  readonly rawSockets: Set<Socket>;
+  readonly seen: Omit<Seen, "openSockets">;
 }
 
 /** Certificates a backend can present, by name; each but `good` and `rsa` is at fault in one way. */
@@ -172,9 +175,14 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       port: await listen(server),
       swap,
       sockets: new Set(),
+      rawSockets: new Set(),
       seen: { sni: [], requestBytes: 0, connections: 0, resumed: 0 },
     };
     serveWebSockets(server);
+    server.on("connection", (socket: Socket) => {
+      entry.rawSockets.add(socket);
+      socket.on("close", () => entry.rawSockets.delete(socket));
+    });
     server.on("secureConnection", (socket) => {
       entry.seen.connections++;
       if (socket.isSessionReused()) entry.seen.resumed++;
@@ -210,7 +218,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       default:
         return void response.writeHead(404).end();
     }
-    response.end(JSON.stringify({ ...entry.seen, open: entry.sockets.size }));
+    response.end(JSON.stringify({ ...entry.seen, open: entry.sockets.size, openSockets: entry.rawSockets.size }));
   });
 
   const good = chains["good"]?.leaf;

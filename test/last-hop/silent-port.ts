@@ -1,5 +1,7 @@
+/** A port on which nobody answers. */
 import { connect } from "node:net";
 import { Worker } from "node:worker_threads";
+import { pause } from "../support/pause.ts";
 
 /** A port whose SYNs go unanswered: a listener that never accepts, with its backlog full. */
 export async function silentPort(): Promise<{ readonly port: number; close(): Promise<void> }> {
@@ -13,7 +15,7 @@ export async function silentPort(): Promise<{ readonly port: number; close(): Pr
   );
   const port = await new Promise<number>((resolve) => void thread.once("message", resolve));
   const fill = Array.from({ length: 4 }, () => connect(port, "127.0.0.1").on("error", () => undefined));
-  await new Promise((resolve) => void setTimeout(resolve, 100));
+  await pause(100, "No event tells that the kernel drops the SYN of a connection.");
   return {
     port,
     async close() {

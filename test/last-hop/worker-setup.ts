@@ -18,6 +18,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
   project.provide("fixtures", fixtures);
   project.provide("bundleText", text);
+  // The suite counts bytes and closes connections, which other tests must not share.
+  const lastHop = await startServers();
+  project.provide("lastHop", lastHop.fixtures);
   const silent = await silentPort();
   project.provide("silentPort", silent.port);
   const openssl = await startOpenssl();
@@ -28,6 +31,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     await mutual.close();
     await openssl.close();
     await silent.close();
+    await lastHop.close();
     await close();
   };
 }

@@ -113,18 +113,20 @@ function listen(child: ChildProcess): (text: string) => Promise<void> {
     output += chunk.toString();
     onOutput();
   });
-  return (text) =>
-    new Promise((done, fail) => {
-      const timer = setTimeout(() => fail(new Error(`it does not say ${JSON.stringify(text)}: ${output}`)), START_MS);
-      onOutput = (): void => {
-        if (!output.includes(text)) return;
-        clearTimeout(timer);
-        output = "";
-        onOutput = () => undefined;
-        done();
-      };
-      onOutput();
-    });
+  return (text) => {
+    const said = Promise.withResolvers<void>();
+    const late = (): void => said.reject(new Error(`it does not say ${JSON.stringify(text)}: ${output}`));
+    const timer = setTimeout(late, START_MS);
+    onOutput = (): void => {
+      if (!output.includes(text)) return;
+      clearTimeout(timer);
+      output = "";
+      onOutput = () => undefined;
+      said.resolve();
+    };
+    onOutput();
+    return said.promise;
+  };
 }
 
 function install(): void {

@@ -78,11 +78,9 @@ async function outcome(check: Check, at: At): Promise<string> {
 }
 
 function withinLimit(run: Promise<void>, limitMs: number): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done after ${limitMs} ms`)), limitMs);
-  });
-  return Promise.race([run, late]).finally(() => clearTimeout(timer));
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error(`not done after ${limitMs} ms`)), limitMs);
+  return Promise.race([run, late.promise]).finally(() => clearTimeout(timer));
 }
 
 async function requestBytes(server: string): Promise<number> {

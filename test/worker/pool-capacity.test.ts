@@ -46,12 +46,10 @@ it("serves seven backends with the six connections that Cloudflare allows", asyn
   for (const name of [...NAMES, ...NAMES]) expect(await (await ask(name)).text()).toContain("good");
   expect(sockets).toMatchObject({ open: 6, peak: 6, beyond: 0 });
 
-  // All six in use: the seventh waits for the first that ends.
+  // All six are in use. The seventh request is answered when one of them ends, and the platform saw no seventh socket.
   const stalled = [];
   for (const name of NAMES.slice(0, 6)) stalled.push(await ask(name, "/stall"));
   const seventh = ask("g");
-  await new Promise((resolve) => void setTimeout(resolve, 100));
-  expect(sockets).toMatchObject({ open: 6, peak: 6, beyond: 0 });
   await stalled[3]?.body?.cancel();
   expect(await (await seventh).text()).toContain("good");
   expect(sockets).toMatchObject({ peak: 6, beyond: 0 });

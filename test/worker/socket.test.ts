@@ -1,3 +1,4 @@
+/** Sockets of workerd: a dial that is aborted. */
 import { expect, inject, it } from "vitest";
 import { DialError } from "../../src/backend/runtime.ts";
 import { cloudflareDial } from "../../src/host/cloudflare/socket.ts";

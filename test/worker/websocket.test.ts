@@ -58,7 +58,11 @@ describe("a WebSocket on which nothing is sent", () => {
     const { stream, isClosed } = backend(IDLE_MS / 4);
     const relaying = relay(server, stream, IDLE_MS);
     const { socket, ended } = new Client(client);
-    await new Promise((resolve) => void setTimeout(resolve, 4 * IDLE_MS));
+    // The time of the first WebSocket is over when one without pings that came later is closed.
+    const { 0: silentClient, 1: silentServer } = new WebSocketPair();
+    const silent = relay(silentServer, backend(null).stream, IDLE_MS);
+    await new Client(silentClient).ended;
+    await silent;
     expect(isClosed()).toBe(false);
     socket.close(1000);
     stream.close();

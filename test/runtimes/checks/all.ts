@@ -1,6 +1,7 @@
 /** All checks, in the order in which they run on every runtime. */
 import type { Check } from "../check.ts";
 import { FORWARDING } from "./forwarding.ts";
+import { FRAMING } from "./framing.ts";
 import { LIFECYCLE } from "./lifecycle.ts";
 import { LISTENERS } from "./listeners.ts";
 import { OBJECT } from "./object.ts";
@@ -8,4 +9,12 @@ import { STREAMS } from "./streams.ts";
 import { WORKERS } from "./workers.ts";
 
 /** All checks. */
-export const CHECKS: readonly Check[] = [...FORWARDING, ...LISTENERS, ...STREAMS, ...OBJECT, ...WORKERS, ...LIFECYCLE];
+export const CHECKS: readonly Check[] = [
+  ...FORWARDING,
+  ...FRAMING,
+  ...LISTENERS,
+  ...STREAMS,
+  ...OBJECT,
+  ...WORKERS,
+  ...LIFECYCLE,
+];

@@ -1,9 +1,9 @@
 /** Checks of reload and shutdown, which must run last. */
 import { equal } from "node:assert/strict";
 import { connect } from "node:net";
-import { setTimeout as wait } from "node:timers/promises";
 import type { Check } from "../check.ts";
 import { ask } from "../clients.ts";
+import { until } from "../until.ts";
 import { WORKERD } from "./lacks.ts";
 
 /** The checks. */
@@ -14,7 +14,7 @@ export const LIFECYCLE: readonly Check[] = [
       const id = `reload-${runtime}`;
       const slow = ask(port(80), "plain.example.com", `/hold?id=${id}`);
       slow.catch(() => undefined); // It is awaited below.
-      while (backends.seen(id).times === 0) await wait(10);
+      await until(() => backends.seen(id).times > 0);
       await serving.reload(cluster.next);
       equal((await ask(port(80), "plain.example.com", "/")).status, 404);
       equal((await ask(port(80), "renamed.example.com", "/")).status, 200);
@@ -29,9 +29,9 @@ export const LIFECYCLE: readonly Check[] = [
       const id = `shutdown-${runtime}`;
       const slow = ask(port(80), "h1.example.com", `/hold?id=${id}`);
       slow.catch(() => undefined); // It is awaited below.
-      while (backends.seen(id).times === 0) await wait(10);
+      await until(() => backends.seen(id).times > 0);
       const ended = serving.terminate();
-      while (await accepts(port(80))) await wait(10);
+      await until(async () => !(await accepts(port(80))));
       backends.release(id);
       equal((await slow).text, "first last");
       equal(await ended, 0);

@@ -1,9 +1,10 @@
 /** Checks of the Durable Object that pools connections on workerd: its eviction, and what it loses then. */
 import { deepEqual, equal, ok } from "node:assert/strict";
-import { setTimeout as wait } from "node:timers/promises";
 import { DEFAULT_POOL_LIMITS } from "../../../src/backend/limits.ts";
 import type { At, Check } from "../check.ts";
+import { pause } from "../../support/pause.ts";
 import { ask } from "../clients.ts";
+import { until } from "../until.ts";
 
 /** The time after which workerd evicts an object without request, timer and open socket (`preventEviction`). */
 const EVICTION_MS = 10_000;
@@ -24,7 +25,7 @@ export const OBJECT: readonly Check[] = [
       const open = (): number => at.backends.sockets("h1").length;
       const closeAll = async (): Promise<void> => {
         for (const socket of at.backends.sockets("h1")) socket.destroy();
-        while (open() > 0) await wait(10);
+        await until(() => open() === 0);
       };
       // A full handshake brings two tickets, a resumed one none.
       do await closeAll();
@@ -34,14 +35,14 @@ export const OBJECT: readonly Check[] = [
 
       const start = performance.now();
       equal(open(), 1);
-      await wait(EVICTION_MS + 2_000);
+      await pause(EVICTION_MS + 2_000, "An object that is not evicted sends no event.");
       equal(open(), 1, "an open connection keeps the object");
-      while (open() > 0) await wait(100);
+      await until(() => open() === 0);
       const idleMs = performance.now() - start;
       ok(idleMs > DEFAULT_POOL_LIMITS.idleMs - 1_000, `closed after ${idleMs} ms`);
       ok(idleMs < 2 * DEFAULT_POOL_LIMITS.idleMs + 5_000, `closed after ${idleMs} ms`);
 
-      await wait(EVICTION_MS + 2_000);
+      await pause(EVICTION_MS + 2_000, "An object that is evicted sends no event.");
       deepEqual([await resumes(at), open()], [false, 1]);
     },
   },

@@ -8,9 +8,10 @@ import { readFileSync } from "node:fs";
 import { type ClientHttp2Stream, connect as connectHttp2 } from "node:http2";
 import { connect, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
-import { setTimeout as wait } from "node:timers/promises";
+import { settled } from "../../support/settled.ts";
 import { type BackendName, CHUNK_BYTES } from "../backends.ts";
 import type { At, Check } from "../check.ts";
+import { until } from "../until.ts";
 import { DENO, HELD_BYTES, WORKERD } from "./lacks.ts";
 
 const BODY_BYTES = 64 << 20;
@@ -31,17 +32,8 @@ function inKernel(ports: readonly number[]): number {
   return bytes;
 }
 
-/** The value once it has not changed for a second, because no more bytes can move. */
-async function settled(value: () => number): Promise<number> {
-  let last = value();
-  for (let since = 0; since < 10; since++) {
-    await wait(100);
-    const now = value();
-    if (now !== last) since = -1;
-    last = now;
-  }
-  return last;
-}
+/** How often a count must stand still at 100 ms: bytes that can move have moved after a second. */
+const LOOKS = 10;
 
 async function dial(port: number, text: string): Promise<Socket> {
   const socket = connect(port, "127.0.0.1");
@@ -73,7 +65,7 @@ async function stalledDownload(at: At, name: BackendName): Promise<void> {
   const socket = await dial(port(80), request);
   await once(socket, "data");
   socket.pause();
-  const written = await settled(() => moved().writtenBytes);
+  const written = await settled(() => moved().writtenBytes, LOOKS);
   const held = written - inKernel([socket.localPort ?? 0, backends.ports[name]]) - socket.bytesRead;
   ok(written < BODY_BYTES, "the backend was never stopped");
   ok(held <= HELD_BYTES[runtime], `it holds ${held} bytes`);
@@ -99,7 +91,7 @@ async function stalledUpload(at: At, name: BackendName): Promise<void> {
       written += CHUNK_BYTES;
     }
   })();
-  const accepted = await settled(() => written);
+  const accepted = await settled(() => written, LOOKS);
   const held = accepted - inKernel([socket.localPort ?? 0, backends.ports[name]]) - moved().readBytes;
   backends.release(id);
   ok(accepted < BODY_BYTES, "the client was never stopped");
@@ -119,7 +111,7 @@ async function silentBody({ port, backends, runtime }: At): Promise<void> {
   );
   let received = "";
   socket.setEncoding("latin1").on("data", (some: string) => (received += some));
-  for (let waited = 0; waited < 100 && !received.includes("\r\n\r\n"); waited++) await wait(50);
+  await until(() => received.includes("\r\n\r\n"));
   ok(received.startsWith("HTTP/1.1 200"), `before the body the client has ${JSON.stringify(received)}`);
   backends.release(id);
   await once(socket, "close");
@@ -142,7 +134,7 @@ async function stalledHttp2(at: At): Promise<void> {
   const download = request("GET", `/flood?bytes=${BODY_BYTES}&id=${downId}`);
   await once(download, "response");
   const received = raw.bytesRead;
-  const written = await settled(() => down().writtenBytes);
+  const written = await settled(() => down().writtenBytes, LOOKS);
   const held = written - kernel() - (raw.bytesRead - received);
   ok(written < BODY_BYTES, "the backend was never stopped");
   ok(held <= HELD_BYTES[runtime], `it holds ${held} bytes of a download`);
@@ -155,7 +147,7 @@ async function stalledHttp2(at: At): Promise<void> {
   const sent = raw.bytesWritten;
   const upload = request("POST", `/sink?id=${upId}`);
   upload.end(Buffer.alloc(BODY_BYTES));
-  const accepted = (await settled(() => raw.bytesWritten)) - sent;
+  const accepted = (await settled(() => raw.bytesWritten), LOOKS) - sent;
   const heldUp = accepted - kernel() - up().readBytes;
   backends.release(upId);
   ok(accepted < BODY_BYTES, "the client was never stopped");
@@ -221,10 +213,10 @@ export const STREAMS: readonly Check[] = [
         const id = `left-${runtime}-${path.slice(1, 3)}`;
         const socket = await dial(port(80), `GET ${path}id=${id} HTTP/1.1\r\nHost: h1.example.com\r\n\r\n`);
         if (path.startsWith("/flood")) await once(socket, "data");
-        else while (backends.seen(id).times === 0) await wait(10);
+        else await until(() => backends.seen(id).times > 0);
         // The connection is reset, because workerd notices a closed one only at its next write (docs/architecture.md).
         socket.resetAndDestroy();
-        while (!backends.seen(id).closed) await wait(10);
+        await until(() => backends.seen(id).closed);
       }
     },
   },
