@@ -10,8 +10,6 @@ import { join, resolve } from "node:path";
 const ROOT = resolve(import.meta.dirname, "..");
 const MAX_LINES = 300;
 const PAUSE = "test/support/pause.ts";
-/** Folders whose tests do not keep the rules yet. */
-const NOT_YET: readonly string[] = [];
 /** Names that are written without a capital letter. A first word with a capital, a digit or a sign inside is one too. */
 const NAMES = new Set(["kubectl", "lasthop", "nginx", "workerd"]);
 /** Words that leave open what a comment is about. */
@@ -84,8 +82,7 @@ if (process.argv[1] === import.meta.filename) {
       .filter((name) => name.endsWith(".ts") && !name.includes("node_modules"))
       .map((name) => join(folder, name)),
   );
-  const held = files.filter((file) => !NOT_YET.some((folder) => file.startsWith(folder)));
-  const found = held.sort().flatMap((file) => textBreaches(file, readFileSync(join(ROOT, file), "utf8")));
+  const found = files.sort().flatMap((file) => textBreaches(file, readFileSync(join(ROOT, file), "utf8")));
   for (const line of found) console.error(line);
   if (found.length > 0) process.exit(1);
 }

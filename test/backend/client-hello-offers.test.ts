@@ -1,4 +1,4 @@
-/** What a ClientHello offers: docs/trust.md lists what the module says. */
+/** The offers of a ClientHello: docs/trust.md lists those that the module names. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import { ConnectionError } from "../../src/backend/engine/errors.ts";

@@ -13,7 +13,7 @@ import { ok, secureHttp1 } from "./fixtures/servers.ts";
 const { atOnce } = DIAL_LIMITS;
 const BURST = 100;
 
-/** Dials that wait until they are let go, the first first; an abort ends one. */
+/** A dial function whose dials wait until the test lets them go, in their order; an abort ends one. */
 function heldDial(port?: number) {
   const held: (() => void)[] = [];
   let begun = 0;
@@ -97,7 +97,7 @@ test("a backend that accepts and is silent keeps no other from being dialled, an
   backends.close();
 });
 
-/** A window, and connections that take so long in it. */
+/** A window, and a dial in it whose TCP and TLS handshakes take so many ms. */
 function windowed() {
   let nowMs = 0;
   const window = new DialWindow(() => nowMs);
@@ -124,7 +124,7 @@ const FAILED: Connected = {
 const OPEN = { kind: "open" } as Connected;
 
 test("a window grows where the network takes the time, not where the handshake or a failure does", async () => {
-  // A dial that goes on meanwhile, so that the burst is not over.
+  // Another dial goes on all the time, so that the burst is not over.
   const { window, dial } = windowed();
   const lasting = Promise.withResolvers<Connected>();
   const lasts = window.open(

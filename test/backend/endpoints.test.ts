@@ -82,7 +82,7 @@ test("an endpoint that fails is left out, asked again after a time, and taken ba
   for (let asked = 0; asked < 10; asked++) expect(await text()).toBe("ok");
   expect(server.requests).toHaveLength(5);
 
-  // Still broken: one request finds out, and the time out doubles.
+  // The endpoint is still broken: one request finds out, and the endpoint is left out for twice the time.
   nowMs += 8_000;
   for (let asked = 0; asked < 10; asked++) await ask({ method: "POST" });
   expect(server.requests).toHaveLength(6);

@@ -115,7 +115,7 @@ describe("a response's body of known, small length", () => {
   const HEAD = "HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\n";
   const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-  /** The response that these reads make once the request is written. A read may wait; after all, the stream has ended. */
+  /** The response to a request when the stream gives these reads after it, of which one may wait, and then ends. */
   function answer(...reads: (string | Promise<string>)[]): Promise<ExchangeResponse> {
     const written = Promise.withResolvers<void>();
     const stream: ByteStream = {

@@ -33,7 +33,7 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
   test("cut at any byte: never a whole response, always an end", async () => {
     const exchange = async (distortion: Distortion) => {
       const stream = await dial(backend.port, distortion);
-      // A configuration each, so that every handshake is a full one of the same size.
+      // Each exchange has a configuration of its own, so that every handshake is a full one of the same size.
       const fresh = only();
       try {
         const opened = await open(fresh, stream);
@@ -81,18 +81,19 @@ describe.each(TLS_VARIANTS)("$alpn over TLS $tls", ({ alpn, tls }) => {
 
   test("close in the middle of a body", async () => {
     const connection = connectionOf(await open(only(), await dial(backend.port)));
-    // Before its head is handed over, or after.
+    // The body may break before the head is handed over, or after that.
     await expect(connection.request(get("/cut"), null).then(text)).rejects.toMatchObject({
       code: expect.stringMatching(/peer-truncated|response-incomplete|http2-protocol|stream-reset|going-away/),
       sent: "maybe",
     });
-    connection.close(); // Node resets the stream on HTTP/2 and keeps the connection.
+    // On HTTP/2, Node resets the stream and keeps the connection.
+    connection.close();
     await connection.closed;
     await expect(connection.request(get("/x"), null)).rejects.toMatchObject({ sent: "nothing" });
   });
 });
 
-/** A stream of these reads, each in a turn of its own; after them it has ended. */
+/** A stream that gives these reads, each in a turn of the event loop of its own, and then ends. */
 function streamOfReads(...reads: (Uint8Array | Error)[]): ByteStream {
   return {
     async read() {

@@ -63,14 +63,15 @@ describe.each(ENGINES)("$cipher", ({ instance }) => {
         expect(await text(response)).toBe(`GET /hello ${alpn === "h2" ? "2.0" : "1.1"}`);
         expect((await response.trailers) ?? []).toEqual([]);
         expect(presented.map((chain) => Buffer.from(chain[0] ?? []).equals(leaf(key).der))).toEqual([true]);
-        // A second request on the same connection.
+        // The connection carries a second request.
         expect(await text(await connection.request(get("/again"), null))).toContain("/again");
         connection.close();
         await connection.closed;
         expect(stream.closed).toBe(true);
         expect(connection.alive).toBe(false);
       }
-      expect(backend.seen.sni[0]).toBe(SNI); // Node knows no name of a resumed TLS 1.2 session.
+      // Node knows no name of a resumed TLS 1.2 session.
+      expect(backend.seen.sni[0]).toBe(SNI);
       config.free();
     });
   });

@@ -74,7 +74,7 @@ it("that answers before the upload is over is heard, and the upload stops", asyn
 it("that sends GOAWAY finishes what is in flight while others go to a new connection", async () => {
   let finish = (): void => undefined;
   const server = await http2Server((stream, session, number) => {
-    // Before the head, so that the client has GOAWAY when it has the head.
+    // GOAWAY is sent before the head, so that the client has it when it has the head.
     if (number === 1) session.goaway(0, stream.id);
     stream.respond({ ":status": 200 });
     if (number > 1) return void stream.end("second");

@@ -25,7 +25,7 @@ it.each([
   await client.text();
   const request = { method: "POST", headers, body: text === null ? null : body(text) };
   expect(await client.ask(request)).toMatchObject(failedWith("bad-request"));
-  // The next request has the same connection, so whatever was sent before it has arrived.
+  // The next request has the same connection, so bytes that were sent before it have arrived.
   await client.text();
   expect(server.received()).not.toContain("POST");
   expect(server.sockets).toHaveLength(1);

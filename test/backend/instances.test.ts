@@ -1,4 +1,4 @@
-/** Instances of the module: a bounded number of connections each, and one that has grown goes once it is idle. */
+/** Instances of the module: each has a bounded number of connections, and an instance that has grown is freed once it is idle. */
 import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
 import { Instances } from "../../src/backend/connect/instances.ts";

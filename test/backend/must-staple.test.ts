@@ -15,7 +15,7 @@ const H1 = { alpn: ["http/1.1"] } as const;
 const feature = new Extension("1.3.6.1.5.5.7.1.24", false, new Uint8Array(seq(int(5))));
 const leaf = await mintLeaf({ issuer: root, dns: [SNI], extensions: [feature] });
 
-/** A response of the root about the leaf that holds from a minute ago for so long. */
+/** An OCSP response of the root about the leaf, valid from a minute ago until `forMs` from now. */
 function staple(forMs: number, status = tlv(0x80)): Buffer {
   const sha1 = (data: Uint8Array): Uint8Array => tlv(4, new Uint8Array(createHash("sha1").update(data).digest()));
   const { subjectName, publicKey } = root.certificate;

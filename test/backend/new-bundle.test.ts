@@ -1,4 +1,4 @@
-/** What a new bundle leaves of the connections of the one before. */
+/** A new bundle: which connections of the bundle before it are kept. */
 import { expect, test } from "vitest";
 import type { BundlePolicy } from "../../src/bundle/types.ts";
 import { NO_SECRETS } from "../../src/bundle/secrets.ts";
@@ -13,7 +13,8 @@ test("a new bundle keeps the connections, and later the tickets, of a policy tha
   await client.text();
   const before = client.backends;
   client.backends = before.succeed(bundleTo({ ports: [server.port, 1] }), NO_SECRETS);
-  before.close(); // Hosts may, and it closes nothing that the successor has.
+  // A host may close the backends of the old bundle, which closes nothing that their successor has.
+  before.close();
   while (server.requests.length < 4) await client.text();
   expect(server.connections).toBe(1);
   for (const socket of server.sockets) socket.destroy();

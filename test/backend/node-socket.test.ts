@@ -21,7 +21,7 @@ async function dialled(serve: (socket: Socket) => void): Promise<ByteStream> {
   return nodeDial({ host: "127.0.0.1", port: await listen(server) }, new AbortController().signal);
 }
 
-/** Every byte tells its place. */
+/** Bytes whose values differ by their place. */
 function pattern(length: number): Buffer {
   const bytes = Buffer.alloc(length);
   for (let at = 0; at < length; at++) bytes[at] = (at * 7 + (at >>> 8)) & 0xff;
@@ -32,7 +32,8 @@ async function readAll(stream: ByteStream, between: () => Promise<unknown> | und
   const chunks: Buffer[] = [];
   for (let bytes = await stream.read(); bytes !== null; bytes = await stream.read()) {
     await between();
-    chunks.push(Buffer.from(bytes)); // After the pause: the view must still hold what it held.
+    // The bytes are copied after the pause: the view must still hold them.
+    chunks.push(Buffer.from(bytes));
   }
   return Buffer.concat(chunks);
 }
@@ -77,7 +78,8 @@ test("bytes are the caller's again once they are written", async () => {
     stream.close();
   })();
   await settled(() => written);
-  expect(written).toBeLessThan(2_000); // The peer's pause was felt.
+  // The peer reads nothing, so the writes wait.
+  expect(written).toBeLessThan(2_000);
   const received = Buffer.concat(await (peer?.resume() ?? Readable.from([])).toArray());
   await upload;
   expect(received.length).toBe(2_000 * buffer.length);
@@ -110,7 +112,7 @@ test("closing does not wait for the last bytes that a peer does not take", async
   unsubscribe("net.client.socket", note);
   const [socket] = made;
   if (socket === undefined) throw new Error("no socket");
-  // Until the kernel has no room, and Node itself keeps a little.
+  // The loop ends when the kernel has no room left, so that Node itself keeps the last bytes.
   for (; socket.writableLength === 0; await turn()) void stream.write(new Uint8Array(1_000));
   expect(socket.writableNeedDrain).toBe(false);
   stream.close();

@@ -26,7 +26,7 @@ describe.each(PROTOCOLS)("%s", (alpn) => {
   });
 
   test("a backend that is asked without a pause does not keep the room for ever", async () => {
-    // On HTTP/2 there is always one in flight.
+    // On HTTP/2 a request is in flight all the time.
     let tick = 0;
     const handle: RequestListener = (_, response) => void setTimeout(() => response.end("ok"), 5 + (tick++ % 16));
     const client = await setUp({ count: 2, alpn: [alpn], limits: { connections: 1 }, most: 1, handle });

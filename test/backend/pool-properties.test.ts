@@ -163,7 +163,7 @@ class World {
     }
   }
 
-  /** As send/acquire.ts does for one endpoint. */
+  /** Asks for a connection as send/acquire.ts does for one endpoint. */
   async #ask(key: Key, isFresh: boolean): Promise<void> {
     const keyedPool = this.pool.keyedPool(key, null);
     const abort = new AbortController();

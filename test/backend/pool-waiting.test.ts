@@ -109,7 +109,7 @@ describe("when all are in use", () => {
     const first = await client.ask("a");
     if (first.kind !== "response" || first.response.trailers === null) throw new Error(JSON.stringify(first));
     const order: string[] = [];
-    // Comes in the moment in which the connection is free.
+    // The request `later` comes at the moment at which the connection is free.
     const later = first.response.trailers.then(() => client.text("a")).finally(() => order.push("later"));
     const waited = client.text("a").finally(() => order.push("waited"));
     const asked = [textOf(first), later, waited, client.text("b")];
@@ -142,7 +142,7 @@ describe("when all are in use", () => {
     await expect.poll(() => ends).toHaveLength(1);
     ends.shift()?.();
     expect(await staying).toBe("ok");
-    // Else the server would have closed it, idle, and the next have opened another.
+    // A connection that nobody had taken would have been closed by the server, and another one opened.
     expect(client.servers.map(({ connections }) => connections)).toEqual([1]);
   });
 
@@ -182,7 +182,7 @@ describe("a request that has another way when there is no room", () => {
     expect(performance.now() - startMs).toBeGreaterThanOrEqual(ROOM_MS - 10);
     stuck.free();
     expect(await textOf(await first)).toBe("ok");
-    // Each takes a part of the time: those far behind wait for longer than it, since others do end.
+    // Each request takes a fifth of the time. The last ones wait for longer than all of it, because others end meanwhile.
     const slow: RequestListener = (_, response) => void setTimeout(() => response.end("ok"), ROOM_MS / 5);
     const moving = await setUp({ count: 1, alpn: ["http/1.1"], limits, handle: slow });
     const sent = await Promise.all(Array.from({ length: 10 }, () => moving.text("a")));
@@ -194,7 +194,7 @@ describe("a request that has another way when there is no room", () => {
     const limits = { connections: 1, roomMs: 50 };
     const slow: RequestListener = (_, response) => void setTimeout(() => response.end("ok"), 25);
     const { ask, backends } = await setUp({ count: 1, alpn: ["http/1.1"], limits, handle: slow });
-    // What ends takes its body along, or it would hold the connection.
+    // Each response is read to its end, because it would hold the connection otherwise.
     const sent = await Promise.all(
       Array.from({ length: 60 }, async () => {
         const answered = await ask("a");

@@ -59,7 +59,8 @@ test("another connection is opened when the streams of one are used up, and no m
   const server = await secure(handle, { settings: { maxConcurrentStreams: 2 } });
   const { text, backends } = clientOf(bundleTo({ ports: [server.port] }), { poolLimits: { connectionsPerKey: 3 } });
   const first = text();
-  await expect.poll(() => waiting.length).toBe(1); // The peer's SETTINGS have come with it.
+  // The SETTINGS of the peer come before it gets the first request.
+  await expect.poll(() => waiting.length).toBe(1);
   const others = Array.from({ length: 7 }, () => text());
   await expect.poll(() => waiting.length).toBe(6);
   expect(server.connections).toBe(3);
@@ -232,7 +233,7 @@ test("a WASM trap fails what was on the engine, and a new engine serves the next
     },
   });
   const elsewhere = clientOf(bundleTo({ ports: [bystander.port] })).text();
-  // Streams of one connection; the dial for an upgrade, which HTTP/2 has not, is what traps.
+  // The two requests are streams of one connection. The dial for an upgrade, which HTTP/2 does not have, traps.
   const streams = [ask({ target: "/held" }), ask({ target: "/held" })];
   await expect.poll(() => waiting.length).toBe(3);
   expect(server.connections).toBe(1);

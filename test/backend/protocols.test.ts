@@ -1,4 +1,4 @@
-/** What HTTP carries besides a request and a response: upgrades, 1xx, trailers, client certificates. */
+/** Upgrades, informational responses, trailers and client certificates. */
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
@@ -45,7 +45,7 @@ test.each(["TLS, where other requests speak HTTP/2", "plaintext"])("an upgrade o
   const duplex = duplexOf(sent);
   expect(await echoed(duplex, "hello")).toBe("hello");
   expect(backends.stats().inFlight).toBe(1);
-  // While it lasts, nobody else is given this connection.
+  // The connection is given to no other request while the upgrade lasts.
   expect(await text()).toBe("ok");
   expect(await echoed(duplexOf(await ask(ECHO)), "second")).toBe("second");
   duplex.close();
@@ -108,7 +108,8 @@ test.each(["http/1.1", "h2"] as const)("%s: 100-continue", async (alpn) => {
   const continued = new Promise<void>((resolve) => (go = resolve));
   const body = new ReadableStream<Uint8Array>({
     async pull(controller) {
-      await continued; // As a client waits.
+      // A client waits for 100 before it sends its body.
+      await continued;
       controller.enqueue(Buffer.from("body"));
       controller.close();
     },

@@ -145,7 +145,7 @@ test("a dial that never ends, as of an invocation that the platform ended, is wa
   const timedOut = { kind: "failed", failure: { code: "connection-timeout" } };
   expect(await burst(client, 2)).toMatchObject(times(2, timedOut));
   expect(dials).toBe(2);
-  // The one that waited is gone; only the dial itself is not.
+  // The request that waited has left; the dial itself has not ended.
   expect(client.backends.stats().open).toBe(1);
   nowMs += REFUSED_PEER_LIMITS.askMs;
   expect((await client.ask()).kind).toBe("response");

@@ -1,4 +1,4 @@
-/** What is sent again, where to, and what never is. */
+/** Retries: which requests are sent again, where to, and which never are. */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type ServerHttp2Session, type ServerHttp2Stream } from "node:http2";
 import { Worker } from "node:worker_threads";
@@ -18,7 +18,7 @@ const retrying = (more: Partial<BundleRetry> = {}, backendRequestMs: number | nu
   retry: { codes: [503], attempts: 2, backoffMs: 1, ...more },
 });
 
-/** Answers 503 so many times, then with the body it got. */
+/** A handler that answers 503 to the first `times` requests, and then echoes the body. */
 function failing(times: number): (request: IncomingMessage, response: ServerResponse) => void {
   let seen = 0;
   return (request, response) => {
@@ -142,7 +142,7 @@ describe("a failure", () => {
 });
 
 describe("a request that an HTTP/2 backend has not processed", () => {
-  /** The first `connections` of a server are told to go away before any of their requests is taken. */
+  /** Sends GOAWAY on the first `connections` of a server, before it takes any of their requests. */
   const goingAway = (server: Handled, connections: number): void => {
     let seen = 0;
     server.server.on("session", (session: ServerHttp2Session) => {
@@ -201,7 +201,7 @@ describe("a request that an HTTP/2 backend has not processed", () => {
   test("is not sent again when its body is too long to keep", async () => {
     const server = await secure(() => undefined);
     server.server.on("stream", (stream: ServerHttp2Stream) => {
-      // Once more than is kept has come.
+      // The stream is refused once more bytes have come than are kept.
       let bytes = 0;
       stream.on("data", (chunk: Buffer) => {
         bytes += chunk.length;
@@ -234,7 +234,7 @@ describe("a route's limit", () => {
   });
 });
 
-/** A server in a thread of its own, which this one cannot hear while it is busy. It closes what is idle for 50 ms. */
+/** A server in a thread of its own, which closes connections that are idle for 50 ms. This thread notices nothing while it is busy. */
 async function elsewhere(): Promise<Pick<Handled, "port">> {
   const thread = new Worker(
     `const { createServer } = require("node:https");
@@ -256,7 +256,7 @@ test("a POST on a connection that was closed while it lay idle is answered", asy
   });
   for (let asked = 0; asked < 5; asked++) {
     expect(await text({ method: "POST", body: bodyOf("first") })).toBe("first");
-    // The peer closes now, and nothing here can notice.
+    // The peer closes the connection now, and this thread cannot notice.
     const end = performance.now() + 150;
     while (performance.now() < end);
     pausedMs += 2_000;

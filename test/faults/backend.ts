@@ -1,38 +1,40 @@
-/** A backend that misbehaves on its first connection and is good afterwards; below TLS, on its bytes, above, or without. */
+/** A backend that misbehaves on its first connection and is good afterwards: below TLS, in TLS records, above TLS, or without TLS. */
 import { connect, createServer as createTcp, type Socket } from "node:net";
 import { createServer as createTls, type TlsOptions } from "node:tls";
 import { listen } from "../support/listen.ts";
 import { type Minted } from "../support/pki.ts";
 import { records } from "./records.ts";
 
-/** What a fault does to the records of the backend's side, from 1; `send` reaches the gateway. */
+/** Called with each TLS record of the backend, which `number` counts from 1. `send` sends bytes to the gateway. */
 export type Wire = (record: Buffer, number: number, client: Socket, send: (bytes: Buffer) => void) => void;
-/** Speaks on a connection whose handshake is done, or in plaintext. It reads: unread, the gateway's end is not seen. */
+/** Speaks on a connection above TLS, or in plaintext. It must read, because the end of an unread socket is not seen. */
 export type Speak = (socket: Socket) => void;
 
+/** How the backend behaves. */
 export interface Behaviour {
-  /** Below TLS, on the first connection. */
+  /** The fault in TLS records of the first connection. */
   readonly wire?: Wire;
-  /** Instead of TLS, on the first connection. */
+  /** What the first connection gets instead of TLS. */
   readonly tcp?: (client: Socket) => void;
-  /** Above TLS, on the first connection. */
+  /** What the first connection gets above TLS. */
   readonly speak?: Speak;
   readonly good: Speak;
   readonly tls?: TlsOptions;
 }
 
+/** The running backend. */
 export interface FaultyBackend {
   readonly port: number;
-  /** Decrypted bytes of each connection that came to speak. */
+  /** The number of decrypted bytes of each connection whose handshake was done. */
   readonly received: readonly number[];
-  /** Connections that there were. */
+  /** The number of connections so far. */
   readonly accepted: number;
-  /** Connections of the gateway that are open now. */
+  /** The number of open connections. */
   readonly open: number;
   close(): Promise<void>;
 }
 
-/** `leaf`: null in plaintext. */
+/** Starts the backend, in plaintext when `leaf` is null. */
 export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): Promise<FaultyBackend> {
   const { wire, tcp, speak, good, tls } = behaviour;
   const received: number[] = [];
@@ -42,7 +44,7 @@ export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): 
     const number = received.push(0);
     socket.on("error", () => socket.destroy());
     socket.on("data", (chunk: Buffer) => (received[number - 1] = (received[number - 1] ?? 0) + chunk.length));
-    // A first connection that never shook hands leaves the first number to a good one.
+    // Only connections whose handshake is done are counted, so a good connection may have the first number.
     (speak !== undefined && number === 1 ? speak : good)(socket);
   };
   const secure = leaf === null ? null : createTls({ key: leaf.keyPem, cert: leaf.chainPem, ...tls }, speaks);
@@ -59,7 +61,7 @@ export async function faultyBackend(leaf: Minted | null, behaviour: Behaviour): 
     const inner = connect(securePort, "127.0.0.1").setNoDelay(true);
     client.on("close", () => inner.destroy());
     inner.on("error", () => client.destroy());
-    // Without its pipe the client would be read no further, and its end not be seen.
+    // The end of the client is seen only while the client is read, which the pipe no longer does.
     inner.on("close", () => client.resume());
     client.pipe(inner);
     if (wire === undefined || accepted > 1) return void inner.pipe(client);

@@ -34,7 +34,7 @@ describe.each([
     };
   });
 
-  /** `presented` is what the next connection gets. */
+  /** Runs a test with a backend whose next connection presents `presented`. */
   async function serving(good: Speak, run: (gateway: Gateway, backend: FaultyBackend) => Promise<void>): Promise<void> {
     const tls: TlsOptions = {
       ALPNProtocols: [alpn],
@@ -63,7 +63,7 @@ describe.each([
     }
   }
   let presented: Minted;
-  /** A refused endpoint is not dialled for a while: the test does not wait for it. */
+  /** The time by which the clock is put forward, because a refused endpoint is not dialled for a while. */
   let leapMs = 0;
 
   it("is judged on each connection, and no request byte leaves on a refused one", async () => {
@@ -97,7 +97,7 @@ describe.each([
       presented = leaves.foreign;
       expect(await answerOf(gateway)).toBe("200 ok");
       expect(backend.accepted).toBe(1);
-      // HTTP/2 needs no second connection.
+      // Requests over HTTP/2 share the first connection.
       if (alpn === "h2") return;
       const [one, two] = await Promise.all([answerOf(gateway), answerOf(gateway)]);
       expect([one, two].sort()).toEqual(["200 ok", "502 unknown-ca"]);

@@ -1,4 +1,4 @@
-/** The suite of faults: each has its answer, leaks nothing, sends nothing unverified, and the next request is answered. */
+/** The suite of faults: each fault has its answer, leaks nothing, gets no byte before a verdict, and the next request is answered. */
 import { beforeAll, describe, expect, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
 import type { ExchangeRequest } from "../../src/backend/exchange.ts";
@@ -16,45 +16,47 @@ import { bundleFor, SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
 import { type Behaviour, faultyBackend, type Speak } from "./backend.ts";
 
-/** What the client gets: a response and its text, a failure of ours, or a response that breaks off. */
+/** The answer to a client: a response and its text, a failure of ours, or a response that breaks off. */
 export type Answer =
   | "200 ok"
   | `${number} "${string}"`
   | `${number} ${FailureCode}`
   | `${number}, then ${TransportCode}`;
 
+/** A fault, and what it must lead to. */
 export interface Fault extends Partial<Behaviour> {
   readonly expect: Answer | readonly Answer[];
-  /** The next request has the same connection; by default when the answer is a good one. */
+  /** Whether the next request has the same connection; by default when the answer is a good one. */
   readonly keeps?: boolean;
-  /** The next request waits until the fault's connection is closed. */
+  /** Whether the next request waits until the fault's connection is closed. */
   readonly patient?: boolean;
-  /** Of the first connection's bytes, on the gateway's side. */
+  /** The distortion of the first connection's bytes, on the gateway's side. */
   readonly distortion?: Distortion;
   readonly timeouts?: Partial<Timeouts>;
   readonly request?: Partial<ExchangeRequest>;
   readonly rule?: Partial<Pick<BundleRule, "timeouts" | "retry">>;
-  /** The fault comes after a good request, or more, on the same connection. */
+  /** The number of good requests on the same connection before the fault. */
   readonly after?: number;
-  /** No verdict was reached, so the backend must not have seen a byte. */
+  /** Whether no verdict is reached, so that the backend must not see a byte. */
   readonly unverified?: boolean;
-  /** Further requests get the same answer without a dial, until the endpoint's time is over. */
+  /** Whether further requests get the same answer without a dial, until the endpoint's time is over. */
   readonly leavesOut?: boolean;
 }
 
+/** What all faults of a suite share. */
 export interface Terms {
   readonly good: Speak;
-  /** Null: plaintext. */
+  /** The policy; null for plaintext. */
   readonly policy: Partial<BundlePolicy> | null;
   readonly protocol?: BundleBackend["protocol"];
   readonly unverified?: boolean;
 }
 
 const PATIENT = { connectMs: 10_000, responseMs: 10_000, bodyIdleMs: 10_000 };
-/** For backends that stall. */
+/** Time limits for backends that stall. */
 export const IMPATIENT = { connectMs: 600, responseMs: 600, bodyIdleMs: 300 };
 
-/** Faults by name, made anew for each run. */
+/** Defines a test for each fault. Each test makes its fault anew. */
 export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<string, () => Fault>>): void {
   describe(title, () => {
     let root: Minted;
@@ -123,7 +125,7 @@ export function faultSuite(title: string, terms: Terms, faults: Readonly<Record<
   });
 }
 
-/** A body that breaks while its head still waits here is a failure of its own, with the same code. */
+/** The answers that count as `answer`. When a body breaks before its head has left, the gateway answers 502 with the same code. */
 function orUnsent(answer: Answer): readonly string[] {
   const code = /^200, then (?<code>.+)$/.exec(answer)?.groups?.["code"];
   return code === undefined ? [answer] : [answer, `502 ${code}`];
@@ -131,6 +133,7 @@ function orUnsent(answer: Answer): readonly string[] {
 
 const BACKEND = "test/backend:443";
 
+/** A bundle with the backend at `port`. */
 export function bundleTo(
   port: number,
   root: Pick<Minted, "der">,
@@ -145,7 +148,7 @@ export function bundleTo(
   return { ...bundle, backends: { [BACKEND]: { ...backend, protocol, transport } } };
 }
 
-/** With a rule that forwards everything. */
+/** The bundle with a rule that forwards all requests. */
 export function routed(bundle: Bundle, more: Fault["rule"] = {}): Bundle {
   const action = { kind: "forward", backendRefs: [{ weight: 1, backend: BACKEND, filters: [] }] } as const;
   const rule = { ...ruleOf("test/route", [matchOf({})]), action, ...more };
@@ -155,7 +158,7 @@ export function routed(bundle: Bundle, more: Fault["rule"] = {}): Bundle {
 
 const FRONT = { clientAddress: null, scheme: "http", port: 80, sni: null } as const;
 
-/** Reads the whole answer. */
+/** Sends a request and reads the whole answer. */
 export async function answerOf(gateway: Gateway, more: Partial<ExchangeRequest> = {}): Promise<string> {
   const { status, headers, body, trailers, upgrade } = await gateway.handle(plainRequest(more), FRONT);
   upgrade?.close();

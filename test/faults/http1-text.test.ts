@@ -1,4 +1,4 @@
-/** Malformed HTTP/1.1: what might be read in two ways is not passed on, and its connection goes. */
+/** Malformed HTTP/1.1: an answer that can be read in two ways is not passed on, and its connection is closed. */
 import {
   type Faults,
   ending,
@@ -32,7 +32,7 @@ const SPLIT: Faults = {
       "a first field that is folded": `${HEAD} x: y\r\ncontent-length: 2\r\n\r\nok`,
       "NUL in the reason": "HTTP/1.1 200 O\0K\r\ncontent-length: 2\r\n\r\nok",
       "CR in the reason": "HTTP/1.1 200 O\rK\r\ncontent-length: 2\r\n\r\nok",
-      // RFC 9112 §2.2 lets a recipient take them for CRLF, and another reader sees other fields.
+      // RFC 9112 §2.2 lets a recipient take LF for CRLF, so two recipients may see other fields.
       "LF for CRLF": "HTTP/1.1 200 OK\nx: a\nset-cookie: b\ncontent-length: 2\n\nok",
       "LF after a field": "HTTP/1.1 200 OK\r\nx: a\nset-cookie: b\r\ncontent-length: 2\r\n\r\nok",
       "LF after the status line": "HTTP/1.1 200 OK\ncontent-length: 2\r\n\r\nok",

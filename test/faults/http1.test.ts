@@ -19,7 +19,7 @@ import {
 } from "./http1.ts";
 import { http1, OK, saying } from "./speak.ts";
 
-/** Answers cut at each stage, by an end in good order and by none. */
+/** Faults that cut an answer at each stage, by an end in good order and by none. */
 function cuts(answer: string, stages: Readonly<Record<string, string>>, expect: Answer): Faults {
   const rows = Object.entries(stages).flatMap(([name, last]): [string, () => Fault][] => {
     const text = answer.slice(0, answer.indexOf(last) + last.length);
@@ -126,7 +126,7 @@ const EXCESS: Faults = {
   "a few interim answers": said(`${"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".repeat(3)}${OK}`, "200 ok"),
 };
 
-/** What follows an answer belongs to nobody: the connection goes, and the next request gets its own answer. */
+/** Bytes after an answer belong to no request: the connection is closed, and the next request gets its own answer. */
 const SMUGGLED: Faults = {
   "a second answer": said(OK + EVIL, "200 ok", { keeps: false }),
   "a second answer after chunks": said(coded("chunked") + EVIL, "200 ok", { keeps: false }),
@@ -212,7 +212,7 @@ const SLOW: Faults = {
 const upload = (): Partial<Fault> => ({
   request: {
     method: "POST",
-    // Goes on for as long as somebody reads.
+    // The body goes on for as long as it is read.
     body: new ReadableStream({ pull: (controller) => controller.enqueue(new Uint8Array(1 << 16)) }),
   },
 });

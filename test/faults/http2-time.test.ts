@@ -14,7 +14,7 @@ import { FRAME, frame, frames, u32 } from "./records.ts";
 import { field, head, http2, okFrames } from "./speak.ts";
 
 const MALFORMED = "502 http-protocol-error";
-/** 10,000 times a frame, then a good answer. */
+/** A fault that sends a frame 10,000 times, and then a good answer. */
 const flood = (each: Buffer, expect: Fault["expect"] = "200 ok"): (() => Fault) => {
   return () => ({ speak: first((stream) => Buffer.concat([repeated(each, 10_000), okFrames(stream)])), expect });
 };
@@ -88,7 +88,7 @@ const GOING: Faults = {
     speak: second(() => goaway(3, 2)),
     timeouts: IMPATIENT,
     request: { method: "POST" },
-    // It may still be answered.
+    // The backend may still answer the request.
     expect: "504 response-timeout",
   }),
   "GOAWAY that takes back the request": () => ({
@@ -116,7 +116,7 @@ const GOING: Faults = {
   }),
 };
 
-/** A body that stays open until somebody has read so much of it. */
+/** An upload that is larger than a window. */
 const upload = (): Partial<Fault> => ({
   request: { method: "POST", body: new Blob([new Uint8Array(200_000)]).stream() },
 });
@@ -220,7 +220,7 @@ describe("several requests on one connection", () => {
       await backend.close();
     }
   }
-  /** Answers when so many streams are open. */
+  /** Calls `answer` once `count` streams are open. */
   const atOnce = (count: number, answer: (socket: Socket, streams: readonly number[]) => void): Speak => {
     const streams: number[] = [];
     return http2((socket, stream) => void (streams.push(stream) === count && answer(socket, streams)));

@@ -18,9 +18,9 @@ import { ACK, END_HEADERS, END_STREAM, field, head, OK, okFrames, saying, STATUS
 
 const MALFORMED = "502 http-protocol-error";
 const PADDED = 8;
-/** 103, without END_STREAM. */
+/** An informational response, 103. */
 const interim = (stream: number): Buffer => block(stream, field(":status", "103"));
-/** Before an answer that would be good. */
+/** A fault that sends frames before an answer that would be good without them. */
 const then = (...bytes: readonly Buffer[]): ((stream: number) => Buffer) => {
   return (stream) => Buffer.concat([...bytes, okFrames(stream)]);
 };
@@ -98,7 +98,7 @@ const FRAMES: Faults = {
 const coded = (bytes: readonly number[]): ((stream: number) => Buffer) => {
   return (stream) => block(stream, Buffer.from(bytes), END_HEADERS | END_STREAM);
 };
-/** A good answer but for these fields. */
+/** An answer that would be good without these fields. */
 const besides = (...pairs: readonly Pair[]): ((stream: number) => Buffer) => {
   return (stream) => Buffer.concat([head(stream, fields(...pairs)), data(stream, "ok")]);
 };
@@ -148,7 +148,7 @@ const FIELDS: Faults = {
   // h2 drops pseudo-fields that a response cannot have.
   "a request's field": () => ({ speak: first(instead([":status", "200"], [":path", "/"])), expect: "200 ok" }),
   "a bomb": () => ({
-    // One field of 4 kB in the table, then 4,000 times its index.
+    // The head adds a field of 4 kB to the table, and then has its index 4,000 times.
     speak: first((stream) => {
       const value = "a".repeat(4_000);
       const entry = Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xa1, 0x1e]), Buffer.from(value)]);
@@ -229,7 +229,7 @@ const STREAMS: Faults = {
     },
     "200, then http-protocol-error",
   ),
-  // The request is out, so its window is of no use; h2 drops pseudo-fields that trailers cannot have.
+  // The request is sent already, so its window has no effect; h2 drops pseudo-fields that trailers cannot have.
   ...framesTable(
     {
       "a window's overflow": (stream) =>

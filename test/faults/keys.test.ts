@@ -23,7 +23,7 @@ if (WITHOUT && process.env["LASTHOP_ALLOW_SKIP"] === "0")
   throw new Error("openssl is missing, and no test may skip here");
 
 const EC = (curve: string): string[] => ["EC", "-pkeyopt", `ec_paramgen_curve:${curve}`];
-/** Arguments of `openssl genpkey -algorithm`. */
+/** The arguments of `openssl genpkey -algorithm` for each kind of key. */
 const KEYS = {
   "RSA-1024": ["RSA", "-pkeyopt", "rsa_keygen_bits:1024"],
   "RSA-2048": ["RSA", "-pkeyopt", "rsa_keygen_bits:2048"],
@@ -61,11 +61,11 @@ describe.skipIf(WITHOUT)("openssl s_server", () => {
     rmSync(directory, { recursive: true, force: true });
   });
 
-  /** A server; `said` holds all that it prints, decrypted requests too. */
+  /** Starts a server; `said` returns all that it has printed, decrypted requests too. */
   async function serve(key: KeyName, more: readonly string[]): Promise<{ port: number; said: () => string }> {
     const port = await freePort();
     const identity = ["-key", file(`${key}.key`), "-cert", file(`${key}.pem`)];
-    // Security level 0: what OpenSSL itself would refuse to serve is served.
+    // At security level 0, OpenSSL serves keys and suites that it refuses otherwise.
     const level = more.includes("-cipher") ? [] : ["-cipher", "ALL:@SECLEVEL=0"];
     const child = spawn("openssl", ["s_server", "-accept", `127.0.0.1:${port}`, ...identity, ...level, ...more]);
     running.push(child);
@@ -174,7 +174,7 @@ describe.skipIf(WITHOUT)("openssl s_server", () => {
 const derOf = (pem: string): Uint8Array<ArrayBuffer> =>
   new Uint8Array(Buffer.from(readFileSync(pem, "utf8").replaceAll(/-----[^-]+-----|\s/gu, ""), "base64"));
 
-/** A way to `port` on which one number in a list of the ClientHello's extensions is another. */
+/** Starts a relay to `port` that changes numbers in lists of the ClientHello's extensions. */
 async function offering(
   port: number,
   changes: readonly (readonly [extension: number, change: readonly [from: number, to: number]])[],
@@ -192,10 +192,10 @@ async function offering(
   return { port: await listen(server), server };
 }
 
-/** RFC 8446 §4.2.3, §4.2.7: an extension that is a list of numbers of two octets. */
+/** Replaces a number in an extension that is a list of numbers of two octets (RFC 8446 §4.2.3, §4.2.7). */
 function replace(hello: Buffer, extension: number, from: number, to: number): void {
   if (from === to) return;
-  // Past the record's and the message's head, the version, the random, and the session identifier.
+  // The extensions follow the heads of record and message, the version, the random and the session identifier.
   let at = 5 + 4 + 2 + 32;
   at += 1 + hello.readUInt8(at);
   at += 2 + hello.readUInt16BE(at);

@@ -28,16 +28,17 @@ function cut(headerBytes: number, lengthOf: (header: Buffer) => number, each: (p
   };
 }
 
-/** A TLS record, of version 1.2 as all are on the wire. */
+/** A TLS record. Its version is 1.2, as that of all records on the wire. */
 export function record(type: number, body: Buffer, length = body.length): Buffer {
   const header = Buffer.from([type, 3, 3, 0, 0]);
   header.writeUInt16BE(length, 3);
   return Buffer.concat([header, body]);
 }
 
+/** Types of TLS records (RFC 8446 §5.1). */
 export const TYPE = { alert: 21, handshake: 22, data: 23 } as const;
 
-/** An HTTP/2 frame; `length` lies about its payload. */
+/** An HTTP/2 frame; `length` stands in its head in place of the length of its payload. */
 export function frame(
   type: number,
   flags: number,
@@ -54,6 +55,7 @@ export function frame(
   return Buffer.concat([header, body]);
 }
 
+/** Types of HTTP/2 frames (RFC 9113 §6). */
 export const FRAME = {
   data: 0,
   headers: 1,
@@ -67,6 +69,7 @@ export const FRAME = {
   continuation: 9,
 } as const;
 
+/** Numbers of four octets. */
 export function u32(...values: readonly number[]): Buffer {
   const out = Buffer.alloc(4 * values.length);
   values.forEach((value, at) => out.writeUInt32BE(value, 4 * at));

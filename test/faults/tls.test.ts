@@ -6,14 +6,14 @@ import { type Fault, faultSuite, IMPATIENT } from "./fault.ts";
 import { record, TYPE } from "./records.ts";
 import { OK, saying } from "./speak.ts";
 
-/** Records up to `number` pass; then `act`, and nothing follows. */
+/** Passes the records before record `number` on, calls `act` with that one, and sends nothing more. */
 const stopAt =
   (number: number, act: (client: Socket, record: Buffer) => void): Wire =>
   (each, at, client, send) => {
     if (at < number) send(each);
     else if (at === number) act(client, each);
   };
-/** Every record passes, changed. */
+/** Passes every record on, changed. */
 const changed =
   (change: (record: Buffer, number: number) => Buffer): Wire =>
   (each, at, _, send) =>
@@ -23,7 +23,7 @@ const insteadOf = (number: number, bytes: Buffer): Wire => changed((each, at) =>
 const alert = (level: number, description: number): Buffer => record(TYPE.alert, Buffer.from([level, description]));
 const reset = (client: Socket): void => void client.resetAndDestroy();
 const end = (client: Socket): void => {
-  // Unread, the gateway's own end would not be seen.
+  // The end of the gateway is seen only while its bytes are read.
   client.resume();
   client.end();
 };
@@ -31,7 +31,7 @@ const end = (client: Socket): void => {
 const shredded = (each: Buffer): Buffer =>
   Buffer.concat([...each.subarray(5)].map((byte) => record(each[0] ?? 0, Buffer.from([byte]))));
 
-/** Says the same twice: over and over, or once and then nothing. */
+/** Answers the ClientHello with these bytes, and then falls silent. */
 const stalling = (first: Buffer): Fault => ({
   tcp: (client) => void client.once("data", () => void client.write(first)),
   timeouts: IMPATIENT,
@@ -143,7 +143,7 @@ for (const version of ["1.2", "1.3"] as const) {
     }),
     "a flipped bit in the certificate": () => ({
       wire: changed((each, at) => (at === (version === "1.2" ? 2 : 4) ? flipped(each, each.length - 40) : each)),
-      // TLS 1.2 does not authenticate the record: there it is the chain's signature that fails.
+      // TLS 1.2 does not authenticate this record, so the signature of the chain fails.
       expect: version === "1.2" ? "502 bad-signature" : "502 tls-protocol-error",
       leavesOut: true,
     }),
@@ -190,10 +190,10 @@ function flipped(bytes: Buffer, at: number): Buffer {
   return copy;
 }
 
-/** What a record adds to its content: TLS 1.3; ChaCha20-Poly1305 and AES-GCM under TLS 1.2. */
+/** The bytes that a record adds to its content: in TLS 1.3, and with ChaCha20-Poly1305 and AES-GCM in TLS 1.2. */
 const OVERHEADS = [17, 16, 24];
 
-/** The second response: the first had the same length. */
+/** Flips a bit in the second response, which is found by its length. */
 function flippedLater(): Wire {
   let responses = 0;
   return changed((each) => {

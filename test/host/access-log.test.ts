@@ -32,7 +32,7 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
     });
   });
 
-  // What the gateway says of itself follows SIGHUP: that its bundle is the same, or was read anew.
+  // SIGHUP makes the gateway write a line to standard error: its bundle is the same, or was read anew.
   it.each(SINKS)("standard error that cannot be written does not stop the gateway either: %s", async (kind) => {
     const [out, error] = [openSink(kind), openSink(kind)];
     await serving({ runtime, stdout: out.descriptor, stderr: error.descriptor }, async (gateway) => {

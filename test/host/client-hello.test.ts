@@ -1,4 +1,4 @@
-/** The ClientHello of a TLS client is waited for as a whole, and what is none is left to the runtime at once. */
+/** A client's ClientHello is waited for as a whole, and other bytes are left to the runtime at once. */
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
@@ -66,7 +66,7 @@ async function pair(): Promise<{ client: Socket; socket: Socket; begun: () => nu
   return { client, socket, begun: () => begun };
 }
 
-/** As the runtime's own client sends it. */
+/** A ClientHello as the runtime's own client sends it. */
 async function clientHello(): Promise<Buffer> {
   const connection = once(server, "connection") as Promise<[Socket]>;
   const client = connectTls({ port, host: "127.0.0.1", servername: "a.example" });

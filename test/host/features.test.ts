@@ -30,7 +30,7 @@ afterEach(async () => {
 });
 afterAll(() => servers.close());
 
-/** Serves what `build` makes of the manifests; by the listeners' ports, where they are bound. */
+/** Serves the bundle that `build` makes of the manifests. Resolves with the bound ports by the listeners' ports. */
 async function run(text: string): Promise<ReadonlyMap<number, number>> {
   const built = compile([{ file: "cluster.yaml", text }], { allowLoopback: true });
   if (built.text === null || built.diagnostics.length > 0) throw new Error(JSON.stringify(built.diagnostics));
@@ -45,14 +45,14 @@ async function run(text: string): Promise<ReadonlyMap<number, number>> {
   return serving.ports;
 }
 
-/** An HTTP server; resolves with its port. */
+/** Starts an HTTP server. Resolves with its port. */
 async function answering(answer: RequestListener): Promise<number> {
   const server = createServer(answer);
   started.push(server);
   return listen(server);
 }
 
-/** A GET of /page. */
+/** Sends a GET of /page. */
 const ask = (options: RequestOptions, headers: OutgoingHttpHeaders = {}): Promise<Answer> =>
   new Promise((resolve, reject) => {
     const send = options.servername === undefined ? request : requestHttps;
@@ -70,7 +70,7 @@ const ask = (options: RequestOptions, headers: OutgoingHttpHeaders = {}): Promis
 
 interface Answer {
   readonly status: number;
-  /** Of Proxy-Status. */
+  /** The code in Proxy-Status, or null. */
   readonly code: string | null;
   readonly text: string;
 }
@@ -132,7 +132,7 @@ stringData: ${JSON.stringify({ "tls.crt": server.chainPem, "tls.key": server.key
 });
 
 describe("GatewayListenerFilters", () => {
-  /** Says who the bearer of a token is, in a field that routes match. */
+  /** A handler that names the bearer of a token in a field that routes match. */
   const authenticate: RequestListener = ({ headers, url }, response) => {
     const user = headers.authorization?.replace("Bearer ", "");
     if (user === undefined) return void response.writeHead(401, { "www-authenticate": "Bearer" }).end("who are you?");
@@ -160,7 +160,7 @@ describe("GatewayListenerFilters", () => {
         backendYaml("test", "web", await answering(echoing("web"))),
     );
     const asked = (name: string, user: string) => JSON.stringify({ name, user, asked: "/check/page" });
-    // Whoever claims to be ada in a field of their own is not believed.
+    // A client that names itself ada in a field of its own is not believed.
     const bob = await ask({ port }, { host: "web.example.com", authorization: "Bearer bob", "x-user": "ada" });
     expect(bob).toEqual({ status: 200, code: null, text: asked("web", "bob") });
     const ada = await ask({ port }, { host: "web.example.com", authorization: "Bearer ada" });
@@ -170,7 +170,7 @@ describe("GatewayListenerFilters", () => {
       code: "auth-denied",
       text: "who are you?",
     });
-    // Also where no route is: whoever is nobody learns nothing.
+    // A client without a token does not learn which hosts have no route.
     expect(await ask({ port }, { host: "nowhere.example.com" })).toMatchObject({ status: 401 });
   });
 

@@ -24,7 +24,7 @@ function loop({ answers = true } = {}) {
     nextTurn: (act) => void due.push(act),
     later: (act, afterMs) => void timers.push({ atMs: nowMs + afterMs, act }),
   });
-  /** Other work takes so long, and then the next turn comes. Answers who has begun since the last one. */
+  /** Begins the next turn after other work of `tookMs`. Returns the clients that have begun since the last turn. */
   const turn = (tookMs: number): readonly string[] => {
     nowMs += tookMs;
     const timed = timers.filter(({ atMs }) => atMs <= nowMs);
@@ -40,7 +40,7 @@ function loop({ answers = true } = {}) {
         else unanswered.push(answered);
       }),
     turn,
-    /** Clients that begin while each turn takes so long, until nothing is due within `forMs`. */
+    /** The clients that begin within `forMs`, while each turn takes `tookMs`. */
     run: (tookMs: number, forMs: number): readonly string[] => {
       const until = nowMs + forMs;
       const all: string[] = [];
@@ -101,7 +101,7 @@ it("begins with every client once, in the order of its address", () => {
   expect(seen).toEqual(names);
 });
 
-/** Longer than a turn of an idle process, and short. */
+/** A turn that is longer than that of an idle process, and still short. */
 const BUSY_TURN_MS = 1;
 
 it("begins with no more than some while the process is busy, until they are answered", () => {

@@ -1,4 +1,4 @@
-/** Connections on which nothing is asked: their handshakes end in time, a full port lets others in, a shutdown waits for none. */
+/** Connections without a request: their handshakes have a time limit, a full port closes them for others, a shutdown waits for none. */
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -25,7 +25,7 @@ describe.each(UNDER_TEST)("TLS handshakes that do not end, on %s", (runtime) => 
     const ends = KINDS.map(async (kind) => {
       const crowd = await unfinishedHandshakes(gateway, { kind, count: 20 });
       const open = (): number => crowd.open();
-      // The time limit of a handshake is that of a poll already.
+      // A poll would end at the time limit of a handshake.
       await expect.poll(open, { timeout: 2 * HANDSHAKE_MS }).toBeLessThan(20);
       const endMs = performance.now();
       await expect.poll(open).toBe(0);
@@ -72,7 +72,7 @@ describe("a port that is full", () => {
       },
     });
   };
-  /** A client whose first request, if it has one, the port has. */
+  /** Connects a client. Resolves when the port has its first request, if it has one. */
   const dial = async (
     { bound, server }: BoundPort,
     first: "/" | "/never" | null,

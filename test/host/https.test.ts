@@ -84,7 +84,7 @@ async function start({
   return { serving, port: serving.ports.get(443) ?? 0 };
 }
 
-/** Status, and whose certificate was presented. */
+/** Sends a GET. Resolves with the status, and with the names of the certificate that was presented. */
 function ask(port: number, servername: string, more: RequestOptions = {}): Promise<{ status: number; names: string }> {
   return new Promise((resolve, reject) => {
     const headers = { host: servername };
@@ -142,7 +142,7 @@ describe("an HTTPS listener", () => {
   });
 
   it("takes a certificate of any length", async () => {
-    // PEM has lines of 64 characters, and some certificate fills its last one.
+    // PEM has lines of 64 characters. The loop finds a certificate that fills its last line.
     let filling: Minted | null = null;
     for (let length = 1; filling === null && length < 60; length++) {
       const minted = await mintLeaf({ issuer: root, dns: ["a.example.com"], name: "n".repeat(length) });
@@ -200,7 +200,7 @@ describe("an HTTPS listener", () => {
       rejectUnauthorized: false,
     });
     await once(socket, "secureConnect");
-    // Two requests: when the second is answered, the first read after the handshake is over.
+    // The answer to the second request shows that the first read after the handshake has ended.
     for (const _ of [1, 2]) {
       socket.write("GET / HTTP/1.1\r\nHost: a.example.com\r\n\r\n");
       expect(String(await once(socket, "data"))).toMatch(/^HTTP\/1\.1 302 /);

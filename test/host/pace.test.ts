@@ -7,7 +7,7 @@ const { paceMs, paceBytesPerMs } = FRONT_LIMITS;
 const CLIENT = { front: { clientAddress: null, scheme: "http", port: 80, sni: null } } as const;
 
 describe("a pace", () => {
-  /** Of one request, on a clock that the test moves, with a look at it each second. */
+  /** The pace of one request, on a clock that the test moves, and that is swept each second. */
   function paced() {
     let nowMs = 5;
     const paces = new Paces(FRONT_LIMITS, () => nowMs);
@@ -122,7 +122,7 @@ describe("a pace", () => {
     expect(pace.stalledSinceMs).toBe(null);
     nowMs = 400;
     pace.upload.waitBegan(0);
-    // As if it had been waited for without a pause: 100 ms of it were before.
+    // The waits count as one without a pause, of which 100 ms were before.
     expect(pace.stalledSinceMs).toBe(300);
   });
 });

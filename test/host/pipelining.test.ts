@@ -33,7 +33,7 @@ describe.each(UNDER_TEST)("pipelined requests on %s", (runtime) => {
     for (const [index, socket] of sockets.entries()) {
       socket.on("error", () => undefined).resume();
       await once(socket, "connect");
-      // One piece after the other: of pieces that are written together, Node says only when the last is taken.
+      // The pieces are written one after the other, because of pieces that are written together Node says only when the last is taken.
       const send = (): void => {
         const at = taken[index] ?? 0;
         const piece = all.subarray(at, at + (64 << 10));

@@ -16,7 +16,7 @@ import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 
 let backend: Server;
 let port: number;
-/** What the backend does with what it gets. */
+/** Called by the backend with each socket that has sent bytes. */
 let answer: (socket: Socket) => void;
 let received: Buffer[];
 let serving: Serving | null;
@@ -41,7 +41,7 @@ afterEach(async () => {
   backend.close();
 });
 
-/** The answer to a POST with a secret, and the codes that the build reported. */
+/** Sends a POST with a secret. Resolves with its answer, and with the codes that the build reported. */
 async function post(
   yaml: string,
   options: CompileOptions = {},

@@ -89,7 +89,7 @@ describe("a publication that is not what its pointer says changes nothing", () =
   const secrets = encodeSecrets(new Map());
   const secretsDigest = createHash("sha256").update(secrets).digest("hex");
 
-  /** What is said once the pointer names these. */
+  /** Makes the pointer name a bundle and keys. Resolves with the lines that are said then. */
   async function follow(digest: string, keys: string | null): Promise<string> {
     await write(pointerKey("shop/edge"), pointerOf("shop/edge", digest, keys));
     await published.follow();

@@ -242,7 +242,8 @@ describe("a bundle on Node", () => {
         await setImmediate();
       }
       const [answer] = (await once(socket, "data")) as [Buffer];
-      expect(answer.subarray(3, 4)).toEqual(Buffer.of(4)); // SETTINGS
+      // The fourth byte of a frame is its type; SETTINGS has 4.
+      expect(answer.subarray(3, 4)).toEqual(Buffer.of(4));
       socket.destroy();
     });
 
@@ -274,7 +275,7 @@ describe("a bundle on Node", () => {
     const handle = (): never => expect.unreachable();
     const answering = { gateway: { handle, refuse: handle } };
     const boundPort = await bindPort({ address: "127.0.0.1", bind: 0, port: 80, tls: null, limits, answering });
-    // No test can have the kernel run out of memory; this is how Node tells of it.
+    // A test cannot make the kernel run out of memory. Node reports it by this event.
     boundPort.server.emit("error", new Error("accept ENOMEM"));
     expect(String(await warned)).toContain("port 80: a client's connection failed before it began: accept ENOMEM");
     expect(boundPort.server.listening).toBe(true);

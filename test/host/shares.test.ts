@@ -1,4 +1,4 @@
-/** One client may use all of a pool, and not keep it from the others. */
+/** Shares of clients in a pool: one client may use all of it, and does not keep it from others. */
 import { afterEach, describe, expect, it } from "vitest";
 import { Queue } from "../../src/backend/pool/queue.ts";
 import type { RequestClient } from "../../src/backend/exchange.ts";

@@ -89,7 +89,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
     while ((await reader?.read())?.done === false);
   };
   const SILENT = (): ReadableStream<Uint8Array> => new ReadableStream();
-  /** Pieces with a pause before each, until nobody wants more. */
+  /** A body of `most` pieces, with a pause before each, until it is cancelled. */
   const streaming = (
     piece: Uint8Array,
     everyMs: number,
@@ -131,7 +131,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
   });
 
   it("whose upload the backend does not take is not cut", async () => {
-    // The time of this client is over when one that came after it is cut.
+    // The time of the first client is over when a client that came after it is cut.
     const requests: ExchangeRequest[] = [];
     const boundPort = await portTo((request) => {
       if (requests.push(request) > 1) void reading(request).catch(() => undefined);
@@ -146,7 +146,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
   });
 
   it("that reads is not cut, however little the backend sends", async () => {
-    // Nobody waits for the upload.
+    // The backend does not read the upload.
     const boundPort = await portTo(() => ({ body: streaming(new Uint8Array(7), LIMITS.paceMs / 4, 16) }));
     const client = await ask(boundPort);
     await expect.poll(client.isWhole).toBe(true);

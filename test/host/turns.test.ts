@@ -4,7 +4,7 @@ import { CROWDED_MS, LONG_MS, MAX_BEFORE_OTHERS, TURN_MS, Turns, YOUNG_BYTES } f
 
 const MUCH = "much";
 
-/** A loop whose turns and whose time the test moves. `cost`: of the bytes of one connection, but for {@link MUCH}. */
+/** A loop whose turns and whose time the test moves. `cost` is the time that the bytes of one connection take, but for {@link MUCH}. */
 function loop(cost: number) {
   let nowMs = 0;
   const due: (() => void)[] = [];
@@ -19,13 +19,13 @@ function loop(cost: number) {
     nowMs += what === MUCH ? CROWDED_MS : cost;
   };
   return {
-    /** Bytes of a connection have come. */
+    /** Lets bytes of a connection come. */
     arrive: (backend: string, name = backend, received = 0): void => {
       const turn = turns.wait(backend, received);
       if (turn === null) take(name);
       else void turn.then(() => take(name));
     },
-    /** The next turn begins. Answers what was taken since the last one. */
+    /** Begins the next turn. Resolves with the names whose bytes were taken since the last turn. */
     turn: async (): Promise<readonly string[]> => {
       const before = taken.splice(0);
       for (const act of due.splice(0)) act();
@@ -44,7 +44,7 @@ it("takes all that is there at once while it costs little", async () => {
 it("takes one connection a turn of what costs much, in the order in which it came", async () => {
   const { arrive, turn } = loop(CROWDED_MS);
   for (const name of ["1", "2", "3", "4"]) arrive("a", name);
-  // The first of a backend passes, as does the first of a turn.
+  // The first bytes of a backend pass, and so do the first bytes of a turn.
   expect(await turn()).toEqual(["1", "2"]);
   expect(await turn()).toEqual(["3"]);
   expect(await turn()).toEqual(["4"]);

@@ -1,4 +1,4 @@
-/** The deployed worker in `workerd serve`: what its clients do to it over real sockets. */
+/** The deployed worker in `workerd serve`, and clients that leave it or keep it busy over real sockets. */
 import { once } from "node:events";
 import { type IncomingMessage, request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ const SERVERS = { ...NAMES, evil: "unknown-ca" };
 interface Answer {
   readonly status: number;
   readonly response: IncomingMessage;
-  /** Resets the client's connection. Half-closed, workerd would not notice before it writes. */
+  /** Resets the client's connection. workerd notices a half-closed connection only when it writes. */
   readonly cut: () => void;
 }
 
@@ -74,7 +74,7 @@ const NOTHING_OPEN = { open: 0, inFlight: 0, idle: 0 };
 
 describe("a worker without an object", () => {
   const { workerd, get, webSocket } = workerdOf("none");
-  /** More than a fast test would need: an end that is heard only sometimes is a leak too. */
+  /** The number of clients. It is large because a connection that is lost only sometimes is a leak, too. */
   const CLIENTS = 48;
 
   it.each(["/stall", "/download?mb=64", "/download?mb=64&length=1"])(
@@ -116,7 +116,7 @@ describe("a worker without an object", () => {
 
 describe("a worker with its pool's object", () => {
   const { workerd, get, webSocket } = workerdOf("object");
-  /** More than the six connections that an object may have. */
+  /** The number of clients that hold a connection: more than the six that an object may have. */
   const HOLDERS = 8;
 
   it("answers every route while WebSockets are idle and downloads stand still", async () => {
@@ -135,7 +135,7 @@ describe("a worker with its pool's object", () => {
         expect(await textOf(await get("/", name))).toContain(NAMES[name as keyof typeof NAMES]);
       }
     }
-    // Each on a connection of the worker's own, and what the object has no room for as well.
+    // Each WebSocket has a connection of the worker's own, and so has each download for which the object has no room.
     expect((await workerd().stats())?.open).toBeGreaterThanOrEqual(HOLDERS + 2 * HOLDERS - 6);
     sockets[0]?.send("still there");
     expect(String((await once(sockets[0] as WebSocket, "message"))[0])).toBe("still there");

@@ -16,6 +16,7 @@ interface Mutual {
   readonly close: () => Promise<void>;
 }
 
+/** Starts the backend and compiles the bundle. */
 export async function startMutual(): Promise<Mutual> {
   const root = await mintCa({ name: "mutual root" });
   const [leaf, client] = [

@@ -10,8 +10,9 @@ import { mintCa, mintLeaf } from "../support/pki.ts";
 import { FILE_BYTES, type OpensslFixtures } from "./openssl-suite.ts";
 import { SNI } from "./suite.ts";
 
+/** The running processes. */
 export interface OpensslServers {
-  /** Null without openssl: a fresh machine needs git, Node and npm alone. `.ci/run` installs it and allows no skip. */
+  /** The ports; null without openssl, because a fresh machine needs git, Node and npm alone. `.ci/run` allows no skip. */
   readonly fixtures: OpensslFixtures | null;
   readonly close: () => Promise<void>;
 }
@@ -23,6 +24,7 @@ const SUITES = {
   "-tls1_3": { "aes-gcm": "TLS_AES_256_GCM_SHA384", "chacha20-poly1305": "TLS_CHACHA20_POLY1305_SHA256" },
 } as const;
 
+/** Starts the processes. */
 export async function startOpenssl(): Promise<OpensslServers> {
   if (spawnSync("openssl", ["version"]).status !== 0) {
     if (process.env["LASTHOP_ALLOW_SKIP"] === "0") throw new Error("openssl is missing, and no test may skip here");
@@ -49,7 +51,7 @@ export async function startOpenssl(): Promise<OpensslServers> {
   };
   for (const bytes of FILE_BYTES) writeFileSync(join(directory, String(bytes)), "x".repeat(bytes));
   for (const [kind, dns] of [["good", SNI] as const, ["wrong", "other.internal"] as const]) {
-    // Straight from the root: s_server's second context takes no chain.
+    // The root issues the leaf itself, because s_server's second context takes no chain.
     const leaf = await mintLeaf({ issuer: root, dns: [dns] });
     const [key, certificate] = [join(directory, `${kind}.key`), join(directory, `${kind}.pem`)];
     writeFileSync(key, leaf.keyPem, { mode: 0o600 });
@@ -60,7 +62,7 @@ export async function startOpenssl(): Promise<OpensslServers> {
       const names = ["-servername", SNI, "-key2", key, "-cert2", certificate];
       const early = version === "-tls1_3" ? ["-early_data"] : [];
       await start(`${kind} ${version}`, [...identity, ...names, version, ...early]);
-      // Answers by itself, with what it knows of the connection.
+      // A process with -www answers by itself, with facts about the connection.
       if (kind !== "good") continue;
       await start(`www ${version}`, [...identity, version, "-www"]);
       for (const [cipher, suite] of Object.entries(SUITES[version])) {

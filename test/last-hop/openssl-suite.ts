@@ -11,19 +11,21 @@ import { bundleFor, SNI } from "./suite.ts";
 /** The sizes of the files that a server with one suite answers with, each named after its size. */
 export const FILE_BYTES = [1, 4_000, 4_200, 20_000] as const;
 
+/** The processes, as a test in any runtime finds them. */
 export interface OpensslFixtures {
   readonly controlPort: number;
   /**
-   * By `good`, `wrong`, `www` (answers by itself), `aes-gcm` or `chacha20-poly1305` (has one suite, and answers with
-   * files), and the version's flag: `good -tls1_3`.
+   * The ports by `good`, `wrong`, `www` (which answers by itself), `aes-gcm` or `chacha20-poly1305` (which has one suite,
+   * and answers with files) and the flag of the version, e.g. `good -tls1_3`.
    */
   readonly ports: Readonly<Record<string, number>>;
-  /** Base64 DER of the root that signs both. */
+  /** The DER of the root that signs both certificates, in Base64. */
   readonly anchor: string;
 }
 
+/** Defines the tests. */
 export function opensslSuite(runtime: Runtime, fixtures: OpensslFixtures | null): void {
-  // Skips where openssl is missing, see openssl-servers.ts.
+  // Tests are skipped where openssl is missing (openssl-servers.ts).
   describe.skipIf(fixtures === null).each(["-tls1_2", "-tls1_3"])("openssl s_server %s", (version) => {
     if (fixtures === null) return;
     const said = async (server: string, say = ""): Promise<string> => {

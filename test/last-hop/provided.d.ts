@@ -6,10 +6,10 @@ declare module "vitest" {
   /** What worker-setup.ts hands to the tests in workerd. */
   interface ProvidedContext {
     fixtures: Fixtures;
-    /** As `fixtures`, of servers that no other test uses. */
+    /** The fixtures of servers that no other test uses. */
     lastHop: Fixtures;
     bundleText: string;
-    /** Nobody answers a SYN there. */
+    /** A port on which nobody answers a SYN. */
     silentPort: number;
     openssl: OpensslFixtures | null;
     /** `mutual.example.com` on an HTTP and an HTTPS listener, and the secrets file's text. */

@@ -59,7 +59,7 @@ async function mintAll() {
   return { root, chains };
 }
 
-/** How often `/late` and `/pool-full` were asked for, by the query's id. */
+/** The number of requests to `/late` and `/pool-full`, by the query's id. */
 const asked = new Map<string, number>();
 
 const MEGABYTE = Buffer.alloc(1 << 20, 0x61);
@@ -105,12 +105,12 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       more();
       return true;
     }
-    // Answers at once, and reads the body only then: a server that closes on unread bytes resets the connection.
+    // The server answers first and reads the body then, because closing a connection with unread bytes resets it.
     case "/early":
       response.writeHead(413).end("too much");
       request.resume();
       return true;
-    // Nothing for the first request with this id; how many there were for the others.
+    // The first request with an id gets no answer, a later one the number of requests with it.
     case "/late": {
       const id = url.searchParams.get("id") ?? "";
       const times = (asked.get(id) ?? 0) + 1;
@@ -119,7 +119,7 @@ function answerSpecial(request: IncomingMessage, response: ServerResponse): bool
       if (times > 1) response.end(String(times));
       return true;
     }
-    // Answers with the field by which the worker's pool object says that it is full.
+    // The answer has the field by which the worker's pool object says that it is full.
     case "/pool-full": {
       const id = url.searchParams.get("id") ?? "";
       asked.set(id, (asked.get(id) ?? 0) + 1);
@@ -149,6 +149,7 @@ async function digestOf(request: IncomingMessage): Promise<string> {
   return JSON.stringify({ bytes, sha256: hash.digest("hex"), length: request.headers["content-length"] ?? null });
 }
 
+/** Starts all servers. */
 export async function startServers(): Promise<{ fixtures: Fixtures; close: () => Promise<void> }> {
   const { root, chains } = await mintAll();
   const running = new Map<string, Running>();
@@ -167,7 +168,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
           );
       }
     });
-    // New ticket keys with the new certificate: an old ticket would resume the session of the old one.
+    // The ticket keys are new, too, because an old ticket would resume a session with the old certificate.
     const swap = (next: string): void =>
       server.setSecureContext({ ...secure(next), maxVersion, ticketKeys: randomBytes(48) });
     const entry: Running = {
@@ -198,7 +199,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
     await start(chain, chain, "TLSv1.3");
     await start(`${chain} 1.2`, chain, "TLSv1.2");
   }
-  // For tests that count connections, beside others that ask `good`.
+  // The server `pooled` is for tests that count connections while others use `good`.
   await start("pooled", "good", "TLSv1.3");
 
   const control = createHttp((request, response) => {
@@ -210,7 +211,7 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
     switch (url.pathname) {
       case "/seen":
         break;
-      // Closes what is open; with a chain, presents that one from now on.
+      // All connections are closed; with a chain, new ones get that chain.
       case "/close":
         if (url.searchParams.has("chain")) entry.swap(url.searchParams.get("chain") ?? "");
         for (const socket of entry.sockets) socket.destroy();

@@ -14,10 +14,10 @@ import type { Bundle, BundlePolicy, BundleTransport, TlsVersion } from "../../sr
 import type { RefusalCode } from "../../src/trust/index.ts";
 import { EMPTY } from "../gateway/bundles.ts";
 
-/** What one server saw since it started. */
+/** Counts and names that one server has seen since it started. */
 export interface Seen {
   readonly sni: string[];
-  /** Plaintext after TLS. */
+  /** The number of decrypted bytes. */
   requestBytes: number;
   connections: number;
   resumed: number;
@@ -25,22 +25,24 @@ export interface Seen {
   readonly openSockets: number;
 }
 
+/** The servers, as a test in any runtime finds them. */
 export interface Fixtures {
   readonly controlPort: number;
   readonly ports: Readonly<Record<string, number>>;
-  /** Base64 DER of the root that signs `good`. */
+  /** The DER of the root that signs `good`, in Base64. */
   readonly anchor: string;
   readonly anchorPem: string;
   readonly goodNotAfterMs: number;
   readonly nowMs: number;
 }
 
+/** The SNI of the policy, and the name in good certificates. */
 export const SNI = "backend.internal";
 const POLICY = "d".repeat(64);
 const ANCHOR = "a".repeat(64);
 const SET = "5".repeat(64);
 
-/** Server → what the gateway must say of it. */
+/** The servers whose chain is refused, with the code. */
 const REFUSALS: Readonly<Record<string, RefusalCode>> = {
   "unknown-ca": "unknown-ca",
   "self-signed": "unknown-ca",
@@ -52,6 +54,7 @@ const REFUSALS: Readonly<Record<string, RefusalCode>> = {
   substituted: "unknown-ca",
 };
 
+/** Defines the tests. */
 export function lastHopSuite(runtime: Runtime, getFixtures: () => Fixtures): void {
   let fixtures: Fixtures;
   let now = 0;
@@ -84,7 +87,7 @@ export function lastHopSuite(runtime: Runtime, getFixtures: () => Fixtures): voi
   const seen = (server: string): Promise<Seen> => control("/seen", server);
   const expectRefused = async (sent: Sent, code: RefusalCode, server: string, before: Seen): Promise<void> => {
     expect(sent).toMatchObject({ kind: "failed", failure: { kind: "chain-refused", refusal: { code } } });
-    // Whatever was sent on a connection has arrived when it is closed.
+    // All bytes that were sent on a connection have arrived when it is closed.
     await expect.poll(async () => (await seen(server)).openSockets).toBe(0);
     expect((await seen(server)).requestBytes - before.requestBytes, "decrypted request bytes at the backend").toBe(0);
   };
@@ -206,7 +209,7 @@ export function lastHopSuite(runtime: Runtime, getFixtures: () => Fixtures): voi
     const bundle = bundleFor(fixtures, "good", {});
     const backend = bundle.backends["test/backend:443"];
     if (backend === undefined) throw new Error("unreachable");
-    // Port 1 on loopback: nobody listens there.
+    // Nobody listens on port 1.
     const endpoints = [{ host: "127.0.0.1", port: 1 }, ...backend.endpoints];
     const backends = createBackends({
       bundle: { ...bundle, backends: { "test/backend:443": { ...backend, endpoints } } },

@@ -1,4 +1,4 @@
-/** A WebSocket backend by ws, and one that breaks the protocol: what it does stands in the path. */
+/** A WebSocket backend by ws, and one that breaks the protocol. The path of a request says which behaviour it gets. */
 import { createHash } from "node:crypto";
 import type { IncomingMessage, Server } from "node:http";
 import type { Duplex } from "node:stream";
@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import type * as ws from "ws";
 import type { WebSocket } from "ws";
 
-// Resolved by Node: the workerd tests' setup would get what ws shows to browsers.
+// Node resolves ws here, because the setup of the tests in workerd would resolve the form of ws for browsers.
 const { WebSocketServer } = createRequire(import.meta.url)("ws") as typeof ws;
 
 /** Takes upgrades of a server, plain or TLS. */
@@ -51,7 +51,7 @@ function behave(webSocket: WebSocket, url: URL, request: IncomingMessage): void 
   }
 }
 
-/** What clients' Close frames said, in order of arrival. */
+/** The code and the reason of clients' Close frames, in order of arrival. */
 export const closed: { code: number; reason: string }[] = [];
 
 const accept = ({ headers }: IncomingMessage): string =>
@@ -67,12 +67,12 @@ const RAW: Readonly<Record<string, (request: IncomingMessage, socket: Duplex) =>
   "/ws/bad-protocol": (request, socket) =>
     socket.write(switching(accept(request), "sec-websocket-protocol: unasked\r\n")),
   "/ws/refuse": (_, socket) => socket.end("HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno"),
-  // A frame with reserved bits.
+  // The frame has reserved bits.
   "/ws/garbage": (request, socket) => {
     socket.write(switching(accept(request)));
     socket.write(Buffer.from([0xf1, 0x01, 0x61]));
   },
-  // A frame that announces more than comes.
+  // The frame announces more bytes than come.
   "/ws/cut": (request, socket) => {
     socket.write(switching(accept(request)));
     socket.end(Buffer.from([0x82, 0x7d, 0x61]));

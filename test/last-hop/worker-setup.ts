@@ -7,6 +7,7 @@ import { startMutual } from "./mutual.ts";
 import { startOpenssl } from "./openssl-servers.ts";
 import { startServers } from "./servers.ts";
 
+/** Starts the servers, provides their ports, and resolves with a function that stops them. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const { fixtures, close } = await startServers();
   const { text, diagnostics } = compile(
@@ -18,7 +19,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   if (text === null || diagnostics.length > 0) throw new Error(JSON.stringify(diagnostics));
   project.provide("fixtures", fixtures);
   project.provide("bundleText", text);
-  // The suite counts bytes and closes connections, which other tests must not share.
+  // The suite counts bytes and closes connections, so no other test may use its servers.
   const lastHop = await startServers();
   project.provide("lastHop", lastHop.fixtures);
   const silent = await silentPort();

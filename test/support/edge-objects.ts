@@ -1,4 +1,4 @@
-/** The objects that every cluster of a test begins with, as JSON. */
+/** The objects that the cluster of every test has, as JSON. */
 
 /** lasthop's GatewayClass, and the Gateway `edge` of `namespace` with one HTTP listener on port 80. */
 export const edgeObjects = (namespace: string): readonly object[] => [

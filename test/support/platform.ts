@@ -4,7 +4,7 @@ import { type Dial, DialError } from "../../src/backend/runtime.ts";
 /** What happens to a socket beyond the limit: it waits until another closes, as on the platform, or is refused. */
 export type Beyond = "queued" | "refused";
 
-/** The sockets of such a runtime. */
+/** The sockets of a runtime with a limit. */
 export interface Platform {
   readonly dial: Dial;
   readonly open: number;

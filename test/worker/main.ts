@@ -1,14 +1,15 @@
-/** Tests call createWorker themselves; the object they use gets its class from the worker of the first bundle. */
+/** The worker of the tests in workerd. Tests call createWorker themselves; the class of its object is that of the first bundle. */
 import { DurableObject } from "cloudflare:workers";
 import { createWorker, type Env, type LasthopWorker } from "../../src/host/cloudflare/worker.ts";
 
 let pooled: LasthopWorker["Pool"] | null = null;
 
-/** Before the first request to the object. */
+/** Sets the bundle of the object. Called before the first request to it. */
 export function usePoolOf(bundleText: string): void {
   pooled ??= createWorker(bundleText).Pool;
 }
 
+/** The Durable Object that test/worker/wrangler.jsonc binds. */
 export class Pool extends DurableObject<Env> {
   readonly #inner: DurableObject<Env>;
   constructor(state: DurableObjectState, env: Env) {
@@ -22,4 +23,5 @@ export class Pool extends DurableObject<Env> {
   }
 }
 
+/** The handler, which no test calls. */
 export default { fetch: () => new Response(null, { status: 404 }) };

@@ -1,4 +1,4 @@
-/** What an object does with the few connections that the platform allows it, in workerd, which itself has no limit. */
+/** The few connections that the platform allows an object, in workerd, which itself has no limit. */
 import { expect, inject, it } from "vitest";
 import { createBackends } from "../../src/backend/backends.ts";
 import { encodeBundle } from "../../src/bundle/codec.ts";

@@ -1,15 +1,15 @@
-/** An object whose connections are all taken by others keeps nobody waiting: the worker sends their requests itself. */
+/** An object without a free connection: no request waits for it, because the worker sends them itself. */
 import { createExecutionContext, env } from "cloudflare:test";
 import { afterEach, beforeAll, describe, expect, inject, it, vi } from "vitest";
 import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
 import { usePoolOf } from "./main.ts";
 
-/** What Cloudflare allows an object (pool.ts). */
+/** The number of connections that Cloudflare allows an object (pool.ts). */
 const CONNECTIONS = 6;
 
 beforeAll(() => usePoolOf(inject("bundleText")));
 
-/** One isolate's worker. */
+/** A function that sends requests to the worker of one isolate. */
 function worker(): (path: string, init?: RequestInit<IncomingRequestCfProperties>) => Promise<Response> {
   const { fetch } = createWorker(inject("bundleText")).worker;
   if (fetch === undefined) throw new Error("a worker has a fetch handler");

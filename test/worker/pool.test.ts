@@ -27,7 +27,7 @@ async function seen(server: string): Promise<Seen> {
 
 const connections = async (server: string): Promise<number> => (await seen(server)).connections;
 
-/** How often the backend was asked with this id. */
+/** The number of requests that the backend got with this id. */
 async function timesOf(id: string): Promise<number> {
   const { controlPort } = inject("fixtures");
   const response = await fetch(`http://127.0.0.1:${controlPort}/late?id=${encodeURIComponent(id)}`);
@@ -84,7 +84,7 @@ describe("the pool in a Durable Object", () => {
     const downloaded = await ask(pool, "http://pooled.example.com/download?mb=10&length=1");
     expect(downloaded.headers.get("content-length")).toBe(String(10 << 20));
     expect((await downloaded.arrayBuffer()).byteLength).toBe(10 << 20);
-    // Read here it is decoded, as any fetched body is; a handler that returns it passes the bytes on.
+    // A body that is read here is decoded, as any fetched body is. A handler that returns it passes the bytes on.
     const gzip = await ask(pool, "http://pooled.example.com/gzip");
     expect([gzip.headers.get("content-encoding"), await gzip.text()]).toEqual(["gzip", "compressed once"]);
   });
@@ -123,7 +123,7 @@ describe("the pool in a Durable Object", () => {
   });
 
   describe("when the object goes in the middle of a request", () => {
-    /** The answer to a request that the backend had when the object went. */
+    /** The answer to a request that the backend had when the object was aborted. */
     async function askGone(init: Init, id: string): Promise<Response> {
       const answer = ask(pool, `http://pooled.example.com/late?id=${encodeURIComponent(id)}`, init);
       await expect.poll(() => timesOf(id)).toBe(1);
@@ -156,7 +156,7 @@ describe("the pool in a Durable Object", () => {
     it("its connections close", async () => {
       const before = await connections("pooled");
       await askGone({}, "sockets");
-      // What is left is the worker's own, which closes after its request.
+      // The only other connection is the worker's own, which is closed after its request.
       await expect.poll(async () => (await seen("pooled")).open).toBe(0);
       expect(await (await ask(pool, "http://pooled.example.com/")).json()).toEqual({ name: "pooled", resumed: false });
       expect((await connections("pooled")) - before).toBeGreaterThan(1);

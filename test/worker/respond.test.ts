@@ -1,4 +1,4 @@
-/** How a response leaves in workerd: a client that takes nothing of it ends the exchange behind it. */
+/** Responses in workerd: a client that takes nothing of one ends the exchange behind it. */
 import { expect, it } from "vitest";
 import { respond } from "../../src/host/cloudflare/respond.ts";
 import { pause } from "../support/pause.ts";

@@ -1,4 +1,4 @@
-/** Where the worker's bundle comes from: embedded with its secrets, or what the controller's publisher put into KV. */
+/** The source of the worker's bundle: embedded, with its secrets, or published to KV by the controller. */
 import { createExecutionContext, env, reset } from "cloudflare:test";
 import { afterEach, describe, expect, inject, it } from "vitest";
 import { NO_REUSE } from "../../src/backend/limits.ts";
@@ -57,7 +57,7 @@ describe("bundles published to KV", () => {
     const kv = (env as { BUNDLES?: KVNamespace }).BUNDLES;
     if (kv === undefined) throw new Error("test/worker/wrangler.jsonc binds it");
     const bindings = { LASTHOP_BUNDLES: kv, LASTHOP_GATEWAY: GATEWAY, LASTHOP_SEALING_KEY: SEALING_KEY, ...more };
-    // Every request looks for news, and waits for none that it can do without.
+    // Every request looks for a new bundle, and waits for it only when there is none to serve.
     const source = { ...sourceOf(bindings, ""), holdsMs: 0 };
     const capabilities = ["client-certificates", "websocket", "listener-certificates"] as const;
     const serving = new Serving({ source, runtime: invocationRuntime, poolLimits: () => NO_REUSE, capabilities });

@@ -20,7 +20,7 @@ describe("a WebSocket on which nothing is sent", () => {
   const IDLE_MS = 200;
   const CLOSE_OPCODE = 0x88;
 
-  /** A backend that answers a Close, and what it got; `beatMs`: a Ping so often. */
+  /** A backend that answers a Close, and that sends a Ping every `beatMs`; and the opcodes that it got. */
   function backend(beatMs: number | null): { stream: ByteStream; opcodes: number[]; isClosed: () => boolean } {
     const opcodes: number[] = [];
     let isClosed = false;
@@ -147,7 +147,7 @@ describe.each(["a connection of its own", "the pool"])("a WebSocket over %s", (w
     const longest = await (await open(`/ws/big?bytes=${MAX_MESSAGE_BYTES}`)).next();
     expect(typeof longest === "string" ? 0 : longest.byteLength).toBe(MAX_MESSAGE_BYTES);
     const stuck = await open("/ws/stuck");
-    // What the sockets between take does not wait.
+    // The bytes that the sockets between the two take do not wait.
     for (let sent = 0; sent < 4 * MAX_WAITING_BYTES; sent += 1 << 20) stuck.socket.send(new Uint8Array(1 << 20));
     expect(await stuck.ended).toMatchObject({ code: 1013 });
   });

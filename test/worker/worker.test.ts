@@ -112,7 +112,7 @@ describe("the worker", () => {
 
   it("never makes a body whole that the backend broke off", async () => {
     const response = await worker("/cut");
-    // Its status is ours where the head had not left.
+    // The gateway answers itself when the head had not left.
     if (response.status === 502) expect(await response.json()).toMatchObject({ code: "response-incomplete" });
     else await expect(response.text()).rejects.toThrow();
   });
