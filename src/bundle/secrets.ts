@@ -3,7 +3,7 @@
  * bundle's certificates name. Keys have a file of their own, so that no bundle contains one; `build --secrets`
  * writes it with mode 0600.
  */
-import { fromBase64, isSha256Hex, toBase64 } from "./bytes.ts";
+import { fromBase64, isSha256Hex } from "./bytes.ts";
 import { canonicalJson } from "./canonical.ts";
 import { BundleError } from "./refusal.ts";
 import type { Bundle, Sha256Hex } from "./types.ts";
@@ -29,9 +29,9 @@ export class Secrets {
     throw new BundleError("missing-key", "certificates", `the secrets file has no key for ${source}`);
   }
 
-  /** The text of a secrets file with these keys, for another process of ours. */
-  fileText(): string {
-    return encodeSecrets(new Map([...this.#keys].map(([digest, key]) => [digest, toBase64(key)])));
+  /** All keys, to hand them to another process of ours. */
+  entries(): Iterable<readonly [Sha256Hex, Uint8Array]> {
+    return this.#keys;
   }
 
   toJSON(): string {

@@ -1,17 +1,23 @@
 /**
- * `npm run soak -- [REQUESTS]` (200,000 by default): requests, some with faults, through backend/ on Node to real TLS
- * servers. Memory must not grow, and at the end no socket may be open. The last line counts the checks.
+ * `npm run soak -- [REQUESTS] [--workers N]` (200,000 by default): requests, some with faults, through backend/ on Node to
+ * real TLS servers; with `--workers` through `lasthop serve` (workers.ts). Memory must not grow, and at the end no socket
+ * may be open. The last line counts the checks.
  */
+import { parseArgs } from "node:util";
 import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import { pause } from "../support/pause.ts";
 import { plainRequest } from "../support/request.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { bundleFor } from "../last-hop/suite.ts";
+import { soakWorkers } from "./workers.ts";
 
-const requests = Number(process.argv[2] ?? 200_000);
-if (!Number.isSafeInteger(requests) || requests < 1_000)
-  throw new RangeError("usage: npm run soak -- [REQUESTS, 1000 or more]");
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { workers: { type: "string" } } });
+const requests = Number(positionals[0] ?? 200_000);
+const workers = Number(values.workers ?? 0);
+if (!Number.isSafeInteger(requests) || requests < 1_000 || !Number.isSafeInteger(workers) || workers < 0)
+  throw new RangeError("usage: npm run soak -- [REQUESTS, 1000 or more] [--workers N]");
+if (workers > 0) process.exit(await soakWorkers(requests, workers));
 const CONCURRENCY = 32;
 /** The growth of memory after the first quarter that is no leak: pools, tickets and caches fill up. */
 const MAX_GROWTH_BYTES = 16 << 20;

@@ -3,7 +3,8 @@
  * nothing in any worker, and binds its ports.
  */
 import { randomBytes } from "node:crypto";
-import { NO_SECRETS, type Secrets } from "../../../bundle/secrets.ts";
+import { toBase64 } from "../../../bundle/bytes.ts";
+import { encodeSecrets, NO_SECRETS, type Secrets } from "../../../bundle/secrets.ts";
 import type { Bundle } from "../../../bundle/types.ts";
 import { type LoadedBundle, loadBundle } from "../load-bundle.ts";
 import type { Serve, Served, ServeOptions } from "../serve.ts";
@@ -62,7 +63,7 @@ class SharedServing implements Served, SharedContent {
     for (const [port, opened] of await this.#open(loaded)) this.sockets.set(port, opened);
     this.#tickets = ticketsOf(loaded, this.#tickets);
     const ticketKeys = new Map([...this.#tickets].map(([port, { keys }]) => [port, keys]));
-    const content = { serving: this.serving, text, secrets: secrets.fileText(), ticketKeys };
+    const content = { serving: this.serving, text, secrets: fileText(secrets), ticketKeys };
     this.#current = { loaded, content };
     this.version++;
     this.#supervisor.contents.set(this.serving, this);
@@ -132,6 +133,9 @@ class SharedServing implements Served, SharedContent {
     throw failed.reason;
   }
 }
+
+const fileText = (secrets: Secrets): string =>
+  encodeSecrets(new Map([...secrets.entries()].map(([digest, key]) => [digest, toBase64(key)])));
 
 /** The ticket keys of each port: those of before where the TLS state is the same, as one process keeps its own. */
 function ticketsOf(
