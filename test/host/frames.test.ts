@@ -15,8 +15,7 @@ import { root } from "../backend/fixtures/last-hop.ts";
 import { plain, secureHttp1 } from "../backend/fixtures/servers.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 
-const MOST = 16;
-/** Of the class that Socket extends. */
+/** The method of the class that Socket extends. */
 const write: Socket["write"] = Reflect.get(Socket.prototype, "write");
 const { stackTraceLimit } = Error;
 let serving: Serving | null = null;
@@ -31,9 +30,10 @@ const framesOfOurs = (): readonly string[] =>
   (new Error().stack ?? "").split("\n").filter((line) => line.includes("/src/") && !line.includes("/pipeline.ts"));
 
 it.each([
-  ["plaintext", plain],
-  ["TLS", secureHttp1],
-] as const)("are few over %s", async (kind, start) => {
+  ["plaintext", 16, plain],
+  // One function more reads the lengths of TLS records (src/backend/connect/record-lengths.ts).
+  ["TLS", 17, secureHttp1],
+] as const)("over %s are no more than %i", async (kind, most, start) => {
   const server = await start((_, response) => void response.end("ok"));
   const policy = kind === "TLS" ? policyYaml("test", "app", SNI) : "";
   const yaml = edgeYaml("test", root.certPem) + backendYaml("test", "app", server.port) + policy;
@@ -75,5 +75,5 @@ it.each([
   expect(waiting.at(0)).toContain("schedule");
   expect(waiting.at(-1)).toContain("/host/node/http1.ts");
   expect(writing.at(0)).toContain("/host/node/socket.ts");
-  expect([...waiting, ...writing].length, [...waiting, ...writing].join("\n")).toBeLessThanOrEqual(MOST);
+  expect([...waiting, ...writing].length, [...waiting, ...writing].join("\n")).toBeLessThanOrEqual(most);
 });
