@@ -101,7 +101,6 @@ export class Capacity {
   closeForOthers(connection: PooledConnection): void {
     this.#closing.add(connection);
     connection.keyedPool.discard(connection);
-    this.#endYielding();
   }
 
   /** Lets keys that held connections back look whether they still must. */

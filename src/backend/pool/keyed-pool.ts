@@ -27,7 +27,7 @@ export class KeyedPool implements ConnectionOwner, WaitingKey {
   readonly #window: DialWindow;
   /** The dial for which all requests of the key wait. */
   #sharedDial: PendingDial | null = null;
-  /** Dials whose requests were served meanwhile: the next requests wait for them. */
+  /** Dials whose requests were served meanwhile. */
   readonly #spareDials = new Set<PendingDial>();
   /** The number of connections, with withdrawn ones and those being dialled. */
   #open = 0;
@@ -158,13 +158,17 @@ export class KeyedPool implements ConnectionOwner, WaitingKey {
     return true;
   }
 
-  /** Lets the request wait for a dial under way, or for one of its own, or until it may dial. */
+  /**
+   * Lets the request wait for the dial of all; or for one of its own; or, where it may not dial, for one whose request was
+   * served; or until there is room. A dial that was begun before may hang, so one of its own comes before that.
+   */
   #dialOrWait(waiter: Waiter): void {
-    const [underWay = this.#sharedDial] = this.#spareDials;
+    const [spare] = this.#spareDials;
     const { client, isFresh } = waiter.request;
     const mayDial = this.#dialRoom > 0 && !this.#pool.capacity.isFull && !this.#isHeldBack(client);
-    if (underWay !== null) this.#setDial(waiter, underWay);
+    if (this.#sharedDial !== null) this.#setDial(waiter, this.#sharedDial);
     else if (mayDial) this.#dialFor(waiter);
+    else if (spare !== undefined) this.#setDial(waiter, spare);
     else {
       this.#queue.setDial(waiter, null);
       if (client !== undefined) {
