@@ -54,6 +54,16 @@ test("a dial that nobody waits for any more is given up", async () => {
   expect(server.requests).toHaveLength(0);
 });
 
+test("a request that comes while a dial is given up does not wait for that dial", async () => {
+  const server = await secure(ok);
+  const { ask, text } = clientOf(bundleTo({ ports: [server.port] }));
+  const client = new AbortController();
+  const leaving = ask({ signal: client.signal });
+  client.abort();
+  expect(await text()).toBe("ok");
+  expect(await leaving).toMatchObject(failedWith("client-gone"));
+});
+
 test("another connection is opened when the streams of one are used up, and no more than allowed", async () => {
   const { handle, waiting, freeAll } = heldAnswers();
   const server = await secure(handle, { settings: { maxConcurrentStreams: 2 } });
