@@ -104,6 +104,15 @@ describe("decode", () => {
       ),
       "unknown-field listeners[0].more",
     ],
+    ["no newline at its end", text.slice(0, -1), "digest-mismatch"],
+    ["a list that is none", resealed((fields) => (fields["requires"] = "websocket")), "wrong-type requires"],
+    ...[["a list", []] as const, ["null", null] as const].map(([what, value]): [string, string, string] => [
+      `an object that is ${what}`,
+      resealed(
+        (fields) => (fields["rules"] = (fields["rules"] as object[]).map((rule) => ({ ...rule, timeouts: value }))),
+      ),
+      "wrong-type rules[0].timeouts",
+    ]),
     ["wrong type", resealed((fields) => (fields["gateway"] = 7)), "wrong-type gateway"],
     [
       "unknown code",
