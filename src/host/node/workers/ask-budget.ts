@@ -5,9 +5,9 @@
  */
 
 /** The number of connections of a burst that are spread by count. */
-export const BURST = 128;
+export const BURST = 64;
 /** The number a second after that. */
-export const PER_SECOND = 20;
+export const PER_SECOND = 10;
 
 /** The budget of one worker. */
 export class AskBudget {

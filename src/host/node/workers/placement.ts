@@ -3,6 +3,12 @@ import type { PortName } from "./messages.ts";
 import type { TcpHandle } from "./tcp-handle.ts";
 import type { WorkerProcess } from "./worker-process.ts";
 
+/**
+ * By how many connections a worker may have more than the one with the fewest and still keep the next. To pass a connection
+ * on costs more than to serve a short one.
+ */
+const SLACK = 1;
+
 /** The placement of the connections about which workers ask, and of those that they give away. */
 export class Placement {
   readonly #ready: () => readonly WorkerProcess[];
@@ -17,7 +23,8 @@ export class Placement {
 
   /** Answers a worker that has accepted a connection. */
   ask(worker: WorkerProcess, connection: number): void {
-    const isKept = this.#fewest(worker) === worker;
+    const fewest = this.#fewest(worker);
+    const isKept = worker.state === "ready" && worker.connections <= (fewest?.connections ?? 0) + SLACK;
     if (isKept) worker.placed++;
     worker.send({ kind: "placed", connection, isKept });
   }
