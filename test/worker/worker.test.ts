@@ -117,16 +117,18 @@ describe("the worker", () => {
     else await expect(response.text()).rejects.toThrow();
   });
 
-  it("fails closed when its bundle is truncated, altered, or not one at all", async () => {
+  it.each<[string, (text: string) => string]>([
+    ["is truncated", (text) => text.slice(0, -1)],
+    ["is altered", (text) => text.replace("backend.internal", "backend.internet")],
+    ["is empty", () => ""],
+    ["is another object", () => "{}"],
+    ["is of another format", (text) => text.replace('"format":1', '"format":2')],
+  ])("fails closed when its bundle %s", async (_, change) => {
     const text = inject("bundleText");
-    const altered = text.replace("backend.internal", "backend.internet");
-    expect(altered).not.toBe(text);
-    for (const broken of [text.slice(0, -1), altered, "", "{}", text.replace('"format":1', '"format":2')]) {
-      const response = await ask(broken, "http://good.example.com/");
-      expect([response.status, await response.json()]).toEqual([
-        500,
-        expect.objectContaining({ code: "bundle-refused" }),
-      ]);
-    }
+    const changed = change(text);
+    expect(changed).not.toBe(text);
+    const response = await ask(changed, "http://good.example.com/");
+    const refused = expect.objectContaining({ code: "bundle-refused" });
+    expect([response.status, await response.json()]).toEqual([500, refused]);
   });
 });
