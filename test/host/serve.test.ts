@@ -13,6 +13,7 @@ import { bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS, type FrontLimits } from "../../src/host/node/limits.ts";
 import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
+import { type Seen, seenBy } from "../last-hop/seen.ts";
 import { startServers } from "../last-hop/servers.ts";
 
 describe("a bundle on Node", () => {
@@ -287,12 +288,5 @@ describe("a bundle on Node", () => {
   });
 });
 
-async function seen(
-  { fixtures }: Awaited<ReturnType<typeof startServers>>,
-  server: string,
-): Promise<{ connections: number; open: number }> {
-  return (await (await fetch(`http://127.0.0.1:${fixtures.controlPort}/seen?server=${server}`)).json()) as {
-    connections: number;
-    open: number;
-  };
-}
+const seen = ({ fixtures }: Awaited<ReturnType<typeof startServers>>, server: string): Promise<Seen> =>
+  seenBy(fixtures.controlPort, server);

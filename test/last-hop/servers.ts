@@ -7,7 +7,8 @@ import type { TLSSocket } from "node:tls";
 import { gzipSync } from "node:zlib";
 import { listen } from "../support/listen.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
-import { type Fixtures, type Seen, SNI } from "./suite.ts";
+import type { Seen } from "./seen.ts";
+import { type Fixtures, SNI } from "./suite.ts";
 import { closed, serveWebSockets } from "./websockets.ts";
 
 const DAY_MS = 86_400_000;
@@ -20,7 +21,7 @@ interface Running {
   readonly sockets: Set<TLSSocket>;
   /** The open connections below TLS, those without a handshake too. */
   readonly rawSockets: Set<Socket>;
-  readonly seen: Omit<Seen, "openSockets">;
+  readonly seen: { readonly sni: string[]; requestBytes: number; connections: number; resumed: number };
 }
 
 /** Certificates a backend can present, by name; each but `good` and `rsa` is at fault in one way. */
@@ -219,7 +220,8 @@ export async function startServers(): Promise<{ fixtures: Fixtures; close: () =>
       default:
         return void response.writeHead(404).end();
     }
-    response.end(JSON.stringify({ ...entry.seen, open: entry.sockets.size, openSockets: entry.rawSockets.size }));
+    const seen: Seen = { ...entry.seen, open: entry.sockets.size, openSockets: entry.rawSockets.size };
+    response.end(JSON.stringify(seen));
   });
 
   const good = chains["good"]?.leaf;

@@ -13,17 +13,7 @@ import type { Runtime } from "../../src/backend/runtime.ts";
 import type { Bundle, BundlePolicy, BundleTransport, TlsVersion } from "../../src/bundle/types.ts";
 import type { RefusalCode } from "../../src/trust/index.ts";
 import { EMPTY } from "../gateway/bundles.ts";
-
-/** Counts and names that one server has seen since it started. */
-export interface Seen {
-  readonly sni: string[];
-  /** The number of decrypted bytes. */
-  requestBytes: number;
-  connections: number;
-  resumed: number;
-  /** The number of open connections now, below TLS. */
-  readonly openSockets: number;
-}
+import { askControl, type Seen } from "./seen.ts";
 
 /** The servers, as a test in any runtime finds them. */
 export interface Fixtures {
@@ -78,12 +68,8 @@ export function lastHopSuite(runtime: Runtime, getFixtures: () => Fixtures): voi
       "test/backend:443",
       plainRequest({ target: "/secret", headers: [["authorization", "Bearer secret"]], ...more }),
     );
-  const control = async (path: string, server: string, more = ""): Promise<Seen> => {
-    const response = await fetch(
-      `http://127.0.0.1:${fixtures.controlPort}${path}?server=${encodeURIComponent(server)}${more}`,
-    );
-    return (await response.json()) as Seen;
-  };
+  const control = (path: "/seen" | "/close", server: string, more = ""): Promise<Seen> =>
+    askControl(fixtures.controlPort, path, server, more);
   const seen = (server: string): Promise<Seen> => control("/seen", server);
   const expectRefused = async (sent: Sent, code: RefusalCode, server: string, before: Seen): Promise<void> => {
     expect(sent).toMatchObject({ kind: "failed", failure: { kind: "chain-refused", refusal: { code } } });

@@ -2,6 +2,7 @@
  * `npm run runtimes -- [RUNTIME…]`: runs one suite against the same bundle on Node, Deno and Bun with `lasthop serve`, and
  * on workerd. It prints what a runtime cannot carry, with the reason. The last line counts the checks.
  */
+import { seenBy } from "../last-hop/seen.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { startBackends } from "./backends.ts";
 import type { At, Check } from "./check.ts";
@@ -84,6 +85,5 @@ function withinLimit(run: Promise<void>, limitMs: number): Promise<void> {
 }
 
 async function requestBytes(server: string): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${servers.fixtures.controlPort}/seen?server=${server}`);
-  return ((await response.json()) as { requestBytes: number }).requestBytes;
+  return (await seenBy(servers.fixtures.controlPort, server)).requestBytes;
 }

@@ -8,6 +8,7 @@ import { type Backends, createBackends } from "../../src/backend/backends.ts";
 import { pause } from "../support/pause.ts";
 import { plainRequest } from "../support/request.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
+import { seenBy } from "../last-hop/seen.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { bundleFor } from "../last-hop/suite.ts";
 import { soakWorkers } from "./workers.ts";
@@ -148,8 +149,5 @@ async function openAfterClose(): Promise<number> {
 
 /** The open connections at a server, as it counts them itself. */
 async function openAt(server: string): Promise<number> {
-  const response = await fetch(
-    `http://127.0.0.1:${servers.fixtures.controlPort}/seen?server=${encodeURIComponent(server)}`,
-  );
-  return ((await response.json()) as { open: number }).open;
+  return (await seenBy(servers.fixtures.controlPort, server)).open;
 }

@@ -7,6 +7,7 @@ import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
 import { once } from "node:events";
 import { compile } from "../../src/compile/index.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
+import { seenBy } from "../last-hop/seen.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { kindsOf } from "./worker-kinds.ts";
 import { startWorkerd } from "./workerd.ts";
@@ -148,8 +149,7 @@ async function settledConnections(): Promise<Pick<Settled, "open" | "own">> {
 async function openConnections(): Promise<number> {
   let open = 0;
   for (const server of Object.keys(ports)) {
-    const response = await fetch(`http://127.0.0.1:${controlPort}/seen?server=${encodeURIComponent(server)}`);
-    open += ((await response.json()) as { open: number }).open;
+    open += (await seenBy(controlPort, server)).open;
   }
   return open;
 }

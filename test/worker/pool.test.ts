@@ -2,6 +2,7 @@
 import { abortAllDurableObjects, createExecutionContext, env } from "cloudflare:test";
 import { beforeAll, describe, expect, inject, it } from "vitest";
 import { createWorker, type Env } from "../../src/host/cloudflare/worker.ts";
+import { type Seen, seenBy } from "../last-hop/seen.ts";
 import { usePoolOf } from "./main.ts";
 
 type Init = RequestInit<IncomingRequestCfProperties>;
@@ -14,16 +15,7 @@ async function ask(pool: Namespace, url: string, init?: Init): Promise<Response>
   return fetch(request, { LASTHOP_POOL: pool }, createExecutionContext());
 }
 
-interface Seen {
-  readonly connections: number;
-  readonly open: number;
-}
-
-async function seen(server: string): Promise<Seen> {
-  const { controlPort } = inject("fixtures");
-  const response = await fetch(`http://127.0.0.1:${controlPort}/seen?server=${server}`);
-  return response.json<Seen>();
-}
+const seen = (server: string): Promise<Seen> => seenBy(inject("fixtures").controlPort, server);
 
 const connections = async (server: string): Promise<number> => (await seen(server)).connections;
 
