@@ -1,17 +1,25 @@
 //! A connection as the host sees it: first in the states of `tls.rs`, then open (`http.rs`), then closed.
 
+use crate::codec::Reader;
 use crate::config::Config;
 use crate::error::{Code, Failure};
+use crate::exchange::Event;
 use crate::http::Open;
 use crate::http_client::Protocol;
+#[cfg(feature = "server")]
+use crate::serving::Serving;
+use crate::table::Handle;
 use crate::tls::{AwaitingVerdict, Completing, Completion, Handshake, Handshaking};
 use crate::wire::Wire;
+use http::HeaderMap;
 
 enum State {
     Handshaking(Handshaking),
     AwaitingVerdict(AwaitingVerdict),
     Completing(Completing),
     Open(Open),
+    #[cfg(feature = "server")]
+    Serving(Serving),
     Closed(Failure),
 }
 
@@ -44,6 +52,12 @@ impl Connection {
         Self { state: State::Open(Open::start(Wire::plain(), protocol, "http")), output: Vec::new() }
     }
 
+    /// A client's connection.
+    #[cfg(feature = "server")]
+    pub fn serving() -> Self {
+        Self { state: State::Serving(Serving::default()), output: Vec::new() }
+    }
+
     pub fn phase(&self) -> Phase {
         match &self.state {
             State::Handshaking(_) => Phase::Handshaking,
@@ -51,6 +65,10 @@ impl Connection {
             State::Completing(_) => Phase::Completing,
             State::Open(open) if open.ended().is_some() => Phase::Closed,
             State::Open(_) => Phase::Open,
+            #[cfg(feature = "server")]
+            State::Serving(serving) if serving.ended().is_some() => Phase::Closed,
+            #[cfg(feature = "server")]
+            State::Serving(_) => Phase::Open,
             State::Closed(_) => Phase::Closed,
         }
     }
@@ -59,6 +77,8 @@ impl Connection {
     pub fn failure(&self) -> Option<Failure> {
         match &self.state {
             State::Open(open) => open.ended(),
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.ended(),
             State::Closed(failure) => Some(failure.clone()),
             _ => None,
         }
@@ -81,6 +101,33 @@ impl Connection {
         }
     }
 
+    /// The client's connection, or why there is none.
+    #[cfg(feature = "server")]
+    pub fn as_serving(&mut self) -> Result<&mut Serving, Failure> {
+        match &mut self.state {
+            State::Serving(serving) => Ok(serving),
+            _ => Err(Failure::new(Code::WrongState, "not a client's connection")),
+        }
+    }
+
+    pub fn has_ready(&self) -> bool {
+        match &self.state {
+            State::Open(open) => open.has_ready(),
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.has_ready(),
+            _ => false,
+        }
+    }
+
+    pub fn in_flight(&self) -> usize {
+        match &self.state {
+            State::Open(open) => open.in_flight(),
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.in_flight(),
+            _ => 0,
+        }
+    }
+
     /// Takes bytes from the front of `input`. Answers how many were taken: fewer than given once the chain is
     /// presented, and while response bytes wait for the host.
     pub fn feed(&mut self, input: &[u8]) -> usize {
@@ -90,6 +137,8 @@ impl Connection {
             let step = match &mut self.state {
                 State::AwaitingVerdict(_) => return taken,
                 State::Open(open) => return taken + open.feed(rest),
+                #[cfg(feature = "server")]
+                State::Serving(serving) => return taken + serving.feed(rest),
                 State::Closed(_) => return input.len(),
                 State::Handshaking(_) | State::Completing(_) => self.advance(rest),
             };
@@ -157,6 +206,8 @@ impl Connection {
     pub fn end(&mut self, broken: bool) {
         match &mut self.state {
             State::Open(open) => open.end(broken),
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.end(broken),
             State::Closed(_) => {}
             _ => self.state = State::Closed(Failure::new(Code::PeerTruncated, "the peer closed during the handshake")),
         }
@@ -164,20 +215,32 @@ impl Connection {
 
     /// Runs hyper on what earlier calls made possible.
     pub fn turn(&mut self) {
-        if let State::Open(open) = &mut self.state {
-            open.turn();
+        match &mut self.state {
+            State::Open(open) => open.turn(),
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.turn(),
+            _ => {}
         }
     }
 
     pub fn has_output(&self) -> bool {
-        !self.output.is_empty() || self.as_open().is_some_and(Open::has_output)
+        !self.output.is_empty()
+            || match &self.state {
+                State::Open(open) => open.has_output(),
+                #[cfg(feature = "server")]
+                State::Serving(serving) => serving.has_output(),
+                _ => false,
+            }
     }
 
     /// Moves the bytes for the socket to the end of `out`.
     pub fn drain(&mut self, out: &mut Vec<u8>) {
         out.append(&mut self.output);
-        if let State::Open(open) = &mut self.state {
-            open.drain(out);
+        match &mut self.state {
+            State::Open(open) => open.drain(out),
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.drain(out),
+            _ => {}
         }
     }
 
@@ -219,9 +282,56 @@ impl Connection {
         }
     }
 
+    /// Takes bytes of a request's body, or of the body of a response to a client.
+    pub fn write(&mut self, request: Handle, bytes: &[u8]) -> Result<usize, Failure> {
+        match &mut self.state {
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.write(request, bytes),
+            _ => self.open()?.write(request, bytes),
+        }
+    }
+
+    /// Ends that body. `trailers`: encoded as headers are, or empty.
+    pub fn finish(&mut self, request: Handle, trailers: &[u8]) -> Result<(), Failure> {
+        let mut reader = Reader::new(trailers);
+        let trailers = if reader.is_empty() { HeaderMap::new() } else { reader.headers()? };
+        reader.end()?;
+        match &mut self.state {
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.finish(request, trailers),
+            _ => self.open()?.finish(request, trailers),
+        }
+    }
+
+    pub fn cancel(&mut self, request: Handle) -> Result<(), Failure> {
+        match &mut self.state {
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.cancel(request),
+            _ => self.open()?.cancel(request),
+        }
+    }
+
+    pub fn next_ready(&mut self) -> Result<Option<Handle>, Failure> {
+        match &mut self.state {
+            #[cfg(feature = "server")]
+            State::Serving(serving) => Ok(serving.next_ready()),
+            _ => Ok(self.open()?.next_ready()),
+        }
+    }
+
+    pub fn next_event(&mut self, request: Handle) -> Result<Option<Event>, Failure> {
+        match &mut self.state {
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.next_event(request),
+            _ => self.open()?.next_event(request),
+        }
+    }
+
     pub fn close(&mut self) {
         match &mut self.state {
             State::Open(open) => open.close(),
+            #[cfg(feature = "server")]
+            State::Serving(serving) => serving.close(),
             State::Closed(_) => {}
             _ => self.state = State::Closed(Failure::new(Code::Cancelled, "closed by us")),
         }

@@ -197,29 +197,59 @@ impl Engine {
 
     pub fn write(&mut self, connection: Handle, request: Handle, length: usize) -> Answer {
         self.with_connection(connection, |connection, input| {
-            Ok(connection.open()?.write(request, prefix(input, length)?)? as i32)
+            Ok(connection.write(request, prefix(input, length)?)? as i32)
         })
     }
 
     pub fn finish(&mut self, connection: Handle, request: Handle, length: usize) -> Answer {
         self.with_connection(connection, |connection, input| {
-            connection.open()?.finish(request, prefix(input, length)?).map(|()| 0)
+            connection.finish(request, prefix(input, length)?).map(|()| 0)
         })
     }
 
     pub fn cancel(&mut self, connection: Handle, request: Handle) -> Answer {
-        self.with_connection(connection, |connection, _| connection.open()?.cancel(request).map(|()| 0))
+        self.with_connection(connection, |connection, _| connection.cancel(request).map(|()| 0))
+    }
+
+    /// Makes a client's connection.
+    #[cfg(feature = "server")]
+    pub fn serve(&mut self) -> Answer {
+        self.add(Connection::serving())
+    }
+
+    #[cfg(feature = "server")]
+    pub fn respond(&mut self, connection: Handle, request: Handle, length: usize, has_body: bool) -> Answer {
+        self.with_connection(connection, |connection, input| {
+            connection.as_serving()?.respond(request, prefix(input, length)?, has_body).map(|()| 0)
+        })
+    }
+
+    #[cfg(feature = "server")]
+    pub fn inform(&mut self, connection: Handle, request: Handle, length: usize) -> Answer {
+        self.with_connection(connection, |connection, input| {
+            connection.as_serving()?.inform(request, prefix(input, length)?).map(|()| 0)
+        })
+    }
+
+    #[cfg(feature = "server")]
+    pub fn drop_body(&mut self, connection: Handle, request: Handle) -> Answer {
+        self.with_connection(connection, |connection, _| connection.as_serving()?.drop_body(request).map(|()| 0))
+    }
+
+    #[cfg(feature = "server")]
+    pub fn release(&mut self, connection: Handle) -> Answer {
+        self.with_connection(connection, |connection, _| Ok(i32::from(connection.as_serving()?.release())))
     }
 
     /// The next request that has events, or 0.
     pub fn next_ready(&mut self, connection: Handle) -> Answer {
-        self.with_connection(connection, |connection, _| Ok(connection.open()?.next_ready().unwrap_or(0) as i32))
+        self.with_connection(connection, |connection, _| Ok(connection.next_ready()?.unwrap_or(0) as i32))
     }
 
     pub fn next_event(&mut self, connection: Handle, request: Handle) -> Answer {
         let mut event = None;
         self.with_connection(connection, |connection, _| {
-            event = connection.open()?.next_event(request)?;
+            event = connection.next_event(request)?;
             Ok(0)
         })?;
         let kind = match event {
@@ -230,6 +260,8 @@ impl Engine {
             Some(Event::Trailers(bytes)) => self.report_event(EventKind::Trailers, bytes.into()),
             Some(Event::Upgraded) => EventKind::Upgraded,
             Some(Event::End) => EventKind::End,
+            #[cfg(feature = "server")]
+            Some(Event::Answered) => EventKind::Answered,
             Some(Event::Failed(failure)) => {
                 self.report_failure(failure);
                 EventKind::Failed

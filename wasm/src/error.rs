@@ -49,6 +49,12 @@ pub enum Code {
     Internal = 19,
     /// The end-entity certificate, which is in `evidence`, cannot be read, or ring cannot verify signatures of its key.
     UnusableEndEntity = 20,
+    /// A client sent what is no request of HTTP/1.1, or one with ambiguous framing.
+    MalformedRequest = 21,
+    /// A client used a transfer coding other than chunked.
+    UnsupportedCoding = 22,
+    /// A client sent more header bytes, fields, chunk extensions or trailers than may be.
+    RequestTooLarge = 23,
 }
 
 /// Whether the peer may have seen the request. With `Nothing` a request of any method may be sent again.

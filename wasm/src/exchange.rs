@@ -1,4 +1,5 @@
-//! One request and its response: two bounded queues between the host and hyper, one for each direction.
+//! One request and its response: two bounded queues between the host and hyper, one for each direction. The names are
+//! those of a request to a backend; for a client's request (`reply.rs`) `events` has the request and `body` the response.
 
 use crate::codec::{push_u16, write_headers};
 use crate::error::Failure;
@@ -22,6 +23,9 @@ pub enum Event {
     /// The answer 101: from here on the connection carries raw bytes in both directions.
     Upgraded,
     End,
+    /// The whole response to a client was written into the connection's output.
+    #[cfg(feature = "server")]
+    Answered,
     Failed(Failure),
 }
 
@@ -79,6 +83,11 @@ impl Exchange {
 
     pub fn set_handle(&self, handle: Handle) {
         self.state().handle = handle;
+    }
+
+    #[cfg(feature = "server")]
+    pub fn handle(&self) -> Handle {
+        self.state().handle
     }
 
     /// Records that the host knows of the events so far. The next event makes the request ready again.
@@ -143,6 +152,30 @@ impl Exchange {
         }
         state.events.push_back(event);
         self.announce(&mut state);
+    }
+
+    /// Adds a frame of a body.
+    pub fn push_frame(&self, frame: Frame<Bytes>) {
+        match frame.into_data() {
+            Ok(data) if data.is_empty() => {}
+            Ok(data) => self.push(Event::Data(data)),
+            Err(frame) => {
+                if let Ok(trailers) = frame.into_trailers() {
+                    let mut out = Vec::new();
+                    write_headers(&trailers, &mut out);
+                    self.push(Event::Trailers(out));
+                }
+            }
+        }
+    }
+
+    /// Drops the bytes that the host has not taken.
+    #[cfg(feature = "server")]
+    pub fn drop_data(&self) {
+        let mut state = self.state();
+        state.events.retain(|event| !matches!(event, Event::Data(_)));
+        state.data_bytes = 0;
+        wake(&mut state.response_waker);
     }
 
     /// Adds an informational response, for hyper's callback. One above the limit ends the exchange, because hyper
@@ -227,13 +260,13 @@ pub fn head(status: u16, headers: &HeaderMap) -> Vec<u8> {
     out
 }
 
-/// The request body that hyper reads.
-pub enum RequestBody {
+/// A body of the host's that hyper reads: of a request to a backend, or of a response to a client.
+pub enum OutgoingBody {
     Empty,
     Queued(Exchange),
 }
 
-impl Body for RequestBody {
+impl Body for OutgoingBody {
     type Data = Bytes;
     /// The error of a cancelled request: hyper resets an HTTP/2 stream with the reason that the error holds.
     type Error = h2::Error;

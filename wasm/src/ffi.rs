@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use std::cell::RefCell;
 
 /// The version of the ABI, raised when a signature or a layout changes. The host refuses a module of another version.
-const ABI_VERSION: u32 = 5;
+const ABI_VERSION: u32 = 6;
 
 thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
@@ -172,6 +172,41 @@ pub extern "C" fn request_end(connection: u32, request: u32, length: u32) -> i32
 #[no_mangle]
 pub extern "C" fn request_cancel(connection: u32, request: u32) -> i32 {
     call(|engine| engine.cancel(connection, request))
+}
+
+/// Makes a client's connection (`serving.rs`). Answers its handle.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn serve() -> i32 {
+    call(Engine::serve)
+}
+
+/// Gives the response to a client's request, with a head (`reply.rs`) of `length` bytes.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn respond(connection: u32, request: u32, length: u32, has_body: u32) -> i32 {
+    call(|engine| engine.respond(connection, request, length as usize, has_body == 1))
+}
+
+/// Gives an informational response to a client's request. 100 lets the body of a request that waits for it come.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn inform(connection: u32, request: u32, length: u32) -> i32 {
+    call(|engine| engine.inform(connection, request, length as usize))
+}
+
+/// Has the rest of a client's request body read and dropped.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn body_drop(connection: u32, request: u32) -> i32 {
+    call(|engine| engine.drop_body(connection, request))
+}
+
+/// Gives back the memory of a client's connection that is idle. Answers 1 when it is.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn release(connection: u32) -> i32 {
+    call(|engine| engine.release(connection))
 }
 
 /// Answers the handle of a request that has new events, or 0. A request is answered once until it has more.

@@ -1,8 +1,7 @@
 //! A connection that carries requests: hyper over a [`Wire`], and the requests in flight.
 
-use crate::codec::Reader;
 use crate::error::{Code, Failure, Sent};
-use crate::exchange::{Event, Exchange, Ready, RequestBody};
+use crate::exchange::{Event, Exchange, OutgoingBody, Ready};
 use crate::http_client::{Ended, Protocol, Sender};
 use crate::limits;
 use crate::request::Head;
@@ -144,7 +143,7 @@ impl Open {
         }
         let head = Head::parse(head)?;
         let exchange = Exchange::new(self.ready.clone());
-        let body = if has_body { RequestBody::Queued(exchange.clone()) } else { RequestBody::Empty };
+        let body = if has_body { OutgoingBody::Queued(exchange.clone()) } else { OutgoingBody::Empty };
         if !has_body && !head.wants_upgrade() {
             exchange.end(HeaderMap::new());
         }
@@ -185,13 +184,9 @@ impl Open {
         Ok(self.exchange(request)?.write(bytes))
     }
 
-    /// Ends the request body. `trailers`: encoded as headers are, or empty.
-    pub fn finish(&mut self, request: Handle, trailers: &[u8]) -> Result<(), Failure> {
-        let exchange = self.exchange(request)?;
-        let mut reader = Reader::new(trailers);
-        let trailers = if reader.is_empty() { HeaderMap::new() } else { reader.headers()? };
-        reader.end()?;
-        exchange.end(trailers);
+    /// Ends the request body.
+    pub fn finish(&mut self, request: Handle, trailers: HeaderMap) -> Result<(), Failure> {
+        self.exchange(request)?.end(trailers);
         Ok(())
     }
 

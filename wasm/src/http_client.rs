@@ -1,7 +1,7 @@
 //! hyper's client connections over a [`Wire`]: how they start, and what drives them.
 
 use crate::error::{Code, Failure};
-use crate::exchange::RequestBody;
+use crate::exchange::OutgoingBody;
 use crate::limits;
 use crate::tasks::{Spawner, Tasks};
 use crate::upgrade::Upgrade;
@@ -22,13 +22,13 @@ pub enum Protocol {
 
 /// hyper's handle for requests.
 pub enum Sender {
-    Http1(http1::SendRequest<RequestBody>),
-    Http2(http2::SendRequest<RequestBody>, Http2Connection),
+    Http1(http1::SendRequest<OutgoingBody>),
+    Http2(http2::SendRequest<OutgoingBody>, Http2Connection),
 }
 
 /// hyper's HTTP/2 connection, shared with the task that drives it, because only the connection knows the peer's
 /// SETTINGS.
-type Http2Connection = Rc<RefCell<http2::Connection<Io, RequestBody, Spawner>>>;
+type Http2Connection = Rc<RefCell<http2::Connection<Io, OutgoingBody, Spawner>>>;
 
 /// The reason why hyper's connection ended; `None` while it has not.
 pub type Ended = Rc<RefCell<Option<Failure>>>;

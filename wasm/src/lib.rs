@@ -1,4 +1,4 @@
-//! A TLS and HTTP client without I/O: its host, the JavaScript that loads the module, gives bytes to it and takes bytes
+//! A TLS and HTTP client, and with the feature `server` an HTTP server, without I/O: their host, the JavaScript that loads the module, gives bytes to it and takes bytes
 //! and events from it.
 //!
 //! `tls.rs` keeps the rule that matters most: no request byte leaves before the host's verdict on the presented chain.
@@ -6,6 +6,8 @@
 #![deny(unsafe_op_in_unsafe_fn, clippy::undocumented_unsafe_blocks)]
 
 mod algorithms;
+#[cfg(feature = "server")]
+mod chunks;
 pub mod cipher;
 mod codec;
 pub mod config;
@@ -24,10 +26,16 @@ mod key;
 pub mod limits;
 mod records;
 mod refusal;
+#[cfg(feature = "server")]
+mod reply;
 mod report;
 mod request;
+#[cfg(feature = "server")]
+mod request_gate;
 mod response;
 mod response_check;
+#[cfg(feature = "server")]
+pub mod serving;
 mod sessions;
 mod suites;
 mod table;

@@ -16,6 +16,15 @@ pub const CONNECTION_WINDOW_BYTES: u32 = 1024 * 1024;
 /// The size of a response head, or of an HTTP/2 header list, and the number of its fields.
 pub const HEAD_BYTES: usize = 64 * 1024;
 pub const MAX_HEADERS: usize = 128;
+/// The size of a client's request head, its flags included.
+#[cfg(feature = "server")]
+pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
+/// The memory that an idle client's connection keeps for the next head.
+#[cfg(feature = "server")]
+pub const KEPT_HEAD_BYTES: usize = 1024;
+/// The chunk extensions and trailers of one request's body, together.
+#[cfg(feature = "server")]
+pub const CHUNK_EXTRA_BYTES: usize = 16 * 1024;
 /// Informational responses to one request. RFC 9110 §15.2 sets no limit, so a peer could send them and never answer.
 pub const MAX_INFORMATIONAL: usize = 16;
 /// Requests in flight on one HTTP/2 connection. The peer's SETTINGS may allow fewer.

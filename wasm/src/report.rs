@@ -34,6 +34,8 @@ pub enum EventKind {
     Upgraded = 5,
     End = 6,
     Failed = 7,
+    #[cfg(feature = "server")]
+    Answered = 8,
 }
 
 const STATUS_OUTPUT: u32 = 8;
@@ -46,17 +48,16 @@ const STATUS_DRAINING: u32 = 128;
 /// requests have events; a request can start; the protocol is HTTP/2; the peer has announced its end (GOAWAY).
 pub fn status(connection: &Connection) -> u32 {
     let mut bits = connection.phase() as u32;
+    let flag = |on: bool, bit: u32| if on { bit } else { 0 };
     let flags = connection.as_open().map_or(0, |open| {
-        let flag = |on: bool, bit: u32| if on { bit } else { 0 };
-        flag(open.has_ready(), STATUS_READY)
-            | flag(open.accepts(), STATUS_ACCEPTS)
+        flag(open.accepts(), STATUS_ACCEPTS)
             | flag(open.protocol() == Protocol::Http2, STATUS_HTTP2)
             | flag(open.is_draining(), STATUS_DRAINING)
     });
     if connection.has_output() {
         bits |= STATUS_OUTPUT;
     }
-    bits | flags
+    bits | flags | flag(connection.has_ready(), STATUS_READY)
 }
 
 impl Report {
@@ -64,7 +65,7 @@ impl Report {
     pub fn set_connection(&mut self, connection: &Connection) {
         self.status = status(connection);
         self.capacity = connection.as_open().map_or(0, Open::capacity) as u32;
-        self.in_flight = connection.as_open().map_or(0, Open::in_flight) as u32;
+        self.in_flight = connection.in_flight() as u32;
     }
 
     /// Points to `bytes`, which the caller keeps until the next call.

@@ -1,11 +1,10 @@
 //! The task of one request, which makes events for the host from hyper's response.
 
-use crate::codec::write_headers;
 use crate::error::{Code, Failure, Sent};
-use crate::exchange::{head, Event, Exchange, RequestBody};
+use crate::exchange::{head, Event, Exchange, OutgoingBody};
 use crate::http_client::{Ended, Protocol};
 use crate::limits;
-use crate::upgrade::{self, Upgrade};
+use crate::upgrade::{self, Ending, Upgrade};
 use crate::wire::Wire;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::{HeaderMap, Request, Response, StatusCode, Version};
@@ -33,10 +32,10 @@ pub struct RequestTask {
     pub upgrade: Option<Upgrade>,
 }
 
-type Outcome = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
+type Outcome = Result<Response<Incoming>, TrySendError<Request<OutgoingBody>>>;
 
 /// Makes events of 1xx responses, which hyper reports on HTTP/1.1 only.
-pub fn forward_informational(request: &mut Request<RequestBody>, exchange: &Exchange) {
+pub fn forward_informational(request: &mut Request<OutgoingBody>, exchange: &Exchange) {
     let exchange = exchange.clone();
     hyper::ext::on_informational(request, move |response| {
         exchange.push_informational(response.status().as_u16(), response.headers());
@@ -79,7 +78,7 @@ impl RequestTask {
             Some(upgrade) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 let parts = upgrade.claim().await?;
                 self.exchange.push(Event::Upgraded);
-                let failure = upgrade::relay(parts, &self.exchange).await;
+                let failure = upgrade::relay(parts.io, parts.read_buf, &self.exchange, Ending::WithPeer).await;
                 upgrade.finish(failure.clone());
                 self.exchange.push(if failure.code == Code::PeerClosed {
                     Event::End
@@ -136,17 +135,7 @@ impl RequestTask {
         loop {
             match poll_fn(|context| self.poll_frame(&mut body, context)).await {
                 Step::Cancelled => return Ok(()),
-                Step::Frame(Ok(frame)) => match frame.into_data() {
-                    Ok(data) if data.is_empty() => {}
-                    Ok(data) => self.exchange.push(Event::Data(data)),
-                    Err(frame) => {
-                        if let Ok(trailers) = frame.into_trailers() {
-                            let mut out = Vec::new();
-                            write_headers(&trailers, &mut out);
-                            self.exchange.push(Event::Trailers(out));
-                        }
-                    }
-                },
+                Step::Frame(Ok(frame)) => self.exchange.push_frame(frame),
                 Step::Frame(Err(error)) => return Err(self.explain(&error)),
                 // hyper ends the body at any RST_STREAM with NO_ERROR. RFC 9113 §8.1 allows that frame only after a
                 // complete response, so the declared length must have arrived.

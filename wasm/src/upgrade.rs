@@ -70,11 +70,21 @@ impl Upgrade {
     }
 }
 
-/// Relays bytes in both directions until the peer ends, the host cancels, or the wire fails.
-pub async fn relay(parts: Parts<Io>, exchange: &Exchange) -> Failure {
-    let mut relay = Relay { io: parts.io, to_peer: Bytes::new(), ended: false };
-    if !parts.read_buf.is_empty() {
-        exchange.push(Event::Data(parts.read_buf));
+/// When a relay is over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// When the peer has ended its direction.
+    WithPeer,
+    /// When both have ended theirs: the peer's end is then the event [`Event::End`].
+    #[cfg(feature = "server")]
+    WithBoth,
+}
+
+/// Relays bytes in both directions until the end that `ending` names, the host cancels, or the wire fails.
+pub async fn relay(io: Io, read: Bytes, exchange: &Exchange, ending: Ending) -> Failure {
+    let mut relay = Relay { io, to_peer: Bytes::new(), ended: false, peer_ended: false, ending };
+    if !read.is_empty() {
+        exchange.push(Event::Data(read));
     }
     poll_fn(|context| match (relay.poll_to_peer(exchange, context), relay.poll_from_peer(exchange, context)) {
         (_, Poll::Ready(failure)) | (Poll::Ready(failure), _) => Poll::Ready(failure),
@@ -89,6 +99,9 @@ struct Relay {
     to_peer: Bytes,
     /// Whether the host has ended its direction.
     ended: bool,
+    /// Whether the peer has ended its direction.
+    peer_ended: bool,
+    ending: Ending,
 }
 
 impl Relay {
@@ -109,11 +122,17 @@ impl Relay {
                 Err(error) => return Poll::Ready(broken(&error)),
             }
         }
+        if self.peer_ended {
+            return Poll::Ready(Failure::new(Code::PeerClosed, "both sides ended"));
+        }
         Poll::Pending
     }
 
     fn poll_from_peer(&mut self, exchange: &Exchange, context: &mut Context<'_>) -> Poll<Failure> {
         loop {
+            if self.peer_ended {
+                return exchange.poll_cancelled(context).map(|()| Failure::new(Code::Cancelled, "cancelled"));
+            }
             if !ready!(exchange.poll_room(context)) {
                 return Poll::Ready(Failure::new(Code::Cancelled, "cancelled"));
             }
@@ -121,7 +140,11 @@ impl Relay {
             let mut buffer = ReadBuf::new(&mut storage);
             match Pin::new(&mut self.io).poll_read(context, buffer.unfilled()) {
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => {
-                    return Poll::Ready(Failure::new(Code::PeerClosed, "the peer closed"));
+                    if self.ending == Ending::WithPeer || self.ended {
+                        return Poll::Ready(Failure::new(Code::PeerClosed, "the peer closed"));
+                    }
+                    self.peer_ended = true;
+                    exchange.push(Event::End);
                 }
                 Poll::Ready(Ok(())) => exchange.push(Event::Data(Bytes::copy_from_slice(buffer.filled()))),
                 Poll::Ready(Err(error)) => return Poll::Ready(broken(&error)),

@@ -136,6 +136,49 @@ impl Wire {
         self.wake();
     }
 
+    /// The bytes of a plaintext wire that wait for the socket.
+    #[cfg(feature = "server")]
+    pub fn outbound_bytes(&self) -> usize {
+        match &self.transport {
+            Transport::Tls(_) => 0,
+            Transport::Plain { outbound, .. } => outbound.len(),
+        }
+    }
+
+    /// Drops what was written to a plaintext wire after its first `kept` bytes.
+    #[cfg(feature = "server")]
+    pub fn drop_outbound(&mut self, kept: usize) {
+        if let Transport::Plain { outbound, .. } = &mut self.transport {
+            outbound.truncate(kept);
+        }
+    }
+
+    /// Writes to a plaintext wire between two writes of hyper's.
+    #[cfg(feature = "server")]
+    pub fn write_between(&mut self, bytes: &[u8]) {
+        if let Transport::Plain { outbound, .. } = &mut self.transport {
+            outbound.extend_from_slice(bytes);
+        }
+    }
+
+    /// The number of bytes that [`Wire::feed`] takes of a plaintext wire.
+    #[cfg(feature = "server")]
+    pub fn inbound_room(&self) -> usize {
+        match &self.transport {
+            Transport::Tls(_) => 0,
+            Transport::Plain { inbound, .. } => limits::PLAIN_INBOUND_BYTES.saturating_sub(inbound.len()),
+        }
+    }
+
+    /// Gives back the memory of an idle plaintext wire.
+    #[cfg(feature = "server")]
+    pub fn shrink(&mut self) {
+        if let Transport::Plain { inbound, outbound } = &mut self.transport {
+            inbound.shrink_to_fit();
+            outbound.shrink_to_fit();
+        }
+    }
+
     pub fn has_output(&self) -> bool {
         match &self.transport {
             Transport::Tls(tls) => tls.wants_write(),

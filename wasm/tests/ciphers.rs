@@ -124,7 +124,7 @@ fn exchange(connection: &mut Connection, peer: &mut Peer, length: usize) {
     shuttle(connection, peer, usize::MAX);
     assert_eq!(connection.open().unwrap().write(request, &body).unwrap(), length);
     shuttle(connection, peer, usize::MAX);
-    connection.open().unwrap().finish(request, &[]).unwrap();
+    connection.finish(request, &[]).unwrap();
     shuttle(connection, peer, usize::MAX);
     assert!(peer.received.windows(length).any(|window| window == body), "a request of {length}: {:?}", peer.error);
     peer.say(format!("HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n").as_bytes());

@@ -33,7 +33,7 @@ fn a_request_and_its_small_body_are_one_record() {
     let request = ask(&mut connection, &head("POST", "/p", &[("x-y", b"\xff")]), true);
     let open = connection.open().unwrap();
     assert_eq!(open.write(request, b"hello").unwrap(), 5);
-    open.finish(request, &[]).unwrap();
+    connection.finish(request, &[]).unwrap();
     let mut out = Vec::new();
     connection.turn();
     connection.drain(&mut out);

@@ -104,6 +104,8 @@ pub fn show(event: Event) -> String {
         Event::Trailers(bytes) => format!("trailers {}", u16::from_le_bytes([bytes[0], bytes[1]])),
         Event::Upgraded => "upgraded".to_owned(),
         Event::End => "end".to_owned(),
+        #[cfg(feature = "server")]
+        Event::Answered => "answered".into(),
         Event::Failed(failure) => format!("failed {:?} {:?}", failure.code, failure.sent),
     }
 }
