@@ -1,16 +1,16 @@
 /**
- * Builds wasm/ into wasm/dist/lasthop_tls.wasm and writes what it was built from.
+ * Builds wasm/ into the modules of wasm/dist/ and writes what they were built from.
  *
  *   node scripts/wasm.ts            build
- *   node scripts/wasm.ts --check    exit 1 when the committed module is not of these sources; with the toolchain
+ *   node scripts/wasm.ts --check    exit 1 when the committed modules are not of these sources; with the toolchain
  *                                   present, also rebuild, and compare bytes when every tool's version matches
- *   node scripts/wasm.ts --check --install    and put the rebuilt module in place, so that tests judge these sources
+ *   node scripts/wasm.ts --check --install    and put the rebuilt modules in place, so that tests judge these sources
  */
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { gzipSync } from "node:zlib";
-import { compile } from "./wasm/compile.ts";
+import { compile, MODULE_NAMES, type ModuleName } from "./wasm/compile.ts";
 import { CRATE, ROOT, sourceDigest } from "./wasm/sources.ts";
 import {
   BuildError,
@@ -21,15 +21,20 @@ import {
   toolVersions,
 } from "./wasm/toolchain.ts";
 
-const MODULE = join(CRATE, "dist", "lasthop_tls.wasm");
+const fileOf = (name: ModuleName): string => join(CRATE, "dist", name);
 const RECORD = join(CRATE, "dist", "built-from.json");
 
 /** wasm/dist/built-from.json. Digests are lower-case hex SHA-256. */
 interface BuiltFrom {
   readonly sourceDigest: string;
   readonly tools: ToolVersions;
-  readonly outputDigest: string;
-  readonly sizes: { readonly bytes: number; readonly gzipBytes: number };
+  readonly modules: Readonly<Record<ModuleName, BuiltModule>>;
+}
+
+interface BuiltModule {
+  readonly digest: string;
+  readonly bytes: number;
+  readonly gzipBytes: number;
 }
 
 function main(args: readonly string[]): void {
@@ -43,18 +48,23 @@ function build(): void {
   const missing = missingTools();
   if (missing.length > 0) throw new BuildError(howToInstall(missing));
   const source = sourceDigest();
-  const module = compile();
+  const compiled = compile();
   if (sourceDigest() !== source) throw new BuildError("wasm/ changed while it was being built: build again");
-  const record: BuiltFrom = {
-    sourceDigest: source,
-    tools: toolVersions(),
-    outputDigest: sha256(module),
-    sizes: { bytes: module.length, gzipBytes: gzipSync(module, { level: 9 }).length },
+  const built = (name: ModuleName): BuiltModule => {
+    const { [name]: module } = compiled;
+    return { digest: sha256(module), bytes: module.length, gzipBytes: gzipSync(module, { level: 9 }).length };
   };
+  const modules = {
+    "lasthop_tls.wasm": built("lasthop_tls.wasm"),
+    "lasthop_server.wasm": built("lasthop_server.wasm"),
+  };
+  const record: BuiltFrom = { sourceDigest: source, tools: toolVersions(), modules };
   mkdirSync(join(CRATE, "dist"), { recursive: true });
-  replaceFile(MODULE, module);
+  for (const name of MODULE_NAMES) {
+    replaceFile(fileOf(name), compiled[name]);
+    console.log(`${relative(ROOT, fileOf(name))}: ${modules[name].bytes} bytes, ${modules[name].gzipBytes} gzipped`);
+  }
   replaceFile(RECORD, `${JSON.stringify(record, null, 2)}\n`);
-  console.log(`${relative(ROOT, MODULE)}: ${record.sizes.bytes} bytes, ${record.sizes.gzipBytes} gzipped`);
 }
 
 function check(install: boolean): void {
@@ -64,39 +74,41 @@ function check(install: boolean): void {
     console.log(`not rebuilt: ${howToInstall(missing)}`);
     return;
   }
-  const module = compile();
-  if (install) replaceFile(MODULE, module);
-  console.log(compareRebuilt(record, module));
+  const compiled = compile();
+  if (install) for (const name of MODULE_NAMES) replaceFile(fileOf(name), compiled[name]);
+  console.log(compareRebuilt(record, compiled));
 }
 
-/** The record of the committed module. Throws when the module or the sources are not those of the record. */
+/** The record of the committed modules. Throws when a module or the sources are not those of the record. */
 function committedRecord(): BuiltFrom {
-  if (!existsSync(MODULE) || !existsSync(RECORD))
-    throw new BuildError("wasm/dist/ holds no built module: run `npm run wasm`");
+  if (![RECORD, ...MODULE_NAMES.map(fileOf)].every((file) => existsSync(file)))
+    throw new BuildError("wasm/dist/ lacks a built module: run `npm run wasm`");
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- written by build(); a wrong shape shows as a difference
   const record = JSON.parse(readFileSync(RECORD, "utf8")) as BuiltFrom;
-  const output = sha256(readFileSync(MODULE));
   const source = sourceDigest();
   if (record.sourceDigest !== source) {
     throw new BuildError(
-      `the committed module is not of these sources: built from ${record.sourceDigest}, wasm/ is ${source}; run \`npm run wasm\``,
+      `the committed modules are not of these sources: built from ${record.sourceDigest}, wasm/ is ${source}; run \`npm run wasm\``,
     );
   }
-  if (record.outputDigest !== output) {
-    throw new BuildError(`wasm/dist/lasthop_tls.wasm was altered: recorded ${record.outputDigest}, found ${output}`);
+  for (const name of MODULE_NAMES) {
+    const output = sha256(readFileSync(fileOf(name)));
+    if (record.modules[name].digest !== output)
+      throw new BuildError(`wasm/dist/${name} was altered: recorded ${record.modules[name].digest}, found ${output}`);
   }
-  console.log("the committed module is of these sources");
+  console.log("the committed modules are of these sources");
   return record;
 }
 
-/** A sentence on a rebuilt module. Throws when the same tools gave other bytes. */
-function compareRebuilt(record: BuiltFrom, module: Buffer): string {
+/** A sentence on the rebuilt modules. Throws when the same tools gave other bytes. */
+function compareRebuilt(record: BuiltFrom, compiled: ReturnType<typeof compile>): string {
   const different = differences(record.tools, toolVersions());
   if (different.length > 0) return `it builds; bytes not compared, other tool versions:\n  ${different.join("\n  ")}`;
-  const rebuilt = sha256(module);
-  if (rebuilt !== record.outputDigest) {
+  for (const name of MODULE_NAMES) {
+    const rebuilt = sha256(compiled[name]);
+    if (rebuilt === record.modules[name].digest) continue;
     throw new BuildError(
-      `a rebuild with the same tools gives other bytes: recorded ${record.outputDigest}, rebuilt ${rebuilt}`,
+      `a rebuild of ${name} with the same tools gives other bytes: recorded ${record.modules[name].digest}, rebuilt ${rebuilt}`,
     );
   }
   return "a rebuild gives the same bytes";

@@ -19,17 +19,30 @@ const FEATURES = [
   "simd",
 ];
 
+/** The modules: the features of the crate that each has, by its name. A worker has no sockets of clients to serve. */
+const MODULES = { "lasthop_tls.wasm": "", "lasthop_server.wasm": "server" } as const;
+/** The name of a module's file. */
+export type ModuleName = keyof typeof MODULES;
+/** The names of the modules. */
+export const MODULE_NAMES = Object.keys(MODULES) as ModuleName[];
+
 /** Compiles into a new folder outside of the repository, so that a check never writes to wasm/dist/. */
-export function compile(): Buffer {
+export function compile(): Readonly<Record<ModuleName, Buffer>> {
   const scratch = mkdtempSync(join(tmpdir(), "lasthop-wasm-"));
   const cargoHome = process.env["CARGO_HOME"] ?? join(homedir(), ".cargo");
   try {
-    buildCrate(scratch, pathNames(scratch, cargoHome));
-    const optimized = join(scratch, "optimized.wasm");
-    optimize(join(scratch, TARGET, "release", "lasthop_tls.wasm"), optimized);
-    const module = readFileSync(optimized);
-    refuseMachinePaths(module, [ROOT, cargoHome, scratch, homedir()]);
-    return module;
+    const compileModule = (name: ModuleName): Buffer => {
+      buildCrate(scratch, MODULES[name], pathNames(scratch, cargoHome));
+      const optimized = join(scratch, "optimized.wasm");
+      optimize(join(scratch, TARGET, "release", "lasthop_tls.wasm"), optimized);
+      const module = readFileSync(optimized);
+      refuseMachinePaths(module, [ROOT, cargoHome, scratch, homedir()]);
+      return module;
+    };
+    return {
+      "lasthop_tls.wasm": compileModule("lasthop_tls.wasm"),
+      "lasthop_server.wasm": compileModule("lasthop_server.wasm"),
+    };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
@@ -49,7 +62,7 @@ function pathNames(scratch: string, cargoHome: string): PathNames {
   ];
 }
 
-function buildCrate(targetDirectory: string, names: PathNames): void {
+function buildCrate(targetDirectory: string, features: string, names: PathNames): void {
   const rustFlags = [
     "-Ctarget-feature=+simd128",
     `-Lnative=${WASI_LIB}`,
@@ -65,7 +78,8 @@ function buildCrate(targetDirectory: string, names: PathNames): void {
     "-msimd128",
     ...names.map(([path, name]) => `-ffile-prefix-map=${path}=${name}`),
   ];
-  const options = ["--release", "--lib", "--locked", "--target", TARGET, "--target-dir", targetDirectory];
+  const target = ["--target", TARGET, "--target-dir", targetDirectory];
+  const options = ["--release", "--lib", "--locked", "--no-default-features", "--features", features, ...target];
   run(TOOLS.cargo, ["build", ...options, "-Zbuild-std=std,panic_abort"], {
     RUSTC: TOOLS.rustc,
     // Debian's rustc is a stable one, and building std from rust-web-src is an unstable option.
