@@ -54,8 +54,8 @@ impl Connection {
 
     /// A client's connection.
     #[cfg(feature = "server")]
-    pub fn serving() -> Self {
-        Self { state: State::Serving(Serving::default()), output: Vec::new() }
+    pub fn serving(protocol: Protocol) -> Self {
+        Self { state: State::Serving(Serving::new(protocol)), output: Vec::new() }
     }
 
     pub fn phase(&self) -> Phase {

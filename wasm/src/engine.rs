@@ -213,8 +213,8 @@ impl Engine {
 
     /// Makes a client's connection.
     #[cfg(feature = "server")]
-    pub fn serve(&mut self) -> Answer {
-        self.add(Connection::serving())
+    pub fn serve(&mut self, http2: bool) -> Answer {
+        self.add(Connection::serving(if http2 { Protocol::Http2 } else { Protocol::Http1 }))
     }
 
     #[cfg(feature = "server")]
@@ -234,6 +234,14 @@ impl Engine {
     #[cfg(feature = "server")]
     pub fn drop_body(&mut self, connection: Handle, request: Handle) -> Answer {
         self.with_connection(connection, |connection, _| connection.as_serving()?.drop_body(request).map(|()| 0))
+    }
+
+    #[cfg(feature = "server")]
+    pub fn retire(&mut self, connection: Handle) -> Answer {
+        self.with_connection(connection, |connection, _| {
+            connection.as_serving()?.retire();
+            Ok(0)
+        })
     }
 
     #[cfg(feature = "server")]

@@ -174,11 +174,12 @@ pub extern "C" fn request_cancel(connection: u32, request: u32) -> i32 {
     call(|engine| engine.cancel(connection, request))
 }
 
-/// Makes a client's connection (`serving.rs`). Answers its handle.
+/// Makes a client's connection (`serving.rs`). `http2`: 1 for HTTP/2, whose preface the client sends. Answers its
+/// handle.
 #[cfg(feature = "server")]
 #[no_mangle]
-pub extern "C" fn serve() -> i32 {
-    call(Engine::serve)
+pub extern "C" fn serve(http2: u32) -> i32 {
+    call(|engine| engine.serve(http2 == 1))
 }
 
 /// Gives the response to a client's request, with a head (`reply.rs`) of `length` bytes.
@@ -200,6 +201,13 @@ pub extern "C" fn inform(connection: u32, request: u32, length: u32) -> i32 {
 #[no_mangle]
 pub extern "C" fn body_drop(connection: u32, request: u32) -> i32 {
     call(|engine| engine.drop_body(connection, request))
+}
+
+/// Has a client's HTTP/2 connection end once the requests in flight are answered.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn retire(connection: u32) -> i32 {
+    call(|engine| engine.retire(connection))
 }
 
 /// Gives back the memory of a client's connection that is idle. Answers 1 when it is.

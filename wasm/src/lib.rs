@@ -21,6 +21,10 @@ mod frames;
 mod head;
 pub mod host;
 pub mod http;
+#[cfg(feature = "server")]
+mod http1_server;
+#[cfg(feature = "server")]
+mod http2_server;
 pub mod http_client;
 mod key;
 pub mod limits;
@@ -32,6 +36,8 @@ mod report;
 mod request;
 #[cfg(feature = "server")]
 mod request_gate;
+#[cfg(feature = "server")]
+mod requests;
 mod response;
 mod response_check;
 #[cfg(feature = "server")]

@@ -22,6 +22,18 @@ pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
 /// The memory that an idle client's connection keeps for the next head.
 #[cfg(feature = "server")]
 pub const KEPT_HEAD_BYTES: usize = 1024;
+/// The requests of one client that are not over, and those that are and that the host has not finished with.
+#[cfg(feature = "server")]
+pub const MAX_SERVED: usize = 2 * MAX_REQUESTS;
+/// The requests that a client may cancel beyond those answered. A user may stop a hundred downloads at once.
+#[cfg(feature = "server")]
+pub const MAX_CANCELLED: usize = 100;
+/// Streams of a client that were reset before hyper took them, or by hyper for an error of the client's.
+#[cfg(feature = "server")]
+pub const MAX_PENDING_RESETS: usize = 20;
+/// The flow-control window of one stream of a client.
+#[cfg(feature = "server")]
+pub const CLIENT_STREAM_WINDOW_BYTES: u32 = 256 * 1024;
 /// The chunk extensions and trailers of one request's body, together.
 #[cfg(feature = "server")]
 pub const CHUNK_EXTRA_BYTES: usize = 16 * 1024;

@@ -3,7 +3,7 @@
 
 use crate::codec::Reader;
 use crate::error::{Code, Failure};
-use crate::exchange::{Exchange, OutgoingBody};
+use crate::exchange::{Event, Exchange, OutgoingBody};
 use http::{HeaderMap, Response, StatusCode};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -30,6 +30,8 @@ struct Reply {
     has_ended: bool,
     /// Whether the host has taken the event `answered`.
     is_answered: bool,
+    has_failed: bool,
+    is_cancelled: bool,
 }
 
 impl Served {
@@ -57,16 +59,23 @@ impl Served {
         self.reply.borrow().is_given
     }
 
-    /// Waits for the response.
-    pub fn poll_response(&self, context: &mut Context<'_>) -> Poll<Response<OutgoingBody>> {
+    /// Waits for the response; ready with None when the host has cancelled the request.
+    pub fn poll_response(&self, context: &mut Context<'_>) -> Poll<Option<Response<OutgoingBody>>> {
         let mut reply = self.reply.borrow_mut();
-        match reply.response.take() {
-            Some(response) => Poll::Ready(response),
-            None => {
-                reply.response_waker = Some(context.waker().clone());
-                Poll::Pending
-            }
+        let response = reply.response.take();
+        if response.is_some() || reply.is_cancelled {
+            return Poll::Ready(response);
         }
+        reply.response_waker = Some(context.waker().clone());
+        Poll::Pending
+    }
+
+    /// Ends the request from the host's side.
+    pub fn cancel(&self) {
+        let mut reply = self.reply.borrow_mut();
+        reply.is_cancelled = true;
+        wake(&mut reply.response_waker);
+        self.exchange.cancel();
     }
 
     /// Lets the request's body be read.
@@ -98,6 +107,13 @@ impl Served {
             return Poll::Pending;
         }
         self.exchange.poll_room(context).map(|_| false)
+    }
+
+    /// Ends the request with a failure, unless one has ended it before.
+    pub fn fail(&self, failure: Failure) {
+        if !std::mem::replace(&mut self.reply.borrow_mut().has_failed, true) {
+            self.exchange.push(Event::Failed(failure));
+        }
     }
 
     /// Notes that the host has taken the last event of the message, or `answered`. Answers whether it has taken both.

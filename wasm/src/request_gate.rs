@@ -13,6 +13,7 @@ pub const EXPECTS_CONTINUE: u8 = 2;
 pub const HAS_BODY: u8 = 4;
 pub const CHUNKED: u8 = 8;
 pub const WEBSOCKET: u8 = 16;
+pub const HTTP_2: u8 = 32;
 
 /// The part of the message that the next bytes belong to.
 enum Part {

@@ -3,6 +3,7 @@
 use lasthop_tls::connection::{Connection, Phase};
 use lasthop_tls::error::Code;
 use lasthop_tls::exchange::Event;
+use lasthop_tls::http_client::Protocol;
 use lasthop_tls::limits;
 
 const GET: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
@@ -73,7 +74,7 @@ fn respond(connection: &mut Connection, request: u32, status: u16, headers: &[(&
 #[test]
 fn requests_follow_each_other_whatever_the_cuts() {
     for piece in [1, 7, usize::MAX] {
-        let mut connection = Connection::serving();
+        let mut connection = Connection::serving(Protocol::Http1);
         for round in 0..3 {
             assert_eq!(feed(&mut connection, GET, piece), GET.len());
             let (shown, request) = events(&mut connection);
@@ -91,7 +92,7 @@ fn requests_follow_each_other_whatever_the_cuts() {
 
 #[test]
 fn a_pipelined_request_waits_for_the_answer_to_the_one_before() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     let two = [GET, b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc"].concat();
     assert_eq!(feed(&mut connection, &two, usize::MAX), GET.len());
     let (_, request) = events(&mut connection);
@@ -106,7 +107,7 @@ fn a_pipelined_request_waits_for_the_answer_to_the_one_before() {
 #[test]
 fn chunks_and_trailers_come_decoded() {
     for piece in [1, usize::MAX] {
-        let mut connection = Connection::serving();
+        let mut connection = Connection::serving(Protocol::Http1);
         let body = b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x\r\nde\r\n0\r\nt: 1\r\n\r\n";
         let more = [&body[..], GET].concat();
         assert_eq!(feed(&mut connection, &more, piece), body.len());
@@ -119,7 +120,7 @@ fn chunks_and_trailers_come_decoded() {
 
 #[test]
 fn a_chunked_body_may_end_after_its_answer() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     feed(&mut connection, b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", usize::MAX);
     let (_, request) = events(&mut connection);
     respond(&mut connection, request, 200, &[], None);
@@ -132,7 +133,7 @@ fn a_chunked_body_may_end_after_its_answer() {
 
 #[test]
 fn a_body_that_nobody_reads_is_dropped_and_the_connection_goes_on() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     let size = 3 * limits::RESPONSE_QUEUE_BYTES;
     let head = format!("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: {size}\r\n\r\n");
     feed(&mut connection, head.as_bytes(), usize::MAX);
@@ -198,7 +199,7 @@ fn ambiguous_and_malformed_requests_are_refused_without_output() {
     ];
     for (request, code, detail) in cases {
         for piece in [1, usize::MAX] {
-            let mut connection = Connection::serving();
+            let mut connection = Connection::serving(Protocol::Http1);
             feed(&mut connection, request.as_bytes(), piece);
             let failure = connection.failure().unwrap_or_else(|| panic!("{request:?} is refused"));
             assert_eq!((failure.code, failure.detail.as_str()), (*code, *detail), "{request:?}");
@@ -209,7 +210,7 @@ fn ambiguous_and_malformed_requests_are_refused_without_output() {
 
 #[test]
 fn what_hyper_alone_refuses_is_refused_in_the_same_form() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     feed(&mut connection, b"GET a<b HTTP/1.1\r\nHost: h\r\n\r\n", usize::MAX);
     let failure = connection.failure().expect("hyper takes no such target");
     assert_eq!(failure.code, Code::MalformedRequest);
@@ -225,7 +226,7 @@ fn a_body_that_breaks_fails_its_request() {
         (b"", Some(false), "failed PeerTruncated"),
         (b"", Some(true), "failed PeerTruncated"),
     ] {
-        let mut connection = Connection::serving();
+        let mut connection = Connection::serving(Protocol::Http1);
         feed(&mut connection, head, usize::MAX);
         feed(&mut connection, rest, usize::MAX);
         if let Some(broken) = end {
@@ -240,7 +241,7 @@ fn a_body_that_breaks_fails_its_request() {
 #[test]
 fn a_client_that_waits_for_100_gets_it_when_the_host_says_so() {
     let head = b"POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n";
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     feed(&mut connection, head, usize::MAX);
     let (shown, request) = events(&mut connection);
     assert!(shown[0].starts_with("head 6 "), "{shown:?}");
@@ -264,7 +265,7 @@ fn the_connection_closes_where_its_client_or_the_host_wants_that() {
         ("GET / HTTP/1.1\r\nHost: h\r\n\r\n", &[("connection", "close")][..]),
         ("GET / HTTP/1.0\r\nHost: h\r\n\r\n", &[]),
     ] {
-        let mut connection = Connection::serving();
+        let mut connection = Connection::serving(Protocol::Http1);
         feed(&mut connection, request.as_bytes(), usize::MAX);
         let (_, handle) = events(&mut connection);
         respond(&mut connection, handle, 200, headers, Some(b"hi"));
@@ -276,7 +277,7 @@ fn the_connection_closes_where_its_client_or_the_host_wants_that() {
 
 #[test]
 fn a_response_to_head_keeps_its_length_and_has_no_body() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     feed(&mut connection, b"HEAD / HTTP/1.1\r\nHost: h\r\n\r\n", usize::MAX);
     let (_, request) = events(&mut connection);
     respond(&mut connection, request, 200, &[("content-length", "5")], None);
@@ -286,7 +287,7 @@ fn a_response_to_head_keeps_its_length_and_has_no_body() {
 
 #[test]
 fn an_upgraded_connection_carries_bytes_until_both_sides_have_ended() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     let head = b"GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n\r\n";
     feed(&mut connection, head, usize::MAX);
     let (shown, request) = events(&mut connection);
@@ -309,7 +310,7 @@ fn an_upgraded_connection_carries_bytes_until_both_sides_have_ended() {
 
 #[test]
 fn a_half_closed_client_gets_its_response() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     feed(&mut connection, GET, usize::MAX);
     connection.end(false);
     let (_, request) = events(&mut connection);
@@ -320,7 +321,7 @@ fn a_half_closed_client_gets_its_response() {
 
 #[test]
 fn calls_in_the_wrong_order_fail_and_write_nothing() {
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     let wrong = |result: Result<(), lasthop_tls::error::Failure>| result.map_err(|failure| failure.code);
     assert_eq!(wrong(connection.as_serving().unwrap().respond(7, &response(200, &[]), false)), Err(Code::BadHandle));
     assert!(connection.open().is_err(), "no request goes out on a client's connection");
@@ -333,6 +334,6 @@ fn calls_in_the_wrong_order_fail_and_write_nothing() {
     events(&mut connection);
     assert_eq!(wrong(connection.as_serving().unwrap().drop_body(request)), Err(Code::BadHandle));
     assert!(connection.as_serving().unwrap().cancel(request).is_err());
-    let mut plain = Connection::plain(lasthop_tls::http_client::Protocol::Http1);
+    let mut plain = Connection::plain(Protocol::Http1);
     assert_eq!(wrong(plain.as_serving().map(|_| ())), Err(Code::WrongState));
 }

@@ -5,6 +5,7 @@
 #![cfg(feature = "server")]
 use lasthop_tls::connection::{Connection, Phase};
 use lasthop_tls::exchange::Event;
+use lasthop_tls::http_client::Protocol;
 use std::collections::HashMap;
 use std::env;
 
@@ -208,7 +209,7 @@ fn round(seed: u64) {
             mutate(&mut bytes, start, &mut random);
         }
     }
-    let mut connection = Connection::serving();
+    let mut connection = Connection::serving(Protocol::Http1);
     let mut host = Host::default();
     let (mut at, mut idle) = (0, 0);
     let cut = [1, 10, 1_000, 100_000][random.below(4)].max(bytes.len() / 300);
