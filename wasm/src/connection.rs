@@ -4,11 +4,15 @@ use crate::codec::Reader;
 use crate::config::Config;
 use crate::error::{Code, Failure};
 use crate::exchange::Event;
+#[cfg(feature = "server")]
+use crate::exchange::Exchange;
 use crate::http::Open;
 use crate::http_client::Protocol;
 #[cfg(feature = "server")]
 use crate::serving::Serving;
 use crate::table::Handle;
+#[cfg(feature = "server")]
+use crate::tasks::Bell;
 use crate::tls::{AwaitingVerdict, Completing, Completion, Handshake, Handshaking};
 use crate::wire::Wire;
 use http::HeaderMap;
@@ -280,6 +284,22 @@ impl Connection {
                 Err(Failure::new(Code::WrongState, "no chain awaits a verdict"))
             }
         }
+    }
+
+    /// Has the connection listed in `bell` when a call about another connection wakes its tasks.
+    #[cfg(feature = "server")]
+    pub fn set_bell(&mut self, bell: &Bell, connection: Handle) {
+        match &mut self.state {
+            State::Open(open) => open.set_bell(bell.clone(), connection),
+            State::Serving(serving) => serving.set_bell(bell.clone(), connection),
+            _ => {}
+        }
+    }
+
+    /// The request of a backend, for a splice.
+    #[cfg(feature = "server")]
+    pub fn source(&mut self, request: Handle) -> Result<Exchange, Failure> {
+        self.open()?.exchange(request).cloned()
     }
 
     /// Takes bytes of a request's body, or of the body of a response to a client.

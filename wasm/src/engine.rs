@@ -7,11 +7,17 @@ use crate::error::{Code, Failure};
 use crate::exchange::Event;
 use crate::http_client::Protocol;
 use crate::limits;
+#[cfg(feature = "server")]
+use crate::report::STATUS_OTHERS;
 use crate::report::{status, EventKind, Report};
 use crate::table::{Handle, Table};
+#[cfg(feature = "server")]
+use crate::tasks::Bell;
 use crate::witness;
 use bytes::Bytes;
 use std::rc::Rc;
+#[cfg(feature = "server")]
+use std::sync::PoisonError;
 use zeroize::Zeroize;
 
 /// The state of one instance.
@@ -25,6 +31,9 @@ pub struct Engine {
     output: Vec<u8>,
     /// Bytes of the last event, which `report` points to.
     event_bytes: Bytes,
+    /// The connections of which a call about another one woke tasks.
+    #[cfg(feature = "server")]
+    bell: Bell,
     /// The size of the module's memory at the last call of [`Engine::reserve`].
     memory_bytes: usize,
 }
@@ -38,6 +47,8 @@ impl Default for Engine {
             report: Box::default(),
             output: Vec::new(),
             event_bytes: Bytes::new(),
+            #[cfg(feature = "server")]
+            bell: Bell::default(),
             memory_bytes: 0,
         }
     }
@@ -224,6 +235,34 @@ impl Engine {
         })
     }
 
+    /// Has the response of a backend's connection follow what was written of the response to a client.
+    #[cfg(feature = "server")]
+    pub fn splice(&mut self, client: Handle, served: Handle, backend: Handle, request: Handle) -> Answer {
+        let bell = self.bell.clone();
+        let source = self.connections.get_mut(backend).ok_or_else(|| no_such("connection"))?;
+        source.set_bell(&bell, backend);
+        let exchange = source.source(request)?;
+        self.with_connection(client, |connection, _| {
+            connection.set_bell(&bell, client);
+            connection.as_serving()?.splice(served, exchange).map(|()| 0)
+        })
+    }
+
+    /// Runs hyper on the next connection of which a call about another one woke tasks. Answers its handle, or 0.
+    #[cfg(feature = "server")]
+    pub fn next_changed(&mut self) -> Answer {
+        loop {
+            let next = self.bell.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let Some(handle) = next else { return Ok(0) };
+            if self.connections.get(handle).is_some() {
+                return self.with_connection(handle, |connection, _| {
+                    connection.turn();
+                    Ok(handle as i32)
+                });
+            }
+        }
+    }
+
     #[cfg(feature = "server")]
     pub fn inform(&mut self, connection: Handle, request: Handle, length: usize) -> Answer {
         self.with_connection(connection, |connection, input| {
@@ -288,6 +327,15 @@ impl Engine {
         let connection = self.connections.get_mut(handle).ok_or_else(|| no_such("connection"))?;
         let answer = call(connection, &self.input);
         self.report.set_connection(connection);
+        #[cfg(feature = "server")]
+        {
+            let mut bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
+            // The host turns this connection itself.
+            bell.retain(|changed| *changed != handle);
+            if !bell.is_empty() {
+                self.report.status |= STATUS_OTHERS;
+            }
+        }
         answer
     }
 

@@ -50,6 +50,12 @@ struct State {
     informational: usize,
     response_waker: Option<Waker>,
     cancelled: bool,
+    /// The request whose response follows what is in `body`.
+    #[cfg(feature = "server")]
+    tail: Option<Exchange>,
+    /// Whether the response goes to a client without the host, and how far that is.
+    #[cfg(feature = "server")]
+    splice: Splice,
     /// Whether the request is in the list of ready ones.
     announced: bool,
     handle: Handle,
@@ -61,6 +67,19 @@ struct State {
 pub struct Exchange {
     state: Arc<Mutex<State>>,
     ready: Ready,
+}
+
+/// The splice of a response into a response to a client.
+#[cfg(feature = "server")]
+#[derive(Default)]
+enum Splice {
+    /// The host reads the response.
+    #[default]
+    None,
+    /// The client's side reads it, and is woken when there is more.
+    Reading(Option<Waker>),
+    /// The client's side has read the last event, which the host gets next.
+    Over,
 }
 
 impl Exchange {
@@ -133,6 +152,10 @@ impl Exchange {
     /// Takes the next event.
     pub fn next(&self) -> Option<Event> {
         let mut state = self.state();
+        #[cfg(feature = "server")]
+        if matches!(state.splice, Splice::Reading(_)) {
+            return None; // The events are the client's.
+        }
         let event = state.events.pop_front()?;
         if let Event::Data(data) = &event {
             state.data_bytes -= data.len();
@@ -151,6 +174,10 @@ impl Exchange {
             state.data_bytes += data.len();
         }
         state.events.push_back(event);
+        #[cfg(feature = "server")]
+        if let Splice::Reading(waker) = &mut state.splice {
+            return wake(waker);
+        }
         self.announce(&mut state);
     }
 
@@ -166,6 +193,59 @@ impl Exchange {
                     self.push(Event::Trailers(out));
                 }
             }
+        }
+    }
+
+    /// Has the response of `source` follow what the host has written of this one's body.
+    #[cfg(feature = "server")]
+    pub fn splice(&self, source: Exchange) {
+        source.state().splice = Splice::Reading(None);
+        let mut state = self.state();
+        state.tail = Some(source);
+        wake(&mut state.body_waker);
+    }
+
+    /// The next frame of a spliced response. The host gets the last event, too, because the request is over with it.
+    #[cfg(feature = "server")]
+    fn poll_spliced(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
+        let mut state = self.state();
+        loop {
+            match state.events.pop_front() {
+                Some(Event::Data(data)) => {
+                    state.data_bytes -= data.len();
+                    if state.data_bytes < limits::RESPONSE_QUEUE_BYTES {
+                        wake(&mut state.response_waker);
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Some(Event::Trailers(bytes)) => {
+                    if let Ok(trailers) = crate::codec::Reader::new(&bytes).headers() {
+                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                    }
+                }
+                Some(last @ (Event::End | Event::Failed(_))) => {
+                    let is_whole = matches!(last, Event::End);
+                    state.events.push_front(last);
+                    state.splice = Splice::Over;
+                    self.announce(&mut state);
+                    return Poll::Ready((!is_whole).then(|| Err(h2::Reason::CANCEL.into())));
+                }
+                Some(_) => {}
+                None => {
+                    state.splice = Splice::Reading(Some(context.waker().clone()));
+                    return Poll::Pending;
+                }
+            }
+        }
+    }
+
+    /// Gives a response back to the host, because its client takes no more of it.
+    #[cfg(feature = "server")]
+    fn end_splice(&self) {
+        let mut state = self.state();
+        if matches!(state.splice, Splice::Reading(_)) {
+            state.splice = Splice::None;
+            self.announce(&mut state);
         }
     }
 
@@ -266,6 +346,18 @@ pub enum OutgoingBody {
     Queued(Exchange),
 }
 
+#[cfg(feature = "server")]
+impl Drop for OutgoingBody {
+    fn drop(&mut self) {
+        if let Self::Queued(exchange) = self {
+            let source = exchange.state().tail.take();
+            if let Some(source) = source {
+                source.end_splice();
+            }
+        }
+    }
+}
+
 impl Body for OutgoingBody {
     type Data = Bytes;
     /// The error of a cancelled request: hyper resets an HTTP/2 stream with the reason that the error holds.
@@ -283,6 +375,12 @@ impl Body for OutgoingBody {
         }
         if state.body_ended {
             return Poll::Ready(state.body_trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
+        }
+        #[cfg(feature = "server")]
+        if let Some(source) = &state.tail {
+            let frame = std::task::ready!(source.poll_spliced(context));
+            state.body_ended |= frame.is_none();
+            return Poll::Ready(frame);
         }
         state.body_waker = Some(context.waker().clone());
         Poll::Pending

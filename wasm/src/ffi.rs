@@ -189,6 +189,22 @@ pub extern "C" fn respond(connection: u32, request: u32, length: u32, has_body: 
     call(|engine| engine.respond(connection, request, length as usize, has_body == 1))
 }
 
+/// Has the response to `request` on a backend's connection follow what was written of the response to `served` on a
+/// client's connection, in place of `request_end`. The host gets the last event of the backend's response.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn splice(client: u32, served: u32, backend: u32, request: u32) -> i32 {
+    call(|engine| engine.splice(client, served, backend, request))
+}
+
+/// Runs hyper on the next connection of which a call about another one woke tasks (`STATUS_OTHERS`). Answers its
+/// handle, or 0; the report has its status.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn next_changed() -> i32 {
+    call(Engine::next_changed)
+}
+
 /// Gives an informational response to a client's request. 100 lets the body of a request that waits for it come.
 #[cfg(feature = "server")]
 #[no_mangle]

@@ -7,6 +7,8 @@ use crate::limits;
 use crate::request::Head;
 use crate::response::{self, RequestTask};
 use crate::table::{Handle, Table};
+#[cfg(feature = "server")]
+use crate::tasks::Bell;
 use crate::tasks::Tasks;
 use crate::upgrade::Upgrade;
 use crate::wire::Wire;
@@ -39,6 +41,11 @@ impl Open {
         tasks.run_until_stalled();
         let exchanges = Table::new(limits::MAX_REQUESTS);
         Self { wire, tasks, sender, protocol, scheme, ended, upgrade, exchanges, ready: Ready::default() }
+    }
+
+    #[cfg(feature = "server")]
+    pub fn set_bell(&self, bell: Bell, connection: Handle) {
+        self.tasks.set_bell(bell, connection);
     }
 
     pub fn protocol(&self) -> Protocol {
@@ -244,7 +251,7 @@ impl Open {
         self.wire.borrow_mut().shutdown();
     }
 
-    fn exchange(&self, request: Handle) -> Result<&Exchange, Failure> {
+    pub fn exchange(&self, request: Handle) -> Result<&Exchange, Failure> {
         self.exchanges.get(request).ok_or_else(no_request)
     }
 }

@@ -43,6 +43,9 @@ const STATUS_READY: u32 = 16;
 const STATUS_ACCEPTS: u32 = 32;
 const STATUS_HTTP2: u32 = 64;
 const STATUS_DRAINING: u32 = 128;
+/// Other connections have work: `next_changed` names them.
+#[cfg(feature = "server")]
+pub const STATUS_OTHERS: u32 = 256;
 
 /// The connection's phase in the low 3 bits, and above them one bit for each of these: bytes wait for the socket;
 /// requests have events; a request can start; the protocol is HTTP/2; the peer has announced its end (GOAWAY).

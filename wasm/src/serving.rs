@@ -1,7 +1,7 @@
 //! A client's connection: hyper's server for either protocol over a [`Wire`], and the requests under way.
 
 use crate::error::{Code, Failure};
-use crate::exchange::Event;
+use crate::exchange::{Event, Exchange};
 use crate::http1_server::Http1Server;
 use crate::http2_server::Http2Server;
 use crate::http_client::Protocol;
@@ -9,7 +9,7 @@ use crate::limits;
 use crate::reply;
 use crate::requests::Requests;
 use crate::table::Handle;
-use crate::tasks::Tasks;
+use crate::tasks::{Bell, Tasks};
 use crate::wire::Wire;
 use http::{HeaderMap, StatusCode};
 use std::cell::RefCell;
@@ -38,6 +38,10 @@ impl Serving {
         };
         tasks.run_until_stalled();
         Self { wire, tasks, requests, server }
+    }
+
+    pub fn set_bell(&self, bell: Bell, connection: Handle) {
+        self.tasks.set_bell(bell, connection);
     }
 
     pub fn protocol(&self) -> Protocol {
@@ -158,6 +162,12 @@ impl Serving {
     /// Takes bytes of a response's body ([`crate::exchange::Exchange::write`]).
     pub fn write(&mut self, request: Handle, bytes: &[u8]) -> Result<usize, Failure> {
         Ok(self.requests.get(request)?.exchange.write(bytes))
+    }
+
+    /// Has the response of a backend follow what was written of a response's body.
+    pub fn splice(&mut self, request: Handle, source: Exchange) -> Result<(), Failure> {
+        self.requests.get(request)?.exchange.splice(source);
+        Ok(())
     }
 
     /// Ends a response's body.

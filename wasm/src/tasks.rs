@@ -1,5 +1,6 @@
 //! A single-threaded executor for the futures of one connection: hyper's, and one for each request.
 
+use crate::table::Handle;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::future::Future;
@@ -10,20 +11,46 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
-type Queue = Arc<Mutex<VecDeque<usize>>>;
+
+/// The connections of which tasks were woken by the call about another one, each once. The host turns them next.
+pub type Bell = Arc<Mutex<VecDeque<Handle>>>;
+
+/// The woken tasks of one connection.
+#[derive(Default)]
+struct Queue {
+    slots: Mutex<VecDeque<usize>>,
+    /// Whether the connection is in the list of `bell`.
+    rung: AtomicBool,
+    bell: Mutex<Option<(Bell, Handle)>>,
+}
+
+impl Queue {
+    fn push(&self, slot: usize) {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).push_back(slot);
+        if !self.rung.swap(true, Ordering::Relaxed) {
+            if let Some((bell, connection)) = &*self.bell.lock().unwrap_or_else(PoisonError::into_inner) {
+                bell.lock().unwrap_or_else(PoisonError::into_inner).push_back(*connection);
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<usize> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+}
 
 /// The waker of one task. Wakers must be `Send`, so the queue of woken tasks has a lock, though only one thread takes
 /// it.
 struct TaskWaker {
     slot: usize,
     queued: AtomicBool,
-    queue: Queue,
+    queue: Arc<Queue>,
 }
 
 impl Wake for TaskWaker {
     fn wake(self: Arc<Self>) {
         if !self.queued.swap(true, Ordering::Relaxed) {
-            self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.slot);
+            self.queue.push(self.slot);
         }
     }
 }
@@ -54,7 +81,7 @@ impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for Spawner {
 pub struct Tasks {
     slots: Vec<Option<Slot>>,
     free: Vec<usize>,
-    woken: Queue,
+    woken: Arc<Queue>,
     spawner: Spawner,
 }
 
@@ -63,11 +90,16 @@ impl Tasks {
         self.spawner.clone()
     }
 
+    /// Has `connection` listed in `bell` when one of its tasks is woken from now on.
+    pub fn set_bell(&self, bell: Bell, connection: Handle) {
+        *self.woken.bell.lock().unwrap_or_else(PoisonError::into_inner) = Some((bell, connection));
+    }
+
     /// Polls woken tasks until none is left.
     pub fn run_until_stalled(&mut self) {
         loop {
             self.add_spawned();
-            let Some(at) = self.woken.lock().unwrap_or_else(PoisonError::into_inner).pop_front() else { return };
+            let Some(at) = self.woken.pop() else { return self.woken.rung.store(false, Ordering::Relaxed) };
             // A waker may outlive its task. Its slot is then empty, or holds another task, which one extra poll does
             // not harm.
             let Some(slot) = self.slots.get_mut(at).and_then(Option::as_mut) else { continue };
