@@ -66,6 +66,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
     "exchange.ts",
     "failure.ts",
     "runtime.ts",
+    "request-signal.ts",
     "limits.ts",
     "random.ts",
     "after-microtasks.ts",

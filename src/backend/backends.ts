@@ -5,6 +5,8 @@
 import { NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
 import type { BackendId, Bundle, BundleEndpoint } from "../bundle/types.ts";
 import { Policies } from "./connect/policies.ts";
+import type { ClientHandler, ClientSocket } from "./engine/served-client.ts";
+import { ServedConnection } from "./engine/served-connection.ts";
 import { type BackendStats, codeOf, type OnBackendEvent } from "./events.ts";
 import { dropBody, type ExchangeRequest, type Sent, type SendOptions } from "./exchange.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
@@ -12,6 +14,7 @@ import { requestFault } from "./framing.ts";
 import { DEFAULT_POOL_LIMITS, DEFAULT_TIMEOUTS, type PoolLimits, type Timeouts } from "./limits.ts";
 import { Pool } from "./pool/pool.ts";
 import { createRandom } from "./random.ts";
+import type { RequestSignal } from "./request-signal.ts";
 import { keepInvocation, type Runtime } from "./runtime.ts";
 import { attempt } from "./send/attempt.ts";
 import { BackendRegistry } from "./send/backend-registry.ts";
@@ -110,6 +113,11 @@ export class Backends {
     return new Backends(next);
   }
 
+  /** Serves a client's connection, on which requests come, in the module that serves clients. */
+  serveClient(socket: ClientSocket, handler: ClientHandler): ServedConnection {
+    return new ServedConnection(this.#registry.policies.instance(), socket, handler);
+  }
+
   /** Gauges of all backends. */
   stats(): BackendStats {
     return this.#registry.stats();
@@ -136,7 +144,7 @@ export type RequestSender = Pick<Backends, "send">;
 const notSent = (failure: BackendFailure): Sent => ({ kind: "failed", failure, endpoint: null });
 
 /** Resolves after `ms`, or when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
+function pause(ms: number, signal: RequestSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
       clearTimeout(timer);

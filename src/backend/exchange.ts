@@ -5,6 +5,7 @@
  */
 import type { BundleEndpoint, BundleRetry } from "../bundle/types.ts";
 import type { BackendFailure } from "./failure.ts";
+import type { RequestSignal } from "./request-signal.ts";
 import type { ByteStream } from "./runtime.ts";
 
 /**
@@ -31,7 +32,7 @@ export interface ExchangeRequest {
   /** Passes an informational response (103, for example; never 101) on at once. Null where the client's side carries none. */
   readonly informational: ((status: number, headers: HeaderList) => void) | null;
   /** Aborts when the client has left. */
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** The client that sent the request, where the host knows it: the pool gives each client its share of connections. */
   readonly client?: RequestClient;
 }
@@ -54,6 +55,9 @@ export interface ExchangeResponse {
   /** The byte stream behind a 101 response; null for any other response. */
   readonly upgrade: ByteStream | null;
 }
+
+/** The status that changes the protocol (RFC 9110 §15.2.2). */
+export const SWITCHING_PROTOCOLS = 101;
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"]);
 

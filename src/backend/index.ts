@@ -6,6 +6,10 @@ export { type Backends, type BackendsOptions, createBackends, type RequestSender
 export { bodyFailureOf } from "./connect/failures.ts";
 /** The numbers of the engine's errors, by name. */
 export { CODES as ENGINE_CODES } from "./engine/abi.ts";
+export type { ClientHandler, ClientSocket, RefusedBytes } from "./engine/served-client.ts";
+export type { ServedConnection } from "./engine/served-connection.ts";
+export type { ServedHead } from "./engine/served-head.ts";
+export type { ServedRequest } from "./engine/served-request.ts";
 export { standaloneWitness } from "./engine/witness.ts";
 export type { BackendEvent, BackendStats, OnBackendEvent } from "./events.ts";
 export {
@@ -19,6 +23,7 @@ export {
   type Sent,
 } from "./exchange.ts";
 export { type BackendFailure, type TransportCode, transportFailure } from "./failure.ts";
+export { RequestAbort, type RequestSignal } from "./request-signal.ts";
 export { type ByteStream, type Dial, DialError, type Runtime, type RuntimeAead } from "./runtime.ts";
 export { DEFAULT_POOL_LIMITS, NO_REUSE, type PoolLimits } from "./limits.ts";
 export { afterMicrotasks } from "./after-microtasks.ts";

@@ -1,5 +1,7 @@
 /** The deadline of a request (`HTTPRouteTimeouts.request`): it limits the whole exchange, retries included. */
 
+import type { RequestSignal } from "../backend/index.ts";
+
 /** A running deadline. */
 export interface Deadline {
   /** A signal that aborts when the deadline passes or the client disconnects, whichever is first. */
@@ -11,7 +13,7 @@ export interface Deadline {
 }
 
 /** Starts a deadline `limitMs` from now. `client` aborts when the client disconnects. */
-export function startDeadline(limitMs: number, client: AbortSignal): Deadline {
+export function startDeadline(limitMs: number, client: RequestSignal): Deadline {
   const controller = new AbortController();
   let expired = false;
   const onClientAbort = (): void => controller.abort();

@@ -135,6 +135,8 @@ function responseHeaders(
   request: HeaderList,
 ): HeaderList {
   let headers: HeaderList = endToEnd(response.headers);
+  // Over HTTP/1.1 only trailer fields that `Trailer` announces can be sent (RFC 9110 §6.6.2).
+  if (response.trailers !== null) headers = [...headers, ...response.headers.filter(([name]) => name === "trailer")];
   // Upgrade is the one hop-by-hop field that the client must see: it names the connection's new protocol (RFC 9110 §7.8).
   if (response.upgrade !== null) {
     headers = [...headers, ...response.headers.filter(([name]) => name === "upgrade")];

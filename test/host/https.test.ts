@@ -15,6 +15,7 @@ import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { judgeAnchor } from "../../src/trust/index.ts";
 import { EMPTY, matchOf, PLAIN_RULE } from "../gateway/bundles.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
+import { FRONT } from "../support/front.ts";
 
 const runtime = nodeRuntime();
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -79,7 +80,14 @@ async function start({
   secrets: Secrets;
 }): Promise<{ serving: Serving; port: number }> {
   const portMap = new Map([[443, 0]]);
-  const serving = await serve(text, { runtime, address: "127.0.0.1", portMap, log: () => undefined, secrets });
+  const serving = await serve(text, {
+    runtime,
+    front: FRONT,
+    address: "127.0.0.1",
+    portMap,
+    log: () => undefined,
+    secrets,
+  });
   open.push(serving);
   return { serving, port: serving.ports.get(443) ?? 0 };
 }

@@ -15,6 +15,7 @@ import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { type Seen, seenBy } from "../last-hop/seen.ts";
 import { startServers } from "../last-hop/servers.ts";
+import { FRONT } from "../support/front.ts";
 
 describe("a bundle on Node", () => {
   let servers: Awaited<ReturnType<typeof startServers>>;
@@ -39,6 +40,7 @@ describe("a bundle on Node", () => {
   };
   async function start(text: string, limits: Partial<FrontLimits> = {}): Promise<{ serving: Serving; port: number }> {
     const serving = await serve(text, {
+      front: FRONT,
       limits,
       runtime,
       address: "127.0.0.1",

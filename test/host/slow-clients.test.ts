@@ -4,8 +4,10 @@ import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp
 import { connect, type Socket } from "node:net";
 import { afterEach, describe, expect, it, onTestFinished } from "vitest";
 import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchange.ts";
+import type { RequestSignal } from "../../src/backend/request-signal.ts";
 import { type BoundPort, bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS } from "../../src/host/node/limits.ts";
+import { SERVE_CLIENT } from "../support/front.ts";
 import { pause } from "../support/pause.ts";
 
 const LIMITS = { ...FRONT_LIMITS, paceMs: 400, paceBytesPerMs: 100 };
@@ -34,7 +36,11 @@ async function portTo(answer: Answer): Promise<BoundPort> {
     throw new Error("refused");
   };
   const options = { address: "127.0.0.1", bind: 0, port: 80, tls: null, limits: LIMITS };
-  const boundPort = await bindPort({ ...options, answering: { gateway: { handle: answered, refuse } } });
+  const boundPort = await bindPort({
+    ...options,
+    serveClient: SERVE_CLIENT,
+    answering: { gateway: { handle: answered, refuse } },
+  });
   onTestFinished(() => {
     boundPort.destroy();
     return boundPort.close();
@@ -166,7 +172,7 @@ describe.each(Object.entries(PROTOCOLS))("a client over %s", (_, ask) => {
 
   it("that reads no more is cut though the backend goes on", async () => {
     // A client that reads nothing does not see that it is cut.
-    const signals: AbortSignal[] = [];
+    const signals: RequestSignal[] = [];
     const boundPort = await portTo(({ signal }) => {
       signals.push(signal);
       return { body: streaming(new Uint8Array(64_000), 0) };

@@ -235,6 +235,24 @@ impl Engine {
         })
     }
 
+    /// Gives a whole response: its head and then its body are in the input buffer. Answers how many bytes of the body
+    /// were taken; when that is fewer than given, the host writes the rest and ends the body. hyper runs at once.
+    #[cfg(feature = "server")]
+    pub fn respond_whole(&mut self, connection: Handle, request: Handle, head: usize, body: usize) -> Answer {
+        self.with_connection(connection, |connection, input| {
+            let serving = connection.as_serving()?;
+            let (head, rest) = input.split_at_checked(head).ok_or_else(too_long)?;
+            let body = prefix(rest, body)?;
+            serving.respond(request, head, !body.is_empty())?;
+            let taken = serving.write(request, body)?;
+            if taken == body.len() {
+                serving.finish(request, http::HeaderMap::new())?;
+            }
+            serving.turn();
+            Ok(taken as i32)
+        })
+    }
+
     /// Has the response of a backend's connection follow what was written of the response to a client.
     #[cfg(feature = "server")]
     pub fn splice(&mut self, client: Handle, served: Handle, backend: Handle, request: Handle) -> Answer {
@@ -365,7 +383,11 @@ impl Engine {
 }
 
 fn prefix(input: &[u8], length: usize) -> Result<&[u8], Failure> {
-    input.get(..length).ok_or_else(|| Failure::new(Code::BadArgument, "longer than the input buffer"))
+    input.get(..length).ok_or_else(too_long)
+}
+
+fn too_long() -> Failure {
+    Failure::new(Code::BadArgument, "longer than the input buffer")
 }
 
 fn too_many(what: &str) -> Failure {

@@ -189,6 +189,14 @@ pub extern "C" fn respond(connection: u32, request: u32, length: u32, has_body: 
     call(|engine| engine.respond(connection, request, length as usize, has_body == 1))
 }
 
+/// Gives a whole response to a client's request: a head of `head` bytes and a body of `body` bytes behind it. Answers how
+/// many bytes of the body were taken.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn respond_whole(connection: u32, request: u32, head: u32, body: u32) -> i32 {
+    call(|engine| engine.respond_whole(connection, request, head as usize, body as usize))
+}
+
 /// Has the response to `request` on a backend's connection follow what was written of the response to `served` on a
 /// client's connection, in place of `request_end`. The host gets the last event of the backend's response.
 #[cfg(feature = "server")]

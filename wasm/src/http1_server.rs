@@ -7,7 +7,7 @@ use crate::error::{Code, Failure};
 use crate::exchange::{Event, OutgoingBody};
 use crate::limits;
 use crate::reply::Served;
-use crate::request_gate::{Passed, RequestGate, EXPECTS_CONTINUE};
+use crate::request_gate::{Passed, RequestGate};
 use crate::requests::Requests;
 use crate::tasks::{Spawner, Tasks};
 use crate::upgrade::{self, Ending};
@@ -103,11 +103,8 @@ impl Http1Server {
     /// Begins a request, whose head the gate has.
     fn begin(&mut self, tasks: &Tasks) -> Result<(), Failure> {
         let (head, is_whole) = (self.gate.head(), self.gate.is_whole());
-        let request = self.shared.requests.begin(head.to_vec(), head[0] & EXPECTS_CONTINUE == 0);
+        let request = self.shared.requests.begin(head.to_vec());
         let request = request.ok_or_else(|| Failure::new(Code::Busy, "too many requests"))?;
-        if is_whole {
-            request.exchange.push(Event::End);
-        }
         *self.shared.arriving.borrow_mut() = Some(request);
         self.shared.is_answered.set(false);
         self.shared.is_body_read.set(is_whole);

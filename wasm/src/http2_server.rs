@@ -84,13 +84,9 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     fn call(&self, request: Request<Incoming>) -> Responding {
         let (parts, body) = request.into_parts();
         let has_body = !body.is_end_stream();
-        let served = self.requests.begin(head(&parts, has_body), true);
-        if let Some(served) = &served {
-            if has_body {
-                self.spawner.spawn(read_body(body, served.clone(), self.requests.clone()));
-            } else {
-                served.exchange.push(Event::End);
-            }
+        let served = self.requests.begin(head(&parts, has_body));
+        if let (Some(served), true) = (&served, has_body) {
+            self.spawner.spawn(read_body(body, served.clone(), self.requests.clone()));
         }
         Responding { served, requests: self.requests.clone() }
     }

@@ -4,6 +4,8 @@
 pub const INPUT_BYTES: usize = 128 * 1024;
 /// Plaintext or ciphertext of one connection that waits for the socket.
 pub const OUTBOUND_BYTES: usize = 256 * 1024;
+/// The same of a plaintext connection, whose bytes need no room for the overhead of records.
+pub const PLAIN_OUTBOUND_BYTES: usize = 128 * 1024;
 /// Bytes of a plaintext connection that hyper has not read yet.
 pub const PLAIN_INBOUND_BYTES: usize = 64 * 1024;
 /// Response bytes of one request that the host has not taken yet; one frame more may be there.
@@ -22,6 +24,10 @@ pub const REQUEST_HEAD_BYTES: usize = 16 * 1024;
 /// The memory that an idle client's connection keeps for the next head.
 #[cfg(feature = "server")]
 pub const KEPT_HEAD_BYTES: usize = 1024;
+/// Bytes of a client's connection that wait for the socket. They are written together, so a client that takes no bytes is
+/// noticed after as many.
+#[cfg(feature = "server")]
+pub const CLIENT_OUTBOUND_BYTES: usize = 64 * 1024;
 /// The requests of one client that are not over, and those that are and that the host has not finished with.
 #[cfg(feature = "server")]
 pub const MAX_SERVED: usize = 2 * MAX_REQUESTS;

@@ -4,6 +4,7 @@ use crate::error::{Code, Failure, Sent};
 use crate::exchange::{Event, Exchange, Ready};
 use crate::limits;
 use crate::reply::Served;
+use crate::request_gate::{EXPECTS_CONTINUE, HAS_BODY};
 use crate::table::{Handle, Table};
 use std::cell::{Cell, RefCell};
 use std::sync::PoisonError;
@@ -31,8 +32,13 @@ impl Default for Requests {
 
 impl Requests {
     /// Adds a request, whose head the host sees next; None when there are too many that the host has not finished with.
-    pub fn begin(&self, head: Vec<u8>, is_body_wanted: bool) -> Option<Served> {
-        let request = Served::new(Exchange::new(self.ready.clone()), is_body_wanted);
+    /// A request without a body has no event for its end.
+    pub fn begin(&self, head: Vec<u8>) -> Option<Served> {
+        let (has_body, expects) = (head[0] & HAS_BODY != 0, head[0] & EXPECTS_CONTINUE != 0);
+        let request = Served::new(Exchange::new(self.ready.clone()), !expects);
+        if !has_body {
+            request.mark(false);
+        }
         let handle = self.table.borrow_mut().insert(request.clone())?;
         request.exchange.set_handle(handle);
         request.exchange.push(Event::Head(head));

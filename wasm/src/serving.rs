@@ -30,7 +30,7 @@ enum Server {
 
 impl Serving {
     pub fn new(protocol: Protocol) -> Self {
-        let (wire, requests) = (Rc::new(RefCell::new(Wire::plain())), Rc::<Requests>::default());
+        let (wire, requests) = (Rc::new(RefCell::new(Wire::client())), Rc::<Requests>::default());
         let mut tasks = Tasks::default();
         let server = match protocol {
             Protocol::Http1 => Server::Http1(Http1Server::new(wire.clone(), requests.clone())),
@@ -114,12 +114,14 @@ impl Serving {
         }
     }
 
+    /// Runs hyper, and moves the bytes for the socket to the end of `out`.
     pub fn drain(&mut self, out: &mut Vec<u8>) {
+        self.turn();
         loop {
             let before = out.len();
             self.wire.borrow_mut().drain(out);
             self.turn();
-            if out.len() == before || out.len() >= limits::OUTBOUND_BYTES {
+            if out.len() == before || out.len() >= limits::CLIENT_OUTBOUND_BYTES {
                 return;
             }
         }

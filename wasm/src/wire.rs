@@ -17,7 +17,7 @@ use std::task::{Context, Poll, Waker};
 
 enum Transport {
     Tls(Box<ClientConnection>),
-    Plain { inbound: VecDeque<u8>, outbound: Vec<u8> },
+    Plain { inbound: VecDeque<u8>, outbound: Vec<u8>, outbound_limit: usize },
 }
 
 /// One connection's bytes, in both directions.
@@ -45,7 +45,17 @@ impl Wire {
     }
 
     pub fn plain() -> Self {
-        Self::over(Transport::Plain { inbound: VecDeque::new(), outbound: Vec::new() })
+        Self::plain_with(limits::PLAIN_OUTBOUND_BYTES)
+    }
+
+    /// The wire of a client's connection.
+    #[cfg(feature = "server")]
+    pub fn client() -> Self {
+        Self::plain_with(limits::CLIENT_OUTBOUND_BYTES)
+    }
+
+    fn plain_with(outbound_limit: usize) -> Self {
+        Self::over(Transport::Plain { inbound: VecDeque::new(), outbound: Vec::new(), outbound_limit })
     }
 
     fn over(transport: Transport) -> Self {
@@ -173,7 +183,7 @@ impl Wire {
     /// Gives back the memory of an idle plaintext wire.
     #[cfg(feature = "server")]
     pub fn shrink(&mut self) {
-        if let Transport::Plain { inbound, outbound } = &mut self.transport {
+        if let Transport::Plain { inbound, outbound, .. } = &mut self.transport {
             inbound.shrink_to_fit();
             outbound.shrink_to_fit();
         }
@@ -265,8 +275,8 @@ impl Wire {
         }
         let written = match &mut self.transport {
             Transport::Tls(tls) => tls.writer().write_vectored(chunks)?,
-            Transport::Plain { outbound, .. } => {
-                let mut room = limits::OUTBOUND_BYTES.saturating_sub(outbound.len());
+            Transport::Plain { outbound, outbound_limit, .. } => {
+                let mut room = outbound_limit.saturating_sub(outbound.len());
                 let before = room;
                 for chunk in chunks {
                     let count = chunk.len().min(room);

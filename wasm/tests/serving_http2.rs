@@ -67,7 +67,7 @@ fn requests_are_answered_in_any_order() {
     shuttle(&mut client, &mut server);
     let (one, text, more) = arrived(&mut server);
     assert_eq!(text, "32 GET /1?q HTTP/2.0|host: backend.internal|x-y: \u{fffd}|");
-    assert!(matches!(more[..], [Event::End]));
+    assert!(more.is_empty());
     let (two, text, more) = arrived(&mut server);
     assert!(text.starts_with("44 POST /2 HTTP/2.0|host: backend.internal|"), "{text}");
     assert!(matches!(&more[..], [Event::Data(data), Event::End] if &data[..] == b"up"));
@@ -91,7 +91,7 @@ fn a_client_that_cancels_is_seen_and_one_that_only_cancels_is_ended() {
         let request = client.open().unwrap().request(&head("GET", "/", &[]), false).unwrap();
         shuttle(&mut client, &mut server);
         let (_, _, more) = arrived(&mut server);
-        assert!(matches!(more[..], [Event::End]));
+        assert!(more.is_empty());
         client.cancel(request).unwrap();
         shuttle(&mut client, &mut server);
         let (_, _, more) = arrived(&mut server);

@@ -5,7 +5,7 @@
 import type { Cipher } from "../../bundle/types.ts";
 
 /** The version of the ABI; an instance refuses a module of another version. */
-export const ABI_VERSION = 5;
+export const ABI_VERSION = 6;
 
 /** The functions of the module. Each answers a number at or above 0, or -1 with a failure in the report. */
 export interface Exports {
@@ -41,6 +41,19 @@ export interface Exports {
   witness(length: number): number;
 }
 
+/** The functions of the module that serves clients, which the module of workers lacks. */
+export interface ServerExports {
+  serve(http2: number): number;
+  respond(connection: number, request: number, length: number, hasBody: number): number;
+  respond_whole(connection: number, request: number, headLength: number, bodyLength: number): number;
+  splice(client: number, served: number, backend: number, request: number): number;
+  next_changed(): number;
+  inform(connection: number, request: number, length: number): number;
+  body_drop(connection: number, request: number): number;
+  release(connection: number): number;
+  retire(connection: number): number;
+}
+
 /**
  * The functions that leave the status of their connection in the report. After any other function the report may have the
  * status of another connection.
@@ -60,7 +73,8 @@ export type StatusExports = Pick<
   | "request_cancel"
   | "next_ready"
   | "response_next"
->;
+> &
+  Pick<ServerExports, "respond" | "respond_whole" | "inform" | "body_drop" | "release" | "retire">;
 
 /** The numbers of ciphers (`wasm/src/cipher.rs`). A set of ciphers is the sum of their numbers. */
 export const CIPHERS: Readonly<Record<Cipher, number>> = { "aes-gcm": 1, "chacha20-poly1305": 2 };
@@ -78,10 +92,22 @@ export const PHASE_MASK = 7;
 export const STATUS = { output: 8, ready: 16, accepts: 32, http2: 64, draining: 128 } as const;
 
 /** The kinds of events that `response_next` answers; 0: there is no event. */
-export const EVENT = { informational: 1, head: 2, data: 3, trailers: 4, upgraded: 5, end: 6, failed: 7 } as const;
+export const EVENT = {
+  informational: 1,
+  head: 2,
+  data: 3,
+  trailers: 4,
+  upgraded: 5,
+  end: 6,
+  failed: 7,
+  answered: 8,
+} as const;
 
 /** Numbers of `wasm/src/witness.rs`: the kinds of questions, the kinds of names in them, and the answer that accepts. */
 export const WITNESS = { judge: 1, verifySignatures: 2, noName: 0, dnsName: 1, address: 2, accepted: 1 } as const;
+
+/** The flags before a client's request head (`wasm/src/request_gate.rs`). */
+export const HEAD_FLAGS = { http10: 1, expectsContinue: 2, hasBody: 4, chunked: 8, websocket: 16, http2: 32 } as const;
 
 /** Failure codes by number (`wasm/src/error.rs`). */
 export const CODES = {
@@ -105,4 +131,7 @@ export const CODES = {
   requestBody: 18,
   internal: 19,
   unusableEndEntity: 20,
+  malformedRequest: 21,
+  unsupportedCoding: 22,
+  requestTooLarge: 23,
 } as const;

@@ -151,7 +151,7 @@ export function readPresented(bytes: Uint8Array, sni: string): PresentedChain {
 }
 
 /** The bytes, each as one character. `TextDecoder("latin1")` decodes windows-1252, and spreading the bytes is slow. */
-function latin1(bytes: Uint8Array): string {
+export function latin1(bytes: Uint8Array): string {
   if (bytes.length <= CALL_ARGUMENTS) return Reflect.apply(String.fromCharCode, null, bytes);
   let text = "";
   for (let at = 0; at < bytes.length; at += CALL_ARGUMENTS) {

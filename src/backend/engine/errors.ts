@@ -149,4 +149,7 @@ const BY_NUMBER: ReadonlyMap<number, ConnectionErrorCode> = new Map([
   [CODES.requestBody, "request-body"],
   [CODES.internal, "internal"],
   [CODES.unusableEndEntity, "certificate-rejected"],
+  [CODES.malformedRequest, "bad-request"],
+  [CODES.unsupportedCoding, "bad-request"],
+  [CODES.requestTooLarge, "too-large"],
 ]);

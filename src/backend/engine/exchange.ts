@@ -1,5 +1,5 @@
 /** One request and its response, between the caller's streams and the module's queues. */
-import type { ExchangeResponse, HeaderList } from "../exchange.ts";
+import { type ExchangeResponse, type HeaderList, SWITCHING_PROTOCOLS } from "../exchange.ts";
 import { announcedLength, trailerFields } from "../framing.ts";
 import { EVENT } from "./abi.ts";
 import { Reader, Writer } from "./codec.ts";
@@ -16,7 +16,6 @@ import { Wakeup } from "./wakeup.ts";
  * waits with it. A body that breaks off by then is answered as a failure, since no head has left.
  */
 const START_MS = 10;
-const SWITCHING_PROTOCOLS = 101;
 
 /** One exchange on an open connection. */
 export class Exchange implements InFlightRequest, SendingExchange, StreamedExchange {

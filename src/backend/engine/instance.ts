@@ -1,6 +1,6 @@
 /** One instance of the module: calls into it, its memory, and its end by a trap. */
 import type { Runtime } from "../runtime.ts";
-import { ABI_VERSION, CIPHERS, type Exports, REPORT, REPORT_WORDS } from "./abi.ts";
+import { ABI_VERSION, CIPHERS, type Exports, REPORT, REPORT_WORDS, type ServerExports } from "./abi.ts";
 import { ConnectionError, fromReport } from "./errors.ts";
 import { aeadImports, wasiImports } from "./imports.ts";
 import { SpareBuffers } from "./spare-buffers.ts";
@@ -13,7 +13,7 @@ export type EngineRuntime = Pick<Runtime, "tlsModule" | "aead" | "now" | "monoto
  * unknown from then on, and every later call throws `engine-trapped`.
  */
 export class Instance {
-  readonly #exports: Exports;
+  readonly #exports: Exports & ServerExports;
   /** As {@link Runtime.soon}. */
   readonly soon: EngineRuntime["soon"];
   readonly spareBuffers = new SpareBuffers();
@@ -31,7 +31,7 @@ export class Instance {
   constructor(runtime: EngineRuntime, onIdle: () => void = () => undefined) {
     this.soon = runtime.soon;
     this.#onIdle = onIdle;
-    let exports: Exports | null = null;
+    let exports: (Exports & ServerExports) | null = null;
     const memory = (): ArrayBuffer => {
       if (exports === null) throw new TypeError("the module called an import before it was instantiated");
       return exports.memory.buffer;
@@ -42,7 +42,7 @@ export class Instance {
       lasthop: aeadImports(aead, memory),
     });
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- our own module; its ABI version is checked below
-    exports = instance.exports as unknown as Exports;
+    exports = instance.exports as unknown as Exports & ServerExports;
     exports._initialize();
     if (exports.abi_version() !== ABI_VERSION)
       throw new TypeError("wasm/dist/lasthop_tls.wasm is of another ABI: run `npm run wasm`");
@@ -92,7 +92,7 @@ export class Instance {
   }
 
   /** Calls the module. An answer of -1 is answered too, and {@link failure} then says why. */
-  call(run: (exports: Exports) => number): number {
+  call(run: (exports: Exports & ServerExports) => number): number {
     if (this.#trapped !== null) throw this.#trapped;
     try {
       return run(this.#exports);
@@ -107,7 +107,7 @@ export class Instance {
   }
 
   /** Calls the module and throws its failure instead of answering -1. */
-  callOrThrow(run: (exports: Exports) => number): number {
+  callOrThrow(run: (exports: Exports & ServerExports) => number): number {
     const answer = this.call(run);
     if (answer < 0) throw this.failure();
     return answer;

@@ -2,7 +2,7 @@
 import type { HeaderList } from "../exchange.ts";
 import { Writer } from "./codec.ts";
 import { ConnectionError } from "./errors.ts";
-import type { Pump } from "./pump.ts";
+import type { ModuleConnection } from "./module-connection.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** A request body as a reader gives it, like the reader of a ReadableStream. */
@@ -21,12 +21,21 @@ export interface SendingExchange {
   cancel(reason: ConnectionError): void;
 }
 
+/** The connection on which a body is sent, as its upload needs it. */
+export interface SendingConnection {
+  readonly module: ModuleConnection;
+  /** Lets the module act soon, once for all that is queued until then. */
+  schedule(): void;
+  /** Lets the module act now. */
+  flush(): void;
+}
+
 /** The least that the module's queue for a request body holds. */
 const SMALL_BODY_BYTES = 32 * 1024;
 
-/** Sends the body of one request, or the bytes of an upgraded connection. */
+/** Sends the body of one request or of a response to a client, or the bytes of an upgraded connection. */
 export class Upload {
-  readonly #pump: Pump;
+  readonly #connection: SendingConnection;
   /** The request's number in the module. */
   readonly #number: number;
   readonly #exchange: SendingExchange;
@@ -35,8 +44,8 @@ export class Upload {
   /** Bytes that are missing to the content-length of the head; null without one. */
   #missingBytes: number | null;
 
-  constructor(pump: Pump, number: number, announced: number | null, exchange: SendingExchange) {
-    this.#pump = pump;
+  constructor(connection: SendingConnection, number: number, announced: number | null, exchange: SendingExchange) {
+    this.#connection = connection;
     this.#number = number;
     this.#missingBytes = announced;
     this.#exchange = exchange;
@@ -67,7 +76,7 @@ export class Upload {
    */
   async write(bytes: Uint8Array): Promise<boolean> {
     this.#countDown(bytes.length);
-    const { module } = this.#pump;
+    const { module } = this.#connection;
     const { instance, handle } = module;
     for (let at = 0; at < bytes.length;) {
       if (!this.#exchange.isOpen) return false;
@@ -77,11 +86,11 @@ export class Upload {
       if (taken < 0) return false;
       at += taken;
       if (taken === piece.length) {
-        this.#pump.schedule();
+        this.#connection.schedule();
         continue;
       }
       const room = this.#room.wait();
-      this.#pump.flush(); // The queue is full: nothing more can come together with what is in it.
+      this.#connection.flush(); // The queue is full: nothing more can come together with what is in it.
       await room;
     }
     return this.#exchange.isOpen;
@@ -99,7 +108,7 @@ export class Upload {
 
   /** Sends a small body together with its head; answers false when it may be too large for the queue. */
   #sendAtOnce(body: Uint8Array): boolean {
-    const { module } = this.#pump;
+    const { module } = this.#connection;
     const { instance, handle } = module;
     if (body.length > SMALL_BODY_BYTES) return false;
     this.#countDown(body.length);
@@ -133,12 +142,12 @@ export class Upload {
     if (!this.#exchange.isOpen) return;
     if (this.#missingBytes !== null && this.#missingBytes > 0)
       throw new ConnectionError("request-body", "less than its content-length");
-    const { module } = this.#pump;
+    const { module } = this.#connection;
     const writer = new Writer(module.instance.input);
     if (trailers.length > 0) writer.headers(trailers);
     if (module.call((wasm) => wasm.request_end(module.handle, this.#number, writer.length)) < 0) {
       throw module.instance.failure();
     }
-    this.#pump.schedule();
+    this.#connection.schedule();
   }
 }

@@ -1,5 +1,6 @@
 /** A request as the engine takes it. */
 import type { HeaderList } from "../exchange.ts";
+import type { RequestSignal } from "../request-signal.ts";
 
 /** The head of a request. */
 export interface RequestHead {
@@ -17,7 +18,7 @@ export interface RequestOptions {
   /** Trailers, asked for when the body has ended. HTTP/1.1 sends only the fields that a `trailer` header announced. */
   readonly trailers?: () => HeaderList | Promise<HeaderList>;
   /** Aborts when nobody waits for the response. */
-  readonly signal?: AbortSignal;
+  readonly signal?: RequestSignal;
   /**
    * How long the response may take. `to: "head"`: until its head, from the request or from the last move of the
    * request's body; `to: "end"`: until its end.

@@ -8,6 +8,7 @@ import { abandonedBy, type AbandonReason } from "../connect/connect.ts";
 import type { RequestClient } from "../exchange.ts";
 import { type BackendFailure, transportFailure } from "../failure.ts";
 import { DIAL_LIMITS } from "../limits.ts";
+import type { RequestSignal } from "../request-signal.ts";
 import type { KeyedPool } from "../pool/keyed-pool.ts";
 import type { Dialer, Lease, Obtained } from "../pool/pooled-connection.ts";
 import type { Waiter } from "../pool/waiter.ts";
@@ -33,7 +34,7 @@ export interface AcquireOptions {
   /** How long ago an exchange last ended. */
   readonly sinceFreedMs: () => number;
   /** Aborts when the client has left. */
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** Whether a connection from the pool will not do. */
   readonly isFresh: boolean;
   readonly client: RequestClient | undefined;

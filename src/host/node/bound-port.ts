@@ -11,6 +11,8 @@ import { ClientSockets } from "./client-sockets.ts";
 import { Handshakes } from "./handshakes.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
+import type { ServeClient } from "./module-client.ts";
+import { createModuleHttp1 } from "./module-http1.ts";
 import type { FrontLimits } from "./limits.ts";
 import { bindHere, type Listen, type ListenAt } from "./listen.ts";
 import { Paces } from "./pace.ts";
@@ -27,6 +29,8 @@ interface PortOptions extends ListenAt {
   readonly limits: FrontLimits;
   /** Whether clients may speak HTTP/2; by default they may. */
   readonly http2?: boolean;
+  /** Serves HTTP/1.1 in the module; without it node:http does. */
+  readonly serveClient?: ServeClient | undefined;
 }
 
 /** Binds a port and serves its clients. Rejects with the error of `listen`. */
@@ -54,12 +58,15 @@ export class BoundPort {
   #connectionClosed = (): void => undefined;
   #tls: { readonly presented: PortTls; readonly server: TlsServer } | null = null;
 
-  constructor({ port, tls, limits, http2 = true, answering }: PortOptions) {
+  constructor({ port, tls, limits, http2 = true, answering, serveClient }: PortOptions) {
     this.port = port;
     this.#answering = answering;
     this.#limits = limits;
     this.#paces = new Paces(limits);
-    this.#http1 = createHttp1(answering, limits, this.#paces);
+    this.#http1 =
+      serveClient === undefined
+        ? createHttp1(answering, limits, this.#paces)
+        : createModuleHttp1(serveClient, answering, limits, this.#paces);
     this.#http2 = http2 ? createHttp2(answering, limits, this.#paces) : null;
     this.#paces.startSweeping();
     this.#handshakes = new Handshakes(limits.handshakeMs);

@@ -56,7 +56,7 @@ function endWhole(response: ServerResponse, { buffer, byteOffset, length }: Uint
 }
 
 /** The time that a client which expects 100 waits: a backend over HTTP/2 passes no 100 on. */
-const CONTINUE_MS = 1_000;
+export const CONTINUE_MS = 1_000;
 
 /** The one 100 that a client waits for (RFC 9110 §10.1.1): the backend's, or ours after `CONTINUE_MS`. */
 export class Continue {

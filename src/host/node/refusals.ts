@@ -1,6 +1,6 @@
 /** Requests that are refused before the gateway sees them: by the parser, for their framing, or for coming too late. */
 import type { IncomingMessage } from "node:http";
-import { type ExchangeResponse, transportFailure } from "../../backend/index.ts";
+import { type ExchangeResponse, type RefusedBytes, transportFailure } from "../../backend/index.ts";
 import { type Failure, failureOf, requestFailure } from "../../gateway/index.ts";
 import { headText } from "./upgrade.ts";
 
@@ -30,11 +30,23 @@ export function parserFailure(error: Error): Failure | null {
   return code.startsWith("HPE_") ? malformed(`what is no HTTP/1.1 (${code})`) : null;
 }
 
+/** The failure of bytes that the module has refused. */
+export function refusalOf(kind: RefusedBytes["kind"], got: string): Failure {
+  switch (kind) {
+    case "malformed":
+      return malformed(got);
+    case "unsupported-coding":
+      return requestFailure("unsupported-coding", got);
+    case "too-large":
+      return failureOf(transportFailure("request-too-large", `expected less, got ${got}`, "nothing"));
+  }
+}
+
 /** The failure of a request that did not come whole in time (RFC 9110 §15.5.9). */
 export const LATE: Failure = requestFailure("client-timeout", "the request did not come whole in time");
 
 /** The bytes of a response that is the last message on its connection. */
-export function lastMessage({ status, headers, body }: ExchangeResponse): Buffer {
+export function lastMessage({ status, headers, body }: ExchangeResponse): Buffer<ArrayBuffer> {
   return Buffer.concat([headText(status, headers, "close"), body instanceof Uint8Array ? body : Buffer.alloc(0)]);
 }
 

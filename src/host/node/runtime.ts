@@ -4,7 +4,7 @@ import type { Runtime } from "../../backend/index.ts";
 import { nodeAead, nodeSha256 } from "../node-crypto.ts";
 import { nodeDial } from "./socket.ts";
 
-const MODULE = new URL("../../../wasm/dist/lasthop_tls.wasm", import.meta.url);
+const MODULE = new URL("../../../wasm/dist/lasthop_server.wasm", import.meta.url);
 
 /** The runtime of this process. Each call compiles the TLS module, so call it once. */
 export function nodeRuntime(): Runtime {

@@ -45,6 +45,25 @@ async function switchProtocols(socket: Duplex, { headers }: ExchangeResponse, ba
   for (const rest of [up, down]) rest.catch(() => undefined);
 }
 
+/**
+ * Passes bytes on between a client and its backend until both have ended, or one some time after the other. Resolves then,
+ * and never rejects; the caller closes both.
+ */
+export async function relayStreams(client: ByteStream, backend: ByteStream): Promise<void> {
+  const up = passOn(client, backend).catch(() => undefined); // The other side sees that its connection is closed.
+  const down = passOn(backend, client)
+    .then(() => client.close())
+    .catch(() => undefined);
+  await Promise.race([up, down]);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const linger = new Promise<void>((resolve) => (timer = setTimeout(resolve, OTHER_SIDE_MS)));
+  await Promise.race([Promise.all([up, down]), linger]).finally(() => clearTimeout(timer));
+}
+
+async function passOn(from: ByteStream, to: ByteStream): Promise<void> {
+  for (let bytes = await from.read(); bytes !== null; bytes = await from.read()) await to.write(bytes);
+}
+
 async function upwards(socket: Duplex, backend: ByteStream): Promise<void> {
   const chunks: AsyncIterable<Uint8Array> = socket.iterator({ destroyOnReturn: false });
   for await (const chunk of chunks) await backend.write(chunk);

@@ -1,0 +1,243 @@
+/** One client of a port whose HTTP/1.1 is the module's: its socket, its requests, and its time limits. */
+import type { Socket } from "node:net";
+import type {
+  ClientHandler,
+  ClientSocket,
+  ExchangeRequest,
+  ExchangeResponse,
+  RefusedBytes,
+  ServedConnection,
+  ServedRequest,
+} from "../../backend/index.ts";
+import { failureResponse } from "../../gateway/index.ts";
+import type { Answering, Client } from "./clients.ts";
+import { CONTINUE_MS } from "./http1-response.ts";
+import type { FrontLimits } from "./limits.ts";
+import { exchangeOfHead } from "./module-request.ts";
+import type { Pace, Paces } from "./pace.ts";
+import { lastMessage, LATE, refusalOf } from "./refusals.ts";
+import { relayStreams } from "./upgrade.ts";
+
+/** The time after which an idle connection gives its memory in the module back. */
+const RELEASE_MS = 1_000;
+
+/** A function that serves a client's connection in the module. */
+export type ServeClient = (socket: ClientSocket, handler: ClientHandler) => ServedConnection;
+
+/** The port of a client, and what serves its requests. */
+interface ModuleClientOptions {
+  readonly serveClient: ServeClient;
+  readonly answering: Answering;
+  readonly limits: FrontLimits;
+  readonly paces: Paces;
+}
+
+/** The request under way on a connection. */
+interface UnderWay {
+  readonly request: ServedRequest;
+  readonly pace: Pace;
+  /** The time by which its message must have come whole; null once it has. */
+  messageByMs: number | null;
+  /** The time at which a 100 is sent; null where none is awaited. */
+  continueAtMs: number | null;
+}
+
+/** The connection of one client. */
+export class ModuleClient implements ClientSocket, ClientHandler {
+  readonly #socket: Socket;
+  readonly #client: Client;
+  readonly #options: ModuleClientOptions;
+  readonly #connection: ServedConnection;
+  #underWay: UnderWay | null = null;
+  /** The time since which the connection is idle, or waits for the rest of a head. */
+  #sinceMs: number;
+  /** Whether bytes of a head have come since the last message. */
+  #hasBegun = false;
+  #hasServed = false;
+  #isReleased = false;
+  #isUpgraded = false;
+  #isPaused = false;
+  /** The time since which the socket has not taken what was written to it; null when it has. */
+  #writingSinceMs: number | null = null;
+  #pieceTaken: (() => void) | null = null;
+
+  constructor(socket: Socket, client: Client, options: ModuleClientOptions) {
+    this.#socket = socket;
+    this.#client = client;
+    this.#options = options;
+    this.#sinceMs = options.paces.nowMs();
+    this.#connection = options.serveClient(this, this);
+    socket.on("data", this.#onData);
+    socket.once("end", () => this.#onEnd());
+    socket.once("close", () => this.#connection.ended(true));
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#underWay === null && !this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#sinceMs = this.#options.paces.nowMs();
+      this.#isReleased = false;
+    }
+    this.#connection.received(bytes);
+  };
+
+  readonly #onWritten = (): void => {
+    // A write that the kernel took at once calls back too.
+    if (this.#writingSinceMs === null || this.#socket.writableLength > 0) return;
+    this.#writingSinceMs = null;
+    this.#pieceTaken?.();
+    this.#pieceTaken = null;
+    this.#connection.writable();
+  };
+
+  /** A client that ends its direction in the middle of an exchange has left, as with node:http. */
+  #onEnd(): void {
+    if (this.#underWay === null || this.#isUpgraded) this.#connection.ended(false);
+    else this.#socket.destroy();
+  }
+
+  write(bytes: Uint8Array<ArrayBuffer>): boolean {
+    // The event "close" follows. Bytes taken until then would let a body without end go on without a pause.
+    if (this.#socket.destroyed) return false;
+    this.#socket.write(bytes, this.#onWritten);
+    // Bytes that the kernel took at once are not in writableLength any more.
+    if (this.#socket.writableLength === 0) return true;
+    this.#writingSinceMs = this.#options.paces.nowMs();
+    this.#pieceTaken ??= this.#waitForClient(bytes.length);
+    return false;
+  }
+
+  /** Notes that the client is waited for to take bytes of its response. The callback ends the wait. */
+  #waitForClient(bytes: number): (() => void) | null {
+    if (this.#underWay === null) return null;
+    const { download } = this.#underWay.pace;
+    const taken = download.pieceWritten();
+    download.waitBegan(bytes);
+    return () => {
+      taken();
+      download.waitEnded(0);
+    };
+  }
+
+  pause(): void {
+    if (this.#isPaused) return;
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    if (!this.#isPaused) return;
+    this.#isPaused = false;
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end(() => this.#socket.destroy());
+  }
+
+  onRequest(request: ServedRequest): void {
+    const { answering, limits, paces } = this.#options;
+    const client = this.#client;
+    const pace = paces.begin(client, () => this.#socket.destroy());
+    const { head } = request;
+    const underWay: UnderWay = {
+      request,
+      pace,
+      messageByMs: head.hasBody ? this.#sinceMs + limits.requestMs : null,
+      continueAtMs: head.expectsContinue ? paces.nowMs() + CONTINUE_MS : null,
+    };
+    this.#underWay = underWay;
+    this.#hasBegun = false;
+    request.hooks = {
+      onOver: () => this.#over(underWay),
+      ...(head.hasBody && {
+        onBodyWait: {
+          began: () => pace.upload.waitBegan(0),
+          ended: (bytes) => {
+            pace.upload.waitEnded(bytes);
+          },
+        },
+      }),
+    };
+    client.requestBegan();
+    const exchange = exchangeOfHead(request, client.front.scheme, pace);
+    void answering.gateway
+      .handle(exchange, client.front)
+      .then((response) => this.#respond(request, exchange, response));
+  }
+
+  onRefused({ kind, got, request, isInBody }: RefusedBytes): Uint8Array<ArrayBuffer> {
+    const failure = refusalOf(kind, got);
+    // A request that was passed on is logged when its exchange ends.
+    const response = isInBody
+      ? failureResponse(failure)
+      : this.#options.answering.gateway.refuse(request ?? {}, failure);
+    return lastMessage(response);
+  }
+
+  onIdle(): void {
+    this.#hasServed = true;
+    this.#sinceMs = this.#options.paces.nowMs();
+  }
+
+  /** Looks at the time limits. */
+  tick(nowMs: number): void {
+    const { limits } = this.#options;
+    if (this.#writingSinceMs !== null && nowMs - this.#writingSinceMs > limits.sendMs)
+      return void this.#socket.destroy();
+    const underWay = this.#underWay;
+    if (underWay !== null) {
+      if (underWay.continueAtMs !== null && nowMs >= underWay.continueAtMs) {
+        underWay.continueAtMs = null;
+        underWay.request.inform(100, []);
+      }
+      if (underWay.messageByMs !== null && nowMs > underWay.messageByMs && !underWay.request.isMessageEnded)
+        this.#endLate(underWay.request.isResponded ? null : failureResponse(LATE));
+      return;
+    }
+    const waitedMs = nowMs - this.#sinceMs;
+    if (this.#hasBegun && waitedMs > limits.headersMs) {
+      this.#endLate(this.#options.answering.gateway.refuse({}, LATE));
+    } else if (!this.#hasBegun && !this.#hasServed && waitedMs > limits.headersMs) {
+      this.#endLate(failureResponse(LATE));
+    } else if (!this.#hasBegun && this.#hasServed) {
+      if (waitedMs > limits.idleMs) this.#socket.destroy();
+      else if (waitedMs > RELEASE_MS && !this.#isReleased) {
+        this.#isReleased = true;
+        this.#connection.release();
+      }
+    }
+  }
+
+  #respond(request: ServedRequest, exchange: ExchangeRequest, response: ExchangeResponse): void {
+    if (response.upgrade !== null) {
+      const backend = response.upgrade;
+      if (!request.isOpen) return backend.close();
+      this.#isUpgraded = true;
+      const client = request.upgrade(response.headers);
+      void relayStreams(client, backend).finally(() => {
+        backend.close();
+        this.#socket.destroy();
+      });
+      return;
+    }
+    if (!request.isOpen) {
+      if (response.body instanceof ReadableStream) void response.body.cancel().catch(() => undefined);
+      return;
+    }
+    request.respond(response, this.#client.isClosing || exchange.method === "CONNECT");
+  }
+
+  #over(underWay: UnderWay): void {
+    if (this.#underWay !== underWay) return;
+    this.#underWay = null;
+    underWay.pace.upload.waitEnded(0);
+    this.#pieceTaken?.();
+    this.#pieceTaken = null;
+    this.#client.requestEnded();
+  }
+
+  #endLate(response: ExchangeResponse | null): void {
+    this.#connection.close(response === null ? null : lastMessage(response));
+  }
+}
