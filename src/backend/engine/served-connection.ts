@@ -24,6 +24,8 @@ export class ServedConnection implements ServingConnection {
   #unwritten: Uint8Array<ArrayBuffer> | null = null;
   /** Whether the socket has not taken the last bytes yet. */
   #isWriting = false;
+  /** Whether the socket has closed. */
+  #isBroken = false;
   /** The last bytes for the client of a connection that is closed. */
   #last: Uint8Array<ArrayBuffer> | null = null;
   /** Callbacks for the moment at which all is written. */
@@ -60,11 +62,17 @@ export class ServedConnection implements ServingConnection {
     this.#feed();
   }
 
-  /** Says that the client has ended its direction, in order or (`isBroken`) with the connection. */
-  ended(isBroken: boolean): void {
-    if (isBroken) this.#isWriting = false;
-    this.#callAndAct((wasm) => wasm.end(this.module.handle, isBroken ? 1 : 0));
-    if (isBroken) this.#free();
+  /** Says that the client has ended its direction. */
+  ended(): void {
+    this.#callAndAct((wasm) => wasm.end(this.module.handle, 0));
+  }
+
+  /** Says that the socket has closed: nothing that waits will be written. */
+  broken(): void {
+    this.#isBroken = true;
+    this.#callAndAct((wasm) => wasm.end(this.module.handle, 1));
+    for (const request of this.#requests.values()) request.lost(this.#endReason ?? GONE);
+    this.#free();
   }
 
   /** Says that the socket has taken all bytes that were written. */
@@ -91,9 +99,10 @@ export class ServedConnection implements ServingConnection {
     if (this.#held !== null) this.#feed();
   }
 
-  /** Gives back the memory of an idle connection. */
-  release(): void {
-    if (this.#requests.size === 0 && this.#held === null) this.#callAndAct((wasm) => wasm.release(this.module.handle));
+  /** Gives back the memory of an idle connection; false when it is not idle, for a part of a head has come. */
+  release(): boolean {
+    if (this.#requests.size > 0 || this.#held !== null) return false;
+    return this.#callAndAct((wasm) => wasm.release(this.module.handle)) === 1;
   }
 
   /** Ends the connection, and a request under way with it. `last` is written behind what was written before. */
@@ -164,9 +173,9 @@ export class ServedConnection implements ServingConnection {
     try {
       // What a step calls may end the connection, whose status then says nothing any more.
       for (let goesOn = true; goesOn && !this.#isFreed;) {
-        if (!this.#isWriting && this.#hasUnwritten) goesOn = this.#write();
+        if (this.#canWrite && this.#hasUnwritten) goesOn = this.#write();
         else if (this.module.hasNews) goesOn = this.#notify();
-        else if (this.#whenWritten.length > 0 && !this.#isWriting) this.#tellWritten();
+        else if (this.#canWrite && this.#whenWritten.length > 0) this.#tellWritten();
         else goesOn = false;
       }
     } catch (error) {
@@ -175,6 +184,10 @@ export class ServedConnection implements ServingConnection {
       this.#isActing = false;
     }
     if (this.module.phase === PHASE.closed) this.#end();
+  }
+
+  get #canWrite(): boolean {
+    return !this.#isWriting && !this.#isBroken;
   }
 
   get #hasUnwritten(): boolean {
@@ -231,7 +244,7 @@ export class ServedConnection implements ServingConnection {
       for (const request of this.#requests.values()) request.connectionEnded(this.#endReason);
       return this.act();
     }
-    if (!this.#isWriting && !this.#hasUnwritten) {
+    if (this.#canWrite && !this.#hasUnwritten) {
       this.#socket.end();
       this.#free();
     }
@@ -250,7 +263,7 @@ export class ServedConnection implements ServingConnection {
 
   /** Frees the connection's memory in the module, once nobody needs it. */
   #free(): void {
-    if (this.#isFreed || this.#requests.size > 0 || this.#isWriting) return;
+    if (this.#isFreed || this.#requests.size > 0 || (this.#isWriting && !this.#isBroken)) return;
     this.#isFreed = true;
     this.#held = this.#unwritten = null;
     this.#removeTrapListener();
@@ -264,12 +277,15 @@ export class ServedConnection implements ServingConnection {
     const { trapped } = this.module.instance;
     if (trapped === null || this.#isFreed) return;
     this.#endReason ??= trapped;
-    this.#isWriting = false;
-    for (const request of this.#requests.values()) request.connectionEnded(trapped);
+    this.#isBroken = true;
+    for (const request of this.#requests.values()) request.lost(trapped);
     this.#socket.end();
     this.#free();
   }
 }
+
+/** The end of a connection whose socket has closed. */
+const GONE = new ConnectionError("peer-closed", "the client has left", { sent: "maybe" });
 
 function concatenated(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
   const both = new Uint8Array(first.length + second.length);

@@ -35,7 +35,6 @@ export class ServedRequest implements StreamedExchange {
   /** The request's number in the module. */
   readonly #number: number;
   readonly #reader = new Wakeup();
-  readonly #room = new Wakeup();
   #body: ReadableStream<Uint8Array> | null = null;
   #trailers: Pick<PromiseWithResolvers<HeaderList>, "promise" | "resolve"> | null = null;
   #receivedTrailers: HeaderList = [];
@@ -46,6 +45,8 @@ export class ServedRequest implements StreamedExchange {
   #isUpgraded = false;
   #hasContinued = false;
   #isResponded = false;
+  /** Whether the module has the whole response. */
+  #isAnswered = false;
   #isOver = false;
 
   constructor(connection: ServingConnection, number: number) {
@@ -113,10 +114,9 @@ export class ServedRequest implements StreamedExchange {
       if (!this.awaitsContinue) return;
       this.#hasContinued = true;
     }
-    const writer = new Writer(this.#connection.module.instance.input);
-    writer.u16(status);
-    writer.headers(headers);
-    this.#call((wasm, handle) => wasm.inform(handle, this.#number, writer.length));
+    const head = this.#writeHead(status, headers);
+    if (head === null) return;
+    this.#call((wasm, handle) => wasm.inform(handle, this.#number, head));
     this.#connection.flush();
   }
 
@@ -132,19 +132,18 @@ export class ServedRequest implements StreamedExchange {
     const isLast = closes || this.awaitsContinue;
     const { instance } = this.#connection.module;
     const fields = isLast ? [...headers, CLOSE] : headers;
-    const writer = new Writer(instance.input);
-    writer.u16(status);
-    writer.headers(fields);
+    const head = this.#writeHead(status, fields);
+    if (head === null) return this.cut();
     const bytes = isHead || body === null ? NO_BODY : body instanceof Uint8Array && trailers === null ? body : null;
     if (!isLast && this.#message === "open" && this.#body?.locked !== true) this.dropBody();
-    if (bytes !== null && bytes.length <= WHOLE_BYTES && writer.length + bytes.length <= instance.inputCapacity) {
+    if (bytes !== null && bytes.length <= WHOLE_BYTES && head + bytes.length <= instance.inputCapacity) {
       // dropBody() has called the module, which leaves its input as it is.
-      instance.input.set(bytes, writer.length);
+      instance.input.set(bytes, head);
       if (body instanceof ReadableStream) void body.cancel().catch(() => undefined); // HEAD: nobody reads the body.
-      this.#call((wasm, handle) => wasm.respond_whole(handle, this.#number, writer.length, bytes.length));
+      this.#call((wasm, handle) => wasm.respond_whole(handle, this.#number, head, bytes.length));
       return this.#connection.act();
     }
-    this.#call((wasm, handle) => wasm.respond(handle, this.#number, writer.length, 1));
+    this.#call((wasm, handle) => wasm.respond(handle, this.#number, head, 1));
     this.#upload = this.#newUpload();
     this.#connection.schedule();
     if (body !== null) void this.#upload.sendBody(body, trailers === null ? undefined : () => trailers);
@@ -153,10 +152,9 @@ export class ServedRequest implements StreamedExchange {
   /** Changes the protocol; answers the client's side of the upgraded connection. */
   upgrade(headers: HeaderList): ByteStream {
     this.#isResponded = true;
-    const writer = new Writer(this.#connection.module.instance.input);
-    writer.u16(SWITCHING_PROTOCOLS);
-    writer.headers([...headers, ["connection", "upgrade"]]);
-    this.#call((wasm, handle) => wasm.respond(handle, this.#number, writer.length, 1));
+    const head = this.#writeHead(SWITCHING_PROTOCOLS, [...headers, ["connection", "upgrade"]]);
+    if (head === null) this.cut();
+    else this.#call((wasm, handle) => wasm.respond(handle, this.#number, head, 1));
     this.#upload = this.#newUpload();
     this.#isUpgraded = true;
     this.#message = "open";
@@ -183,16 +181,24 @@ export class ServedRequest implements StreamedExchange {
   /** Called by the connection when the module has something new for this request. */
   notify(): void {
     this.#upload?.wake();
-    this.#room.wake();
     // The bytes of a body are taken only when somebody reads it.
     if (this.#message === "open" && !this.#isDropped) return this.#reader.wake();
     while (!this.#isOver && this.#takeEvent() !== 0);
   }
 
-  /** Called by the connection when it is over. */
+  /** Called by the connection when it is over. A response that the module has whole may still be written. */
   connectionEnded(reason: ConnectionError): void {
     while (!this.#isOver && this.#takeEvent() !== 0);
-    this.#over(reason);
+    if (this.#isAnswered) this.#messageEnded(reason);
+    else this.#over(reason);
+  }
+
+  /** Called by the connection when nothing more can be written. */
+  lost(reason: ConnectionError): void {
+    this.#messageEnded(reason);
+    if (this.#isOver) return;
+    this.#finish();
+    this.signal.abort();
   }
 
   take(): TakenBytes {
@@ -243,6 +249,19 @@ export class ServedRequest implements StreamedExchange {
     if (this.#isOver) return;
     this.#connection.call((wasm) => wasm.request_cancel(this.#connection.module.handle, this.#number));
     this.#over(new ConnectionError("cancelled", "the response could not be completed", { sent: "maybe" }));
+  }
+
+  /** Writes a head into the module's input and answers its length; null for a head that cannot be written. */
+  #writeHead(status: number, headers: HeaderList): number | null {
+    const writer = new Writer(this.#connection.module.instance.input);
+    try {
+      writer.u16(status);
+      writer.headers(headers);
+      return writer.length;
+    } catch (error) {
+      if (!(error instanceof ConnectionError)) throw error;
+      return null; // A value that is no bytes, from a filter, or more than the input holds.
+    }
   }
 
   #call(run: (wasm: StatusExports, handle: number) => number): void {
@@ -297,7 +316,10 @@ export class ServedRequest implements StreamedExchange {
   #over(failure: ConnectionError | null): void {
     if (failure !== null) this.#messageEnded(failure);
     if (this.#isOver) return;
-    if (failure === null) return this.#connection.whenWritten(() => this.#finish());
+    if (failure === null) {
+      this.#isAnswered = true;
+      return this.#connection.whenWritten(() => this.#finish());
+    }
     this.#finish();
     this.signal.abort();
   }

@@ -69,7 +69,7 @@ export class ModuleClient implements ClientSocket, ClientHandler {
     this.#connection = options.serveClient(this, this);
     socket.on("data", this.#onData);
     socket.once("end", () => this.#onEnd());
-    socket.once("close", () => this.#connection.ended(true));
+    socket.once("close", () => this.#connection.broken());
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -92,7 +92,7 @@ export class ModuleClient implements ClientSocket, ClientHandler {
 
   /** A client that ends its direction in the middle of an exchange has left, as with node:http. */
   #onEnd(): void {
-    if (this.#underWay === null || this.#isUpgraded) this.#connection.ended(false);
+    if (this.#underWay === null || this.#isUpgraded) this.#connection.ended();
     else this.#socket.destroy();
   }
 
@@ -204,7 +204,8 @@ export class ModuleClient implements ClientSocket, ClientHandler {
       if (waitedMs > limits.idleMs) this.#socket.destroy();
       else if (waitedMs > RELEASE_MS && !this.#isReleased) {
         this.#isReleased = true;
-        this.#connection.release();
+        // A part of a head may have come together with the message before.
+        this.#hasBegun = !this.#connection.release();
       }
     }
   }
@@ -217,7 +218,7 @@ export class ModuleClient implements ClientSocket, ClientHandler {
       const client = request.upgrade(response.headers);
       void relayStreams(client, backend).finally(() => {
         backend.close();
-        this.#socket.destroy();
+        this.#connection.close();
       });
       return;
     }

@@ -27,10 +27,16 @@ export function createModuleHttp1(
   ).unref();
   return {
     serve(socket: Duplex, client: Client) {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- bound-port.ts serves sockets of node:net and node:tls
-      const served = new ModuleClient(socket as Socket, client, { serveClient, answering, limits, paces });
-      clients.add(served);
-      socket.once("close", () => clients.delete(served));
+      try {
+        // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- bound-port.ts serves sockets of node:net and node:tls
+        const served = new ModuleClient(socket as Socket, client, { serveClient, answering, limits, paces });
+        clients.add(served);
+        socket.once("close", () => clients.delete(served));
+      } catch (error) {
+        // No further instance of the module may fit into memory. Other clients go on.
+        process.emitWarning(`a client's connection failed before it began: ${String(error)}`);
+        socket.destroy();
+      }
     },
     close: () => clearInterval(ticking),
   };
