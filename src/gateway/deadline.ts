@@ -1,11 +1,11 @@
 /** The deadline of a request (`HTTPRouteTimeouts.request`): it limits the whole exchange, retries included. */
 
-import type { RequestSignal } from "../backend/index.ts";
+import { RequestAbort, type RequestSignal } from "../backend/index.ts";
 
 /** A running deadline. */
 export interface Deadline {
   /** A signal that aborts when the deadline passes or the client disconnects, whichever is first. */
-  readonly signal: AbortSignal;
+  readonly signal: RequestSignal;
   /** Whether the deadline has passed. */
   readonly expired: boolean;
   /** Stops the timer, once the exchange has ended. */
@@ -14,17 +14,17 @@ export interface Deadline {
 
 /** Starts a deadline `limitMs` from now. `client` aborts when the client disconnects. */
 export function startDeadline(limitMs: number, client: RequestSignal): Deadline {
-  const controller = new AbortController();
+  const over = new RequestAbort();
   let expired = false;
-  const onClientAbort = (): void => controller.abort();
+  const onClientAbort = (): void => over.abort();
   const timer = setTimeout(() => {
     expired = true;
-    controller.abort();
+    over.abort();
   }, limitMs);
   client.addEventListener("abort", onClientAbort, { once: true });
   if (client.aborted) onClientAbort();
   return {
-    signal: controller.signal,
+    signal: over,
     get expired() {
       return expired;
     },

@@ -1,6 +1,6 @@
 /** HTTP/1.1 requests of node:http as exchanges. */
 import type { IncomingMessage } from "node:http";
-import type { ExchangeRequest, HeaderList } from "../../backend/index.ts";
+import type { ExchangeRequest, HeaderList, RequestSignal } from "../../backend/index.ts";
 import type { RefusedRequest } from "../../gateway/index.ts";
 import { pairs } from "./fields.ts";
 import type { Pace } from "./pace.ts";
@@ -10,7 +10,7 @@ import { bodyOf, type FlowControl } from "./streams.ts";
 export function exchangeOfRequest(
   request: IncomingMessage,
   scheme: "http" | "https",
-  signal: AbortSignal,
+  signal: RequestSignal,
   { pace, flow }: { readonly pace: Pace; readonly flow: FlowControl | null },
 ): ExchangeRequest {
   const { rawHeaders, url = "" } = request;

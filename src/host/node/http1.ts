@@ -1,7 +1,7 @@
 /** HTTP/1.1 from clients: the events of node:http's server, each of which begins, answers or ends a request. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ExchangeRequest, ExchangeResponse } from "../../backend/index.ts";
+import { type ExchangeRequest, type ExchangeResponse, RequestAbort, type RequestSignal } from "../../backend/index.ts";
 import { failureResponse } from "../../gateway/index.ts";
 import { BunConnection, isBun } from "./bun.ts";
 import type { Answering, Client } from "./clients.ts";
@@ -73,12 +73,12 @@ export function createHttp1(answering: Answering, limits: FrontLimits, paces: Pa
     bun?.end();
     client.requestBegan();
     const pace = paces.begin(client, () => socket.destroy());
-    const exchangeOf = (signal: AbortSignal): ExchangeRequest => ({
+    const exchangeOf = (signal: RequestSignal): ExchangeRequest => ({
       ...exchangeOfRequest(request, client.front.scheme, signal, { pace, flow: null }),
       upgrade: protocol,
       client: pace,
     });
-    const ask = (signal: AbortSignal): Promise<ExchangeResponse> =>
+    const ask = (signal: RequestSignal): Promise<ExchangeResponse> =>
       answering.gateway.handle(exchangeOf(signal), client.front);
     void upgrade(socket, head, ask).finally(() => client.requestEnded());
   };
@@ -132,7 +132,7 @@ interface RequestUnderWay {
 async function answerRequest(underWay: RequestUnderWay): Promise<void> {
   const { answering, client, request, response, expectsContinue, flow, paces } = underWay;
   client.requestBegan();
-  const aborted = new AbortController();
+  const aborted = new RequestAbort();
   response.once("close", () => {
     // A connection that closes before its response has ended was closed by the client.
     if (!response.writableFinished) aborted.abort();
@@ -142,7 +142,7 @@ async function answerRequest(underWay: RequestUnderWay): Promise<void> {
   const awaited = expectsContinue ? new Continue(response) : null;
   const exchange = await answering.gateway.handle(
     {
-      ...exchangeOfRequest(request, client.front.scheme, aborted.signal, { pace, flow }),
+      ...exchangeOfRequest(request, client.front.scheme, aborted, { pace, flow }),
       informational: informationalWriter(response, awaited),
       client: pace,
     },

@@ -8,7 +8,14 @@ import {
   type ServerHttp2Stream,
 } from "node:http2";
 import type { Duplex } from "node:stream";
-import { dropBody, type ExchangeRequest, type ExchangeResponse, type HeaderList } from "../../backend/index.ts";
+import {
+  dropBody,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type HeaderList,
+  RequestAbort,
+  type RequestSignal,
+} from "../../backend/index.ts";
 import { isBun } from "./bun.ts";
 import type { AddClient, Answering, Client } from "./clients.ts";
 import { pairs } from "./fields.ts";
@@ -107,17 +114,17 @@ interface StreamRequest {
 async function answerStream(request: StreamRequest): Promise<void> {
   const { answering, client, stream, pace } = request;
   client.requestBegan();
-  const aborted = new AbortController();
+  const aborted = new RequestAbort();
   stream.once("close", () => {
     // A stream that closes before its response has ended was reset by the client.
     if (!stream.writableFinished) aborted.abort();
     client.requestEnded();
   });
-  const exchange = await answering.gateway.handle(exchangeOfStream(request, aborted.signal), client.front);
+  const exchange = await answering.gateway.handle(exchangeOfStream(request, aborted), client.front);
   await respondOnStream(stream, exchange, pace);
 }
 
-function exchangeOfStream({ client, stream, head, pace }: StreamRequest, signal: AbortSignal): ExchangeRequest {
+function exchangeOfStream({ client, stream, head, pace }: StreamRequest, signal: RequestSignal): ExchangeRequest {
   const { headers, raw, trailers } = head;
   const { ":authority": authority, ":path": target = "", ":method": method = "GET", host, cookie } = headers;
   const fields = pairs(raw).filter(([name]) => !name.startsWith(":") && name !== "host" && name !== "cookie");

@@ -1,7 +1,7 @@
 /** Upgrade (RFC 9110 §7.8): a client's connection becomes a byte stream to its backend, when the backend agrees. */
 import { STATUS_CODES } from "node:http";
 import type { Duplex } from "node:stream";
-import type { ByteStream, ExchangeResponse } from "../../backend/index.ts";
+import { type ByteStream, type ExchangeResponse, RequestAbort, type RequestSignal } from "../../backend/index.ts";
 import { writeBody } from "./streams.ts";
 
 /** The time that one side has after the other has ended, because a ByteStream cannot end a single direction. */
@@ -14,14 +14,14 @@ const OTHER_SIDE_MS = 5_000;
 export async function upgrade(
   socket: Duplex,
   head: Uint8Array,
-  ask: (signal: AbortSignal) => Promise<ExchangeResponse>,
+  ask: (signal: RequestSignal) => Promise<ExchangeResponse>,
 ): Promise<void> {
-  const aborted = new AbortController();
+  const aborted = new RequestAbort();
   const abort = (): void => aborted.abort();
   socket.on("error", abort);
   socket.once("close", abort);
   if (head.length > 0) socket.unshift(head);
-  const exchange = await ask(aborted.signal);
+  const exchange = await ask(aborted);
   try {
     if (exchange.upgrade === null) await respondAndClose(socket, exchange);
     else await switchProtocols(socket, exchange, exchange.upgrade);
