@@ -19,11 +19,15 @@ const HOP_BY_HOP = new Set([
 
 /** The fields without the hop-by-hop ones and those that `Connection` names (RFC 9110 §7.6.1: MUST be removed). */
 export function endToEnd(headers: HeaderList): (readonly [string, string])[] {
-  const named = new Set<string>();
-  for (const [name, value] of headers) {
-    if (name === "connection") for (const option of value.split(",")) named.add(option.trim().toLowerCase());
-  }
+  const named = namedByConnection(headers);
   return headers.filter(([name]) => !HOP_BY_HOP.has(name) && !named.has(name));
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set();
+
+function namedByConnection(headers: HeaderList): ReadonlySet<string> {
+  const options = headers.filter(([name]) => name === "connection").flatMap(([, value]) => value.split(","));
+  return options.length === 0 ? NO_NAMES : new Set(options.map((option) => option.trim().toLowerCase()));
 }
 
 /** Fields that backends trust, so the gateway sets them itself and drops the client's. */
@@ -33,6 +37,7 @@ const SET_BY_GATEWAY = new Set([
   "x-forwarded-port",
   "x-forwarded-client-cert",
   "forwarded",
+  "host",
 ]);
 
 /** The request's header fields for the backend. The client's address is appended to `X-Forwarded-For`. */
@@ -40,10 +45,14 @@ export function forwardedHeaders(
   { headers, authority, trailers }: Pick<ExchangeRequest, "headers" | "authority" | "trailers">,
   front: Front,
 ): HeaderList {
-  const kept = endToEnd(headers).filter(([name]) => !SET_BY_GATEWAY.has(name) && name !== "host");
-  const hops = kept.filter(([name]) => name === "x-forwarded-for").map(([, value]) => value);
+  const rest: (readonly [string, string])[] = [];
+  const hops: string[] = [];
+  for (const field of endToEnd(headers)) {
+    const [name, value] = field;
+    if (name === "x-forwarded-for") hops.push(value);
+    else if (!SET_BY_GATEWAY.has(name)) rest.push(field);
+  }
   if (front.clientAddress !== null) hops.push(front.clientAddress);
-  const rest = kept.filter(([name]) => name !== "x-forwarded-for");
   if (hops.length > 0) rest.push(["x-forwarded-for", hops.join(", ")]);
   rest.push(
     ["x-forwarded-proto", front.scheme],
