@@ -75,7 +75,7 @@ export const TRANSPORT_FAILURES: Readonly<Record<TransportCode, FailureRow>> = {
   "http-protocol-error": {
     status: 502,
     proxyError: "http_protocol_error",
-    engine: ["http1Protocol", "http2Protocol", "tooLarge"],
+    engine: ["http1Protocol", "http2Protocol", "tooLarge", "requestTooLarge"],
     meaning: "the backend broke HTTP; a status above 599, a transfer coding other than chunked",
     cause: "It speaks another protocol on this port, such as HTTP/2 without `appProtocol: kubernetes.io/h2c`.",
     fix: "Set `appProtocol` of the Service's port to what the backend speaks.",
@@ -83,7 +83,7 @@ export const TRANSPORT_FAILURES: Readonly<Record<TransportCode, FailureRow>> = {
   "bad-request": {
     status: 400,
     proxyError: "http_request_error",
-    engine: ["badArgument"],
+    engine: ["badArgument", "malformedRequest", "unsupportedCoding"],
     meaning: "a method, field or content-length that must not be sent on",
     cause: "A client that sends malformed fields, or a filter that sets one.",
     fix: "`detail` names it: correct the client or the filter.",
