@@ -56,6 +56,7 @@ const ORDER: Readonly<Record<string, readonly string[]>> = {
   ],
   backend: [
     "index.ts",
+    "serve-client.ts",
     "backends.ts",
     "send/",
     "pool/",

@@ -5,8 +5,7 @@
 import { NO_SECRETS, type Secrets } from "../bundle/secrets.ts";
 import type { BackendId, Bundle, BundleEndpoint } from "../bundle/types.ts";
 import { Policies } from "./connect/policies.ts";
-import type { ClientHandler, ClientSocket } from "./engine/served-client.ts";
-import { ServedConnection } from "./engine/served-connection.ts";
+import type { Instance } from "./engine/instance.ts";
 import { type BackendStats, codeOf, type OnBackendEvent } from "./events.ts";
 import { dropBody, type ExchangeRequest, type Sent, type SendOptions } from "./exchange.ts";
 import { type BackendFailure, transportFailure } from "./failure.ts";
@@ -113,9 +112,9 @@ export class Backends {
     return new Backends(next);
   }
 
-  /** Serves a client's connection, on which requests come, in the module that serves clients. */
-  serveClient(socket: ClientSocket, handler: ClientHandler): ServedConnection {
-    return new ServedConnection(this.#registry.policies.instance(), socket, handler);
+  /** An instance of the module with room for a connection. */
+  instance(): Instance {
+    return this.#registry.policies.instance();
   }
 
   /** Gauges of all backends. */

@@ -10,6 +10,7 @@ export type { ClientHandler, ClientSocket, RefusedBytes } from "./engine/served-
 export type { ServedConnection } from "./engine/served-connection.ts";
 export type { ServedHead } from "./engine/served-head.ts";
 export type { ServedRequest } from "./engine/served-request.ts";
+export { serveClient } from "./serve-client.ts";
 export { standaloneWitness } from "./engine/witness.ts";
 export type { BackendEvent, BackendStats, OnBackendEvent } from "./events.ts";
 export {

@@ -67,6 +67,8 @@ struct State {
 pub struct Exchange {
     state: Arc<Mutex<State>>,
     ready: Ready,
+    /// The bytes in `events` from which on no more are added, but for one frame.
+    queue_bytes: usize,
 }
 
 /// The splice of a response into a response to a client.
@@ -84,7 +86,13 @@ enum Splice {
 
 impl Exchange {
     pub fn new(ready: Ready) -> Self {
-        Self { state: Arc::default(), ready }
+        Self { state: Arc::default(), ready, queue_bytes: limits::RESPONSE_QUEUE_BYTES }
+    }
+
+    /// The exchange of a client's request.
+    #[cfg(feature = "server")]
+    pub fn of_client(ready: Ready) -> Self {
+        Self { queue_bytes: limits::CLIENT_QUEUE_BYTES, ..Self::new(ready) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -159,7 +167,7 @@ impl Exchange {
         let event = state.events.pop_front()?;
         if let Event::Data(data) = &event {
             state.data_bytes -= data.len();
-            if state.data_bytes < limits::RESPONSE_QUEUE_BYTES {
+            if state.data_bytes < self.queue_bytes {
                 wake(&mut state.response_waker);
             }
         }
@@ -213,7 +221,7 @@ impl Exchange {
             match state.events.pop_front() {
                 Some(Event::Data(data)) => {
                     state.data_bytes -= data.len();
-                    if state.data_bytes < limits::RESPONSE_QUEUE_BYTES {
+                    if state.data_bytes < self.queue_bytes {
                         wake(&mut state.response_waker);
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
@@ -283,7 +291,7 @@ impl Exchange {
         if state.cancelled {
             return Poll::Ready(false);
         }
-        if state.data_bytes < limits::RESPONSE_QUEUE_BYTES {
+        if state.data_bytes < self.queue_bytes {
             return Poll::Ready(true);
         }
         state.response_waker = Some(context.waker().clone());

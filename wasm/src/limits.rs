@@ -28,6 +28,9 @@ pub const KEPT_HEAD_BYTES: usize = 1024;
 /// noticed after as many.
 #[cfg(feature = "server")]
 pub const CLIENT_OUTBOUND_BYTES: usize = 64 * 1024;
+/// Bytes of the body of a client's request that the host has not taken yet; one frame more may be there.
+#[cfg(feature = "server")]
+pub const CLIENT_QUEUE_BYTES: usize = 32 * 1024;
 /// The requests of one client that are not over, and those that are and that the host has not finished with.
 #[cfg(feature = "server")]
 pub const MAX_SERVED: usize = 2 * MAX_REQUESTS;

@@ -35,7 +35,7 @@ impl Requests {
     /// A request without a body has no event for its end.
     pub fn begin(&self, head: Vec<u8>) -> Option<Served> {
         let (has_body, expects) = (head[0] & HAS_BODY != 0, head[0] & EXPECTS_CONTINUE != 0);
-        let request = Served::new(Exchange::new(self.ready.clone()), !expects);
+        let request = Served::new(Exchange::of_client(self.ready.clone()), !expects);
         if !has_body {
             request.mark(false);
         }

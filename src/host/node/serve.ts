@@ -7,6 +7,7 @@ import {
   type PoolLimits,
   type Runtime,
   type OnBackendEvent,
+  serveClient,
 } from "../../backend/index.ts";
 import { NO_SECRETS, type Secrets } from "../../bundle/secrets.ts";
 import type { Bundle } from "../../bundle/types.ts";
@@ -104,15 +105,15 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     },
   };
 
-  const serveClient: ServeClient | undefined =
-    options.front === "module" ? (socket, handler) => current.backends.serveClient(socket, handler) : undefined;
+  const serveInModule: ServeClient | undefined =
+    options.front === "module" ? (socket, handler) => serveClient(current.backends, socket, handler) : undefined;
 
   /** Binds those of `ports` that are not bound yet: all of them, or none. */
   async function open(ports: LoadedBundle["ports"]): Promise<BoundPort[]> {
     const opening = [...ports].flatMap(([port, tls]) => {
       if (boundPorts.has(port)) return [];
       const bind = portMap.get(port) ?? port;
-      return [bindPort({ address, bind, port, tls, limits, http2, listen, answering, serveClient })];
+      return [bindPort({ address, bind, port, tls, limits, http2, listen, answering, serveClient: serveInModule })];
     });
     const settled = await Promise.allSettled(opening);
     const opened = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
