@@ -115,19 +115,26 @@ class ResponseBody {
 /** Bytes moved by one pull; the module holds about as much for one response. */
 const PULL_BYTES = 64 * 1024;
 
+/** Waits until an upgraded connection has bytes, or has ended. */
+export async function nextOfUpgraded(
+  exchange: Pick<StreamedExchange, "take" | "resumeReading" | "changed">,
+): Promise<Exclude<TakenBytes, { readonly kind: "nothing" }>> {
+  for (;;) {
+    const taken = exchange.take();
+    exchange.resumeReading();
+    if (taken.kind !== "nothing") return taken;
+    await exchange.changed();
+  }
+}
+
 /** The connection after a 101 response, as a byte stream. */
 export function upgradedStream(exchange: StreamedExchange, pump: Pump): ByteStream {
   return {
     async read() {
-      for (;;) {
-        const taken = exchange.take();
-        exchange.resumeReading();
-        if (taken.kind === "data") return taken.bytes;
-        if (taken.kind === "end") return null;
-        if (taken.kind === "nothing") await exchange.changed();
-        else if (taken.error.code === "cancelled") return null;
-        else throw taken.error;
-      }
+      const taken = await nextOfUpgraded(exchange);
+      if (taken.kind === "data") return taken.bytes;
+      if (taken.kind === "end" || taken.error.code === "cancelled") return null;
+      throw taken.error;
     },
     async write(bytes) {
       if (!(await exchange.write(bytes)))

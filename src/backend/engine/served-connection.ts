@@ -42,17 +42,12 @@ export class ServedConnection implements ServingConnection {
     this.#handler = handler;
     instance.connectionMade();
     this.#removeTrapListener = instance.onTrap(() => this.#onTrap());
-    this.#callAndAct((wasm) => wasm.turn(handle));
+    this.call((wasm) => wasm.turn(handle));
   }
 
   /** Why the connection is over; null while it is not. */
   get endReason(): ConnectionError | null {
     return this.#endReason;
-  }
-
-  /** Whether the socket has not taken all bytes that were written. */
-  get isWriting(): boolean {
-    return this.#isWriting;
   }
 
   /** Takes bytes from the socket, which keeps them unchanged. */
@@ -64,13 +59,13 @@ export class ServedConnection implements ServingConnection {
 
   /** Says that the client has ended its direction. */
   ended(): void {
-    this.#callAndAct((wasm) => wasm.end(this.module.handle, 0));
+    this.call((wasm) => wasm.end(this.module.handle, 0));
   }
 
   /** Says that the socket has closed: nothing that waits will be written. */
   broken(): void {
     this.#isBroken = true;
-    this.#callAndAct((wasm) => wasm.end(this.module.handle, 1));
+    this.call((wasm) => wasm.end(this.module.handle, 1));
     for (const request of this.#requests.values()) request.lost(this.#endReason ?? GONE);
     this.#free();
   }
@@ -95,21 +90,21 @@ export class ServedConnection implements ServingConnection {
 
   /** Lets the module act now, and reads on where that has made room. */
   flush(): void {
-    this.#callAndAct((wasm) => wasm.turn(this.module.handle));
+    this.call((wasm) => wasm.turn(this.module.handle));
     if (this.#held !== null) this.#feed();
   }
 
   /** Gives back the memory of an idle connection; false when it is not idle, for a part of a head has come. */
   release(): boolean {
     if (this.#requests.size > 0 || this.#held !== null) return false;
-    return this.#callAndAct((wasm) => wasm.release(this.module.handle)) === 1;
+    return this.call((wasm) => wasm.release(this.module.handle)) === 1;
   }
 
   /** Ends the connection, and a request under way with it. `last` is written behind what was written before. */
   close(last: Uint8Array<ArrayBuffer> | null = null): void {
     if (this.#endReason !== null) return;
     this.#last = last;
-    this.#callAndAct((wasm) => wasm.close(this.module.handle));
+    this.call((wasm) => wasm.close(this.module.handle));
   }
 
   /** As {@link ServingConnection.whenWritten}: at once, when there is nothing. */
@@ -123,11 +118,6 @@ export class ServedConnection implements ServingConnection {
     this.#handler.onIdle();
     // In the next turn of the event loop, so that a client that pipelines does not delay other clients.
     if (this.#held !== null) this.schedule();
-  }
-
-  /** As {@link ServingConnection.call}. Answers the module's answer, -1 after a trap. */
-  call(run: (wasm: StatusExports) => number): number {
-    return this.#callAndAct(run);
   }
 
   #feed(): void {
@@ -154,7 +144,8 @@ export class ServedConnection implements ServingConnection {
     else this.#socket.pause();
   }
 
-  #callAndAct(run: (wasm: StatusExports) => number): number {
+  /** As {@link ServingConnection.call}. Answers the module's answer, -1 after a trap. */
+  call(run: (wasm: StatusExports) => number): number {
     if (this.#isFreed || this.module.instance.trapped !== null) return -1;
     try {
       const answer = this.module.call(run);

@@ -173,7 +173,8 @@ export class ServedRequest implements StreamedExchange {
   dropBody(): void {
     if (this.#isDropped || this.#message !== "open") return;
     this.#isDropped = true;
-    this.#reader.wake(); // Nobody waits for the client's bytes any more.
+    // A reader that waits for the client's bytes must not wait any longer, or the client would be taken for a slow one.
+    this.#reader.wake();
     this.#call((wasm, handle) => wasm.body_drop(handle, this.#number));
     this.#connection.schedule();
   }

@@ -1,7 +1,7 @@
 /** The byte stream of a client whose connection was upgraded. */
 import type { ByteStream } from "../runtime.ts";
 import { ConnectionError } from "./errors.ts";
-import type { StreamedExchange } from "./response-body.ts";
+import { nextOfUpgraded, type StreamedExchange } from "./response-body.ts";
 
 /** The request that was upgraded. */
 interface UpgradedRequest extends Pick<StreamedExchange, "take" | "resumeReading" | "changed" | "write"> {
@@ -13,13 +13,8 @@ interface UpgradedRequest extends Pick<StreamedExchange, "take" | "resumeReading
 export function upgradedClient(request: UpgradedRequest): ByteStream {
   return {
     async read() {
-      for (;;) {
-        const taken = request.take();
-        request.resumeReading();
-        if (taken.kind === "data") return taken.bytes;
-        if (taken.kind === "nothing") await request.changed();
-        else return null;
-      }
+      const taken = await nextOfUpgraded(request);
+      return taken.kind === "data" ? taken.bytes : null;
     },
     async write(bytes) {
       if (!(await request.write(bytes)))
