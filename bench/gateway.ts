@@ -6,7 +6,8 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CONTEST_HEAD, contestNote, type Contestant, runContest } from "./contest.ts";
 import { haproxyConf, nginxConf } from "./peers.ts";
-import { demand, freePort, type Running, start } from "./process.ts";
+import { demand, type Running, start } from "./process.ts";
+import { freePort } from "../src/cli/free-port.ts";
 import { type BodyName, GATEWAY_CORE, ROOT, setStage, type Stage } from "./stage.ts";
 
 const ROUNDS = Number(process.env["LASTHOP_BENCH_ROUNDS"] ?? 7);

@@ -4,7 +4,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { join, resolve } from "node:path";
 import { mintCa, mintLeaf } from "../test/support/pki.ts";
 import { type BackendKind, clusterYaml, SNI } from "./cluster.ts";
-import { freePort, start } from "./process.ts";
+import { start } from "./process.ts";
+import { freePort } from "../src/cli/free-port.ts";
 
 /** The root of the repository. */
 export const ROOT: string = resolve(import.meta.dirname, "..");

@@ -6,7 +6,8 @@
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CONTEST_HEAD, contestNote, type Contestant, runContest } from "./contest.ts";
-import { demand, freePort, type Running, start } from "./process.ts";
+import { demand, type Running, start } from "./process.ts";
+import { freePort } from "../src/cli/free-port.ts";
 import { GATEWAY_CORE, ROOT, setStage, type Stage } from "./stage.ts";
 import { buildWorker } from "./worker-build.ts";
 

@@ -6,7 +6,8 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { load } from "./load.ts";
 import { format, ratios, spread } from "./measure.ts";
-import { cpuMicros, demand, freePort, type Running, start } from "./process.ts";
+import { cpuMicros, demand, type Running, start } from "./process.ts";
+import { freePort } from "../src/cli/free-port.ts";
 import { BODIES, ROOT, setStage, type Stage } from "./stage.ts";
 
 const ROUNDS = Number(process.env["LASTHOP_BENCH_ROUNDS"] ?? 7);

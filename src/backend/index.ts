@@ -6,7 +6,7 @@ export { type Backends, type BackendsOptions, createBackends, type RequestSender
 export { bodyFailureOf } from "./connect/failures.ts";
 /** The numbers of the engine's errors, by name. */
 export { CODES as ENGINE_CODES } from "./engine/abi.ts";
-export type { ClientHandler, ClientSocket, RefusedBytes } from "./engine/served-client.ts";
+export type { ClientHandler, ClientProtocol, ClientSocket, RefusedBytes } from "./engine/served-client.ts";
 export type { ServedConnection } from "./engine/served-connection.ts";
 export type { ServedHead } from "./engine/served-head.ts";
 export type { ServedRequest } from "./engine/served-request.ts";

@@ -1,5 +1,5 @@
 /** Garbage collection in a runtime, through the inspector that it was started with. What is left is really held. */
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import type { ServingRuntime } from "../runtimes/hosts.ts";
 
 /** The garbage collection of one runtime. */

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import type { Writable } from "node:stream";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { compile } from "../../src/compile/index.ts";
 import { backendYaml, edgeYaml } from "../support/manifests.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";

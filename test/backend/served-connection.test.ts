@@ -47,17 +47,22 @@ beforeEach(() => {
   instance = new Instance(runtime);
   socket = new TestSocket();
   [requests, refused, over] = [[], [], 0];
-  connection = new ServedConnection(instance, socket, {
-    onRequest(request) {
-      request.hooks = { onOver: () => over++ };
-      requests.push(request);
+  connection = new ServedConnection(
+    instance,
+    socket,
+    {
+      onRequest(request) {
+        request.hooks = { onOver: () => over++ };
+        requests.push(request);
+      },
+      onRefused(bytes) {
+        refused.push(bytes);
+        return Buffer.from("HTTP/1.1 400 No\r\n\r\n");
+      },
+      onIdle: () => undefined,
     },
-    onRefused(bytes) {
-      refused.push(bytes);
-      return Buffer.from("HTTP/1.1 400 No\r\n\r\n");
-    },
-    onIdle: () => undefined,
-  });
+    "http/1.1",
+  );
 });
 
 const receive = (text: string): void => connection.received(Buffer.from(text, "latin1"));

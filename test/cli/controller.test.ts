@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { listen } from "../support/listen.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { type Ended, run } from "./command.ts";

@@ -3,7 +3,7 @@ import { readFile, stat, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { startDev } from "../../src/cli/dev.ts";
 import { startMutual } from "../last-hop/mutual.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";

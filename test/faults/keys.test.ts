@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Sent } from "../../src/backend/exchange.ts";
 import { createBackends } from "../../src/backend/backends.ts";
 import { NO_REUSE } from "../../src/backend/limits.ts";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { listen } from "../support/listen.ts";
 import { plainRequest } from "../support/request.ts";

@@ -78,7 +78,7 @@ it.each([
   expect(server.connections).toBe(1);
   // Each of the two has its ends, so that nothing is left out.
   expect(waiting.at(0)).toContain("schedule");
-  expect(waiting.at(-1)).toContain(FRONT === "node" ? "/host/node/http1.ts" : "/host/node/module-client.ts");
+  expect(waiting.at(-1)).toContain(FRONT === "node" ? "/host/node/http1.ts" : "/host/node/module-http1-client.ts");
   expect(writing.at(0)).toContain("/host/node/socket.ts");
   expect([...waiting, ...writing].length, [...waiting, ...writing].join("\n")).toBeLessThanOrEqual(most);
 });

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { listen } from "../support/listen.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
 import { FILE_BYTES, type OpensslFixtures } from "./openssl-suite.ts";

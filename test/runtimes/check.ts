@@ -16,7 +16,7 @@ export interface At {
 }
 
 /** What a runtime cannot do. */
-interface Lack {
+export interface Lack {
   /** The reason, in the words of docs/architecture.md. */
   readonly reason: string;
   /** A check of what the runtime does instead. */

@@ -3,7 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { residentBytes, startWorkerd } from "../soak/workerd.ts";
 import { type Cluster, PORTS } from "./cluster.ts";
 

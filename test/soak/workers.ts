@@ -10,7 +10,7 @@ import { mkdtemp } from "node:fs/promises";
 import { Agent } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { compile } from "../../src/compile/index.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { startServers } from "../last-hop/servers.ts";

@@ -13,7 +13,7 @@ import {
   pointerKey,
   secretsKey,
 } from "../../src/bundle/publication.ts";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { temporaryDirectory } from "../support/temporary-directory.ts";
 import { askOnce, answers, KeptClients } from "./clients.ts";

@@ -5,7 +5,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:https";
 import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
-import { freePort } from "../../src/cli/demo/check.ts";
+import { freePort } from "../../src/cli/free-port.ts";
 import { compile } from "../../src/compile/index.ts";
 import { listen } from "../support/listen.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";

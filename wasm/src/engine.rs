@@ -266,6 +266,16 @@ impl Engine {
         })
     }
 
+    /// How a splice of a backend's response goes: twice the bytes moved since the last call, and 1 when more wait.
+    #[cfg(feature = "server")]
+    pub fn splice_progress(&mut self, backend: Handle, request: Handle) -> Answer {
+        const MOST: usize = (i32::MAX / 4) as usize;
+        self.with_connection(backend, |connection, _| {
+            let (moved, waits) = connection.source(request)?.splice_progress();
+            Ok(2 * moved.min(MOST) as i32 + i32::from(waits))
+        })
+    }
+
     /// Runs hyper on the next connection of which a call about another one woke tasks. Answers its handle, or 0.
     #[cfg(feature = "server")]
     pub fn next_changed(&mut self) -> Answer {
@@ -291,6 +301,18 @@ impl Engine {
     #[cfg(feature = "server")]
     pub fn drop_body(&mut self, connection: Handle, request: Handle) -> Answer {
         self.with_connection(connection, |connection, _| connection.as_serving()?.drop_body(request).map(|()| 0))
+    }
+
+    #[cfg(feature = "server")]
+    pub fn refuse_request(&mut self, connection: Handle, request: Handle) -> Answer {
+        self.with_connection(connection, |connection, _| connection.as_serving()?.refuse(request).map(|()| 0))
+    }
+
+    #[cfg(feature = "server")]
+    pub fn has_failed(&mut self, connection: Handle, request: Handle) -> Answer {
+        self.with_connection(connection, |connection, _| {
+            Ok(i32::from(connection.as_serving()?.has_failed(request)?))
+        })
     }
 
     #[cfg(feature = "server")]

@@ -56,6 +56,9 @@ struct State {
     /// Whether the response goes to a client without the host, and how far that is.
     #[cfg(feature = "server")]
     splice: Splice,
+    /// The bytes that a splice has moved since the host last asked.
+    #[cfg(feature = "server")]
+    spliced_bytes: usize,
     /// Whether the request is in the list of ready ones.
     announced: bool,
     handle: Handle,
@@ -213,30 +216,41 @@ impl Exchange {
         wake(&mut state.body_waker);
     }
 
-    /// The next frame of a spliced response. The host gets the last event, too, because the request is over with it.
+    /// The bytes that the splice of this response has moved since the last call, and whether more wait for the client.
+    #[cfg(feature = "server")]
+    pub fn splice_progress(&self) -> (usize, bool) {
+        let mut state = self.state();
+        (std::mem::take(&mut state.spliced_bytes), state.data_bytes > 0)
+    }
+
+    /// The next frame of a spliced response. The host gets the last event, too, because the request is over with it. It
+    /// also gets trailers, which it ends the client's response with once it has checked them.
     #[cfg(feature = "server")]
     fn poll_spliced(&self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         let mut state = self.state();
+        if matches!(state.splice, Splice::Over) {
+            return Poll::Pending;
+        }
         loop {
             match state.events.pop_front() {
                 Some(Event::Data(data)) => {
                     state.data_bytes -= data.len();
+                    state.spliced_bytes += data.len();
                     if state.data_bytes < self.queue_bytes {
                         wake(&mut state.response_waker);
                     }
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
-                Some(Event::Trailers(bytes)) => {
-                    if let Ok(trailers) = crate::codec::Reader::new(&bytes).headers() {
-                        return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
-                    }
-                }
-                Some(last @ (Event::End | Event::Failed(_))) => {
-                    let is_whole = matches!(last, Event::End);
+                Some(last @ (Event::Trailers(_) | Event::End | Event::Failed(_))) => {
+                    let step = match last {
+                        Event::Trailers(_) => Poll::Pending,
+                        Event::End => Poll::Ready(None),
+                        _ => Poll::Ready(Some(Err(h2::Reason::CANCEL.into()))),
+                    };
                     state.events.push_front(last);
                     state.splice = Splice::Over;
                     self.announce(&mut state);
-                    return Poll::Ready((!is_whole).then(|| Err(h2::Reason::CANCEL.into())));
+                    return step;
                 }
                 Some(_) => {}
                 None => {
@@ -384,13 +398,13 @@ impl Body for OutgoingBody {
         if state.body_ended {
             return Poll::Ready(state.body_trailers.take().map(|trailers| Ok(Frame::trailers(trailers))));
         }
+        state.body_waker = Some(context.waker().clone());
         #[cfg(feature = "server")]
         if let Some(source) = &state.tail {
             let frame = std::task::ready!(source.poll_spliced(context));
             state.body_ended |= frame.is_none();
             return Poll::Ready(frame);
         }
-        state.body_waker = Some(context.waker().clone());
         Poll::Pending
     }
 

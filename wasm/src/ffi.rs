@@ -7,7 +7,7 @@ use crate::engine::Engine;
 use std::cell::RefCell;
 
 /// The version of the ABI, raised when a signature or a layout changes. The host refuses a module of another version.
-const ABI_VERSION: u32 = 6;
+const ABI_VERSION: u32 = 7;
 
 thread_local! {
     static ENGINE: RefCell<Engine> = RefCell::default();
@@ -198,11 +198,20 @@ pub extern "C" fn respond_whole(connection: u32, request: u32, head: u32, body: 
 }
 
 /// Has the response to `request` on a backend's connection follow what was written of the response to `served` on a
-/// client's connection, in place of `request_end`. The host gets the last event of the backend's response.
+/// client's connection, in place of `request_end`. The host gets the last event of the backend's response. Trailers end
+/// the splice: the host gets them, too, and ends the response by `request_end`.
 #[cfg(feature = "server")]
 #[no_mangle]
 pub extern "C" fn splice(client: u32, served: u32, backend: u32, request: u32) -> i32 {
     call(|engine| engine.splice(client, served, backend, request))
+}
+
+/// Answers how the splice of a backend's response goes: twice the bytes moved since the last call, and 1 more when bytes
+/// wait for the client.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn splice_progress(backend: u32, request: u32) -> i32 {
+    call(|engine| engine.splice_progress(backend, request))
 }
 
 /// Runs hyper on the next connection of which a call about another one woke tasks (`STATUS_OTHERS`). Answers its
@@ -225,6 +234,21 @@ pub extern "C" fn inform(connection: u32, request: u32, length: u32) -> i32 {
 #[no_mangle]
 pub extern "C" fn body_drop(connection: u32, request: u32) -> i32 {
     call(|engine| engine.drop_body(connection, request))
+}
+
+/// Ends a client's request of which nothing was processed. On HTTP/1.1 that closes the connection.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn request_refuse(connection: u32, request: u32) -> i32 {
+    call(|engine| engine.refuse_request(connection, request))
+}
+
+/// Answers 1 when the client has ended its request before it was answered. Its last event, which says so, may stand
+/// behind a body that the host has not taken.
+#[cfg(feature = "server")]
+#[no_mangle]
+pub extern "C" fn request_failed(connection: u32, request: u32) -> i32 {
+    call(|engine| engine.has_failed(connection, request))
 }
 
 /// Has a client's HTTP/2 connection end once the requests in flight are answered.

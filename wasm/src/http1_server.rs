@@ -269,11 +269,10 @@ impl Future for Responding {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(served) = &self.served else { return Poll::Pending };
-        served.poll_response(context).map(|response| {
-            let response = response.ok_or(h2::Error::from(h2::Reason::CANCEL))?;
-            let shared = self.shared.clone();
-            Ok(response.map(|body| ResponseBody { body, shared }))
-        })
+        let shared = self.shared.clone();
+        served
+            .poll_response(context)
+            .map_ok(|response| response.map(|body| ResponseBody { body, shared }))
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::{Code, Failure};
 use crate::exchange::{Event, OutgoingBody};
 use crate::limits;
 use crate::reply::Served;
-use crate::request_gate::{CHUNKED, EXPECTS_CONTINUE, HAS_BODY, HTTP_2};
+use crate::request_gate::{CHUNKED, HAS_BODY, HTTP_2};
 use crate::requests::Requests;
 use crate::tasks::{Spawner, Tasks};
 use crate::wire::{Io, Wire};
@@ -26,7 +26,12 @@ pub struct Http2Server {
     connection: Http2Connection,
     /// The waker of the task that drives the connection.
     driver: Rc<RefCell<Option<Waker>>>,
+    has_stopped: bool,
 }
+
+/// The most of a body that goes to hyper at a time. hyper takes a piece as soon as the client's window has room for one
+/// byte of it, so this much can wait in hyper for a client that takes none.
+const PIECE_BYTES: usize = 16 * 1024;
 
 impl Http2Server {
     /// Starts the server.
@@ -56,7 +61,7 @@ impl Http2Server {
                 Err(error) => wire.borrow().failure().cloned().unwrap_or_else(|| Failure::from_http(&error, true)),
             });
         });
-        Self { connection, driver }
+        Self { connection, driver, has_stopped: false }
     }
 
     /// Accepts no further request, and ends the connection when those in flight are answered (GOAWAY).
@@ -68,7 +73,21 @@ impl Http2Server {
             waker.wake();
         }
     }
+
+    /// Answers the last bytes for the client of a connection that has ended by `failure`: GOAWAY (RFC 9113 §6.8), where
+    /// hyper does not know that it has. Any stream may have been processed.
+    pub fn stopped(&mut self, failure: &Failure) -> Vec<u8> {
+        let is_too_much = failure.aux == u32::from(h2::Reason::ENHANCE_YOUR_CALM);
+        if std::mem::replace(&mut self.has_stopped, true) || !is_too_much {
+            return Vec::new();
+        }
+        [&[0, 0, 8, GOAWAY, 0, 0, 0, 0, 0], &LAST_STREAM.to_be_bytes()[..], &failure.aux.to_be_bytes()].concat()
+    }
 }
+
+const GOAWAY: u8 = 7;
+/// The highest number of a stream.
+const LAST_STREAM: u32 = 0x7fff_ffff;
 
 /// hyper's service: gives each request to the host and waits for its response.
 struct Service {
@@ -94,12 +113,7 @@ impl hyper::service::Service<Request<Incoming>> for Service {
 
 /// The head in the form that a head of HTTP/1.1 has, so that the host reads both alike. `:authority` stands as `host`.
 fn head(parts: &request::Parts, has_body: bool) -> Vec<u8> {
-    let mut flags = HTTP_2 | if has_body { HAS_BODY | CHUNKED } else { 0 };
-    if has_body
-        && parts.headers.get(header::EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-    {
-        flags |= EXPECTS_CONTINUE;
-    }
+    let flags = HTTP_2 | if has_body { HAS_BODY | CHUNKED } else { 0 };
     let mut out = Vec::with_capacity(512);
     out.push(flags);
     out.extend_from_slice(parts.method.as_str().as_bytes());
@@ -141,10 +155,10 @@ impl Future for Responding {
         let Some(served) = &self.served else { return Poll::Ready(Err(h2::Reason::REFUSED_STREAM.into())) };
         match served.poll_response(context) {
             Poll::Pending => Poll::Pending,
-            Poll::Ready(None) => Poll::Ready(Err(h2::Reason::CANCEL.into())),
-            Poll::Ready(Some(response)) => {
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+            Poll::Ready(Ok(response)) => {
                 let (served, requests) = (self.served.take(), self.requests.clone());
-                Poll::Ready(Ok(response.map(|body| ResponseBody { body, served, requests })))
+                Poll::Ready(Ok(response.map(|body| ResponseBody { body, rest: Bytes::new(), served, requests })))
             }
         }
     }
@@ -181,6 +195,8 @@ async fn read_body(mut body: Incoming, served: Served, requests: Rc<Requests>) {
 /// A response's body. hyper drops it when it has taken the whole of it, or when the stream was reset.
 struct ResponseBody {
     body: OutgoingBody,
+    /// What is left of a frame of `body`.
+    rest: Bytes,
     served: Option<Served>,
     requests: Rc<Requests>,
 }
@@ -188,7 +204,7 @@ struct ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         match self.served.take() {
-            Some(served) if self.body.is_end_stream() => self.requests.answered(&served),
+            Some(served) if self.is_end_stream() => self.requests.answered(&served),
             Some(served) => self.requests.cancelled(&served),
             None => {}
         }
@@ -203,13 +219,26 @@ impl Body for ResponseBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        if self.rest.is_empty() {
+            match std::task::ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(data) => self.rest = data,
+                    Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
+                },
+                // The client has not cancelled it, and must not take what it has for the whole.
+                Some(Err(_)) => return Poll::Ready(Some(Err(h2::Reason::INTERNAL_ERROR.into()))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let size = self.rest.len().min(PIECE_BYTES);
+        Poll::Ready(Some(Ok(Frame::data(self.rest.split_to(size)))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.rest.is_empty() && self.body.is_end_stream()
     }
 
+    /// Not the size of `body` once a part of it is in `rest`; hyper asks before that.
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }

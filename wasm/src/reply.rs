@@ -31,7 +31,8 @@ struct Reply {
     /// Whether the host has taken the event `answered`.
     is_answered: bool,
     has_failed: bool,
-    is_cancelled: bool,
+    /// The reason for which the host has cancelled the request.
+    cancelled: Option<h2::Reason>,
 }
 
 impl Served {
@@ -59,23 +60,30 @@ impl Served {
         self.reply.borrow().is_given
     }
 
-    /// Waits for the response; ready with None when the host has cancelled the request.
-    pub fn poll_response(&self, context: &mut Context<'_>) -> Poll<Option<Response<OutgoingBody>>> {
+    /// Waits for the response; ready with an error when the host has cancelled the request.
+    pub fn poll_response(&self, context: &mut Context<'_>) -> Poll<Result<Response<OutgoingBody>, h2::Error>> {
         let mut reply = self.reply.borrow_mut();
-        let response = reply.response.take();
-        if response.is_some() || reply.is_cancelled {
-            return Poll::Ready(response);
+        if let Some(response) = reply.response.take() {
+            return Poll::Ready(Ok(response));
+        }
+        if let Some(reason) = reply.cancelled {
+            return Poll::Ready(Err(reason.into()));
         }
         reply.response_waker = Some(context.waker().clone());
         Poll::Pending
     }
 
-    /// Ends the request from the host's side.
-    pub fn cancel(&self) {
+    /// Ends the request from the host's side. HTTP/2 tells the client `reason`.
+    pub fn cancel(&self, reason: h2::Reason) {
         let mut reply = self.reply.borrow_mut();
-        reply.is_cancelled = true;
+        reply.cancelled = Some(reason);
         wake(&mut reply.response_waker);
         self.exchange.cancel();
+    }
+
+    /// Why the host has cancelled the request; None while it has not.
+    pub fn cancelled(&self) -> Option<h2::Reason> {
+        self.reply.borrow().cancelled
     }
 
     /// Lets the request's body be read.
@@ -106,14 +114,21 @@ impl Served {
         if !reply.is_body_wanted {
             return Poll::Pending;
         }
-        self.exchange.poll_room(context).map(|_| false)
+        // Nobody reads the body of a cancelled request any more.
+        self.exchange.poll_room(context).map(|is_open| !is_open)
     }
 
-    /// Ends the request with a failure, unless one has ended it before.
+    /// Ends the request with a failure, unless one has ended it before. What is left of its body is dropped.
     pub fn fail(&self, failure: Failure) {
         if !std::mem::replace(&mut self.reply.borrow_mut().has_failed, true) {
+            self.exchange.drop_data();
             self.exchange.push(Event::Failed(failure));
         }
+    }
+
+    /// Whether a failure has ended the request.
+    pub fn has_failed(&self) -> bool {
+        self.reply.borrow().has_failed
     }
 
     /// Notes that the host has taken the last event of the message, or `answered`. Answers whether it has taken both.

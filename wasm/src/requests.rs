@@ -112,12 +112,16 @@ impl Requests {
     /// Records that the client has cancelled `request`, or that the connection has ended under it. A client that cancels
     /// many more requests than it lets be answered causes work without end (CVE-2023-44487): its connection ends.
     pub fn cancelled(&self, request: &Served) {
+        if request.cancelled().is_some() {
+            return; // The host has cancelled it, and knows.
+        }
         let cancelled = || Failure::new(Code::StreamReset, "the client cancelled the request");
         let failure = self.ended().unwrap_or_else(cancelled);
         request.fail(failure.with_sent(Sent::Maybe));
         self.cancelled.set(self.cancelled.get() + 1);
         if self.cancelled.get() > limits::MAX_CANCELLED + self.answered.get() {
-            self.end(Failure::new(Code::Http2Protocol, "more requests cancelled than may be"));
+            let failure = Failure::new(Code::Http2Protocol, "more requests cancelled than may be");
+            self.end(failure.with_aux(h2::Reason::ENHANCE_YOUR_CALM.into()));
         }
     }
 }

@@ -110,7 +110,13 @@ impl Serving {
     pub fn turn(&mut self) {
         match &mut self.server {
             Server::Http1(server) => server.turn(&mut self.tasks),
-            Server::Http2(_) => self.tasks.run_until_stalled(),
+            Server::Http2(server) => {
+                self.tasks.run_until_stalled();
+                if let Some(failure) = self.requests.ended() {
+                    self.wire.borrow_mut().write_between(&server.stopped(&failure));
+                    self.tasks.clear();
+                }
+            }
         }
     }
 
@@ -181,12 +187,26 @@ impl Serving {
     /// Ends a request whose response cannot be completed: by a reset of its stream on HTTP/2, and on HTTP/1.1, which has
     /// none, with the connection.
     pub fn cancel(&mut self, request: Handle) -> Result<(), Failure> {
-        self.requests.forget(request)?.cancel();
+        self.cancel_with(request, h2::Reason::INTERNAL_ERROR)
+    }
+
+    /// Ends a request of which nothing was processed, so that the client may send it again (RFC 9113 §8.7).
+    pub fn refuse(&mut self, request: Handle) -> Result<(), Failure> {
+        self.cancel_with(request, h2::Reason::REFUSED_STREAM)
+    }
+
+    fn cancel_with(&mut self, request: Handle, reason: h2::Reason) -> Result<(), Failure> {
+        self.requests.forget(request)?.cancel(reason);
         match self.server {
             Server::Http1(_) => self.close(),
             Server::Http2(_) => self.turn(),
         }
         Ok(())
+    }
+
+    /// Whether the client has ended the request, even where the host has not taken all of its body.
+    pub fn has_failed(&self, request: Handle) -> Result<bool, Failure> {
+        Ok(self.requests.get(request)?.has_failed())
     }
 
     pub fn next_ready(&mut self) -> Option<Handle> {

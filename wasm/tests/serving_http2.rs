@@ -176,3 +176,51 @@ fn what_is_no_http2_ends_the_connection() {
         assert_eq!((server.phase(), server.in_flight()), (Phase::Closed, 0));
     }
 }
+
+#[test]
+fn a_cancelled_upload_is_seen_before_its_body_is_taken() {
+    let (mut client, mut server) = pair();
+    let request = client.open().unwrap().request(&head("POST", "/", &[]), true).unwrap();
+    client.write(request, &[b'x'; 10_000]).unwrap();
+    shuttle(&mut client, &mut server);
+    let served = server.next_ready().unwrap().unwrap();
+    assert!(matches!(server.next_event(served).unwrap(), Some(Event::Head(_))));
+    assert!(!server.as_serving().unwrap().has_failed(served).unwrap());
+    client.cancel(request).unwrap();
+    shuttle(&mut client, &mut server);
+    assert!(server.as_serving().unwrap().has_failed(served).unwrap());
+    assert!(matches!(server.next_event(served).unwrap(), Some(Event::Failed(_))), "its body was dropped");
+}
+
+#[test]
+fn a_refused_request_may_be_sent_again_and_counts_as_nothing() {
+    let (mut client, mut server) = pair();
+    for _ in 0..2 * limits::MAX_CANCELLED {
+        let request = client.open().unwrap().request(&head("GET", "/", &[]), false).unwrap();
+        shuttle(&mut client, &mut server);
+        let (served, ..) = arrived(&mut server);
+        server.as_serving().unwrap().refuse(served).unwrap();
+        shuttle(&mut client, &mut server);
+        assert_eq!(events(&mut client, request), ["failed StreamReset Nothing"]);
+    }
+    assert_eq!((server.phase(), server.in_flight()), (Phase::Open, 0));
+}
+
+#[test]
+fn a_client_that_only_cancels_is_told_so() {
+    let (mut client, mut server) = pair();
+    let mut sent = Vec::new();
+    while server.phase() == Phase::Open {
+        let request = client.open().unwrap().request(&head("GET", "/", &[]), false).unwrap();
+        client.cancel(request).unwrap();
+        let mut up = Vec::new();
+        client.turn();
+        client.drain(&mut up);
+        server.feed(&up);
+        sent.clear();
+        server.drain(&mut sent);
+        client.feed(&sent);
+    }
+    let code = u32::from(h2::Reason::ENHANCE_YOUR_CALM).to_be_bytes();
+    assert!(sent.ends_with(&[&[0, 0, 8, 7, 0, 0, 0, 0, 0, 0x7f, 0xff, 0xff, 0xff], &code[..]].concat()), "{sent:?}");
+}

@@ -110,3 +110,37 @@ fn a_client_that_leaves_gives_the_response_back() {
     backend.cancel(request).unwrap();
     assert_eq!(backend.phase(), Phase::Closed);
 }
+
+#[test]
+fn trailers_go_through_the_host() {
+    let response = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nx-sum: 1\r\n\r\n";
+    let Spliced { mut client, mut backend, request, served } = spliced(response, b"");
+    let out = String::from_utf8(output(&mut client)).unwrap();
+    assert!(out.ends_with("3\r\nabc\r\n"), "{out}");
+    assert!(matches!(last(&mut backend, request), Some(Event::Trailers(_))));
+    assert!(output(&mut client).is_empty());
+    assert!(matches!(last(&mut backend, request), Some(Event::End)));
+    client.finish(served, &[]).unwrap();
+    assert_eq!(output(&mut client), b"0\r\n\r\n");
+    assert!(matches!(client.next_event(served).unwrap(), Some(Event::Answered)));
+}
+
+#[test]
+fn the_host_can_ask_how_it_goes() {
+    let response = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nabc";
+    let Spliced { mut client, mut backend, request, .. } = spliced(response, b"");
+    let progress = |backend: &mut Connection| backend.source(request).unwrap().splice_progress();
+    output(&mut client);
+    assert_eq!(progress(&mut backend), (3, false));
+    assert_eq!(progress(&mut backend), (0, false));
+    backend.feed(&[b'x'; 90_000]);
+    client.turn();
+    backend.turn();
+    let (moved, waits) = progress(&mut backend);
+    assert!(moved < 90_000 && waits, "{moved}");
+    for _ in 0..4 {
+        output(&mut client);
+        backend.turn();
+    }
+    assert_eq!(progress(&mut backend), (90_000 - moved, false));
+}

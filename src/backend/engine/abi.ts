@@ -5,7 +5,7 @@
 import type { Cipher } from "../../bundle/types.ts";
 
 /** The version of the ABI; an instance refuses a module of another version. */
-export const ABI_VERSION = 6;
+export const ABI_VERSION = 7;
 
 /** The functions of the module. Each answers a number at or above 0, or -1 with a failure in the report. */
 export interface Exports {
@@ -47,9 +47,12 @@ export interface ServerExports {
   respond(connection: number, request: number, length: number, hasBody: number): number;
   respond_whole(connection: number, request: number, headLength: number, bodyLength: number): number;
   splice(client: number, served: number, backend: number, request: number): number;
+  splice_progress(backend: number, request: number): number;
   next_changed(): number;
   inform(connection: number, request: number, length: number): number;
   body_drop(connection: number, request: number): number;
+  request_refuse(connection: number, request: number): number;
+  request_failed(connection: number, request: number): number;
   release(connection: number): number;
   retire(connection: number): number;
 }
@@ -74,7 +77,10 @@ export type StatusExports = Pick<
   | "next_ready"
   | "response_next"
 > &
-  Pick<ServerExports, "respond" | "respond_whole" | "inform" | "body_drop" | "release" | "retire">;
+  Pick<
+    ServerExports,
+    "respond" | "respond_whole" | "inform" | "body_drop" | "request_refuse" | "request_failed" | "release" | "retire"
+  >;
 
 /** The numbers of ciphers (`wasm/src/cipher.rs`). A set of ciphers is the sum of their numbers. */
 export const CIPHERS: Readonly<Record<Cipher, number>> = { "aes-gcm": 1, "chacha20-poly1305": 2 };

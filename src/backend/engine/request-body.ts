@@ -19,6 +19,8 @@ export interface SendingExchange {
   onBodyMoved(): void;
   /** Cancels the exchange. */
   cancel(reason: ConnectionError): void;
+  /** Called when a wait for room in the module's queue begins, with the bytes that wait, and when it ends. */
+  readonly onRoomWait?: { began(bytes: number): void; ended(): void } | undefined;
 }
 
 /** The connection on which a body is sent, as its upload needs it. */
@@ -91,7 +93,10 @@ export class Upload {
       }
       const room = this.#room.wait();
       this.#connection.flush(); // The queue is full: nothing more can come together with what is in it.
+      const { onRoomWait } = this.#exchange;
+      onRoomWait?.began(bytes.length - at);
       await room;
+      onRoomWait?.ended();
     }
     return this.#exchange.isOpen;
   }

@@ -2,6 +2,9 @@
 import { CODES } from "./abi.ts";
 import type { ServedRequest } from "./served-request.ts";
 
+/** The protocol that a client speaks, by its ALPN name. */
+export type ClientProtocol = "http/1.1" | "h2";
+
 /** The socket of a client, as its connection needs it. */
 export interface ClientSocket {
   /**
@@ -33,7 +36,7 @@ export interface ClientHandler {
   onRequest(request: ServedRequest): void;
   /** Called for bytes that are no request. Answers the last bytes for the client. */
   onRefused(refused: RefusedBytes): Uint8Array<ArrayBuffer>;
-  /** Called when the response to the last request was written, so that the connection is idle. */
+  /** Called when the last request under way is over, so that the connection is idle. */
   onIdle(): void;
 }
 

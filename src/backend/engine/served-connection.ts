@@ -7,13 +7,20 @@ import { Reader } from "./codec.ts";
 import { ConnectionError } from "./errors.ts";
 import type { Instance } from "./instance.ts";
 import { ModuleConnection } from "./module-connection.ts";
-import { type ClientHandler, type ClientSocket, REFUSALS, type RefusedBytes } from "./served-client.ts";
+import {
+  type ClientHandler,
+  type ClientProtocol,
+  type ClientSocket,
+  REFUSALS,
+  type RefusedBytes,
+} from "./served-client.ts";
 import { ServedRequest } from "./served-request.ts";
 import type { ServingConnection } from "./serving-connection.ts";
 
 /** The connection of one client. */
 export class ServedConnection implements ServingConnection {
   readonly module: ModuleConnection;
+  readonly isHttp2: boolean;
   readonly #socket: ClientSocket;
   readonly #handler: ClientHandler;
   readonly #requests = new Map<number, ServedRequest>();
@@ -35,9 +42,11 @@ export class ServedConnection implements ServingConnection {
   #isFreed = false;
   #endReason: ConnectionError | null = null;
 
-  constructor(instance: Instance, socket: ClientSocket, handler: ClientHandler) {
-    const handle = instance.callOrThrow((wasm) => wasm.serve(0));
+  /** The client speaks HTTP/2 (its preface is yet to come) or HTTP/1.1. */
+  constructor(instance: Instance, socket: ClientSocket, handler: ClientHandler, protocol: ClientProtocol) {
+    const handle = instance.callOrThrow((wasm) => wasm.serve(protocol === "h2" ? 1 : 0));
     this.module = new ModuleConnection(instance, handle);
+    this.isHttp2 = protocol === "h2";
     this.#socket = socket;
     this.#handler = handler;
     instance.connectionMade();
@@ -74,6 +83,8 @@ export class ServedConnection implements ServingConnection {
   writable(): void {
     this.#isWriting = false;
     this.act();
+    // hyper reads on where its output has room again.
+    if (this.#held !== null && this.#requests.size > 0) this.schedule();
   }
 
   /** Lets the module act on what was queued, once for all that callers queue until `Runtime.soon` acts. */
@@ -92,6 +103,11 @@ export class ServedConnection implements ServingConnection {
   flush(): void {
     this.call((wasm) => wasm.turn(this.module.handle));
     if (this.#held !== null) this.#feed();
+  }
+
+  /** Has an HTTP/2 connection end once its requests are answered (RFC 9113 §6.8: GOAWAY). */
+  retire(): void {
+    this.call((wasm) => wasm.retire(this.module.handle));
   }
 
   /** Gives back the memory of an idle connection; false when it is not idle, for a part of a head has come. */
@@ -202,7 +218,7 @@ export class ServedConnection implements ServingConnection {
       return true;
     }
     const request = new ServedRequest(this, number);
-    if (!request.takeHead()) return true;
+    if (!request.takeHead() || request.isCancelledAtOnce()) return true;
     this.#requests.set(number, request);
     this.#handler.onRequest(request);
     return true;

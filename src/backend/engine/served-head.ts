@@ -29,6 +29,11 @@ export class ServedHead {
     return (this.#flags & HEAD_FLAGS.http10) !== 0;
   }
 
+  /** Whether the request came over HTTP/2. Its authority then stands as the first `host`. */
+  get isHttp2(): boolean {
+    return (this.#flags & HEAD_FLAGS.http2) !== 0;
+  }
+
   /** Whether the client sends its body only after a 100. */
   get expectsContinue(): boolean {
     return (this.#flags & HEAD_FLAGS.expectsContinue) !== 0;

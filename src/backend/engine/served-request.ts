@@ -23,6 +23,8 @@ export interface ServedRequestHooks {
   readonly onOver: () => void;
   /** Called when a wait for bytes of the request's body begins, and when it ends with so many bytes. */
   readonly onBodyWait?: { began(): void; ended(bytes: number): void };
+  /** Called when the client is waited for to take so many bytes of the response, and when it has taken some. */
+  readonly onRoomWait?: { began(bytes: number): void; ended(): void };
 }
 
 /** One request on a client's connection. */
@@ -46,6 +48,8 @@ export class ServedRequest implements StreamedExchange {
   #hasContinued = false;
   #isResponded = false;
   /** Whether the module has the whole response. */
+  #isSent = false;
+  /** Whether hyper has written the whole response. */
   #isAnswered = false;
   #isOver = false;
 
@@ -63,6 +67,22 @@ export class ServedRequest implements StreamedExchange {
     this.#head = head;
     if (!head.hasBody) this.#message = "ended";
     return true;
+  }
+
+  /**
+   * Whether the client has cancelled the request together with sending it. On HTTP/2 such a request goes to nobody. Called
+   * by the connection, after the head was taken.
+   */
+  isCancelledAtOnce(): boolean {
+    if (!this.#connection.isHttp2 || !this.#isCancelled()) return false;
+    while (this.#takeEvent() !== 0);
+    return true;
+  }
+
+  /** Whether the client has ended an HTTP/2 request. The event that says so may stand behind a body that nobody takes. */
+  #isCancelled(): boolean {
+    const { module } = this.#connection;
+    return module.call((wasm) => wasm.request_failed(module.handle, this.#number)) === 1;
   }
 
   /** The request's head. */
@@ -92,6 +112,11 @@ export class ServedRequest implements StreamedExchange {
     return this.#isResponded;
   }
 
+  /** Whether the module has the whole response, of which the client has yet to take the rest. */
+  get isSent(): boolean {
+    return this.#isSent && !this.#isOver;
+  }
+
   /** Whether the response can still be written. */
   get isOpen(): boolean {
     return !this.#isOver;
@@ -109,7 +134,8 @@ export class ServedRequest implements StreamedExchange {
 
   /** Sends an informational response (RFC 9110 §15.2) before the final one. */
   inform(status: number, headers: HeaderList): void {
-    if (this.#isResponded || this.#isOver || this.head.isHttp10) return;
+    // hyper's server has no way for it on HTTP/2, and RFC 9110 §15.2 lets a proxy withhold it.
+    if (this.#isResponded || this.#isOver || this.head.isHttp10 || this.head.isHttp2) return;
     if (status === CONTINUE) {
       if (!this.awaitsContinue) return;
       this.#hasContinued = true;
@@ -121,8 +147,9 @@ export class ServedRequest implements StreamedExchange {
   }
 
   /**
-   * Answers the request. `closes`: the connection closes after the response. A body that breaks off closes the
-   * connection, which alone can tell the client that the body is not whole (RFC 9112 §8).
+   * Answers the request. `closes`: the connection closes after the response, which HTTP/2 has no field for. A body that
+   * breaks off resets its stream on HTTP/2. On HTTP/1.1 it closes the connection, which alone can tell the client that the
+   * body is not whole (RFC 9112 §8).
    */
   respond({ status, headers, body, trailers }: ExchangeResponse, closes: boolean): void {
     if (this.#isResponded || this.#isOver) return;
@@ -140,13 +167,16 @@ export class ServedRequest implements StreamedExchange {
       // dropBody() has called the module, which leaves its input as it is.
       instance.input.set(bytes, head);
       if (body instanceof ReadableStream) void body.cancel().catch(() => undefined); // HEAD: nobody reads the body.
+      this.#isSent = true;
       this.#call((wasm, handle) => wasm.respond_whole(handle, this.#number, head, bytes.length));
       return this.#connection.act();
     }
     this.#call((wasm, handle) => wasm.respond(handle, this.#number, head, 1));
     this.#upload = this.#newUpload();
     this.#connection.schedule();
-    if (body !== null) void this.#upload.sendBody(body, trailers === null ? undefined : () => trailers);
+    if (body === null) return;
+    const sending = this.#upload.sendBody(body, trailers === null ? undefined : () => trailers);
+    void sending.then(() => (this.#isSent = true));
   }
 
   /** Changes the protocol; answers the client's side of the upgraded connection. */
@@ -183,7 +213,8 @@ export class ServedRequest implements StreamedExchange {
   notify(): void {
     this.#upload?.wake();
     // The bytes of a body are taken only when somebody reads it.
-    if (this.#message === "open" && !this.#isDropped) return this.#reader.wake();
+    const isReadable = this.#message === "open" && !this.#isDropped;
+    if (isReadable && !(this.#connection.isHttp2 && this.#isCancelled())) return this.#reader.wake();
     while (!this.#isOver && this.#takeEvent() !== 0);
   }
 
@@ -245,7 +276,13 @@ export class ServedRequest implements StreamedExchange {
     else this.dropBody();
   }
 
-  /** Ends the request and its connection at once. */
+  /** Refuses a request that nothing was done for. On HTTP/2 its client may send it again (RFC 9113 §8.7). */
+  refuse(): void {
+    this.#connection.call((wasm) => wasm.request_refuse(this.#connection.module.handle, this.#number));
+    this.#over(new ConnectionError("cancelled", "the request was refused", { sent: "nothing" }));
+  }
+
+  /** Ends the request at once, and on HTTP/1.1 its connection. */
   cut(): void {
     if (this.#isOver) return;
     this.#connection.call((wasm) => wasm.request_cancel(this.#connection.module.handle, this.#number));
@@ -287,6 +324,7 @@ export class ServedRequest implements StreamedExchange {
       },
       onBodyMoved: () => undefined,
       cancel: () => this.cut(),
+      onRoomWait: this.hooks?.onRoomWait,
     });
   }
 

@@ -4,6 +4,8 @@ import type { SendingConnection } from "./request-body.ts";
 
 /** A client's connection on which requests come. */
 export interface ServingConnection extends SendingConnection {
+  /** Whether the client speaks HTTP/2, where a request can end without its connection. */
+  readonly isHttp2: boolean;
   /** Calls the module about the connection and acts on its status. */
   call(run: (wasm: StatusExports) => number): number;
   /** Acts on the status that the last call has left. */

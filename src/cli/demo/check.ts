@@ -4,7 +4,6 @@
  */
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { type AddressInfo, createServer } from "node:net";
 import type { DemoBackends } from "./backends.ts";
 import { curlCommand, expectation, type DemoRequest, REQUESTS } from "./requests.ts";
 
@@ -118,12 +117,3 @@ function save(path: string, text: string): void {
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms));
-
-/** A TCP port on loopback that is free at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise<void>((resolve) => void server.close(() => resolve()));
-  return port;
-}

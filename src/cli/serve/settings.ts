@@ -71,7 +71,7 @@ export function parseSettings(args: readonly string[]): ServeSettings | string |
         "drain-timeout": { type: "string", default: "30" },
         "encoded-slashes": { type: "string", default: "refuse" },
         "no-http2": { type: "boolean", default: false },
-        front: { type: "string", default: "node" },
+        front: { type: "string", default: "module" },
         "no-watch": { type: "boolean", default: false },
         workers: { type: "string" },
         help: { type: "boolean", short: "h", default: false },

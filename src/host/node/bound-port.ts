@@ -4,15 +4,14 @@
  */
 import { createServer, type Server, type Socket } from "node:net";
 import type { Server as TlsServer } from "node:tls";
-import { isBun } from "./bun.ts";
 import { failureResponse, type Front } from "../../gateway/index.ts";
 import { type AddClient, type Answering, type Client, Clients } from "./clients.ts";
 import { ClientSockets } from "./client-sockets.ts";
 import { Handshakes } from "./handshakes.ts";
 import { createHttp1, type Http1 } from "./http1.ts";
 import { createHttp2, type Http2 } from "./http2.ts";
-import type { ServeClient } from "./module-client.ts";
-import { createModuleHttp1 } from "./module-http1.ts";
+import type { ServeClient } from "./module-http1-client.ts";
+import { createModuleFront } from "./module-front.ts";
 import type { FrontLimits } from "./limits.ts";
 import { bindHere, type Listen, type ListenAt } from "./listen.ts";
 import { Paces } from "./pace.ts";
@@ -29,7 +28,7 @@ interface PortOptions extends ListenAt {
   readonly limits: FrontLimits;
   /** Whether clients may speak HTTP/2; by default they may. */
   readonly http2?: boolean;
-  /** Serves HTTP/1.1 in the module; without it node:http does. */
+  /** Serves HTTP in the module; without it node:http and node:http2 do. */
   readonly serveClient?: ServeClient | undefined;
 }
 
@@ -63,11 +62,13 @@ export class BoundPort {
     this.#answering = answering;
     this.#limits = limits;
     this.#paces = new Paces(limits);
-    this.#http1 =
+    const paces = this.#paces;
+    const front =
       serveClient === undefined
-        ? createHttp1(answering, limits, this.#paces)
-        : createModuleHttp1(serveClient, answering, limits, this.#paces);
-    this.#http2 = http2 ? createHttp2(answering, limits, this.#paces) : null;
+        ? { http1: createHttp1(answering, limits, paces), http2: createHttp2(answering, limits, paces) }
+        : createModuleFront({ serveClient, answering, limits, paces });
+    this.#http1 = front.http1;
+    this.#http2 = http2 ? front.http2 : null;
     this.#paces.startSweeping();
     this.#handshakes = new Handshakes(limits.handshakeMs);
     // allowHalfOpen: a client whose connection was upgraded may end its direction and still read the other one.
@@ -142,8 +143,8 @@ export class BoundPort {
     const late = (hasBegun: boolean): Buffer =>
       lastMessage(hasBegun ? this.#answering.gateway.refuse({}, LATE) : failureResponse(LATE));
     onPreface(socket, this.#limits.headersMs, late, (protocol, first) => {
-      // HTTP/1.1, and HTTP/2 on Bun, read by the event `data`, so the first bytes are emitted once more: put back, they
-      // would now and then come after the bytes that follow on Deno. http1 refuses the preface where HTTP/2 is off.
+      // HTTP/1.1 is read by the event `data`, so the first bytes are emitted once more: put back, they would now and then
+      // come after the bytes that follow on Deno. http1 refuses the preface where HTTP/2 is off.
       if (protocol === "http/1.1" || this.#http2 === null) {
         this.#http1.serve(socket, client);
         socket.emit("data", first);
@@ -151,10 +152,7 @@ export class BoundPort {
       }
       client.closed();
       socket.allowHalfOpen = false;
-      // node:http2 reads the bytes that were put back, and from then on the socket's handle.
-      if (!isBun) socket.pause().unshift(first);
-      this.#http2.serve(socket, addClient);
-      if (isBun) socket.emit("data", first);
+      this.#http2.serve(socket, addClient, first);
     });
   }
 
@@ -176,7 +174,7 @@ export class BoundPort {
       const sni = sniOf(socket.servername);
       const front = { clientAddress: socket.remoteAddress ?? null, scheme: "https", port: this.port, sni } as const;
       const addClient = this.#adderOf(handshake.socket, front, clients, handshake.answered);
-      if (socket.alpnProtocol === "h2") this.#http2?.serve(socket, addClient);
+      if (socket.alpnProtocol === "h2") this.#http2?.serve(socket, addClient, null);
       else this.#http1.serve(socket, addHttp1Client(socket, addClient));
     });
   }

@@ -26,8 +26,11 @@ import { bodyOf, writeBody } from "./streams.ts";
 
 /** The HTTP/2 side of a bound port. */
 export interface Http2 {
-  /** Serves one connection; `addClient` registers its client with the port. */
-  serve(socket: Duplex, addClient: AddClient): void;
+  /**
+   * Serves one connection; `addClient` registers its client with the port. `first`: the bytes read from the socket so far,
+   * which it does not emit again; null when there are none.
+   */
+  serve(socket: Duplex, addClient: AddClient, first: Buffer | null): void;
 }
 
 /** The flow-control windows: how many bytes of bodies a client may send ahead of us, on one stream and on a connection. */
@@ -46,9 +49,12 @@ export function createHttp2(answering: Answering, limits: FrontLimits, paces: Pa
   // node:http2 has destroyed the session of the client that broke the protocol; other sessions go on.
   server.on("sessionError", () => undefined);
   return {
-    serve(socket, addClient) {
+    serve(socket, addClient, first) {
+      // node:http2 reads the bytes that were put back, and from then on the socket's handle.
+      if (first !== null && !isBun) socket.pause().unshift(first);
       server.once("session", (session) => begin(session, addClient));
       server.emit("connection", socket);
+      if (first !== null && isBun) socket.emit("data", first);
     },
   };
 

@@ -1,4 +1,4 @@
-/** HTTP/1.1 requests of the module as exchanges. */
+/** Requests of the module as exchanges. */
 import type { ExchangeRequest, ServedRequest } from "../../backend/index.ts";
 import type { Pace } from "./pace.ts";
 
@@ -7,12 +7,20 @@ export function exchangeOfHead(request: ServedRequest, scheme: "http" | "https",
   const { head } = request;
   const { method, target } = head;
   let host: string | null = null;
+  let cookie: string | null = null;
   const headers = head.headers().filter(([name, value]) => {
-    if (name !== "host") return true;
-    // RFC 9112 §3.2: a server MUST answer 400 to more than one Host, as to none.
-    host = host === null ? value : "";
+    if (name === "host") {
+      // RFC 9112 §3.2: a server MUST answer 400 to more than one Host, as to none. On HTTP/2 the first one is :authority,
+      // and RFC 9113 §8.3.1 says the same of a Host that differs.
+      host = host === null ? value : "";
+      return false;
+    }
+    if (name !== "cookie" || !head.isHttp2) return true;
+    cookie = cookie === null ? value : `${cookie}; ${value}`;
     return false;
   });
+  // RFC 9113 §8.2.3: the parts of a split Cookie MUST be joined before they leave HTTP/2.
+  if (cookie !== null) headers.push(["cookie", cookie]);
   // RFC 9112 §3.2.2: for a target in absolute form the target's authority counts, and Host is ignored.
   const absolute = target.startsWith("/") ? null : /^https?:\/\/([^/?#]*)(.*)$/is.exec(target);
   const path = absolute?.[2] ?? target;

@@ -15,7 +15,7 @@ import { type AccessLog, createGateway, type EncodedSlashes, type Gateway } from
 import { type BoundPort, bindPort } from "./bound-port.ts";
 import type { Answering } from "./clients.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
-import type { ServeClient } from "./module-client.ts";
+import type { ServeClient } from "./module-http1-client.ts";
 import type { Listen } from "./listen.ts";
 import { CAPABILITIES, type LoadedBundle, loadBundle, type TicketKeys } from "./load-bundle.ts";
 
@@ -106,7 +106,9 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
   };
 
   const serveInModule: ServeClient | undefined =
-    options.front === "module" ? (socket, handler) => serveClient(current.backends, socket, handler) : undefined;
+    options.front === "node"
+      ? undefined
+      : (socket, handler, protocol) => serveClient(current.backends, socket, handler, protocol);
 
   /** Binds those of `ports` that are not bound yet: all of them, or none. */
   async function open(ports: LoadedBundle["ports"]): Promise<BoundPort[]> {

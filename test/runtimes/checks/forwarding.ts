@@ -8,7 +8,7 @@ import type { At, Check } from "../check.ts";
 import { ask } from "../clients.ts";
 import { REFUSED } from "../cluster.ts";
 import { until } from "../until.ts";
-import { BUN, FIRST_SUITE, WORKERD } from "./lacks.ts";
+import { FIRST_SUITE, WORKERD } from "./lacks.ts";
 
 const BODY = Buffer.alloc(3 << 20, "lasthop");
 const DIGEST = createHash("sha256").update(BODY).digest("hex");
@@ -193,7 +193,6 @@ export const FORWARDING: readonly Check[] = [
       }
     },
     lacks: {
-      bun: { reason: BUN.trailers, run: droppedTrailers },
       workerd: { reason: WORKERD.trailers, run: droppedTrailers },
     },
   },

@@ -12,11 +12,8 @@ export const WORKERD = {
   shutdown: "the platform's shutdown",
 } as const;
 
-/** The reasons of Deno. */
-export const DENO = { heads: "on Deno it waits for the body's first bytes" } as const;
-
-/** The reasons of Bun. */
-export const BUN = { trailers: "dropped on the way to an HTTP/1.1 client" } as const;
+/** The reasons of Node, Deno and Bun. */
+export const SERVE = { informational: "carried over HTTP/1.1, withheld over HTTP/2" } as const;
 
 /** The suite that a backend gets which follows the gateway's order: Bun's `node:crypto` has no ChaCha20-Poly1305. */
 export const FIRST_SUITE = {

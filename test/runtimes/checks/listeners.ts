@@ -5,13 +5,20 @@ import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { WebSocket } from "ws";
 import { mintLeaf } from "../../support/pki.ts";
-import type { Check } from "../check.ts";
+import type { Check, Lack } from "../check.ts";
 import { ask, askHttp2 } from "../clients.ts";
-import { WORKERD } from "./lacks.ts";
+import { SERVE, WORKERD } from "./lacks.ts";
 
 /** workerd's host has no certificates for listeners; test/worker/source.test.ts checks that it refuses them. */
 const TLS = { workerd: { reason: WORKERD.tls } };
 const HTTP2 = { workerd: { reason: WORKERD.http2 } };
+const WITHHELD: Lack = {
+  reason: SERVE.informational,
+  async run({ port }) {
+    const { status, informational } = await askHttp2(port(80), "h1.example.com", "/hints");
+    deepEqual([status, informational], [200, []]);
+  },
+};
 
 /** Sends a text and bytes over a WebSocket to an echo server. Resolves with the text, whether the bytes are equal, and the close code. */
 async function speak(url: string, host: string, more: { ca?: string } = {}): Promise<readonly unknown[]> {
@@ -112,7 +119,7 @@ export const LISTENERS: readonly Check[] = [
     lacks: HTTP2,
   },
   {
-    name: "trailers both ways and 103 over HTTP/2",
+    name: "trailers both ways over HTTP/2",
     async run({ port }) {
       const trailers = { "x-sum": "1" };
       const up = await askHttp2(port(80), "h2.example.com", "/", { body: "a body", trailers });
@@ -121,9 +128,15 @@ export const LISTENERS: readonly Check[] = [
         const down = await askHttp2(port(80), `${host}.example.com`, "/trailers");
         deepEqual([down.text, down.trailers["x-checksum"]], ["a body", "abc"]);
       }
-      deepEqual((await askHttp2(port(80), "h1.example.com", "/hints")).informational, [103]);
     },
     lacks: HTTP2,
+  },
+  {
+    name: "103 over HTTP/2",
+    async run({ port }) {
+      deepEqual((await askHttp2(port(80), "h1.example.com", "/hints")).informational, [103]);
+    },
+    lacks: { ...HTTP2, ...Object.fromEntries(["node", "deno", "bun"].map((runtime) => [runtime, WITHHELD])) },
   },
   {
     name: "a WebSocket to a backend with TLS, and to one without",

@@ -12,7 +12,7 @@ import { settled } from "../../support/settled.ts";
 import { type BackendName, CHUNK_BYTES } from "../backends.ts";
 import type { At, Check } from "../check.ts";
 import { until } from "../until.ts";
-import { DENO, HELD_BYTES, WORKERD } from "./lacks.ts";
+import { HELD_BYTES, WORKERD } from "./lacks.ts";
 
 const BODY_BYTES = 64 << 20;
 const GIGABYTE = 1 << 30;
@@ -203,7 +203,6 @@ export const STREAMS: readonly Check[] = [
   {
     name: "a head does not wait for its body",
     run: silentBody,
-    lacks: { deno: { reason: DENO.heads } },
   },
   { name: "1 GB down and 1 GB up, in bounded memory", run: gigabyte, limitMs: 120_000 },
   {

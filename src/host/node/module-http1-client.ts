@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import type {
   ClientHandler,
+  ClientProtocol,
   ClientSocket,
   ExchangeRequest,
   ExchangeResponse,
@@ -14,6 +15,7 @@ import type { Answering, Client } from "./clients.ts";
 import { CONTINUE_MS } from "./http1-response.ts";
 import type { FrontLimits } from "./limits.ts";
 import { exchangeOfHead } from "./module-request.ts";
+import { ModuleSocket, type SocketOwner } from "./module-socket.ts";
 import type { Pace, Paces } from "./pace.ts";
 import { lastMessage, LATE, refusalOf } from "./refusals.ts";
 import { relayStreams } from "./upgrade.ts";
@@ -22,10 +24,14 @@ import { relayStreams } from "./upgrade.ts";
 const RELEASE_MS = 1_000;
 
 /** A function that serves a client's connection in the module. */
-export type ServeClient = (socket: ClientSocket, handler: ClientHandler) => ServedConnection;
+export type ServeClient = (
+  socket: ClientSocket,
+  handler: ClientHandler,
+  protocol: ClientProtocol,
+) => Pick<ServedConnection, "received" | "ended" | "broken" | "writable" | "release" | "retire" | "close">;
 
 /** The port of a client, and what serves its requests. */
-interface ModuleClientOptions {
+export interface ModuleClientOptions {
   readonly serveClient: ServeClient;
   readonly answering: Answering;
   readonly limits: FrontLimits;
@@ -43,11 +49,11 @@ interface UnderWay {
 }
 
 /** The connection of one client. */
-export class ModuleClient implements ClientSocket, ClientHandler {
-  readonly #socket: Socket;
+export class ModuleHttp1Client implements ClientHandler, SocketOwner {
+  readonly #socket: ModuleSocket;
   readonly #client: Client;
   readonly #options: ModuleClientOptions;
-  readonly #connection: ServedConnection;
+  readonly #connection: ReturnType<ServeClient>;
   #underWay: UnderWay | null = null;
   /** The time since which the connection is idle, or waits for the rest of a head. */
   #sinceMs: number;
@@ -56,17 +62,15 @@ export class ModuleClient implements ClientSocket, ClientHandler {
   #hasServed = false;
   #isReleased = false;
   #isUpgraded = false;
-  #isPaused = false;
-  /** The time since which the socket has not taken what was written to it; null when it has. */
-  #writingSinceMs: number | null = null;
+  /** Ends the wait for the client to take bytes of its response; null when there is none. */
   #pieceTaken: (() => void) | null = null;
 
   constructor(socket: Socket, client: Client, options: ModuleClientOptions) {
-    this.#socket = socket;
+    this.#socket = new ModuleSocket(socket, options.paces.nowMs, this);
     this.#client = client;
     this.#options = options;
     this.#sinceMs = options.paces.nowMs();
-    this.#connection = options.serveClient(this, this);
+    this.#connection = options.serveClient(this.#socket, this, "http/1.1");
     socket.on("data", this.#onData);
     socket.once("end", () => this.#onEnd());
     socket.once("close", () => this.#connection.broken());
@@ -81,58 +85,27 @@ export class ModuleClient implements ClientSocket, ClientHandler {
     this.#connection.received(bytes);
   };
 
-  readonly #onWritten = (): void => {
-    // A write that the kernel took at once calls back too.
-    if (this.#writingSinceMs === null || this.#socket.writableLength > 0) return;
-    this.#writingSinceMs = null;
-    this.#pieceTaken?.();
-    this.#pieceTaken = null;
-    this.#connection.writable();
-  };
-
   /** A client that ends its direction in the middle of an exchange has left, as with node:http. */
   #onEnd(): void {
     if (this.#underWay === null || this.#isUpgraded) this.#connection.ended();
     else this.#socket.destroy();
   }
 
-  write(bytes: Uint8Array<ArrayBuffer>): boolean {
-    // The event "close" follows. Bytes taken until then would let a body without end go on without a pause.
-    if (this.#socket.destroyed) return false;
-    this.#socket.write(bytes, this.#onWritten);
-    // Bytes that the kernel took at once are not in writableLength any more.
-    if (this.#socket.writableLength === 0) return true;
-    this.#writingSinceMs = this.#options.paces.nowMs();
-    this.#pieceTaken ??= this.#waitForClient(bytes.length);
-    return false;
-  }
-
-  /** Notes that the client is waited for to take bytes of its response. The callback ends the wait. */
-  #waitForClient(bytes: number): (() => void) | null {
-    if (this.#underWay === null) return null;
+  waitBegan(bytes: number): void {
+    if (this.#pieceTaken !== null || this.#underWay === null) return;
     const { download } = this.#underWay.pace;
     const taken = download.pieceWritten();
     download.waitBegan(bytes);
-    return () => {
+    this.#pieceTaken = () => {
       taken();
       download.waitEnded(0);
     };
   }
 
-  pause(): void {
-    if (this.#isPaused) return;
-    this.#isPaused = true;
-    this.#socket.pause();
-  }
-
-  resume(): void {
-    if (!this.#isPaused) return;
-    this.#isPaused = false;
-    this.#socket.resume();
-  }
-
-  end(): void {
-    this.#socket.end(() => this.#socket.destroy());
+  waitEnded(): void {
+    this.#pieceTaken?.();
+    this.#pieceTaken = null;
+    this.#connection.writable();
   }
 
   onRequest(request: ServedRequest): void {
@@ -183,8 +156,7 @@ export class ModuleClient implements ClientSocket, ClientHandler {
   /** Looks at the time limits. */
   tick(nowMs: number): void {
     const { limits } = this.#options;
-    if (this.#writingSinceMs !== null && nowMs - this.#writingSinceMs > limits.sendMs)
-      return void this.#socket.destroy();
+    if (this.#socket.waitedMs(nowMs) > limits.sendMs) return this.#socket.destroy();
     const underWay = this.#underWay;
     if (underWay !== null) {
       if (underWay.continueAtMs !== null && nowMs >= underWay.continueAtMs) {
