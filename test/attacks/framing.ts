@@ -72,3 +72,74 @@ export const MALFORMED: readonly Malformed[] = [
   { name: "an escaped backslash", bytes: `GET /a%5cb HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },
   { name: "an escaped NUL", bytes: `GET /a%00b HTTP/1.1\r\n${HEAD}\r\n`, status: [400] },
 ];
+
+/** Requests that are well-formed, with the statuses of all answers. Behind each comes one that closes the connection. */
+export const WELL_FORMED: readonly {
+  readonly name: string;
+  readonly bytes: string;
+  readonly statuses: readonly number[];
+}[] = [
+  { name: "HTTP/1.0", bytes: "GET / HTTP/1.0\r\nHost: HOST\r\n\r\n", statuses: [200] },
+  {
+    name: "HTTP/1.0 that stays",
+    bytes: "GET / HTTP/1.0\r\nHost: HOST\r\nConnection: keep-alive\r\n\r\n",
+    statuses: [200, 200],
+  },
+  { name: "a HEAD", bytes: "HEAD / HTTP/1.1\r\nHost: HOST\r\n\r\n", statuses: [200, 200] },
+  {
+    name: "empty lines before the request",
+    bytes: "\r\n\r\nGET / HTTP/1.1\r\nHost: HOST\r\n\r\n",
+    statuses: [200, 200],
+  },
+  {
+    name: "three in one piece",
+    bytes: "GET / HTTP/1.1\r\nHost: HOST\r\n\r\n".repeat(3),
+    statuses: [200, 200, 200, 200],
+  },
+  {
+    name: "a body with a length",
+    bytes: "POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 5\r\n\r\nhello",
+    statuses: [200, 200],
+  },
+  { name: "a length of 0", bytes: "POST / HTTP/1.1\r\nHost: HOST\r\nContent-Length: 0\r\n\r\n", statuses: [200, 200] },
+  {
+    name: "chunks with extensions and trailers",
+    bytes: "POST / HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nx-sum: 1\r\n\r\n",
+    statuses: [200, 200],
+  },
+  {
+    name: "a coding in upper case",
+    bytes: "POST / HTTP/1.1\r\nHost: HOST\r\nTransfer-Encoding: CHUNKED\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+    statuses: [200, 200],
+  },
+  {
+    name: "a body that waits for 100",
+    bytes: "POST / HTTP/1.1\r\nHost: HOST\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
+    statuses: [100, 200, 200],
+  },
+  {
+    name: "an unknown expectation",
+    bytes: "GET / HTTP/1.1\r\nHost: HOST\r\nExpect: 200-maybe\r\n\r\n",
+    statuses: [417, 200],
+  },
+  {
+    name: "an absolute target",
+    bytes: "GET http://HOST/ HTTP/1.1\r\nHost: other.example.org\r\n\r\n",
+    statuses: [200, 200],
+  },
+  {
+    name: "an upgrade that is none",
+    bytes: "GET / HTTP/1.1\r\nHost: HOST\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n",
+    statuses: [200, 200],
+  },
+  { name: "no Host", bytes: "GET / HTTP/1.1\r\n\r\n", statuses: [400, 200] },
+  { name: "a route that is none", bytes: "GET / HTTP/1.1\r\nHost: none.example.org\r\n\r\n", statuses: [404, 200] },
+  { name: "CONNECT", bytes: "CONNECT HOST:443 HTTP/1.1\r\nHost: HOST\r\n\r\n", statuses: [405] },
+  {
+    name: "a value with bytes above 127",
+    bytes: "GET / HTTP/1.1\r\nHost: HOST\r\nX-Y: \xe9\r\n\r\n",
+    statuses: [200, 200],
+  },
+  { name: "white space around a value", bytes: "GET / HTTP/1.1\r\nHost: \t HOST \t\r\n\r\n", statuses: [200, 200] },
+  { name: "an empty value", bytes: "GET / HTTP/1.1\r\nHost: HOST\r\nX-Y:\r\n\r\n", statuses: [200, 200] },
+];

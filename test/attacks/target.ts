@@ -14,7 +14,6 @@ import { residentBytes } from "../soak/workerd.ts";
 import { type CountingBackend, startBackend } from "./backend.ts";
 import { type Collector, collectorOf } from "./collect.ts";
 import { type Others, startOthers } from "./others.ts";
-import { FRONT } from "../support/front.ts";
 import { pause } from "../support/pause.ts";
 
 /** What an attack needs to know of its target. */
@@ -93,8 +92,7 @@ export async function startGateway(options: GatewayOptions = {}): Promise<Gatewa
   const script = join(ROOT, "src/cli/main.ts");
   const [command, ...rest] = [...under, ...commandOf(runtime), ...flags, script, "serve", bundleFile];
   const ports = ["--port-map", `${port}=80,${securePort}=443`, "--metrics-address", `127.0.0.1:${metricsPort}`];
-  const front = args.includes("--front") ? [] : ["--front", FRONT];
-  const more = ["--no-watch", ...front, ...ports, ...args];
+  const more = ["--no-watch", ...ports, ...args];
   const child = spawn(command, [...rest, "--secrets", secretsFile, ...more], {
     cwd: ROOT,
     stdio: ["ignore", stdout === "read" ? "pipe" : stdout, stderr === "read" ? "pipe" : stderr],

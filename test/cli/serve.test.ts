@@ -45,7 +45,6 @@ describe("lasthop serve BUNDLE", () => {
     [["bundle.json", "--address=192.0.2.1", "--port-map=18080=80"], 1, ["192.0.2.1:18080", "see --address"]],
     [["bundle.json", "--metrics-address=127.0.0.1:65536"], 2, ["127.0.0.1:65536", "is not HOST:PORT"]],
     [["bundle.json", "--drain-timeout=3000000"], 2, ["3000000", "seconds up to 86400"]],
-    [["bundle.json", "--front=hyper"], 2, ["hyper", "neither node nor module"]],
   ])("names the place and the remedy: %j", async (args, code, texts) => {
     await writeFile(join(directory, "bundle.json"), text);
     const ended = await run(["serve", ...args], { cwd: directory });

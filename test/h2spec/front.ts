@@ -4,7 +4,6 @@ import { decodeSecrets } from "../../src/bundle/secrets.ts";
 import { compile } from "../../src/compile/index.ts";
 import { nodeRuntime } from "../../src/host/node/runtime.ts";
 import { serve } from "../../src/host/node/serve.ts";
-import { FRONT } from "../support/front.ts";
 import { listen } from "../support/listen.ts";
 import { backendYaml, edgeYaml } from "../support/manifests.ts";
 import { mintCa, mintLeaf } from "../support/pki.ts";
@@ -44,7 +43,6 @@ data: { tls.crt: ${base64(leaf.chainPem)}, tls.key: ${base64(leaf.keyPem)} }
   if (compiled.text === null || compiled.secrets === null)
     throw new Error(compiled.diagnostics.map(({ message }) => message).join("\n"));
   const serving = await serve(compiled.text, {
-    front: FRONT,
     runtime: nodeRuntime(),
     address: "127.0.0.1",
     portMap: new Map([

@@ -16,7 +16,6 @@ import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
 import { startServers } from "../last-hop/servers.ts";
 import { SNI } from "../last-hop/suite.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
-import { FRONT } from "../support/front.ts";
 
 let servers: Awaited<ReturnType<typeof startServers>>;
 const runtime = nodeRuntime();
@@ -36,7 +35,6 @@ async function run(text: string): Promise<ReadonlyMap<number, number>> {
   const built = compile([{ file: "cluster.yaml", text }], { allowLoopback: true });
   if (built.text === null || built.diagnostics.length > 0) throw new Error(JSON.stringify(built.diagnostics));
   const serving = await serve(built.text, {
-    front: FRONT,
     runtime,
     address: "127.0.0.1",
     portMap: new Map([80, 443].map((port) => [port, 0])),

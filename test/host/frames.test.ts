@@ -14,7 +14,6 @@ import { SNI } from "../backend/fixtures/client.ts";
 import { root } from "../backend/fixtures/last-hop.ts";
 import { plain, secureHttp1 } from "../backend/fixtures/servers.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
-import { FRONT } from "../support/front.ts";
 
 /** The method of the class that Socket extends. */
 const write: Socket["write"] = Reflect.get(Socket.prototype, "write");
@@ -26,17 +25,14 @@ afterEach(async () => {
   await serving?.close();
 });
 
-/** The frames of `src/` in the stack, the innermost first, without those in which pipeline.ts gives bytes to the parser. */
+/** The frames of `src/` in the stack, the innermost first. */
 const framesOfOurs = (): readonly string[] =>
-  (new Error().stack ?? "").split("\n").filter((line) => line.includes("/src/") && !line.includes("/pipeline.ts"));
-
-/** The module's front has these frames where node:http has some fifteen of its own. */
-const OF_MODULE = FRONT === "module" ? 4 : 0;
+  (new Error().stack ?? "").split("\n").filter((line) => line.includes("/src/"));
 
 it.each([
-  ["plaintext", 16 + OF_MODULE, plain],
+  ["plaintext", 20, plain],
   // One function more reads the lengths of TLS records (src/backend/connect/record-lengths.ts).
-  ["TLS", 17 + OF_MODULE, secureHttp1],
+  ["TLS", 21, secureHttp1],
 ] as const)("over %s are no more than %i", async (kind, most, start) => {
   const server = await start((_, response) => void response.end("ok"));
   const policy = kind === "TLS" ? policyYaml("test", "app", SNI) : "";
@@ -51,7 +47,6 @@ it.each([
     runtime.soon(act);
   };
   serving = await serve(built.text, {
-    front: FRONT,
     runtime: { ...runtime, soon },
     address: "127.0.0.1",
     portMap: new Map([[80, 0]]),
@@ -78,7 +73,7 @@ it.each([
   expect(server.connections).toBe(1);
   // Each of the two has its ends, so that nothing is left out.
   expect(waiting.at(0)).toContain("schedule");
-  expect(waiting.at(-1)).toContain(FRONT === "node" ? "/host/node/http1.ts" : "/host/node/module-http1-client.ts");
+  expect(waiting.at(-1)).toContain("/host/node/http1-client.ts");
   expect(writing.at(0)).toContain("/host/node/socket.ts");
   expect([...waiting, ...writing].length, [...waiting, ...writing].join("\n")).toBeLessThanOrEqual(most);
 });

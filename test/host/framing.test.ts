@@ -4,7 +4,7 @@ import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { MALFORMED } from "../attacks/framing.ts";
+import { MALFORMED, WELL_FORMED } from "../attacks/framing.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { ask } from "../runtimes/clients.ts";
 
@@ -39,6 +39,11 @@ describe.each(UNDER_TEST)("on %s", (runtime) => {
       .toContainEqual([answered, false]);
     const mayFollow = /path|escaped|Host/.test(name);
     expect(gateway.backend.targets).toEqual(mayFollow && all.includes("/smuggled") ? ["/smuggled"] : []);
+  });
+
+  it.each(WELL_FORMED)("$name is answered", async ({ bytes, statuses }) => {
+    const all = await say(gateway, `${bytes}GET /last HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n`);
+    expect([...all.matchAll(/HTTP\/1\.[01] (\d{3})/g)].map(([, status]) => Number(status))).toEqual(statuses);
   });
 
   it.each(["bad-request", "request-too-large", "method-not-allowed", "bad-target"])("counts %s", async (code) => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BoundPort, bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS } from "../../src/host/node/limits.ts";
 import { unfinishedHandshakes, type Unfinished } from "../attacks/handshakes.ts";
-import { SERVE_CLIENT } from "../support/front.ts";
+import { serveInOneInstance } from "../support/serve-client.ts";
 import { type Gateway, startGateway, UNDER_TEST } from "../attacks/target.ts";
 import { ask } from "../runtimes/clients.ts";
 
@@ -56,7 +56,7 @@ describe("a port that is full", () => {
   const open = async (): Promise<BoundPort> => {
     const limits = { ...FRONT_LIMITS, maxConnections: 10 };
     return bindPort({
-      serveClient: SERVE_CLIENT,
+      serveClient: serveInOneInstance,
       address: "127.0.0.1",
       bind: 0,
       port: 80,

@@ -15,7 +15,6 @@ import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { judgeAnchor } from "../../src/trust/index.ts";
 import { EMPTY, matchOf, PLAIN_RULE } from "../gateway/bundles.ts";
 import { type Minted, mintCa, mintLeaf } from "../support/pki.ts";
-import { FRONT } from "../support/front.ts";
 
 const runtime = nodeRuntime();
 const sha256 = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
@@ -82,7 +81,6 @@ async function start({
   const portMap = new Map([[443, 0]]);
   const serving = await serve(text, {
     runtime,
-    front: FRONT,
     address: "127.0.0.1",
     portMap,
     log: () => undefined,

@@ -13,7 +13,6 @@ import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { listen } from "../support/listen.ts";
 import { mintCa } from "../support/pki.ts";
 import { backendYaml, edgeYaml, policyYaml } from "../support/manifests.ts";
-import { FRONT } from "../support/front.ts";
 
 let backend: Server;
 let port: number;
@@ -50,7 +49,6 @@ async function post(
   const built = compile([{ file: "cluster.yaml", text: yaml }], { allowLoopback: true, ...options });
   if (built.text === null) throw new Error(JSON.stringify(built.diagnostics));
   serving = await serve(built.text, {
-    front: FRONT,
     runtime: nodeRuntime(),
     address: "127.0.0.1",
     portMap: new Map([[80, 0]]),

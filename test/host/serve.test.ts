@@ -15,7 +15,7 @@ import { serve, type Serving } from "../../src/host/node/serve.ts";
 import { clusterYaml } from "../last-hop/cluster.ts";
 import { type Seen, seenBy } from "../last-hop/seen.ts";
 import { startServers } from "../last-hop/servers.ts";
-import { FRONT } from "../support/front.ts";
+import { serveInOneInstance } from "../support/serve-client.ts";
 
 describe("a bundle on Node", () => {
   let servers: Awaited<ReturnType<typeof startServers>>;
@@ -40,7 +40,6 @@ describe("a bundle on Node", () => {
   };
   async function start(text: string, limits: Partial<FrontLimits> = {}): Promise<{ serving: Serving; port: number }> {
     const serving = await serve(text, {
-      front: FRONT,
       limits,
       runtime,
       address: "127.0.0.1",
@@ -275,10 +274,15 @@ describe("a bundle on Node", () => {
   it("listens on after a connection that could not be accepted", async () => {
     const warned = once(process, "warning");
     const limits = { ...FRONT_LIMITS, maxConnections: 1 };
+    const at = { address: "127.0.0.1", bind: 0, port: 80, tls: null, limits };
     const handle = (): never => expect.unreachable();
     const answering = { gateway: { handle, refuse: handle } };
-    const boundPort = await bindPort({ address: "127.0.0.1", bind: 0, port: 80, tls: null, limits, answering });
-    // A test cannot make the kernel run out of memory. Node reports it by this event.
+    const boundPort = await bindPort({
+      ...at,
+      answering,
+      serveClient: serveInOneInstance,
+    });
+    // The kernel cannot be made to run out of memory. Node reports it by this event.
     boundPort.server.emit("error", new Error("accept ENOMEM"));
     expect(String(await warned)).toContain("port 80: a client's connection failed before it began: accept ENOMEM");
     expect(boundPort.server.listening).toBe(true);

@@ -7,7 +7,7 @@ import type { ExchangeRequest, ExchangeResponse } from "../../src/backend/exchan
 import type { RequestSignal } from "../../src/backend/request-signal.ts";
 import { type BoundPort, bindPort } from "../../src/host/node/bound-port.ts";
 import { FRONT_LIMITS } from "../../src/host/node/limits.ts";
-import { SERVE_CLIENT } from "../support/front.ts";
+import { serveInOneInstance } from "../support/serve-client.ts";
 import { pause } from "../support/pause.ts";
 
 const LIMITS = { ...FRONT_LIMITS, paceMs: 400, paceBytesPerMs: 100 };
@@ -38,7 +38,7 @@ async function portTo(answer: Answer): Promise<BoundPort> {
   const options = { address: "127.0.0.1", bind: 0, port: 80, tls: null, limits: LIMITS };
   const boundPort = await bindPort({
     ...options,
-    serveClient: SERVE_CLIENT,
+    serveClient: serveInOneInstance,
     answering: { gateway: { handle: answered, refuse } },
   });
   onTestFinished(() => {

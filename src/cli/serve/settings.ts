@@ -5,7 +5,6 @@ import { parseArgs } from "node:util";
 import type { EncodedSlashes } from "../../gateway/index.ts";
 import { isBun } from "../../host/node/bun.ts";
 import { isDeno } from "../../host/node/deno.ts";
-import type { HttpFront } from "../../host/node/serve.ts";
 import { hasTcpHandles } from "../../host/node/workers/tcp-handle.ts";
 import { type HostPort, MAX_PORT, parseHostPort } from "../operator-server.ts";
 
@@ -23,7 +22,6 @@ export const SERVE_USAGE = `usage: lasthop serve [BUNDLE | DIRECTORY] [options]
       --encoded-slashes refuse|keep
                           a path with %2F or %5C is answered 400 (default), or passed on as it is
       --no-http2          clients may speak HTTP/1.1 alone
-      --front node|module what reads and writes clients' HTTP/1.1: node:http (default), or hyper in the WASM module
       --no-watch          load a changed bundle on SIGHUP alone
       --workers N|auto    processes that serve, under one that supervises them (Node.js alone): 1 to 256, or auto for
                           the processors that this process may use; without it one process does all
@@ -47,7 +45,6 @@ export interface ServeSettings {
   readonly encodedSlashes: EncodedSlashes;
   /** Whether clients may speak HTTP/2. */
   readonly http2: boolean;
-  readonly front: HttpFront;
   readonly watch: boolean;
   /** The number of workers; null when this process serves by itself. */
   readonly workers: number | null;
@@ -71,7 +68,6 @@ export function parseSettings(args: readonly string[]): ServeSettings | string |
         "drain-timeout": { type: "string", default: "30" },
         "encoded-slashes": { type: "string", default: "refuse" },
         "no-http2": { type: "boolean", default: false },
-        front: { type: "string", default: "module" },
         "no-watch": { type: "boolean", default: false },
         workers: { type: "string" },
         help: { type: "boolean", short: "h", default: false },
@@ -94,8 +90,6 @@ export function parseSettings(args: readonly string[]): ServeSettings | string |
   const encodedSlashes = values["encoded-slashes"];
   if (encodedSlashes !== "refuse" && encodedSlashes !== "keep")
     return `--encoded-slashes: ${JSON.stringify(encodedSlashes)} is neither refuse nor keep`;
-  const { front } = values;
-  if (front !== "node" && front !== "module") return `--front: ${JSON.stringify(front)} is neither node nor module`;
   const workers = values.workers === undefined ? null : parseWorkers(values.workers);
   if (typeof workers === "string") return workers;
   return {
@@ -107,7 +101,6 @@ export function parseSettings(args: readonly string[]): ServeSettings | string |
     drainMs,
     encodedSlashes,
     http2: !values["no-http2"],
-    front,
     watch: !values["no-watch"],
     workers,
   };

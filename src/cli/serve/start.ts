@@ -22,8 +22,8 @@ export async function startServing<S extends Served>(
   { say, ...more }: StartServingOptions<S>,
 ): Promise<Running<S>> {
   const { path, portMap } = settings;
-  const { encodedSlashes, http2, front } = settings;
-  const options = { ...more, portMap, encodedSlashes, http2, front };
+  const { encodedSlashes, http2 } = settings;
+  const options = { ...more, portMap, encodedSlashes, http2 };
   if (!statSync(path).isDirectory()) {
     const address = settings.address ?? "127.0.0.1";
     return serveBundleFile({ path, secrets: settings.secrets, address, watch: settings.watch }, options, say);

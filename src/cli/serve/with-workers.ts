@@ -35,7 +35,6 @@ export async function serveWithWorkers(settings: ServeSettings, count: number, o
       count,
       encodedSlashes: settings.encodedSlashes,
       http2: settings.http2,
-      front: settings.front,
       drainMs: settings.drainMs,
       hasMetrics: settings.metrics !== null,
     },

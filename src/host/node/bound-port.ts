@@ -8,10 +8,8 @@ import { failureResponse, type Front } from "../../gateway/index.ts";
 import { type AddClient, type Answering, type Client, Clients } from "./clients.ts";
 import { ClientSockets } from "./client-sockets.ts";
 import { Handshakes } from "./handshakes.ts";
-import { createHttp1, type Http1 } from "./http1.ts";
-import { createHttp2, type Http2 } from "./http2.ts";
-import type { ServeClient } from "./module-http1-client.ts";
-import { createModuleFront } from "./module-front.ts";
+import { createHttpClients, type HttpClients } from "./http-clients.ts";
+import type { ServeClient } from "./http1-client.ts";
 import type { FrontLimits } from "./limits.ts";
 import { bindHere, type Listen, type ListenAt } from "./listen.ts";
 import { Paces } from "./pace.ts";
@@ -28,8 +26,7 @@ interface PortOptions extends ListenAt {
   readonly limits: FrontLimits;
   /** Whether clients may speak HTTP/2; by default they may. */
   readonly http2?: boolean;
-  /** Serves HTTP in the module; without it node:http and node:http2 do. */
-  readonly serveClient?: ServeClient | undefined;
+  readonly serveClient: ServeClient;
 }
 
 /** Binds a port and serves its clients. Rejects with the error of `listen`. */
@@ -45,9 +42,9 @@ export class BoundPort {
   readonly port: number;
   readonly #limits: FrontLimits;
   readonly #answering: Answering;
-  readonly #http1: Http1;
-  /** Null when clients may not speak HTTP/2. */
-  readonly #http2: Http2 | null;
+  readonly #httpClients: HttpClients;
+  /** Whether clients may speak HTTP/2. */
+  readonly #offersHttp2: boolean;
   readonly #sockets: ClientSockets;
   readonly #paces: Paces;
   readonly #handshakes: Handshakes;
@@ -62,13 +59,8 @@ export class BoundPort {
     this.#answering = answering;
     this.#limits = limits;
     this.#paces = new Paces(limits);
-    const paces = this.#paces;
-    const front =
-      serveClient === undefined
-        ? { http1: createHttp1(answering, limits, paces), http2: createHttp2(answering, limits, paces) }
-        : createModuleFront({ serveClient, answering, limits, paces });
-    this.#http1 = front.http1;
-    this.#http2 = http2 ? front.http2 : null;
+    this.#httpClients = createHttpClients({ serveClient, answering, limits, paces: this.#paces });
+    this.#offersHttp2 = http2;
     this.#paces.startSweeping();
     this.#handshakes = new Handshakes(limits.handshakeMs);
     // allowHalfOpen: a client whose connection was upgraded may end its direction and still read the other one.
@@ -111,7 +103,7 @@ export class BoundPort {
         clearInterval(cutting);
         clearInterval(this.#sweeping);
         this.#paces.close();
-        this.#http1.close();
+        this.#httpClients.close();
         resolve();
       };
       this.#connectionClosed();
@@ -143,16 +135,16 @@ export class BoundPort {
     const late = (hasBegun: boolean): Buffer =>
       lastMessage(hasBegun ? this.#answering.gateway.refuse({}, LATE) : failureResponse(LATE));
     onPreface(socket, this.#limits.headersMs, late, (protocol, first) => {
-      // HTTP/1.1 is read by the event `data`, so the first bytes are emitted once more: put back, they would now and then
-      // come after the bytes that follow on Deno. http1 refuses the preface where HTTP/2 is off.
-      if (protocol === "http/1.1" || this.#http2 === null) {
-        this.#http1.serve(socket, client);
-        socket.emit("data", first);
-        return;
+      // Where HTTP/2 is off, its preface is refused as a request of HTTP/1.1.
+      if (protocol === "http/1.1" || !this.#offersHttp2) {
+        this.#httpClients.serveHttp1(socket, client);
+      } else {
+        client.closed();
+        socket.allowHalfOpen = false;
+        this.#httpClients.serveHttp2(socket, addClient);
       }
-      client.closed();
-      socket.allowHalfOpen = false;
-      this.#http2.serve(socket, addClient, first);
+      // The first bytes are emitted once more: put back, they would now and then come after the bytes that follow on Deno.
+      socket.emit("data", first);
     });
   }
 
@@ -167,15 +159,15 @@ export class BoundPort {
 
   /** A server of TLS. `clients` gets the connections that it admits, also after `present` has replaced it. */
   #tlsServer(tls: PortTls, clients: Clients): TlsServer {
-    return createTlsServer(tls, this.#http2 !== null, (socket) => {
+    return createTlsServer(tls, this.#offersHttp2, (socket) => {
       socket.on("error", () => socket.destroy());
       const handshake = this.#handshakes.finish(socket);
       if (handshake === null) return void socket.destroy();
       const sni = sniOf(socket.servername);
       const front = { clientAddress: socket.remoteAddress ?? null, scheme: "https", port: this.port, sni } as const;
       const addClient = this.#adderOf(handshake.socket, front, clients, handshake.answered);
-      if (socket.alpnProtocol === "h2") this.#http2?.serve(socket, addClient, null);
-      else this.#http1.serve(socket, addHttp1Client(socket, addClient));
+      if (socket.alpnProtocol === "h2") this.#httpClients.serveHttp2(socket, addClient);
+      else this.#httpClients.serveHttp1(socket, addHttp1Client(socket, addClient));
     });
   }
 }

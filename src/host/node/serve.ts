@@ -15,12 +15,9 @@ import { type AccessLog, createGateway, type EncodedSlashes, type Gateway } from
 import { type BoundPort, bindPort } from "./bound-port.ts";
 import type { Answering } from "./clients.ts";
 import { FRONT_LIMITS, type FrontLimits } from "./limits.ts";
-import type { ServeClient } from "./module-http1-client.ts";
+import type { ServeClient } from "./http1-client.ts";
 import type { Listen } from "./listen.ts";
 import { CAPABILITIES, type LoadedBundle, loadBundle, type TicketKeys } from "./load-bundle.ts";
-
-/** What parses and frames the HTTP/1.1 of clients. */
-export type HttpFront = "node" | "module";
 
 /** What a bundle is served with. */
 export interface ServeOptions {
@@ -40,8 +37,6 @@ export interface ServeOptions {
   readonly encodedSlashes?: EncodedSlashes | undefined;
   /** Whether clients may speak HTTP/2; by default they may. */
   readonly http2?: boolean;
-  /** What parses and frames HTTP/1.1 of clients: node:http, which is the default, or the module. */
-  readonly front?: HttpFront | undefined;
   /** Limits of the connections to backends other than the defaults. */
   readonly poolLimits?: Partial<PoolLimits>;
   /** Where the connections of each port come from; by default from sockets that this process binds. */
@@ -105,10 +100,8 @@ export async function serve(text: string, options: ServeOptions): Promise<Servin
     },
   };
 
-  const serveInModule: ServeClient | undefined =
-    options.front === "node"
-      ? undefined
-      : (socket, handler, protocol) => serveClient(current.backends, socket, handler, protocol);
+  const serveInModule: ServeClient = (socket, handler, protocol) =>
+    serveClient(current.backends, socket, handler, protocol);
 
   /** Binds those of `ports` that are not bound yet: all of them, or none. */
   async function open(ports: LoadedBundle["ports"]): Promise<BoundPort[]> {

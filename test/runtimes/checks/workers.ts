@@ -8,7 +8,7 @@ import { commandOf, type ServingRuntime } from "../hosts.ts";
 const MAIN = join(import.meta.dirname, "../../../src/cli/main.ts");
 
 /** Why a runtime refuses `--workers`, in the words of docs/architecture.md. */
-const REFUSED = "refuses `--workers`, and says why";
+const REFUSED = "on Node; Deno and Bun refuse `--workers`, and say why";
 
 function refusal(runtime: ServingRuntime, reason: RegExp): Promise<void> {
   const [command, ...args] = commandOf(runtime);

@@ -4,7 +4,6 @@
  */
 import type { EncodedSlashes } from "../../../gateway/index.ts";
 import type { TicketKeys } from "../load-bundle.ts";
-import type { HttpFront } from "../serve.ts";
 
 /** What all servings of a worker are served with. */
 export interface WorkerSettings {
@@ -12,7 +11,6 @@ export interface WorkerSettings {
   readonly count: number;
   readonly encodedSlashes: EncodedSlashes | undefined;
   readonly http2: boolean;
-  readonly front: HttpFront;
   /** The time that requests in flight have when this worker alone is told to end. */
   readonly drainMs: number;
   /** Whether the worker counts metrics. */

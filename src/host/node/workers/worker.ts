@@ -57,7 +57,6 @@ export async function runWorker({ runtime, reports }: WorkerOptions): Promise<vo
       log,
       encodedSlashes: settings.encodedSlashes,
       http2: settings.http2,
-      front: settings.front,
       limits: { maxConnections: share(FRONT_LIMITS.maxConnections, settings.count) },
       poolLimits: {
         connectionsPerKey: share(DEFAULT_POOL_LIMITS.connectionsPerKey, settings.count),

@@ -1,14 +1,14 @@
-/** One client of a port whose HTTP/2 is the module's: its socket, its requests, and their time limits. */
+/** One client of a port that speaks HTTP/2: its socket, its requests, and their time limits. */
 import type { Socket } from "node:net";
 import { type ClientHandler, dropBody, type ExchangeResponse, type ServedRequest } from "../../backend/index.ts";
 import type { AddClient, Client } from "./clients.ts";
-import type { ModuleClientOptions, ServeClient } from "./module-http1-client.ts";
-import { exchangeOfHead } from "./module-request.ts";
-import { ModuleSocket, type SocketOwner } from "./module-socket.ts";
+import type { HttpClientOptions, ServeClient } from "./http1-client.ts";
+import { exchangeOfHead } from "./exchange-of-head.ts";
+import { ServedSocket, type SocketOwner } from "./served-socket.ts";
 import type { Pace } from "./pace.ts";
 
 /** A request under way. */
-interface UnderWay {
+interface StreamUnderWay {
   readonly request: ServedRequest;
   readonly pace: Pace;
   /** The time by which its message must have come whole. */
@@ -18,12 +18,12 @@ interface UnderWay {
 }
 
 /** The connection of one client. */
-export class ModuleHttp2Client implements ClientHandler, SocketOwner {
-  readonly #socket: ModuleSocket;
+export class Http2Client implements ClientHandler, SocketOwner {
+  readonly #socket: ServedSocket;
   readonly #client: Client;
-  readonly #options: ModuleClientOptions;
+  readonly #options: HttpClientOptions;
   readonly #connection: ReturnType<ServeClient>;
-  readonly #underWay = new Set<UnderWay>();
+  readonly #underWay = new Set<StreamUnderWay>();
   /**
    * The number of requests whose work has begun and not ended. Open streams do not measure the load of a connection,
    * because a client may open and reset streams without end (CVE-2023-44487) while the work for each goes on.
@@ -33,10 +33,10 @@ export class ModuleHttp2Client implements ClientHandler, SocketOwner {
   #sinceMs: number;
   #isRetired = false;
 
-  constructor(socket: Socket, addClient: AddClient, options: ModuleClientOptions) {
+  constructor(socket: Socket, addClient: AddClient, options: HttpClientOptions) {
     this.#options = options;
     this.#sinceMs = options.paces.nowMs();
-    this.#socket = new ModuleSocket(socket, options.paces.nowMs, this);
+    this.#socket = new ServedSocket(socket, options.paces.nowMs, this);
     this.#connection = options.serveClient(this.#socket, this, "h2");
     this.#client = addClient({ closesWhen: "at-once", close: () => this.#retire() });
     socket.on("data", (bytes) => this.#connection.received(bytes));
@@ -60,7 +60,12 @@ export class ModuleHttp2Client implements ClientHandler, SocketOwner {
     const client = this.#client;
     const pace = paces.begin(client, () => request.cut());
     const { upload, download } = pace;
-    const underWay: UnderWay = { request, pace, messageByMs: paces.nowMs() + limits.requestMs, sentSinceMs: null };
+    const underWay: StreamUnderWay = {
+      request,
+      pace,
+      messageByMs: paces.nowMs() + limits.requestMs,
+      sentSinceMs: null,
+    };
     this.#underWay.add(underWay);
     this.#working++;
     // The work has ended when the gateway has answered and the response is over, whichever comes last.

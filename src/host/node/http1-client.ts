@@ -1,4 +1,4 @@
-/** One client of a port whose HTTP/1.1 is the module's: its socket, its requests, and its time limits. */
+/** One client of a port that speaks HTTP/1.1: its socket, its requests, and its time limits. */
 import type { Socket } from "node:net";
 import type {
   ClientHandler,
@@ -12,14 +12,15 @@ import type {
 } from "../../backend/index.ts";
 import { failureResponse } from "../../gateway/index.ts";
 import type { Answering, Client } from "./clients.ts";
-import { CONTINUE_MS } from "./http1-response.ts";
 import type { FrontLimits } from "./limits.ts";
-import { exchangeOfHead } from "./module-request.ts";
-import { ModuleSocket, type SocketOwner } from "./module-socket.ts";
+import { exchangeOfHead } from "./exchange-of-head.ts";
+import { ServedSocket, type SocketOwner } from "./served-socket.ts";
 import type { Pace, Paces } from "./pace.ts";
 import { lastMessage, LATE, refusalOf } from "./refusals.ts";
-import { relayStreams } from "./upgrade.ts";
+import { relayStreams } from "./relay-streams.ts";
 
+/** The time that a client which expects 100 waits: a backend over HTTP/2 passes no 100 on. */
+const CONTINUE_MS = 1_000;
 /** The time after which an idle connection gives its memory in the module back. */
 const RELEASE_MS = 1_000;
 
@@ -31,7 +32,7 @@ export type ServeClient = (
 ) => Pick<ServedConnection, "received" | "ended" | "broken" | "writable" | "release" | "retire" | "close">;
 
 /** The port of a client, and what serves its requests. */
-export interface ModuleClientOptions {
+export interface HttpClientOptions {
   readonly serveClient: ServeClient;
   readonly answering: Answering;
   readonly limits: FrontLimits;
@@ -49,10 +50,10 @@ interface UnderWay {
 }
 
 /** The connection of one client. */
-export class ModuleHttp1Client implements ClientHandler, SocketOwner {
-  readonly #socket: ModuleSocket;
+export class Http1Client implements ClientHandler, SocketOwner {
+  readonly #socket: ServedSocket;
   readonly #client: Client;
-  readonly #options: ModuleClientOptions;
+  readonly #options: HttpClientOptions;
   readonly #connection: ReturnType<ServeClient>;
   #underWay: UnderWay | null = null;
   /** The time since which the connection is idle, or waits for the rest of a head. */
@@ -65,8 +66,8 @@ export class ModuleHttp1Client implements ClientHandler, SocketOwner {
   /** Ends the wait for the client to take bytes of its response; null when there is none. */
   #pieceTaken: (() => void) | null = null;
 
-  constructor(socket: Socket, client: Client, options: ModuleClientOptions) {
-    this.#socket = new ModuleSocket(socket, options.paces.nowMs, this);
+  constructor(socket: Socket, client: Client, options: HttpClientOptions) {
+    this.#socket = new ServedSocket(socket, options.paces.nowMs, this);
     this.#client = client;
     this.#options = options;
     this.#sinceMs = options.paces.nowMs();

@@ -11,7 +11,7 @@ export interface SocketOwner {
 }
 
 /** A socket of node:net or node:tls. */
-export class ModuleSocket implements ClientSocket {
+export class ServedSocket implements ClientSocket {
   readonly #socket: Socket;
   readonly #nowMs: () => number;
   readonly #owner: SocketOwner;
