@@ -1,6 +1,7 @@
 /**
- * `lasthop serve` on Node, Deno and Bun against nginx and HAProxy. All verify chain and name of the same backend, keep
- * connections to it, and write an access log to /dev/null.
+ * `lasthop serve` on Node, Deno and Bun against nginx and HAProxy, and against a proxy and a pass-through of Node.js alone
+ * (node-peers.ts). All verify chain and name of the same backend and keep connections to it; gateways also write an access
+ * log to /dev/null.
  */
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -88,7 +89,23 @@ async function startPeers({ directory, ports, caFile }: Stage, running: Running[
   running.push(nginxRunning);
   const haproxyRunning = await start({ command: ["/usr/sbin/haproxy", "-db", "-f", haproxyFile], core, port: h1 });
   running.push(haproxyRunning);
+  const own: Contestant[] = [];
+  for (const [kind, name] of [
+    ["proxy", "node:http and undici, h1"],
+    ["pass", "node:net and node:tls, bytes alone"],
+  ] as const) {
+    const port = await freePort();
+    const script = join(ROOT, "bench/node-peers.ts");
+    const peer = await start({
+      command: [process.execPath, script, kind, `${port}`, `${ports.h1}`, caFile],
+      core,
+      port,
+    });
+    running.push(peer);
+    own.push({ name, pid: peer.pid, port, host: "h1.example.com" });
+  }
   return [
+    ...own,
     { name: PEER, pid: nginxRunning.pid, port: nginx, host: "h1.example.com" },
     { name: "HAProxy, h1", pid: haproxyRunning.pid, port: h1, host: "h1.example.com" },
     { name: "HAProxy, h2", pid: haproxyRunning.pid, port: h2, host: "h2.example.com" },

@@ -296,6 +296,16 @@ impl Connection {
         }
     }
 
+    /// Whether tasks were woken that no call has polled since.
+    #[cfg(feature = "server")]
+    pub fn has_woken(&self) -> bool {
+        match &self.state {
+            State::Open(open) => open.has_woken(),
+            State::Serving(serving) => serving.has_woken(),
+            _ => false,
+        }
+    }
+
     /// The request of a backend, for a splice.
     #[cfg(feature = "server")]
     pub fn source(&mut self, request: Handle) -> Result<Exchange, Failure> {
@@ -326,7 +336,7 @@ impl Connection {
     pub fn cancel(&mut self, request: Handle) -> Result<(), Failure> {
         match &mut self.state {
             #[cfg(feature = "server")]
-            State::Serving(serving) => serving.cancel(request),
+            State::Serving(serving) => serving.reset(request, h2::Reason::CANCEL),
             _ => self.open()?.cancel(request),
         }
     }

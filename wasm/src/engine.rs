@@ -235,21 +235,16 @@ impl Engine {
         })
     }
 
-    /// Gives a whole response: its head and then its body are in the input buffer. Answers how many bytes of the body
-    /// were taken; when that is fewer than given, the host writes the rest and ends the body. hyper runs at once.
+    /// Gives a whole response: its head and then its body are in the input buffer. hyper runs at once.
     #[cfg(feature = "server")]
     pub fn respond_whole(&mut self, connection: Handle, request: Handle, head: usize, body: usize) -> Answer {
         self.with_connection(connection, |connection, input| {
             let serving = connection.as_serving()?;
             let (head, rest) = input.split_at_checked(head).ok_or_else(too_long)?;
             let body = prefix(rest, body)?;
-            serving.respond(request, head, !body.is_empty())?;
-            let taken = serving.write(request, body)?;
-            if taken == body.len() {
-                serving.finish(request, http::HeaderMap::new())?;
-            }
+            serving.respond_whole(request, head, body)?;
             serving.turn();
-            Ok(taken as i32)
+            Ok(0)
         })
     }
 
@@ -262,17 +257,18 @@ impl Engine {
         let exchange = source.source(request)?;
         self.with_connection(client, |connection, _| {
             connection.set_bell(&bell, client);
-            connection.as_serving()?.splice(served, exchange).map(|()| 0)
+            connection.as_serving()?.splice(served, exchange, (bell.clone(), backend)).map(|()| 0)
         })
     }
 
-    /// How a splice of a backend's response goes: twice the bytes moved since the last call, and 1 when more wait.
+    /// How the splice into the response to a client goes, as `ffi.rs` says.
     #[cfg(feature = "server")]
-    pub fn splice_progress(&mut self, backend: Handle, request: Handle) -> Answer {
-        const MOST: usize = (i32::MAX / 4) as usize;
-        self.with_connection(backend, |connection, _| {
-            let (moved, waits) = connection.source(request)?.splice_progress();
-            Ok(2 * moved.min(MOST) as i32 + i32::from(waits))
+    pub fn splice_progress(&mut self, client: Handle, served: Handle) -> Answer {
+        const MOST: usize = (i32::MAX / 8) as usize;
+        self.with_connection(client, |connection, _| {
+            let progress = connection.as_serving()?.splice_progress(served)?;
+            let moved = progress.moved_bytes.min(MOST) as i32;
+            Ok(4 * moved + 2 * i32::from(progress.is_over) + i32::from(progress.waits_for_client))
         })
     }
 
@@ -304,15 +300,15 @@ impl Engine {
     }
 
     #[cfg(feature = "server")]
-    pub fn refuse_request(&mut self, connection: Handle, request: Handle) -> Answer {
-        self.with_connection(connection, |connection, _| connection.as_serving()?.refuse(request).map(|()| 0))
+    pub fn reset_request(&mut self, connection: Handle, request: Handle, reason: u32) -> Answer {
+        self.with_connection(connection, |connection, _| {
+            connection.as_serving()?.reset(request, reason.into()).map(|()| 0)
+        })
     }
 
     #[cfg(feature = "server")]
     pub fn has_failed(&mut self, connection: Handle, request: Handle) -> Answer {
-        self.with_connection(connection, |connection, _| {
-            Ok(i32::from(connection.as_serving()?.has_failed(request)?))
-        })
+        self.with_connection(connection, |connection, _| Ok(i32::from(connection.as_serving()?.has_failed(request)?)))
     }
 
     #[cfg(feature = "server")]
@@ -370,8 +366,10 @@ impl Engine {
         #[cfg(feature = "server")]
         {
             let mut bell = self.bell.lock().unwrap_or_else(PoisonError::into_inner);
-            // The host turns this connection itself.
-            bell.retain(|changed| *changed != handle);
+            // Most calls poll what they have woken of their own connection, and the host then takes its events.
+            if !connection.has_woken() && !connection.has_ready() {
+                bell.retain(|changed| *changed != handle);
+            }
             if !bell.is_empty() {
                 self.report.status |= STATUS_OTHERS;
             }

@@ -5,6 +5,8 @@ use crate::codec::{push_u16, write_headers};
 use crate::error::Failure;
 use crate::limits;
 use crate::table::Handle;
+#[cfg(feature = "server")]
+use crate::tasks::Bell;
 use bytes::Bytes;
 use http::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
@@ -59,6 +61,9 @@ struct State {
     /// The bytes that a splice has moved since the host last asked.
     #[cfg(feature = "server")]
     spliced_bytes: usize,
+    /// The connection that has this response, and where it is listed once its splice is over.
+    #[cfg(feature = "server")]
+    bell: Option<(Bell, Handle)>,
     /// Whether the request is in the list of ready ones.
     announced: bool,
     handle: Handle,
@@ -72,6 +77,17 @@ pub struct Exchange {
     ready: Ready,
     /// The bytes in `events` from which on no more are added, but for one frame.
     queue_bytes: usize,
+}
+
+/// How a splice goes.
+#[cfg(feature = "server")]
+#[derive(Debug, PartialEq, Eq)]
+pub struct SpliceProgress {
+    /// The bytes moved since the host last asked.
+    pub moved_bytes: usize,
+    pub is_over: bool,
+    /// Whether bytes wait that the client has not taken; otherwise its backend is waited for.
+    pub waits_for_client: bool,
 }
 
 /// The splice of a response into a response to a client.
@@ -141,6 +157,18 @@ impl Exchange {
         taken
     }
 
+    /// Takes a whole body, which is no longer than the host's input buffer, whether its queue has room or not.
+    #[cfg(feature = "server")]
+    pub fn write_whole(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        if !bytes.is_empty() {
+            state.body.push_back(Bytes::copy_from_slice(bytes));
+            state.body_bytes += bytes.len();
+        }
+        drop(state);
+        self.end(HeaderMap::new());
+    }
+
     /// Ends the request body.
     pub fn end(&self, trailers: HeaderMap) {
         let mut state = self.state();
@@ -207,20 +235,39 @@ impl Exchange {
         }
     }
 
-    /// Has the response of `source` follow what the host has written of this one's body.
+    /// Has the response of `source` follow what the host has written of this one's body. The connection of `source` is
+    /// listed in `bell` once the splice is over.
     #[cfg(feature = "server")]
-    pub fn splice(&self, source: Exchange) {
-        source.state().splice = Splice::Reading(None);
+    pub fn splice(&self, source: Exchange, bell: (Bell, Handle)) {
+        {
+            let mut state = source.state();
+            (state.splice, state.bell) = (Splice::Reading(None), Some(bell));
+        }
         let mut state = self.state();
         state.tail = Some(source);
         wake(&mut state.body_waker);
     }
 
-    /// The bytes that the splice of this response has moved since the last call, and whether more wait for the client.
+    /// How the splice into this exchange goes; None when there is none.
     #[cfg(feature = "server")]
-    pub fn splice_progress(&self) -> (usize, bool) {
-        let mut state = self.state();
-        (std::mem::take(&mut state.spliced_bytes), state.data_bytes > 0)
+    pub fn splice_progress(&self) -> Option<SpliceProgress> {
+        let source = self.state().tail.clone()?;
+        let mut state = source.state();
+        Some(SpliceProgress {
+            moved_bytes: std::mem::take(&mut state.spliced_bytes),
+            is_over: !matches!(state.splice, Splice::Reading(_)),
+            waits_for_client: state.data_bytes > 0,
+        })
+    }
+
+    /// Says that a splice of this response is over: what is left of it is the host's.
+    #[cfg(feature = "server")]
+    fn spliced(&self, state: &mut State, splice: Splice) {
+        state.splice = splice;
+        self.announce(state);
+        if let Some((bell, connection)) = state.bell.take() {
+            bell.lock().unwrap_or_else(PoisonError::into_inner).push_back(connection);
+        }
     }
 
     /// The next frame of a spliced response. The host gets the last event, too, because the request is over with it. It
@@ -248,8 +295,7 @@ impl Exchange {
                         _ => Poll::Ready(Some(Err(h2::Reason::CANCEL.into()))),
                     };
                     state.events.push_front(last);
-                    state.splice = Splice::Over;
-                    self.announce(&mut state);
+                    self.spliced(&mut state, Splice::Over);
                     return step;
                 }
                 Some(_) => {}
@@ -266,8 +312,7 @@ impl Exchange {
     fn end_splice(&self) {
         let mut state = self.state();
         if matches!(state.splice, Splice::Reading(_)) {
-            state.splice = Splice::None;
-            self.announce(&mut state);
+            self.spliced(&mut state, Splice::None);
         }
     }
 

@@ -189,8 +189,7 @@ pub extern "C" fn respond(connection: u32, request: u32, length: u32, has_body: 
     call(|engine| engine.respond(connection, request, length as usize, has_body == 1))
 }
 
-/// Gives a whole response to a client's request: a head of `head` bytes and a body of `body` bytes behind it. Answers how
-/// many bytes of the body were taken.
+/// Gives a whole response to a client's request: a head of `head` bytes and a body of `body` bytes behind it.
 #[cfg(feature = "server")]
 #[no_mangle]
 pub extern "C" fn respond_whole(connection: u32, request: u32, head: u32, body: u32) -> i32 {
@@ -206,12 +205,12 @@ pub extern "C" fn splice(client: u32, served: u32, backend: u32, request: u32) -
     call(|engine| engine.splice(client, served, backend, request))
 }
 
-/// Answers how the splice of a backend's response goes: twice the bytes moved since the last call, and 1 more when bytes
-/// wait for the client.
+/// Answers how the splice into the response to a client's request goes: four times the bytes moved since the last call, 2
+/// more when it is over, and 1 more when bytes wait for the client.
 #[cfg(feature = "server")]
 #[no_mangle]
-pub extern "C" fn splice_progress(backend: u32, request: u32) -> i32 {
-    call(|engine| engine.splice_progress(backend, request))
+pub extern "C" fn splice_progress(client: u32, served: u32) -> i32 {
+    call(|engine| engine.splice_progress(client, served))
 }
 
 /// Runs hyper on the next connection of which a call about another one woke tasks (`STATUS_OTHERS`). Answers its
@@ -236,11 +235,11 @@ pub extern "C" fn body_drop(connection: u32, request: u32) -> i32 {
     call(|engine| engine.drop_body(connection, request))
 }
 
-/// Ends a client's request of which nothing was processed. On HTTP/1.1 that closes the connection.
+/// Ends a client's request by a reset of its stream, for `reason` (RFC 9113 §7). On HTTP/1.1 that closes the connection.
 #[cfg(feature = "server")]
 #[no_mangle]
-pub extern "C" fn request_refuse(connection: u32, request: u32) -> i32 {
-    call(|engine| engine.refuse_request(connection, request))
+pub extern "C" fn request_reset(connection: u32, request: u32, reason: u32) -> i32 {
+    call(|engine| engine.reset_request(connection, request, reason))
 }
 
 /// Answers 1 when the client has ended its request before it was answered. Its last event, which says so, may stand

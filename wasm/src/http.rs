@@ -48,6 +48,11 @@ impl Open {
         self.tasks.set_bell(bell, connection);
     }
 
+    #[cfg(feature = "server")]
+    pub fn has_woken(&self) -> bool {
+        self.tasks.has_woken()
+    }
+
     pub fn protocol(&self) -> Protocol {
         self.protocol
     }

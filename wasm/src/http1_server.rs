@@ -270,9 +270,7 @@ impl Future for Responding {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Some(served) = &self.served else { return Poll::Pending };
         let shared = self.shared.clone();
-        served
-            .poll_response(context)
-            .map_ok(|response| response.map(|body| ResponseBody { body, shared }))
+        served.poll_response(context).map_ok(|response| response.map(|body| ResponseBody { body, shared }))
     }
 }
 

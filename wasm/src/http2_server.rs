@@ -19,7 +19,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 /// hyper's connection, shared with the task that drives it, so that it can be told to end.
-type Http2Connection = Rc<RefCell<http2::Connection<Io, Service, Spawner>>>;
+type Http2Connection = Rc<RefCell<http2::Connection<Io, Service, StreamSpawner>>>;
 
 /// The server of one connection.
 pub struct Http2Server {
@@ -36,7 +36,8 @@ const PIECE_BYTES: usize = 16 * 1024;
 impl Http2Server {
     /// Starts the server.
     pub fn start(wire: &Rc<RefCell<Wire>>, tasks: &Tasks, requests: &Rc<Requests>) -> Self {
-        let mut builder = http2::Builder::new(tasks.spawner());
+        let streams = StreamSpawner { spawner: tasks.spawner(), served: Rc::default() };
+        let mut builder = http2::Builder::new(streams.clone());
         builder
             .initial_stream_window_size(limits::CLIENT_STREAM_WINDOW_BYTES)
             .initial_connection_window_size(limits::CONNECTION_WINDOW_BYTES)
@@ -45,7 +46,7 @@ impl Http2Server {
             .max_send_buf_size(limits::REQUEST_QUEUE_BYTES)
             .max_pending_accept_reset_streams(limits::MAX_PENDING_RESETS)
             .max_local_error_reset_streams(limits::MAX_PENDING_RESETS);
-        let service = Service { requests: requests.clone(), spawner: tasks.spawner() };
+        let service = Service { requests: requests.clone(), streams };
         let connection = Rc::new(RefCell::new(builder.serve_connection(Io(wire.clone()), service)));
         let driver = Rc::<RefCell<Option<Waker>>>::default();
         let (driven, requests, wire) = (connection.clone(), requests.clone(), wire.clone());
@@ -92,7 +93,28 @@ const LAST_STREAM: u32 = 0x7fff_ffff;
 /// hyper's service: gives each request to the host and waits for its response.
 struct Service {
     requests: Rc<Requests>,
+    streams: StreamSpawner,
+}
+
+/// Starts hyper's task of each stream. hyper does so directly after it has called the service for that stream.
+#[derive(Clone)]
+struct StreamSpawner {
     spawner: Spawner,
+    /// The request whose task is started next.
+    served: Rc<RefCell<Option<Served>>>,
+}
+
+impl<F: Future<Output = ()> + 'static> hyper::rt::Executor<F> for StreamSpawner {
+    fn execute(&self, task: F) {
+        let Some(served) = self.served.borrow_mut().take() else { return self.spawner.spawn(task) };
+        let mut task = Box::pin(task);
+        // While the client's window is closed hyper looks at no body, and so would not see that the host has cancelled
+        // the request. A task that is dropped resets its stream (CANCEL).
+        self.spawner.spawn(poll_fn(move |context| match task.as_mut().poll(context) {
+            Poll::Pending => served.poll_cancelled(context),
+            Poll::Ready(()) => Poll::Ready(()),
+        }));
+    }
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {
@@ -105,8 +127,9 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let has_body = !body.is_end_stream();
         let served = self.requests.begin(head(&parts, has_body));
         if let (Some(served), true) = (&served, has_body) {
-            self.spawner.spawn(read_body(body, served.clone(), self.requests.clone()));
+            self.streams.spawner.spawn(read_body(body, served.clone(), self.requests.clone()));
         }
+        self.streams.served.borrow_mut().clone_from(&served);
         Responding { served, requests: self.requests.clone() }
     }
 }

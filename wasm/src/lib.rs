@@ -45,7 +45,7 @@ pub mod serving;
 mod sessions;
 mod suites;
 mod table;
-mod tasks;
+pub mod tasks;
 mod tls;
 mod upgrade;
 mod verifier;

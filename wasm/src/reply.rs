@@ -33,6 +33,7 @@ struct Reply {
     has_failed: bool,
     /// The reason for which the host has cancelled the request.
     cancelled: Option<h2::Reason>,
+    cancel_waker: Option<Waker>,
 }
 
 impl Served {
@@ -78,7 +79,18 @@ impl Served {
         let mut reply = self.reply.borrow_mut();
         reply.cancelled = Some(reason);
         wake(&mut reply.response_waker);
+        wake(&mut reply.cancel_waker);
         self.exchange.cancel();
+    }
+
+    /// Waits until the host has cancelled the request.
+    pub fn poll_cancelled(&self, context: &mut Context<'_>) -> Poll<()> {
+        let mut reply = self.reply.borrow_mut();
+        if reply.cancelled.is_some() {
+            return Poll::Ready(());
+        }
+        reply.cancel_waker = Some(context.waker().clone());
+        Poll::Pending
     }
 
     /// Why the host has cancelled the request; None while it has not.

@@ -1,7 +1,7 @@
 //! A client's connection: hyper's server for either protocol over a [`Wire`], and the requests under way.
 
 use crate::error::{Code, Failure};
-use crate::exchange::{Event, Exchange};
+use crate::exchange::{Event, Exchange, SpliceProgress};
 use crate::http1_server::Http1Server;
 use crate::http2_server::Http2Server;
 use crate::http_client::Protocol;
@@ -42,6 +42,10 @@ impl Serving {
 
     pub fn set_bell(&self, bell: Bell, connection: Handle) {
         self.tasks.set_bell(bell, connection);
+    }
+
+    pub fn has_woken(&self) -> bool {
+        self.tasks.has_woken()
     }
 
     pub fn protocol(&self) -> Protocol {
@@ -142,6 +146,13 @@ impl Serving {
         Ok(())
     }
 
+    /// Gives a whole response.
+    pub fn respond_whole(&mut self, request: Handle, head: &[u8], body: &[u8]) -> Result<(), Failure> {
+        self.respond(request, head, !body.is_empty())?;
+        self.requests.get(request)?.exchange.write_whole(body);
+        Ok(())
+    }
+
     /// Writes an informational response (RFC 9110 §15.2), which hyper's server has no way for. 100 lets the body of a
     /// request that waits for it come, and hyper writes it. On HTTP/2 no other goes out.
     pub fn inform(&mut self, request: Handle, head: &[u8]) -> Result<(), Failure> {
@@ -173,9 +184,15 @@ impl Serving {
     }
 
     /// Has the response of a backend follow what was written of a response's body.
-    pub fn splice(&mut self, request: Handle, source: Exchange) -> Result<(), Failure> {
-        self.requests.get(request)?.exchange.splice(source);
+    pub fn splice(&mut self, request: Handle, source: Exchange, bell: (Bell, Handle)) -> Result<(), Failure> {
+        self.requests.get(request)?.exchange.splice(source, bell);
         Ok(())
+    }
+
+    /// How that goes.
+    pub fn splice_progress(&self, request: Handle) -> Result<SpliceProgress, Failure> {
+        let progress = self.requests.get(request)?.exchange.splice_progress();
+        progress.ok_or_else(|| Failure::new(Code::WrongState, "no splice"))
     }
 
     /// Ends a response's body.
@@ -184,18 +201,9 @@ impl Serving {
         Ok(())
     }
 
-    /// Ends a request whose response cannot be completed: by a reset of its stream on HTTP/2, and on HTTP/1.1, which has
-    /// none, with the connection.
-    pub fn cancel(&mut self, request: Handle) -> Result<(), Failure> {
-        self.cancel_with(request, h2::Reason::INTERNAL_ERROR)
-    }
-
-    /// Ends a request of which nothing was processed, so that the client may send it again (RFC 9113 §8.7).
-    pub fn refuse(&mut self, request: Handle) -> Result<(), Failure> {
-        self.cancel_with(request, h2::Reason::REFUSED_STREAM)
-    }
-
-    fn cancel_with(&mut self, request: Handle, reason: h2::Reason) -> Result<(), Failure> {
+    /// Ends a request whose response will not be completed: by a reset of its stream on HTTP/2, for `reason`, and on
+    /// HTTP/1.1, which has none, with the connection.
+    pub fn reset(&mut self, request: Handle, reason: h2::Reason) -> Result<(), Failure> {
         self.requests.forget(request)?.cancel(reason);
         match self.server {
             Server::Http1(_) => self.close(),

@@ -91,8 +91,18 @@ impl Tasks {
     }
 
     /// Has `connection` listed in `bell` when one of its tasks is woken from now on.
+    #[cfg(feature = "server")]
     pub fn set_bell(&self, bell: Bell, connection: Handle) {
+        if self.has_woken() {
+            bell.lock().unwrap_or_else(PoisonError::into_inner).push_back(connection);
+        }
         *self.woken.bell.lock().unwrap_or_else(PoisonError::into_inner) = Some((bell, connection));
+    }
+
+    /// Whether tasks were woken that have not been polled since.
+    #[cfg(feature = "server")]
+    pub fn has_woken(&self) -> bool {
+        !self.woken.slots.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     /// Polls woken tasks until none is left.

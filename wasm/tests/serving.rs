@@ -333,7 +333,7 @@ fn calls_in_the_wrong_order_fail_and_write_nothing() {
     output(&mut connection);
     events(&mut connection);
     assert_eq!(wrong(connection.as_serving().unwrap().drop_body(request)), Err(Code::BadHandle));
-    assert!(connection.as_serving().unwrap().cancel(request).is_err());
+    assert!(connection.as_serving().unwrap().reset(request, h2::Reason::CANCEL).is_err());
     let mut plain = Connection::plain(Protocol::Http1);
     assert_eq!(wrong(plain.as_serving().map(|_| ())), Err(Code::WrongState));
 }

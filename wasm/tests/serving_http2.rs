@@ -199,10 +199,28 @@ fn a_refused_request_may_be_sent_again_and_counts_as_nothing() {
         let request = client.open().unwrap().request(&head("GET", "/", &[]), false).unwrap();
         shuttle(&mut client, &mut server);
         let (served, ..) = arrived(&mut server);
-        server.as_serving().unwrap().refuse(served).unwrap();
+        server.as_serving().unwrap().reset(served, h2::Reason::REFUSED_STREAM).unwrap();
         shuttle(&mut client, &mut server);
         assert_eq!(events(&mut client, request), ["failed StreamReset Nothing"]);
     }
+    assert_eq!((server.phase(), server.in_flight()), (Phase::Open, 0));
+}
+
+#[test]
+fn the_host_can_reset_a_request_whose_client_takes_nothing() {
+    let (mut client, mut server) = pair();
+    let request = client.open().unwrap().request(&head("GET", "/", &[]), false).unwrap();
+    shuttle(&mut client, &mut server);
+    let (served, ..) = arrived(&mut server);
+    server.as_serving().unwrap().respond(served, &[200, 0, 0, 0], true).unwrap();
+    let chunk = vec![b'x'; limits::REQUEST_QUEUE_BYTES];
+    while server.write(served, &chunk).unwrap() > 0 {
+        shuttle(&mut client, &mut server);
+    }
+    server.as_serving().unwrap().reset(served, h2::Reason::CANCEL).unwrap();
+    shuttle(&mut client, &mut server);
+    let seen = events(&mut client, request);
+    assert_eq!(seen.last().map(String::as_str), Some("failed StreamReset Maybe"));
     assert_eq!((server.phase(), server.in_flight()), (Phase::Open, 0));
 }
 

@@ -3,9 +3,10 @@
 mod peer;
 
 use lasthop_tls::connection::{Connection, Phase};
-use lasthop_tls::exchange::Event;
+use lasthop_tls::exchange::{Event, SpliceProgress};
 use lasthop_tls::http_client::Protocol;
 use lasthop_tls::limits;
+use lasthop_tls::tasks::Bell;
 use peer::head;
 
 /// A client's request, and the request to a backend whose response it gets: the connections and the handles.
@@ -36,7 +37,7 @@ fn spliced(response: &[u8], start: &[u8]) -> Spliced {
     client.as_serving().unwrap().respond(served, &[200, 0, 0, 0], true).unwrap();
     client.write(served, start).unwrap();
     let source = backend.source(request).unwrap();
-    client.as_serving().unwrap().splice(served, source).unwrap();
+    client.as_serving().unwrap().splice(served, source, (Bell::default(), 1)).unwrap();
     Spliced { client, served, backend, request }
 }
 
@@ -128,19 +129,20 @@ fn trailers_go_through_the_host() {
 #[test]
 fn the_host_can_ask_how_it_goes() {
     let response = b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\nabc";
-    let Spliced { mut client, mut backend, request, .. } = spliced(response, b"");
-    let progress = |backend: &mut Connection| backend.source(request).unwrap().splice_progress();
+    let Spliced { mut client, served, mut backend, .. } = spliced(response, b"");
+    let progress = |client: &mut Connection| client.as_serving().unwrap().splice_progress(served).unwrap();
+    let expected = |moved_bytes, is_over, waits_for_client| SpliceProgress { moved_bytes, is_over, waits_for_client };
     output(&mut client);
-    assert_eq!(progress(&mut backend), (3, false));
-    assert_eq!(progress(&mut backend), (0, false));
-    backend.feed(&[b'x'; 90_000]);
+    assert_eq!(progress(&mut client), expected(3, false, false));
+    assert_eq!(progress(&mut client), expected(0, false, false));
+    backend.feed(&[b'x'; 99_997]);
     client.turn();
     backend.turn();
-    let (moved, waits) = progress(&mut backend);
-    assert!(moved < 90_000 && waits, "{moved}");
+    let first = progress(&mut client);
+    assert!(first.moved_bytes < 99_997 && first.waits_for_client && !first.is_over, "{first:?}");
     for _ in 0..4 {
         output(&mut client);
         backend.turn();
     }
-    assert_eq!(progress(&mut backend), (90_000 - moved, false));
+    assert!(client.as_serving().unwrap().splice_progress(served).is_err(), "it is over");
 }

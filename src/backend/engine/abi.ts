@@ -47,11 +47,11 @@ export interface ServerExports {
   respond(connection: number, request: number, length: number, hasBody: number): number;
   respond_whole(connection: number, request: number, headLength: number, bodyLength: number): number;
   splice(client: number, served: number, backend: number, request: number): number;
-  splice_progress(backend: number, request: number): number;
+  splice_progress(client: number, served: number): number;
   next_changed(): number;
   inform(connection: number, request: number, length: number): number;
   body_drop(connection: number, request: number): number;
-  request_refuse(connection: number, request: number): number;
+  request_reset(connection: number, request: number, reason: number): number;
   request_failed(connection: number, request: number): number;
   release(connection: number): number;
   retire(connection: number): number;
@@ -79,7 +79,7 @@ export type StatusExports = Pick<
 > &
   Pick<
     ServerExports,
-    "respond" | "respond_whole" | "inform" | "body_drop" | "request_refuse" | "request_failed" | "release" | "retire"
+    "respond" | "respond_whole" | "inform" | "body_drop" | "request_reset" | "request_failed" | "release" | "retire"
   >;
 
 /** The numbers of ciphers (`wasm/src/cipher.rs`). A set of ciphers is the sum of their numbers. */
@@ -95,7 +95,7 @@ export const PHASE = { handshaking: 0, awaitingVerdict: 1, completing: 2, open: 
 /** The bits of a status that hold the phase. */
 export const PHASE_MASK = 7;
 /** The other bits of a status. */
-export const STATUS = { output: 8, ready: 16, accepts: 32, http2: 64, draining: 128 } as const;
+export const STATUS = { output: 8, ready: 16, accepts: 32, http2: 64, draining: 128, others: 256 } as const;
 
 /** The kinds of events that `response_next` answers; 0: there is no event. */
 export const EVENT = {
@@ -108,6 +108,12 @@ export const EVENT = {
   failed: 7,
   answered: 8,
 } as const;
+
+/** The answer of `splice_progress`: a bit for each of these, and above them the bytes moved. */
+export const SPLICE = { waitsForClient: 1, over: 2, movedShift: 2 } as const;
+
+/** Reasons of resets (RFC 9113 §7). */
+export const RESET = { internalError: 2, refusedStream: 7, cancel: 8 } as const;
 
 /** Numbers of `wasm/src/witness.rs`: the kinds of questions, the kinds of names in them, and the answer that accepts. */
 export const WITNESS = { judge: 1, verifySignatures: 2, noName: 0, dnsName: 1, address: 2, accepted: 1 } as const;

@@ -21,9 +21,9 @@ const START_MS = 10;
 export class Exchange implements InFlightRequest, SendingExchange, StreamedExchange {
   /** Resolves with the response once its head, and a start of its body, have come. */
   readonly response: Promise<ExchangeResponse>;
-  readonly #pump: Pump;
+  readonly pump: Pump;
   /** The request's number in the module. */
-  readonly #number: number;
+  readonly number: number;
   readonly #options: RequestOptions;
   /** Sends the request's body, or the bytes of an upgraded connection. */
   readonly #upload: Upload;
@@ -41,24 +41,24 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
   /** Throws a ConnectionError when the request cannot start. */
   constructor(pump: Pump, request: RequestHead, hasBody: boolean, options: RequestOptions) {
     const { module } = pump;
-    this.#pump = pump;
+    this.pump = pump;
     this.#options = options;
     const writer = new Writer(module.instance.input);
     writer.short(request.method);
     writer.short(request.authority);
     writer.short(request.path);
     writer.headers(request.headers);
-    this.#number = module.call((wasm) => wasm.request(module.handle, writer.length, hasBody ? 1 : 0));
-    if (this.#number < 0) throw module.instance.failure();
+    this.number = module.call((wasm) => wasm.request(module.handle, writer.length, hasBody ? 1 : 0));
+    if (this.number < 0) throw module.instance.failure();
     const announced = hasBody ? announcedLength(request.headers) : null;
-    this.#upload = new Upload(pump, this.#number, announced, this);
+    this.#upload = new Upload(pump, this.number, announced, this);
     const pending = Promise.withResolvers<ExchangeResponse>();
     this.#pending = pending;
     this.response = pending.promise;
     this.#trailers.promise.catch(() => undefined); // The response and its body report the same failure.
     options.signal?.addEventListener("abort", this.#onAbort, { once: true });
     this.#startLimit();
-    pump.add(this.#number, this);
+    pump.add(this.number, this);
   }
 
   readonly #onAbort = (): void => {
@@ -77,6 +77,16 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
     this.#wake();
   }
 
+  /** Whether the first bytes of the body, which were taken with the head, are still to be taken. */
+  get hasStart(): boolean {
+    return this.#start?.hasBytes ?? false;
+  }
+
+  /** How long the backend may send nothing of a body that somebody waits for, in milliseconds. */
+  get bodyIdleMs(): number | undefined {
+    return this.#options.bodyIdleMs;
+  }
+
   /** Takes the next bytes of the body. After "nothing", wait for {@link changed}. */
   take(): TakenBytes {
     const bytes = this.#start?.take() ?? null;
@@ -85,7 +95,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
       if (this.#end === "ended") return { kind: "end" };
       if (this.#end !== "open") return { kind: "failed", error: this.#end };
       const event = this.#takeEvent();
-      if (event === EVENT.data) return { kind: "data", bytes: this.#pump.module.instance.output.slice() };
+      if (event === EVENT.data) return { kind: "data", bytes: this.pump.module.instance.output.slice() };
       if (event === 0 && this.#end === "open") return { kind: "nothing" };
     }
   }
@@ -126,14 +136,14 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
 
   /** Called after taking: the module may now read on. */
   resumeReading(): void {
-    if (this.#end === "open") this.#pump.schedule();
+    if (this.#end === "open") this.pump.schedule();
   }
 
   /** Cancels the exchange: by RST_STREAM on HTTP/2, by closing the connection on HTTP/1.1. */
   cancel(reason: ConnectionError): void {
     if (this.#end !== "open") return;
     this.#finish(reason);
-    this.#pump.cancel(this.#number);
+    this.pump.cancel(this.number);
   }
 
   /** Starts the time limit, or starts it anew. */
@@ -157,7 +167,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
     while (this.#end === "open") {
       const event = this.#takeEvent();
       if (event === 0) return;
-      const reader = new Reader(this.#pump.module.instance.output);
+      const reader = new Reader(this.pump.module.instance.output);
       if (event === EVENT.informational) {
         this.#options.onInformational?.(reader.u16(), reader.headers());
       } else if (event === EVENT.head) {
@@ -171,7 +181,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
     if (isUpgrade || this.#options.limit?.to === "head") clearTimeout(this.#limitTimer);
     this.#start = new ResponseStart(status, headers);
     if (isUpgrade) {
-      const upgrade = upgradedStream(this, this.#pump);
+      const upgrade = upgradedStream(this, this.pump);
       this.#pending?.resolve({ status, headers, body: null, trailers: null, upgrade });
       this.#pending = null;
       return;
@@ -187,7 +197,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
     while (start.hasRoom && this.#end === "open") {
       const event = this.#takeEvent();
       if (event === 0) break;
-      if (event === EVENT.data) start.push(this.#pump.module.instance.output);
+      if (event === EVENT.data) start.push(this.pump.module.instance.output);
     }
     this.resumeReading();
     if (start.isEnough) this.#handOver();
@@ -207,14 +217,14 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
 
   /** Takes one event from the module and finishes the exchange where that event ends it; answers the event's kind. */
   #takeEvent(): number {
-    const { module, endReason } = this.#pump;
+    const { module, endReason } = this.pump;
     const { instance, handle } = module;
     if (instance.trapped !== null) return this.#finish(instance.trapped);
-    let event = module.call((wasm) => wasm.response_next(handle, this.#number));
+    let event = module.call((wasm) => wasm.response_next(handle, this.number));
     if (event === 0 && endReason !== null) {
       // The connection is over, but what it received may not all have come up to the queue.
       module.call((wasm) => wasm.turn(handle));
-      event = module.call((wasm) => wasm.response_next(handle, this.#number));
+      event = module.call((wasm) => wasm.response_next(handle, this.number));
     }
     if (event === EVENT.trailers) {
       this.#receivedTrailers = trailerFields(new Reader(instance.output).headers());
@@ -233,7 +243,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
     this.#end = end;
     clearTimeout(this.#limitTimer);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
-    this.#pump.remove(this.#number);
+    this.pump.remove(this.number);
     if (end === "ended") {
       this.#trailers.resolve(this.#receivedTrailers);
       this.#handOver();

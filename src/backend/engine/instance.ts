@@ -17,6 +17,8 @@ export class Instance {
   /** As {@link Runtime.soon}. */
   readonly soon: EngineRuntime["soon"];
   readonly spareBuffers = new SpareBuffers();
+  /** Called when a call about one connection has given another one work. */
+  onOthers: (() => void) | null = null;
   readonly #inputPointer: number;
   readonly #reportPointer: number;
   readonly inputCapacity: number;

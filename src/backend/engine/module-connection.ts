@@ -24,6 +24,7 @@ export class ModuleConnection {
     const isOtherPhase = ((status ^ this.#status) & PHASE_MASK) !== 0;
     this.#status = status;
     if (isOtherPhase) this.#phaseChange.wake();
+    if ((status & STATUS.others) !== 0) this.instance.onOthers?.();
     return answer;
   }
 

@@ -19,8 +19,16 @@ export interface SendingExchange {
   onBodyMoved(): void;
   /** Cancels the exchange. */
   cancel(reason: ConnectionError): void;
-  /** Called when a wait for room in the module's queue begins, with the bytes that wait, and when it ends. */
-  readonly onRoomWait?: { began(bytes: number): void; ended(): void } | undefined;
+  /** Called about waits for room in the module's queue. */
+  readonly onRoomWait?: RoomWait | undefined;
+}
+
+/** Callbacks for the waits in which the receiver of a body takes nothing. */
+export interface RoomWait {
+  /** Called when a wait for the receiver to take so many bytes begins. */
+  began(bytes: number): void;
+  /** Called when it ends, because the receiver has taken some; `bytes` are those that `began` was not told of. */
+  ended(bytes: number): void;
 }
 
 /** The connection on which a body is sent, as its upload needs it. */
@@ -96,7 +104,7 @@ export class Upload {
       const { onRoomWait } = this.#exchange;
       onRoomWait?.began(bytes.length - at);
       await room;
-      onRoomWait?.ended();
+      onRoomWait?.ended(0);
     }
     return this.#exchange.isOpen;
   }

@@ -32,12 +32,20 @@ export interface StreamedExchange {
 /** The body as a stream. Nothing is taken from the module before somebody reads, so an unread body stops the backend. */
 export function responseBody(exchange: StreamedExchange): ReadableStream<Uint8Array> {
   const source = new ResponseBody(exchange);
-  return new ReadableStream({
+  const stream: ReadableStream<Uint8Array> = new ReadableStream({
     type: "bytes",
     pull: (controller) => source.pull(controller),
     cancel: () => source.cancel(),
   });
+  SOURCES.set(stream, exchange);
+  return stream;
 }
+
+const SOURCES = new WeakMap<ReadableStream, StreamedExchange>();
+
+/** The exchange whose body `stream` is, while nobody has read from it; undefined for any other stream. */
+export const sourceOf = (stream: ReadableStream): StreamedExchange | undefined =>
+  stream.locked ? undefined : SOURCES.get(stream);
 
 class ResponseBody {
   readonly #exchange: StreamedExchange;

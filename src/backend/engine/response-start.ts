@@ -47,6 +47,11 @@ export class ResponseStart {
     this.#length += bytes.length;
   }
 
+  /** Whether kept bytes are still to be taken. */
+  get hasBytes(): boolean {
+    return this.#piece !== null || this.#chunks.length > 0;
+  }
+
   /** Takes the next kept bytes; null when all were taken. */
   take(): Uint8Array<ArrayBuffer> | null {
     const piece = this.#piece;

@@ -3,18 +3,18 @@ import { type ExchangeResponse, type HeaderList, SWITCHING_PROTOCOLS } from "../
 import { trailerFields } from "../framing.ts";
 import { RequestAbort } from "../request-signal.ts";
 import type { ByteStream } from "../runtime.ts";
-import { EVENT, type StatusExports } from "./abi.ts";
+import { EVENT, RESET, type StatusExports } from "./abi.ts";
 import { Reader, Writer } from "./codec.ts";
 import { ConnectionError } from "./errors.ts";
-import { Upload } from "./request-body.ts";
-import { responseBody, type StreamedExchange, type TakenBytes } from "./response-body.ts";
+import { Exchange } from "./exchange.ts";
+import { type RoomWait, Upload } from "./request-body.ts";
+import { responseBody, sourceOf, type StreamedExchange, type TakenBytes } from "./response-body.ts";
 import { ServedHead } from "./served-head.ts";
 import { upgradedClient } from "./served-upgrade.ts";
+import { splice } from "./splice.ts";
 import type { ServingConnection } from "./serving-connection.ts";
 import { Wakeup } from "./wakeup.ts";
 
-/** The most of a body that is given to the module together with its head; its queue has room for as much. */
-const WHOLE_BYTES = 64 * 1024;
 const CONTINUE = 100;
 
 /** Callbacks of a request's host. */
@@ -23,8 +23,8 @@ export interface ServedRequestHooks {
   readonly onOver: () => void;
   /** Called when a wait for bytes of the request's body begins, and when it ends with so many bytes. */
   readonly onBodyWait?: { began(): void; ended(bytes: number): void };
-  /** Called when the client is waited for to take so many bytes of the response, and when it has taken some. */
-  readonly onRoomWait?: { began(bytes: number): void; ended(): void };
+  /** Called about the waits in which the client takes nothing of the response. */
+  readonly onRoomWait?: RoomWait;
 }
 
 /** One request on a client's connection. */
@@ -41,6 +41,8 @@ export class ServedRequest implements StreamedExchange {
   #trailers: Pick<PromiseWithResolvers<HeaderList>, "promise" | "resolve"> | null = null;
   #receivedTrailers: HeaderList = [];
   #upload: Upload | null = null;
+  /** The backend's response that the module passes on. */
+  #source: Exchange | null = null;
   /** How the request's message stands: not read to its end yet, ended, or why it never will be. */
   #message: "open" | "ended" | ConnectionError = "open";
   #isDropped = false;
@@ -163,7 +165,7 @@ export class ServedRequest implements StreamedExchange {
     if (head === null) return this.cut();
     const bytes = isHead || body === null ? NO_BODY : body instanceof Uint8Array && trailers === null ? body : null;
     if (!isLast && this.#message === "open" && this.#body?.locked !== true) this.dropBody();
-    if (bytes !== null && bytes.length <= WHOLE_BYTES && head + bytes.length <= instance.inputCapacity) {
+    if (bytes !== null && head + bytes.length <= instance.inputCapacity) {
       // dropBody() has called the module, which leaves its input as it is.
       instance.input.set(bytes, head);
       if (body instanceof ReadableStream) void body.cancel().catch(() => undefined); // HEAD: nobody reads the body.
@@ -175,8 +177,35 @@ export class ServedRequest implements StreamedExchange {
     this.#upload = this.#newUpload();
     this.#connection.schedule();
     if (body === null) return;
-    const sending = this.#upload.sendBody(body, trailers === null ? undefined : () => trailers);
+    const source = body instanceof ReadableStream ? sourceOf(body) : undefined;
+    const sending =
+      source instanceof Exchange && source.pump.module.instance === instance
+        ? this.#passOn(source, trailers)
+        : this.#upload.sendBody(body, trailers === null ? undefined : () => trailers);
     void sending.then(() => (this.#isSent = true));
+  }
+
+  /** Has the module itself pass on what is left of a backend's response. */
+  async #passOn(source: Exchange, trailers: Promise<HeaderList> | null): Promise<void> {
+    const { module } = this.#connection;
+    this.#source = source;
+    // The first bytes came with the head.
+    while (source.hasStart) {
+      const taken = source.take();
+      if (taken.kind !== "data" || !(await this.write(taken.bytes))) break;
+    }
+    if (!this.#isOver) await splice(source, this.#connection, this.#number, this.hooks?.onRoomWait);
+    if (this.#isOver) return;
+    // The client's side has the whole body. The trailers are read here, where forbidden ones are left out.
+    let end = source.take();
+    for (; end.kind === "nothing"; end = source.take()) await source.changed();
+    if (end.kind !== "end") return this.cut();
+    const fields = (await trailers) ?? [];
+    const writer = new Writer(module.instance.input);
+    writer.headers(fields);
+    // A response without trailers has ended already, and its request may be over.
+    this.#connection.call((wasm) => wasm.request_end(module.handle, this.#number, writer.length));
+    this.#connection.schedule();
   }
 
   /** Changes the protocol; answers the client's side of the upgraded connection. */
@@ -278,14 +307,17 @@ export class ServedRequest implements StreamedExchange {
 
   /** Refuses a request that nothing was done for. On HTTP/2 its client may send it again (RFC 9113 §8.7). */
   refuse(): void {
-    this.#connection.call((wasm) => wasm.request_refuse(this.#connection.module.handle, this.#number));
+    const { handle } = this.#connection.module;
+    this.#connection.call((wasm) => wasm.request_reset(handle, this.#number, RESET.refusedStream));
     this.#over(new ConnectionError("cancelled", "the request was refused", { sent: "nothing" }));
   }
 
-  /** Ends the request at once, and on HTTP/1.1 its connection. */
-  cut(): void {
+  /** Ends the request at once, and on HTTP/1.1 its connection. `reason` is what an HTTP/2 client is told. */
+  cut(reason: "broken" | "late" = "broken"): void {
     if (this.#isOver) return;
-    this.#connection.call((wasm) => wasm.request_cancel(this.#connection.module.handle, this.#number));
+    const { handle } = this.#connection.module;
+    const code = reason === "broken" ? RESET.internalError : RESET.cancel;
+    this.#connection.call((wasm) => wasm.request_reset(handle, this.#number, code));
     this.#over(new ConnectionError("cancelled", "the response could not be completed", { sent: "maybe" }));
   }
 
@@ -368,6 +400,7 @@ export class ServedRequest implements StreamedExchange {
     this.#isOver = true;
     this.#upload?.wake();
     this.#upload?.cancelSource();
+    this.#source?.cancel(new ConnectionError("cancelled", "the client has left", { sent: "maybe" }));
     this.hooks?.onOver();
     if (this.#message !== "open") this.#connection.forget(this.#number);
   }

@@ -58,8 +58,7 @@ export class Http2Client implements ClientHandler, SocketOwner {
     const { answering, limits, paces } = this.#options;
     if (this.#working >= limits.maxStreams) return request.refuse();
     const client = this.#client;
-    const pace = paces.begin(client, () => request.cut());
-    const { upload, download } = pace;
+    const pace = paces.begin(client, () => request.cut("late"));
     const underWay: StreamUnderWay = {
       request,
       pace,
@@ -73,14 +72,16 @@ export class Http2Client implements ClientHandler, SocketOwner {
     request.hooks = {
       onOver: () => {
         this.#underWay.delete(underWay);
-        upload.waitEnded(0);
-        download.waitEnded(0);
+        pace.end();
         over.resolve();
         client.requestEnded();
       },
-      onRoomWait: { began: (bytes) => download.waitBegan(bytes), ended: () => download.waitEnded(0) },
+      onRoomWait: {
+        began: (bytes) => pace.download.waitBegan(bytes),
+        ended: (bytes) => pace.download.waitEnded(bytes),
+      },
       ...(request.head.hasBody && {
-        onBodyWait: { began: () => upload.waitBegan(0), ended: (bytes) => upload.waitEnded(bytes) },
+        onBodyWait: { began: () => pace.upload.waitBegan(0), ended: (bytes) => pace.upload.waitEnded(bytes) },
       }),
     };
     client.requestBegan();
@@ -104,10 +105,10 @@ export class Http2Client implements ClientHandler, SocketOwner {
     const { limits } = this.#options;
     if (this.#socket.waitedMs(nowMs) > limits.sendMs) return this.#socket.destroy();
     for (const underWay of this.#underWay) {
-      const { request } = underWay;
+      const { request, pace } = underWay;
       if (request.isSent) underWay.sentSinceMs ??= nowMs;
-      const isUnsent = underWay.sentSinceMs !== null && nowMs - underWay.sentSinceMs > limits.sendMs;
-      if (isUnsent || (nowMs > underWay.messageByMs && !request.isMessageEnded)) request.cut();
+      const untakenMs = nowMs - (underWay.sentSinceMs ?? pace.untakenSinceMs ?? nowMs);
+      if (untakenMs > limits.sendMs || (nowMs > underWay.messageByMs && !request.isMessageEnded)) request.cut("late");
     }
     if (this.#underWay.size > 0) return;
     const waitedMs = nowMs - this.#sinceMs;

@@ -65,6 +65,17 @@ export class Pace implements RequestClient {
     this.#paces = paces;
   }
 
+  /** Says that both bodies have ended. */
+  end(): void {
+    this.#upload?.waitEnded(0);
+    this.#download?.waitEnded(0);
+  }
+
+  /** The time since which the client has taken nothing that waits for it; null when nothing does. */
+  get untakenSinceMs(): number | null {
+    return this.#download?.waitingSinceMs ?? null;
+  }
+
   get upload(): Direction {
     return (this.#upload ??= new Direction(this.#paces, this.cut, 0));
   }
@@ -101,6 +112,11 @@ class Direction {
     this.#paces = paces;
     this.#cut = cut;
     this.#uncountedMs = uncountedMs;
+  }
+
+  /** The time since which the client is waited for; null when it is not. */
+  get waitingSinceMs(): number | null {
+    return this.#sinceMs;
   }
 
   /** The time since which the client has kept the body waiting, as if all waits were one; null when it does not wait. */

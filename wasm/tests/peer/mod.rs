@@ -194,7 +194,7 @@ pub fn shuttle(connection: &mut Connection, peer: &mut Peer, piece: usize) -> us
 
 /// A connection with an accepted chain, and its peer.
 pub fn opened(config: &Rc<Config>, server: &Arc<ServerConfig>, piece: usize) -> (Connection, Peer) {
-    let mut connection = Connection::tls(&config, SNI).unwrap();
+    let mut connection = Connection::tls(config, SNI).unwrap();
     let mut peer = Peer::new(server.clone());
     shuttle(&mut connection, &mut peer, piece);
     assert_eq!(connection.phase(), Phase::AwaitingVerdict);
