@@ -12,16 +12,10 @@ import { connect } from "node:tls";
 import { Pool } from "undici";
 import { SNI } from "./cluster.ts";
 
-/** The fields that end at a hop (RFC 9110 §7.6.1). */
-const HOP_BY_HOP = new Set([
-  "connection",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
+/** The fields that end at a hop (RFC 9110 §7.6.1), and `host`, which undici would take for the name in the certificate. */
+const NOT_PASSED = new Set(
+  "connection,host,keep-alive,proxy-connection,te,trailer,transfer-encoding,upgrade".split(","),
+);
 
 const [kind, port, backendPort, caFile = ""] = process.argv.slice(2);
 const backend = { ca: readFileSync(caFile, "utf8"), servername: SNI };
@@ -31,7 +25,7 @@ else passThrough();
 function serveProxy(): void {
   const pool = new Pool(`https://127.0.0.1:${backendPort}`, { connect: backend, connections: 64, pipelining: 1 });
   const server = createHttpServer((request, response) => {
-    const headers = Object.entries(request.headers).filter(([name]) => !HOP_BY_HOP.has(name));
+    const headers = Object.entries(request.headers).filter(([name]) => !NOT_PASSED.has(name));
     const { method = "GET", url = "/" } = request;
     const hasBody = method !== "GET" && method !== "HEAD";
     pool.stream(
@@ -42,7 +36,7 @@ function serveProxy(): void {
         body: hasBody ? request : null,
       },
       ({ statusCode, headers: fields }) => {
-        const passed = Object.entries(fields).filter(([name, value]) => value !== undefined && !HOP_BY_HOP.has(name));
+        const passed = Object.entries(fields).filter(([name, value]) => value !== undefined && !NOT_PASSED.has(name));
         response.writeHead(statusCode, Object.fromEntries(passed) as Record<string, string>);
         return response;
       },

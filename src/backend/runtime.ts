@@ -32,7 +32,7 @@ export class DialError extends Error {
  * record costs up to ten times as much.
  */
 export interface RuntimeAead {
-  /** The ciphers that the runtime has, perhaps none. */
+  /** The ciphers that the runtime has, perhaps none; the one that is quicker for large records comes first. */
   readonly ciphers: readonly Cipher[];
   /** Copies a key (16 or 32 bytes for AES-GCM, 32 for ChaCha20-Poly1305) and answers a handle. */
   newKey(cipher: Cipher, key: Uint8Array): number;

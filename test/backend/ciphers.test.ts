@@ -20,6 +20,7 @@ it("every order has both ciphers", () => {
 describe("a runtime decides the order unless it has both ciphers", () => {
   it.each<[string, readonly Cipher[], Cipher | undefined]>([
     ["both", BOTH, undefined],
+    ["both, ChaCha20-Poly1305 the quicker one, as Deno", BOTH.toReversed(), "chacha20-poly1305"],
     ["AES-GCM alone, as Bun", ["aes-gcm"], "aes-gcm"],
     ["ChaCha20-Poly1305 alone", ["chacha20-poly1305"], "chacha20-poly1305"],
     ["neither", [], "chacha20-poly1305"],

@@ -24,15 +24,15 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
   readonly pump: Pump;
   /** The request's number in the module. */
   readonly number: number;
-  readonly #options: RequestOptions;
+  readonly options: RequestOptions;
   /** Sends the request's body, or the bytes of an upgraded connection. */
   readonly #upload: Upload;
   readonly #trailers = Promise.withResolvers<HeaderList>();
   readonly #reader = new Wakeup();
   /** Settles {@link response}; null once it is settled. */
   #pending: Omit<PromiseWithResolvers<ExchangeResponse>, "promise"> | null;
-  /** Null until the head has come. */
-  #start: ResponseStart | null = null;
+  /** The head, and what has come of the body with it; null until the head has come. */
+  start: ResponseStart | null = null;
   #startTimer: ReturnType<typeof setTimeout> | undefined;
   #receivedTrailers: HeaderList = [];
   #limitTimer: ReturnType<typeof setTimeout> | undefined;
@@ -42,7 +42,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
   constructor(pump: Pump, request: RequestHead, hasBody: boolean, options: RequestOptions) {
     const { module } = pump;
     this.pump = pump;
-    this.#options = options;
+    this.options = options;
     const writer = new Writer(module.instance.input);
     writer.short(request.method);
     writer.short(request.authority);
@@ -72,24 +72,14 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
 
   /** Called by the pump: takes the head and the start of the body, and wakes whoever waits for more or for room. */
   notify(): void {
-    if (this.#pending !== null && this.#start === null) this.#takeHead();
+    if (this.#pending !== null && this.start === null) this.#takeHead();
     else if (this.#pending !== null) this.#takeStart();
     this.#wake();
   }
 
-  /** Whether the first bytes of the body, which were taken with the head, are still to be taken. */
-  get hasStart(): boolean {
-    return this.#start?.hasBytes ?? false;
-  }
-
-  /** How long the backend may send nothing of a body that somebody waits for, in milliseconds. */
-  get bodyIdleMs(): number | undefined {
-    return this.#options.bodyIdleMs;
-  }
-
   /** Takes the next bytes of the body. After "nothing", wait for {@link changed}. */
   take(): TakenBytes {
-    const bytes = this.#start?.take() ?? null;
+    const bytes = this.start?.take() ?? null;
     if (bytes !== null) return { kind: "data", bytes };
     for (;;) {
       if (this.#end === "ended") return { kind: "end" };
@@ -110,7 +100,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
    * only while a reader waits, so a slow client is never taken for a silent backend.
    */
   async bodyChanged(): Promise<void> {
-    const { bodyIdleMs } = this.#options;
+    const { bodyIdleMs } = this.options;
     if (bodyIdleMs === undefined) return this.changed();
     const onStall = (): void =>
       this.cancel(new ConnectionError("stalled", `nothing for ${bodyIdleMs} ms`, { sent: "maybe" }));
@@ -121,12 +111,12 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
 
   /** Called when the request's body has moved: a limit to the head starts anew. */
   onBodyMoved(): void {
-    if (this.#pending !== null && this.#start === null && this.#options.limit?.to === "head") this.#startLimit();
+    if (this.#pending !== null && this.start === null && this.options.limit?.to === "head") this.#startLimit();
   }
 
   /** Sends the whole request body; a body that cannot be read cancels the request. */
   upload(body: RequestBody): Promise<void> {
-    return this.#upload.sendBody(body, this.#options.trailers);
+    return this.#upload.sendBody(body, this.options.trailers);
   }
 
   /** As {@link Upload.write}. */
@@ -148,7 +138,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
 
   /** Starts the time limit, or starts it anew. */
   #startLimit(): void {
-    const { limit } = this.#options;
+    const { limit } = this.options;
     if (limit === undefined || limit === null) return;
     clearTimeout(this.#limitTimer);
     const missing = limit.to === "head" ? "response head" : "whole response";
@@ -169,7 +159,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
       if (event === 0) return;
       const reader = new Reader(this.pump.module.instance.output);
       if (event === EVENT.informational) {
-        this.#options.onInformational?.(reader.u16(), reader.headers());
+        this.options.onInformational?.(reader.u16(), reader.headers());
       } else if (event === EVENT.head) {
         return this.#onHead(reader.u16(), reader.headers());
       }
@@ -178,8 +168,8 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
 
   #onHead(status: number, headers: HeaderList): void {
     const isUpgrade = status === SWITCHING_PROTOCOLS;
-    if (isUpgrade || this.#options.limit?.to === "head") clearTimeout(this.#limitTimer);
-    this.#start = new ResponseStart(status, headers);
+    if (isUpgrade || this.options.limit?.to === "head") clearTimeout(this.#limitTimer);
+    this.start = new ResponseStart(status, headers);
     if (isUpgrade) {
       const upgrade = upgradedStream(this, this.pump);
       this.#pending?.resolve({ status, headers, body: null, trailers: null, upgrade });
@@ -192,7 +182,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
 
   /** Takes what has come of the body's start, and hands the response over when that is enough. */
   #takeStart(): void {
-    const start = this.#start;
+    const start = this.start;
     if (start === null) return;
     while (start.hasRoom && this.#end === "open") {
       const event = this.#takeEvent();
@@ -204,7 +194,7 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
   }
 
   #handOver(): void {
-    const start = this.#start;
+    const start = this.start;
     if (this.#pending === null || start === null) return;
     const { status, headers } = start;
     clearTimeout(this.#startTimer);
@@ -242,20 +232,20 @@ export class Exchange implements InFlightRequest, SendingExchange, StreamedExcha
     if (this.#end !== "open") return 0;
     this.#end = end;
     clearTimeout(this.#limitTimer);
-    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.options.signal?.removeEventListener("abort", this.#onAbort);
     this.pump.remove(this.number);
     if (end === "ended") {
       this.#trailers.resolve(this.#receivedTrailers);
       this.#handOver();
     } else {
       clearTimeout(this.#startTimer);
-      this.#pending?.reject(this.#start === null ? end : end.asIncomplete());
+      this.#pending?.reject(this.start === null ? end : end.asIncomplete());
       this.#pending = null;
       this.#trailers.reject(end);
     }
     this.#wake();
     this.#upload.cancelSource();
-    this.#options.onEnd?.();
+    this.options.onEnd?.();
     return 0;
   }
 }

@@ -101,10 +101,9 @@ export class Upload {
       }
       const room = this.#room.wait();
       this.#connection.flush(); // The queue is full: nothing more can come together with what is in it.
-      const { onRoomWait } = this.#exchange;
-      onRoomWait?.began(bytes.length - at);
+      this.#exchange.onRoomWait?.began(bytes.length - at);
       await room;
-      onRoomWait?.ended(0);
+      this.#exchange.onRoomWait?.ended(0);
     }
     return this.#exchange.isOpen;
   }

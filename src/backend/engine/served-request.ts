@@ -190,7 +190,7 @@ export class ServedRequest implements StreamedExchange {
     const { module } = this.#connection;
     this.#source = source;
     // The first bytes came with the head.
-    while (source.hasStart) {
+    while (source.start?.hasBytes === true) {
       const taken = source.take();
       if (taken.kind !== "data" || !(await this.write(taken.bytes))) break;
     }

@@ -77,7 +77,7 @@ class Splice {
     const { moved, waitsForClient } = progress;
     if (moved > 0 || waitsForClient) this.#silentSinceMs = nowMs;
     this.#waitForClient(waitsForClient, moved);
-    const { bodyIdleMs } = this.source;
+    const { bodyIdleMs } = this.source.options;
     if (bodyIdleMs === undefined || nowMs - this.#silentSinceMs <= bodyIdleMs) return;
     this.source.cancel(new ConnectionError("stalled", `nothing for ${bodyIdleMs} ms`, { sent: "maybe" }));
   }
