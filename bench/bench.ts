@@ -9,6 +9,7 @@ import { benchBuild } from "./build.ts";
 import { benchCiphers } from "./ciphers.ts";
 import { benchClient } from "./client.ts";
 import { benchGateway } from "./gateway.ts";
+import { benchIdle } from "./idle.ts";
 import { benchIncremental } from "./incremental.ts";
 import { benchMatch } from "./match.ts";
 import { benchProfile } from "./profile.ts";
@@ -23,6 +24,7 @@ const PARTS: Readonly<Record<string, () => Promise<void> | void>> = {
   worker: benchWorker,
   gateway: benchGateway,
   workers: benchWorkers,
+  idle: benchIdle,
   trust: benchTrust,
   match: benchMatch,
   build: benchBuild,
