@@ -1,14 +1,15 @@
 /** One client of a port that speaks HTTP/1.1: its socket, its requests, and its time limits. */
 import type { Socket } from "node:net";
-import type {
-  ClientHandler,
-  ClientProtocol,
-  ClientSocket,
-  ExchangeRequest,
-  ExchangeResponse,
-  RefusedBytes,
-  ServedConnection,
-  ServedRequest,
+import {
+  type ClientHandler,
+  type ClientProtocol,
+  type ClientSocket,
+  dropBody,
+  type ExchangeRequest,
+  type ExchangeResponse,
+  type RefusedBytes,
+  type ServedConnection,
+  type ServedRequest,
 } from "../../backend/index.ts";
 import { failureResponse } from "../../gateway/index.ts";
 import type { Answering, Client } from "./clients.ts";
@@ -196,7 +197,7 @@ export class Http1Client implements ClientHandler, SocketOwner {
       return;
     }
     if (!request.isOpen) {
-      if (response.body instanceof ReadableStream) void response.body.cancel().catch(() => undefined);
+      void dropBody(response.body).catch(() => undefined); // A failure to drop the body concerns no client any more.
       return;
     }
     request.respond(response, this.#client.isClosing || exchange.method === "CONNECT");
@@ -205,7 +206,7 @@ export class Http1Client implements ClientHandler, SocketOwner {
   #over(underWay: UnderWay): void {
     if (this.#underWay !== underWay) return;
     this.#underWay = null;
-    underWay.pace.upload.waitEnded(0);
+    underWay.pace.end();
     this.#pieceTaken?.();
     this.#pieceTaken = null;
     this.#client.requestEnded();
